@@ -1,0 +1,95 @@
+"""Every way edgestill can refuse or fail, as one tree.
+
+    EdgestillError                 exit 70, a bug of ours if raised bare
+    ├── UsageError                 exit 2   the command line
+    │   └── RecipeError            exit 2   a recipe's file, key or value
+    ├── MaterialError              exit 3   what the user brought
+    │   ├── DataError              exit 3   a data set
+    │   └── ModelError             exit 3   a model or its weights
+    │       └── NoEffectError      exit 3   a compression that changed nothing
+    └── HostError                  exit 4   this machine: disk, memory, a missing tool
+        ├── StorageError           exit 4   a folder that cannot be written, a full disk
+        └── MeasureError           exit 4   a measuring process that died or ran out of time
+
+It stands at the root, not under ``pipeline/``, because exporters and devices raise these too and
+may not import the pipeline. The message names what was found, what was expected, where, and what to
+do about it; ``pipeline/cli.py`` turns it into one line and the exit code.
+
+    >>> print(RecipeError(found="-1", expected="a number above 0", where="r.toml: distill.temperature"))
+    r.toml: distill.temperature: found -1, expected a number above 0
+"""
+
+
+class EdgestillError(Exception):
+    """A failure with its four parts.
+
+    Attributes:
+        found: what was there.
+        expected: what should have been there, or None where ``found`` says it all.
+        where: the file, key, row or stage, or None.
+        fix: what to do, as an imperative, or None.
+    """
+
+    exit_code = 70
+
+    def __init__(
+        self,
+        found: str,
+        *,
+        expected: str | None = None,
+        where: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        self.found = found
+        self.expected = expected
+        self.where = where
+        self.fix = fix
+        super().__init__(found, expected, where, fix)
+
+    def __str__(self) -> str:
+        text = f"found {self.found}, expected {self.expected}" if self.expected else self.found
+        if self.where:
+            text = f"{self.where}: {text}"
+        return f"{text}; {self.fix}" if self.fix else text
+
+
+class UsageError(EdgestillError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe's file, key or value is wrong."""
+
+
+class MaterialError(EdgestillError):
+    """Something the user brought cannot be worked with."""
+
+    exit_code = 3
+
+
+class DataError(MaterialError):
+    """A data set is missing, malformed or unfit for the task."""
+
+
+class ModelError(MaterialError):
+    """A model or its weights are missing, malformed or wrong."""
+
+
+class NoEffectError(ModelError):
+    """A step that must change the model changed nothing."""
+
+
+class HostError(EdgestillError):
+    """This machine cannot do it."""
+
+    exit_code = 4
+
+
+class StorageError(HostError):
+    """A folder cannot be written or a disk is full."""
+
+
+class MeasureError(HostError):
+    """A measuring process died, ran out of time or gave no answer."""
