@@ -15,7 +15,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -28,14 +28,30 @@ Variant = Literal["fp32", "int8-dynamic", "int8-static"]
 Preference = Literal["latency", "size", "energy", "accuracy"]
 
 
+P = TypeVar("P", bound="Part")
+
+
 class Part(BaseModel):
     """A part of a recipe: frozen, and nothing unknown gets in."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
+    addresses: ClassVar[frozenset[str]] = frozenset()
+    """Keys that say where something lies, not what it is; its content is hashed instead."""
+
+    def ingredients(self) -> dict[str, Any]:
+        """What of this part decides a stage's result, as JSON."""
+        return self.model_dump(mode="json", exclude=set(self.addresses))
+
+    def only(self, kind: type[P]) -> P:
+        """Just the keys of a base part, so that the others do not enter a stage's key."""
+        return kind.model_validate({key: getattr(self, key) for key in kind.model_fields})
+
 
 class Data(Part):
     """Where the samples come from and how they are split."""
+
+    addresses = frozenset({"source"})
 
     source: str = Field(
         description="'digits', 'npz:FILE' or 'module:function' (a function returning arrays).",
@@ -112,6 +128,8 @@ class Schedule(Part):
 class Teacher(Architecture, Schedule):
     """The model that is taught from: trained here, or loaded from its weights."""
 
+    addresses = frozenset({"weights"})
+
     weights: Path | None = Field(
         None,
         description="A .safetensors (or weights-only .pt) file to load instead of training.",
@@ -123,13 +141,18 @@ class Student(Architecture):
     """The model that ships."""
 
 
-class Distill(Schedule):
-    """How the student learns: (1 - alpha) hard labels + alpha soft targets (Hinton et al. 2015)."""
+class Soft(Part):
+    """How soft targets weigh in: (1 - alpha) hard + alpha T² soft (Hinton et al. 2015)."""
 
     temperature: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
         4.0, description="Softens teacher and student alike; the soft term is scaled by T²."
     )
     alpha: Fraction = Field(0.9, description="Weight of the soft term; 0 is plain training.")
+
+
+class Distill(Schedule, Soft):
+    """How the student learns."""
+
     seeds: Annotated[int, Field(ge=1, le=100)] = Field(
         1, description="How many students to train, at seed, seed+1, …; the best on validation ships."
     )

@@ -1,0 +1,294 @@
+"""Count what one inference of an ONNX model computes and moves, without running it.
+
+    >>> cost = count(Path("model.onnx"), batch=1)       # doctest: +SKIP
+    >>> cost.macs_by_type, cost.parameters              # doctest: +SKIP
+    ({'float32': 12501632}, 77850)
+
+Multiply-accumulates of convolutions and matrix products, by the numeric type they run in. What
+cannot be counted is named in `notes`, never guessed. onnx is imported inside the functions: only
+the child that inspects a model needs it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ModelError
+from .graph import Graph, fix_shapes
+from .modelfile import check_external_data, is_ort, load, printable
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto
+
+# Which inputs are multiplied, by operator; both positions as the operator's specification has them.
+_OPERANDS: Mapping[str, tuple[int, int]] = {
+    "Conv": (0, 1),
+    "ConvTranspose": (0, 1),
+    "Gemm": (0, 1),
+    "MatMul": (0, 1),
+    "FusedConv": (0, 1),
+    "FusedMatMul": (0, 1),
+    "FusedGemm": (0, 1),
+    "ConvInteger": (0, 1),
+    "MatMulInteger": (0, 1),
+    "MatMulIntegerToFloat": (0, 1),
+    "DynamicQuantizeMatMul": (0, 1),
+    "QLinearConv": (0, 3),
+    "QLinearMatMul": (0, 3),
+    "QGemm": (0, 3),
+    "MatMulNBits": (0, 1),
+}
+_ALWAYS_INT8 = {
+    "ConvInteger",
+    "MatMulInteger",
+    "MatMulIntegerToFloat",
+    "DynamicQuantizeMatMul",
+    "QLinearConv",
+    "QLinearMatMul",
+    "QGemm",
+}
+# They multiply too, in ways that a shape alone does not tell.
+_UNCOUNTED = {
+    "Attention",
+    "DeformConv",
+    "Einsum",
+    "GRU",
+    "GroupQueryAttention",
+    "If",
+    "LSTM",
+    "Loop",
+    "MultiHeadAttention",
+    "QAttention",
+    "RNN",
+    "Scan",
+}
+# Their output is their input under another shape, or known before the first inference.
+_MOVE_NOTHING = {"Constant", "Flatten", "Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"}
+_TYPE_NAMES: Mapping[str, str] = {
+    "FLOAT": "float32",
+    "FLOAT16": "float16",
+    "BFLOAT16": "bfloat16",
+    "DOUBLE": "float64",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one inference takes.
+
+    Attributes:
+        macs_by_type: multiply-accumulates by numeric type (float32, float16, int8, ...).
+        parameters: trained numbers; not scales, zero points or shapes.
+        weight_bytes: size of all stored tensors.
+        activation_bytes: size of all tensors that are written, the model's inputs among them; what
+            a quantized pair folds away is not written.
+        notes: what was not counted and why; empty when everything was.
+    """
+
+    macs_by_type: dict[str, int] = field(default_factory=dict)
+    parameters: int = 0
+    weight_bytes: int = 0
+    activation_bytes: int = 0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def macs(self) -> int | None:
+        """All multiply-accumulates, None where some could not be counted."""
+        return None if self.notes else sum(self.macs_by_type.values())
+
+
+def count(path: Path, batch: int = 1, shapes: Mapping[str, Sequence[int]] | None = None) -> Cost:
+    """Count an ONNX file.
+
+    Args:
+        path: a `.onnx` file.
+        batch: extent of a first axis that is dynamic.
+        shapes: full shape by input name, for inputs with other dynamic axes.
+
+    Raises:
+        ModelError: the file is no ONNX model, breaks the rules of `check_external_data`, or is in
+            ONNX Runtime's own format, which holds no graph that onnx can read.
+    """
+    if is_ort(path):
+        raise ModelError(
+            "a file in ONNX Runtime's own format", expected="an ONNX file", where=str(path)
+        )
+    check_external_data(path)
+    return count_model(load(path), batch, shapes)
+
+
+def count_model(
+    model: ModelProto, batch: int = 1, shapes: Mapping[str, Sequence[int]] | None = None
+) -> Cost:
+    """Count a model that is in memory; arguments and result as `count`."""
+    import onnx
+    from onnx import inliner, shape_inference
+
+    if model.functions:
+        model = inliner.inline_local_functions(model)
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    fix_shapes(fixed.graph, batch, shapes or {})
+    notes: list[str] = []
+    try:
+        fixed = shape_inference.infer_shapes(fixed, data_prop=True)
+    except (shape_inference.InferenceError, RuntimeError, ValueError) as error:
+        notes.append(f"shapes could not be inferred: {printable(str(error), 200)}")
+    graph = Graph(fixed.graph)
+    macs: dict[str, int] = {}
+    for node in graph.nodes:
+        if node.op_type in _UNCOUNTED:
+            notes.append(f"{node.op_type} {printable(node.name)} is not counted")
+        if node.op_type not in _OPERANDS:
+            continue
+        found = _macs_of(node, graph)
+        if found is None:
+            notes.append(f"{node.op_type} {printable(node.name)}: a shape is unknown")
+        else:
+            name = _type_of(node, graph)
+            macs[name] = macs.get(name, 0) + found
+    parameters, weight_bytes = _weights(graph)
+    activation_bytes, unknown = _activations(graph)
+    if unknown:
+        notes.append(f"the size of {unknown} tensors between operators is unknown")
+    return Cost(macs, parameters, weight_bytes, activation_bytes, tuple(notes))
+
+
+def _macs_of(node: NodeProto, graph: Graph) -> int | None:
+    first, second = _OPERANDS[node.op_type]
+    a, b = graph.shape(node.input[first]), graph.shape(node.input[second])
+    out = graph.shape(node.output[0])
+    if node.op_type == "MatMulNBits":
+        k, n = (_attribute(node, name, 0) for name in ("K", "N"))
+        return None if a is None else math.prod(a[:-1]) * int(k) * int(n)
+    if a is None or b is None:
+        return None
+    if node.op_type == "ConvTranspose":
+        # Every input element meets its kernel: (channels out / group) * taps.
+        return math.prod(a) * math.prod(b[1:])
+    if "Conv" in node.op_type:
+        # Every output element: (channels in / group) * taps, which is W's shape without its first.
+        return None if out is None else math.prod(out) * math.prod(b[1:])
+    if "Gemm" in node.op_type:
+        k = a[0] if _attribute(node, "transA", 0) else a[-1]
+        n = b[0] if _attribute(node, "transB", 0) else b[-1]
+        return math.prod(a) // k * k * n if k else 0
+    if node.op_type == "FusedMatMul":
+        k = a[-2] if _attribute(node, "transA", 0) else a[-1]
+        return None if out is None else math.prod(out) * k
+    if out is None:
+        out = _matmul_shape(a, b)
+    return None if out is None else math.prod(out) * a[-1]
+
+
+def _matmul_shape(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...] | None:
+    """What onnx does not infer for the operators of com.microsoft, for plain matrices."""
+    return (*a[:-1], b[-1]) if len(a) >= 2 and len(b) == 2 else None
+
+
+def _type_of(node: NodeProto, graph: Graph) -> str:
+    from onnx import TensorProto
+
+    if node.op_type in _ALWAYS_INT8:
+        return "int8"
+    first, second = (node.input[position] for position in _OPERANDS[node.op_type])
+    if _dequantized(first, graph) and _dequantized(second, graph):
+        return "int8"
+    elem = graph.elem_type(first) or graph.elem_type(second)
+    name = TensorProto.DataType.Name(elem) if elem else "FLOAT"
+    return _TYPE_NAMES.get(name, name.lower())
+
+
+def _dequantized(name: str, graph: Graph) -> bool:
+    """Whether an operand comes from 8-bit integers; 4-bit weights are computed in float."""
+    from onnx import TensorProto
+
+    maker = graph.maker.get(name)
+    if maker is not None and maker.op_type in ("Transpose", "Reshape"):
+        maker = graph.maker.get(maker.input[0])
+    if maker is None or maker.op_type != "DequantizeLinear":
+        return False
+    elem = graph.elem_type(maker.input[0])
+    return elem in (0, TensorProto.INT8, TensorProto.UINT8)
+
+
+def _weights(graph: Graph) -> tuple[int, int]:
+    from onnx import TensorProto
+
+    parameters, size = 0, 0
+    for name, tensor in graph.stored.items():
+        elements = math.prod(tensor.dims)
+        size += _size(elements, tensor.data_type)
+        takers = graph.takers.get(name, [])
+        packed = [node for node, at in takers if node.op_type == "MatMulNBits" and at == 1]
+        if packed:
+            parameters += int(_attribute(packed[0], "K", 0)) * int(_attribute(packed[0], "N", 0))
+        elif tensor.data_type not in (
+            TensorProto.INT64,  # shapes and indices
+            TensorProto.BOOL,
+            TensorProto.STRING,
+        ) and not all(_is_scale(node, at) for node, at in takers):
+            parameters += elements
+    return parameters, size
+
+
+def _is_scale(node: NodeProto, position: int) -> bool:
+    """Whether this input is a scale or a zero point, by the operators' specifications."""
+    kind = node.op_type
+    if kind in ("QuantizeLinear", "DequantizeLinear"):
+        return position in (1, 2)
+    if kind in ("QLinearConv", "QLinearMatMul"):
+        return position in (1, 2, 4, 5, 6, 7)
+    if kind == "QGemm":
+        return position in (1, 2, 4, 5, 7, 8)
+    if kind in ("ConvInteger", "MatMulInteger"):
+        return position in (2, 3)
+    if kind == "MatMulNBits":
+        return position in (2, 3)
+    if kind in ("MatMulIntegerToFloat", "DynamicQuantizeMatMul"):
+        return position in ((2, 3, 4, 5) if kind == "MatMulIntegerToFloat" else (2, 3))
+    if kind.startswith("QLinear"):
+        return position in (1, 2, 4, 5, 6, 7)
+    return False
+
+
+def _activations(graph: Graph) -> tuple[int, int]:
+    """Bytes written, and how many tensors have no known size."""
+    size, unknown = 0, 0
+    for name in _written(graph):
+        shape, elem = graph.shape(name), graph.elem_type(name)
+        if shape is None or not elem:
+            unknown += 1
+        else:
+            size += _size(math.prod(shape), elem)
+    return size, unknown
+
+
+def _written(graph: Graph) -> Iterator[str]:
+    yield from graph.inputs
+    for node in graph.nodes:
+        if node.op_type in _MOVE_NOTHING or node.op_type == "DequantizeLinear":
+            continue
+        for name in node.output:
+            takers = graph.takers.get(name, [])
+            folded = takers and all(taker.op_type == "QuantizeLinear" for taker, _ in takers)
+            if name and not folded and (takers or name == node.output[0]):
+                yield name
+
+
+def _size(elements: int, elem_type: int) -> int:
+    from onnx import TensorProto, helper
+
+    if elem_type in (TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT4E2M1):
+        return (elements + 1) // 2
+    if elem_type == TensorProto.STRING:
+        return 0
+    return elements * int(helper.tensor_dtype_to_np_dtype(elem_type).itemsize)
+
+
+def _attribute(node: NodeProto, name: str, default: int) -> Any:
+    return next((one.i for one in node.attribute if one.name == name), default)

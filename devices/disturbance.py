@@ -1,0 +1,105 @@
+"""What else the machine did while something was measured.
+
+    before = snapshot()
+    ...
+    for sentence in warnings(before, snapshot()):
+        # "other processes used 31 % of this machine's CPU time during the measurement"
+
+Both in the process that starts the measured ones: their CPU time counts as its own once they ended.
+"""
+
+import os
+import resource
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .host import ROOT, read_text
+
+# Shares and rates from which a warning is worth a reader's time. Below them, repeated measurements
+# of one model on an idle virtual machine did not differ.
+_STEAL_SHARE = 0.01
+_OTHERS_SHARE = 0.10
+_SWITCHES_PER_SECOND = 50.0
+_LOAD_PER_CORE = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbance:
+    """Counters of one moment; only differences mean anything.
+
+    Attributes:
+        time_s: monotonic clock, seconds.
+        cores: hardware threads online.
+        total_s: CPU time of all kinds over all cores, seconds; None where unreadable.
+        busy_s: the part that ran something in this machine, seconds; None where unreadable.
+        steal_s: the part the hypervisor gave to somebody else, seconds; None where unreadable.
+        own_s: CPU time of this process and its ended children, seconds.
+        involuntary_switches: times that they were pushed off a core.
+        load: load average of the last minute.
+    """
+
+    time_s: float
+    cores: int
+    total_s: float | None
+    busy_s: float | None
+    steal_s: float | None
+    own_s: float
+    involuntary_switches: int
+    load: float
+
+
+def snapshot(root: Path = ROOT) -> Disturbance:
+    """The counters now."""
+    own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    first = (read_text(root / "proc/stat") or "").partition("\n")[0].split()
+    ticks = [int(word) / os.sysconf("SC_CLK_TCK") for word in first[1:9]]
+    # user nice system idle iowait irq softirq steal (proc(5)).
+    known = len(ticks) == 8
+    return Disturbance(
+        time_s=time.monotonic(),
+        cores=os.cpu_count() or 1,
+        total_s=sum(ticks) if known else None,
+        busy_s=sum(ticks[:3]) + sum(ticks[5:7]) if known else None,
+        steal_s=ticks[7] if known else None,
+        own_s=sum(one.ru_utime + one.ru_stime for one in own),
+        involuntary_switches=sum(one.ru_nivcsw for one in own),
+        load=os.getloadavg()[0],
+    )
+
+
+def warnings(before: Disturbance, after: Disturbance) -> tuple[str, ...]:
+    """What a reader should know about the time between two snapshots, in plain sentences."""
+    said: list[str] = []
+    if before.load > _LOAD_PER_CORE * before.cores:
+        said.append(
+            f"the load average was {before.load:.1f} on {before.cores} cores "
+            "before the measurement began"
+        )
+    total = _difference(before.total_s, after.total_s)
+    steal = _difference(before.steal_s, after.steal_s)
+    busy = _difference(before.busy_s, after.busy_s)
+    if total and steal is not None and steal / total > _STEAL_SHARE:
+        said.append(
+            f"the hypervisor withheld {100 * steal / total:.0f} % of the CPU time "
+            "during the measurement"
+        )
+    if total and busy is not None:
+        others = (busy - (after.own_s - before.own_s)) / total
+        if others > _OTHERS_SHARE:
+            said.append(
+                f"other processes used {100 * others:.0f} % of this machine's CPU time "
+                "during the measurement"
+            )
+    seconds = after.time_s - before.time_s
+    switches = after.involuntary_switches - before.involuntary_switches
+    if seconds > 0 and switches / seconds > _SWITCHES_PER_SECOND:
+        said.append(
+            f"the measured processes were pushed off their core {switches / seconds:.0f} "
+            "times a second"
+        )
+    return tuple(said)
+
+
+def _difference(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else after - before

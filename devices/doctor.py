@@ -1,0 +1,240 @@
+"""What this machine can and cannot measure, and how to mend it.
+
+>>> for check in checks():          # doctest: +SKIP
+...     print(check.state, check.name, check.found)
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+from ..errors import EdgestillError
+from .host import ROOT, Host, describe, has_vnni, kernel_class, read_text
+from .job import ProbeJob
+from .local import run
+from .measure import energy
+
+State = Literal["ok", "limited", "missing"]
+_ENOUGH_DISK_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes:
+        name: what.
+        state: `ok`; `limited`, figures are had but worse; `missing`, some are not had.
+        found: what was there.
+        means: what follows for the figures.
+        fix: what to do about it, None where there is nothing to do.
+    """
+
+    name: str
+    state: State
+    found: str
+    means: str
+    fix: str | None = None
+
+
+def checks(artifacts: Path | None = None, root: Path = ROOT) -> tuple[Check, ...]:
+    """Look at everything that shapes a figure; about half a second.
+
+    Args:
+        artifacts: where builds will write; None: not checked.
+        root: of the file system whose `/proc` and `/sys` are read.
+    """
+    host = describe(root)
+    found = [
+        _cores(host),
+        _quota(host),
+        _int8(host),
+        _governor(host),
+        _virtual(host, root),
+        _clock(),
+        _memory(root),
+        _energy(root),
+        _counters(root),
+        *_runtime(),
+    ]
+    if artifacts is not None:
+        found.append(_disk(artifacts))
+    return tuple(found)
+
+
+def _cores(host: Host) -> Check:
+    found = f"{host.available_cores} of {host.logical_cores} cores"
+    if host.available_cores < 2:
+        return Check(
+            "cores",
+            "limited",
+            found,
+            "measuring shares its core with everything else",
+            "allow a second core (taskset, container limits)",
+        )
+    return Check("cores", "ok", found, "a measured process can have a core of its own")
+
+
+def _quota(host: Host) -> Check:
+    if host.cpu_quota is None:
+        return Check("cpu quota", "ok", "none", "no control group throttles the processor")
+    return Check(
+        "cpu quota",
+        "limited",
+        f"{host.cpu_quota:g} cores",
+        "a throttled process stalls for milliseconds, which shows in p99",
+        "run without a CPU limit",
+    )
+
+
+def _int8(host: Host) -> Check:
+    kernels = kernel_class(host.features)
+    if has_vnni(host.features) or "asimddp" in host.features:
+        return Check("int8", "ok", kernels, "int8 products are exact and fast")
+    return Check(
+        "int8",
+        "limited",
+        kernels,
+        "int8 may saturate on x86 and gains size, not time; the target may do better",
+        "judge int8 latency on the target, not here",
+    )
+
+
+def _governor(host: Host) -> Check:
+    if host.governor is None:
+        return Check("governor", "ok", "none", "this system does not set the clock itself")
+    if host.governor == "performance":
+        return Check("governor", "ok", host.governor, "the clock is held high")
+    return Check(
+        "governor",
+        "limited",
+        host.governor,
+        "the clock follows the load, so short runs start slow",
+        "cpupower frequency-set -g performance",
+    )
+
+
+def _virtual(host: Host, root: Path) -> Check:
+    if host.virtualised is None:
+        return Check("virtualised", "ok", "no sign of it", "no neighbour shares the processor")
+    words = (read_text(root / "proc/stat") or "").split()
+    total = sum(int(word) for word in words[1:9])
+    steal = 100 * int(words[8]) / total if total else 0.0
+    return Check(
+        "virtualised",
+        "limited",
+        f"{host.virtualised}, {steal:.2f} % of its time withheld since it started",
+        "neighbours disturb single figures; ratios of interleaved runs hold better",
+        "measure on a machine of your own for absolute figures",
+    )
+
+
+def _clock() -> Check:
+    resolution_ns = time.get_clock_info("perf_counter").resolution * 1e9
+    ticks = [time.perf_counter_ns() for _ in range(1000)]
+    steps = [b - a for a, b in pairwise(ticks) if b > a]
+    step = min(steps, default=0)
+    found = f"{resolution_ns:g} ns, steps of {step} ns"
+    if step <= 1000:
+        return Check("clock", "ok", found, "single queries of a few microseconds can be timed")
+    return Check("clock", "limited", found, "queries under 100 us are timed coarsely")
+
+
+def _memory(root: Path) -> Check:
+    mark = root / "proc/self/clear_refs"
+    if os.access(mark, os.W_OK) and "VmHWM" in (read_text(root / "proc/self/status") or ""):
+        return Check("memory", "ok", str(mark), "peak memory repeats to a few KiB")
+    return Check(
+        "memory",
+        "missing",
+        "no high-water mark that can be set back",
+        "peak memory is not reported",
+        "run on Linux with CONFIG_PROC_PAGE_MONITOR",
+    )
+
+
+def _energy(root: Path) -> Check:
+    counters = energy.read_counters(root / "sys/class/powercap")
+    if isinstance(counters, str):
+        return Check(
+            "energy",
+            "missing",
+            counters,
+            "energy comes from a declared model and is relative",
+            "on bare metal: chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
+        )
+    names = ", ".join(one.name for one in counters)
+    return Check("energy", "ok", names, "energy is counted for the package and memory")
+
+
+def _counters(root: Path) -> Check:
+    units = root / "sys/bus/event_source/devices"
+    if not any((units / name).exists() for name in ("cpu", "cpu_core", "armv8_pmuv3_0")):
+        return Check(
+            "perf counters",
+            "missing",
+            "no performance unit",
+            "instructions cannot be counted in hardware",
+            "measure on bare metal, or count with callgrind",
+        )
+    level = read_text(root / "proc/sys/kernel/perf_event_paranoid")
+    if level is not None and level.lstrip("-").isdigit() and int(level) > 2:
+        return Check(
+            "perf counters",
+            "missing",
+            f"perf_event_paranoid is {level}",
+            "instructions cannot be counted in hardware",
+            "sysctl kernel.perf_event_paranoid=2",
+        )
+    return Check("perf counters", "ok", "a performance unit", "instructions can be counted")
+
+
+def _runtime() -> tuple[Check, ...]:
+    """Asked in a child: importing the runtime here would make this process another one."""
+    try:
+        answer = run(ProbeJob(), timeout_s=30.0)
+    except EdgestillError as error:
+        fix = "pip install onnxruntime"
+        return (Check("runtime", "missing", str(error), "nothing can be measured", fix),)
+    providers = ", ".join(answer["providers"])
+    runtime = Check(
+        "runtime", "ok", f"{answer['runtime']}: {providers}", "models can be measured here"
+    )
+    threads = answer["process_threads"]
+    if threads == 1:
+        quiet = Check("telemetry", "ok", "off", "the runtime starts no thread of its own")
+    else:
+        quiet = Check(
+            "telemetry",
+            "limited",
+            f"{threads} threads after the import",
+            "something else runs inside each measured process",
+            "see what the import of onnxruntime or numpy starts",
+        )
+    return runtime, quiet
+
+
+def _disk(folder: Path) -> Check:
+    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        return Check(
+            "artifacts",
+            "missing",
+            f"{existing}: {error.strerror or error}",
+            "no build can write its results",
+            "choose another folder, or mend its permissions",
+        )
+    free = shutil.disk_usage(existing).free
+    found = f"{free / 1024**3:.1f} GiB free in {existing}"
+    if free < _ENOUGH_DISK_BYTES:
+        fix = "free some space, or choose another folder"
+        return Check("artifacts", "limited", found, "a larger build may not fit", fix)
+    return Check("artifacts", "ok", found, "builds can write here")

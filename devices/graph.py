@@ -1,0 +1,90 @@
+"""Look-ups over one ONNX graph: shapes, element types, who makes and who takes each tensor.
+
+graph = Graph(shape_inference.infer_shapes(model).graph)
+graph.shape("logits")       # (1, 10), or None where an extent is unknown
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, NodeProto, TensorProto
+
+Shape = tuple[int | None, ...]
+
+
+class Graph:
+    """One graph's tensors by name.
+
+    Attributes:
+        nodes: the operators, in the graph's order.
+        stored: initializers and the values of Constant nodes.
+        maker: the operator that writes a tensor.
+        takers: the operators that read it, each with the position it is read at.
+        inputs: names of the inputs that have no stored value.
+    """
+
+    def __init__(self, graph: GraphProto) -> None:
+        self.nodes: list[NodeProto] = list(graph.node)
+        self.stored: dict[str, TensorProto] = {one.name: one for one in graph.initializer}
+        self.maker: dict[str, NodeProto] = {}
+        self.takers: dict[str, list[tuple[NodeProto, int]]] = {}
+        for node in self.nodes:
+            for name in node.output:
+                self.maker[name] = node
+            for position, name in enumerate(node.input):
+                self.takers.setdefault(name, []).append((node, position))
+            if node.op_type == "Constant":
+                for attribute in node.attribute:
+                    if attribute.name == "value":
+                        self.stored[node.output[0]] = attribute.t
+        self.inputs = [one.name for one in graph.input if one.name not in self.stored]
+        self._shapes: dict[str, Shape] = {}
+        self._types: dict[str, int] = {}
+        for value in [*graph.input, *graph.output, *graph.value_info]:
+            tensor = value.type.tensor_type
+            if tensor.HasField("shape"):
+                self._shapes[value.name] = tuple(
+                    one.dim_value if one.HasField("dim_value") else None for one in tensor.shape.dim
+                )
+            self._types[value.name] = tensor.elem_type
+        for name, stored in self.stored.items():
+            self._shapes[name] = tuple(stored.dims)
+            self._types[name] = stored.data_type
+
+    def shape(self, name: str) -> tuple[int, ...] | None:
+        """The shape, None unless every extent is known."""
+        found = self._shapes.get(name)
+        if found is None or any(one is None for one in found):
+            return None
+        return tuple(one for one in found if one is not None)
+
+    def elem_type(self, name: str) -> int:
+        """The TensorProto.DataType, 0 where unknown."""
+        return self._types.get(name, 0)
+
+
+def fix_shapes(graph: GraphProto, batch: int, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Write the extents of one query into a graph, in place; what stays unknown stays symbolic."""
+    stored = {one.name for one in graph.initializer}
+    symbols: dict[str, int] = {}
+    for value in graph.input:
+        if value.name in stored or not value.type.tensor_type.HasField("shape"):
+            continue
+        given = shapes.get(value.name)
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            if dim.HasField("dim_value"):
+                continue
+            extent = given[axis] if given and axis < len(given) else batch if axis == 0 else None
+            if extent is not None and dim.dim_param:
+                symbols.setdefault(dim.dim_param, extent)
+            if extent is not None:
+                dim.dim_value = extent
+    # A symbol known from one input holds wherever it stands; what was inferred at export for the
+    # tensors in between would otherwise keep the symbol and win over our figures.
+    for value in [*graph.input, *graph.output, *graph.value_info]:
+        for dim in value.type.tensor_type.shape.dim:
+            if dim.dim_param in symbols:
+                dim.dim_value = symbols[dim.dim_param]

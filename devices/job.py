@@ -1,0 +1,121 @@
+"""What a parent asks of a worker: one JSON document each.
+
+    >>> from_json(to_json(ProbeJob()))
+    ProbeJob(kind='probe')
+
+Unknown keys are refused on the far side as well: the two may be of different versions.
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureJob:
+    """Measure one model in this process.
+
+    Attributes:
+        model: path of the model.
+        samples: where the raw latencies go, a `.npy` file of int64 nanoseconds.
+        inputs: an `.npz` of real inputs, or None to make them up.
+        threads: intra-op threads.
+        spinning: whether idle threads spin.
+        optimization: graph optimization level.
+        providers: execution providers.
+        batch: samples a query.
+        shapes: full shape by input name.
+        seconds: how long to time.
+        min_queries: fewest to time.
+        max_queries: most to time.
+        warmup_seconds: when to stop waiting for it to settle.
+        seed: of made-up inputs.
+        kind: which job this is.
+    """
+
+    model: str
+    samples: str
+    inputs: str | None = None
+    threads: int = 1
+    spinning: bool = False
+    optimization: str = "all"
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    batch: int = 1
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    seconds: float = 0.3
+    min_queries: int = 64
+    max_queries: int = 10_000
+    warmup_seconds: float = 2.0
+    seed: int = 0
+    kind: Literal["measure"] = "measure"
+
+
+@dataclass(frozen=True, slots=True)
+class InspectJob:
+    """Say what a model takes, gives and costs, without running it.
+
+    Attributes:
+        model: path of the model.
+        batch: samples a query, for the costs.
+        shapes: full shape by input name, for the costs.
+        threads: for loading it.
+        kind: which job this is.
+    """
+
+    model: str
+    batch: int = 1
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    threads: int = 1
+    kind: Literal["inspect"] = "inspect"
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeJob:
+    """Say which runtime is there.
+
+    Attributes:
+        kind: which job this is.
+    """
+
+    kind: Literal["probe"] = "probe"
+
+
+Job = MeasureJob | InspectJob | ProbeJob
+_KINDS: Mapping[str, type[Job]] = {
+    "measure": MeasureJob,
+    "inspect": InspectJob,
+    "probe": ProbeJob,
+}
+
+
+def to_json(job: Job) -> str:
+    """The job as one JSON document."""
+    return json.dumps(dataclasses.asdict(job))
+
+
+def from_json(text: str) -> Job:
+    """The job out of its JSON document.
+
+    Raises:
+        UsageError: no JSON object, an unknown kind, or a key that is unknown or missing.
+    """
+    try:
+        document: Any = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"a job that is not JSON ({error})") from None
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise UsageError(f"job kind {kind!r}", expected=f"one of {', '.join(_KINDS)}")
+    # JSON has no tuples; what went in as one comes out as one.
+    if "shapes" in document:
+        document["shapes"] = {name: tuple(dims) for name, dims in document["shapes"].items()}
+    if "providers" in document:
+        document["providers"] = tuple(document["providers"])
+    try:
+        return _KINDS[kind](**document)
+    except TypeError as error:
+        raise UsageError(f"a job with wrong keys ({error})") from None

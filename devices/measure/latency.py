@@ -1,0 +1,160 @@
+"""Time each query of one model: closed loop, one at a time, after it has settled.
+
+    warm = settle(session, feeds, cap_seconds=2.0)
+    samples = time_queries(session, feeds, seconds=0.3, min_queries=64, max_queries=10_000)
+
+Single stream in MLPerf's terms: the next query starts when the last has ended. Only the call stands
+between the two clock readings; what the loop does besides (a list access, a store into an array
+that exists already, two comparisons) takes well under a microsecond and is not in the figures.
+"""
+
+import gc
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter_ns
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Feed = Mapping[str, NDArray[Any]]
+
+# Settled: the medians of the last four windows lie within 3 % of each other. Comparing all four,
+# not neighbours, so that a slow drift is no settling.
+_WINDOWS = 4
+_TOLERANCE = 0.03
+_WINDOW_SECONDS = 0.05
+_WINDOW_QUERIES = 5
+
+
+class Session(Protocol):
+    """Anything that answers queries the way an onnxruntime session does."""
+
+    def run(self, output_names: None, input_feed: Any, /) -> Any:
+        """Answer one query."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """How the warm-up ended.
+
+    Attributes:
+        queries: how many it took.
+        seconds: how long it took.
+        settled: whether the times had stopped moving, or the cap ended it.
+    """
+
+    queries: int
+    seconds: float
+    settled: bool
+
+
+def settle(
+    session: Session,
+    feeds: Sequence[Feed],
+    *,
+    cap_seconds: float,
+    cap_queries: int = 1_000_000,
+    window_seconds: float = _WINDOW_SECONDS,
+) -> WarmUp:
+    """Query until the times stop moving, or the cap.
+
+    A window is at least five queries and `window_seconds`; the model is settled when the medians
+    of the last four windows lie within 3 % of each other.
+
+    Args:
+        session: what answers.
+        feeds: inputs, taken in turn; at least one.
+        cap_seconds: when to stop trying.
+        cap_queries: how many queries to stop after.
+        window_seconds: shortest window.
+
+    Returns:
+        What it took; `settled` is False where a cap ended it.
+    """
+    clock, run, count = perf_counter_ns, session.run, len(feeds)
+    begun = clock()
+    deadline = begun + int(cap_seconds * 1e9)
+    medians: list[float] = []
+    window: list[int] = []
+    window_begun = begun
+    queries = 0
+    while queries < cap_queries:
+        feed = feeds[queries % count]
+        start = clock()
+        run(None, feed)
+        end = clock()
+        queries += 1
+        window.append(end - start)
+        if len(window) >= _WINDOW_QUERIES and end - window_begun >= window_seconds * 1e9:
+            medians.append(median(window))
+            window, window_begun = [], end
+            last = medians[-_WINDOWS:]
+            if len(last) == _WINDOWS and max(last) <= min(last) * (1 + _TOLERANCE):
+                return WarmUp(queries, (end - begun) / 1e9, settled=True)
+        if end >= deadline:
+            break
+    return WarmUp(queries, (clock() - begun) / 1e9, settled=False)
+
+
+def time_queries(
+    session: Session,
+    feeds: Sequence[Feed],
+    *,
+    seconds: float,
+    min_queries: int,
+    max_queries: int,
+) -> NDArray[np.int64]:
+    """Latency of each query, in the order they ran.
+
+    Runs for `seconds`, but for no fewer than `min_queries` and no more than `max_queries`. The
+    garbage collector is off meanwhile.
+
+    Args:
+        session: what answers.
+        feeds: inputs, taken in turn; at least one.
+        seconds: how long.
+        min_queries: fewest, however long they take; at least 1.
+        max_queries: most, at least `min_queries`.
+
+    Returns:
+        Shape (queries,), int64, nanoseconds.
+
+    Raises:
+        ValueError: the counts contradict each other, or there is no feed.
+    """
+    if not feeds:
+        raise ValueError("no inputs to query with")
+    if not 1 <= min_queries <= max_queries:
+        raise ValueError(f"expected 1 <= {min_queries} <= {max_queries}")
+    clock, run, count = perf_counter_ns, session.run, len(feeds)
+    # array('q') stores an int in a third of the time that a numpy array takes.
+    samples = array("q", bytes(8 * max_queries))
+    queries = 0
+    with _no_garbage_collection():
+        deadline = clock() + int(seconds * 1e9)
+        while True:
+            feed = feeds[queries % count]
+            start = clock()
+            run(None, feed)
+            end = clock()
+            samples[queries] = end - start
+            queries += 1
+            if queries >= min_queries and (end >= deadline or queries >= max_queries):
+                break
+    return np.frombuffer(samples, dtype=np.int64)[:queries].copy()
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    was_on = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

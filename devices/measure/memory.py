@@ -1,0 +1,96 @@
+"""Peak memory of this process over what its imports already held.
+
+    baseline = begin()          # after the imports, before the model
+    ...                         # open, warm up, query
+    figure = peak_over(baseline)
+
+Linux keeps a high-water mark of resident memory (VmHWM) that writing 5 into
+`/proc/self/clear_refs` sets back to the present (proc(5)). Without setting it back, the mark holds
+whatever a Python start-up once touched.
+"""
+
+import ctypes
+import gc
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc/self")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One reading of `/proc/self/status`.
+
+    Attributes:
+        peak_bytes: most that was resident since the mark was set back (VmHWM).
+        resident_bytes: resident now (VmRSS).
+        anonymous_bytes: the part that is not a file's (RssAnon), None on old kernels.
+    """
+
+    peak_bytes: int
+    resident_bytes: int
+    anonymous_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """Peak memory over the baseline.
+
+    Attributes:
+        over_baseline_bytes: VmHWM minus the baseline's VmRSS, None where it could not be had.
+        total_bytes: VmHWM, None where it could not be had.
+        missing: why they are None.
+    """
+
+    over_baseline_bytes: int | None
+    total_bytes: int | None
+    missing: str | None = None
+
+
+def begin(proc: Path = _PROC) -> Memory | str:
+    """Tidy the heap, set the high-water mark back, and read where it stands.
+
+    Returns:
+        The baseline, or the reason why memory cannot be measured here.
+    """
+    gc.collect()
+    _trim()
+    try:
+        (proc / "clear_refs").write_text("5", encoding="ascii")
+    except OSError as error:
+        return f"the high-water mark cannot be set back: {error.strerror or error}"
+    return read(proc)
+
+
+def read(proc: Path = _PROC) -> Memory | str:
+    """The present figures, or the reason why there are none."""
+    try:
+        text = (proc / "status").read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return f"{proc}/status cannot be read: {error.strerror or error}"
+    figures = {}
+    for line in text.splitlines():
+        key, _, value = line.partition(":")
+        if key in ("VmHWM", "VmRSS", "RssAnon"):
+            figures[key] = int(value.split()[0]) * 1024
+    if "VmHWM" not in figures or "VmRSS" not in figures:
+        return f"{proc}/status has no VmHWM and VmRSS"
+    return Memory(figures["VmHWM"], figures["VmRSS"], figures.get("RssAnon"))
+
+
+def peak_over(baseline: Memory | str, proc: Path = _PROC) -> Peak:
+    """Peak since `begin`, over its baseline; the reason where one of them is missing."""
+    if isinstance(baseline, str):
+        return Peak(None, None, baseline)
+    now = read(proc)
+    if isinstance(now, str):
+        return Peak(None, None, now)
+    return Peak(max(0, now.peak_bytes - baseline.resident_bytes), now.peak_bytes)
+
+
+def _trim() -> None:
+    """Give freed heap back, so that the baseline does not hide what the model will take."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError):
+        return  # musl has none; the baseline is then a little less repeatable

@@ -1,0 +1,287 @@
+"""The fresh process in which one model is measured or looked at.
+
+    python -m edgestill.devices.worker < job.json
+
+The job names the file that the answer goes to; stdout belongs to whatever the runtime prints. The
+process holds numpy and the runtime and nothing else, because it is what the device would hold: with
+torch in it the memory figure is a lie. A failure is an answer too; only a crash is not.
+"""
+
+import ctypes
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
+from .job import InspectJob, Job, MeasureJob, from_json
+from .modelfile import Input, check_external_data, is_ort, printable
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_MOST_FEEDS = 64  # real inputs that are kept; enough that no cache holds the answer
+
+
+def main() -> int:
+    """Read the job from stdin, write the answer to the file it names."""
+    envelope = json.load(sys.stdin)
+    answer_to = Path(envelope["answer"])
+    _die_with_parent(int(envelope["parent"]))
+    _limit(envelope.get("memory_limit_bytes"))
+    try:
+        answer = _answer(from_json(envelope["job"]))
+    except EdgestillError as error:
+        answer = {"error": _told(error)}
+    except MemoryError:
+        limit = envelope.get("memory_limit_bytes")
+        out = MeasureError(
+            "out of memory" + (f" at the limit of {limit} bytes" if limit else ""),
+            where=json.loads(envelope["job"]).get("model"),
+            fix="give it more memory, or a smaller batch",
+        )
+        answer = {"error": _told(out)}
+    answer["modules"] = sorted(sys.modules)
+    temporary = answer_to.with_suffix(".tmp")
+    temporary.write_text(json.dumps(answer, allow_nan=False), encoding="utf-8")
+    temporary.replace(answer_to)
+    return 0
+
+
+def _answer(job: Job) -> dict[str, Any]:
+    if isinstance(job, MeasureJob):
+        return measure(job)
+    if isinstance(job, InspectJob):
+        return inspect(job)
+    return probe()
+
+
+def measure(job: MeasureJob) -> dict[str, Any]:
+    """Measure one model; the figures of this process as JSON-ready values.
+
+    Raises:
+        EdgestillError: the model, its inputs or an option will not do.
+    """
+    import numpy as np
+
+    from .measure import energy, latency, memory
+    from .runtimes import onnxruntime as runtime
+
+    real = _load_inputs(Path(job.inputs), job.batch) if job.inputs else None
+    baseline = memory.begin()
+
+    clock = time.perf_counter_ns
+    start = clock()
+    session = runtime.open_session(
+        Path(job.model),
+        threads=job.threads,
+        spinning=job.spinning,
+        optimization=job.optimization,
+        providers=job.providers,
+    )
+    opened = clock()
+    schema = runtime.inputs_of(session)
+    if real is None:
+        feeds = [runtime.make_inputs(schema, job.batch, job.shapes, job.seed)]
+    else:
+        feeds = real
+        _check_inputs(feeds[0], schema, str(job.inputs))
+
+    first = clock()
+    outputs = runtime.run_once(session, feeds[0], Path(job.model))
+    first_ended = clock()
+    _check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
+    del outputs
+
+    warm = latency.settle(session, feeds, cap_seconds=job.warmup_seconds)
+    counters = energy.read_counters()
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    samples = latency.time_queries(
+        session,
+        feeds,
+        seconds=job.seconds,
+        min_queries=job.min_queries,
+        max_queries=job.max_queries,
+    )
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    spent, no_energy = energy.spent_uj(counters, energy.read_counters())
+    peak = memory.peak_over(baseline)
+
+    path = Path(job.samples)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        np.save(file, samples, allow_pickle=False)
+    temporary.replace(path)
+    return {
+        "load_ms": (opened - start) / 1e6,
+        "first_inference_ms": (first_ended - first) / 1e6,
+        "warmup_queries": warm.queries,
+        "warmup_seconds": warm.seconds,
+        "settled": warm.settled,
+        "queries": len(samples),
+        "feeds": len(feeds),
+        "peak_memory_bytes": peak.over_baseline_bytes,
+        "peak_memory_total_bytes": peak.total_bytes,
+        "peak_memory_missing": peak.missing,
+        "energy_uj": None if spent is None else spent / len(samples),
+        "energy_missing": no_energy,
+        "providers": list(session.get_providers()),
+        "process_threads": _threads(),
+        "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
+        "cpu_seconds": (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime),
+        "runtime": f"onnxruntime {runtime.version()}",
+        "python": platform.python_version(),
+    }
+
+
+def inspect(job: InspectJob) -> dict[str, Any]:
+    """Schema and cost of a foreign model, after its external data was found harmless.
+
+    Raises:
+        EdgestillError: the model will not do.
+    """
+    from .cost import count
+    from .runtimes import onnxruntime as runtime
+
+    path = Path(job.model)
+    ort_format = is_ort(path)
+    external = check_external_data(path)
+    cost: dict[str, Any] | None = None
+    missing = None
+    if ort_format:
+        missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
+    else:
+        cost = asdict(count(path, job.batch, job.shapes))
+    session = runtime.open_session(path, threads=job.threads, optimization="none")
+    return {
+        "format": "ort" if ort_format else "onnx",
+        "inputs": [asdict(one) for one in runtime.inputs_of(session)],
+        "outputs": [asdict(one) for one in runtime.outputs_of(session)],
+        "cost": cost,
+        "cost_missing": missing,
+        "external_files": [str(one) for one in external],
+        "file_bytes": sum(one.stat().st_size for one in (path, *external)),
+        "runtime": f"onnxruntime {runtime.version()}",
+    }
+
+
+def probe() -> dict[str, Any]:
+    """Which runtime loads here, and whether it stays quiet."""
+    from .runtimes import onnxruntime as runtime
+
+    return {
+        "runtime": f"onnxruntime {runtime.version()}",
+        "providers": list(runtime.available_providers()),
+        "process_threads": _threads(),
+    }
+
+
+def _load_inputs(path: Path, batch: int) -> list[dict[str, Any]]:
+    """Batches cut out of an .npz of one array an input, samples along the first axis."""
+    import numpy as np
+
+    where = str(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, AttributeError) as error:
+        # AttributeError: a bare .npy gives an array, which has no `files`.
+        raise DataError(
+            f"a file that cannot be read ({error})", expected="an .npz of arrays", where=where
+        ) from None
+    lengths = {len(one) if one.ndim else 0 for one in arrays.values()}
+    if len(lengths) != 1 or lengths == {0}:
+        raise DataError(
+            f"arrays of {', '.join(map(str, sorted(lengths))) or 'no'} samples",
+            expected="one array an input, all of the same number of samples",
+            where=where,
+        )
+    n = lengths.pop()
+    feeds = []
+    for index in range(min(_MOST_FEEDS, -(-n // batch))):
+        # The last batch begins again at the front, so that every query is of full size.
+        rows = (index * batch + np.arange(batch)) % n
+        feeds.append({name: np.ascontiguousarray(one[rows]) for name, one in arrays.items()})
+    return feeds
+
+
+def _check_inputs(feed: dict[str, Any], schema: tuple[Input, ...], where: str) -> None:
+    from .runtimes.onnxruntime import dtype_of
+
+    wanted = {one.name for one in schema}
+    if set(feed) != wanted:
+        raise DataError(
+            f"arrays {', '.join(map(printable, sorted(feed)))}",
+            expected=", ".join(map(printable, sorted(wanted))),
+            where=where,
+            fix="name each array after the model's input",
+        )
+    for one in schema:
+        array = feed[one.name]
+        fits = array.ndim == len(one.shape) and all(
+            not isinstance(extent, int) or extent == have
+            for extent, have in zip(one.shape, array.shape, strict=True)
+        )
+        if array.dtype != dtype_of(one) or not fits:
+            raise DataError(
+                f"{array.dtype} of shape {array.shape} for a query",
+                expected=f"{dtype_of(one)} of shape {one.shape}",
+                where=f"{where}: {printable(one.name)}",
+            )
+
+
+def _check_finite(outputs: Any, names: list[str], model: str) -> None:
+    import numpy as np
+
+    for name, output in zip(names, outputs, strict=True):
+        array = np.asarray(output) if isinstance(output, np.ndarray | np.generic) else None
+        if array is None or not np.issubdtype(array.dtype, np.floating):
+            continue
+        wrong = int(np.count_nonzero(~np.isfinite(array)))
+        if wrong:
+            raise ModelError(
+                f"{wrong} of {array.size} values in output {printable(name)} not finite",
+                expected="finite outputs",
+                where=model,
+                fix="check the weights, and that the inputs are of the kind it was trained on",
+            )
+
+
+def _threads() -> int | None:
+    try:
+        return sum(1 for _ in Path("/proc/self/task").iterdir())
+    except OSError:
+        return None
+
+
+def _die_with_parent(parent: int) -> None:
+    """Leave no orphan measuring away beside the next build."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the line above
+        sys.exit(1)
+
+
+def _limit(memory_limit_bytes: int | None) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if memory_limit_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
+
+
+def _told(error: EdgestillError) -> dict[str, Any]:
+    known = (UsageError, DataError, ModelError, MeasureError)
+    kind = next((one.__name__ for one in known if isinstance(error, one)), "MeasureError")
+    return {
+        "kind": kind,
+        "found": error.found,
+        "expected": error.expected,
+        "where": error.where,
+        "fix": error.fix,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

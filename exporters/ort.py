@@ -1,0 +1,53 @@
+"""``.ort`` files for ONNX Runtime Mobile, and what a reduced build of it must contain."""
+
+import contextlib
+import io
+import logging
+from pathlib import Path
+
+from ..errors import ModelError
+
+OPERATORS = "required_operators_and_types.config"
+
+
+def convert(folder: Path, *, target: str) -> tuple[Path, ...]:
+    """Convert every ``.onnx`` file in a folder; ``OPERATORS`` is written beside them.
+
+    Optimizations are applied before the file is saved ("Fixed" style). For ``arm`` the layouts of
+    this host are kept out and int8 stays in the form that ARM kernels take.
+
+    Args:
+        folder: holds the ``.onnx`` files.
+        target: ``arm`` or ``amd64``.
+
+    Returns:
+        The ``.ort`` files, in the order of their names.
+
+    Raises:
+        ModelError: a file cannot be converted; with the converter's words.
+    """
+    from onnxruntime.tools.convert_onnx_models_to_ort import (
+        OptimizationStyle,
+        convert_onnx_models_to_ort,
+    )
+
+    said = io.StringIO()
+    logger = logging.getLogger("ort_format_model.utils")
+    level = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        with contextlib.redirect_stdout(said):
+            convert_onnx_models_to_ort(
+                folder,
+                optimization_styles=[OptimizationStyle.Fixed],
+                target_platform=target,
+                enable_type_reduction=True,
+            )
+    except Exception as error:
+        raise ModelError(
+            f"cannot be converted to .ort ({str(error) or said.getvalue()[-200:]})",
+            where=str(folder),
+        ) from error
+    finally:
+        logger.setLevel(level)
+    return tuple(sorted(folder.glob("*.ort")))

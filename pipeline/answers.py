@@ -1,0 +1,48 @@
+"""What a model file answers in the runtime that ships: logits of a whole split."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..devices.runtimes.onnxruntime import open_session
+from ..errors import ModelError
+from ..exporters.onnx import INPUT, OUTPUT
+
+Logits = NDArray[np.float32]
+GOLDEN = "golden.npz"
+"""A few samples and what every file answered, in a run's records."""
+
+
+def logits(
+    path: Path, x: NDArray[Any], *, batch: int, threads: int = 1, optimization: str = "all"
+) -> Logits:
+    """Run a file over samples in order.
+
+    Args:
+        path: a ``.onnx`` or ``.ort`` file of ours.
+        x: samples [n, …] as the model takes them.
+        batch: samples a run; the last run may hold fewer.
+        threads: intra-op threads.
+        optimization: graph optimization level, ``none`` or ``all``.
+
+    Returns:
+        float32 [n, classes].
+
+    Raises:
+        ModelError: the file cannot be run, or gives NaN or infinity.
+    """
+    session = open_session(path, threads=threads, optimization=optimization)
+    found = np.concatenate(
+        [
+            session.run([OUTPUT], {INPUT: np.ascontiguousarray(x[start : start + batch])})[0]
+            for start in range(0, len(x), batch)
+        ]
+    )
+    if not np.isfinite(found).all():
+        row = int(np.argwhere(~np.isfinite(found))[0][0])
+        raise ModelError(
+            found=f"NaN or infinity for sample {row}", expected="finite logits", where=path.name
+        )
+    return found.astype(np.float32, copy=False)

@@ -1,0 +1,68 @@
+"""The benchmark stage: the teacher and every variant, measured side by side on real samples."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..devices import bench
+from ..exporters.onnx import INPUT
+from .compress.variants import TEACHER
+from .distill.loop import open_split
+from .flow import Made
+from .progress import Progress
+from .recipe import Benchmark
+from .records import BenchmarkRecord, DataRecord, VariantsRecord
+
+SAMPLES = 256
+"""Test samples the queries cycle through."""
+
+
+def benchmark(
+    out: Path,
+    progress: Progress,
+    *,
+    benchmark: Benchmark,
+    variants: Made[VariantsRecord],
+    data: Made[DataRecord],
+    seed: int,
+) -> BenchmarkRecord:
+    """Measure latency, memory, energy and size in fresh processes without torch.
+
+    Args:
+        out: ``samples/`` (raw latencies) and ``processes.json`` go here.
+        progress: told of each process.
+        benchmark: the recipe's part.
+        variants: the variants stage's output.
+        data: the data stage's output.
+        seed: of the order in which models take turns.
+
+    Raises:
+        MeasureError: a measuring process died or ran out of time.
+    """
+    made = variants.record
+    subjects = [
+        bench.Subject(variant.name, variants.path / variant.file)
+        for variant in (made.teacher, *made.variants)
+    ]
+    inputs = out / "inputs.npz"
+    np.savez(inputs, **{INPUT: np.array(open_split(data.path, "test").x[:SAMPLES])})
+    settings = bench.Settings(
+        threads=benchmark.threads,
+        spinning=benchmark.spinning,
+        batch=benchmark.batch,
+        processes=benchmark.processes,
+        seconds=benchmark.seconds,
+        min_queries=benchmark.min_queries,
+        max_queries=benchmark.max_queries,
+        seed=seed,
+    )
+    with progress.steps("benchmark", len(subjects) * benchmark.processes) as steps:
+        measured = bench.measure(
+            subjects,
+            settings,
+            out,
+            inputs=inputs,
+            reference=TEACHER,
+            on_process=lambda _, __, name: steps.advance(name),
+        )
+    return BenchmarkRecord(benchmark=measured)

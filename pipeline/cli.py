@@ -1,0 +1,415 @@
+"""The command line. Nothing heavy is imported before a command needs it: ``--help`` is instant.
+
+Results go to stdout, progress and warnings to stderr. One place, ``main``, turns every failure into
+one line and its exit code.
+"""
+
+import errno
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from .. import __version__
+from ..errors import EdgestillError, HostError, MaterialError, StorageError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .records import Report
+
+F = TypeVar("F", bound=Callable[..., Any])
+INTERRUPTED = 130
+
+
+@dataclass(slots=True)
+class Manner:
+    """How this run of the command speaks."""
+
+    debug: bool = False
+    json: bool = False
+
+
+class Commands(click.Group):
+    """Lists the commands in the order of use, not of the alphabet."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """As they were declared."""
+        del ctx
+        return list(self.commands)
+
+
+def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
+    def callback(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        manner = ctx.find_root().obj
+        if value and isinstance(manner, Manner):
+            setattr(manner, name, True)
+
+    return callback
+
+
+def command(*, as_json: bool = True) -> Callable[[F], click.Command]:
+    """A command with ``--debug`` and, where it has a result, ``--json``."""
+
+    def decorate(function: F) -> click.Command:
+        made = click.option(
+            "--debug",
+            is_flag=True,
+            expose_value=False,
+            callback=_set("debug"),
+            help="Show the traceback of a failure.",
+        )(function)
+        if as_json:
+            made = click.option(
+                "--json",
+                is_flag=True,
+                expose_value=False,
+                callback=_set("json"),
+                help="Print one JSON document on stdout and nothing else there.",
+            )(made)
+        return cli.command()(made)
+
+    return decorate
+
+
+_recipe = click.argument("recipe", type=click.Path(path_type=Path), required=False)
+_run = click.argument("run", type=click.Path(path_type=Path))
+_overrides = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a recipe key, such as distill.temperature=2; may be given again.",
+)
+_seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe's seed.")
+_artifacts = click.option(
+    "--artifacts",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("artifacts"),
+    show_default=True,
+    help="The folder builds write to.",
+)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="edgestill")
+def cli() -> None:
+    """Distil a teacher into a student that provably fits an edge device.
+
+    \b
+    Exit codes: 0 ready, 1 not ready, 2 usage or recipe, 3 data or model,
+    4 environment, 5 undecided, 70 a bug of ours, 130 interrupted.
+    """
+
+
+@command()
+@_recipe
+@click.option("--until", metavar="STAGE", help="Stop after this stage.")
+@_overrides
+@_artifacts
+@_seed
+@click.pass_obj
+def build(
+    manner: Manner,
+    recipe: Path | None,
+    until: str | None,
+    overrides: tuple[str, ...],
+    artifacts: Path,
+    seed: int | None,
+) -> None:
+    """Run the whole pipeline; with no RECIPE, the bundled digits recipe."""
+    from .build import build as run_build
+    from .progress import OnConsole
+    from .recipe import bundled
+
+    progress = OnConsole(_stderr())
+    built = run_build(
+        recipe or bundled("digits"),
+        artifacts=artifacts,
+        overrides=overrides,
+        seed=seed,
+        until=until,
+        progress=progress,
+        around=progress.stage,
+    )
+    if built.stopped is not None:
+        stopped = built.stopped
+        record = stopped.record.model_dump(mode="json")
+        facts = {"stage": stopped.stage.name, "key": stopped.key, "path": str(stopped.path)}
+        _say(manner, {**facts, "record": record}, f"{stopped.stage.name}: {stopped.path}")
+        return
+    assert built.run is not None  # noqa: S101 - a build that was not stopped has a run
+    assert built.report is not None  # noqa: S101
+    if not built.ran:
+        progress.note("nothing to do: every stage is in the store")
+    _conclude(manner, built.report, built.run)
+
+
+@command()
+@_recipe
+@_overrides
+@_artifacts
+@_seed
+@click.pass_obj
+def plan(
+    manner: Manner,
+    recipe: Path | None,
+    overrides: tuple[str, ...],
+    artifacts: Path,
+    seed: int | None,
+) -> None:
+    """Say which stages would run and which are in the store."""
+    from .build import plan as make_plan
+    from .recipe import bundled, load
+
+    steps = make_plan(load(recipe or bundled("digits"), overrides, seed=seed), artifacts)
+    lines = [
+        f"{step.stage:<10} {'in the store' if step.cached else 'would run':<13} {step.key[:16]}"
+        for step in steps
+    ]
+    document = [{"stage": s.stage, "key": s.key, "cached": s.cached} for s in steps]
+    _say(manner, document, "\n".join(lines))
+
+
+@command(as_json=False)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Write a commented recipe to start from into DIR."""
+    from .recipe import bundled
+    from .store import disk_errors, write_atomic
+
+    target = folder / "recipe.toml"
+    if target.exists():
+        raise UsageError("it is there already", where=str(target), fix="choose another folder")
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(target, bundled("start").read_bytes())
+    click.echo(f"{target}: edit it, then: edgestill build {target}")
+
+
+@command(as_json=False)
+def schema() -> None:
+    """Print the recipe's JSON Schema, for editors that complete TOML."""
+    from .recipe import schema as recipe_schema
+
+    click.echo(json.dumps(recipe_schema(), indent=2))
+
+
+@command()
+@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="INPUT=1,3,224,224",
+    help="Full shape of an input with dynamic axes; may be given again.",
+)
+@click.option("--batch", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option("--spinning", is_flag=True, help="Let idle threads spin.")
+@click.option("--processes", type=click.IntRange(1), default=9, show_default=True)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.0, min_open=True),
+    default=0.3,
+    show_default=True,
+    help="Timed seconds a process.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where raw samples go; default: a new folder below artifacts/bench.",
+)
+@click.pass_obj
+def bench(
+    manner: Manner, models: tuple[Path, ...], shapes: tuple[str, ...], out: Path | None, **given: Any
+) -> None:
+    """Measure latency, memory and size of any ONNX model; several take turns."""
+    from .foreign import measure, summary
+    from .progress import OnConsole
+
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
+    measured, folder = measure(
+        models, shapes, out, OnConsole(_stderr()), ask=_ask if asks else None, **given
+    )
+    if manner.json:
+        from .foreign import document
+
+        click.echo(json.dumps(document(measured, folder), allow_nan=False))
+        return
+    _stdout().print(summary(measured))
+    click.echo(f"raw samples: {folder}")
+
+
+@command()
+@_run
+@click.option("--recipe", type=click.Path(path_type=Path), help="Take the budgets of this recipe.")
+@_overrides
+@click.pass_obj
+def gate(manner: Manner, run: Path, recipe: Path | None, overrides: tuple[str, ...]) -> None:
+    """Judge RUN again, with other budgets, without measuring again."""
+    from .foreign import budgets
+    from .run import judge_again
+
+    found, report = judge_again(run, budgets(run, recipe, overrides))
+    _conclude(manner, report, found)
+
+
+@command()
+@_run
+@click.pass_obj
+def report(manner: Manner, run: Path) -> None:
+    """Draw RUN's pages again from its saved records."""
+    from .run import draw_again
+    from .store import disk_errors
+
+    with disk_errors(run):
+        draw_again(run)
+    _say(manner, {"report": str(run / "report.html")}, str(run / "report.html"))
+
+
+@command()
+@_run
+@click.pass_obj
+def verify(manner: Manner, run: Path) -> None:
+    """Hash every file of RUN again and check its models' golden outputs."""
+    from .golden import check
+
+    found = check(run)
+    faults = list(found.faults)
+    _say(
+        manner,
+        {"run": str(run), "files": found.files, "models": found.models, "faults": faults},
+        "\n".join(faults)
+        or f"{found.files} files as in the manifest, {found.models} models answer as recorded",
+    )
+    if faults:
+        raise MaterialError(
+            f"{len(faults)} differences from its manifest", where=str(run), fix="build it again"
+        )
+
+
+@command()
+@_artifacts
+@click.pass_obj
+def doctor(manner: Manner, artifacts: Path) -> None:
+    """Say what this machine can and cannot measure, and how to mend it."""
+    from dataclasses import asdict
+
+    from ..devices.doctor import checks
+
+    found = checks(artifacts)
+    marks = {"ok": "ok     ", "limited": "limited", "missing": "missing"}
+    lines = []
+    for check in found:
+        lines.append(f"{marks[check.state]}  {check.name}: {check.found}")
+        if check.state != "ok":
+            lines.append(f"         {check.means}" + (f"; {check.fix}" if check.fix else ""))
+    _say(manner, [asdict(check) for check in found], "\n".join(lines))
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with its exit code."""
+    manner = Manner()
+    try:
+        cli.main(prog_name="edgestill", standalone_mode=False, obj=manner)
+        code = 0
+    except Leave as leave:
+        code = leave.code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"; see {context.command_path} --help" if context else ""
+        code = _fail(manner, UsageError(error.format_message() + hint))
+    except EdgestillError as error:
+        code = _fail(manner, error)
+    except (KeyboardInterrupt, click.Abort):
+        if manner.debug:
+            raise
+        click.echo("interrupted; what was finished is kept", err=True)
+        code = INTERRUPTED
+    except MemoryError:
+        code = _fail(manner, HostError("out of memory", fix="lower batch_size or free some memory"))
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            code = _fail(manner, _bug(error))
+        else:
+            full = StorageError("the disk is full", where=error.filename, fix="free some space")
+            code = _fail(manner, full)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for users
+        code = _fail(manner, _bug(error))
+    sys.exit(code)
+
+
+class Leave(Exception):  # noqa: N818 - not an error: a verdict's exit code
+    """Leave with this code; all has been said."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(code)
+
+
+def _fail(manner: Manner, error: EdgestillError) -> int:
+    if manner.debug:
+        import traceback
+
+        traceback.print_exc()
+    if manner.json:
+        parts = {k: getattr(error, k) for k in ("found", "expected", "where", "fix")}
+        document = {"error": {"kind": type(error).__name__, **parts}, "exit_code": error.exit_code}
+        click.echo(json.dumps(document))
+    click.echo(f"error: {' '.join(str(error).split())}", err=True)
+    return error.exit_code
+
+
+def _bug(error: BaseException) -> EdgestillError:
+    return EdgestillError(
+        f"{type(error).__name__}: {error}",
+        where="a bug in edgestill",
+        fix="run again with --debug and report what it prints",
+    )
+
+
+def _conclude(manner: Manner, report: "Report", run: Path) -> NoReturn:
+    """Show the verdict and leave with its exit code."""
+    from .gate import EXIT_CODES
+
+    code = EXIT_CODES[report.verdict.outcome]
+    if manner.json:
+        document = {"run": str(run), "exit_code": code, "report": report.model_dump(mode="json")}
+        click.echo(json.dumps(document, allow_nan=False))
+    else:
+        from .report.terminal import table
+
+        console = _stdout()
+        console.print(table(report))
+        console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)
+    raise Leave(code)
+
+
+def _say(manner: Manner, document: object, text: str) -> None:
+    click.echo(json.dumps(document, allow_nan=False) if manner.json else text)
+
+
+def _ask(question: str) -> str:
+    return str(click.prompt(question, err=True))
+
+
+def _stderr() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _stdout() -> "Console":
+    from rich.console import Console
+
+    return Console()

@@ -1,0 +1,30 @@
+"""Dynamic int8: weights in int8, activations quantized as they come, fully connected layers only.
+
+Convolutions stay in float: as ``ConvInteger`` a small CNN runs several times slower than in fp32
+(DECISIONS.md has the figure).
+"""
+
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+from .method import Effect, Job, effect, quiet
+
+OPERATORS = ["MatMul", "Gemm"]
+
+
+def quantize(job: Job) -> Effect:
+    """Write the dynamic int8 variant.
+
+    Raises:
+        NoEffectError: the model has no fully connected layer with constant weights.
+    """
+    with quiet():
+        quantize_dynamic(
+            job.source,
+            job.target,
+            op_types_to_quantize=OPERATORS,
+            per_channel=True,
+            reduce_range=job.reduce_range,
+            weight_type=QuantType.QInt8,
+        )
+    notes = ("activations are quantized per query, so answers depend on the batch they come in",)
+    return effect(job, "int8-dynamic", notes)

@@ -1,0 +1,62 @@
+"""A user's own function: ``module:function`` returns a dict of arrays.
+
+The module is looked up on the Python path and in the current folder. The function is called at
+every build, because only its arrays say whether the data changed; what follows is then cached by
+their content.
+"""
+
+import hashlib
+import importlib
+import sys
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import DataError
+
+
+def fingerprint(reference: str) -> str:
+    """The hash of what the function returns."""
+    digest = hashlib.sha256()
+    for key, array in sorted(_call(reference).items()):
+        digest.update(f"{key} {array.dtype.str} {array.shape}\0".encode())
+        for start in range(0, len(array) if array.ndim else 0, 4096):
+            digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
+    return digest.hexdigest()
+
+
+def read(reference: str, _: Path) -> dict[str, Any]:
+    """The function's arrays."""
+    return dict(_call(reference))
+
+
+@cache
+def _call(reference: str) -> Mapping[str, Any]:
+    name, _, attribute = reference.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        function = getattr(importlib.import_module(name), attribute)
+    except (ImportError, AttributeError) as error:
+        raise DataError(
+            f"cannot be loaded ({error})",
+            where=f"data.source {reference}",
+            fix=f"put {name}.py in the current folder or on PYTHONPATH, with {attribute}() in it",
+        ) from error
+    try:
+        arrays = function()
+    except Exception as error:  # noqa: BLE001 - the code is the user's: anything may come
+        raise DataError(
+            f"failed with {type(error).__name__}: {error}", where=f"data.source {reference}"
+        ) from error
+    if not isinstance(arrays, Mapping) or not arrays:
+        raise DataError(
+            found=f"a {type(arrays).__name__}",
+            expected="a dict with x and y, or x_train, y_train, x_test, y_test",
+            where=f"data.source {reference}",
+        )
+    return {str(key): np.asarray(value) for key, value in arrays.items()}

@@ -1,0 +1,1 @@
+"""Teacher, soft targets, student: the training half of the pipeline."""

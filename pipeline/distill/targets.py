@@ -1,0 +1,47 @@
+"""Soft targets: the teacher's logits on train, computed once and stored in train order.
+
+Logits, not probabilities, are stored: the temperature can change without asking the teacher again.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+
+from ..flow import Made
+from ..models import deployed
+from ..models.weights import restore
+from ..progress import Progress
+from ..records import DataRecord, ModelRecord, TargetsRecord
+from .loop import EVALUATION_BATCH, logits_of, open_split
+from .teacher import WEIGHTS
+
+LOGITS = "logits.npy"
+
+
+def ask(
+    out: Path, progress: Progress, *, teacher: Made[ModelRecord], data: Made[DataRecord]
+) -> TargetsRecord:
+    """Run the teacher once over train.
+
+    Args:
+        out: ``logits.npy``, float32 [samples, classes], goes here.
+        progress: told of each block.
+        teacher: the teacher stage's output.
+        data: the data stage's output.
+    """
+    model = deployed(teacher.record.model, teacher.record.width, data.record)
+    restore(model, teacher.path / WEIGHTS)
+    train = open_split(data.path, "train")
+    shape = (len(train.y), data.record.classes)
+    stored = open_memmap(out / LOGITS, mode="w+", dtype=np.float32, shape=shape)
+    right = 0
+    with progress.steps("soft targets", -(-len(train.y) // EVALUATION_BATCH)) as steps:
+        for logits, part in logits_of(model, train.x):
+            stored[part] = logits.numpy()
+            right += int((stored[part].argmax(1) == train.y[part]).sum())
+            steps.advance()
+    stored.flush()
+    return TargetsRecord(
+        rows=len(train.y), classes=data.record.classes, train_accuracy=right / len(train.y)
+    )

@@ -1,0 +1,168 @@
+"""The gate: every figure against its budget, by interval.
+
+A variant is READY when every whole interval lies inside its budget, NOT READY when one lies wholly
+outside (or a fault stands), UNDECIDED otherwise. A missing figure is never a pass, and neither is
+NaN. The verdict is the best any variant got; the READY variant that is best in ``gate.prefer``
+ships.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from ..devices.bench import Figures
+from ..devices.stats import Estimate
+from .recipe import Gate
+from .records import (
+    BenchmarkRecord,
+    Check,
+    Outcome,
+    VariantQuality,
+    VariantVerdict,
+    Verdict,
+    VerifyRecord,
+)
+
+ORT_AGREEMENT = 0.95
+"""A quantized .ort file runs other kernels on this host than on its target, so a few answers may
+differ; one that agrees less often than this is not the same model."""
+EXIT_CODES: dict[Outcome, int] = {"ready": 0, "not ready": 1, "undecided": 5}
+
+
+class Subject(NamedTuple):
+    """One variant's figures, together."""
+
+    quality: VariantQuality
+    figures: Figures
+
+
+FIGURES: dict[str, Callable[[Subject], Estimate]] = {
+    "min_accuracy": lambda s: s.quality.accuracy,
+    "max_drop_vs_teacher": lambda s: s.quality.drop_vs_teacher,
+    "max_drop_vs_fp32": lambda s: s.quality.drop_vs_fp32,
+    "max_p50_ms": lambda s: s.figures.p50_ms,
+    "max_p90_ms": lambda s: s.figures.p90_ms,
+    "max_p99_ms": lambda s: s.figures.p99_ms,
+    "max_peak_memory_mib": lambda s: _scaled(s.figures.peak_memory_bytes, 2**-20),
+    "max_size_kib": lambda s: Estimate.exact(s.figures.file_bytes / 1024, "file size"),
+    "max_energy_uj": lambda s: s.figures.energy_uj,
+}
+"""Where each budget finds its figure, in the budget's own unit."""
+
+
+def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdict:
+    """Judge every variant and name the one to ship."""
+    figures = {model.name: model for model in measured.benchmark.models}
+    subjects = [Subject(q, figures[q.name]) for q in quality.variants]
+    verdicts = tuple(_variant(subject, gate.budgets()) for subject in subjects)
+    ready = [s for s, v in zip(subjects, verdicts, strict=True) if v.outcome == "ready"]
+    if ready:
+        best = min(ready, key=lambda s: _preference(gate.prefer, s))
+        others = "" if len(ready) == 1 else f", the best of {len(ready)} in {gate.prefer}"
+        return Verdict(
+            outcome="ready",
+            ship=best.quality.name,
+            why=f"{best.quality.name} is inside every budget{others}",
+            prefer=gate.prefer,
+            variants=verdicts,
+        )
+    undecided = [v for v in verdicts if v.outcome == "undecided"]
+    return Verdict(
+        outcome="undecided" if undecided else "not ready",
+        ship=None,
+        why=_why_not(undecided or list(verdicts)),
+        prefer=gate.prefer,
+        variants=verdicts,
+    )
+
+
+def check(key: str, budget: float, figure: Estimate) -> Check:
+    """One budget against one figure."""
+    outcome, why = _compare(key.startswith("min_"), budget, figure)
+    return Check(key=key, budget=budget, figure=figure, outcome=outcome, why=why)
+
+
+def _compare(at_least: bool, budget: float, figure: Estimate) -> tuple[Outcome, str]:
+    if figure.value is None:
+        return "undecided", f"not measured: {figure.missing}"
+    low, high = figure.low, figure.high
+    if not all(math.isfinite(v) for v in (figure.value, low, high) if v is not None):
+        return "not ready", "not a finite number"
+    if low is None or high is None:
+        return "undecided", f"no interval: {figure.missing}"
+    # Seen from the budget, the end of the interval that is worst and the one that is best.
+    worst, best = (low, high) if at_least else (-high, -low)
+    limit = budget if at_least else -budget
+    if worst >= limit:
+        return "ready", "the whole interval is inside the budget"
+    if best < limit:
+        return "not ready", "the whole interval is outside the budget"
+    return "undecided", "the budget lies inside the interval; measure more or on more samples"
+
+
+def _variant(subject: Subject, budgets: Mapping[str, float]) -> VariantVerdict:
+    checks = tuple(check(key, budget, FIGURES[key](subject)) for key, budget in budgets.items())
+    faults = _faults(subject.quality)
+    outcomes = {c.outcome for c in checks}
+    outcome: Outcome = "ready"
+    if "undecided" in outcomes:
+        outcome = "undecided"
+    if faults or "not ready" in outcomes:
+        outcome = "not ready"
+    return VariantVerdict(
+        name=subject.quality.name, outcome=outcome, checks=checks, faults=faults
+    )
+
+
+def _faults(quality: VariantQuality) -> tuple[str, ...]:
+    faults = [
+        f"differs from PyTorch by {p.max_abs_difference:.3g} (at most {p.tolerance:.3g}) at batch "
+        f"{p.batch}, optimization {p.optimization}"
+        for p in quality.parity
+        if not p.holds
+    ]
+    if quality.checker is not None:
+        faults.append(f"onnx.checker: {quality.checker}")
+    if quality.parity and quality.ort_max_abs_difference > quality.parity[0].tolerance:
+        faults.append(f".ort differs from .onnx by {quality.ort_max_abs_difference:.3g}")
+    elif quality.ort_agreement < ORT_AGREEMENT:
+        faults.append(f".ort answers as .onnx in only {quality.ort_agreement:.1%} of test")
+    return tuple(faults)
+
+
+def _preference(prefer: str, subject: Subject) -> tuple[float, float]:
+    """Smaller is better; a figure that is missing loses, and equals go to the smaller file."""
+    size = float(subject.figures.file_bytes)
+    accuracy = subject.quality.accuracy.value
+    figures: dict[str, float | None] = {
+        "latency": subject.figures.p50_ms.value,
+        "size": size,
+        "energy": subject.figures.energy_uj.value,
+        "accuracy": None if accuracy is None else -accuracy,
+    }
+    found = figures[prefer]
+    return (math.inf if found is None else found, size)
+
+
+def _why_not(verdicts: list[VariantVerdict]) -> str:
+    """The nearest miss: the variant with the fewest budgets not passed, and which."""
+    nearest = min(verdicts, key=lambda v: sum(c.outcome != "ready" for c in v.checks))
+    missed = [c.key for c in nearest.checks if c.outcome != "ready"] or list(nearest.faults)
+    verb = "cannot be decided on" if nearest.outcome == "undecided" else "fails"
+    return f"no variant is inside every budget; the nearest, {nearest.name}, {verb} " + ", ".join(
+        missed
+    )
+
+
+def _scaled(figure: Estimate, factor: float) -> Estimate:
+    def scale(value: float | None) -> float | None:
+        return None if value is None else value * factor
+
+    return Estimate(
+        scale(figure.value),
+        scale(figure.low),
+        scale(figure.high),
+        figure.method,
+        figure.n,
+        figure.missing,
+    )

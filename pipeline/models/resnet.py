@@ -1,0 +1,94 @@
+"""CIFAR-style residual networks (He et al. 2016, §4.2): depth 6n+2, three stages, option-A shortcuts.
+
+The parameter names are those of the widely used CIFAR checkpoints (``conv1``, ``bn1``,
+``layer1.0.conv1`` … ``linear``), so that their weights load as they are.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ...errors import RecipeError
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions and a shortcut without parameters (option A: stride and zero channels)."""
+
+    def __init__(self, channels_in: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.stride = stride
+        extra = channels - channels_in
+        self.pad = (extra // 2, extra - extra // 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[n, c_in, h, w] to [n, c, ceil(h / stride), ceil(w / stride)]."""
+        y = F.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(y))
+        if self.stride != 1:
+            x = x[:, :, :: self.stride, :: self.stride]
+        if any(self.pad):
+            x = F.pad(x, (0, 0, 0, 0, *self.pad))
+        return F.relu(y + x)
+
+
+class ResNet(nn.Module):
+    """Three stages of ``width``, 2·width and 4·width channels, global average pooling, one linear."""
+
+    def __init__(self, blocks: int, width: int, channels: int, classes: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 3, 1, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.layer1 = _stage(blocks, width, width, 1)
+        self.layer2 = _stage(blocks, width, 2 * width, 2)
+        self.layer3 = _stage(blocks, 2 * width, 4 * width, 2)
+        self.linear = nn.Linear(4 * width, classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits [n, classes] of images [n, channels, h, w]."""
+        x = F.relu(self.bn1(self.conv1(x)))
+        x = self.layer3(self.layer2(self.layer1(x)))
+        logits: torch.Tensor = self.linear(x.mean((2, 3)))
+        return logits
+
+
+def _stage(blocks: int, channels_in: int, channels: int, stride: int) -> nn.Sequential:
+    first = Block(channels_in, channels, stride)
+    return nn.Sequential(first, *(Block(channels, channels, 1) for _ in range(blocks - 1)))
+
+
+def build(
+    depth: int, width: int, sample_shape: tuple[int, ...], layout: str, classes: int
+) -> nn.Module:
+    """A residual network for images of any size and channel count.
+
+    Args:
+        depth: 6n+2 for n blocks a stage: 8, 14, 20, …
+        width: channels of the first stage.
+        sample_shape: of one sample.
+        layout: ``hw``, ``hwc`` or ``chw``.
+        classes: number of logits.
+
+    Raises:
+        RecipeError: another depth, or samples that are not images.
+    """
+    if depth < 8 or (depth - 2) % 6:
+        below = max(8, (depth - 2) // 6 * 6 + 2)
+        raise RecipeError(
+            found=f"model 'resnet{depth}'",
+            expected=f"a depth of 6n+2, such as resnet{below} or resnet{below + 6}",
+        )
+    channels = {"hw": 1, "hwc": sample_shape[-1], "chw": sample_shape[0]}.get(layout)
+    if channels is None:
+        raise RecipeError(
+            found=f"model 'resnet{depth}' for rows of {sample_shape[0]} columns",
+            expected="images, or the family mlp",
+            fix="reshape x to [n, height, width] or use a model such as 'mlp2'",
+        )
+    return ResNet((depth - 2) // 6, width, channels, classes)

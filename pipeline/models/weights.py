@@ -1,0 +1,91 @@
+"""Weights on disk: safetensors only; a user's ``.pt`` is read weights-only and never unpickled."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ...errors import ModelError
+
+
+def save(module: nn.Module, path: Path) -> None:
+    """Write a module's state as safetensors, in a fixed order and memory format."""
+    state = {key: value.detach().contiguous() for key, value in sorted(module.state_dict().items())}
+    save_file(state, path)
+
+
+def restore(module: nn.Module, path: Path) -> None:
+    """Load what ``save`` wrote."""
+    module.load_state_dict(load_file(path))
+
+
+def load_foreign(backbone: nn.Module, path: Path, model: str) -> None:
+    """Load a checkpoint somebody gave the user into a backbone.
+
+    Common wrappings (``state_dict``, ``model``, a ``module.`` prefix) are undone; counters of batch
+    norm may be absent.
+
+    Raises:
+        ModelError: unreadable, or tensors that are missing, too many, misshapen or not finite.
+    """
+    state = _bare(_read(path))
+    wanted = backbone.state_dict()
+    where = f"{path.name} for {model}"
+    for key, tensor in wanted.items():
+        if key not in state:
+            if key.endswith("num_batches_tracked"):
+                state[key] = tensor
+                continue
+            raise ModelError(
+                found=f"no tensor {key!r}",
+                expected=f"the {len(wanted)} tensors of {model}",
+                where=where,
+                fix="is it another model, depth or width?",
+            )
+        if state[key].shape != tensor.shape:
+            raise ModelError(
+                found=f"{key!r} of shape {list(state[key].shape)}",
+                expected=f"{list(tensor.shape)}",
+                where=where,
+                fix="is it another width, channel count or number of classes?",
+            )
+        if not torch.isfinite(state[key].float()).all():
+            raise ModelError(found=f"NaN or infinity in {key!r}", where=where)
+    extra = sorted(set(state) - set(wanted))
+    if extra:
+        raise ModelError(
+            found=f"{len(extra)} tensors too many, such as {extra[0]!r}",
+            expected=f"the {len(wanted)} tensors of {model}",
+            where=where,
+        )
+    backbone.load_state_dict(state)
+
+
+def _read(path: Path) -> Mapping[str, object]:
+    if not path.is_file():
+        raise ModelError("no such file", where=str(path), fix="correct teacher.weights")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise ModelError(
+            found=f"not readable as weights ({str(error).splitlines()[0][:120]})",
+            where=str(path),
+            fix="save the state_dict with safetensors.torch.save_file",
+        ) from None
+
+
+def _bare(content: Mapping[str, object]) -> dict[str, torch.Tensor]:
+    for wrapper in ("state_dict", "model_state_dict", "model"):
+        inner = content.get(wrapper)
+        if isinstance(inner, Mapping):
+            content = inner
+    tensors = {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
+    if tensors and all(key.startswith("module.") for key in tensors):
+        tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
+    return tensors

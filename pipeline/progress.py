@@ -1,0 +1,155 @@
+"""What a build tells the person who waits: to stderr, live on a terminal, plain lines elsewhere.
+
+Stages get a ``Progress`` and never print. ``Silent`` is for tests and for ``edgestill.build()``.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+
+
+class Progress(Protocol):
+    """What a stage may say while it works."""
+
+    def steps(self, what: str, total: int) -> "Steps":
+        """Begin ``total`` steps of something."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Say one plain sentence."""
+        ...
+
+    def warn(self, text: str) -> None:
+        """Say one sentence that the reader should act on."""
+        ...
+
+
+class Steps(Protocol):
+    """A run of steps, as a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None: ...
+
+    def advance(self, detail: str = "") -> None:
+        """One step is done; ``detail`` stands beside the bar."""
+        ...
+
+
+class Silent:
+    """Says nothing but keeps the warnings."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def steps(self, what: str, total: int) -> Steps:  # noqa: ARG002
+        """Begin steps nobody watches."""
+        return _Unseen()
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def warn(self, text: str) -> None:
+        """Keep the warning."""
+        self.warnings.append(text)
+
+
+class _Unseen:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self, detail: str = "") -> None: ...
+
+
+class OnConsole:
+    """Bars on a terminal; on a pipe or in a log, a line when something begins and ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def steps(self, what: str, total: int) -> Steps:
+        """Begin steps: a live bar on a terminal, a line in a log."""
+        if self._console.is_terminal:
+            return _Bar(self._console, what, total)
+        return _Lines(self._console, what, total)
+
+    def note(self, text: str) -> None:
+        """One sentence, as it is."""
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """One sentence, marked as a warning."""
+        self._console.print(
+            f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True
+        )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Name a stage while it runs and say how long it took."""
+        began = time.monotonic()
+        self.note(f"{name} …")
+        yield
+        self.note(f"{name} done in {time.monotonic() - began:.1f} s")
+
+
+class _Bar:
+    def __init__(self, console: Console, what: str, total: int) -> None:
+        self._bars = Bars(
+            TextColumn("  {task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("{task.fields[detail]}", markup=False),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bars.add_task(what, total=total, detail="")
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def advance(self, detail: str = "") -> None:
+        self._bars.update(self._task, advance=1, detail=detail)
+
+
+class _Lines:
+    """About ten lines a run, however many steps it has, each with the time left."""
+
+    def __init__(self, console: Console, what: str, total: int) -> None:
+        self._console, self._what, self._total = console, what, total
+        self._done, self._began = 0, time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self, detail: str = "") -> None:
+        self._done += 1
+        every = max(1, self._total // 5)
+        if self._done % every and self._done != self._total:
+            return
+        left = (time.monotonic() - self._began) / self._done * (self._total - self._done)
+        self._console.print(
+            f"  {self._what} {self._done}/{self._total}, {left:.0f} s left  {detail}".rstrip(),
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )

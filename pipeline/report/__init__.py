@@ -1,0 +1,34 @@
+"""The pages of a run, drawn from its ``Report`` and nothing else: nothing is measured here.
+
+    write(report, run)                       # report.json, report.md, report.html, junit.xml
+    console.print(terminal.table(report))    # the same verdict on a terminal
+
+``words`` says what the figures mean, once, in plain text; the markdown, html, junit and terminal
+modules each escape it for their own format. What a user or a model named is data in all of them.
+"""
+
+from pathlib import Path
+
+from ..records import Report
+
+__all__ = ["write"]
+
+
+def write(report: Report, run: Path) -> None:
+    """Write report.json, report.md, report.html and junit.xml into a run's folder, each atomically.
+
+    Args:
+        report: what the pages say.
+        run: the run's folder; raw latency samples are looked for in its ``records/samples``.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    # The pages need plotly and jinja, a terminal table does not: half a second either way.
+    from ..store import write_atomic
+    from . import html, junit, markdown
+
+    write_atomic(run / "report.json", report.model_dump_json(indent=2).encode() + b"\n")
+    write_atomic(run / "report.md", markdown.page(report).encode())
+    write_atomic(run / "junit.xml", junit.document(report))
+    write_atomic(run / "report.html", html.page(report, run / "records" / "samples").encode())

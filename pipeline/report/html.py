@@ -1,0 +1,91 @@
+"""report.html: one page that needs nothing but itself, from a file or a server, light or dark.
+
+    page(report, run / "records" / "samples")
+
+jinja escapes every name. The figures travel as JSON in a data block in which ``<``, ``>`` and ``&``
+are written as escapes, so that no label can end it; a content security policy allows the page's own
+two scripts, by their hashes, and no request at all.
+"""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from ..records import Report
+from . import numbers, provenance, results, rows, words
+from .charts import Chart, charts
+
+_PLOTLY_SETTINGS = {"displayModeBar": False, "responsive": True}
+
+
+def page(report: Report, samples: Path) -> str:
+    """The report as one HTML document.
+
+    Args:
+        report: what to show.
+        samples: folder of the raw latencies; where it lacks some, the page says so in words.
+    """
+    drawn = charts(report, samples)
+    plotly, draw = get_plotlyjs(), _ENVIRONMENT.get_template("draw.js.jinja").render()
+    subject = rows.subject(report)
+    return _ENVIRONMENT.get_template("report.html.jinja").render(
+        report=report,
+        headline=words.headline(report),
+        verdict=words.WORDS[report.verdict.outcome],
+        subject=subject,
+        ratios=words.against_teacher(report, subject.name) if subject else (),
+        accuracy=numbers.parts(subject.accuracy, numbers.PERCENT) if subject else None,
+        drop=numbers.parts(subject.drop, numbers.POINTS) if subject and subject.drop else None,
+        gain=words.gain(report.quality.gain),
+        size=numbers.amount(subject.variant.bytes, numbers.BYTES) if subject else None,
+        results=results.sections(report),
+        provenance=provenance.sections(report),
+        recipe=json.dumps(report.recipe, indent=2, ensure_ascii=False, default=str),
+        charts=drawn,
+        figures=_as_data(drawn),
+        policy=_policy(plotly, draw),
+        plotly=_ours(plotly),
+        draw=_ours(draw),
+    )
+
+
+def _as_data(drawn: tuple[Chart, ...]) -> Markup:
+    """The figures as JSON that HTML cannot misread."""
+    figures = {each.id: each.figure.to_plotly_json() for each in drawn if each.figure}
+    text = json.dumps({"figures": figures, "settings": _PLOTLY_SETTINGS}, allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return _ours(text)
+
+
+def _policy(*scripts: str) -> str:
+    """Nothing may be fetched; only these scripts run. plotly sets styles from script."""
+    hashes = " ".join(f"'sha256-{_sha256(each)}'" for each in scripts)
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _sha256(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _ours(text: str) -> Markup:
+    """Text that holds nothing of the user's but what is escaped already."""
+    return Markup(text)  # noqa: S704 - plotly.js, our script, or JSON without any < > &
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader(__package__, "."),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters["printable"] = numbers.printable

@@ -1,0 +1,80 @@
+"""junit.xml: one test suite a variant, one test case a budget or fault, for build servers.
+
+A budget that is missed is a ``<failure type="not ready">``. One that the measurement cannot decide
+is a ``<failure type="undecided">``, not an ``<error>`` or ``<skipped>``: nothing broke, but a build
+must not pass on it, which is also what exit code 5 says.
+
+    document(report)   # b'<?xml version=...><testsuites name="digits" tests="18" ...>'
+"""
+
+import xml.etree.ElementTree as ET
+
+from ..records import Check, Report, VariantVerdict
+from . import numbers, words
+
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+
+
+def document(report: Report) -> bytes:
+    """The verdict as JUnit XML, in UTF-8."""
+    root = ET.Element("testsuites", name=_text(report.name))
+    for judged in report.verdict.variants:
+        _suite(root, report, judged)
+    _total(root)
+    ET.indent(root)
+    return f"{_DECLARATION}\n{ET.tostring(root, encoding='unicode')}\n".encode()
+
+
+def _suite(root: ET.Element, report: Report, judged: VariantVerdict) -> None:
+    suite = ET.SubElement(
+        root, "testsuite", name=_text(judged.name), timestamp=_text(report.created.rstrip("Z"))
+    )
+    properties = ET.SubElement(suite, "properties")
+    facts = {
+        "outcome": judged.outcome,
+        "ships": "yes" if judged.name == report.verdict.ship else "no",
+        "run": words.headline(report),
+        "edgestill": report.edgestill,
+    }
+    for name, value in facts.items():
+        ET.SubElement(properties, "property", name=name, value=_text(value))
+    for check in judged.checks:
+        _budget(suite, report, judged, check)
+    _faults(suite, report, judged)
+    _total(suite)
+
+
+def _budget(suite: ET.Element, report: Report, judged: VariantVerdict, check: Check) -> None:
+    case = _case(suite, report, judged, check.key)
+    budget = numbers.budget(check.key, check.budget)
+    text = f"{words.budget_name(check)}: found {words.found(check)}, budget {budget}. {check.why}"
+    if check.outcome == "ready":
+        ET.SubElement(case, "system-out").text = _text(text)
+    else:
+        ET.SubElement(case, "failure", type=check.outcome, message=_text(text)).text = _text(text)
+
+
+def _faults(suite: ET.Element, report: Report, judged: VariantVerdict) -> None:
+    """A case a fault, or one that passes: a suite without cases would read as never run."""
+    if not judged.faults:
+        _case(suite, report, judged, "sound")
+    for number, fault in enumerate(judged.faults, start=1):
+        case = _case(suite, report, judged, f"fault {number}")
+        message = _text(fault)
+        ET.SubElement(case, "failure", type="not ready", message=message).text = message
+
+
+def _case(suite: ET.Element, report: Report, judged: VariantVerdict, name: str) -> ET.Element:
+    classname = _text(f"{report.name}.{judged.name}")
+    return ET.SubElement(suite, "testcase", classname=classname, name=_text(name), time="0")
+
+
+def _total(element: ET.Element) -> None:
+    element.set("tests", str(sum(1 for _ in element.iter("testcase"))))
+    element.set("failures", str(sum(1 for _ in element.iter("failure"))))
+    element.set("errors", "0")
+    element.set("skipped", "0")
+
+
+def _text(text: str) -> str:
+    return numbers.printable(text)

@@ -1,0 +1,88 @@
+"""report.md: the whole report as GitHub-flavoured Markdown.
+
+    page(report).splitlines()[0]   # '# digits: READY: int8-static ships'
+
+Every name and sentence is escaped: a label cannot end a table, start a link or bring in HTML.
+"""
+
+import json
+import re
+
+from ..records import Report
+from . import numbers, provenance, results, rows, words
+from .sections import Section, Table
+
+_ESCAPES = {c: f"\\{c}" for c in "\\`*_[]|#~!{}"} | {c: f"&#{ord(c)};" for c in "&<>@$"}
+_SPECIAL = re.compile("[" + re.escape("".join(_ESCAPES)) + "]")
+
+
+def page(report: Report) -> str:
+    """The report as one Markdown document."""
+    sections = results.sections(report) + provenance.sections(report)
+    blocks = [*_top(report), *(block for section in sections for block in _section(section))]
+    recipe = json.dumps(report.recipe, indent=2, default=str)
+    blocks.append(_fenced(recipe, "json"))
+    return "\n\n".join(blocks) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it stands, on one line."""
+    text = _SPECIAL.sub(lambda found: _ESCAPES[found[0]], numbers.printable(text))
+    # GitHub makes links of bare addresses; an entity in the scheme is shown, and links nothing.
+    text = text.replace("://", "&#58;//")
+    text = re.sub(r"(?i)\b(www)\.", r"\1&#46;", text)
+    # At the start of a line these would begin a list or underline a heading.
+    text = re.sub(r"^(\s*)([-+=])", r"\1\\\2", text)
+    return re.sub(r"^(\s*\d{1,9})([.)])(?=\s|$)", r"\1\\\2", text)
+
+
+def _top(report: Report) -> list[str]:
+    title = f"# {escape(report.name)}: {escape(words.headline(report))}"
+    lines = [title, escape(report.verdict.why)]
+    subject = rows.subject(report)
+    if subject:
+        lead = "Against the teacher" if subject.ships else "Nearest to the budgets"
+        points = [str(each) for each in words.against_teacher(report, subject.name)]
+        points.append(f"accuracy: {numbers.show(subject.accuracy, numbers.PERCENT)}")
+        if subject.drop:
+            points.append(f"accuracy lost: {numbers.show(subject.drop, numbers.POINTS)}")
+        points.append(words.gain(report.quality.gain))
+        lines += [f"{lead}, {escape(subject.name)}:", _points(points)]
+    warnings = report.benchmark.warnings
+    if warnings:
+        lines += ["**Warnings**", _points(warnings)]
+    lines.append(escape(f"Built {report.created} by edgestill {report.edgestill}."))
+    return lines
+
+
+def _section(section: Section) -> list[str]:
+    blocks = [f"## {escape(section.title)}", *(escape(each) for each in section.paragraphs)]
+    if section.points:
+        blocks.append(_points(section.points))
+    for table in section.tables:
+        blocks += [f"### {escape(table.caption)}", _table(table)]
+    blocks += [_fenced(each, "sh") for each in section.commands]
+    return blocks
+
+
+def _table(table: Table) -> str:
+    if not table.rows:
+        return "None."
+    lines = [_line(table.head), _line(("---",) * len(table.head))]
+    lines += [_line([escape(str(cell)) for cell in row]) for row in table.rows]
+    return "\n".join(lines)
+
+
+def _line(cells: list[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _points(points: list[str] | tuple[str, ...]) -> str:
+    return "\n".join(f"- {escape(each)}" for each in points)
+
+
+def _fenced(text: str, language: str) -> str:
+    # A fence one longer than any run of backticks inside cannot be closed from inside.
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"

@@ -1,0 +1,142 @@
+"""Numbers as people read them: SI inside, a unit, an interval or a reason at print time.
+
+    >>> show(Estimate(0.0234, 0.0231, 0.0239, "bootstrap", 9, None), MILLISECONDS)
+    '23.4 µs (23.1 to 23.9)'
+    >>> show(Estimate(None, None, None, "RAPL", 0, "no energy counter here"), MICROJOULES)
+    'unknown: no energy counter here'
+
+An interval shares its value's unit and decimals. NaN and infinity are shown as unknown, never as
+numbers.
+"""
+
+import math
+import unicodedata
+from dataclasses import dataclass
+
+from ...devices.stats import Estimate
+
+NO_INTERVAL = "no interval"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """How a quantity is printed.
+
+    Attributes:
+        steps: (factor, name), the largest first; the first that a value reaches is used.
+        decimals: fixed decimals; None: three significant digits.
+    """
+
+    steps: tuple[tuple[float, str], ...]
+    decimals: int | None = None
+
+
+MILLISECONDS = Unit(((1e3, "s"), (1.0, "ms"), (1e-3, "µs")))
+BYTES = Unit(((2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B")))
+MICROJOULES = Unit(((1e6, "J"), (1e3, "mJ"), (1.0, "µJ"), (1e-3, "nJ")))
+PERCENT = Unit(((0.01, "%"),), decimals=1)
+POINTS = Unit(((0.01, "points"),), decimals=1)
+RATIO = Unit(((1.0, ""),))
+
+_BUDGETS = {
+    "_ms": Unit(((1.0, "ms"),)),
+    "_mib": Unit(((1.0, "MiB"),)),
+    "_kib": Unit(((1.0, "KiB"),)),
+    "_uj": Unit(((1.0, "µJ"),)),
+}
+
+
+def budget_unit(key: str) -> Unit:
+    """The unit a budget's key is written in: ``max_p90_ms`` in ms, ``min_accuracy`` in percent."""
+    if "drop" in key:
+        return POINTS
+    return next((unit for end, unit in _BUDGETS.items() if key.endswith(end)), PERCENT)
+
+
+def show(estimate: Estimate, unit: Unit) -> str:
+    """A value with its interval on one line, or ``unknown:`` and the reason."""
+    value, interval = parts(estimate, unit)
+    return f"{value} ({interval})" if interval else value
+
+
+def parts(estimate: Estimate, unit: Unit) -> tuple[str, str | None]:
+    """A value with its unit, and its interval (None where the value is exact or unknown)."""
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if value is None or not math.isfinite(value):
+        return f"unknown: {estimate.missing or 'no reason was recorded'}", None
+    factor, name = _step(value, unit)
+    decimals = _decimals(value / factor, unit)
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        reason = f"{NO_INTERVAL}: {estimate.missing}" if estimate.missing else NO_INTERVAL
+        return _with_unit(_fixed(value / factor, decimals), name), reason
+    if low < high:
+        most = decimals + 3
+        while decimals < most and _fixed(low / factor, decimals) == _fixed(high / factor, decimals):
+            decimals += 1
+    value_text, low_text, high_text = (_fixed(v / factor, decimals) for v in (value, low, high))
+    exact = low == high and estimate.n <= 1
+    return _with_unit(value_text, name), None if exact else f"{low_text} to {high_text}"
+
+
+def amount(value: float, unit: Unit) -> str:
+    """A bare value with its unit, for what is known exactly: a file's size, a budget."""
+    factor, name = _step(value, unit)
+    scaled = value / factor
+    decimals = 0 if scaled.is_integer() else _decimals(scaled, unit)
+    return _with_unit(_fixed(scaled, decimals), name)
+
+
+def budget(key: str, value: float) -> str:
+    """A budget as the reader compares it: ``at most 2 ms``, ``at least 94 %``."""
+    factor, name = _step(value, budget_unit(key))
+    sense = "at least" if key.startswith("min_") else "at most"
+    return f"{sense} {_with_unit(f'{value / factor:,.10g}', name)}"
+
+
+def count(value: int | None, missing: str = "not counted") -> str:
+    """A whole number with its thousands apart, or why there is none."""
+    return f"{value:,}" if value is not None else f"unknown: {missing}"
+
+
+def how_many(value: int, noun: str, plural: str | None = None) -> str:
+    """``1 process``, ``9 processes``: a count with its noun."""
+    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def printable(text: str) -> str:
+    """Text on one line without control, surrogate or direction-override characters.
+
+    Names inside models and data are anyone's: an escape code must not reach a terminal, and XML
+    knows no control characters at all.
+    """
+    kept = (c if _shows(c) else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(kept)
+
+
+def _shows(character: str) -> bool:
+    if character in "\ufffe\uffff\u2028\u2029":
+        return False
+    direction = "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
+    return not direction and unicodedata.category(character) not in {"Cc", "Cs"}
+
+
+def _step(value: float, unit: Unit) -> tuple[float, str]:
+    for factor, name in unit.steps:
+        if abs(value) >= factor:
+            return factor, name
+    return unit.steps[-1]
+
+
+def _decimals(scaled: float, unit: Unit) -> int:
+    if unit.decimals is not None:
+        return unit.decimals
+    return 0 if scaled == 0 else max(0, 2 - math.floor(math.log10(abs(scaled))))
+
+
+def _fixed(scaled: float, decimals: int) -> str:
+    text = f"{scaled:,.{decimals}f}"
+    return text.removeprefix("-") if not text.strip("-0.") else text
+
+
+def _with_unit(number: str, name: str) -> str:
+    return f"{number} {name}" if name else number

@@ -1,0 +1,254 @@
+"""How it was found: settings, methods, machine, data, training, files, versions, how to repeat it.
+
+sections(report)[-1].title   # 'Reproduce'
+"""
+
+from collections.abc import Iterator
+
+from ...devices.stats import Estimate
+from ..records import SPLITS, ModelRecord, Report
+from . import numbers, rows, words
+from .numbers import BYTES, MILLISECONDS, PERCENT
+from .sections import Section, Table, pairs, row
+
+
+def sections(report: Report) -> tuple[Section, ...]:
+    """The circumstances, from the measurement back to the data."""
+    return (
+        _measurement(report),
+        _host(report),
+        _data(report),
+        _training(report),
+        _files(report),
+        _libraries(report),
+        _reproduce(),
+    )
+
+
+def _measurement(report: Report) -> Section:
+    return Section(
+        "How it was measured",
+        tables=(
+            pairs("Latency settings", ("Setting", "Value"), words.settings(report)),
+            pairs("Method of each figure", ("Figure", "Method"), _methods(report)),
+            Table(
+                "What each model ran",
+                ("Model", "Timed queries", "Processes that settled"),
+                tuple(
+                    row(
+                        each.name,
+                        f"{each.queries:,}",
+                        f"{each.settled_processes:,} of {report.benchmark.settings.processes:,}",
+                    )
+                    for each in report.benchmark.models
+                ),
+            ),
+        ),
+    )
+
+
+def _methods(report: Report) -> Iterator[tuple[str, str]]:
+    """Each figure with the method its estimates name; more than one where the models differ."""
+    found: dict[str, list[Estimate]] = {}
+    for model in rows.models(report):
+        for name, estimate in (
+            ("Accuracy", model.accuracy),
+            ("Accuracy lost to the teacher", model.drop),
+            ("Latency p50", model.p50_ms),
+            ("Latency p90", model.p90_ms),
+            ("Latency p99", model.p99_ms),
+            ("Time to load", model.load_ms),
+            ("First inference", model.first_ms),
+            ("Peak memory", model.memory_bytes),
+            ("Energy proxy", model.energy_uj),
+        ):
+            if estimate:
+                found.setdefault(name, []).append(estimate)
+    for pair in report.benchmark.ratios:
+        found.setdefault("Ratios of latency", []).append(pair.p50)
+    for name, estimates in found.items():
+        methods = dict.fromkeys(each.method for each in estimates if each.method)
+        yield name, "; ".join(methods) or "none was recorded"
+
+
+def _host(report: Report) -> Section:
+    host = report.benchmark.host
+    cores = (
+        f"{numbers.count(host.physical_cores, 'the kernel does not tell')} physical, "
+        f"{host.logical_cores:,} logical, {host.available_cores:,} available to the measurement"
+    )
+    return Section(
+        "Host",
+        paragraphs=("Latency, memory and energy hold for this machine and no other.",),
+        tables=(
+            pairs(
+                "The machine that measured",
+                ("Property", "Value"),
+                (
+                    ("CPU", host.cpu),
+                    ("Architecture", host.arch),
+                    ("Cores", cores),
+                    ("CPU quota", f"{host.cpu_quota:g} cores" if host.cpu_quota else "none"),
+                    ("Instruction sets", ", ".join(host.features) or "none that matters here"),
+                    (
+                        "Memory",
+                        numbers.amount(host.memory_bytes, BYTES)
+                        if host.memory_bytes
+                        else "unknown: the kernel does not tell",
+                    ),
+                    ("Operating system", f"{host.os}, kernel {host.kernel}"),
+                    ("Frequency governor", host.governor or "unknown: no frequency control here"),
+                    ("Virtualised by", host.virtualised or "nothing that says so"),
+                ),
+            ),
+        ),
+    )
+
+
+def _data(report: Report) -> Section:
+    data = report.data
+    counts = tuple(
+        row(label, *(f"{data.counts[split][index]:,}" for split in SPLITS))
+        for index, label in enumerate(data.labels)
+    )
+    total = row("all", *(f"{data.samples(split):,}" for split in SPLITS))
+    return Section(
+        "Data",
+        points=data.notes,
+        tables=(
+            pairs(
+                "The data set",
+                ("Property", "Value"),
+                (
+                    ("Source", data.source),
+                    ("Task", f"{data.task}, {numbers.how_many(data.classes, 'class', 'classes')}"),
+                    ("Sample", f"{_shape(data.sample_shape)} {data.dtype}, layout {data.layout}"),
+                    ("Dropped because they stood in two splits", f"{data.dropped:,}"),
+                    ("Fingerprint", data.fingerprint),
+                ),
+            ),
+            Table("Samples of each class", ("Class", *SPLITS), (*counts, total)),
+        ),
+    )
+
+
+def _training(report: Report) -> Section:
+    models = (
+        ("teacher", report.teacher),
+        *(("distilled student", each) for each in report.students),
+        *(("student without teacher", each) for each in report.plain_students),
+    )
+    targets = report.targets
+    return Section(
+        "Training",
+        paragraphs=(
+            f"The students learnt from the teacher's logits on "
+            f"{numbers.how_many(targets.rows, 'training sample')}, of which the teacher answers "
+            f"{numbers.amount(targets.train_accuracy, PERCENT)} right.",
+        ),
+        tables=(
+            Table(
+                "Trained models",
+                (
+                    "Role",
+                    "Model",
+                    "Width",
+                    "Parameters",
+                    "Seed",
+                    "Epochs",
+                    "Best epoch",
+                    "Accuracy on validation",
+                    "Time",
+                ),
+                tuple(
+                    row(
+                        role,
+                        model.model,
+                        f"{model.width:,}",
+                        f"{model.parameters:,}",
+                        str(model.seed),
+                        _epochs(model),
+                        _best(model),
+                        numbers.amount(model.validation_accuracy, PERCENT),
+                        _time(model),
+                    )
+                    for role, model in models
+                ),
+            ),
+        ),
+    )
+
+
+def _epochs(model: ModelRecord) -> str:
+    return f"{len(model.curve):,}" if model.curve else "loaded, not trained here"
+
+
+def _best(model: ModelRecord) -> str:
+    return "not trained here" if model.best_epoch is None else f"{model.best_epoch:,}"
+
+
+def _time(model: ModelRecord) -> str:
+    seconds = sum(epoch.seconds for epoch in model.curve)
+    return numbers.amount(seconds * 1e3, MILLISECONDS) if model.curve else "not trained here"
+
+
+def _files(report: Report) -> Section:
+    files = (report.variants.teacher, *report.variants.variants)
+    notes = tuple(f"{each.name}: {note}" for each in files for note in each.notes)
+    return Section(
+        "Files",
+        paragraphs=(
+            "The .ort file is the same model in ONNX Runtime's mobile format. Changed nodes differ "
+            "in kind from fp32: quantized operators and quantize/dequantize pairs.",
+            f"A reduced ONNX Runtime Mobile build needs the operators that "
+            f"{report.variants.operators_file} lists.",
+        ),
+        points=notes,
+        tables=(
+            Table(
+                "Model files",
+                ("Model", "File", "Size", "SHA-256", "Changed nodes"),
+                tuple(
+                    row(*cells)
+                    for each in files
+                    for cells in (
+                        (
+                            each.name,
+                            each.file,
+                            numbers.amount(each.bytes, BYTES),
+                            each.sha256,
+                            f"{each.changed_nodes:,}",
+                        ),
+                        (
+                            each.name,
+                            each.ort_file,
+                            numbers.amount(each.ort_bytes, BYTES),
+                            each.ort_sha256,
+                            "as above",
+                        ),
+                    )
+                ),
+            ),
+        ),
+    )
+
+
+def _libraries(report: Report) -> Section:
+    versions = (("edgestill", report.edgestill), *sorted(report.libraries.items()))
+    return Section("Versions", tables=(pairs("Libraries", ("Library", "Version"), versions),))
+
+
+def _reproduce() -> Section:
+    return Section(
+        "Reproduce",
+        paragraphs=(
+            "The recipe below holds every setting of this build. The same recipe, seed, thread "
+            "count, library versions and kind of CPU give the same weights; latencies differ from "
+            "run to run within their intervals.",
+        ),
+        commands=("edgestill build recipe.toml",),
+    )
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(side) for side in shape) or "scalar"

@@ -1,0 +1,123 @@
+"""The teacher and each variant side by side: which figures belong to which name.
+
+    for row in models(report):
+        print(row.name, numbers.show(row.accuracy, numbers.PERCENT))
+
+Quality, benchmark and verdict are separate records; a model that one of them lacks gets estimates
+that say so, never a blank.
+"""
+
+from dataclasses import dataclass
+
+from ...devices.bench import Figures, Ratio
+from ...devices.stats import Estimate
+from ..records import Outcome, Report, Variant, VariantQuality, VariantVerdict
+
+TEACHER = "teacher"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model: the file, what it answers, what it costs, and the verdict on it.
+
+    Attributes:
+        name: ``teacher`` or the variant's.
+        variant: its files.
+        accuracy: fraction of test answered right.
+        drop: accuracy lost to the teacher (a fraction); None for the teacher itself.
+        p50_ms, p90_ms, p99_ms, load_ms, first_ms: latency in milliseconds.
+        memory_bytes: peak memory over the import baseline.
+        energy_uj: energy proxy an inference, in microjoules.
+        quality: the full quality record, or None where it was not verified.
+        figures: the full benchmark, or None where it was not measured.
+        verdict: None for the teacher, which is not judged.
+        ships: whether this is the one to ship.
+    """
+
+    name: str
+    variant: Variant
+    accuracy: Estimate
+    drop: Estimate | None
+    p50_ms: Estimate
+    p90_ms: Estimate
+    p99_ms: Estimate
+    load_ms: Estimate
+    first_ms: Estimate
+    memory_bytes: Estimate
+    energy_uj: Estimate
+    quality: VariantQuality | None
+    figures: Figures | None
+    verdict: VariantVerdict | None
+    ships: bool
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """The verdict in a word, or None where there is none."""
+        return self.verdict.outcome if self.verdict else None
+
+
+def models(report: Report) -> tuple[Row, ...]:
+    """The teacher first, then the variants in the order they were made."""
+    teacher = report.variants.teacher
+    quality = {each.name: each for each in report.quality.variants}
+    verdicts = {each.name: each for each in report.verdict.variants}
+    rows = [_row(report, TEACHER, teacher, report.quality.teacher, None)]
+    rows.extend(
+        _row(report, each.name, each, quality.get(each.name), verdicts.get(each.name))
+        for each in report.variants.variants
+    )
+    return tuple(rows)
+
+
+def subject(report: Report) -> Row | None:
+    """The variant that ships; where none does, the one with the fewest checks not passed."""
+    variants = [row for row in models(report) if row.name != TEACHER]
+    shipped = next((row for row in variants if row.ships), None)
+    return shipped or min(variants, key=_distance, default=None)
+
+
+def ratio(report: Report, name: str) -> Ratio | None:
+    """One variant over the teacher, or None where the two were not measured together."""
+    pairs = report.benchmark.ratios
+    return next((each for each in pairs if each.of == name and each.over == TEACHER), None)
+
+
+def _row(
+    report: Report,
+    name: str,
+    variant: Variant,
+    quality: VariantQuality | None,
+    verdict: VariantVerdict | None,
+) -> Row:
+    figures = next((each for each in report.benchmark.models if each.name == name), None)
+    unmeasured = _absent("not measured in this run")
+    unverified = _absent("not verified in this run")
+    drop = quality.drop_vs_teacher if quality else unverified
+    return Row(
+        name=name,
+        variant=variant,
+        accuracy=quality.accuracy if quality else unverified,
+        drop=None if name == TEACHER else drop,
+        p50_ms=figures.p50_ms if figures else unmeasured,
+        p90_ms=figures.p90_ms if figures else unmeasured,
+        p99_ms=figures.p99_ms if figures else unmeasured,
+        load_ms=figures.load_ms if figures else unmeasured,
+        first_ms=figures.first_inference_ms if figures else unmeasured,
+        memory_bytes=figures.peak_memory_bytes if figures else unmeasured,
+        energy_uj=figures.energy_uj if figures else unmeasured,
+        quality=quality,
+        figures=figures,
+        verdict=verdict,
+        ships=name == report.verdict.ship,
+    )
+
+
+def _absent(reason: str) -> Estimate:
+    return Estimate(value=None, low=None, high=None, method="none", n=0, missing=reason)
+
+
+def _distance(row: Row) -> tuple[int, int]:
+    if row.verdict is None:
+        return (1, 0)
+    missed = [check for check in row.verdict.checks if check.outcome != "ready"]
+    return (0, len(missed) + len(row.verdict.faults))

@@ -1,0 +1,68 @@
+"""The body of a report as plain data: the same sections, tables and sentences for every format.
+
+    for section in results.sections(report) + provenance.sections(report):
+        ...
+
+All text in here is unescaped; the module that prints it escapes it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ...devices.stats import Estimate
+from ..records import Outcome
+from . import numbers
+from .numbers import Unit
+from .words import WORDS
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell: its text, a detail such as an interval, and an outcome where it is a verdict."""
+
+    text: str
+    detail: str | None = None
+    outcome: Outcome | None = None
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.detail})" if self.detail else self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table; the first cell of each row names the row."""
+
+    caption: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading with what stands under it, in this order: paragraphs, points, tables, commands."""
+
+    title: str
+    paragraphs: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()
+    commands: tuple[str, ...] = ()
+
+
+def figure(estimate: Estimate, unit: Unit) -> Cell:
+    """A figure with its interval, or the reason why there is none."""
+    return Cell(*numbers.parts(estimate, unit))
+
+
+def verdict(outcome: Outcome | None) -> Cell:
+    """A verdict, or that there is none."""
+    return Cell(WORDS[outcome], outcome=outcome) if outcome else Cell("not judged")
+
+
+def row(*cells: str | Cell) -> tuple[Cell, ...]:
+    """A row of cells, plain text allowed."""
+    return tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells)
+
+
+def pairs(caption: str, head: tuple[str, str], facts: Iterable[tuple[str, str]]) -> Table:
+    """A table of two columns."""
+    return Table(caption, head, tuple(row(*fact) for fact in facts))

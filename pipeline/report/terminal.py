@@ -1,0 +1,121 @@
+"""The verdict on a terminal: fits 80 columns, needs no colour, is plain text in a pipe.
+
+    Console().print(table(report, run))
+
+Models stand side by side, figures below each other, each with its interval under it; a reason that
+a figure is unknown stands once, below the table.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ...devices.stats import Estimate
+from ..records import Report
+from . import numbers, rows, words
+from .numbers import BYTES, MICROJOULES, MILLISECONDS, PERCENT, POINTS, Unit
+from .rows import Row
+
+_STYLES = {"ready": "bold green", "not ready": "bold red", "undecided": "bold yellow"}
+_MODELS_ABREAST = 4
+"""Of 80 columns: 14 for the names of the figures, 15 a model."""
+
+
+def table(report: Report, run: Path | None = None) -> RenderableType:
+    """The verdict, the figures, the ratios and the warnings.
+
+    Args:
+        report: what to show.
+        run: the run's folder, to name its report.html; None where nothing was written.
+    """
+    reasons = _Reasons()
+    models = rows.models(report)
+    grids: list[RenderableType] = [
+        _grid(models[start : start + _MODELS_ABREAST], reasons)
+        for start in range(0, len(models), _MODELS_ABREAST)
+    ]
+    return Group(
+        _text(words.headline(report), _STYLES[report.verdict.outcome]),
+        _text(report.verdict.why),
+        *grids,
+        *(_text(line, "dim") for line in reasons.lines()),
+        *_ratios(report),
+        _text(words.gain(report.quality.gain)),
+        *(_text(f"warning: {each}", "yellow") for each in report.benchmark.warnings),
+        *([_text(f"report: {run / 'report.html'}")] if run else []),
+    )
+
+
+class _Reasons:
+    """Why figures are unknown, each reason once, by letter."""
+
+    def __init__(self) -> None:
+        self._letters: dict[str, str] = {}
+
+    def mark(self, reason: str) -> str:
+        letter = chr(ord("a") + len(self._letters) % 26)
+        return self._letters.setdefault(reason, letter)
+
+    def lines(self) -> Iterator[str]:
+        return (f"[{letter}] {reason}" for reason, letter in self._letters.items())
+
+
+def _grid(models: Sequence[Row], reasons: _Reasons) -> Table:
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    grid.add_column("")
+    for model in models:
+        name = numbers.printable(model.name)
+        grid.add_column(Text(f"{name} (ships)" if model.ships else name), overflow="fold")
+    figures: tuple[tuple[str, list[Text]], ...] = (
+        ("accuracy", [_figure(each.accuracy, PERCENT, reasons) for each in models]),
+        ("lost to teacher", [_drop(each, reasons) for each in models]),
+        ("p50", [_figure(each.p50_ms, MILLISECONDS, reasons) for each in models]),
+        ("p90", [_figure(each.p90_ms, MILLISECONDS, reasons) for each in models]),
+        ("peak memory", [_figure(each.memory_bytes, BYTES, reasons) for each in models]),
+        ("file size", [Text(numbers.amount(each.variant.bytes, BYTES)) for each in models]),
+        ("energy proxy", [_figure(each.energy_uj, MICROJOULES, reasons) for each in models]),
+        ("verdict", [_verdict(each) for each in models]),
+    )
+    for name, cells in figures:
+        grid.add_row(name, *cells)
+    return grid
+
+
+def _figure(estimate: Estimate, unit: Unit, reasons: _Reasons) -> Text:
+    if estimate.value is None:
+        return Text(f"unknown [{reasons.mark(estimate.missing or 'no reason was recorded')}]")
+    value, interval = numbers.parts(estimate, unit)
+    text = Text(numbers.printable(value))
+    if interval and estimate.low is None:
+        mark = reasons.mark(estimate.missing or "no reason was recorded")
+        text.append(f"\n{numbers.NO_INTERVAL} [{mark}]", "dim")
+    elif interval:
+        text.append(f"\n{interval}", "dim")
+    return text
+
+
+def _drop(model: Row, reasons: _Reasons) -> Text:
+    return _figure(model.drop, POINTS, reasons) if model.drop else Text("reference")
+
+
+def _verdict(model: Row) -> Text:
+    if model.name == rows.TEACHER:
+        return Text("reference")
+    if model.outcome is None:
+        return Text("not judged")
+    return Text(words.WORDS[model.outcome], _STYLES[model.outcome])
+
+
+def _ratios(report: Report) -> Iterator[Text]:
+    model = rows.subject(report)
+    if model:
+        ratios = ", ".join(str(each) for each in words.against_teacher(report, model.name))
+        yield _text(f"{model.name} against the teacher: {ratios}")
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(numbers.printable(text), style)

@@ -1,0 +1,259 @@
+"""A run: one build on disk, whole and immutable, in a folder of its own.
+
+    runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
+                       models/         what to ship, empty unless READY
+                       variants/       every file that was made, the teacher's too
+                       records/        every record, raw latencies, answers on test, golden outputs
+                       report.*        drawn from report.json alone
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from .. import __version__
+from ..errors import MaterialError
+from .gate import judge
+from .recipe import Gate, Recipe
+from .records import BenchmarkRecord, Report, Verdict
+from .store import digest_of, file_sha256, folder_digests, move_whole, write_atomic
+
+if TYPE_CHECKING:
+    from .build import Flow
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "scikit-learn", "safetensors")
+
+
+def prepare(artifacts: Path, name: str) -> None:
+    """See in the first second that the run can be written."""
+    folder = artifacts / "runs" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / ".probe", b"")
+    (folder / ".probe").unlink()
+
+
+def find(
+    artifacts: Path, recipe: Recipe, keys: Mapping[str, str], warn: Callable[[str], None]
+) -> Path | None:
+    """The newest sound run of this recipe with these very keys, if there is one."""
+    wanted = {"recipe": recipe.model_dump(mode="json"), "keys": {**keys, **_drawing()}}
+    for manifest in sorted((artifacts / "runs" / recipe.name).glob(f"[0-9]*/{MANIFEST}"))[::-1]:
+        try:
+            content = json.loads(manifest.read_text())
+        except (OSError, ValueError):
+            continue
+        if {key: content.get(key) for key in wanted} != wanted:
+            continue
+        faults = differences(manifest.parent)
+        if not faults:
+            return manifest.parent
+        warn(f"{manifest.parent}: {faults[0]}; building the run again")
+    return None
+
+
+def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
+    """Judge, draw and lay down a run from finished stages."""
+    verdict = judge(recipe.gate, made.quality.record, made.measured.record)
+    created = datetime.now(UTC)
+    report = Report(
+        name=recipe.name,
+        created=created.isoformat(timespec="seconds"),
+        edgestill=__version__,
+        libraries={name: metadata.version(name) for name in LIBRARIES},
+        recipe=recipe.model_dump(mode="json", exclude_none=True),
+        data=made.data.record,
+        teacher=made.teacher.record,
+        targets=made.targets.record,
+        students=tuple(m.record for m in made.students),
+        plain_students=tuple(m.record for m in made.plain),
+        variants=made.variants.record,
+        quality=made.quality.record,
+        benchmark=made.measured.record.benchmark,
+        verdict=verdict,
+    )
+
+    def fill(draft: Path) -> None:
+        shutil.copytree(made.variants.path, draft / "variants", ignore=_entry)
+        records = draft / "records"
+        shutil.copytree(made.quality.path, records, ignore=_entry)
+        shutil.copytree(made.measured.path, records, ignore=_entry, dirs_exist_ok=True)
+        for name, record in report:
+            if name in _RECORDS:
+                text = json.dumps(_json(record), indent=1, allow_nan=False)
+                (records / f"{name}.json").write_text(text)
+
+    return _publish(artifacts, report, made.keys(), recipe, fill), report
+
+
+_RECORDS = ("data", "teacher", "targets", "students", "plain_students", "variants", "quality", "benchmark")
+
+
+def judge_again(run: Path, gate: Gate) -> tuple[Path, Report]:
+    """Judge a run's saved records by other budgets.
+
+    Where they differ from the run's own, a new run is written beside it, for a run never changes.
+    """
+    before = open_report(run)
+    verdict = judge(gate, before.quality, BenchmarkRecord(benchmark=before.benchmark))
+    recipe = {**before.recipe, "gate": gate.model_dump(mode="json", exclude_none=True)}
+    if recipe == before.recipe and verdict == before.verdict:
+        return run, before
+    manifest = _manifest(run)
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    report = before.model_copy(update={"verdict": verdict, "recipe": recipe, "created": created})
+    whole = Recipe.model_validate_json(json.dumps({**manifest["recipe"], "gate": recipe["gate"]}))
+
+    def fill(draft: Path) -> None:
+        for folder in ("variants", "records"):
+            shutil.copytree(run / folder, draft / folder)
+
+    artifacts = run.resolve().parent.parent.parent
+    keys = {key: value for key, value in manifest["keys"].items() if key not in _drawing()}
+    return _publish(artifacts, report, keys, whole, fill), report
+
+
+def draw_again(run: Path) -> Report:
+    """Draw a run's pages anew from its report.json; the records stay as they are."""
+    from .report import write as draw
+
+    report = open_report(run)
+    draw(report, run)
+    content = _manifest(run)
+    content["files"] = folder_digests(run)
+    content["files"].pop(MANIFEST)
+    write_atomic(run / MANIFEST, json.dumps(content, indent=1).encode())
+    return report
+
+
+def open_report(run: Path) -> Report:
+    """A run's report.
+
+    Raises:
+        MaterialError: this is no run, or one of another version.
+    """
+    path = run / "report.json"
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise MaterialError(
+            "no report.json there",
+            where=str(run),
+            fix="name a run's folder, such as artifacts/runs/<name>/<time>",
+        ) from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(str(step) for step in problem["loc"])
+        raise MaterialError(
+            f"not a report of this version ({key}: {problem['msg']})", where=str(path)
+        ) from None
+
+
+def differences(run: Path) -> list[str]:
+    """What differs between a run's manifest and its files."""
+    expected: dict[str, str] = _manifest(run)["files"]
+    found = folder_digests(run)
+    found.pop(MANIFEST, None)
+    faults = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
+    faults += [f"{name} is not in the manifest" for name in sorted(found.keys() - expected.keys())]
+    shared = sorted(expected.keys() & found.keys())
+    return faults + [f"{name} changed" for name in shared if expected[name] != found[name]]
+
+
+def latest(artifacts: Path) -> Path | None:
+    """The newest run of any name."""
+    found = (artifacts / "runs").glob(f"*/[0-9]*/{MANIFEST}")
+    return max((m.parent for m in found), key=lambda run: run.name, default=None)
+
+
+def _publish(
+    artifacts: Path,
+    report: Report,
+    keys: Mapping[str, str],
+    recipe: Recipe,
+    fill: Callable[[Path], None],
+) -> Path:
+    """Fill a draft beside the run's place and rename it: the run is there whole or not at all."""
+    from .report import write as draw
+
+    folder = artifacts / "runs" / report.name
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S-%fZ")
+    draft = folder / f".draft-{stamp}"
+    draft.mkdir()
+    try:
+        fill(draft)
+        _ship(draft, report)
+        draw(report, draft)
+        content = {
+            "format": FORMAT,
+            "edgestill": __version__,
+            "created": report.created,
+            "recipe": recipe.model_dump(mode="json"),
+            "keys": {**keys, **_drawing()},
+            "files": folder_digests(draft),
+        }
+        write_atomic(draft / MANIFEST, json.dumps(content, indent=1).encode())
+        move_whole(draft, folder / stamp)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return folder / stamp
+
+
+def _ship(draft: Path, report: Report) -> None:
+    """Copy the variant to ship, with what it takes to use it, under the run's name."""
+    models = draft / "models"
+    models.mkdir()
+    verdict: Verdict = report.verdict
+    if verdict.ship is None:
+        return
+    variant = next(v for v in report.variants.variants if v.name == verdict.ship)
+    stem = f"{report.name}-{variant.name}"
+    for file in (variant.file, variant.ort_file):
+        shutil.copyfile(draft / "variants" / file, models / f"{stem}{Path(file).suffix}")
+    operators = report.variants.operators_file
+    shutil.copyfile(draft / "variants" / operators, models / operators)
+    (models / "labels.txt").write_text("".join(f"{label}\n" for label in report.data.labels))
+
+
+def _drawing() -> dict[str, str]:
+    """What a run holds beyond the store's stages: the verdict's rules and the pages' looks."""
+    root = Path(__file__).parent
+    files = [root / "gate.py", root / "run.py", *sorted((root / "report").iterdir())]
+    return {"report": digest_of([file_sha256(file) for file in files if file.is_file()])}
+
+
+def _manifest(run: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((run / MANIFEST).read_text())
+        if content["format"] != FORMAT:
+            raise MaterialError(
+                found=f"format {content['format']}", expected=str(FORMAT), where=str(run / MANIFEST)
+            )
+        return {**content, "files": dict(content["files"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MaterialError(
+            f"no readable {MANIFEST} there ({type(error).__name__})",
+            where=str(run),
+            fix="name a run's folder, such as artifacts/runs/<name>/<time>",
+        ) from None
+
+
+def _json(record: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Any).dump_python(record, mode="json")
+
+
+def _entry(folder: str, names: list[str]) -> list[str]:
+    """The store's own bookkeeping stays in the store."""
+    del folder
+    return [name for name in names if name == "entry.json"]

@@ -1,0 +1,354 @@
+"""A realistic ``Report`` and its raw samples, made from a seed, for the tests of the pages.
+
+    report = report()                       # READY: int8-static ships
+    write_samples(report, run / "records" / "samples")
+
+Latencies are drawn, then judged by ``devices.stats`` like measured ones, so that figures, intervals
+and samples agree with each other.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from edgestill.devices import stats
+from edgestill.devices.bench import Benchmark, Figures, Ratio, Settings
+from edgestill.devices.host import Host
+from edgestill.devices.stats import Estimate
+from edgestill.pipeline.records import (
+    Check,
+    DataRecord,
+    Epoch,
+    Gain,
+    ModelRecord,
+    Outcome,
+    Parity,
+    Report,
+    TargetsRecord,
+    Variant,
+    VariantQuality,
+    VariantsRecord,
+    VariantVerdict,
+    Verdict,
+    VerifyRecord,
+)
+from numpy.typing import NDArray
+
+PROCESSES = 9
+QUERIES = 700
+TEST = 450
+MEDIANS_MS = {"teacher": 0.412, "fp32": 0.031, "int8-dynamic": 0.118, "int8-static": 0.036}
+BYTES = {"teacher": 1_871_204, "fp32": 83_112, "int8-dynamic": 52_431, "int8-static": 38_020}
+MEMORY = {"teacher": 6_150_000, "fp32": 1_210_000, "int8-dynamic": 2_540_000, "int8-static": 9e5}
+RIGHT = {"teacher": 444, "fp32": 439, "int8-dynamic": 438, "int8-static": 437}
+MACS = {"teacher": 17_304_576, "fp32": 812_416, "int8-dynamic": 812_416, "int8-static": 812_416}
+VARIANTS = ("fp32", "int8-dynamic", "int8-static")
+
+
+def samples(name: str) -> list[NDArray[np.int64]]:
+    """Latencies of one model in ns, one array a process: log-normal, a rare pause now and then."""
+    rng = np.random.default_rng(sorted(MEDIANS_MS).index(name))
+    processes = []
+    for _ in range(PROCESSES):
+        centre = MEDIANS_MS[name] * 1e6 * rng.normal(1.0, 0.02)
+        drawn = centre * rng.lognormal(0.0, 0.05, QUERIES)
+        drawn += np.where(rng.random(QUERIES) < 0.01, rng.exponential(centre, QUERIES), 0.0)
+        processes.append(drawn.astype(np.int64))
+    return processes
+
+
+def write_samples(folder: Path) -> None:
+    """The raw samples as the benchmark leaves them: ``<model>-<repetition>.npy``, int64 ns."""
+    folder.mkdir(parents=True)
+    for name in MEDIANS_MS:
+        for repetition, drawn in enumerate(samples(name)):
+            np.save(folder / f"{name}-{repetition}.npy", drawn)
+
+
+def report(
+    labels: tuple[str, ...] = tuple("0123456789"),
+    outcome: Outcome = "ready",
+    ship: str | None = "fp32",
+) -> Report:
+    """A build of the bundled digits recipe."""
+    return Report(
+        name="digits",
+        created="2026-03-01T09:30:00Z",
+        edgestill="0.1.0",
+        libraries={"torch": "2.13.0", "onnx": "1.21.0", "onnxruntime": "1.29.0", "numpy": "2.4.6"},
+        recipe={"name": "digits", "seed": 0, "data": {"source": "digits"}},
+        data=_data(labels),
+        teacher=_model("resnet32", 16, 464_154, False, 20, 0.986),
+        targets=TargetsRecord(rows=988, classes=len(labels), train_accuracy=0.9989),
+        students=(_model("resnet8", 8, 19_962, True, 30, 0.975),),
+        plain_students=(_model("resnet8", 8, 19_962, False, 30, 0.961),),
+        variants=VariantsRecord(
+            student=_model("resnet8", 8, 19_962, True, 30, 0.975),
+            variants=tuple(_variant(name) for name in VARIANTS),
+            teacher=_variant("teacher"),
+            operators_file="models/operators.config",
+        ),
+        quality=VerifyRecord(
+            test_samples=TEST,
+            teacher=_quality("teacher"),
+            variants=tuple(_quality(name) for name in VARIANTS),
+            gain=Gain(
+                seeds=(0,),
+                distilled_accuracy=(0.9756,),
+                plain_accuracy=(0.9689,),
+                difference=Estimate(
+                    0.0067, -0.0051, 0.0184, "paired difference, 95 % interval", TEST
+                ),
+            ),
+        ),
+        benchmark=_benchmark(),
+        verdict=Verdict(
+            outcome=outcome,
+            ship=ship,
+            why="Two of three variants meet every budget; of these fp32 has the lowest p50.",
+            prefer="latency",
+            variants=(
+                _verdict("fp32", "ready"),
+                _verdict("int8-dynamic", "undecided"),
+                _verdict("int8-static", "ready"),
+            ),
+        ),
+    )
+
+
+def without_energy(whole: Report, reason: str) -> Report:
+    """The same report where no model's energy could be had."""
+    models = tuple(
+        replace(each, energy_uj=Estimate.unknown(reason)) for each in whole.benchmark.models
+    )
+    return whole.model_copy(update={"benchmark": replace(whole.benchmark, models=models)})
+
+
+def with_gain(whole: Report, difference: Estimate) -> Report:
+    """The same report with another gain of distillation."""
+    gain = whole.quality.gain.model_copy(update={"difference": difference})
+    quality = whole.quality.model_copy(update={"gain": gain})
+    return whole.model_copy(update={"quality": quality})
+
+
+def with_name(whole: Report, old: str, new: str) -> Report:
+    """The same report with one model called otherwise, everywhere."""
+    text = whole.model_dump_json().replace(f'"{old}"', _quoted(new))
+    return Report.model_validate_json(text)
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text)
+
+
+def _data(labels: tuple[str, ...]) -> DataRecord:
+    per_class = {"train": 99, "validation": 18, "calibration": 18, "test": 45}
+    return DataRecord(
+        source="digits",
+        labels=labels,
+        sample_shape=(8, 8),
+        layout="hw",
+        dtype="float32",
+        mean=(4.88,),
+        std=(6.02,),
+        counts={split: (count,) * len(labels) for split, count in per_class.items()},
+        dropped=0,
+        notes=("scikit-learn's copy of the UCI optical digits, test set only",),
+        fingerprint="9b1c" * 16,
+    )
+
+
+def _model(
+    model: str, width: int, parameters: int, distilled: bool, epochs: int, final: float
+) -> ModelRecord:
+    rng = np.random.default_rng(parameters + distilled)
+    curve = []
+    for epoch in range(1, epochs + 1):
+        accuracy = final - 0.85 * float(np.exp(-epoch / 3)) + float(rng.normal(0, 0.004))
+        loss = 2.2 * float(np.exp(-epoch / 4)) + 0.08 + float(rng.normal(0, 0.005))
+        curve.append(
+            Epoch(
+                epoch=epoch,
+                loss=loss * (4 if distilled else 1),
+                validation_loss=loss * 1.1 + 0.02,
+                validation_accuracy=min(1.0, accuracy),
+                seconds=0.71,
+            )
+        )
+    return ModelRecord(
+        model=model,
+        width=width,
+        parameters=parameters,
+        seed=0,
+        distilled=distilled,
+        origin="trained",
+        curve=tuple(curve),
+        best_epoch=epochs - 2,
+        validation_accuracy=final,
+        weights_sha256="ab" * 32,
+    )
+
+
+def _variant(name: str) -> Variant:
+    return Variant(
+        name=name,
+        file=f"models/digits-{name}.onnx",
+        bytes=BYTES[name],
+        sha256="c0ffee00" * 8,
+        ort_file=f"models/digits-{name}.ort",
+        ort_bytes=BYTES[name] + 9_312,
+        ort_sha256="deadbeef" * 8,
+        changed_nodes=0 if name in {"teacher", "fp32"} else 14,
+        notes=("7-bit weights: this CPU has no VNNI and would saturate",)
+        if name == "int8-static"
+        else (),
+    )
+
+
+def _quality(name: str) -> VariantQuality:
+    exact = name in {"teacher", "fp32"}
+    right = np.arange(TEST) < RIGHT[name]
+    return VariantQuality(
+        name=name,
+        checker=None,
+        parity=tuple(
+            Parity(
+                batch=batch,
+                optimization=optimization,
+                samples=128,
+                max_abs_difference=2.4e-6,
+                tolerance=1e-4,
+            )
+            for batch in (1, 16)
+            for optimization in ("none", "all")
+        )
+        if exact
+        else (),
+        ort_max_abs_difference=0.0 if exact else 1.2e-7,
+        ort_agreement=1.0,
+        accuracy=stats.proportion(RIGHT[name], TEST),
+        agreement_with_teacher=stats.proportion(RIGHT[name] - 2, TEST),
+        drop_vs_teacher=stats.paired_difference(np.arange(TEST) < RIGHT["teacher"], right),
+        drop_vs_fp32=stats.paired_difference(np.arange(TEST) < RIGHT["fp32"], right),
+        answers_changed_vs_fp32=0 if exact else 3,
+    )
+
+
+def _benchmark() -> Benchmark:
+    return Benchmark(
+        host=Host(
+            cpu="Intel(R) Xeon(R) Processor @ 2.80GHz",
+            arch="x86_64",
+            physical_cores=1,
+            logical_cores=2,
+            available_cores=2,
+            features=("avx", "avx2", "f16c", "fma", "sse4_1"),
+            memory_bytes=8_320_000_000,
+            os="Debian GNU/Linux 12 (bookworm)",
+            kernel="6.1.0-32-amd64",
+            governor=None,
+            cpu_quota=None,
+            virtualised="KVM",
+            onnxruntime="1.29.0",
+        ),
+        settings=Settings(),
+        models=tuple(_figures(name) for name in MEDIANS_MS),
+        ratios=tuple(_ratio(name) for name in VARIANTS),
+        warnings=("other processes used 14 % of this machine's CPU time during the measurement",),
+        runtime="onnxruntime 1.29.0",
+    )
+
+
+def _figures(name: str) -> Figures:
+    drawn = [each / 1e6 for each in samples(name)]
+    memory = MEMORY[name] + np.arange(PROCESSES) * 4096.0
+    energy = MACS[name] * 4.6e-6 * (1 if name in {"teacher", "fp32"} else 0.2)
+    return Figures(
+        name=name,
+        file=f"models/digits-{name}.onnx",
+        file_bytes=BYTES[name],
+        p50_ms=stats.percentile_over_processes(drawn, 50),
+        p90_ms=stats.percentile_over_processes(drawn, 90),
+        p99_ms=stats.percentile_over_processes(drawn, 99),
+        load_ms=stats.median_over_processes(np.linspace(3.9, 4.4, PROCESSES) * (BYTES[name] / 1e6)),
+        first_inference_ms=stats.median_over_processes(
+            np.linspace(2.0, 2.6, PROCESSES) * MEDIANS_MS[name]
+        ),
+        peak_memory_bytes=stats.median_over_processes(memory),
+        energy_uj=Estimate(
+            energy, energy * 0.5, energy * 2.4, "declared model after Horowitz, ISSCC 2014", 1
+        ),
+        macs=MACS[name],
+        parameters=464_154 if name == "teacher" else 19_962,
+        weight_bytes=BYTES[name] - 4_000,
+        queries=PROCESSES * QUERIES,
+        settled_processes=PROCESSES,
+        samples=f"samples/{name}-*.npy",
+    )
+
+
+def _ratio(name: str) -> Ratio:
+    def over(values: dict[str, float]) -> Estimate:
+        return Estimate.exact(values[name] / values["teacher"], "ratio of counted bytes")
+
+    medians = [
+        [float(np.median(each)) for each in samples(subject)] for subject in (name, "teacher")
+    ]
+    energy = MACS[name] / MACS["teacher"] * (1 if name == "fp32" else 0.2)
+    return Ratio(
+        of=name,
+        over="teacher",
+        p50=stats.ratio_over_processes(*medians),
+        peak_memory=stats.ratio_over_processes(
+            np.full(PROCESSES, MEMORY[name]) + np.arange(PROCESSES) * 4096.0,
+            np.full(PROCESSES, MEMORY["teacher"]),
+        ),
+        energy=Estimate(energy, energy * 0.7, energy * 1.5, "ratio under the declared model", 1),
+        size=over({key: float(value) for key, value in BYTES.items()}),
+    )
+
+
+def _verdict(name: str, outcome: Outcome) -> VariantVerdict:
+    quality, figures = _quality(name), _figures(name)
+    memory = figures.peak_memory_bytes
+    in_mib = replace(
+        memory,
+        value=(memory.value or 0) / 2**20,
+        low=(memory.low or 0) / 2**20,
+        high=(memory.high or 0) / 2**20,
+    )
+    inside = "the whole interval lies inside the budget"
+    rest: tuple[tuple[str, float, Estimate], ...] = (
+        ("max_drop_vs_fp32", 0.03, quality.drop_vs_fp32),
+        ("max_p90_ms", 2.0, figures.p90_ms),
+        ("max_peak_memory_mib", 16.0, in_mib),
+        ("max_size_kib", 128.0, Estimate.exact(BYTES[name] / 1024, "size of the file")),
+    )
+    drop_why = inside if outcome == "ready" else "the interval reaches past the budget"
+    return VariantVerdict(
+        name=name,
+        outcome=outcome,
+        checks=(
+            Check(
+                key="min_accuracy",
+                budget=0.94,
+                figure=quality.accuracy,
+                outcome="ready",
+                why=inside,
+            ),
+            Check(
+                key="max_drop_vs_teacher",
+                budget=0.04 if outcome == "ready" else 0.02,
+                figure=quality.drop_vs_teacher,
+                outcome=outcome,
+                why=drop_why,
+            ),
+            *(
+                Check(key=key, budget=budget, figure=figure, outcome="ready", why=inside)
+                for key, budget, figure in rest
+            ),
+        ),
+        faults=(),
+    )
