@@ -24,7 +24,8 @@ from .job import Job, ProbeJob, to_json
 # What a child may see of our environment. Everything else (thread counts, preloads, debug switches)
 # would make the figure depend on who ran it.
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+# numpy's own pool computes nothing here, but starts its threads on import: one is none.
+_NUMPY_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _KINDS: Mapping[str, type[EdgestillError]] = {
     one.__name__: one for one in (UsageError, DataError, ModelError, MeasureError)
 }
@@ -78,7 +79,8 @@ def environment(threads: int, source: Mapping[str, str] = os.environ) -> dict[st
         "ORT_DISABLE_TELEMETRY": "1",
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
-        **dict.fromkeys(_THREADS, str(threads)),
+        "OMP_NUM_THREADS": str(threads),  # for execution providers that use OpenMP
+        **dict.fromkeys(_NUMPY_THREADS, "1"),
     }
     return {name: source[name] for name in _KEPT if name in source} | fixed
 

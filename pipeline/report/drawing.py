@@ -26,6 +26,8 @@ _LONGEST_NAME = 28
 
 @dataclass(frozen=True, slots=True)
 class Look:
+    """What tells one model from another: a colour, and a symbol or dash that says it again."""
+
     colour: str
     symbol: str
     dash: str
@@ -75,6 +77,7 @@ def log_axis() -> dict[str, object]:
 
 
 def hover(*lines: str) -> str:
+    """Lines of text for a hover label, none of it read as markup or as a template."""
     return "<br>".join(html.escape(line).replace("%{", "% {") for line in lines)
 
 
@@ -85,6 +88,7 @@ def label(name: str) -> str:
 
 
 def look(index: int) -> Look:
+    """The look of the model in this place; place 0 is the teacher's."""
     if index == 0:
         return Look(_GREY, "circle", "solid")
     at = (index - 1) % len(_COLOURS)

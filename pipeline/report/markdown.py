@@ -68,12 +68,12 @@ def _section(section: Section) -> list[str]:
 def _table(table: Table) -> str:
     if not table.rows:
         return "None."
-    lines = [_line(table.head), _line(("---",) * len(table.head))]
+    lines = [_line([escape(each) for each in table.head]), _line(["---"] * len(table.head))]
     lines += [_line([escape(str(cell)) for cell in row]) for row in table.rows]
     return "\n".join(lines)
 
 
-def _line(cells: list[str] | tuple[str, ...]) -> str:
+def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 

@@ -76,7 +76,7 @@ def _side_by_side(report: Report) -> Section:
         "Teacher and variants",
         paragraphs=(
             f"Accuracy is over {numbers.how_many(report.quality.test_samples, 'test sample')}, "
-            "in the runtime that ships. In brackets: the interval.",
+            "in the runtime that ships. Each interval stands with its figure.",
         ),
         tables=(
             Table(

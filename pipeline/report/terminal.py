@@ -1,13 +1,12 @@
 """The verdict on a terminal: fits 80 columns, needs no colour, is plain text in a pipe.
 
-    Console().print(table(report, run))
+    Console().print(table(report))
 
 Models stand side by side, figures below each other, each with its interval under it; a reason that
 a figure is unknown stands once, below the table.
 """
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -25,13 +24,8 @@ _MODELS_ABREAST = 4
 """Of 80 columns: 14 for the names of the figures, 15 a model."""
 
 
-def table(report: Report, run: Path | None = None) -> RenderableType:
-    """The verdict, the figures, the ratios and the warnings.
-
-    Args:
-        report: what to show.
-        run: the run's folder, to name its report.html; None where nothing was written.
-    """
+def table(report: Report) -> RenderableType:
+    """The verdict, the figures, the ratios, what distillation gave, and the warnings."""
     reasons = _Reasons()
     models = rows.models(report)
     grids: list[RenderableType] = [
@@ -46,7 +40,6 @@ def table(report: Report, run: Path | None = None) -> RenderableType:
         *_ratios(report),
         _text(words.gain(report.quality.gain)),
         *(_text(f"warning: {each}", "yellow") for each in report.benchmark.warnings),
-        *([_text(f"report: {run / 'report.html'}")] if run else []),
     )
 
 

@@ -111,10 +111,11 @@ def gain(gain: Gain) -> str:
     value, low, high = gain.difference.value, gain.difference.low, gain.difference.high
     if value is None:
         return f"What distillation gave is {size} ({basis})."
+    unshown = "No difference from distillation was shown"
     if low is None or high is None:
-        return f"No difference from distillation was shown: {size} ({basis})."
+        return f"{unshown}: {size} ({basis})."
     if low <= 0.0 <= high:
-        return f"No difference from distillation was shown: {size}, an interval that contains 0 ({basis})."
+        return f"{unshown}: {size}, an interval that contains 0 ({basis})."
     verb = "gained" if value > 0 else "cost"
     return f"Distillation {verb} accuracy: {size} ({basis})."
 
