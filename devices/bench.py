@@ -24,6 +24,7 @@ from .disturbance import snapshot
 from .disturbance import warnings as disturbances
 from .figures import Figures, Measured, Process, Ratio, compare, conclude
 from .host import Host, describe
+from .inputs import batch_shapes
 from .inspection import Inspection, inspect
 from .job import MeasureJob
 from .local import run
@@ -175,7 +176,9 @@ def measure(
     records: list[dict[str, Any]] = []
     _open(out, records)
     host = describe()
-    inspections = {one.name: _inspected(one, settings) for one in subjects}
+    # Real inputs say what the axes are that a model leaves open.
+    shapes = (batch_shapes(inputs, settings.batch) if inputs else {}) | dict(settings.shapes)
+    inspections = {one.name: _inspected(one, settings, shapes) for one in subjects}
     found: dict[str, list[Process]] = {one.name: [] for one in subjects}
 
     before = snapshot()
@@ -225,13 +228,16 @@ def _job(subject: Subject, settings: Settings, samples: Path, inputs: Path | Non
     )
 
 
-def _inspected(subject: Subject, settings: Settings) -> Inspection:
-    limit = min(settings.timeout_s, 600.0)
-    options = {"timeout_s": limit, "batch": settings.batch, "shapes": settings.shapes}
-    found = inspect(subject.path, **options)  # type: ignore[arg-type]
+def _inspected(
+    subject: Subject, settings: Settings, shapes: Mapping[str, tuple[int, ...]]
+) -> Inspection:
+    def look(path: Path) -> Inspection:
+        return inspect(path, timeout_s=settings.timeout_s, batch=settings.batch, shapes=shapes)
+
+    found = look(subject.path)
     if subject.graph is None:
         return found
-    counted = inspect(subject.graph, **options)  # type: ignore[arg-type]
+    counted = look(subject.graph)
     return replace(found, cost=counted.cost, cost_missing=counted.cost_missing)
 
 

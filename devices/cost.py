@@ -51,6 +51,20 @@ _ALWAYS_INT8 = {
     "QLinearMatMul",
     "QGemm",
 }
+# Inputs that are scales and zero points; the QLinear operators of one and of two operands alike.
+_UNARY_SCALES, _BINARY_SCALES = {1, 2, 3, 4}, {1, 2, 4, 5, 6, 7}
+_SCALES: Mapping[str, set[int]] = {
+    "QuantizeLinear": {1, 2},
+    "DequantizeLinear": {1, 2},
+    "QLinearConv": _BINARY_SCALES,
+    "QLinearMatMul": _BINARY_SCALES,
+    "QGemm": {1, 2, 4, 5, 7, 8},
+    "ConvInteger": {2, 3},
+    "MatMulInteger": {2, 3},
+    "MatMulIntegerToFloat": {2, 3, 4, 5},
+    "DynamicQuantizeMatMul": {2, 3},
+    "MatMulNBits": {2, 3},
+}
 # They multiply too, in ways that a shape alone does not tell.
 _UNCOUNTED = {
     "Attention",
@@ -85,20 +99,22 @@ class Cost:
         parameters: trained numbers; not scales, zero points or shapes.
         weight_bytes: size of all stored tensors.
         activation_bytes: size of all tensors that are written, the model's inputs among them; what
-            a quantized pair folds away is not written.
+            a quantized pair folds away is not written. None where a size is unknown.
+        uncounted: operators that multiply and could not be counted.
         notes: what was not counted and why; empty when everything was.
     """
 
     macs_by_type: dict[str, int] = field(default_factory=dict)
     parameters: int = 0
     weight_bytes: int = 0
-    activation_bytes: int = 0
+    activation_bytes: int | None = 0
+    uncounted: int = 0
     notes: tuple[str, ...] = ()
 
     @property
     def macs(self) -> int | None:
         """All multiply-accumulates, None where some could not be counted."""
-        return None if self.notes else sum(self.macs_by_type.values())
+        return None if self.uncounted else sum(self.macs_by_type.values())
 
 
 def count(path: Path, batch: int = 1, shapes: Mapping[str, Sequence[int]] | None = None) -> Cost:
@@ -128,44 +144,51 @@ def count_model(
     import onnx
     from onnx import inliner, shape_inference
 
-    if model.functions:
-        model = inliner.inline_local_functions(model)
     fixed = onnx.ModelProto()
     fixed.CopyFrom(model)
-    fix_shapes(fixed.graph, batch, shapes or {})
     notes: list[str] = []
     try:
+        if fixed.functions:
+            fixed = inliner.inline_local_functions(fixed)
+        fix_shapes(fixed.graph, batch, shapes or {})
         fixed = shape_inference.infer_shapes(fixed, data_prop=True)
     except (shape_inference.InferenceError, RuntimeError, ValueError) as error:
         notes.append(f"shapes could not be inferred: {printable(str(error), 200)}")
     graph = Graph(fixed.graph)
     macs: dict[str, int] = {}
+    uncounted = 0
     for node in graph.nodes:
         if node.op_type in _UNCOUNTED:
             notes.append(f"{node.op_type} {printable(node.name)} is not counted")
+            uncounted += 1
         if node.op_type not in _OPERANDS:
             continue
         found = _macs_of(node, graph)
         if found is None:
             notes.append(f"{node.op_type} {printable(node.name)}: a shape is unknown")
+            uncounted += 1
         else:
             name = _type_of(node, graph)
             macs[name] = macs.get(name, 0) + found
     parameters, weight_bytes = _weights(graph)
+    activation_bytes: int | None
     activation_bytes, unknown = _activations(graph)
     if unknown:
         notes.append(f"the size of {unknown} tensors between operators is unknown")
-    return Cost(macs, parameters, weight_bytes, activation_bytes, tuple(notes))
+        activation_bytes = None
+    return Cost(macs, parameters, weight_bytes, activation_bytes, uncounted, tuple(notes))
 
 
 def _macs_of(node: NodeProto, graph: Graph) -> int | None:
     first, second = _OPERANDS[node.op_type]
+    if len(node.input) <= second or not node.output:
+        return None
     a, b = graph.shape(node.input[first]), graph.shape(node.input[second])
     out = graph.shape(node.output[0])
     if node.op_type == "MatMulNBits":
         k, n = (_attribute(node, name, 0) for name in ("K", "N"))
-        return None if a is None else math.prod(a[:-1]) * int(k) * int(n)
-    if a is None or b is None:
+        return math.prod(a[:-1]) * int(k) * int(n) if a else None
+    if not a or not b:
         return None
     if node.op_type == "ConvTranspose":
         # Every input element meets its kernel: (channels out / group) * taps.
@@ -239,20 +262,12 @@ def _weights(graph: Graph) -> tuple[int, int]:
 def _is_scale(node: NodeProto, position: int) -> bool:
     """Whether this input is a scale or a zero point, by the operators' specifications."""
     kind = node.op_type
-    if kind in ("QuantizeLinear", "DequantizeLinear"):
-        return position in (1, 2)
-    if kind in ("QLinearConv", "QLinearMatMul"):
-        return position in (1, 2, 4, 5, 6, 7)
-    if kind == "QGemm":
-        return position in (1, 2, 4, 5, 7, 8)
-    if kind in ("ConvInteger", "MatMulInteger"):
-        return position in (2, 3)
-    if kind == "MatMulNBits":
-        return position in (2, 3)
-    if kind in ("MatMulIntegerToFloat", "DynamicQuantizeMatMul"):
-        return position in ((2, 3, 4, 5) if kind == "MatMulIntegerToFloat" else (2, 3))
+    if kind in _SCALES:
+        return position in _SCALES[kind]
+    if kind == "QLinearConcat":
+        return position < 2 or position % 3 != 2
     if kind.startswith("QLinear"):
-        return position in (1, 2, 4, 5, 6, 7)
+        return position in (_UNARY_SCALES if len(node.input) <= 5 else _BINARY_SCALES)
     return False
 
 

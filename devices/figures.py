@@ -208,7 +208,7 @@ def _countable(measured: Measured) -> tuple[Mapping[str, int], int, int] | str:
     cost = measured.inspection.cost
     if cost is None:
         return measured.inspection.cost_missing or "operations were not counted"
-    if cost.notes:
+    if cost.macs is None or cost.activation_bytes is None:
         more = f" and {len(cost.notes) - 1} more" if len(cost.notes) > 1 else ""
-        return f"operations were not all counted: {cost.notes[0]}{more}"
+        return f"not all was counted: {cost.notes[0]}{more}"
     return cost.macs_by_type, cost.weight_bytes, cost.activation_bytes

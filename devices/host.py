@@ -10,7 +10,6 @@ that a test can hand it a machine of paper.
 """
 
 import os
-import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,14 +63,14 @@ def describe(root: Path = ROOT) -> Host:
     cpuinfo = _cpuinfo(root)
     return Host(
         cpu=_cpu_name(root, cpuinfo),
-        arch=platform.machine(),
+        arch=os.uname().machine,
         physical_cores=_physical_cores(root),
         logical_cores=os.cpu_count() or 1,
         available_cores=len(os.sched_getaffinity(0)),
         features=_features(cpuinfo),
         memory_bytes=_memory_bytes(root),
         os=_os_name(root),
-        kernel=platform.release(),
+        kernel=os.uname().release,
         governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         cpu_quota=_cpu_quota(root),
         virtualised=_virtualised(root, cpuinfo),
@@ -131,7 +130,7 @@ def _cpu_name(root: Path, cpuinfo: dict[str, str]) -> str:
     board = read_text(root / "proc/device-tree/model")
     part = cpuinfo.get("CPU part")
     arm = f"ARM implementer {cpuinfo.get('CPU implementer')} part {part}" if part else None
-    return cpuinfo.get("model name") or board or arm or platform.processor() or "unknown"
+    return cpuinfo.get("model name") or board or arm or "unknown"
 
 
 def _physical_cores(root: Path) -> int | None:
@@ -153,7 +152,7 @@ def _os_name(root: Path) -> str:
     for line in (read_text(root / "etc/os-release") or "").splitlines():
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip('"')
-    return platform.system()
+    return os.uname().sysname
 
 
 def _cpu_quota(root: Path) -> float | None:

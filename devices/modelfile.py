@@ -4,7 +4,7 @@
     (PosixPath('model.onnx.data'),)
 
 An ONNX file may keep weights in other files and names them itself, so a foreign model can name any
-file its reader may read (CVE-2022-25882, CVE-2024-27318, CVE-2024-5187; ONNX Runtime 1.32 still
+file its reader may read (CVE-2022-25882, CVE-2024-27318; ONNX Runtime 1.32 still
 follows hard links). Only a plain file below the model's own folder is accepted here.
 
 onnx is imported inside the functions: a process that measures has no use for it.

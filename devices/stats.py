@@ -14,11 +14,18 @@ reasonable time", ISMM 2013).
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .distributions import (
+    binomial_cdf,
+    check_confidence,
+    normal_quantile,
+    order_statistic,
+    student_t,
+)
 
 # MLPerf Inference rules, "early stopping criterion": 99 % confidence, and t = 2, that is, one
 # over-latency query may be discarded.
@@ -75,7 +82,7 @@ def min_queries(percentile: float) -> int:
     chance = 1.0 - _EARLY_STOPPING_CONFIDENCE
 
     def enough(n: int) -> bool:
-        return _binomial_cdf(_EARLY_STOPPING_T - 1, n, over) <= chance
+        return binomial_cdf(_EARLY_STOPPING_T - 1, n, over) <= chance
 
     high = _EARLY_STOPPING_T
     while not enough(high):
@@ -121,7 +128,7 @@ def median_over_processes(values: ArrayLike, confidence: float = 0.95) -> Estima
 
     The interval [x(k), x(n+1-k)] covers the median with probability
     1 - 2 P(Binomial(n, 1/2) <= k - 1), whatever the distribution (David & Nagaraja, "Order
-    Statistics", 2003, section 7.1); k is the largest that keeps the confidence.
+    Statistics", 2003, chapter 7); k is the largest that keeps the confidence.
 
     Args:
         values: one figure a process, shape (n,).
@@ -165,7 +172,7 @@ def proportion(successes: int, n: int, confidence: float = 0.95) -> Estimate:
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}")
     method = f"proportion, {_percent(confidence)} interval by Wilson 1927"
-    z = _z(confidence)
+    z = normal_quantile(confidence)
     if n == 0:
         return Estimate.unknown("no observations", method)
     p = successes / n
@@ -184,7 +191,7 @@ def paired_difference(
     """Accuracy of a minus accuracy of b on the same samples.
 
     The interval is the adjusted Wald of Bonett & Price, "Adjusted Wald confidence interval for a
-    difference of binomial proportions based on paired data", JEBS 37, 2012, eq. 3: one is added to
+    difference of binomial proportions based on paired data", JEBS 37, 2012: one is added to
     each discordant count and two to n. It keeps its coverage where the two hardly ever disagree.
 
     Args:
@@ -202,7 +209,7 @@ def paired_difference(
         raise ValueError(f"expected two arrays of one length, found {a.shape} and {b.shape}")
     n = len(a)
     method = f"paired difference, {_percent(confidence)} interval by Bonett & Price 2012"
-    z = _z(confidence)
+    z = normal_quantile(confidence)
     if n == 0:
         return Estimate.unknown("no observations", method)
     only_a, only_b = int(np.sum(a & ~b)), int(np.sum(b & ~a))
@@ -225,87 +232,32 @@ def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Estimate:
     """
     array = _finite(values)
     n = len(array)
-    _check_confidence(confidence)
+    check_confidence(confidence)
     method = f"mean over seeds, {_percent(confidence)} Student t interval"
     if n == 0:
         return Estimate.unknown("no seeds", method)
     mean = float(np.mean(array))
     if n == 1:
         return Estimate(mean, None, None, method, 1, "no interval from one seed; it takes 2")
-    half = _student_t(confidence, n - 1) * float(np.std(array, ddof=1)) / math.sqrt(n)
+    half = student_t(confidence, n - 1) * float(np.std(array, ddof=1)) / math.sqrt(n)
     return Estimate(mean, mean - half, mean + half, method, n)
 
 
 def _median_interval(values: NDArray[np.float64], confidence: float, what: str) -> Estimate:
-    _check_confidence(confidence)
+    check_confidence(confidence)
     n = len(values)
     method = f"{what}, {_percent(confidence)} interval by binomial order statistics"
     if n == 0:
         return Estimate.unknown("no process was measured", method)
     ordered = np.sort(values)
     median = float(np.median(ordered))
-    rank = _order_statistic(n, confidence)
+    rank = order_statistic(n, confidence)
     if rank == 0:
-        needed = next(m for m in range(n + 1, 10_000) if _order_statistic(m, confidence))
+        needed = next(m for m in range(n + 1, 10_000) if order_statistic(m, confidence))
         unit = "process" if n == 1 else "processes"
         reason = f"no {_percent(confidence)} interval from {n} {unit}; it takes at least {needed}"
         return Estimate(median, None, None, method, n, reason)
     return Estimate(median, float(ordered[rank - 1]), float(ordered[n - rank]), method, n)
-
-
-def _order_statistic(n: int, confidence: float) -> int:
-    """Largest k with 2 P(Binomial(n, 1/2) <= k - 1) <= 1 - confidence, 0 where there is none."""
-    tail, rank = 0, 0
-    # Compared as counts of equally likely outcomes; a float cannot hold 2**-n for large n.
-    allowed = (1.0 - confidence) / 2.0
-    while rank < n:
-        tail += math.comb(n, rank)
-        if tail / 2**n > allowed:
-            return rank
-        rank += 1
-    return rank
-
-
-def _binomial_cdf(k: int, n: int, p: float) -> float:
-    """P(Binomial(n, p) <= k), the plain sum in logarithms."""
-    return math.fsum(
-        math.exp(
-            math.lgamma(n + 1)
-            - math.lgamma(i + 1)
-            - math.lgamma(n - i + 1)
-            + i * math.log(p)
-            + (n - i) * math.log1p(-p)
-        )
-        for i in range(min(k, n) + 1)
-    )
-
-
-def _student_t(confidence: float, freedom: int) -> float:
-    """The t with P(|T| <= t) = confidence for whole degrees of freedom, by bisection."""
-    low, high = 0.0, 1.0
-    while _student_within(high, freedom) < confidence:
-        high *= 2.0
-    for _ in range(200):
-        middle = (low + high) / 2.0
-        if middle in (low, high):
-            break
-        if _student_within(middle, freedom) < confidence:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _student_within(t: float, freedom: int) -> float:
-    """P(|T| <= t): the finite sums of Abramowitz & Stegun 1964, 26.7.3 and 26.7.4."""
-    theta = math.atan(t / math.sqrt(freedom))
-    cos, sin = math.cos(theta), math.sin(theta)
-    odd = freedom % 2 == 1
-    term, total = (cos, 0.0) if odd else (1.0, 0.0)
-    for i in range(freedom // 2):
-        total += term
-        term *= cos * cos * ((2 * i + 2) / (2 * i + 3) if odd else (2 * i + 1) / (2 * i + 2))
-    return 2.0 / math.pi * (theta + sin * total) if odd else sin * total
 
 
 def _finite(values: ArrayLike) -> NDArray[np.float64]:
@@ -315,16 +267,6 @@ def _finite(values: ArrayLike) -> NDArray[np.float64]:
     if not np.all(np.isfinite(array)):
         raise ValueError("a figure that is not finite cannot be part of a conclusion")
     return array
-
-
-def _z(confidence: float) -> float:
-    _check_confidence(confidence)
-    return NormalDist().inv_cdf(0.5 + confidence / 2.0)
-
-
-def _check_confidence(confidence: float) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"a confidence lies between 0 and 1, not {confidence}")
 
 
 def _percent(confidence: float) -> str:

@@ -21,10 +21,9 @@ from typing import Any
 
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
 from .job import InspectJob, Job, MeasureJob, from_json
-from .modelfile import Input, check_external_data, is_ort, printable
+from .modelfile import check_external_data, is_ort, printable
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-_MOST_FEEDS = 64  # real inputs that are kept; enough that no cache holds the answer
 
 
 def main() -> int:
@@ -68,10 +67,11 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     """
     import numpy as np
 
+    from .inputs import check_batch, load_batches
     from .measure import energy, latency, memory
     from .runtimes import onnxruntime as runtime
 
-    real = _load_inputs(Path(job.inputs), job.batch) if job.inputs else None
+    real = load_batches(Path(job.inputs), job.batch) if job.inputs else None
     baseline = memory.begin()
 
     clock = time.perf_counter_ns
@@ -89,7 +89,7 @@ def measure(job: MeasureJob) -> dict[str, Any]:
         feeds = [runtime.make_inputs(schema, job.batch, job.shapes, job.seed)]
     else:
         feeds = real
-        _check_inputs(feeds[0], schema, str(job.inputs))
+        check_batch(feeds[0], schema, [runtime.dtype_of(one) for one in schema], str(job.inputs))
 
     first = clock()
     outputs = runtime.run_once(session, feeds[0], Path(job.model))
@@ -150,13 +150,14 @@ def inspect(job: InspectJob) -> dict[str, Any]:
     path = Path(job.model)
     ort_format = is_ort(path)
     external = check_external_data(path)
+    # The runtime's own check of the graph comes before ours counts in it.
+    session = runtime.open_session(path, threads=job.threads, optimization="none")
     cost: dict[str, Any] | None = None
     missing = None
     if ort_format:
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
     else:
         cost = asdict(count(path, job.batch, job.shapes))
-    session = runtime.open_session(path, threads=job.threads, optimization="none")
     return {
         "format": "ort" if ort_format else "onnx",
         "inputs": [asdict(one) for one in runtime.inputs_of(session)],
@@ -178,60 +179,6 @@ def probe() -> dict[str, Any]:
         "providers": list(runtime.available_providers()),
         "process_threads": _threads(),
     }
-
-
-def _load_inputs(path: Path, batch: int) -> list[dict[str, Any]]:
-    """Batches cut out of an .npz of one array an input, samples along the first axis."""
-    import numpy as np
-
-    where = str(path)
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, AttributeError) as error:
-        # AttributeError: a bare .npy gives an array, which has no `files`.
-        raise DataError(
-            f"a file that cannot be read ({error})", expected="an .npz of arrays", where=where
-        ) from None
-    lengths = {len(one) if one.ndim else 0 for one in arrays.values()}
-    if len(lengths) != 1 or lengths == {0}:
-        raise DataError(
-            f"arrays of {', '.join(map(str, sorted(lengths))) or 'no'} samples",
-            expected="one array an input, all of the same number of samples",
-            where=where,
-        )
-    n = lengths.pop()
-    feeds = []
-    for index in range(min(_MOST_FEEDS, -(-n // batch))):
-        # The last batch begins again at the front, so that every query is of full size.
-        rows = (index * batch + np.arange(batch)) % n
-        feeds.append({name: np.ascontiguousarray(one[rows]) for name, one in arrays.items()})
-    return feeds
-
-
-def _check_inputs(feed: dict[str, Any], schema: tuple[Input, ...], where: str) -> None:
-    from .runtimes.onnxruntime import dtype_of
-
-    wanted = {one.name for one in schema}
-    if set(feed) != wanted:
-        raise DataError(
-            f"arrays {', '.join(map(printable, sorted(feed)))}",
-            expected=", ".join(map(printable, sorted(wanted))),
-            where=where,
-            fix="name each array after the model's input",
-        )
-    for one in schema:
-        array = feed[one.name]
-        fits = array.ndim == len(one.shape) and all(
-            not isinstance(extent, int) or extent == have
-            for extent, have in zip(one.shape, array.shape, strict=True)
-        )
-        if array.dtype != dtype_of(one) or not fits:
-            raise DataError(
-                f"{array.dtype} of shape {array.shape} for a query",
-                expected=f"{dtype_of(one)} of shape {one.shape}",
-                where=f"{where}: {printable(one.name)}",
-            )
 
 
 def _check_finite(outputs: Any, names: list[str], model: str) -> None:

@@ -152,6 +152,25 @@ def test_real_inputs_reach_the_model(tmp_path):
         )
 
 
+def test_real_inputs_say_what_the_open_axes_are(tmp_path):
+    path, inputs = tmp_path / "m.onnx", tmp_path / "inputs.npz"
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "length", 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "length", 4])],
+        [numpy_helper.from_array(np.ones((8, 4), np.float32), "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    np.savez(inputs, x=np.ones((3, 5, 8), np.float32))
+    quick = Settings(processes=1, batch=2, **QUICK)
+    result = measure([Subject("m", path)], quick, tmp_path / "out", inputs=inputs)
+    assert result.models[0].macs == 2 * 5 * 8 * 4
+    with pytest.raises(UsageError, match="no extent for axis 1"):
+        measure([Subject("m", path)], quick, tmp_path / "out")
+
+
 def test_names_and_references_are_checked_before_anything_runs(tmp_path):
     path = _dense(tmp_path / "m.onnx")
     out = tmp_path / "out"

@@ -194,6 +194,27 @@ def test_counting_leaves_the_model_as_it_was():
 
 def test_a_cost_that_is_complete_sums_its_types():
     assert Cost({"float32": 2, "int8": 3}).macs == 5
+    assert Cost({"float32": 2}, uncounted=1).macs is None
+
+
+def test_an_operator_whose_output_has_no_known_shape_leaves_the_operations_known():
+    stored = [("w", _floats(4, 2)), ("s", np.float32(1)), ("z", np.uint8(0))]
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("QuantizeLinear", ["h", "s", "z"], ["q"]),
+        helper.make_node(
+            "QLinearSigmoid", ["q", "s", "z", "s", "z"], ["y"], domain="com.microsoft"
+        ),
+        helper.make_node(
+            "QLinearSigmoid", ["y", "s", "z", "s", "z"], ["u"], domain="com.microsoft"
+        ),
+    ]
+    ends = [("x", FLOAT, [3, 4])], [("u", TensorProto.UINT8, [3, 2])]
+    cost = count_model(_model(nodes, *ends, stored, "com.microsoft"))
+    assert cost.macs == 24
+    assert cost.parameters == 8
+    assert cost.activation_bytes is None
+    assert cost.notes == ("the size of 1 tensors between operators is unknown",)
 
 
 def _external(folder, location, offset=0, length=32):

@@ -337,6 +337,23 @@ def test_a_child_that_hangs_is_ended_when_its_time_is_up(tmp_path):
     assert _gone(int(noted.read_text()))
 
 
+def test_an_interrupted_parent_ends_its_child(tmp_path):
+    noted = tmp_path / "pid"
+    child = f"import os,time; open({str(noted)!r},'w').write(str(os.getpid())); time.sleep(600)"
+    parent = (
+        "import sys\n"
+        "from edgestill.devices.job import ProbeJob\n"
+        "from edgestill.devices.local import run\n"
+        f"run(ProbeJob(), timeout_s=600, command=(sys.executable, '-c', {child!r}))\n"
+    )
+    started = subprocess.Popen(_program(parent), stderr=subprocess.DEVNULL)
+    while not (noted.exists() and noted.read_text()):
+        time.sleep(0.01)
+    started.send_signal(signal.SIGINT)
+    assert started.wait(timeout=60) == -signal.SIGINT
+    assert _gone(int(noted.read_text()))
+
+
 def test_a_worker_does_not_outlive_its_parent(tmp_path):
     noted = tmp_path / "pid"
     envelope = {"job": to_json(ProbeJob()), "answer": str(tmp_path / "a.json")}
