@@ -15,8 +15,8 @@ It stands at the root, not under ``pipeline/``, because exporters and devices ra
 may not import the pipeline. The message names what was found, what was expected, where, and what to
 do about it; ``pipeline/cli.py`` turns it into one line and the exit code.
 
-    >>> print(RecipeError(found="-1", expected="a number above 0", where="r.toml: distill.temperature"))
-    r.toml: distill.temperature: found -1, expected a number above 0
+    >>> print(RecipeError(found="-1", expected="a number above 0", where="r.toml: seed"))
+    r.toml: seed: found -1, expected a number above 0
 """
 
 

@@ -1,6 +1,6 @@
-"""ONNX through torch's dynamo exporter: once per model, dynamic batch, nothing of this machine in it.
+"""ONNX through torch's dynamo exporter: dynamic batch, and nothing of this machine in it.
 
-    >>> export(model, torch.zeros(2, 8, 8), Path("student.onnx"), opset=20)   # doctest: +SKIP
+>>> export(model, torch.zeros(2, 8, 8), Path("student.onnx"), opset=20)   # doctest: +SKIP
 """
 
 import logging
@@ -45,7 +45,10 @@ def export(module: torch.nn.Module, example: torch.Tensor, path: Path, *, opset:
                 external_data=False,
                 verbose=False,
             )
-        except (torch.onnx.errors.OnnxExporterError, torch._dynamo.exc.TorchDynamoException) as error:
+        except (
+            torch.onnx.errors.OnnxExporterError,
+            torch._dynamo.exc.TorchDynamoException,
+        ) as error:
             raise ModelError(
                 found=f"cannot be exported to ONNX ({str(error).splitlines()[0]})",
                 where=type(module).__name__,
@@ -72,7 +75,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _clean(model: onnx.ModelProto) -> None:
-    """Drop what the exporter leaves behind: source paths, stack traces, names of the build's folders."""
+    """Drop what the exporter leaves behind: source paths, stack traces, folder names."""
     graph = model.graph
     for item in (graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
         del item.metadata_props[:]

@@ -1,6 +1,7 @@
 """The benchmark stage: the teacher and every variant, measured side by side on real samples."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -45,7 +46,8 @@ def benchmark(
         for variant in (made.teacher, *made.variants)
     ]
     inputs = out / "inputs.npz"
-    np.savez(inputs, **{INPUT: np.array(open_split(data.path, "test").x[:SAMPLES])})
+    samples: dict[str, Any] = {INPUT: np.array(open_split(data.path, "test").x[:SAMPLES])}
+    np.savez(inputs, allow_pickle=False, **samples)
     settings = bench.Settings(
         threads=benchmark.threads,
         spinning=benchmark.spinning,

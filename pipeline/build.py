@@ -1,7 +1,7 @@
 """The pipeline, top to bottom: one line a stage, in the order the data travels.
 
-    >>> built = build("recipe.toml")                                          # doctest: +SKIP
-    >>> built.report.verdict.outcome, built.run                               # doctest: +SKIP
+>>> built = build("recipe.toml")                                          # doctest: +SKIP
+>>> built.report.verdict.outcome, built.run                               # doctest: +SKIP
 """
 
 import os
@@ -28,7 +28,7 @@ from .records import (
 )
 from .store import Store, disk_errors, file_sha256
 
-_TRAINING = ("pipeline/distill", "pipeline/models", "pipeline/models/weights.py")
+_TRAINING = ("pipeline/distill", "pipeline/models")
 
 DATA = Stage(
     "data",
@@ -91,14 +91,8 @@ BENCHMARK = Stage(
     libraries=("numpy", "onnx", "onnxruntime"),
     machine=True,
 )
-STAGES: tuple[str, ...] = (
-    "data",
-    "teacher",
-    "targets",
-    "student",
-    "variants",
-    "verify",
-    "benchmark",
+STAGES = tuple(
+    stage.name for stage in (DATA, TEACHER, TARGETS, STUDENT, VARIANTS, VERIFY, BENCHMARK)
 )
 
 
@@ -131,21 +125,22 @@ class Flow:
 
 
 def flow(r: Recipe, walk: Walk) -> Flow:
-    """The whole house, walked once. Distilled and plain students differ in nothing but the teacher."""
+    """The whole house, walked once: distilled and plain students differ in the teacher alone."""
+    batch, seeds = r.benchmark.batch, range(r.seed, r.seed + r.distill.seeds)
     least = max(r.teacher.batch_size, r.distill.batch_size)
-    source = fingerprint(r.data.source)
-    given = weights_sha256(r.teacher.weights)
-    shape, schedule, soft = r.student.only(Architecture), r.distill.only(Schedule), r.distill.only(Soft)
-    seeds = range(r.seed, r.seed + r.distill.seeds)
+    source, given = fingerprint(r.data.source), weights_sha256(r.teacher.weights)
 
     data = walk(DATA, data=r.data, fingerprint=source, seed=r.seed, least=least)
     teacher = walk(TEACHER, teacher=r.teacher, weights_sha256=given, data=data, seed=r.seed)
     targets = walk(TARGETS, teacher=teacher, data=data)
-    lesson = {"architecture": shape, "schedule": schedule, "data": data}
-    students = tuple(walk(STUDENT, soft=soft, targets=targets, seed=s, **lesson) for s in seeds)
-    plain = tuple(walk(STUDENT, seed=s, **lesson) for s in seeds)
-    variants = walk(VARIANTS, compress=r.compress, export=r.export, students=students, teacher=teacher, data=data)
-    quality = walk(VERIFY, variants=variants, teacher=teacher, students=students, plain=plain, data=data, batch=r.benchmark.batch)
+    soft = {"soft": r.distill.only(Soft), "targets": targets}
+    lesson = {"architecture": r.student.only(Architecture), "data": data}
+    lesson["schedule"] = r.distill.only(Schedule)
+    students = tuple(walk(STUDENT, seed=seed, **soft, **lesson) for seed in seeds)
+    plain = tuple(walk(STUDENT, seed=seed, **lesson) for seed in seeds)
+    models = {"teacher": teacher, "students": students, "data": data}
+    variants = walk(VARIANTS, compress=r.compress, export=r.export, **models)
+    quality = walk(VERIFY, variants=variants, plain=plain, batch=batch, **models)
     measured = walk(BENCHMARK, benchmark=r.benchmark, variants=variants, data=data, seed=r.seed)
     return Flow(data, teacher, targets, students, plain, variants, quality, measured)
 

@@ -99,7 +99,7 @@ _artifacts = click.option(
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="edgestill")
 def cli() -> None:
-    """Distil a teacher into a student that provably fits an edge device.
+    r"""Distil a teacher into a student that provably fits an edge device.
 
     \b
     Exit codes: 0 ready, 1 not ready, 2 usage or recipe, 3 data or model,
@@ -227,10 +227,15 @@ def schema() -> None:
 )
 @click.pass_obj
 def bench(
-    manner: Manner, models: tuple[Path, ...], shapes: tuple[str, ...], out: Path | None, **given: Any
+    manner: Manner,
+    /,
+    models: tuple[Path, ...],
+    shapes: tuple[str, ...],
+    out: Path | None,
+    **given: Any,
 ) -> None:
     """Measure latency, memory and size of any ONNX model; several take turns."""
-    from .foreign import measure, summary
+    from .foreign import document, measure, summary
     from .progress import OnConsole
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
@@ -238,8 +243,6 @@ def bench(
         models, shapes, out, OnConsole(_stderr()), ask=_ask if asks else None, **given
     )
     if manner.json:
-        from .foreign import document
-
         click.echo(json.dumps(document(measured, folder), allow_nan=False))
         return
     _stdout().print(summary(measured))
@@ -253,10 +256,11 @@ def bench(
 @click.pass_obj
 def gate(manner: Manner, run: Path, recipe: Path | None, overrides: tuple[str, ...]) -> None:
     """Judge RUN again, with other budgets, without measuring again."""
-    from .foreign import budgets
-    from .run import judge_again
+    from .run import budgets, judge_again
+    from .store import disk_errors
 
-    found, report = judge_again(run, budgets(run, recipe, overrides))
+    with disk_errors(run):
+        found, report = judge_again(run, budgets(run, recipe, overrides))
     _conclude(manner, report, found)
 
 

@@ -80,7 +80,9 @@ class Made(Generic[R]):
 class Walk(Protocol):
     """Takes a stage and its inputs, gives its output."""
 
-    def __call__(self, stage: Stage[R], /, **inputs: Any) -> Made[R]: ...
+    def __call__(self, stage: Stage[R], /, **inputs: Any) -> Made[R]:
+        """The stage's output from these inputs."""
+        ...
 
 
 class StopHereError(Exception):

@@ -109,9 +109,7 @@ def _variant(subject: Subject, budgets: Mapping[str, float]) -> VariantVerdict:
         outcome = "undecided"
     if faults or "not ready" in outcomes:
         outcome = "not ready"
-    return VariantVerdict(
-        name=subject.quality.name, outcome=outcome, checks=checks, faults=faults
-    )
+    return VariantVerdict(name=subject.quality.name, outcome=outcome, checks=checks, faults=faults)
 
 
 def _faults(quality: VariantQuality) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import EdgestillError, MaterialError
-from .run import differences, open_report
 from .answers import GOLDEN, logits
+from .run import differences, open_report
 
 TOLERANCE = 1e-4
 """Of the largest logit: other versions of the runtime and other CPUs sum in another order."""

@@ -154,7 +154,8 @@ class Distill(Schedule, Soft):
     """How the student learns."""
 
     seeds: Annotated[int, Field(ge=1, le=100)] = Field(
-        1, description="How many students to train, at seed, seed+1, …; the best on validation ships."
+        1,
+        description="How many students to train, at seed, seed+1, …; the best on validation ships.",
     )
 
 
@@ -168,7 +169,8 @@ class Compress(Part):
         256, description="Samples of the calibration split shown to static quantization."
     )
     reduce_range: Literal["auto", "always", "never"] = Field(
-        "auto", description="7-bit weights; 'auto': where the host's CPU has no VNNI and would saturate."
+        "auto",
+        description="7-bit weights; 'auto': where the host's CPU has no VNNI and would saturate.",
     )
 
     @field_validator("variants")
@@ -243,7 +245,9 @@ class Gate(Part):
     @model_validator(mode="after")
     def _judges_something(self) -> Self:
         if not self.budgets():
-            raise ValueError("at least one budget, such as min_accuracy = 0.9 or max_size_kib = 100")
+            raise ValueError(
+                "at least one budget, such as min_accuracy = 0.9 or max_size_kib = 100"
+            )
         return self
 
     def budgets(self) -> dict[str, float]:
@@ -259,7 +263,8 @@ class Recipe(Part):
     """One build, whole."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="Names the run's folder and files."
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
+        description="Names the run's folder and files.",
     )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(0, description="Seeds everything.")
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
@@ -292,20 +297,24 @@ def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) 
         RecipeError: the file, a key or a value is wrong; names which, and what was expected.
     """
     tree = _read(path)
-    for text in overrides:
-        _override(tree, text)
     if seed is not None:
         tree["seed"] = seed
-    return parse(tree, where=str(path), folder=path.parent)
+    return _anchored(parse(tree, where=str(path), overrides=overrides), path.parent.resolve())
 
 
-def parse(tree: Mapping[str, Any], *, where: str, folder: Path) -> Recipe:
-    """Make a recipe of a parsed tree; relative paths become absolute against ``folder``."""
+def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ()) -> Recipe:
+    """Make a recipe of a parsed tree, as TOML or JSON gives it.
+
+    Raises:
+        RecipeError: a key or a value is wrong; ``where`` names the file.
+    """
+    tree = {key: dict(part) if isinstance(part, Mapping) else part for key, part in tree.items()}
+    for text in overrides:
+        _override(tree, text)
     try:
-        recipe = Recipe.model_validate(_tuples(tree))
+        return Recipe.model_validate(_tuples(tree))
     except ValidationError as error:
         raise _refusal(error, where) from None
-    return _anchored(recipe, folder.resolve())
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from ..devices.bench import Benchmark
 from ..devices.stats import Estimate
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION: Literal["1.0"] = "1.0"
 Split = Literal["train", "validation", "calibration", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "calibration", "test")
 Outcome = Literal["ready", "not ready", "undecided"]
@@ -111,7 +111,7 @@ class VariantsRecord(Record):
 
 
 class Parity(Record):
-    """How far one file is from PyTorch, on real samples, at one batch size and optimization level."""
+    """How far a file is from PyTorch on real samples, at one batch and optimization level."""
 
     batch: int
     optimization: str

@@ -1,15 +1,15 @@
 """A run: one build on disk, whole and immutable, in a folder of its own.
 
-    runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
-                       models/         what to ship, empty unless READY
-                       variants/       every file that was made, the teacher's too
-                       records/        every record, raw latencies, answers on test, golden outputs
-                       report.*        drawn from report.json alone
+runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
+                   models/         what to ship, empty unless READY
+                   variants/       every file that was made, the teacher's too
+                   records/        every record, raw latencies, answers on test, golden outputs
+                   report.*        drawn from report.json alone
 """
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from .. import __version__
 from ..errors import MaterialError
 from .gate import judge
-from .recipe import Gate, Recipe
+from .recipe import Gate, Recipe, load, parse
 from .records import BenchmarkRecord, Report, Verdict
 from .store import digest_of, file_sha256, folder_digests, move_whole, write_atomic
 
@@ -93,7 +93,27 @@ def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
     return _publish(artifacts, report, made.keys(), recipe, fill), report
 
 
-_RECORDS = ("data", "teacher", "targets", "students", "plain_students", "variants", "quality", "benchmark")
+_RECORDS = (
+    "data",
+    "teacher",
+    "targets",
+    "students",
+    "plain_students",
+    "variants",
+    "quality",
+    "benchmark",
+)
+
+
+def budgets(run: Path, recipe: Path | None, overrides: Sequence[str]) -> Gate:
+    """The budgets to judge a run by: a recipe's, else the run's own, then what ``--set`` says.
+
+    Raises:
+        RecipeError: a key or value is wrong.
+    """
+    if recipe is not None:
+        return load(recipe, overrides).gate
+    return parse(_manifest(run)["recipe"], where=str(run), overrides=overrides).gate
 
 
 def judge_again(run: Path, gate: Gate) -> tuple[Path, Report]:
@@ -109,7 +129,8 @@ def judge_again(run: Path, gate: Gate) -> tuple[Path, Report]:
     manifest = _manifest(run)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     report = before.model_copy(update={"verdict": verdict, "recipe": recipe, "created": created})
-    whole = Recipe.model_validate_json(json.dumps({**manifest["recipe"], "gate": recipe["gate"]}))
+    own = parse(manifest["recipe"], where=str(run))
+    whole = own.model_copy(update={"gate": gate})
 
     def fill(draft: Path) -> None:
         for folder in ("variants", "records"):

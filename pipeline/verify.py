@@ -20,6 +20,7 @@ from .distill.loop import Arrays, logits_of, open_split
 from .distill.teacher import WEIGHTS
 from .flow import Made
 from .models import deployed
+from .models.deployed import Deployed
 from .models.weights import restore
 from .progress import Progress
 from .records import (
@@ -37,7 +38,7 @@ PARITY_SAMPLES = 64
 PARITY_BATCHES = (1, 7, 64)
 """One, an odd few, many: a kernel may differ by its tail."""
 RELATIVE_TOLERANCE = 1e-4
-"""Of the largest logit (at least 1): some ten times what float32 sums in another order differ by."""
+"""Of the largest logit (at least 1): about ten times what another order of summing changes."""
 GOLDEN_SAMPLES = 16
 
 
@@ -192,18 +193,18 @@ def _right(made: Made[ModelRecord], data: DataRecord, test: Arrays) -> NDArray[n
     return right
 
 
-def _torch_model(made: Made[ModelRecord], data: DataRecord) -> torch.nn.Module:
+def _torch_model(made: Made[ModelRecord], data: DataRecord) -> Deployed:
     model = deployed(made.record.model, made.record.width, data)
     restore(model, made.path / WEIGHTS)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _save_golden(out: Path, x: NDArray[Any], found: dict[str, Logits]) -> None:
-    """A few samples and what each file answered, for ``edgestill verify`` and the user's own tests."""
-    golden = {f"logits_{name}": values[:GOLDEN_SAMPLES] for name, values in found.items()}
-    np.savez(out / GOLDEN, input=np.array(x[:GOLDEN_SAMPLES]), **golden)
+    """A few samples and what each file answered, for ``edgestill verify`` and users' tests."""
+    golden: dict[str, Any] = {f"logits_{name}": v[:GOLDEN_SAMPLES] for name, v in found.items()}
+    np.savez(out / GOLDEN, allow_pickle=False, input=np.array(x[:GOLDEN_SAMPLES]), **golden)
 
 
 def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.abs(a - b).max())
-

@@ -49,7 +49,7 @@ def _call(reference: str) -> Mapping[str, Any]:
         ) from error
     try:
         arrays = function()
-    except Exception as error:  # noqa: BLE001 - the code is the user's: anything may come
+    except Exception as error:
         raise DataError(
             f"failed with {type(error).__name__}: {error}", where=f"data.source {reference}"
         ) from error

@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import DataError
+from ..records import SPLITS
 from ..store import file_sha256
 
-KNOWN = ("x", "y", "group", "labels") + tuple(
-    f"{axis}_{split}"
-    for split in ("train", "validation", "calibration", "test")
-    for axis in ("x", "y")
-)
+KNOWN = ("x", "y", "group", "labels", *(f"{axis}_{split}" for split in SPLITS for axis in "xy"))
 
 
 def fingerprint(path: str) -> str:

@@ -1,8 +1,8 @@
 """The data stage: read once, check, split, lay down as memory-mappable arrays.
 
-    out/x_train.npy  the samples as the data set holds them (uint8, int16 or float32)
-    out/y_train.npy  int64 labels
-    … and the same for validation, calibration and test
+out/x_train.npy  the samples as the data set holds them (uint8, int16 or float32)
+out/y_train.npy  int64 labels
+… and the same for validation, calibration and test
 """
 
 import hashlib
@@ -49,7 +49,9 @@ def prepare(
     """
     del fingerprint
     source, told = find(data.source)
-    where = "data.source " + (f"npz:{Path(told).name}" if data.source[:4] == "npz:" else data.source)
+    where = "data.source " + (
+        f"npz:{Path(told).name}" if data.source[:4] == "npz:" else data.source
+    )
     scratch = out / "scratch"
     scratch.mkdir()
     arrays = source.read(told, scratch)
@@ -57,7 +59,7 @@ def prepare(
     x = taken["train"].x
     layout = checks.layout(x, data.layout)
     taken, dropped = _without_duplicates(taken, data.duplicates, where)
-    counts = {
+    counts: dict[str, list[int]] = {
         split: np.bincount(part.y[part.rows], minlength=len(labels)).tolist()
         for split, part in taken.items()
     }
@@ -99,9 +101,9 @@ def _split(
             where=where,
         )
     ready: tuple[Split, ...] = tuple(s for s in SPLITS if f"x_{s}" in arrays) if has_ready else ()
-    pairs = {s: (arrays[f"x_{s}"], arrays.get(f"y_{s}")) for s in ready} or {
-        "all": (arrays["x"], arrays["y"])
-    }
+    pairs: dict[str, tuple[Any, Any]] = {
+        s: (arrays[f"x_{s}"], arrays.get(f"y_{s}")) for s in ready
+    } or {"all": (arrays["x"], arrays["y"])}
     for name, (x, y) in pairs.items():
         place = where if name == "all" else f"{where}, {name}"
         if y is None:
@@ -150,8 +152,9 @@ def _without_duplicates(
     seen = np.empty(0, dtype="S16")
     kept: dict[Split, Taken] = {}
     dropped = 0
-    for split in ("test", "validation", "calibration", "train"):
-        part = taken[split]  # type: ignore[index]
+    claims: tuple[Split, ...] = ("test", "validation", "calibration", "train")
+    for split in claims:
+        part = taken[split]
         found = splits.hashes(part.x, part.rows)
         twice = np.isin(found, seen)
         if twice.any() and policy == "refuse":
@@ -164,7 +167,7 @@ def _without_duplicates(
                 fix='say duplicates = "drop" in [data] to keep each in test only',
             )
         dropped += int(twice.sum())
-        kept[split] = part._replace(rows=part.rows[~twice])  # type: ignore[index]
+        kept[split] = part._replace(rows=part.rows[~twice])
         seen = np.concatenate([seen, found])
     return {split: kept[split] for split in SPLITS}, dropped
 
@@ -182,9 +185,7 @@ def _lay_down(out: Path, split: str, part: Taken, dtype: np.dtype[Any], digest: 
     np.save(out / f"y_{split}.npy", labels, allow_pickle=False)
 
 
-def _moments(
-    path: Path, layout: str, data: Data
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _moments(path: Path, layout: str, data: Data) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of train: per channel of an image, per column of a float table.
 
     The columns of a whole-number table (pixels laid flat) share a unit and so share one pair.
@@ -226,7 +227,9 @@ def _notes(
     ratio = max(train) / min(train)
     if ratio > 3 and math.isfinite(ratio):
         rare, common = labels[train.index(min(train))], labels[train.index(max(train))]
-        notes.append(f"classes are uneven: {common!r} has {ratio:.1f} times the samples of {rare!r}")
+        notes.append(
+            f"classes are uneven: {common!r} has {ratio:.1f} times the samples of {rare!r}"
+        )
     if dropped:
         notes.append(f"{dropped} samples dropped because they stand in two splits")
     return tuple(notes)

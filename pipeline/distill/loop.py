@@ -45,9 +45,7 @@ def open_split(folder: Path, split: Split) -> Arrays:
     return Arrays(x, np.load(folder / f"y_{split}.npy"))
 
 
-def hard_labels(
-    logits: torch.Tensor, labels: torch.Tensor, _: NDArray[np.int64]
-) -> torch.Tensor:
+def hard_labels(logits: torch.Tensor, labels: torch.Tensor, _: NDArray[np.int64]) -> torch.Tensor:
     """Cross-entropy with the labels alone."""
     return F.cross_entropy(logits, labels)
 
@@ -63,7 +61,7 @@ def fit(
     progress: Progress,
     what: str,
 ) -> Fitted:
-    """Train, and leave the model at its best epoch: highest accuracy on validation, then lowest loss.
+    """Train, and leave the model at its best epoch on validation: accuracy, then loss.
 
     Raises:
         ModelError: the loss is no longer finite.
@@ -133,9 +131,7 @@ def logits_of(model: Deployed, x: NDArray[Any]) -> Iterator[tuple[torch.Tensor, 
         yield model(torch.from_numpy(np.array(x[part]))), part
 
 
-def _batches(
-    rows: int, batch: int, order: np.random.Generator
-) -> Iterator[NDArray[np.int64]]:
+def _batches(rows: int, batch: int, order: np.random.Generator) -> Iterator[NDArray[np.int64]]:
     shuffled = order.permutation(rows)
     for start in range(0, rows - batch + 1, batch):
         yield shuffled[start : start + batch]

@@ -75,12 +75,8 @@ def learn(
 
 
 def _soft_loss(stored: NDArray[Any], soft: Soft) -> Loss:
-    def loss(
-        logits: torch.Tensor, labels: torch.Tensor, rows: NDArray[np.int64]
-    ) -> torch.Tensor:
+    def loss(logits: torch.Tensor, labels: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
         taught = torch.from_numpy(stored[rows])
-        return losses.hinton(
-            logits, labels, taught, temperature=soft.temperature, alpha=soft.alpha
-        )
+        return losses.hinton(logits, labels, taught, temperature=soft.temperature, alpha=soft.alpha)
 
     return loss

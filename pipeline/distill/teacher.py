@@ -11,7 +11,7 @@ from ..models import deployed, parameters
 from ..models.weights import load_foreign, save
 from ..progress import Progress
 from ..recipe import Teacher
-from ..records import DataRecord, ModelRecord
+from ..records import DataRecord, Epoch, ModelRecord
 from ..store import file_sha256
 from .loop import Arrays, evaluate, fit, hard_labels, open_split
 
@@ -46,7 +46,8 @@ def teach(
     validation = open_split(data.path, "validation")
     if teacher.weights is not None:
         load_foreign(model.backbone, teacher.weights, teacher.model)
-        curve, best = (), None
+        curve: tuple[Epoch, ...] = ()
+        best = None
         accuracy = evaluate(model, validation)[1]
     else:
         train = open_split(data.path, "train")

@@ -1,6 +1,6 @@
 """Model families: one file each, one table that names them.
 
-    >>> model = build("resnet20", width=16, sample_shape=(32, 32, 3), layout="hwc", classes=10)
+>>> model = build("resnet20", width=16, sample_shape=(32, 32, 3), layout="hwc", classes=10)
 """
 
 import difflib
@@ -18,7 +18,7 @@ from .deployed import Deployed
 
 Family = Callable[..., nn.Module]
 FAMILIES: dict[str, Family] = {"mlp": mlp.build, "resnet": resnet.build}
-"""``build(depth, width, channels, sample_shape, classes) -> module`` from [n, c, h, w] (or [n, f])."""
+"""``build(depth, width, sample_shape, layout, classes)``, a module of [n, c, h, w] or [n, f]."""
 
 
 def build(

@@ -1,6 +1,7 @@
 """Multi-layer perceptron: ``mlp2`` has two hidden layers of ``width`` units, ReLU between."""
 
 import math
+from itertools import pairwise
 
 from torch import nn
 
@@ -20,6 +21,6 @@ def build(
     del layout
     sizes = [math.prod(sample_shape), *[width] * depth]
     layers: list[nn.Module] = [nn.Flatten()]
-    for wide, narrow in zip(sizes, sizes[1:], strict=False):
+    for wide, narrow in pairwise(sizes):
         layers += [nn.Linear(wide, narrow), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))

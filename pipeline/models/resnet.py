@@ -1,4 +1,4 @@
-"""CIFAR-style residual networks (He et al. 2016, §4.2): depth 6n+2, three stages, option-A shortcuts.
+"""CIFAR-style residual networks (He et al. 2016, §4.2): depth 6n+2, option-A shortcuts.
 
 The parameter names are those of the widely used CIFAR checkpoints (``conv1``, ``bn1``,
 ``layer1.0.conv1`` … ``linear``), so that their weights load as they are.
@@ -12,7 +12,7 @@ from ...errors import RecipeError
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions and a shortcut without parameters (option A: stride and zero channels)."""
+    """Two 3x3 convolutions; the shortcut (option A) strides and adds zero channels."""
 
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Block(nn.Module):
 
 
 class ResNet(nn.Module):
-    """Three stages of ``width``, 2·width and 4·width channels, global average pooling, one linear."""
+    """Stages of ``width``, 2·width and 4·width channels, global average pooling, one linear."""
 
     def __init__(self, blocks: int, width: int, channels: int, classes: int) -> None:
         super().__init__()
