@@ -198,7 +198,10 @@ def measure(
                 on_process(len(records), total, subject.name)
     disturbed = disturbances(before, snapshot())
 
-    measured = {name: Measured(name, inspections[name], found[name], "samples") for name in slugs}
+    measured = {
+        name: Measured(name, inspections[name], found[name], f"samples/{slug}-*.npy")
+        for name, slug in slugs.items()
+    }
     models = tuple(conclude(one, settings.confidence) for one in measured.values())
     ratios = tuple(
         compare(one, measured[against], settings.confidence)

@@ -13,10 +13,7 @@ import onnx
 import torch
 
 from ..errors import ModelError
-
-INPUT = "input"
-OUTPUT = "logits"
-BATCH = "batch"
+from .interface import BATCH, INPUT, OUTPUT
 
 
 def export(module: torch.nn.Module, example: torch.Tensor, path: Path, *, opset: int) -> None:

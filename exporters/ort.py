@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import warnings
 from pathlib import Path
 
 from ..errors import ModelError
@@ -36,7 +37,9 @@ def convert(folder: Path, *, target: str) -> tuple[Path, ...]:
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(said), warnings.catch_warnings():
+            # The converter leaves the files it reads to the garbage collector.
+            warnings.simplefilter("ignore", ResourceWarning)
             convert_onnx_models_to_ort(
                 folder,
                 optimization_styles=[OptimizationStyle.Fixed],

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ..devices.runtimes.onnxruntime import open_session
 from ..errors import ModelError
-from ..exporters.onnx import INPUT, OUTPUT
+from ..exporters.interface import INPUT, OUTPUT
 
 Logits = NDArray[np.float32]
 GOLDEN = "golden.npz"

@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 
 from ..devices import bench
-from ..exporters.onnx import INPUT
-from .compress.variants import TEACHER
-from .distill.loop import open_split
+from ..exporters.interface import INPUT
+from .data.arrays import open_split
 from .flow import Made
 from .progress import Progress
 from .recipe import Benchmark
-from .records import BenchmarkRecord, DataRecord, VariantsRecord
+from .records import TEACHER, BenchmarkRecord, DataRecord, VariantsRecord
 
 SAMPLES = 256
 """Test samples the queries cycle through."""

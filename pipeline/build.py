@@ -28,7 +28,8 @@ from .records import (
 )
 from .store import Store, disk_errors, file_sha256
 
-_TRAINING = ("pipeline/distill", "pipeline/models")
+_ARRAYS = "pipeline/data/arrays.py"
+_TRAINING = ("pipeline/distill", "pipeline/models", _ARRAYS)
 
 DATA = Stage(
     "data",
@@ -65,7 +66,7 @@ VARIANTS = Stage(
     "variants",
     "pipeline.compress.variants:compress",
     VariantsRecord,
-    sources=("pipeline/compress", "pipeline/models", "exporters"),
+    sources=("pipeline/compress", "pipeline/models", "exporters", "devices/host.py", _ARRAYS),
     libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
 )
@@ -77,8 +78,13 @@ VERIFY = Stage(
         "pipeline/verify.py",
         "pipeline/answers.py",
         "pipeline/models",
+        "pipeline/distill/loop.py",
+        "exporters/interface.py",
         "devices/stats.py",
+        "devices/distributions.py",
+        "devices/modelfile.py",
         "devices/runtimes",
+        _ARRAYS,
     ),
     libraries=("torch", "numpy", "onnx", "onnxruntime"),
     threads=True,
@@ -87,7 +93,14 @@ BENCHMARK = Stage(
     "benchmark",
     "pipeline.benchmark:benchmark",
     BenchmarkRecord,
-    sources=("pipeline/benchmark.py", "devices", "devices/measure", "devices/runtimes"),
+    sources=(
+        "pipeline/benchmark.py",
+        "exporters/interface.py",
+        "devices",
+        "devices/measure",
+        "devices/runtimes",
+        _ARRAYS,
+    ),
     libraries=("numpy", "onnx", "onnxruntime"),
     machine=True,
 )

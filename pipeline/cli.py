@@ -29,10 +29,11 @@ INTERRUPTED = 130
 
 @dataclass(slots=True)
 class Manner:
-    """How this run of the command speaks."""
+    """How this run of the command speaks, and its exit code once that is known."""
 
     debug: bool = False
     json: bool = False
+    code: int = 0
 
 
 class Commands(click.Group):
@@ -44,24 +45,14 @@ class Commands(click.Group):
         return list(self.commands)
 
 
-def _set(name: str) -> Callable[[click.Context, click.Parameter, bool], None]:
-    def callback(ctx: click.Context, _: click.Parameter, value: bool) -> None:
-        manner = ctx.find_root().obj
-        if value and isinstance(manner, Manner):
-            setattr(manner, name, True)
-
-    return callback
-
-
 def command(*, as_json: bool = True) -> Callable[[F], click.Command]:
-    """A command with ``--debug`` and, where it has a result, ``--json``."""
+    """A command with ``--debug`` and, where it has a result, ``--json``; ``main`` reads both."""
 
     def decorate(function: F) -> click.Command:
         made = click.option(
             "--debug",
             is_flag=True,
             expose_value=False,
-            callback=_set("debug"),
             help="Show the traceback of a failure.",
         )(function)
         if as_json:
@@ -69,7 +60,6 @@ def command(*, as_json: bool = True) -> Callable[[F], click.Command]:
                 "--json",
                 is_flag=True,
                 expose_value=False,
-                callback=_set("json"),
                 help="Print one JSON document on stdout and nothing else there.",
             )(made)
         return cli.command()(made)
@@ -96,7 +86,11 @@ _artifacts = click.option(
 )
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Commands,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="edgestill")
 def cli() -> None:
     r"""Distil a teacher into a student that provably fits an edge device.
@@ -209,10 +203,24 @@ def schema() -> None:
     metavar="INPUT=1,3,224,224",
     help="Full shape of an input with dynamic axes; may be given again.",
 )
-@click.option("--batch", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--threads", type=click.IntRange(1), default=1, show_default=True)
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Samples a query, where the model's first axis is dynamic.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
+)
 @click.option("--spinning", is_flag=True, help="Let idle threads spin.")
-@click.option("--processes", type=click.IntRange(1), default=9, show_default=True)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=9,
+    show_default=True,
+    help="Fresh processes a model; fewer than 6 give no interval.",
+)
 @click.option(
     "--seconds",
     type=click.FloatRange(0.0, min_open=True),
@@ -319,16 +327,17 @@ def doctor(manner: Manner, artifacts: Path) -> None:
 
 def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
-    manner = Manner()
+    # Before click parses: a usage error must be told in the manner asked for, too.
+    manner = Manner(debug="--debug" in sys.argv, json="--json" in sys.argv)
     try:
         cli.main(prog_name="edgestill", standalone_mode=False, obj=manner)
-        code = 0
+        code = manner.code
     except Leave as leave:
         code = leave.code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see {context.command_path} --help" if context else ""
-        code = _fail(manner, UsageError(error.format_message() + hint))
+        code = _fail(manner, UsageError(error.format_message().rstrip(".") + hint))
     except EdgestillError as error:
         code = _fail(manner, error)
     except (KeyboardInterrupt, click.Abort):
@@ -338,10 +347,12 @@ def main() -> NoReturn:
         code = INTERRUPTED
     except MemoryError:
         code = _fail(manner, HostError("out of memory", fix="lower batch_size or free some memory"))
-    except BrokenPipeError:
-        # The reader of our output went away, as `head` does; there is nobody left to tell.
+    except (BrokenPipeError, SystemExit):
+        # The reader of our output went away, as `head` does, and there is nobody left to tell; a
+        # verdict stands all the same. Click and rich turn a broken pipe into an exit with 1, which
+        # would read "not ready".
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        code = manner.code
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             code = _fail(manner, _bug(error))
@@ -386,7 +397,7 @@ def _conclude(manner: Manner, report: "Report", run: Path) -> NoReturn:
     """Show the verdict and leave with its exit code."""
     from .gate import EXIT_CODES
 
-    code = EXIT_CODES[report.verdict.outcome]
+    code = manner.code = EXIT_CODES[report.verdict.outcome]
     if manner.json:
         document = {"run": str(run), "exit_code": code, "report": report.model_dump(mode="json")}
         click.echo(json.dumps(document, allow_nan=False))

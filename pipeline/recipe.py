@@ -28,6 +28,37 @@ Variant = Literal["fp32", "int8-dynamic", "int8-static"]
 Preference = Literal["latency", "size", "energy", "accuracy"]
 
 
+FAMILIES = {"mlp": (1, 1), "resnet": (8, 6)}
+"""Model families: the least depth and the step to the next; ``models/`` has their builders.
+
+They stand here so that a name is refused before any work, and without torch.
+"""
+
+
+def family_and_depth(model: str) -> tuple[str, int]:
+    """The two parts of a model's name: ``("resnet", 20)`` of ``resnet20``.
+
+    Raises:
+        ValueError: no such family or depth; says what was expected.
+    """
+    match = re.fullmatch(r"([a-z_]+)([1-9][0-9]{0,5})", model)
+    if match is None:
+        raise ValueError("a family and a depth in one name, such as 'resnet20' or 'mlp2'")
+    family, depth = match[1], int(match[2])
+    if family not in FAMILIES:
+        near = difflib.get_close_matches(family, FAMILIES, n=1)
+        hint = f"; did you mean '{near[0]}{depth}'?" if near else ""
+        raise ValueError(f"one of the families {', '.join(FAMILIES)} and a depth{hint}")
+    least, step = FAMILIES[family]
+    if depth < least or (depth - least) % step:
+        below = max(least, depth - (depth - least) % step)
+        raise ValueError(
+            f"a depth of {least}, {least + step}, {least + 2 * step}, …, "
+            f"such as '{family}{below}' or '{family}{below + step}'"
+        )
+    return family, depth
+
+
 P = TypeVar("P", bound="Part")
 
 
@@ -107,8 +138,7 @@ class Architecture(Part):
     @field_validator("model")
     @classmethod
     def _is_a_family_and_a_depth(cls, value: str) -> str:
-        if not re.fullmatch(r"[a-z_]+[1-9][0-9]*", value):
-            raise ValueError("a family and a depth in one name, such as 'resnet20' or 'mlp2'")
+        family_and_depth(value)
         return value
 
 
@@ -139,6 +169,10 @@ class Teacher(Architecture, Schedule):
 
 class Student(Architecture):
     """The model that ships."""
+
+    width: Annotated[int, Field(ge=1, le=8192)] = Field(
+        8, description="Channels of the first stage (resnet) or units of a hidden layer (mlp)."
+    )
 
 
 class Soft(Part):
@@ -324,9 +358,11 @@ def _read(path: Path) -> dict[str, Any]:
         raise RecipeError(
             "no such file", where=str(path), fix="write one with: edgestill init DIR"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"cannot be read ({error})", where=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
+    except OSError as error:
+        raise RecipeError(f"cannot be read ({error.strerror})", where=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"not UTF-8 ({error})", where=str(path)) from None
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
         raise RecipeError(f"not valid TOML: {error}", where=str(path)) from None
 
 
@@ -338,9 +374,11 @@ def _override(tree: dict[str, Any], text: str) -> None:
             found=repr(text), expected="key=value, such as distill.temperature=2", where="--set"
         )
     try:
-        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value.strip()
+        parsed, *more = tomllib.loads(f"value = {value.strip()}").values()
+    except (ValueError, RecursionError):
+        parsed, more = value.strip(), []
+    if more:
+        raise RecipeError(found=repr(text), expected="one key and one value", where="--set")
     *parents, leaf = key.split(".")
     for parent in parents:
         tree = tree.setdefault(parent, {})
@@ -361,17 +399,29 @@ def _tuples(node: Any) -> Any:
 def _anchored(recipe: Recipe, folder: Path) -> Recipe:
     data, teacher = recipe.data, recipe.teacher
     kind, _, rest = data.source.partition(":")
-    if kind == "npz":
-        data = data.model_copy(update={"source": f"npz:{folder / Path(rest).expanduser()}"})
+    if kind == "npz" and rest:
+        file = _below(folder, Path(rest), "data.source")
+        data = data.model_copy(update={"source": f"npz:{file}"})
     if teacher.weights is not None:
-        teacher = teacher.model_copy(update={"weights": folder / teacher.weights.expanduser()})
+        file = _below(folder, teacher.weights, "teacher.weights")
+        teacher = teacher.model_copy(update={"weights": file})
     return recipe.model_copy(update={"data": data, "teacher": teacher})
+
+
+def _below(folder: Path, path: Path, where: str) -> Path:
+    try:
+        return folder / path.expanduser()
+    except RuntimeError:
+        raise RecipeError(
+            found=repr(str(path)), expected="a home that exists", where=where
+        ) from None
 
 
 def _refusal(error: ValidationError, where: str) -> RecipeError:
     """The first thing wrong, in our words: one line, one key, what to do."""
     problems = error.errors()
-    problem = problems[0]
+    # A misspelt key is also a missing one; what stands there is the better lead.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     path = [str(step) for step in problem["loc"]]
     key = ".".join(path) or "the recipe"

@@ -13,6 +13,8 @@ from ..devices.bench import Benchmark
 from ..devices.stats import Estimate
 
 SCHEMA_VERSION: Literal["1.0"] = "1.0"
+TEACHER = "teacher"
+"""What the teacher's file is called among the variants."""
 Split = Literal["train", "validation", "calibration", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "calibration", "test")
 Outcome = Literal["ready", "not ready", "undecided"]

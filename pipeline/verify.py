@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 
 from ..devices import stats
 from .answers import GOLDEN, Logits, logits
-from .compress.variants import TEACHER
-from .distill.loop import Arrays, logits_of, open_split
-from .distill.teacher import WEIGHTS
+from .data.arrays import Arrays, open_split
+from .distill.loop import logits_of
 from .flow import Made
 from .models import deployed
 from .models.deployed import Deployed
-from .models.weights import restore
+from .models.weights import WEIGHTS, restore
 from .progress import Progress
 from .records import (
+    TEACHER,
     DataRecord,
     Gain,
     ModelRecord,

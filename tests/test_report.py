@@ -249,7 +249,8 @@ def test_junit_has_a_suite_a_variant_and_a_case_a_budget_or_fault() -> None:
     broken = VariantVerdict(
         name="broken", outcome="not ready", checks=(), faults=("parity is lost", "no .ort")
     )
-    verdict = report.verdict.model_copy(update={"variants": (*report.verdict.variants, broken)})
+    judged = {"variants": (*report.verdict.variants, broken), "ship": None, "outcome": "undecided"}
+    verdict = report.verdict.model_copy(update=judged)
     root = ET.fromstring(junit.document(report.model_copy(update={"verdict": verdict})))
     suites = {suite.get("name"): suite for suite in root.findall("testsuite")}
     assert list(suites) == ["fp32", "int8-dynamic", "int8-static", "broken"]
@@ -260,6 +261,12 @@ def test_junit_has_a_suite_a_variant_and_a_case_a_budget_or_fault() -> None:
     types = [failure.get("type") for failure in root.findall(".//failure")]
     assert types == ["undecided", "not ready", "not ready"]
     assert suites["fp32"].get("failures") == "0"
+
+
+def test_junit_is_green_where_a_variant_ships_and_says_what_the_others_missed() -> None:
+    root = ET.fromstring(junit.document(example.report()))
+    assert root.get("failures") == "0"
+    assert [each.get("message", "").split(":")[0] for each in root.iter("skipped")] == ["undecided"]
 
 
 def test_the_page_names_no_address_to_load_from(run: Path) -> None:

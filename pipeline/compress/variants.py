@@ -6,20 +6,17 @@ from typing import Any
 import numpy as np
 
 from ...devices import host
-from ...exporters import metadata, onnx, ort
-from ..distill.loop import open_split
-from ..distill.teacher import WEIGHTS
+from ...exporters import interface, metadata, onnx, ort
+from ..data.arrays import open_split
 from ..flow import Made
 from ..models import deployed, example
-from ..models.weights import restore
+from ..models.weights import WEIGHTS, restore
 from ..progress import Progress
 from ..recipe import Compress, Export
-from ..records import DataRecord, ModelRecord, Variant, VariantsRecord
+from ..records import TEACHER, DataRecord, ModelRecord, Variant, VariantsRecord
 from ..store import file_sha256
 from . import METHODS
 from .method import Effect, Job
-
-TEACHER = "teacher"
 
 
 def compress(
@@ -99,9 +96,9 @@ def _facts(name: str, model: ModelRecord, data: DataRecord) -> dict[str, Any]:
         "variant": name,
         "model": {"name": model.model, "width": model.width, "parameters": model.parameters},
         "input": {
-            "name": onnx.INPUT,
+            "name": interface.INPUT,
             "dtype": data.dtype,
-            "shape": [onnx.BATCH, *data.sample_shape],
+            "shape": [interface.BATCH, *data.sample_shape],
             "layout": data.layout,
         },
         "normalization": {"inside": True, "mean": data.mean, "std": data.std},

@@ -8,16 +8,18 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 
-CHUNK = 4096
+CHUNK = 1 << 20
+"""Numbers looked at in one go: 8 MiB as float64."""
 Layout = Literal["table", "hw", "hwc", "chw"]
 _KEPT = ("uint8", "int16", "float32")
 """Dtypes a model's input may have as they are; others are widened or narrowed to float32."""
 
 
-def chunks(rows: int) -> Iterator[slice]:
-    """Slices that cover the rows, so that memory use stays flat."""
-    for start in range(0, rows, CHUNK):
-        yield slice(start, min(start + CHUNK, rows))
+def chunks(rows: int, width: int) -> Iterator[slice]:
+    """Slices that cover the rows of ``width`` numbers each, so that memory use stays flat."""
+    step = max(1, CHUNK // max(1, width))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
 
 
 def input_dtype(x: NDArray[Any], where: str) -> np.dtype[Any]:
@@ -60,7 +62,7 @@ def samples(x: NDArray[Any], y: NDArray[Any], where: str) -> None:
     input_dtype(x, where)
     if x.dtype.kind != "f":
         return
-    for rows in chunks(len(x)):
+    for rows in chunks(len(x), x[0].size):
         part = np.asarray(x[rows], dtype=np.float64)
         # A float64 that float32 cannot hold would become infinite on its way to the model.
         bad = ~(np.abs(part) <= np.finfo(np.float32).max)
@@ -120,7 +122,7 @@ def encode(
     """
     kinds = {y.dtype.kind for y in ys.values()}
     if kinds <= {"U", "S"}:
-        texts = {split: y.astype(str) for split, y in ys.items()}
+        texts = {split: _text(y, split, where) for split, y in ys.items()}
         known = list(names) or sorted({str(t) for y in texts.values() for t in np.unique(y)})
         place = {name: i for i, name in enumerate(known)}
         for split, y in texts.items():
@@ -149,6 +151,13 @@ def encode(
     if len(known) < 2:
         raise DataError(found="one class", expected="at least two", where=where)
     return coded, tuple(known)
+
+
+def _text(y: NDArray[Any], split: str, where: str) -> NDArray[np.str_]:
+    try:
+        return np.char.decode(y, "utf-8") if y.dtype.kind == "S" else y
+    except UnicodeDecodeError as error:
+        raise DataError(f"labels of {split} that are not UTF-8 ({error})", where=where) from None
 
 
 def _whole(y: NDArray[Any], split: str, where: str) -> NDArray[np.int64]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import DataError
 
@@ -36,6 +37,7 @@ def read(reference: str, _: Path) -> dict[str, Any]:
 @cache
 def _call(reference: str) -> Mapping[str, Any]:
     name, _, attribute = reference.partition(":")
+    where = f"data.source {reference}"
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
@@ -44,19 +46,34 @@ def _call(reference: str) -> Mapping[str, Any]:
     except (ImportError, AttributeError) as error:
         raise DataError(
             f"cannot be loaded ({error})",
-            where=f"data.source {reference}",
+            where=where,
             fix=f"put {name}.py in the current folder or on PYTHONPATH, with {attribute}() in it",
         ) from error
+    except (Exception, SystemExit) as error:
+        raise DataError(f"cannot be loaded ({_said(error)})", where=where) from error
     try:
         arrays = function()
-    except Exception as error:
-        raise DataError(
-            f"failed with {type(error).__name__}: {error}", where=f"data.source {reference}"
-        ) from error
+    except (Exception, SystemExit) as error:
+        raise DataError(f"failed with {_said(error)}", where=where) from error
     if not isinstance(arrays, Mapping) or not arrays:
         raise DataError(
             found=f"a {type(arrays).__name__}",
             expected="a dict with x and y, or x_train, y_train, x_test, y_test",
-            where=f"data.source {reference}",
+            where=where,
         )
-    return {str(key): np.asarray(value) for key, value in arrays.items()}
+    return {str(key): _array(str(key), value, where) for key, value in arrays.items()}
+
+
+def _array(key: str, value: object, where: str) -> NDArray[Any]:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise DataError(found=f"{key} that is no array ({error})", where=where) from None
+    if array.dtype.hasobject:
+        # Their hash would be that of addresses: another one at every build.
+        raise DataError(found=f"{key} of Python objects", expected="numbers or text", where=where)
+    return array
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -2,6 +2,7 @@
 
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,17 @@ from ..store import file_sha256
 KNOWN = ("x", "y", "group", "labels", *(f"{axis}_{split}" for split in SPLITS for axis in "xy"))
 
 
+# RuntimeError: an encrypted member; NotImplementedError: a compression Python does not know.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    NotImplementedError,
+)
+
+
 def fingerprint(path: str) -> str:
     """The file's own hash.
 
@@ -22,7 +34,7 @@ def fingerprint(path: str) -> str:
     """
     try:
         return file_sha256(Path(path))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = "no such file" if isinstance(error, FileNotFoundError) else str(error)
         raise DataError(reason, where=path, fix="correct data.source in the recipe") from None
 
@@ -44,7 +56,7 @@ def read(path: str, scratch: Path) -> dict[str, Any]:
                 with archive.open(members[key]) as packed, target.open("wb") as plain:
                     shutil.copyfileobj(packed, plain, 1 << 20)
                 arrays[key] = np.load(target, mmap_mode="r", allow_pickle=False)
-    except (zipfile.BadZipFile, EOFError, ValueError) as error:
+    except _BROKEN as error:
         detail = "it holds pickled objects" if "allow_pickle" in str(error) else str(error)
         if "Python objects" in str(error):
             detail = "it holds pickled objects"

@@ -116,7 +116,7 @@ def _split(
                 expected=f"{first.dtype} {list(first.shape[1:])} as in the first split",
                 where=where,
             )
-    names = data.labels or tuple(str(name) for name in arrays.get("labels", ()))
+    names = data.labels or tuple(str(name) for name in np.atleast_1d(arrays.get("labels", ())))
     coded, labels = checks.encode({n: np.asarray(y) for n, (_, y) in pairs.items()}, names, where)
     fractions: dict[Split, float] = {
         "test": data.test,
@@ -125,10 +125,10 @@ def _split(
     }
     whole = "train" if has_ready else "all"
     group = arrays.get("group")
-    if group is not None and (has_ready or len(group) != len(pairs[whole][0])):
+    if group is not None and (has_ready or np.shape(group) != np.shape(pairs[whole][1])):
         raise DataError(
-            found=f"group of {len(group)} values",
-            expected="one a sample of x (ready splits take no group)",
+            found=f"group of shape {list(np.shape(group))}",
+            expected="one value a sample of x (ready splits take no group)",
             where=where,
         )
     to_cut: dict[Split, float] = {s: f for s, f in fractions.items() if s not in ready}
@@ -175,7 +175,7 @@ def _without_duplicates(
 def _lay_down(out: Path, split: str, part: Taken, dtype: np.dtype[Any], digest: Any) -> None:
     shape = (len(part.rows), *part.x.shape[1:])
     target = open_memmap(out / f"x_{split}.npy", mode="w+", dtype=dtype, shape=shape)
-    for rows in checks.chunks(len(part.rows)):
+    for rows in checks.chunks(len(part.rows), part.x[0].size):
         block = np.ascontiguousarray(part.x[part.rows[rows]], dtype=dtype)
         digest.update(block.tobytes())
         target[rows] = block
@@ -202,7 +202,7 @@ def _moments(path: Path, layout: str, data: Data) -> tuple[tuple[float, ...], tu
             )
         return data.mean, data.std
     total, squares, count = np.zeros(channels), np.zeros(channels), 0
-    for rows in checks.chunks(len(x)):
+    for rows in checks.chunks(len(x), x[0].size):
         block = np.asarray(x[rows], dtype=np.float64)
         flat = np.moveaxis(block, axis, -1).reshape(-1, channels) if axis else block.reshape(-1, 1)
         # Shifted by the first sample: the naive sum of squares loses digits for large means.
@@ -213,7 +213,8 @@ def _moments(path: Path, layout: str, data: Data) -> tuple[tuple[float, ...], tu
         count += len(flat)
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    constant = std <= 1e-12 * np.maximum(np.abs(mean + shift), 1.0)
+    # Against the mean alone: a column of picofarads is not constant.
+    constant = std <= 1e-12 * np.abs(mean + shift)
     std[constant] = 1.0
     return tuple(float(v) for v in mean + shift), tuple(float(v) for v in std)
 

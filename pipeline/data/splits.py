@@ -76,7 +76,7 @@ def hashes(x: NDArray[Any], rows: Rows) -> NDArray[np.bytes_]:
     import hashlib
 
     found = np.empty(len(rows), dtype="S16")
-    for part in chunks(len(rows)):
+    for part in chunks(len(rows), x[0].size):
         block = np.ascontiguousarray(x[rows[part]])
         for i, row in enumerate(block.reshape(len(block), -1)):
             found[part.start + i] = hashlib.blake2b(row.tobytes(), digest_size=16).digest()

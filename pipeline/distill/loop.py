@@ -6,7 +6,6 @@ with and one without soft targets see the same batches from the same first weigh
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,21 +14,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ...errors import ModelError
+from ..data.arrays import Arrays
 from ..models.deployed import Deployed
 from ..progress import Progress
 from ..recipe import Schedule
-from ..records import Epoch, Split
+from ..records import Epoch
 
 Loss = Callable[[torch.Tensor, torch.Tensor, NDArray[np.int64]], torch.Tensor]
 """``loss(logits, labels, rows)``, where ``rows`` are the batch's places in train."""
 EVALUATION_BATCH = 512
-
-
-class Arrays(NamedTuple):
-    """One split: samples as the data set holds them, labels int64 [n]."""
-
-    x: NDArray[Any]
-    y: NDArray[np.int64]
 
 
 class Fitted(NamedTuple):
@@ -37,12 +30,6 @@ class Fitted(NamedTuple):
 
     curve: tuple[Epoch, ...]
     best: Epoch
-
-
-def open_split(folder: Path, split: Split) -> Arrays:
-    """Memory-map a split the data stage laid down."""
-    x = np.load(folder / f"x_{split}.npy", mmap_mode="r")
-    return Arrays(x, np.load(folder / f"y_{split}.npy"))
 
 
 def hard_labels(logits: torch.Tensor, labels: torch.Tensor, _: NDArray[np.int64]) -> torch.Tensor:
@@ -92,9 +79,11 @@ def fit(
                 value.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 rates.step()
-                mean = _running(mean, value.item(), step, what, number)
+                found = _finite(value.item(), f"epoch {number}, step {step + 1}", what)
+                mean += (found - mean) / (step + 1)
                 steps.advance(f"loss {mean:.4f}{said}")
             validation_loss, accuracy = evaluate(model, validation)
+            _finite(validation_loss, f"epoch {number}, on validation", what)
             said = f"  validation accuracy {accuracy:.4f}"
             epoch = Epoch(
                 epoch=number,
@@ -141,15 +130,15 @@ def _batch(split: Arrays, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.
     return torch.from_numpy(split.x[rows]), torch.from_numpy(split.y[rows])
 
 
-def _running(mean: float, value: float, step: int, what: str, epoch: int) -> float:
+def _finite(value: float, when: str, what: str) -> float:
     if not np.isfinite(value):
         raise ModelError(
-            found=f"a loss of {value} in epoch {epoch}, step {step + 1}",
+            found=f"a loss of {value} in {when}",
             expected="a finite loss",
             where=what,
-            fix="lower learning_rate",
+            fix="lower learning_rate, or look for outliers in the data",
         )
-    return mean + (value - mean) / (step + 1)
+    return value
 
 
 def _merit(epoch: Epoch) -> tuple[float, float]:

@@ -7,17 +7,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ..data.arrays import open_split
 from ..flow import Made
 from ..models import deployed, parameters
-from ..models.weights import save
+from ..models.weights import WEIGHTS, save
 from ..progress import Progress
 from ..recipe import Architecture, Schedule, Soft
 from ..records import DataRecord, ModelRecord, TargetsRecord
 from ..store import file_sha256
 from . import losses
-from .loop import Loss, fit, hard_labels, open_split
+from .loop import Loss, fit, hard_labels
 from .targets import LOGITS
-from .teacher import WEIGHTS
 
 
 def learn(

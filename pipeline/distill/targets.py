@@ -6,15 +6,17 @@ Logits, not probabilities, are stored: the temperature can change without asking
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.lib.format import open_memmap
 
+from ...errors import ModelError
+from ..data.arrays import open_split
 from ..flow import Made
 from ..models import deployed
-from ..models.weights import restore
+from ..models.weights import WEIGHTS, restore
 from ..progress import Progress
 from ..records import DataRecord, ModelRecord, TargetsRecord
-from .loop import EVALUATION_BATCH, logits_of, open_split
-from .teacher import WEIGHTS
+from .loop import EVALUATION_BATCH, logits_of
 
 LOGITS = "logits.npy"
 
@@ -29,6 +31,9 @@ def ask(
         progress: told of each block.
         teacher: the teacher stage's output.
         data: the data stage's output.
+
+    Raises:
+        ModelError: a logit that is not finite, which would teach NaN.
     """
     model = deployed(teacher.record.model, teacher.record.width, data.record)
     restore(model, teacher.path / WEIGHTS)
@@ -38,6 +43,13 @@ def ask(
     right = 0
     with progress.steps("soft targets", -(-len(train.y) // EVALUATION_BATCH)) as steps:
         for logits, part in logits_of(model, train.x):
+            if not torch.isfinite(logits).all():
+                row = part.start + int((~torch.isfinite(logits)).any(1).nonzero()[0])
+                raise ModelError(
+                    found=f"logits of the teacher that are not finite, for row {row} of train",
+                    where="targets",
+                    fix="look for outliers in the data, or give data.mean and data.std",
+                )
             stored[part] = logits.numpy()
             right += int((stored[part].argmax(1) == train.y[part]).sum())
             steps.advance()

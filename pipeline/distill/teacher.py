@@ -6,16 +6,15 @@ import numpy as np
 import torch
 
 from ...errors import ModelError
+from ..data.arrays import Arrays, open_split
 from ..flow import Made
 from ..models import deployed, parameters
-from ..models.weights import load_foreign, save
+from ..models.weights import WEIGHTS, load_foreign, save
 from ..progress import Progress
 from ..recipe import Teacher
 from ..records import DataRecord, Epoch, ModelRecord
 from ..store import file_sha256
-from .loop import Arrays, evaluate, fit, hard_labels, open_split
-
-WEIGHTS = "weights.safetensors"
+from .loop import evaluate, fit, hard_labels
 
 
 def teach(

@@ -3,15 +3,13 @@
 >>> model = build("resnet20", width=16, sample_shape=(32, 32, 3), layout="hwc", classes=10)
 """
 
-import difflib
-import re
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import nn
 
-from ...errors import RecipeError
+from ..recipe import family_and_depth
 from ..records import DataRecord
 from . import mlp, resnet
 from .deployed import Deployed
@@ -34,17 +32,10 @@ def build(
         classes: number of logits.
 
     Raises:
-        RecipeError: no such family, or a depth or sample shape it cannot take.
+        RecipeError: samples of a shape it cannot take.
+        ValueError: no such family or depth, which a recipe's model never is.
     """
-    match = re.fullmatch(r"([a-z_]+)([1-9][0-9]*)", model)
-    family, depth = (match[1], int(match[2])) if match else (model, 0)
-    if family not in FAMILIES:
-        near = difflib.get_close_matches(family, FAMILIES, n=1)
-        raise RecipeError(
-            found=f"model {model!r}",
-            expected=f"one of the families {', '.join(FAMILIES)} and a depth",
-            fix=f"did you mean {near[0] + str(depth or 20)!r}?" if near else None,
-        )
+    family, depth = family_and_depth(model)
     return FAMILIES[family](depth, width, sample_shape, layout, classes)
 
 

@@ -73,14 +73,8 @@ def build(
         classes: number of logits.
 
     Raises:
-        RecipeError: another depth, or samples that are not images.
+        RecipeError: samples that are not images.
     """
-    if depth < 8 or (depth - 2) % 6:
-        below = max(8, (depth - 2) // 6 * 6 + 2)
-        raise RecipeError(
-            found=f"model 'resnet{depth}'",
-            expected=f"a depth of 6n+2, such as resnet{below} or resnet{below + 6}",
-        )
     channels = {"hw": 1, "hwc": sample_shape[-1], "chw": sample_shape[0]}.get(layout)
     if channels is None:
         raise RecipeError(

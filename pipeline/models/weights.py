@@ -11,6 +11,9 @@ from torch import nn
 
 from ...errors import ModelError
 
+WEIGHTS = "weights.safetensors"
+"""Where a stage that trains puts its weights."""
+
 
 def save(module: nn.Module, path: Path) -> None:
     """Write a module's state as safetensors, in a fixed order and memory format."""
@@ -69,15 +72,27 @@ def _read(path: Path) -> Mapping[str, object]:
     if not path.is_file():
         raise ModelError("no such file", where=str(path), fix="correct teacher.weights")
     try:
+        content: object
         if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+            content = load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ModelError(
-            found=f"not readable as weights ({str(error).splitlines()[0][:120]})",
-            where=str(path),
-            fix="save the state_dict with safetensors.torch.save_file",
-        ) from None
+        raise _unreadable(path, str(error).partition("\n")[0][:120]) from None
+    except Exception as error:
+        # The unpickler runs into whatever a broken file leads it to: KeyError, IndexError, …
+        raise _unreadable(path, type(error).__name__) from None
+    if not isinstance(content, Mapping):
+        raise _unreadable(path, f"a {type(content).__name__} where tensors by name are expected")
+    return content
+
+
+def _unreadable(path: Path, why: str) -> ModelError:
+    return ModelError(
+        found=f"not readable as weights ({why})",
+        where=str(path),
+        fix="save the state_dict with safetensors.torch.save_file",
+    )
 
 
 def _bare(content: Mapping[str, object]) -> dict[str, torch.Tensor]:
@@ -85,7 +100,7 @@ def _bare(content: Mapping[str, object]) -> dict[str, torch.Tensor]:
         inner = content.get(wrapper)
         if isinstance(inner, Mapping):
             content = inner
-    tensors = {key: value for key, value in content.items() if isinstance(value, torch.Tensor)}
+    tensors = {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
     if tensors and all(key.startswith("module.") for key in tensors):
         tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     return tensors

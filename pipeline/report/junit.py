@@ -1,8 +1,9 @@
 """junit.xml: one test suite a variant, one test case a budget or fault, for build servers.
 
-A budget that is missed is a ``<failure type="not ready">``. One that the measurement cannot decide
-is a ``<failure type="undecided">``, not an ``<error>`` or ``<skipped>``: nothing broke, but a build
-must not pass on it, which is also what exit code 5 says.
+The file says what the exit code says. Where no variant ships, a budget that is missed is a
+``<failure type="not ready">`` and one that the measurement cannot decide a
+``<failure type="undecided">``: nothing broke, but a build must not pass on it. Where a variant
+ships, what the others missed is ``<skipped>``: they stay behind, and the build is green.
 
     document(report)   # b'<?xml version=...><testsuites name="digits" tests="18" ...>'
 """
@@ -51,7 +52,7 @@ def _budget(suite: ET.Element, report: Report, judged: VariantVerdict, check: Ch
     if check.outcome == "ready":
         ET.SubElement(case, "system-out").text = _text(text)
     else:
-        ET.SubElement(case, "failure", type=check.outcome, message=_text(text)).text = _text(text)
+        _missed(case, report, check.outcome, text)
 
 
 def _faults(suite: ET.Element, report: Report, judged: VariantVerdict) -> None:
@@ -60,8 +61,15 @@ def _faults(suite: ET.Element, report: Report, judged: VariantVerdict) -> None:
         _case(suite, report, judged, "sound")
     for number, fault in enumerate(judged.faults, start=1):
         case = _case(suite, report, judged, f"fault {number}")
-        message = _text(fault)
-        ET.SubElement(case, "failure", type="not ready", message=message).text = message
+        _missed(case, report, "not ready", fault)
+
+
+def _missed(case: ET.Element, report: Report, outcome: str, text: str) -> None:
+    message = _text(text)
+    if report.verdict.ship is not None:
+        ET.SubElement(case, "skipped", message=f"{outcome}: {message}")
+        return
+    ET.SubElement(case, "failure", type=outcome, message=message).text = message
 
 
 def _case(suite: ET.Element, report: Report, judged: VariantVerdict, name: str) -> ET.Element:
@@ -73,7 +81,7 @@ def _total(element: ET.Element) -> None:
     element.set("tests", str(sum(1 for _ in element.iter("testcase"))))
     element.set("failures", str(sum(1 for _ in element.iter("failure"))))
     element.set("errors", "0")
-    element.set("skipped", "0")
+    element.set("skipped", str(sum(1 for _ in element.iter("skipped"))))
 
 
 def _text(text: str) -> str:

@@ -3,7 +3,7 @@
 sections(report)[0].title   # 'Budgets'
 """
 
-from ..records import Report, VariantQuality, VariantVerdict
+from ..records import TEACHER, Report, VariantQuality, VariantVerdict
 from . import numbers, rows, words
 from .numbers import BYTES, MICROJOULES, MILLISECONDS, PERCENT, POINTS
 from .rows import Row
@@ -89,7 +89,7 @@ def _side_by_side(report: Report) -> Section:
 
 
 def _judged(model: Row) -> Cell:
-    if model.name == rows.TEACHER:
+    if model.name == TEACHER:
         return Cell("reference")
     return verdict(model.outcome)
 
@@ -191,7 +191,7 @@ def _answers(model: VariantQuality, samples: int) -> tuple[Cell, ...]:
     apart = f"logits differ by {model.ort_max_abs_difference:.2g} at most"
     ort = Cell(f"{same} same answers", apart)
     checker = model.checker or "content"
-    if model.name == rows.TEACHER:
+    if model.name == TEACHER:
         return row(model.name, "reference", "not a variant", "not a variant", ort, checker)
     return row(
         model.name,
@@ -204,4 +204,4 @@ def _answers(model: VariantQuality, samples: int) -> tuple[Cell, ...]:
 
 
 def _variants(report: Report) -> list[Row]:
-    return [each for each in rows.models(report) if each.name != rows.TEACHER]
+    return [each for each in rows.models(report) if each.name != TEACHER]

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from ...devices.bench import Figures, Ratio
 from ...devices.stats import Estimate
-from ..records import Outcome, Report, Variant, VariantQuality, VariantVerdict
-
-TEACHER = "teacher"
+from ..records import TEACHER, Outcome, Report, Variant, VariantQuality, VariantVerdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...devices.stats import Estimate
-from ..records import Report
+from ..records import TEACHER, Report
 from . import numbers, rows, words
 from .numbers import BYTES, MICROJOULES, MILLISECONDS, PERCENT, POINTS, Unit
 from .rows import Row
@@ -96,7 +96,7 @@ def _drop(model: Row, reasons: _Reasons) -> Text:
 
 
 def _verdict(model: Row) -> Text:
-    if model.name == rows.TEACHER:
+    if model.name == TEACHER:
         return Text("reference")
     if model.outcome is None:
         return Text("not judged")

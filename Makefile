@@ -1,0 +1,51 @@
+# The same short commands everywhere; CI and the pre-commit hook call these.
+#   make demo    set everything up and run `edgestill build` on the bundled digits recipe
+#   make test    set everything up and run the tests
+#   make check   lint, types, import rule
+#   make bench   measure what the README claims, into artifacts/bench/
+# PIP_ARGS is passed to pip, e.g. to choose an index with a CPU build of torch.
+
+PYTHON ?= python3
+PIP_ARGS ?=
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
+
+.PHONY: demo test test-slow check bench clean
+.DELETE_ON_ERROR:
+
+demo: .venv/edgestill
+	$(BIN)/edgestill build
+
+test: .venv/edgestill-dev
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/edgestill-dev
+	$(BIN)/python -m pytest -m slow
+
+check: .venv/edgestill-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	MYPYPATH=.venv/typed $(BIN)/mypy -p edgestill.pipeline -p edgestill.exporters -p edgestill.devices
+	$(BIN)/lint-imports --no-cache
+
+bench: .venv/edgestill-dev
+	$(BIN)/python tests/bench
+
+clean:
+	rm -rf .venv artifacts/store artifacts/runs artifacts/bench build *.egg-info .mypy_cache .ruff_cache
+
+.venv/pip:
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "edgestill needs Python 3.11 or newer; say which with make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	touch $@
+
+# torch comes first: the pinned version takes a CPU build where the index has one.
+.venv/edgestill: .venv/pip pyproject.toml constraints.txt
+	$(INSTALL) torch
+	$(INSTALL) -e .
+	touch $@
+
+.venv/edgestill-dev: .venv/edgestill
+	$(INSTALL) -e '.[dev]'
+	mkdir -p .venv/typed && ln -sfn ../.. .venv/typed/edgestill
+	touch $@

@@ -1,0 +1,299 @@
+"""The whole pipeline on a tiny recipe: what it writes, that it repeats, that kill -9 costs little."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import edgestill
+import onnx
+import pytest
+import tiny
+from edgestill.errors import UsageError
+from edgestill.pipeline import flow
+from edgestill.pipeline.build import STAGES, plan
+from edgestill.pipeline.recipe import Gate, load
+from edgestill.pipeline.run import differences, draw_again, judge_again, open_report
+
+KILLED_AT = """
+import os, signal, sys
+from edgestill.pipeline.build import build
+
+class Killed:
+    def __init__(self, stage): self.stage = stage
+    def __enter__(self): return None
+    def __exit__(self, *_):
+        # The stage's files are written and not yet published: the worst moment.
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Fine:
+    def __enter__(self): return None
+    def __exit__(self, *_): return None
+
+recipe, artifacts, victim = sys.argv[1:]
+build(recipe, artifacts=artifacts, around=lambda s: Killed(s) if s == victim else Fine())
+"""
+
+
+def command(*arguments, **kwargs):
+    return subprocess.run(
+        [sys.executable, "-m", "edgestill", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        **kwargs,
+    )
+
+
+def hashes(report):
+    """Everything a build decides; measurements differ from run to run."""
+    return {
+        "data": report.data.fingerprint,
+        "teacher": report.teacher.weights_sha256,
+        "students": [s.weights_sha256 for s in report.students + report.plain_students],
+        # Not the .ort files: onnxruntime writes their tables in a changing order (DECISIONS.md).
+        "files": [(v.name, v.sha256, v.ort_bytes) for v in report.variants.variants],
+        "accuracy": [q.accuracy for q in report.quality.variants],
+    }
+
+
+def test_a_build_ends_in_a_whole_run_with_every_part(built):
+    done, _, artifacts = built
+    names = {p.relative_to(done.run).as_posix() for p in done.run.rglob("*") if p.is_file()}
+    assert {"manifest.json", "report.json", "report.md", "report.html", "junit.xml"} <= names
+    ship = done.report.verdict.ship
+    assert done.report.verdict.outcome == "ready"
+    assert {f"models/tiny-{ship}.onnx", f"models/tiny-{ship}.ort"} <= names
+    assert "models/required_operators_and_types.config" in names
+    for part in ("data", "teacher", "quality", "benchmark", "students"):
+        assert f"records/{part}.json" in names
+    assert not list(artifacts.rglob(".draft-*"))
+    assert not list(artifacts.rglob("*.tmp"))
+
+
+def test_the_saved_report_is_the_one_the_build_returned(built):
+    assert open_report(built[0].run) == built[0].report
+
+
+def test_the_shipped_file_is_the_judged_variant_and_says_what_it_is(built):
+    run, report = built[0].run, built[0].report
+    ship = next(v for v in report.variants.variants if v.name == report.verdict.ship)
+    model = onnx.load(run / "models" / f"tiny-{ship.name}.onnx")
+    facts = {p.key: json.loads(p.value) for p in model.metadata_props}
+    assert facts["edgestill.labels"] == ["0", "1", "2"]
+    assert facts["edgestill.input"]["shape"] == ["batch", 6]
+    assert facts["edgestill.hashes"]["weights_sha256"] == report.variants.student.weights_sha256
+    assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "batch"
+
+
+def test_students_with_and_without_the_teacher_share_seed_steps_and_shape(built):
+    report = built[0].report
+    (taught,), (alone,) = report.students, report.plain_students
+    assert (taught.distilled, alone.distilled) == (True, False)
+    assert taught.seed == alone.seed
+    assert len(taught.curve) == len(alone.curve) == 12
+    assert taught.weights_sha256 != alone.weights_sha256
+
+
+def test_the_best_epoch_is_the_best_on_validation(built):
+    for model in (built[0].report.teacher, *built[0].report.students):
+        best = max(model.curve, key=lambda e: (e.validation_accuracy, -e.validation_loss))
+        assert model.best_epoch == best.epoch
+        assert model.validation_accuracy == best.validation_accuracy
+
+
+def test_the_teacher_is_benchmarked_beside_every_variant_and_raw_samples_are_kept(built):
+    report, run = built[0].report, built[0].run
+    assert [m.name for m in report.benchmark.models] == [
+        "teacher",
+        "fp32",
+        "int8-dynamic",
+        "int8-static",
+    ]
+    assert {r.of for r in report.benchmark.ratios} == {"fp32", "int8-dynamic", "int8-static"}
+    assert len(list((run / "records" / "samples").glob("*.npy"))) == 4 * 6
+
+
+def test_a_second_build_does_nothing_gives_the_same_run_and_imports_no_torch(built):
+    done, recipe, artifacts = built
+    code = (
+        "import sys, edgestill; b = edgestill.build(sys.argv[1], artifacts=sys.argv[2]); "
+        "print(b.run, len(b.ran), 'torch' in sys.modules, 'onnxruntime' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(recipe), str(artifacts)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.split() == [str(done.run), "0", "False", "False"]
+
+
+def test_the_same_recipe_elsewhere_gives_bit_identical_weights_and_files(built, tmp_path):
+    recipe = tiny.write(tmp_path)
+    again = edgestill.build(recipe, artifacts=tmp_path / "artifacts")
+    assert hashes(again.report) == hashes(built[0].report)
+
+
+def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, tmp_path):
+    recipe, artifacts = tiny.write(tmp_path), tmp_path / "artifacts"
+    finished = 0
+    for stage in STAGES:
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED_AT, str(recipe), str(artifacts), stage],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        entries = [p for p in (artifacts / "store").iterdir() if not p.name.startswith(".")]
+        assert len(entries) == finished
+        assert not list((artifacts / "runs" / "tiny").glob("[0-9]*"))
+        # Two students, one with and one without the teacher; the kill is in the first of them.
+        finished += 2 if stage == "student" else 1
+    resumed = edgestill.build(recipe, artifacts=artifacts)
+    assert resumed.ran == ("benchmark",)
+    assert hashes(resumed.report) == hashes(built[0].report)
+    assert not list((artifacts / "store").glob(".draft-*"))
+
+
+def test_a_changed_key_runs_only_what_depends_on_it(built):
+    _, recipe, artifacts = built
+    read = load(recipe, ["distill.temperature=2"])
+    fresh = [s.stage for s in plan(read, artifacts) if not s.cached]
+    # The student without the teacher does not depend on the temperature.
+    assert fresh == ["student", "variants", "verify", "benchmark"]
+    gate = load(recipe, ["gate.min_accuracy=0.6"])
+    assert all(s.cached for s in plan(gate, artifacts))
+
+
+def test_until_stops_after_the_stage_and_writes_no_run(tmp_path):
+    recipe = tiny.write(tmp_path)
+    done = command("build", recipe, "--artifacts", tmp_path / "a", "--until", "data", "--json")
+    told = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert told["stage"] == "data"
+    assert (Path(told["path"]) / "x_train.npy").is_file()
+    assert not list((tmp_path / "a").rglob("manifest.json"))
+
+
+def test_an_unknown_stage_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="benchmark"):
+        edgestill.build(tiny.write(tmp_path), artifacts=tmp_path / "a", until="bench")
+
+
+@pytest.mark.parametrize(
+    ("budget", "code", "word"),
+    [("min_accuracy=0.5", 0, "READY"), ("max_size_kib=0.5", 1, "NOT READY")],
+)
+def test_the_command_shows_the_verdict_and_leaves_with_its_exit_code(built, budget, code, word):
+    _, recipe, artifacts = built
+    done = command("build", recipe, "--artifacts", artifacts, "--set", f"gate.{budget}")
+    assert done.returncode == code, done.stderr
+    assert done.stdout.startswith(f"{word}:")
+    assert "report.html" in done.stdout
+
+
+def test_json_is_one_document_and_the_only_thing_on_stdout(built):
+    done = command("build", built[1], "--artifacts", built[2], "--json")
+    told = json.loads(done.stdout)
+    assert told["exit_code"] == done.returncode == 0
+    assert told["report"]["schema_version"] == "1.0"
+
+
+def test_several_seeds_report_the_gain_with_an_interval_over_seeds(built):
+    _, recipe, artifacts = built
+    done = edgestill.build(recipe, artifacts=artifacts, overrides=["distill.seeds=3"])
+    assert "student" in done.ran
+    assert "teacher" not in done.ran
+    gain = done.report.quality.gain
+    assert gain.seeds == (0, 1, 2)
+    assert gain.difference.n == 3
+    assert gain.difference.low <= gain.difference.value <= gain.difference.high
+    best = max(s.validation_accuracy for s in done.report.students)
+    assert done.report.variants.student.validation_accuracy == best
+
+
+def test_judging_again_by_other_budgets_writes_a_new_run_and_leaves_the_old_one(built):
+    run, before = built[0].run, built[0].report
+    found, report = judge_again(run, Gate(max_size_kib=0.5))
+    assert found != run
+    assert report.verdict.outcome == "not ready"
+    assert report.benchmark == before.benchmark
+    assert not list((found / "models").iterdir())
+    assert differences(found) == []
+    assert open_report(run) == before
+    assert judge_again(run, Gate.model_validate(before.recipe["gate"])) == (run, before)
+
+
+def test_drawing_again_keeps_every_record_and_the_manifest_true(built):
+    run, before = built[0].run, built[0].report
+    (run / "report.html").write_text("spoiled")
+    assert differences(run) == ["report.html changed"]
+    assert draw_again(run) == before
+    assert differences(run) == []
+
+
+def test_verify_finds_a_changed_file_and_a_model_that_answers_otherwise(built, tmp_path):
+    import shutil
+
+    run = tmp_path / "runs" / "tiny" / "1"
+    shutil.copytree(built[0].run, run)
+    assert command("verify", run).returncode == 0
+    target = run / "models" / "labels.txt"
+    target.write_text("x")
+    done = command("verify", run)
+    assert done.returncode == 3
+    assert "models/labels.txt changed" in done.stdout
+
+
+def test_keys_change_with_threads_sources_and_versions(built):
+    from edgestill.pipeline.build import TEACHER
+
+    one = flow.ingredients(TEACHER, {}, 1)
+    two = flow.ingredients(TEACHER, {}, 2)
+    assert one != two
+    assert one["libraries"]["torch"]
+    assert len(one["sources"]) == 64
+
+
+def test_every_module_a_stage_imports_is_among_the_sources_of_its_key():
+    """A module that decides a result and is not hashed would give stale results."""
+    import grimp
+    from edgestill.pipeline import build
+
+    # What only carries, names or reports: it does not decide a stage's numbers.
+    carries = {
+        "edgestill",
+        "edgestill.errors",
+        "edgestill.pipeline",
+        "edgestill.pipeline.flow",
+        "edgestill.pipeline.progress",
+        "edgestill.pipeline.recipe",
+        "edgestill.pipeline.records",
+        "edgestill.pipeline.store",
+        "edgestill.devices",
+        "edgestill.exporters",
+    }
+    graph = grimp.build_graph("edgestill", cache_dir=None)
+    root = Path(edgestill.__file__).parent
+    stages = [s for s in vars(build).values() if isinstance(s, flow.Stage)]
+    assert len(stages) == len(STAGES)
+    missing = set()
+    for stage in stages:
+        start = "edgestill." + stage.run.partition(":")[0]
+        reached, todo = set(), [start]
+        while todo:
+            module = todo.pop()
+            if module in reached or module in carries:
+                continue
+            reached.add(module)
+            todo += graph.find_modules_directly_imported_by(module)
+        for module in sorted(reached):
+            path = root.joinpath(*module.split(".")[1:])
+            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            covered = {root / s for s in stage.sources}
+            if file not in covered and file.parent not in covered:
+                missing.add(f"{stage.name}: {module}")
+    assert not missing

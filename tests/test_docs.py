@@ -1,0 +1,99 @@
+"""Docs that cannot drift: commands, keys, versions and code blocks are held against the code."""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+from edgestill import __version__
+from edgestill.pipeline.cli import cli
+from edgestill.pipeline.recipe import Part, Recipe, bundled
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", cli.commands)
+def test_every_command_has_help_and_stands_in_the_readme(name):
+    assert cli.commands[name].get_short_help_str()
+    assert f"`edgestill {name}" in README
+    for parameter in cli.commands[name].params:
+        if isinstance(parameter, click.Option) and parameter.name not in (
+            "batch",
+            "threads",
+            "processes",
+        ):
+            assert parameter.help, f"{name} --{parameter.name}"
+
+
+def test_the_readme_names_no_command_that_does_not_exist():
+    assert set(re.findall(r"`edgestill ([a-z]+)", README)) <= set(cli.commands)
+
+
+def keys_of(model, prefix=""):
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Part):
+            yield from keys_of(field.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field
+
+
+def test_every_recipe_key_stands_in_the_recipe_that_init_writes():
+    section, found = "", set()
+    for line in bundled("start").read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"\[(\w+)\]", line):
+            section = f"{match[1]}."
+        elif match := re.match(r"(?:# )?(\w+) = ", line):
+            found.add(section + match[1])
+    wanted = {key for key, _ in keys_of(Recipe)}
+    assert found == wanted
+
+
+def test_every_recipe_key_is_described_in_the_schema():
+    assert [key for key, field in keys_of(Recipe) if not field.description] == []
+
+
+def test_the_changelog_has_the_version():
+    assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_every_exit_code_of_the_readme_is_one_of_ours():
+    from edgestill import errors
+    from edgestill.pipeline.cli import INTERRUPTED
+    from edgestill.pipeline.gate import EXIT_CODES
+
+    ours = {e.exit_code for e in vars(errors).values() if isinstance(e, type)}
+    rows = re.findall(r"^\| ([0-9, ]+) \|", README, re.MULTILINE)
+    told = {int(code) for row in rows for code in row.split(",")}
+    assert told == ours | set(EXIT_CODES.values()) | {INTERRUPTED}
+
+
+def test_every_make_target_in_the_docs_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in ("README.md", "CONTRIBUTING.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        assert set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)) <= targets
+
+
+def test_every_edgestill_line_in_the_readme_parses():
+    for block in re.findall(r"```\n(.*?)```", README, re.DOTALL):
+        for line in block.splitlines():
+            if not line.startswith("edgestill "):
+                continue
+            name, *arguments = shlex.split(line, comments=True)[1:]
+            if ">" in arguments:
+                arguments = arguments[: arguments.index(">")]
+            context = cli.commands[name].make_context(name, arguments, obj=object())
+            assert context.params
+
+
+def test_the_constraints_pin_every_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
+    names = {re.split(r"[<>=]", w)[0].lower() for w in wanted}
+    pins = (ROOT / "constraints.txt").read_text().lower()
+    pinned = set(re.findall(r"^([a-z0-9_.-]+)==", pins, re.MULTILINE))
+    assert names - pinned == set()
+    assert "torch==2.13.0" in pins

@@ -1,0 +1,108 @@
+"""The gate: whole intervals against budgets; unknown is never a pass."""
+
+import dataclasses
+import math
+
+import pytest
+import report_example
+from edgestill.devices.stats import Estimate
+from edgestill.pipeline.gate import EXIT_CODES, check, judge
+from edgestill.pipeline.recipe import Gate
+from edgestill.pipeline.records import BenchmarkRecord
+
+
+def figure(value, low, high):
+    return Estimate(value, low, high, "test", 9)
+
+
+@pytest.mark.parametrize(
+    ("key", "budget", "found", "outcome"),
+    [
+        ("max_p90_ms", 1.0, figure(0.8, 0.7, 0.9), "ready"),
+        ("max_p90_ms", 1.0, figure(0.9, 0.8, 1.0), "ready"),
+        ("max_p90_ms", 1.0, figure(0.9, 0.8, 1.1), "undecided"),
+        ("max_p90_ms", 1.0, figure(1.1, 0.9, 1.2), "undecided"),
+        ("max_p90_ms", 1.0, figure(1.3, 1.1, 1.5), "not ready"),
+        ("min_accuracy", 0.9, figure(0.95, 0.91, 0.97), "ready"),
+        ("min_accuracy", 0.9, figure(0.95, 0.89, 0.97), "undecided"),
+        ("min_accuracy", 0.9, figure(0.8, 0.7, 0.85), "not ready"),
+        ("max_drop_vs_fp32", -0.01, figure(-0.02, -0.03, -0.015), "ready"),
+        ("max_p99_ms", 1.0, Estimate.unknown("too few queries"), "undecided"),
+        ("max_p90_ms", 1.0, Estimate(0.1, None, None, "t", 1, "one process"), "undecided"),
+        ("max_p90_ms", 1.0, figure(math.nan, 0.1, 0.2), "not ready"),
+        ("max_p90_ms", 1.0, figure(0.1, 0.1, math.nan), "not ready"),
+        ("max_p90_ms", 1.0, figure(0.1, -math.inf, 0.2), "not ready"),
+        ("min_accuracy", 0.5, figure(math.nan, math.nan, math.nan), "not ready"),
+    ],
+)
+def test_a_budget_is_met_only_by_a_whole_known_interval(key, budget, found, outcome):
+    judged = check_or_refuse(key, budget, found)
+    assert judged == outcome
+
+
+def check_or_refuse(key, budget, found):
+    """A record takes no NaN at all; the comparison behind it calls it not ready."""
+    from edgestill.pipeline.gate import _compare
+
+    if found.value is None or all(
+        math.isfinite(v) for v in (found.value, found.low, found.high) if v is not None
+    ):
+        return check(key, budget, found).outcome
+    return _compare(key.startswith("min_"), budget, found)[0]
+
+
+def judged(**budgets):
+    report = report_example.report()
+    return judge(
+        Gate(**budgets), report.quality, BenchmarkRecord(benchmark=report.benchmark)
+    ), report
+
+
+def test_the_ready_variant_best_in_the_preferred_figure_ships():
+    by_latency, report = judged(min_accuracy=0.01, prefer="latency")
+    by_size, _ = judged(min_accuracy=0.01, prefer="size")
+    figures = {m.name: m for m in report.benchmark.models if m.name != "teacher"}
+    assert by_latency.ship == min(figures, key=lambda n: figures[n].p50_ms.value)
+    assert by_size.ship == min(figures, key=lambda n: figures[n].file_bytes)
+    assert by_latency.outcome == "ready"
+
+
+def test_no_variant_ships_where_a_budget_is_missed_and_the_reason_names_it():
+    verdict, _ = judged(max_size_kib=0.001)
+    assert (verdict.outcome, verdict.ship) == ("not ready", None)
+    assert "max_size_kib" in verdict.why
+
+
+def test_an_undecided_variant_makes_the_verdict_undecided_and_its_exit_code_five():
+    verdict, report = judged(
+        min_accuracy=report_example.report().quality.variants[0].accuracy.value
+    )
+    assert verdict.outcome == "undecided"
+    assert EXIT_CODES[verdict.outcome] == 5
+    assert report.quality.variants[0].accuracy.low < verdict.variants[0].checks[0].budget
+
+
+def test_a_file_that_differs_from_pytorch_never_ships_whatever_the_budgets():
+    report = report_example.report()
+    fp32 = report.quality.variants[0]
+    parity = tuple(
+        p.model_copy(update={"max_abs_difference": 10 * p.tolerance}) for p in fp32.parity
+    )
+    assert parity, "the example's fp32 carries parity"
+    wrong = fp32.model_copy(update={"parity": parity})
+    quality = report.quality.model_copy(update={"variants": (wrong, *report.quality.variants[1:])})
+    verdict = judge(Gate(min_accuracy=0.01), quality, BenchmarkRecord(benchmark=report.benchmark))
+    assert verdict.variants[0].outcome == "not ready"
+    assert "PyTorch" in verdict.variants[0].faults[0]
+    assert verdict.ship != "fp32"
+
+
+def test_a_missing_latency_never_wins_the_preference():
+    report = report_example.report()
+    models = tuple(
+        dataclasses.replace(m, p50_ms=Estimate.unknown("lost")) if m.name == "fp32" else m
+        for m in report.benchmark.models
+    )
+    bench = dataclasses.replace(report.benchmark, models=models)
+    verdict = judge(Gate(min_accuracy=0.01), report.quality, BenchmarkRecord(benchmark=bench))
+    assert verdict.ship not in (None, "fp32")

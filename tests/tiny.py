@@ -1,0 +1,47 @@
+"""The smallest real build: 240 points in 6 dimensions, three classes, perceptrons."""
+
+from pathlib import Path
+
+import numpy as np
+
+RECIPE = """
+name = "tiny"
+threads = 1
+[data]
+source = "npz:tiny.npz"
+test = 0.3
+validation = 0.15
+calibration = 0.15
+[teacher]
+model = "mlp2"
+width = 32
+epochs = 12
+batch_size = 16
+learning_rate = 0.02
+[student]
+model = "mlp1"
+width = 8
+[distill]
+epochs = 12
+batch_size = 16
+learning_rate = 0.05
+[benchmark]
+processes = 6
+seconds = 0.01
+max_queries = 64
+[gate]
+min_accuracy = 0.5
+max_size_kib = 100
+"""
+
+
+def write(folder: Path) -> Path:
+    """The recipe and its data in a folder; returns the recipe's path."""
+    random = np.random.default_rng(0)
+    y = np.arange(240) % 3
+    centres = random.standard_normal((3, 6)) * 2.0
+    x = (centres[y] + random.standard_normal((240, 6))).astype(np.float32)
+    np.savez(folder / "tiny.npz", x=x, y=y)
+    path = folder / "recipe.toml"
+    path.write_text(RECIPE)
+    return path
