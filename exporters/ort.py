@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import os
 import warnings
 from pathlib import Path
 
@@ -53,4 +54,7 @@ def convert(folder: Path, *, target: str) -> tuple[Path, ...]:
         ) from error
     finally:
         logger.setLevel(level)
+    # The converter names its sources by their full path: of a draft's folder, on this machine.
+    operators = folder / OPERATORS
+    operators.write_text(operators.read_text().replace(f"{folder.resolve()}{os.sep}", ""))
     return tuple(sorted(folder.glob("*.ort")))

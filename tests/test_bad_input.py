@@ -11,7 +11,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from pathlib import Path
 
@@ -296,7 +295,10 @@ ARRAYS = {
     "no y": (changed(y=None), ["['x']", "expected x and y"]),
     "none of the known keys": ({"images": X}, ["data.npz", "['images']", "x and y"]),
     "ready splits without test": ({"x_train": X, "y_train": Y}, ["expected x_test, y_test too"]),
-    "a ready split without labels": ({**READY, "x_validation": X[:9] + 2}, ["x_validation without"]),
+    "a ready split without labels": (
+        {**READY, "x_validation": X[:9] + 2},
+        ["x_validation without y_validation"],
+    ),
     "fewer labels than samples": (changed(y=Y[:50]), ["60 samples in x and 50 labels in y"]),
     "no samples": ({"x": X[:0], "y": Y[:0]}, ["no samples", "(0, 4)"]),
     "samples without columns": ({"x": X[:, :0], "y": Y}, ["no samples", "(60, 0)"]),
@@ -497,8 +499,14 @@ WEIGHTS = {
 SQUARE = np.zeros((4, 5), np.float32)
 
 TENSORS = {
-    "a tensor of another shape": ({**WEIGHTS, "1.weight": SQUARE}, ["'1.weight'", "[4, 5]", "[4, 4]"]),
-    "a tensor missing": ({k: v for k, v in WEIGHTS.items() if k != "3.bias"}, ["no tensor '3.bias'"]),
+    "a tensor of another shape": (
+        {**WEIGHTS, "1.weight": SQUARE},
+        ["'1.weight'", "[4, 5]", "expected [4, 4]"],
+    ),
+    "a tensor missing": (
+        {key: value for key, value in WEIGHTS.items() if key != "3.bias"},
+        ["no tensor '3.bias'"],
+    ),
     "a tensor too many": ({**WEIGHTS, "5.bias": SQUARE}, ["1 tensors too many", "'5.bias'"]),
     "a NaN": ({**WEIGHTS, "3.bias": np.full(3, NAN, np.float32)}, ["NaN or infinity in '3.bias'"]),
     "teaching nothing": (WEIGHTS, ["accuracy 0.3333", "most frequent class", "data.mean"]),
@@ -696,7 +704,7 @@ def test_a_full_disk_behind_stdout_is_the_machines_fault(tmp_path):
 
 def test_ctrl_c_in_training_leaves_with_130_and_nothing_half_made(tmp_path):
     np.savez(tmp_path / "data.npz", **good())
-    recipe = write_recipe(tmp_path, ("epochs = 1", "epochs = 100000"))
+    recipe = write_recipe(tmp_path, ("epochs = 1", "epochs = 4000"))
     child = subprocess.Popen(
         [sys.executable, "-m", "edgestill", "build", recipe],
         cwd=tmp_path,
@@ -706,12 +714,9 @@ def test_ctrl_c_in_training_leaves_with_130_and_nothing_half_made(tmp_path):
     )
     with child:
         for line in child.stderr:
-            if line.startswith("teacher"):
+            if line.startswith("  teacher mlp1"):  # a fifth of the steps is done
                 break
-        deadline = time.monotonic() + 30
-        while not list(tmp_path.glob("artifacts/store/.draft-*")) and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.5)
+        assert list(tmp_path.glob("artifacts/store/.draft-*")), "there is something to clean up"
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=30)
     assert child.returncode == INTERRUPTED

@@ -62,7 +62,9 @@ def answers(path, x):
 def weights(model):
     """Integer weights of every layer, its scale and the axis they are scaled along."""
     arrays = stored(model)
-    layers = {name for n in model.graph.node if n.op_type in ("Conv", "Gemm") for name in n.input[1:2]}
+    layers = {
+        name for n in model.graph.node if n.op_type in ("Conv", "Gemm") for name in n.input[1:2]
+    }
     for node in model.graph.node:
         if node.op_type == "DequantizeLinear" and set(node.output) & layers:
             axis = [a.i for a in node.attribute if a.name == "axis"]
@@ -136,8 +138,9 @@ def test_a_static_variant_answers_nearly_as_fp32_does(static, source, bits):
 def test_a_static_variant_takes_any_batch_and_input_and_output_are_as_before(static, source):
     model = static[8].model
     before = onnx.load(source.path)
-    assert model.graph.input[0] == before.graph.input[0]
-    assert model.graph.output[0] == before.graph.output[0]
+    for side in ("input", "output"):
+        (now,), (was,) = getattr(model.graph, side), getattr(before.graph, side)
+        assert (now.name, now.type) == (was.name, was.type)
     assert answers(static[8].path, source.samples[:3]).shape == (3, 4)
     onnx.checker.check_model(model)
 
@@ -188,7 +191,8 @@ def test_dynamic_quantization_changes_fully_connected_layers_alone(source, tmp_p
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_that_changes_nothing_is_an_error_that_says_what_to_leave_out(method, tmp_path):
     taken, given = (
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4]) for name in (INPUT, "y")
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4])
+        for name in (INPUT, "y")
     )
     write(tmp_path / "m.onnx", [helper.make_node("Tanh", [INPUT], ["y"])], taken, given, [])
     x = np.ones((4, 4), np.float32)

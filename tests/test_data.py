@@ -337,6 +337,7 @@ prepare(Path(sys.argv[2]), Silent(), data=part, fingerprint="", seed=0, least=2)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's limit on data is Linux's")
 def test_an_archive_of_200_mb_is_prepared_in_less_than_half_of_that_memory(tmp_path):
     # Not the resident size: pages of mapped files count in it, though the kernel takes them back.

@@ -56,7 +56,12 @@ def test_a_residual_network_takes_any_depth_width_size_and_channels(
 def test_a_perceptron_has_as_many_hidden_layers_as_its_name_says():
     net = build("mlp3", width=5, sample_shape=(4, 2), layout="hw", classes=3)
     layers = [layer for layer in net if isinstance(layer, nn.Linear)]
-    assert [(one.in_features, one.out_features) for one in layers] == [(8, 5), (5, 5), (5, 5), (5, 3)]
+    assert [(one.in_features, one.out_features) for one in layers] == [
+        (8, 5),
+        (5, 5),
+        (5, 5),
+        (5, 3),
+    ]
     assert net(torch.zeros(6, 1, 4, 2)).shape == (6, 3)
 
 
@@ -111,8 +116,12 @@ def test_normalization_is_numpys(dtype, layout, shape, values):
 
 def test_layouts_agree_on_the_same_images():
     torch.manual_seed(0)
-    last = deployed("resnet8", 4, record((6, 5, 3), "hwc", mean=(9.0, 8.0, 7.0), std=(2.0, 3.0, 4.0)))
-    first = deployed("resnet8", 4, record((3, 6, 5), "chw", mean=(9.0, 8.0, 7.0), std=(2.0, 3.0, 4.0)))
+    last = deployed(
+        "resnet8", 4, record((6, 5, 3), "hwc", mean=(9.0, 8.0, 7.0), std=(2.0, 3.0, 4.0))
+    )
+    first = deployed(
+        "resnet8", 4, record((3, 6, 5), "chw", mean=(9.0, 8.0, 7.0), std=(2.0, 3.0, 4.0))
+    )
     first.backbone.load_state_dict(last.backbone.state_dict())
     x = torch.randint(0, 256, (4, 6, 5, 3), dtype=torch.uint8)
     with torch.no_grad():
@@ -122,7 +131,9 @@ def test_layouts_agree_on_the_same_images():
 
 def test_gray_images_agree_with_and_without_a_channel_axis():
     torch.manual_seed(0)
-    flat, deep = (deployed("resnet8", 4, record(s, n)) for s, n in (((6, 5), "hw"), ((6, 5, 1), "hwc")))
+    flat, deep = (
+        deployed("resnet8", 4, record(s, n)) for s, n in (((6, 5), "hw"), ((6, 5, 1), "hwc"))
+    )
     deep.backbone.load_state_dict(flat.backbone.state_dict())
     x = torch.randint(0, 256, (4, 6, 5), dtype=torch.uint8)
     with torch.no_grad():

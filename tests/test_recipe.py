@@ -195,7 +195,7 @@ def test_a_models_name_is_its_family_and_depth(model, parts):
     ],
 )
 def test_a_model_that_no_family_has_is_refused_with_its_neighbours(model, says):
-    with pytest.raises(RecipeError, match="teacher.model") as refusal:
+    with pytest.raises(RecipeError, match=r"teacher\.model") as refusal:
         parse({**TREE, "teacher": {"model": model}}, where="r.toml")
     assert says in str(refusal.value)
 

@@ -125,8 +125,8 @@ def encode(
         texts = {split: _text(y, split, where) for split, y in ys.items()}
         known = list(names) or sorted({str(t) for y in texts.values() for t in np.unique(y)})
         place = {name: i for i, name in enumerate(known)}
-        for split, y in texts.items():
-            for row, text in enumerate(y):
+        for split, words in texts.items():
+            for row, text in enumerate(words):
                 if str(text) not in place:
                     raise DataError(
                         found=f"label {str(text)!r} in row {row} of {split}",

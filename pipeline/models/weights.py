@@ -81,7 +81,7 @@ def _read(path: Path) -> Mapping[str, object]:
         raise _unreadable(path, str(error).partition("\n")[0][:120]) from None
     except Exception as error:
         # The unpickler runs into whatever a broken file leads it to: KeyError, IndexError, …
-        raise _unreadable(path, type(error).__name__) from None
+        raise _unreadable(path, type(error).__name__) from error
     if not isinstance(content, Mapping):
         raise _unreadable(path, f"a {type(content).__name__} where tensors by name are expected")
     return content
