@@ -1,9 +1,11 @@
 """``.ort`` files for ONNX Runtime Mobile, and what a reduced build of it must contain."""
 
 import contextlib
+import errno
 import io
 import logging
 import os
+import shutil
 import warnings
 from pathlib import Path
 
@@ -27,6 +29,7 @@ def convert(folder: Path, *, target: str) -> tuple[Path, ...]:
 
     Raises:
         ModelError: a file cannot be converted; with the converter's words.
+        OSError: no space left.
     """
     from onnxruntime.tools.convert_onnx_models_to_ort import (
         OptimizationStyle,
@@ -48,6 +51,10 @@ def convert(folder: Path, *, target: str) -> tuple[Path, ...]:
                 enable_type_reduction=True,
             )
     except Exception as error:
+        # onnxruntime says only that it failed to save; each file is about as large as its source.
+        largest = max((file.stat().st_size for file in folder.glob("*.onnx")), default=0)
+        if shutil.disk_usage(folder).free < largest:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
         raise ModelError(
             f"cannot be converted to .ort ({str(error) or said.getvalue()[-200:]})",
             where=str(folder),

@@ -206,7 +206,7 @@ def build(
     store = Store(Path(artifacts), progress.warn)
     threads = threads_for(read)
     if until is None:
-        with disk_errors(Path(artifacts)):
+        with disk_errors(Path(artifacts), opening=True):
             runs.prepare(Path(artifacts), read.name)
         planned = flow(read, Planner(store, threads)).keys()
         if (found := runs.find(Path(artifacts), read, planned, progress.warn)) is not None:

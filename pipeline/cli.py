@@ -180,18 +180,23 @@ def init(folder: Path) -> None:
     target = folder / "recipe.toml"
     if target.exists():
         raise UsageError("it is there already", where=str(target), fix="choose another folder")
-    with disk_errors(folder):
+    with disk_errors(folder, opening=True):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(target, bundled("start").read_bytes())
     click.echo(f"{target}: edit it, then: edgestill build {target}")
 
 
 @command(as_json=False)
-def schema() -> None:
-    """Print the recipe's JSON Schema, for editors that complete TOML."""
-    from .recipe import schema as recipe_schema
+@click.argument("what", type=click.Choice(["recipe", "report"]), default="recipe")
+def schema(what: str) -> None:
+    """Print the JSON Schema of a recipe (for editors that complete TOML) or of report.json."""
+    from .recipe import schema_of
 
-    click.echo(json.dumps(recipe_schema(), indent=2))
+    if what == "recipe":
+        from .recipe import Recipe as Model
+    else:
+        from .records import Report as Model  # type: ignore[assignment]
+    click.echo(json.dumps(schema_of(Model, f"edgestill {what}"), indent=2))
 
 
 @command()
@@ -267,7 +272,7 @@ def gate(manner: Manner, run: Path, recipe: Path | None, overrides: tuple[str, .
     from .run import budgets, judge_again
     from .store import disk_errors
 
-    with disk_errors(run):
+    with disk_errors(run, opening=True):
         found, report = judge_again(run, budgets(run, recipe, overrides))
     _conclude(manner, report, found)
 
@@ -280,7 +285,7 @@ def report(manner: Manner, run: Path) -> None:
     from .run import draw_again
     from .store import disk_errors
 
-    with disk_errors(run):
+    with disk_errors(run, opening=True):
         draw_again(run)
     _say(manner, {"report": str(run / "report.html")}, str(run / "report.html"))
 
@@ -332,8 +337,6 @@ def main() -> NoReturn:
     try:
         cli.main(prog_name="edgestill", standalone_mode=False, obj=manner)
         code = manner.code
-    except Leave as leave:
-        code = leave.code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see {context.command_path} --help" if context else ""
@@ -343,6 +346,8 @@ def main() -> NoReturn:
     except (KeyboardInterrupt, click.Abort):
         if manner.debug:
             raise
+        if manner.json:
+            click.echo(json.dumps({"error": {"kind": "Interrupted"}, "exit_code": INTERRUPTED}))
         click.echo("interrupted; what was finished is kept", err=True)
         code = INTERRUPTED
     except MemoryError:
@@ -354,22 +359,11 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = manner.code
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            code = _fail(manner, _bug(error))
-        else:
-            full = StorageError("the disk is full", where=error.filename, fix="free some space")
-            code = _fail(manner, full)
+        full = StorageError("the disk is full", where=error.filename, fix="free some space")
+        code = _fail(manner, full if error.errno == errno.ENOSPC else _bug(error))
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for users
         code = _fail(manner, _bug(error))
     sys.exit(code)
-
-
-class Leave(Exception):  # noqa: N818 - not an error: a verdict's exit code
-    """Leave with this code; all has been said."""
-
-    def __init__(self, code: int) -> None:
-        self.code = code
-        super().__init__(code)
 
 
 def _fail(manner: Manner, error: EdgestillError) -> int:
@@ -393,8 +387,8 @@ def _bug(error: BaseException) -> EdgestillError:
     )
 
 
-def _conclude(manner: Manner, report: "Report", run: Path) -> NoReturn:
-    """Show the verdict and leave with its exit code."""
+def _conclude(manner: Manner, report: "Report", run: Path) -> None:
+    """Show the verdict; its exit code is the command's."""
     from .gate import EXIT_CODES
 
     code = manner.code = EXIT_CODES[report.verdict.outcome]
@@ -407,7 +401,6 @@ def _conclude(manner: Manner, report: "Report", run: Path) -> NoReturn:
         console = _stdout()
         console.print(table(report))
         console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)
-    raise Leave(code)
 
 
 def _say(manner: Manner, document: object, text: str) -> None:

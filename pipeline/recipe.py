@@ -485,10 +485,10 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def schema() -> dict[str, Any]:
-    """The recipe's JSON Schema, for editors that complete TOML."""
+def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    """The JSON Schema of a recipe or a report."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Recipe.model_json_schema(),
-        "title": "edgestill recipe",
+        **model.model_json_schema(),
+        "title": title,
     }

@@ -8,6 +8,7 @@ runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -163,9 +164,9 @@ def open_report(run: Path) -> Report:
     path = run / "report.json"
     try:
         return Report.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    except OSError as error:
         raise MaterialError(
-            "no report.json there",
+            f"no report.json to read there ({os.strerror(error.errno or 0).lower()})",
             where=str(run),
             fix="name a run's folder, such as artifacts/runs/<name>/<time>",
         ) from None

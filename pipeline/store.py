@@ -88,31 +88,52 @@ def move_whole(draft: Path, place: Path) -> None:
 
 
 @contextlib.contextmanager
-def disk_errors(where: Path) -> Iterator[None]:
-    """Turn a disk's refusals into errors that say what to do."""
+def disk_errors(where: Path, *, opening: bool = False) -> Iterator[None]:
+    """Turn a disk's refusals into errors that say what to do.
+
+    Args:
+        where: the folder that is written to.
+        opening: whether all that happens inside is opening that folder, so that a missing or
+            forbidden path can only be it; inside a stage it would be a bug.
+
+    Raises:
+        StorageError: no space, a disk that fails, or a folder that cannot be written.
+    """
+    known = _FULL | _FORBIDDEN if opening else _FULL
     try:
         yield
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise
-        raise StorageError(
-            f"cannot write ({os.strerror(error.errno or 0).lower()})",
-            where=str(error.filename or where),
-            fix=_DISK[error.errno],
-        ) from error
+    except Exception as error:
+        number = getattr(error, "errno", None)
+        if number not in known:
+            # Libraries wrap a full disk in errors of their own; it is known by its words.
+            if os.strerror(errno.ENOSPC) not in str(error):
+                raise
+            number = errno.ENOSPC
+        place = str(getattr(error, "filename", None) or where)
+        reason = os.strerror(number).lower()
+        raise StorageError(f"cannot write ({reason})", where=place, fix=known[number]) from error
 
 
-_DISK = {
-    errno.ENOSPC: "free some space or give another folder with --artifacts",
-    errno.EDQUOT: "free some space or give another folder with --artifacts",
+_SPACE = "free some space or give another folder with --artifacts"
+_FULL = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
     errno.EFBIG: "raise the file size limit or give another folder with --artifacts",
-    errno.EACCES: "give a folder you may write with --artifacts",
-    errno.EPERM: "give a folder you may write with --artifacts",
-    errno.EROFS: "give a folder you may write with --artifacts",
-    errno.ENOTDIR: "give a folder with --artifacts",
-    errno.EEXIST: "give a folder with --artifacts",
     errno.EIO: "the disk reports an error; give a folder on another one with --artifacts",
 }
+_FORBIDDEN = dict.fromkeys(
+    (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOTDIR,
+        errno.ENOENT,
+        errno.EEXIST,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+    ),
+    "give a folder you may write with --artifacts",
+)
 
 
 class Store:
@@ -129,7 +150,7 @@ class Store:
     def __init__(self, artifacts: Path, warn: Callable[[str], None] = lambda _: None) -> None:
         self.root = artifacts / "store"
         self._warn = warn
-        with disk_errors(self.root):
+        with disk_errors(self.root, opening=True):
             self.root.mkdir(parents=True, exist_ok=True)
             # Not tempfile: a name of our own can be cleaned up after a kill -9.
             probe = self.root / f".probe.{os.getpid()}"

@@ -8,6 +8,7 @@ JSON document), and nothing half-made left behind.
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -692,6 +693,18 @@ def test_a_reader_who_leaves_is_no_failure(tmp_path):
     with os.fdopen(writer) as closed:
         ended = edgestill("schema", cwd=tmp_path, stdout=closed, stderr=subprocess.PIPE)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("size", "code"), [(100, 0), (0.001, 1)])
+def test_a_verdict_stands_though_its_reader_left(size, code, built, tmp_path):
+    run = tmp_path / "artifacts/runs/tiny/copy"
+    shutil.copytree(built[0].run, run)
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer) as closed:
+        budget = ["--set", "gate.min_accuracy=0", "--set", f"gate.max_size_kib={size}"]
+        ended = edgestill("gate", run, *budget, cwd=tmp_path, stdout=closed, stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (code, "")
 
 
 def test_a_full_disk_behind_stdout_is_the_machines_fault(tmp_path):

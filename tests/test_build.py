@@ -1,4 +1,4 @@
-"""The whole pipeline on a tiny recipe: what it writes, that it repeats, that kill -9 costs little."""
+"""The whole pipeline on a tiny recipe: what it writes, that it repeats, what kill -9 costs."""
 
 import json
 import signal

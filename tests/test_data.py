@@ -84,6 +84,9 @@ def test_rows_of_one_group_never_stand_in_two_splits():
     groups = [set(group[r]) for r in rows.values()]
     assert sum(map(len, groups)) == len(set.union(*groups))
     assert 120 < len(rows["test"]) < 240
+    again, other = (splits.cut(y, FRACTIONS, seed, group) for seed in (0, 1))
+    assert np.array_equal(rows["test"], again["test"])
+    assert not np.array_equal(rows["test"], other["test"])
 
 
 def test_groups_that_are_whole_classes_are_refused_and_not_only_warned_of(laid):
@@ -174,6 +177,17 @@ def test_mean_and_std_of_a_table_are_numpys_in_float64(offset, laid):
     exact = found.train.x.astype(np.float64)
     np.testing.assert_allclose(found.record.mean, exact.mean(0), rtol=1e-12)
     np.testing.assert_allclose(found.record.std, exact.std(0), rtol=1e-9)
+
+
+def test_mean_and_std_are_right_where_later_blocks_differ_from_the_first(laid):
+    rows, columns = 4 * checks.CHUNK // 500, 500
+    x = np.random.default_rng(0).normal(size=(rows, columns)).astype(np.float32)
+    x += np.arange(rows, dtype=np.float32)[:, None] / 1000
+    found = laid({"x": x, "y": np.arange(rows) % 2}, duplicates="allow")
+    exact = found.train.x.astype(np.float64)
+    assert exact.size > 2 * checks.CHUNK
+    np.testing.assert_allclose(found.record.mean, exact.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(found.record.std, exact.std(0), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from edgestill.errors import ModelError
 from edgestill.pipeline import recipe
 from edgestill.pipeline.models import FAMILIES, build, deployed, example, parameters
 from edgestill.pipeline.models.deployed import Deployed
+from edgestill.pipeline.models.resnet import Block
 from edgestill.pipeline.models.weights import load_foreign, restore, save
 from edgestill.pipeline.records import DataRecord
 from safetensors.torch import save_file
@@ -51,6 +52,18 @@ def test_a_residual_network_takes_any_depth_width_size_and_channels(
     images = torch.zeros(2, channels, *{"hw": shape, "hwc": shape[:2], "chw": shape[1:]}[layout])
     assert net(images).shape == (2, 7)
     assert net.linear.in_features == 4 * width
+
+
+def test_a_shortcut_strides_and_adds_zero_channels_on_both_sides():
+    """He et al. 2016, option A; the side they stand on must be the checkpoints'."""
+    block = Block(2, 4, stride=2).eval()
+    for parameter in block.parameters():
+        nn.init.zeros_(parameter)
+    x = torch.rand(3, 2, 5, 5) + 0.1
+    found = block(x)
+    assert found.shape == (3, 4, 3, 3)
+    assert torch.equal(found[:, 1:3], x[:, :, ::2, ::2])
+    assert not found[:, [0, 3]].any()
 
 
 def test_a_perceptron_has_as_many_hidden_layers_as_its_name_says():
@@ -234,7 +247,7 @@ def test_no_damage_to_a_checkpoint_ends_in_another_error_than_ours(tmp_path):
 @pytest.fixture(scope="module")
 def images():
     """500 test images of CIFAR-10 from their JPEGs, and their labels."""
-    image = pytest.importorskip("PIL.Image", reason="decoding the JPEGs takes pillow")
+    from PIL import Image as image
     path = SHARED / "cifar10_jpeg_stream.npz"
     if not path.is_file():
         pytest.skip(f"{path} is not there")

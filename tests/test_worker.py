@@ -112,6 +112,17 @@ def test_bigger_weights_raise_the_peak_by_about_their_size(tmp_path):
     assert 0.9 * weights < peaks[1] - peaks[0] < 3.5 * weights
 
 
+def test_room_for_the_latencies_is_not_taken_for_the_models_memory(tmp_path):
+    peaks = []
+    for most in (64, 1_000_000):
+        job = replace(_job(_dense(tmp_path / "m.onnx"), tmp_path), max_queries=most, seconds=0.01)
+        answer = run(job, timeout_s=60)
+        if answer["peak_memory_missing"]:
+            pytest.skip(answer["peak_memory_missing"])
+        peaks.append(answer["peak_memory_bytes"])
+    assert abs(peaks[1] - peaks[0]) < 2**20
+
+
 @pytest.mark.parametrize(
     ("kind", "shape"),
     [

@@ -100,6 +100,14 @@ def settle(
     return WarmUp(queries, (clock() - begun) / 1e9, settled=False)
 
 
+def room_for(queries: int) -> "array[int]":
+    """Room for so many latencies, every page of it touched, so that filling it takes no memory.
+
+    array('q') stores an int in a third of the time that a numpy array takes.
+    """
+    return array("q", [1]) * queries
+
+
 def time_queries(
     session: Session,
     feeds: Sequence[Feed],
@@ -107,6 +115,7 @@ def time_queries(
     seconds: float,
     min_queries: int,
     max_queries: int,
+    room: "array[int] | None" = None,
 ) -> NDArray[np.int64]:
     """Latency of each query, in the order they ran.
 
@@ -119,6 +128,7 @@ def time_queries(
         seconds: how long.
         min_queries: fewest, however long they take; at least 1.
         max_queries: most, at least `min_queries`.
+        room: what `room_for(max_queries)` gave, where its memory must be taken beforehand.
 
     Returns:
         Shape (queries,), int64, nanoseconds.
@@ -131,8 +141,7 @@ def time_queries(
     if not 1 <= min_queries <= max_queries:
         raise ValueError(f"expected 1 <= {min_queries} <= {max_queries}")
     clock, run, count = perf_counter_ns, session.run, len(feeds)
-    # array('q') stores an int in a third of the time that a numpy array takes.
-    samples = array("q", bytes(8 * max_queries))
+    samples = room_for(max_queries) if room is None else room
     queries = 0
     with _no_garbage_collection():
         deadline = clock() + int(seconds * 1e9)
@@ -145,7 +154,7 @@ def time_queries(
             queries += 1
             if queries >= min_queries and (end >= deadline or queries >= max_queries):
                 break
-    return np.frombuffer(samples, dtype=np.int64)[:queries].copy()
+    return np.frombuffer(samples, dtype=np.int64)[:queries]
 
 
 @contextmanager

@@ -1,12 +1,28 @@
 """What the data stage laid down, opened again."""
 
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.lib.format import open_memmap
+from numpy.typing import DTypeLike, NDArray
 
 from ..records import Split
+
+
+def create(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """A new ``.npy`` file to fill through memory, its space taken now.
+
+    Filled sparse, a disk that runs full would end the process with SIGBUS, without a word.
+
+    Raises:
+        OSError: no space left.
+    """
+    array: NDArray[Any] = open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    with path.open("r+b") as stream:
+        os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    return array
 
 
 class Arrays(NamedTuple):

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ...errors import DataError
@@ -21,6 +20,7 @@ from ..progress import Progress
 from ..recipe import Data
 from ..records import SPLITS, DataRecord, Split
 from . import checks, find, splits
+from .arrays import create
 
 
 class Taken(NamedTuple):
@@ -174,12 +174,11 @@ def _without_duplicates(
 
 def _lay_down(out: Path, split: str, part: Taken, dtype: np.dtype[Any], digest: Any) -> None:
     shape = (len(part.rows), *part.x.shape[1:])
-    target = open_memmap(out / f"x_{split}.npy", mode="w+", dtype=dtype, shape=shape)
+    target = create(out / f"x_{split}.npy", dtype, shape)
     for rows in checks.chunks(len(part.rows), part.x[0].size):
         block = np.ascontiguousarray(part.x[part.rows[rows]], dtype=dtype)
         digest.update(block.tobytes())
         target[rows] = block
-    target.flush()
     labels = part.y[part.rows]
     digest.update(labels.tobytes())
     np.save(out / f"y_{split}.npy", labels, allow_pickle=False)

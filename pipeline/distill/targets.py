@@ -7,10 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
 
 from ...errors import ModelError
-from ..data.arrays import open_split
+from ..data.arrays import create, open_split
 from ..flow import Made
 from ..models import deployed
 from ..models.weights import WEIGHTS, restore
@@ -39,7 +38,7 @@ def ask(
     restore(model, teacher.path / WEIGHTS)
     train = open_split(data.path, "train")
     shape = (len(train.y), data.record.classes)
-    stored = open_memmap(out / LOGITS, mode="w+", dtype=np.float32, shape=shape)
+    stored = create(out / LOGITS, np.float32, shape)
     right = 0
     with progress.steps("soft targets", -(-len(train.y) // EVALUATION_BATCH)) as steps:
         for logits, part in logits_of(model, train.x):
@@ -53,7 +52,6 @@ def ask(
             stored[part] = logits.numpy()
             right += int((stored[part].argmax(1) == train.y[part]).sum())
             steps.advance()
-    stored.flush()
     return TargetsRecord(
         rows=len(train.y), classes=data.record.classes, train_accuracy=right / len(train.y)
     )
