@@ -8,12 +8,14 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError, UsageError
 from . import run as runs
 from .data import fingerprint
+from .data.demands import fits
 from .flow import Builder, Made, Planner, Stage, Step, StopHereError, Walk
 from .progress import Progress, Silent
 from .recipe import Architecture, Recipe, Schedule, Soft, load
@@ -140,10 +142,10 @@ class Flow:
 def flow(r: Recipe, walk: Walk) -> Flow:
     """The whole house, walked once: distilled and plain students differ in the teacher alone."""
     batch, seeds = r.benchmark.batch, range(r.seed, r.seed + r.distill.seeds)
-    least = max(r.teacher.batch_size, r.distill.batch_size)
     source, given = fingerprint(r.data.source), weights_sha256(r.teacher.weights)
 
-    data = walk(DATA, data=r.data, fingerprint=source, seed=r.seed, least=least)
+    data = walk(DATA, data=r.data, fingerprint=source, seed=r.seed)
+    walk.require(partial(fits, r), data)
     teacher = walk(TEACHER, teacher=r.teacher, weights_sha256=given, data=data, seed=r.seed)
     targets = walk(TARGETS, teacher=teacher, data=data)
     soft = {"soft": r.distill.only(Soft), "targets": targets}

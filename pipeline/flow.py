@@ -84,6 +84,10 @@ class Walk(Protocol):
         """The stage's output from these inputs."""
         ...
 
+    def require(self, demand: Callable[[R], None], made: Made[R], /) -> None:
+        """Refuse now what would fail later; a plan, which has no records, takes it on trust."""
+        ...
+
 
 class StopHereError(Exception):
     """The stage that ``--until`` names is done."""
@@ -114,6 +118,9 @@ class Planner:
         key = digest_of(ingredients(stage, inputs, self._threads))
         self.steps.append(Step(stage.name, key, self._store.has(key)))
         return Made(stage, key)
+
+    def require(self, *_: object) -> None:
+        """Nothing is known yet that could be refused."""
 
 
 class Builder:
@@ -157,6 +164,10 @@ class Builder:
         if fresh:
             self.ran.append(stage.name)
         return made
+
+    def require(self, demand: Callable[[R], None], made: Made[R], /) -> None:
+        """Hold what a stage made against what the stages after it need."""
+        demand(made.record)
 
 
 @contextmanager

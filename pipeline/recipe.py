@@ -33,6 +33,8 @@ FAMILIES = {"mlp": (1, 1), "resnet": (8, 6)}
 
 They stand here so that a name is refused before any work, and without torch.
 """
+IMAGE_FAMILIES = frozenset({"resnet"})
+"""Families that take images only."""
 
 
 def family_and_depth(model: str) -> tuple[str, int]:

@@ -574,11 +574,15 @@ def test_a_pickle_that_would_run_code_is_refused_and_runs_none(refused, tmp_path
     assert not touched.exists()
 
 
-def test_a_residual_network_for_tables_is_refused(refused, tmp_path):
+@pytest.mark.parametrize("width", [4, 2], ids=["teacher", "student"])
+def test_a_residual_network_for_tables_is_refused_before_any_training(command, tmp_path, width):
     np.savez(tmp_path / "data.npz", **good())
-    recipe = write_recipe(tmp_path, ('model = "mlp1"', 'model = "resnet8"'))
-    says = ["model 'resnet8' for rows of 4 columns", "the family mlp"]
-    refused("build", recipe, "--until", "teacher", code=RECIPE, says=says)
+    wrong = f'model = "resnet8"\nwidth = {width}'
+    recipe = write_recipe(tmp_path, (f'model = "mlp1"\nwidth = {width}', wrong))
+    code, _, err = command("build", recipe)
+    assert code == MATERIAL
+    assert "rows of 4 columns for 'resnet8', expected images, or the family mlp" in err
+    assert "teacher …" not in err
 
 
 def test_a_loss_that_explodes_is_refused_with_epoch_and_step(refused, tmp_path):

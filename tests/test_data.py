@@ -21,12 +21,12 @@ FRACTIONS = {"test": 0.2, "validation": 0.1, "calibration": 0.1}
 def laid(tmp_path):
     """Prepares arrays into a folder and reads back what was laid down."""
 
-    def lay(arrays, *, seed=0, least=2, **part):
+    def lay(arrays, *, seed=0, **part):
         folder = tmp_path / f"out{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         np.savez(tmp_path / "data.npz", **arrays)
         data = Data(source=f"npz:{tmp_path / 'data.npz'}", **part)
-        record = prepare(folder, Silent(), data=data, fingerprint="", seed=seed, least=least)
+        record = prepare(folder, Silent(), data=data, fingerprint="", seed=seed)
         split = {
             name: SimpleNamespace(
                 x=np.load(folder / f"x_{name}.npy"), y=np.load(folder / f"y_{name}.npy")
@@ -326,7 +326,7 @@ def test_a_source_that_names_none_is_refused(source):
 
 def test_the_digits_are_1797_images_and_split_without_a_duplicate(tmp_path):
     part = Data(source="digits")
-    record = prepare(tmp_path, Silent(), data=part, fingerprint="", seed=0, least=32)
+    record = prepare(tmp_path, Silent(), data=part, fingerprint="", seed=0)
     assert record.sample_shape == (8, 8)
     assert (record.layout, record.dtype, record.classes) == ("hw", "uint8", 10)
     assert sum(map(sum, record.counts.values())) == 1797
@@ -347,7 +347,7 @@ from edgestill.pipeline.recipe import Data
 own = int(re.search(r"VmData:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) << 10
 resource.setrlimit(resource.RLIMIT_DATA, (own + int(sys.argv[3]), own + int(sys.argv[3])))
 part = Data(source=f"npz:{sys.argv[1]}", layout="hwc")
-prepare(Path(sys.argv[2]), Silent(), data=part, fingerprint="", seed=0, least=2)
+prepare(Path(sys.argv[2]), Silent(), data=part, fingerprint="", seed=0)
 """
 
 

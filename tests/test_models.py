@@ -248,6 +248,7 @@ def test_no_damage_to_a_checkpoint_ends_in_another_error_than_ours(tmp_path):
 def images():
     """500 test images of CIFAR-10 from their JPEGs, and their labels."""
     from PIL import Image as image
+
     path = SHARED / "cifar10_jpeg_stream.npz"
     if not path.is_file():
         pytest.skip(f"{path} is not there")

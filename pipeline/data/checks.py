@@ -178,10 +178,10 @@ def _whole(y: NDArray[Any], split: str, where: str) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def split_sizes(
-    counts: Mapping[str, Sequence[int]], labels: Sequence[str], least: int, where: str
+def every_class_everywhere(
+    counts: Mapping[str, Sequence[int]], labels: Sequence[str], where: str
 ) -> None:
-    """Refuse a class that misses a split and a train set smaller than a batch.
+    """Refuse a class that misses a split.
 
     Raises:
         DataError: names the class and the split.
@@ -195,11 +195,3 @@ def split_sizes(
                 where=where,
                 fix=f"bring more samples or give {split} a larger fraction in [data]",
             )
-    have = sum(counts["train"])
-    if have < least:
-        raise DataError(
-            found=f"{have} samples in train",
-            expected=f"at least one batch of {least}",
-            where=where,
-            fix="lower batch_size or bring more samples",
-        )

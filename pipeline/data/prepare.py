@@ -32,7 +32,7 @@ class Taken(NamedTuple):
 
 
 def prepare(
-    out: Path, progress: Progress, *, data: Data, fingerprint: str, seed: int, least: int
+    out: Path, progress: Progress, *, data: Data, fingerprint: str, seed: int
 ) -> DataRecord:
     """Read the source and lay down four checked splits.
 
@@ -42,7 +42,6 @@ def prepare(
         data: the recipe's part.
         fingerprint: of the source; part of the key only.
         seed: of the splits.
-        least: samples that train must have, the largest batch.
 
     Raises:
         DataError: the data set is unfit; says where and what to do.
@@ -63,7 +62,7 @@ def prepare(
         split: np.bincount(part.y[part.rows], minlength=len(labels)).tolist()
         for split, part in taken.items()
     }
-    checks.split_sizes(counts, labels, least, where)
+    checks.every_class_everywhere(counts, labels, where)
     dtype = checks.input_dtype(x, where)
     digest = hashlib.sha256(f"{layout} {labels}".encode())
     with progress.steps("laying down", len(SPLITS)) as steps:
