@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,7 @@ class Benchmark:
         ratios: each other subject over the reference.
         warnings: what a reader should know, in plain sentences.
         runtime: the runtime and its version, as the measuring processes had it.
+        measured: when it began, UTC, ISO 8601; figures kept in a store grow old.
     """
 
     host: Host
@@ -136,6 +138,7 @@ class Benchmark:
     ratios: tuple[Ratio, ...]
     warnings: tuple[str, ...]
     runtime: str
+    measured: str
 
 
 def measure(
@@ -181,7 +184,7 @@ def measure(
     inspections = {one.name: _inspected(one, settings, shapes) for one in subjects}
     found: dict[str, list[Process]] = {one.name: [] for one in subjects}
 
-    before = snapshot()
+    before, began = snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
     total = settings.processes * len(subjects)
     for repetition in range(settings.processes):
         for index in np.random.default_rng([settings.seed, repetition]).permutation(len(subjects)):
@@ -209,7 +212,7 @@ def measure(
         if name != against
     )
     said = (*_cautions(host, settings, models), *disturbed)
-    return Benchmark(host, settings, models, ratios, said, _runtime(records))
+    return Benchmark(host, settings, models, ratios, said, _runtime(records), began)
 
 
 def _job(subject: Subject, settings: Settings, samples: Path, inputs: Path | None) -> MeasureJob:

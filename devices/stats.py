@@ -3,7 +3,7 @@
     >>> median_over_processes([1.0, 1.1, 1.2, 1.3, 1.4, 9.0]).value
     1.25
     >>> median_over_processes([1.0, 1.1]).missing
-    'no 95 % interval from 2 processes; it takes at least 6'
+    'an interval at 95 % takes at least 6 processes, there were 2'
 
 Every conclusion is an `Estimate`: a value with its interval, or None with the reason. The unit that
 is resampled is the process: queries within one process share its memory layout and its luck, so an
@@ -238,7 +238,9 @@ def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Estimate:
         return Estimate.unknown("no seeds", method)
     mean = float(np.mean(array))
     if n == 1:
-        return Estimate(mean, None, None, method, 1, "no interval from one seed; it takes 2")
+        return Estimate(
+            mean, None, None, method, 1, "an interval takes at least 2 seeds, there was 1"
+        )
     half = student_t(confidence, n - 1) * float(np.std(array, ddof=1)) / math.sqrt(n)
     return Estimate(mean, mean - half, mean + half, method, n)
 
@@ -254,8 +256,10 @@ def _median_interval(values: NDArray[np.float64], confidence: float, what: str) 
     rank = order_statistic(n, confidence)
     if rank == 0:
         needed = next(m for m in range(n + 1, 10_000) if order_statistic(m, confidence))
-        unit = "process" if n == 1 else "processes"
-        reason = f"no {_percent(confidence)} interval from {n} {unit}; it takes at least {needed}"
+        reason = (
+            f"an interval at {_percent(confidence)} takes at least {needed} processes, "
+            f"there {'was' if n == 1 else 'were'} {n}"
+        )
         return Estimate(median, None, None, method, n, reason)
     return Estimate(median, float(ordered[rank - 1]), float(ordered[n - rank]), method, n)
 

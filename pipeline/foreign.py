@@ -69,9 +69,7 @@ def measure(
             expected=f"one of {', '.join(sorted({printable(one.name) for one in schema}))}",
             where="--shape",
         )
-    for one in schema:
-        if one.name not in given and any(not isinstance(e, int) for e in one.shape[1:]):
-            given[one.name] = _completed(one, batch, ask)
+    given = _completed(schema, given, batch, ask)
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     folder = out or Path("artifacts/bench") / stamp
     settings = bench.Settings(
@@ -149,21 +147,42 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, tuple(int(extent) for extent in extents.split(","))
 
 
-def _completed(one: Input, batch: int, ask: Ask | None) -> tuple[int, ...]:
-    """An input's full shape, each open axis asked for; an open first axis is the batch."""
-    open_axes = [i for i, e in enumerate(one.shape) if i and not isinstance(e, int)]
+def _completed(schema: Sequence[Input], given: Shapes, batch: int, ask: Ask | None) -> Shapes:
+    """Full shapes for inputs with dynamic axes, each open axis asked for once.
+
+    An open first axis is the batch; a symbol known from one input holds in all of them.
+    """
+    symbols = {
+        symbol: extent
+        for one in schema
+        for symbol, extent in zip(one.shape, given.get(one.name, ()), strict=False)
+        if isinstance(symbol, str)
+    }
+    completed = dict(given)
+    for one in schema:
+        open_axes = [i for i, e in enumerate(one.shape) if i and not isinstance(e, int)]
+        if one.name in given or not open_axes:
+            continue
+        shape = [e if isinstance(e, int) else batch for e in one.shape]
+        for i in open_axes:
+            symbol = str(one.shape[i] or f"axis {i} of {one.name}")
+            if symbol not in symbols:
+                symbols[symbol] = _extent(one, i, ask)
+            shape[i] = symbols[symbol]
+        completed[one.name] = tuple(shape)
+    return completed
+
+
+def _extent(one: Input, axis: int, ask: Ask | None) -> int:
+    name = f"axis {axis} ({printable(str(one.shape[axis] or 'unnamed'))}) of {printable(one.name)}"
     if ask is None:
-        axes = ", ".join(f"{i} ({one.shape[i] or 'unnamed'})" for i in open_axes)
         example = ",".join(str(e) if isinstance(e, int) else "N" for e in one.shape)
         raise UsageError(
-            found=f"input {printable(one.name)} with dynamic axes {printable(axes)}",
-            expected="an extent for each",
-            fix=f"give its full shape: --shape {printable(one.name)}={example}",
+            found=f"dynamic {name}",
+            expected="its extent",
+            fix=f"give the full shape: --shape {printable(one.name)}={example}",
         )
-    shape = [e if isinstance(e, int) else batch for e in one.shape]
-    for i in open_axes:
-        said = ask(f"extent of axis {i} ({one.shape[i] or 'unnamed'}) of {printable(one.name)}")
-        if not re.fullmatch(r"[1-9][0-9]*", said.strip()):
-            raise UsageError(found=repr(said), expected="a whole number above 0")
-        shape[i] = int(said)
-    return tuple(shape)
+    said = ask(f"extent of {name}")
+    if not re.fullmatch(r"[1-9][0-9]*", said.strip()):
+        raise UsageError(found=repr(said), expected="a whole number above 0")
+    return int(said)

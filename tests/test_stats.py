@@ -206,7 +206,7 @@ def test_the_mean_over_seeds_covers_normal_data():
 def test_one_seed_has_a_mean_and_no_interval():
     found = mean_over_seeds([0.9])
     assert (found.value, found.low, found.high) == (0.9, None, None)
-    assert found.missing == "no interval from one seed; it takes 2"
+    assert found.missing == "an interval takes at least 2 seeds, there was 1"
     assert mean_over_seeds([]).missing == "no seeds"
 
 

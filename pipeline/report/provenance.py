@@ -85,6 +85,7 @@ def _host(report: Report) -> Section:
                 "The machine that measured",
                 ("Property", "Value"),
                 (
+                    ("Measured", report.benchmark.measured),
                     ("CPU", host.cpu),
                     ("Architecture", host.arch),
                     ("Cores", cores),
