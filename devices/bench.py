@@ -190,7 +190,8 @@ def measure(
         for index in np.random.default_rng([settings.seed, repetition]).permutation(len(subjects)):
             subject = subjects[index]
             samples = out / "samples" / f"{slugs[subject.name]}-{repetition}.npy"
-            answer = run(_job(subject, settings, samples, inputs), timeout_s=settings.timeout_s)
+            job = _job(subject, settings, samples, inputs, inspections[subject.name])
+            answer = run(job, timeout_s=settings.timeout_s)
             del answer["modules"]
             place = {"subject": subject.name, "repetition": repetition}
             records.append({**place, "samples": f"samples/{samples.name}", **answer})
@@ -215,7 +216,15 @@ def measure(
     return Benchmark(host, settings, models, ratios, said, _runtime(records), began)
 
 
-def _job(subject: Subject, settings: Settings, samples: Path, inputs: Path | None) -> MeasureJob:
+def _job(
+    subject: Subject,
+    settings: Settings,
+    samples: Path,
+    inputs: Path | None,
+    inspection: Inspection,
+) -> MeasureJob:
+    """One process's job; of the shapes only those of this model's own inputs."""
+    own = {one.name for one in inspection.inputs}
     return MeasureJob(
         model=str(subject.path),
         samples=str(samples),
@@ -225,7 +234,7 @@ def _job(subject: Subject, settings: Settings, samples: Path, inputs: Path | Non
         optimization=settings.optimization,
         providers=settings.providers,
         batch=settings.batch,
-        shapes=dict(settings.shapes),
+        shapes={name: shape for name, shape in settings.shapes.items() if name in own},
         seconds=settings.seconds,
         min_queries=settings.min_queries,
         max_queries=settings.max_queries,

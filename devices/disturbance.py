@@ -21,7 +21,6 @@ from .host import ROOT, read_text
 _STEAL_SHARE = 0.01
 _OTHERS_SHARE = 0.10
 _SWITCHES_PER_SECOND = 50.0
-_LOAD_PER_CORE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +29,19 @@ class Disturbance:
 
     Attributes:
         time_s: monotonic clock, seconds.
-        cores: hardware threads online.
         total_s: CPU time of all kinds over all cores, seconds; None where unreadable.
         busy_s: the part that ran something in this machine, seconds; None where unreadable.
         steal_s: the part the hypervisor gave to somebody else, seconds; None where unreadable.
         own_s: CPU time of this process and its ended children, seconds.
         involuntary_switches: times that they were pushed off a core.
-        load: load average of the last minute.
     """
 
     time_s: float
-    cores: int
     total_s: float | None
     busy_s: float | None
     steal_s: float | None
     own_s: float
     involuntary_switches: int
-    load: float
 
 
 def snapshot(root: Path = ROOT) -> Disturbance:
@@ -58,24 +53,17 @@ def snapshot(root: Path = ROOT) -> Disturbance:
     known = len(ticks) == 8
     return Disturbance(
         time_s=time.monotonic(),
-        cores=os.cpu_count() or 1,
         total_s=sum(ticks) if known else None,
         busy_s=sum(ticks[:3]) + sum(ticks[5:7]) if known else None,
         steal_s=ticks[7] if known else None,
         own_s=sum(one.ru_utime + one.ru_stime for one in own),
         involuntary_switches=sum(one.ru_nivcsw for one in own),
-        load=os.getloadavg()[0],
     )
 
 
 def warnings(before: Disturbance, after: Disturbance) -> tuple[str, ...]:
     """What a reader should know about the time between two snapshots, in plain sentences."""
     said: list[str] = []
-    if before.load > _LOAD_PER_CORE * before.cores:
-        said.append(
-            f"the load average was {before.load:.1f} on {before.cores} cores "
-            "before the measurement began"
-        )
     total = _difference(before.total_s, after.total_s)
     steal = _difference(before.steal_s, after.steal_s)
     busy = _difference(before.busy_s, after.busy_s)

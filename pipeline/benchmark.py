@@ -7,14 +7,14 @@ import numpy as np
 
 from ..devices import bench
 from ..exporters.interface import INPUT
-from .data.arrays import open_split
+from .data.arrays import draw, open_split
 from .flow import Made
 from .progress import Progress
 from .recipe import Benchmark
 from .records import TEACHER, BenchmarkRecord, DataRecord, VariantsRecord
 
-SAMPLES = 256
-"""Test samples the queries cycle through."""
+BATCHES = 64
+"""Batches of test samples the queries cycle through; ``devices.inputs`` takes no more."""
 
 
 def benchmark(
@@ -45,7 +45,9 @@ def benchmark(
         for variant in (made.teacher, *made.variants)
     ]
     inputs = out / "inputs.npz"
-    samples: dict[str, Any] = {INPUT: np.array(open_split(data.path, "test").x[:SAMPLES])}
+    samples: dict[str, Any] = {
+        INPUT: draw(open_split(data.path, "test"), BATCHES * benchmark.batch)
+    }
     np.savez(inputs, allow_pickle=False, **samples)
     settings = bench.Settings(
         threads=benchmark.threads,

@@ -211,7 +211,8 @@ def build(
         with disk_errors(Path(artifacts), opening=True):
             runs.prepare(Path(artifacts), read.name)
         planned = flow(read, Planner(store, threads)).keys()
-        if (found := runs.find(Path(artifacts), read, planned, progress.warn)) is not None:
+        folder = runs.folder_of(Path(artifacts), read.name)
+        if (found := runs.find(folder, read, planned, progress.warn)) is not None:
             return Built(found, runs.open_report(found), None, ())
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
@@ -227,7 +228,7 @@ def build(
 
 def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
     """Which stages are in the store and which would run; imports no torch."""
-    planner = Planner(Store(artifacts), threads_for(recipe))
+    planner = Planner(Store(artifacts, asks=True), threads_for(recipe))
     flow(recipe, planner)
     return planner.steps
 

@@ -7,6 +7,7 @@ one line and its exit code.
 import errno
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class TerminatedError(BaseException):
+    """SIGTERM, as build servers send it: cleaned up after as Ctrl-C is."""
 
 
 @dataclass(slots=True)
@@ -93,12 +99,12 @@ _artifacts = click.option(
 )
 @click.version_option(__version__, prog_name="edgestill")
 def cli() -> None:
-    r"""Distil a teacher into a student that provably fits an edge device.
+    """Distil a teacher into a student that provably fits an edge device.
 
     \b
     Exit codes: 0 ready, 1 not ready, 2 usage or recipe, 3 data or model,
     4 environment, 5 undecided, 70 a bug of ours, 130 interrupted.
-    """
+    """  # noqa: D301 - click takes the backspace for: keep these lines as they are
 
 
 @command()
@@ -269,7 +275,7 @@ def bench(
 @click.pass_obj
 def gate(manner: Manner, run: Path, recipe: Path | None, overrides: tuple[str, ...]) -> None:
     """Judge RUN again, with other budgets, without measuring again."""
-    from .run import budgets, judge_again
+    from .again import budgets, judge_again
     from .store import disk_errors
 
     with disk_errors(run, opening=True):
@@ -282,7 +288,7 @@ def gate(manner: Manner, run: Path, recipe: Path | None, overrides: tuple[str, .
 @click.pass_obj
 def report(manner: Manner, run: Path) -> None:
     """Draw RUN's pages again from its saved records."""
-    from .run import draw_again
+    from .again import draw_again
     from .store import disk_errors
 
     with disk_errors(run, opening=True):
@@ -306,9 +312,8 @@ def verify(manner: Manner, run: Path) -> None:
         or f"{found.files} files as in the manifest, {found.models} models answer as recorded",
     )
     if faults:
-        raise MaterialError(
-            f"{len(faults)} differences from its manifest", where=str(run), fix="build it again"
-        )
+        manner.code = MaterialError.exit_code
+        click.echo(f"error: {run}: not as it was written; build it again", err=True)
 
 
 @command()
@@ -334,6 +339,7 @@ def main() -> NoReturn:
     """Run the command line and leave with its exit code."""
     # Before click parses: a usage error must be told in the manner asked for, too.
     manner = Manner(debug="--debug" in sys.argv, json="--json" in sys.argv)
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         cli.main(prog_name="edgestill", standalone_mode=False, obj=manner)
         code = manner.code
@@ -343,13 +349,13 @@ def main() -> NoReturn:
         code = _fail(manner, UsageError(error.format_message().rstrip(".") + hint))
     except EdgestillError as error:
         code = _fail(manner, error)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort, TerminatedError) as stop:
         if manner.debug:
             raise
+        code = TERMINATED if isinstance(stop, TerminatedError) else INTERRUPTED
         if manner.json:
-            click.echo(json.dumps({"error": {"kind": "Interrupted"}, "exit_code": INTERRUPTED}))
+            click.echo(json.dumps({"error": {"kind": "Interrupted"}, "exit_code": code}))
         click.echo("interrupted; what was finished is kept", err=True)
-        code = INTERRUPTED
     except MemoryError:
         code = _fail(manner, HostError("out of memory", fix="lower batch_size or free some memory"))
     except (BrokenPipeError, SystemExit):
@@ -364,6 +370,11 @@ def main() -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last line of defence: no traceback for users
         code = _fail(manner, _bug(error))
     sys.exit(code)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise TerminatedError
 
 
 def _fail(manner: Manner, error: EdgestillError) -> int:

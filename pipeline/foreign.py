@@ -120,14 +120,18 @@ def summary(measured: bench.Benchmark) -> RenderableType:
         for r in measured.ratios
     ]
     s = measured.settings
+    shaped = ", ".join(f"{numbers.printable(k)} {list(v)}" for k, v in s.shapes.items())
+    shaped = shaped or f"batch {s.batch}"
     how = Text(
-        f"{s.processes} fresh processes a model, {s.threads} thread(s), batch {s.batch}, "
+        f"{numbers.how_many(s.processes, 'fresh process', 'fresh processes')} a model, "
+        f"{numbers.how_many(s.threads, 'thread')}, {shaped}, "
         f"spinning {'on' if s.spinning else 'off'}, inputs made up, {measured.runtime}",
         style="dim",
     )
-    energy = Text(f"energy proxy: {measured.models[0].energy_uj.method}", style="dim")
+    methods = dict.fromkeys(m.energy_uj.method for m in measured.models if m.energy_uj.value)
+    energy = [Text(f"energy proxy: {method}", style="dim") for method in methods]
     warnings = [Text(f"warning: {text}", style="yellow") for text in measured.warnings]
-    return Group(table, *ratios, how, energy, *warnings)
+    return Group(table, *ratios, how, *energy, *warnings)
 
 
 def _names(models: Sequence[Path]) -> list[str]:

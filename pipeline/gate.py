@@ -2,12 +2,12 @@
 
 A variant is READY when every whole interval lies inside its budget, NOT READY when one lies wholly
 outside (or a fault stands), UNDECIDED otherwise. A missing figure is never a pass, and neither is
-NaN. The verdict is the best any variant got; the READY variant that is best in ``gate.prefer``
-ships.
+NaN. The verdict is the best any variant got. Of the READY variants the best in ``gate.prefer``
+ships; of those that intervals cannot tell apart, the smallest file.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..devices.bench import Figures
@@ -57,20 +57,16 @@ def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdi
     verdicts = tuple(_variant(subject, gate.budgets()) for subject in subjects)
     ready = [s for s, v in zip(subjects, verdicts, strict=True) if v.outcome == "ready"]
     if ready:
-        best = min(ready, key=lambda s: _preference(gate.prefer, s))
-        others = "" if len(ready) == 1 else f", the best of {len(ready)} in {gate.prefer}"
-        return Verdict(
-            outcome="ready",
-            ship=best.quality.name,
-            why=f"{best.quality.name} is inside every budget{others}",
-            prefer=gate.prefer,
-            variants=verdicts,
-        )
-    undecided = [v for v in verdicts if v.outcome == "undecided"]
+        best, why = _choose(gate.prefer, ready)
+        ship, outcome = best.quality.name, "ready"
+    else:
+        ship, outcome = None, _best([v.outcome for v in verdicts])
+        why = _why_not(_nearest(verdicts))
     return Verdict(
-        outcome="undecided" if undecided else "not ready",
-        ship=None,
-        why=_why_not(undecided or list(verdicts)),
+        outcome=outcome,
+        ship=ship,
+        nearest=ship or _nearest(verdicts).name,
+        why=why,
         prefer=gate.prefer,
         variants=verdicts,
     )
@@ -128,28 +124,64 @@ def _faults(quality: VariantQuality) -> tuple[str, ...]:
     return tuple(faults)
 
 
-def _preference(prefer: str, subject: Subject) -> tuple[float, float]:
-    """Smaller is better; a figure that is missing loses, and equals go to the smaller file."""
-    size = float(subject.figures.file_bytes)
-    accuracy = subject.quality.accuracy.value
-    figures: dict[str, float | None] = {
-        "latency": subject.figures.p50_ms.value,
-        "size": size,
-        "energy": subject.figures.energy_uj.value,
-        "accuracy": None if accuracy is None else -accuracy,
-    }
-    found = figures[prefer]
-    return (math.inf if found is None else found, size)
+PREFERENCES: dict[str, Callable[[Subject], Estimate]] = {
+    "latency": lambda s: s.figures.p50_ms,
+    "size": FIGURES["max_size_kib"],
+    # The interval of a declared model is what all variants' energies share; it does not part them.
+    "energy": lambda s: _point(s.figures.energy_uj),
+    "accuracy": lambda s: _scaled(s.quality.accuracy, -1.0),
+}
+"""What ``gate.prefer`` compares; smaller is better."""
 
 
-def _why_not(verdicts: list[VariantVerdict]) -> str:
-    """The nearest miss: the variant with the fewest budgets not passed, and which."""
-    nearest = min(verdicts, key=lambda v: sum(c.outcome != "ready" for c in v.checks))
-    missed = [c.key for c in nearest.checks if c.outcome != "ready"] or list(nearest.faults)
-    verb = "cannot be decided on" if nearest.outcome == "undecided" else "fails"
-    return f"no variant is inside every budget; the nearest, {nearest.name}, {verb} " + ", ".join(
-        missed
-    )
+def _choose(prefer: str, ready: Sequence[Subject]) -> tuple[Subject, str]:
+    """The best in the preferred figure, or the smallest of those not told from it by interval."""
+    figures = {s.quality.name: PREFERENCES[prefer](s) for s in ready}
+    best = min(ready, key=lambda s: _or_infinity(figures[s.quality.name].value))
+    reach = _or_infinity(figures[best.quality.name].high)
+    equals = [s for s in ready if _or_infinity(figures[s.quality.name].low) <= reach < math.inf]
+    ship = min(equals or [best], key=lambda s: s.figures.file_bytes)
+    name = ship.quality.name
+    if len(ready) == 1:
+        return ship, f"{name} is inside every budget"
+    if len(equals) > 1:
+        others = ", ".join(s.quality.name for s in equals if s is not ship)
+        return ship, (
+            f"{name} is inside every budget; in {prefer} it cannot be told from {others} within "
+            "their intervals, and it is the smallest file of these"
+        )
+    return ship, f"{name} is inside every budget, the best of {len(ready)} in {prefer}"
+
+
+def _point(figure: Estimate) -> Estimate:
+    return figure if figure.value is None else Estimate.exact(figure.value, figure.method)
+
+
+def _or_infinity(value: float | None) -> float:
+    return math.inf if value is None else value
+
+
+def _best(outcomes: Sequence[Outcome]) -> Outcome:
+    return "undecided" if "undecided" in outcomes else "not ready"
+
+
+def _nearest(verdicts: Sequence[VariantVerdict]) -> VariantVerdict:
+    """The variant with the fewest budgets missed, then undecided; faults weigh as misses."""
+
+    def distance(verdict: VariantVerdict) -> tuple[int, int]:
+        outcomes = [check.outcome for check in verdict.checks]
+        missed = outcomes.count("not ready") + len(verdict.faults)
+        return missed, outcomes.count("undecided")
+
+    return min(verdicts, key=distance)
+
+
+def _why_not(nearest: VariantVerdict) -> str:
+    missed = [c.key for c in nearest.checks if c.outcome == "not ready"] + list(nearest.faults)
+    undecided = [c.key for c in nearest.checks if c.outcome == "undecided"]
+    parts = [f"fails {', '.join(missed)}"] if missed else []
+    parts += [f"cannot be decided on {', '.join(undecided)}"] if undecided else []
+    return f"no variant is inside every budget; the nearest, {nearest.name}, {' and '.join(parts)}"
 
 
 def _scaled(figure: Estimate, factor: float) -> Estimate:

@@ -10,6 +10,7 @@ the recipe's own folder.
 """
 
 import difflib
+import json
 import math
 import re
 import tomllib
@@ -485,6 +486,29 @@ def _short(value: Any) -> str:
         return str(value)
     text = repr(list(value)) if isinstance(value, tuple) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def dump(recipe: Recipe) -> str:
+    """A recipe as TOML that ``load`` reads back as the same recipe."""
+    return toml(recipe.model_dump(mode="json", exclude_none=True))
+
+
+def toml(tree: Mapping[str, Any]) -> str:
+    """A recipe's tree as TOML.
+
+    It is two levels of plain values, and a plain value looks the same in JSON and in TOML.
+    """
+    lines = [_line(key, value) for key, value in tree.items() if not isinstance(value, dict)]
+    for section, part in tree.items():
+        if isinstance(part, dict):
+            lines += ["", f"[{section}]", *(_line(key, value) for key, value in part.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _line(key: str, value: Any) -> str:
+    # TOML, unlike JSON, wants DEL escaped.
+    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return f"{key} = {text}"
 
 
 def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:

@@ -196,6 +196,8 @@ class Verdict(Record):
 
     outcome: Outcome
     ship: str | None
+    nearest: str
+    """The variant that ships, or else the one that misses the fewest budgets."""
     why: str
     prefer: str
     variants: tuple[VariantVerdict, ...]

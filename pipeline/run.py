@@ -10,7 +10,7 @@ runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,9 +20,10 @@ from pydantic import ValidationError
 
 from .. import __version__
 from ..errors import MaterialError
+from .data import shown
 from .gate import judge
-from .recipe import Gate, Recipe, load, parse
-from .records import BenchmarkRecord, Report, Verdict
+from .recipe import Recipe, dump
+from .records import Report, Verdict
 from .store import digest_of, file_sha256, folder_digests, move_whole, write_atomic
 
 if TYPE_CHECKING:
@@ -30,23 +31,30 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+RECIPE = "recipe.toml"
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "scikit-learn", "safetensors")
 
 
 def prepare(artifacts: Path, name: str) -> None:
     """See in the first second that the run can be written."""
-    folder = artifacts / "runs" / name
+    folder = folder_of(artifacts, name)
     folder.mkdir(parents=True, exist_ok=True)
-    write_atomic(folder / ".probe", b"")
-    (folder / ".probe").unlink()
+    probe = folder / f".probe.{os.getpid()}"
+    write_atomic(probe, b"")
+    probe.unlink()
+
+
+def folder_of(artifacts: Path, name: str) -> Path:
+    """Where the runs of a recipe's name lie."""
+    return artifacts / "runs" / name
 
 
 def find(
-    artifacts: Path, recipe: Recipe, keys: Mapping[str, str], warn: Callable[[str], None]
+    folder: Path, recipe: Recipe, keys: Mapping[str, str], warn: Callable[[str], None]
 ) -> Path | None:
-    """The newest sound run of this recipe with these very keys, if there is one."""
+    """The newest sound run in a folder of this recipe with these very keys, if there is one."""
     wanted = {"recipe": recipe.model_dump(mode="json"), "keys": {**keys, **_drawing()}}
-    for manifest in sorted((artifacts / "runs" / recipe.name).glob(f"[0-9]*/{MANIFEST}"))[::-1]:
+    for manifest in sorted(folder.glob(f"[0-9]*/{MANIFEST}"))[::-1]:
         try:
             content = json.loads(manifest.read_text())
         except (OSError, ValueError):
@@ -70,7 +78,8 @@ def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
         edgestill=__version__,
         libraries={name: metadata.version(name) for name in LIBRARIES},
         recipe=recipe.model_dump(mode="json", exclude_none=True),
-        data=made.data.record,
+        # The record keeps the name the data had when it was laid down; the content is the same.
+        data=made.data.record.model_copy(update={"source": shown(recipe.data.source)}),
         teacher=made.teacher.record,
         targets=made.targets.record,
         students=tuple(m.record for m in made.students),
@@ -91,7 +100,8 @@ def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
                 text = json.dumps(_json(record), indent=1, allow_nan=False)
                 (records / f"{name}.json").write_text(text)
 
-    return _publish(artifacts, report, made.keys(), recipe, fill), report
+    folder = folder_of(artifacts, recipe.name)
+    return publish(folder, report, made.keys(), recipe, fill), report
 
 
 _RECORDS = (
@@ -104,55 +114,6 @@ _RECORDS = (
     "quality",
     "benchmark",
 )
-
-
-def budgets(run: Path, recipe: Path | None, overrides: Sequence[str]) -> Gate:
-    """The budgets to judge a run by: a recipe's, else the run's own, then what ``--set`` says.
-
-    Raises:
-        RecipeError: a key or value is wrong.
-    """
-    if recipe is not None:
-        return load(recipe, overrides).gate
-    return parse(_manifest(run)["recipe"], where=str(run), overrides=overrides).gate
-
-
-def judge_again(run: Path, gate: Gate) -> tuple[Path, Report]:
-    """Judge a run's saved records by other budgets.
-
-    Where they differ from the run's own, a new run is written beside it, for a run never changes.
-    """
-    before = open_report(run)
-    verdict = judge(gate, before.quality, BenchmarkRecord(benchmark=before.benchmark))
-    recipe = {**before.recipe, "gate": gate.model_dump(mode="json", exclude_none=True)}
-    if recipe == before.recipe and verdict == before.verdict:
-        return run, before
-    manifest = _manifest(run)
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    report = before.model_copy(update={"verdict": verdict, "recipe": recipe, "created": created})
-    own = parse(manifest["recipe"], where=str(run))
-    whole = own.model_copy(update={"gate": gate})
-
-    def fill(draft: Path) -> None:
-        for folder in ("variants", "records"):
-            shutil.copytree(run / folder, draft / folder)
-
-    artifacts = run.resolve().parent.parent.parent
-    keys = {key: value for key, value in manifest["keys"].items() if key not in _drawing()}
-    return _publish(artifacts, report, keys, whole, fill), report
-
-
-def draw_again(run: Path) -> Report:
-    """Draw a run's pages anew from its report.json; the records stay as they are."""
-    from .report import write as draw
-
-    report = open_report(run)
-    draw(report, run)
-    content = _manifest(run)
-    content["files"] = folder_digests(run)
-    content["files"].pop(MANIFEST)
-    write_atomic(run / MANIFEST, json.dumps(content, indent=1).encode())
-    return report
 
 
 def open_report(run: Path) -> Report:
@@ -178,9 +139,14 @@ def open_report(run: Path) -> Report:
         ) from None
 
 
+def keys_of(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The keys of a run's stages, without that of its pages."""
+    return {key: value for key, value in manifest["keys"].items() if key not in _drawing()}
+
+
 def differences(run: Path) -> list[str]:
     """What differs between a run's manifest and its files."""
-    expected: dict[str, str] = _manifest(run)["files"]
+    expected: dict[str, str] = manifest_of(run)["files"]
     found = folder_digests(run)
     found.pop(MANIFEST, None)
     faults = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
@@ -189,29 +155,30 @@ def differences(run: Path) -> list[str]:
     return faults + [f"{name} changed" for name in shared if expected[name] != found[name]]
 
 
-def latest(artifacts: Path) -> Path | None:
-    """The newest run of any name."""
-    found = (artifacts / "runs").glob(f"*/[0-9]*/{MANIFEST}")
-    return max((m.parent for m in found), key=lambda run: run.name, default=None)
-
-
-def _publish(
-    artifacts: Path,
+def publish(
+    folder: Path,
     report: Report,
     keys: Mapping[str, str],
     recipe: Recipe,
     fill: Callable[[Path], None],
 ) -> Path:
-    """Fill a draft beside the run's place and rename it: the run is there whole or not at all."""
+    """Fill a draft in the folder of runs and rename it: the run is there whole or not at all.
+
+    Args:
+        folder: of this name's runs.
+        report: to draw.
+        keys: of the stages it stands on.
+        recipe: that was built.
+        fill: lays ``variants/`` and ``records/`` down in the draft.
+    """
     from .report import write as draw
 
-    folder = artifacts / "runs" / report.name
-    folder.mkdir(parents=True, exist_ok=True)
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S-%fZ")
     draft = folder / f".draft-{stamp}"
     draft.mkdir()
     try:
         fill(draft)
+        (draft / RECIPE).write_text(dump(recipe), encoding="utf-8")
         _ship(draft, report)
         draw(report, draft)
         content = {
@@ -253,7 +220,12 @@ def _drawing() -> dict[str, str]:
     return {"report": digest_of([file_sha256(file) for file in files if file.is_file()])}
 
 
-def _manifest(run: Path) -> dict[str, Any]:
+def manifest_of(run: Path) -> dict[str, Any]:
+    """A run's manifest.
+
+    Raises:
+        MaterialError: this is no run, or one of another version.
+    """
     try:
         content: dict[str, Any] = json.loads((run / MANIFEST).read_text())
         if content["format"] != FORMAT:

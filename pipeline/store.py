@@ -114,12 +114,12 @@ def disk_errors(where: Path, *, opening: bool = False) -> Iterator[None]:
         raise StorageError(f"cannot write ({reason})", where=place, fix=known[number]) from error
 
 
-_SPACE = "free some space or give another folder with --artifacts"
+_SPACE = "free some space or write to another disk"
 _FULL = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
-    errno.EFBIG: "raise the file size limit or give another folder with --artifacts",
-    errno.EIO: "the disk reports an error; give a folder on another one with --artifacts",
+    errno.EFBIG: "raise the file size limit",
+    errno.EIO: "the disk reports an error; write to another one",
 }
 _FORBIDDEN = dict.fromkeys(
     (
@@ -132,7 +132,7 @@ _FORBIDDEN = dict.fromkeys(
         errno.ENAMETOOLONG,
         errno.ELOOP,
     ),
-    "give a folder you may write with --artifacts",
+    "choose a folder that can be written",
 )
 
 
@@ -142,14 +142,23 @@ class Store:
     Args:
         artifacts: the folder builds write to; made where it is missing.
         warn: told, in a sentence, of an entry set aside or another process waited for.
+        asks: whether it is only asked what it has, and nothing is written.
 
     Raises:
         StorageError: the folder cannot be written; found out here, before any work.
     """
 
-    def __init__(self, artifacts: Path, warn: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(
+        self,
+        artifacts: Path,
+        warn: Callable[[str], None] = lambda _: None,
+        *,
+        asks: bool = False,
+    ) -> None:
         self.root = artifacts / "store"
         self._warn = warn
+        if asks:
+            return
         with disk_errors(self.root, opening=True):
             self.root.mkdir(parents=True, exist_ok=True)
             # Not tempfile: a name of our own can be cleaned up after a kill -9.

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..devices import stats
 from .answers import GOLDEN, Logits, logits
-from .data.arrays import Arrays, open_split
+from .data.arrays import Arrays, draw, open_split
 from .distill.loop import logits_of
 from .flow import Made
 from .models import deployed
@@ -90,27 +90,27 @@ def verify(
             np.save(out / "answers" / f"{variant.name}.npy", found[variant.name])
             parity: tuple[Parity, ...] = ()
             if variant.name in torches:
-                parity = _parity(path, torches[variant.name], data.record, test.x)
+                parity = _parity(path, torches[variant.name], data.record, test)
             held = Answers(found[TEACHER], found.get("fp32", found[TEACHER]))
             ort = logits(variants.path / variant.ort_file, test.x, batch=batch)
             scored.append(_quality(variant, path, found[variant.name], ort, held, parity, test))
             steps.advance(f"{variant.name} {scored[-1].accuracy.value:.4f}")
         gain = _gain(students, plain, data, test)
         steps.advance()
-    _save_golden(out, test.x, found)
+    _save_golden(out, draw(test, GOLDEN_SAMPLES), variants, batch)
     return VerifyRecord(
         test_samples=len(test.y), teacher=scored[0], variants=tuple(scored[1:]), gain=gain
     )
 
 
 def _parity(
-    path: Path, made: Made[ModelRecord], data: DataRecord, x: NDArray[Any]
+    path: Path, made: Made[ModelRecord], data: DataRecord, test: Arrays
 ) -> tuple[Parity, ...]:
     """Largest difference from PyTorch at each batch size, optimizer off and on.
 
     A file right without the optimizer can be wrong with it (onnxruntime issue 24711).
     """
-    samples = np.array(x[:PARITY_SAMPLES])
+    samples = draw(test, PARITY_SAMPLES)
     model = _torch_model(made, data)
     with torch.no_grad():
         expected = model(torch.from_numpy(samples)).numpy()
@@ -200,10 +200,15 @@ def _torch_model(made: Made[ModelRecord], data: DataRecord) -> Deployed:
     return model
 
 
-def _save_golden(out: Path, x: NDArray[Any], found: dict[str, Logits]) -> None:
+def _save_golden(out: Path, x: NDArray[Any], variants: Made[VariantsRecord], batch: int) -> None:
     """A few samples and what each file answered, for ``edgestill verify`` and users' tests."""
-    golden: dict[str, Any] = {f"logits_{name}": v[:GOLDEN_SAMPLES] for name, v in found.items()}
-    np.savez(out / GOLDEN, allow_pickle=False, input=np.array(x[:GOLDEN_SAMPLES]), **golden)
+    made = variants.record
+    golden: dict[str, Any] = {
+        file: logits(variants.path / file, x, batch=batch)
+        for variant in (made.teacher, *made.variants)
+        for file in (variant.file, variant.ort_file)
+    }
+    np.savez(out / GOLDEN, allow_pickle=False, input=x, **golden)
 
 
 def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:

@@ -105,6 +105,7 @@ def report(
         verdict=Verdict(
             outcome=outcome,
             ship=ship,
+            nearest=ship or "fp32",
             why="Two of three variants meet every budget; of these fp32 has the lowest p50.",
             prefer="latency",
             variants=(

@@ -1,6 +1,7 @@
 """The whole pipeline on a tiny recipe: what it writes, that it repeats, what kill -9 costs."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,10 @@ import pytest
 import tiny
 from edgestill.errors import UsageError
 from edgestill.pipeline import flow
+from edgestill.pipeline.again import draw_again, judge_again
 from edgestill.pipeline.build import STAGES, plan
 from edgestill.pipeline.recipe import Gate, load
-from edgestill.pipeline.run import differences, draw_again, judge_again, open_report
+from edgestill.pipeline.run import differences, open_report
 
 KILLED_AT = """
 import os, signal, sys
@@ -224,7 +226,48 @@ def test_judging_again_by_other_budgets_writes_a_new_run_and_leaves_the_old_one(
     assert not list((found / "models").iterdir())
     assert differences(found) == []
     assert open_report(run) == before
+    assert judge_again(run, Gate(max_size_kib=0.5))[0] == found
     assert judge_again(run, Gate.model_validate(before.recipe["gate"])) == (run, before)
+
+
+def test_a_run_judged_again_elsewhere_is_written_beside_its_copy(built, tmp_path):
+    shutil.copytree(built[0].run, tmp_path / "copy")
+    found, _ = judge_again(tmp_path / "copy", Gate(max_size_kib=0.25))
+    assert found.parent == tmp_path
+
+
+def test_gate_refuses_to_override_what_would_need_a_new_build(built):
+    done = command("gate", built[0].run, "--set", "distill.temperature=9")
+    assert done.returncode == 2
+    assert "distill.temperature=9" in done.stderr
+
+
+def test_the_recipe_in_a_run_builds_that_run(built):
+    done, _, artifacts = built
+    assert edgestill.build(done.run / "recipe.toml", artifacts=artifacts).run == done.run
+
+
+def test_a_plan_writes_nothing(tmp_path):
+    done = command("plan", tiny.write(tmp_path), "--artifacts", tmp_path / "a")
+    assert done.returncode == 0
+    assert not (tmp_path / "a").exists()
+
+
+def test_sigterm_cleans_up_as_ctrl_c_does(tmp_path):
+    recipe = tiny.write(tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgestill", "build", str(recipe), "--artifacts", "a"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stderr:
+        if line.startswith("teacher"):
+            break
+    process.terminate()
+    assert "interrupted" in process.communicate()[1]
+    assert process.returncode == 143
+    assert not list((tmp_path / "a").rglob(".draft-*"))
 
 
 def test_drawing_again_keeps_every_record_and_the_manifest_true(built):
@@ -236,8 +279,6 @@ def test_drawing_again_keeps_every_record_and_the_manifest_true(built):
 
 
 def test_verify_finds_a_changed_file_and_a_model_that_answers_otherwise(built, tmp_path):
-    import shutil
-
     run = tmp_path / "runs" / "tiny" / "1"
     shutil.copytree(built[0].run, run)
     assert command("verify", run).returncode == 0
@@ -246,6 +287,14 @@ def test_verify_finds_a_changed_file_and_a_model_that_answers_otherwise(built, t
     done = command("verify", run)
     assert done.returncode == 3
     assert "models/labels.txt changed" in done.stdout
+    assert json.loads(command("verify", run, "--json").stdout)["faults"] == [
+        "models/labels.txt changed"
+    ]
+    # Neither drawing nor judging again may give a damaged run a clean manifest.
+    for again in (["report", run], ["gate", run, "--set", "gate.max_size_kib=99"]):
+        done = command(*again)
+        assert done.returncode == 3, again
+        assert "models/labels.txt changed" in done.stderr
 
 
 def test_keys_change_with_threads_sources_and_versions(built):

@@ -369,3 +369,23 @@ def test_an_archive_of_200_mb_is_prepared_in_less_than_half_of_that_memory(tmp_p
     )
     assert ended.returncode == 0, ended.stderr[-500:]
     assert (tmp_path / "out/x_train.npy").stat().st_size > 0.55 * x.nbytes
+
+
+def test_samples_are_drawn_from_all_over_a_split_and_the_same_each_time():
+    from edgestill.pipeline.data.arrays import Arrays, draw
+
+    y = np.repeat(np.arange(10), 50)
+    split = Arrays(y[:, None].astype(np.float32), y)
+    drawn = draw(split, 100)
+    assert sorted(set(drawn.ravel())) == list(range(10))
+    np.testing.assert_array_equal(drawn, draw(split, 100))
+    np.testing.assert_array_equal(draw(split, 1000), split.x)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.4, 0.6])
+def test_whole_groups_come_as_near_to_the_fraction_as_they_can(share):
+    random = np.random.default_rng(0)
+    group, y = np.arange(2000) // 20, random.integers(0, 2, 2000)
+    rows = splits.cut(y, {"test": share}, 0, group)
+    assert abs(len(rows["test"]) / 2000 - share) < 0.02
+    assert not set(group[rows["test"]]) & set(group[rows["train"]])

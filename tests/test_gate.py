@@ -62,7 +62,9 @@ def test_the_ready_variant_best_in_the_preferred_figure_ships():
     by_latency, report = judged(min_accuracy=0.01, prefer="latency")
     by_size, _ = judged(min_accuracy=0.01, prefer="size")
     figures = {m.name: m for m in report.benchmark.models if m.name != "teacher"}
-    assert by_latency.ship == min(figures, key=lambda n: figures[n].p50_ms.value)
+    fastest = min(figures.values(), key=lambda m: m.p50_ms.value)
+    equals = [m for m in figures.values() if m.p50_ms.low <= fastest.p50_ms.high]
+    assert by_latency.ship == min(equals, key=lambda m: m.file_bytes).name
     assert by_size.ship == min(figures, key=lambda n: figures[n].file_bytes)
     assert by_latency.outcome == "ready"
 
@@ -106,3 +108,23 @@ def test_a_missing_latency_never_wins_the_preference():
     bench = dataclasses.replace(report.benchmark, models=models)
     verdict = judge(Gate(min_accuracy=0.01), report.quality, BenchmarkRecord(benchmark=bench))
     assert verdict.ship not in (None, "fp32")
+
+
+def test_of_variants_that_intervals_cannot_tell_apart_the_smallest_file_ships():
+    report = report_example.report()
+    p50 = {"fp32": figure(1.0, 0.9, 1.1), "int8-dynamic": figure(1.05, 1.0, 1.2)}
+    models = tuple(
+        dataclasses.replace(m, p50_ms=p50.get(m.name, figure(5.0, 4.0, 6.0)))
+        for m in report.benchmark.models
+    )
+    sizes = {m.name: m.file_bytes for m in models}
+    bench = dataclasses.replace(report.benchmark, models=models)
+    verdict = judge(Gate(min_accuracy=0.01), report.quality, BenchmarkRecord(benchmark=bench))
+    assert verdict.ship == min(p50, key=sizes.__getitem__)
+    assert "cannot be told" in verdict.why
+
+
+def test_the_reason_parts_what_fails_from_what_is_undecided():
+    accuracy = report_example.report().quality.variants[0].accuracy.value
+    verdict, _ = judged(min_accuracy=accuracy, max_size_kib=0.001)
+    assert "fails max_size_kib and cannot be decided on min_accuracy" in verdict.why

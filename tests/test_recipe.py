@@ -5,7 +5,7 @@ import tomllib
 import pytest
 from edgestill.errors import RecipeError
 from edgestill.pipeline import recipe
-from edgestill.pipeline.recipe import Recipe, bundled, load, parse, schema_of
+from edgestill.pipeline.recipe import Recipe, bundled, dump, load, parse, schema_of
 from pydantic import ValidationError
 
 REQUIRED = {"name", "data.source", "teacher.model", "student.model"}
@@ -209,3 +209,11 @@ def test_a_gate_lists_the_budgets_that_are_set():
     gate = {"min_accuracy": 0.5, "max_size_kib": 3, "prefer": "size"}
     found = parse({**TREE, "gate": gate}, where="r").gate
     assert found.budgets() == {"min_accuracy": 0.5, "max_size_kib": 3.0}
+
+
+def test_a_dumped_recipe_is_read_back_as_the_same_recipe(tmp_path):
+    recipe = load(
+        bundled("digits"), ['data.labels=["a\\"b", "é\\u0001", "\U0001f600"]', "threads=3"]
+    )
+    (tmp_path / "again.toml").write_text(dump(recipe), encoding="utf-8")
+    assert load(tmp_path / "again.toml") == recipe

@@ -169,7 +169,7 @@ def test_a_ratio_is_a_difference_only_where_its_interval_excludes_none() -> None
         return str(words.compared(Estimate(value, low, high, "", 9), "speed", "faster", "slower"))
 
     assert speed(0.25, 0.24, 0.26) == "4.0 times faster (3.8 to 4.2)"
-    assert speed(1.46, 1.40, 1.50) == "1.46 times slower (1.40 to 1.50)"
+    assert speed(1.46, 1.40, 1.50) == "46.0 % slower (40.0 to 50.0 %)"
     assert speed(0.98, 0.95, 1.02) == "speed: no difference shown (ratio 0.98, 0.95 to 1.02)"
     assert speed(0.50, None, None) == "2.0 times faster (no interval)"
 
@@ -178,8 +178,8 @@ def test_a_ratio_is_a_difference_only_where_its_interval_excludes_none() -> None
     ("difference", "expected"),
     [
         ((0.0067, -0.0051, 0.0184), "No difference from distillation was shown"),
-        ((0.0167, 0.0051, 0.0284), "Distillation gained accuracy: 1.7 points (0.5 to 2.8)"),
-        ((-0.0167, -0.0284, -0.0051), "Distillation cost accuracy: -1.7 points (-2.8 to -0.5)"),
+        ((0.0167, 0.0051, 0.0284), "distillation gained accuracy: 1.7 points (0.5 to 2.8)"),
+        ((-0.0167, -0.0284, -0.0051), "distillation cost accuracy: -1.7 points (-2.8 to -0.5)"),
         ((0.0167, None, None), "No difference from distillation was shown"),
     ],
 )
@@ -231,7 +231,7 @@ def test_hostile_names_break_no_table_and_make_no_link_in_markdown() -> None:
 
 def test_a_recipe_cannot_close_its_code_block_in_markdown() -> None:
     report = example.report().model_copy(update={"recipe": {"a": "```\n# owned"}})
-    assert "````json\n" in markdown.page(report)
+    assert "````toml\n" in markdown.page(report)
 
 
 def test_hostile_names_reach_no_terminal_as_escape_codes() -> None:

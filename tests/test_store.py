@@ -108,7 +108,7 @@ print(store.made("k" * 64, "s", {}, make)[1], flush=True)
 def test_an_unwritable_folder_is_found_before_any_work(tmp_path):
     file = tmp_path / "file"
     file.write_bytes(b"")
-    with pytest.raises(StorageError, match="--artifacts"):
+    with pytest.raises(StorageError, match="choose a folder"):
         Store(file)
 
 

@@ -4,11 +4,13 @@ Convolutions stay in float: as ``ConvInteger`` a small CNN runs several times sl
 (DECISIONS.md has the figure).
 """
 
+import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from .method import Effect, Job, effect, quiet
 
 OPERATORS = ["MatMul", "Gemm"]
+LAYERS = (*OPERATORS, "Conv", "ConvTranspose")
 
 
 def quantize(job: Job) -> Effect:
@@ -26,5 +28,12 @@ def quantize(job: Job) -> Effect:
             reduce_range=job.reduce_range,
             weight_type=QuantType.QInt8,
         )
-    notes = ("activations are quantized per query, so answers depend on the batch they come in",)
+    layers, quantized = (
+        sum(node.op_type in kinds for node in onnx.load(path).graph.node)
+        for path, kinds in ((job.source, LAYERS), (job.target, ("MatMulInteger",)))
+    )
+    notes = (
+        f"{quantized} of {layers} layers are quantized; convolutions stay in float",
+        "activations are quantized per query, so answers depend on the batch they come in",
+    )
     return effect(job, "int8-dynamic", notes)

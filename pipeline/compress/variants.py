@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...devices import host
 from ...exporters import interface, metadata, onnx, ort
-from ..data.arrays import open_split
+from ..data.arrays import draw, open_split
 from ..flow import Made
 from ..models import deployed, example
 from ..models.weights import WEIGHTS, restore
@@ -55,11 +53,9 @@ def compress(
             _export(out / f"{name}.onnx", made, data.record, export)
             effects[name] = Effect(0, ())
             steps.advance(name)
-        calibration = open_split(data.path, "calibration").x[: compress.calibration_samples]
+        calibration = draw(open_split(data.path, "calibration"), compress.calibration_samples)
         for name in wanted[1:]:
-            job = Job(
-                out / "fp32.onnx", out / f"{name}.onnx", np.asarray(calibration), reduce_range
-            )
+            job = Job(out / "fp32.onnx", out / f"{name}.onnx", calibration, reduce_range)
             effects[name] = METHODS[name](job)
             steps.advance(name)
         for name in effects:

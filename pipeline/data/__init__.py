@@ -66,3 +66,9 @@ def fingerprint(source: str) -> str:
     """The fingerprint of the data a recipe's ``data.source`` names."""
     kind, told = find(source)
     return kind.fingerprint(told)
+
+
+def shown(source: str) -> str:
+    """A source as the report names it: a file without its folders."""
+    kind, mark, told = source.partition(":")
+    return f"npz:{Path(told).name}" if kind == "npz" and mark else source

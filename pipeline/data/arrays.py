@@ -32,6 +32,22 @@ class Arrays(NamedTuple):
     y: NDArray[np.int64]
 
 
+def draw(split: Arrays, most: int) -> NDArray[Any]:
+    """Some samples of a split, the same ones each time, in their order.
+
+    Drawn, not the first ones: a data set sorted by class would show only its first classes.
+
+    Args:
+        split: to draw from.
+        most: how many; all of them where there are fewer.
+
+    Returns:
+        [min(most, n), *sample_shape], in memory.
+    """
+    rows = np.random.default_rng(0).permutation(len(split.y))[:most]
+    return np.array(split.x[np.sort(rows)])
+
+
 def open_split(folder: Path, split: Split) -> Arrays:
     """Memory-map a split below the data stage's folder."""
     x = np.load(folder / f"x_{split}.npy", mmap_mode="r")

@@ -19,7 +19,7 @@ from ...errors import DataError
 from ..progress import Progress
 from ..recipe import Data
 from ..records import SPLITS, DataRecord, Split
-from . import checks, find, splits
+from . import checks, find, shown, splits
 from .arrays import create
 
 
@@ -48,9 +48,7 @@ def prepare(
     """
     del fingerprint
     source, told = find(data.source)
-    where = "data.source " + (
-        f"npz:{Path(told).name}" if data.source[:4] == "npz:" else data.source
-    )
+    where = f"data.source {shown(data.source)}"
     scratch = out / "scratch"
     scratch.mkdir()
     arrays = source.read(told, scratch)
@@ -72,7 +70,7 @@ def prepare(
     mean, std = _moments(out / "x_train.npy", layout, data)
     shutil.rmtree(scratch)
     return DataRecord(
-        source=where.removeprefix("data.source "),
+        source=shown(data.source),
         labels=labels,
         sample_shape=tuple(int(n) for n in x.shape[1:]),
         layout=layout,

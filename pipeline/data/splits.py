@@ -30,7 +30,7 @@ def cut(
     Raises:
         DataError: too few samples of a class, or too few groups.
     """
-    from sklearn.model_selection import StratifiedGroupKFold, train_test_split
+    from sklearn.model_selection import train_test_split
 
     rest: Rows = np.arange(len(y), dtype=np.int64)
     rows: dict[Split, Rows] = {}
@@ -54,21 +54,40 @@ def cut(
                     f"{split} cannot be cut: {error}", where="data", fix=f"raise data.{split}"
                 ) from None
         else:
-            folds = max(2, round(1 / share))
-            groups = len(np.unique(group[rest]))
-            if groups < folds:
-                raise DataError(
-                    found=f"{groups} groups left for {split}",
-                    expected=f"at least {folds} for a fraction of {fraction:g}",
-                    where="data.group",
-                    fix=f"raise data.{split} or bring more groups",
-                )
-            splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-            keep, take = next(iter(splitter.split(rest, y[rest], group[rest])))
-            rest, taken = rest[keep], rest[take]
+            rest, taken = _by_group(rest, y, group, share, seed, split)
         rows[split] = np.sort(taken)
     rows["train"] = np.sort(rest)
     return {split: rows[split] for split in SPLITS if split in rows}
+
+
+MOST_FOLDS = 20
+"""How finely a share is met by whole groups: to a twentieth."""
+
+
+def _by_group(
+    rest: Rows, y: NDArray[np.int64], group: NDArray[Any], share: float, seed: int, split: str
+) -> tuple[Rows, Rows]:
+    """Cut about a share off by whole groups: so many of so many stratified folds."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    groups = len(np.unique(group[rest]))
+    if groups < 2:
+        raise DataError(
+            found=f"{groups} group left for {split}",
+            expected="at least 2",
+            where="data.group",
+            fix="bring more groups, or lower the fractions before it",
+        )
+    folds = min(groups, MOST_FOLDS)
+    parts, of = min(
+        ((k, n) for n in range(2, folds + 1) for k in range(1, n)),
+        key=lambda cut: (abs(cut[0] / cut[1] - share), cut[1]),
+    )
+    splitter = StratifiedGroupKFold(of, shuffle=True, random_state=seed)
+    cut_off = [take for _, take in splitter.split(rest, y[rest], group[rest])][:parts]
+    chosen = np.zeros(len(rest), dtype=bool)
+    chosen[np.concatenate(cut_off)] = True
+    return rest[~chosen], rest[chosen]
 
 
 def hashes(x: NDArray[Any], rows: Rows) -> NDArray[np.bytes_]:

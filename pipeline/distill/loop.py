@@ -98,6 +98,9 @@ def fit(
                 kept = {key: value.clone() for key, value in model.state_dict().items()}
     assert best is not None  # noqa: S101 - a schedule has at least one epoch
     model.load_state_dict(kept)
+    progress.note(
+        f"  {what}: best epoch {best.epoch}, accuracy {best.validation_accuracy:.4f} on validation"
+    )
     return Fitted(tuple(curve), best)
 
 

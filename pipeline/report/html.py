@@ -16,6 +16,7 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from ..recipe import toml
 from ..records import Report
 from . import numbers, provenance, results, rows, words
 from .charts import Chart, charts
@@ -42,10 +43,10 @@ def page(report: Report, samples: Path) -> str:
         accuracy=numbers.parts(subject.accuracy, numbers.PERCENT) if subject else None,
         drop=numbers.parts(subject.drop, numbers.POINTS) if subject and subject.drop else None,
         gain=words.gain(report.quality.gain),
-        size=numbers.amount(subject.variant.bytes, numbers.BYTES) if subject else None,
+        files=words.shipped_files(report),
         results=results.sections(report),
         provenance=provenance.sections(report),
-        recipe=json.dumps(report.recipe, indent=2, ensure_ascii=False, default=str),
+        recipe=toml(report.recipe),
         charts=drawn,
         figures=_as_data(drawn),
         policy=_policy(plotly, draw),

@@ -5,9 +5,9 @@
 Every name and sentence is escaped: a label cannot end a table, start a link or bring in HTML.
 """
 
-import json
 import re
 
+from ..recipe import toml
 from ..records import Report
 from . import numbers, provenance, results, rows, words
 from .sections import Section, Table
@@ -20,8 +20,7 @@ def page(report: Report) -> str:
     """The report as one Markdown document."""
     sections = results.sections(report) + provenance.sections(report)
     blocks = [*_top(report), *(block for section in sections for block in _section(section))]
-    recipe = json.dumps(report.recipe, indent=2, default=str)
-    blocks.append(_fenced(recipe, "json"))
+    blocks.append(_fenced(toml(report.recipe), "toml"))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -39,6 +38,8 @@ def escape(text: str) -> str:
 def _top(report: Report) -> list[str]:
     title = f"# {escape(report.name)}: {escape(words.headline(report))}"
     lines = [title, escape(report.verdict.why)]
+    if files := words.shipped_files(report):
+        lines.append(escape(files))
     subject = rows.subject(report)
     if subject:
         lead = "Against the teacher" if subject.ships else "Nearest to the budgets"

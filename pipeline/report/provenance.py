@@ -243,9 +243,9 @@ def _reproduce() -> Section:
     return Section(
         "Reproduce",
         paragraphs=(
-            "The recipe below holds every setting of this build. The same recipe, seed, thread "
-            "count, library versions and kind of CPU give the same weights; latencies differ from "
-            "run to run within their intervals.",
+            "The recipe below, recipe.toml in the run's folder, holds every setting of this build. "
+            "The same recipe, thread count, library versions and kind of CPU give the same "
+            "weights; latencies differ from run to run within their intervals.",
         ),
         commands=("edgestill build recipe.toml",),
     )

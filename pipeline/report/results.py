@@ -68,9 +68,12 @@ def _side_by_side(report: Report) -> Section:
         ("First inference", [figure(each.first_ms, MILLISECONDS) for each in models]),
         ("Peak memory over the import baseline", [figure(m.memory_bytes, BYTES) for m in models]),
         ("File size", [Cell(numbers.amount(each.variant.bytes, BYTES)) for each in models]),
-        ("Energy proxy per inference", [figure(each.energy_uj, MICROJOULES) for each in models]),
+        ("Energy proxy per query", [figure(each.energy_uj, MICROJOULES) for each in models]),
         ("Multiply-accumulates", [_counted(each, "macs") for each in models]),
-        ("Parameters", [_counted(each, "parameters") for each in models]),
+        (
+            "Numbers stored in the file (batch norm folded in)",
+            [_counted(each, "parameters") for each in models],
+        ),
     )
     return Section(
         "Teacher and variants",
@@ -190,7 +193,7 @@ def _answers(model: VariantQuality, samples: int) -> tuple[Cell, ...]:
     same = numbers.amount(model.ort_agreement, PERCENT)
     apart = f"logits differ by {model.ort_max_abs_difference:.2g} at most"
     ort = Cell(f"{same} same answers", apart)
-    checker = model.checker or "content"
+    checker = model.checker or "no complaint"
     if model.name == TEACHER:
         return row(model.name, "reference", "not a variant", "not a variant", ort, checker)
     return row(

@@ -68,10 +68,8 @@ def models(report: Report) -> tuple[Row, ...]:
 
 
 def subject(report: Report) -> Row | None:
-    """The variant that ships; where none does, the one with the fewest checks not passed."""
-    variants = [row for row in models(report) if row.name != TEACHER]
-    shipped = next((row for row in variants if row.ships), None)
-    return shipped or min(variants, key=_distance, default=None)
+    """The variant that ships, or where none does the nearest to the budgets."""
+    return next((row for row in models(report) if row.name == report.verdict.nearest), None)
 
 
 def ratio(report: Report, name: str) -> Ratio | None:
@@ -112,10 +110,3 @@ def _row(
 
 def _absent(reason: str) -> Estimate:
     return Estimate(value=None, low=None, high=None, method="none", n=0, missing=reason)
-
-
-def _distance(row: Row) -> tuple[int, int]:
-    if row.verdict is None:
-        return (1, 0)
-    missed = [check for check in row.verdict.checks if check.outcome != "ready"]
-    return (0, len(missed) + len(row.verdict.faults))

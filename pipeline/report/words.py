@@ -23,7 +23,7 @@ BUDGETS = {
     "max_p99_ms": "latency, p99",
     "max_peak_memory_mib": "peak memory",
     "max_size_kib": "file size",
-    "max_energy_uj": "energy proxy per inference",
+    "max_energy_uj": "energy proxy per query",
 }
 
 
@@ -54,6 +54,20 @@ def headline(report: Report) -> str:
     verdict = report.verdict
     ships = f"{verdict.ship} ships" if verdict.ship else "nothing ships"
     return f"{WORDS[verdict.outcome]}: {ships}"
+
+
+def shipped_files(report: Report) -> str | None:
+    """Which files ship, and what of them was judged."""
+    subject = rows.subject(report)
+    if subject is None or not subject.ships:
+        return None
+    variant, stem = subject.variant, f"models/{report.name}-{subject.name}"
+    return (
+        f"{stem}.onnx ({numbers.amount(variant.bytes, numbers.BYTES)}) is what was judged. "
+        f"{stem}.ort ({numbers.amount(variant.ort_bytes, numbers.BYTES)}), for ONNX Runtime "
+        "Mobile, was compared with it by its answers; its size, latency and memory on the device "
+        "were not judged."
+    )
 
 
 def budget_name(check: Check) -> str:
@@ -87,16 +101,22 @@ def compared(ratio: Estimate, what: str, less: str, more: str) -> Comparison:
     if low is None or high is None or low <= 0:
         detail = f"{numbers.NO_INTERVAL}: {ratio.missing}" if ratio.missing else numbers.NO_INTERVAL
         return Comparison(what, _times(value, less, more), detail)
-    if low == high:
-        return Comparison(what, _times(value, less, more), None)
-    if low <= 1.0 <= high:
+    if low <= 1.0 <= high and low != high:
         detail = f"ratio {value:.2f}, {low:.2f} to {high:.2f}"
         return Comparison(what, "no difference shown", detail)
+    return Comparison(what, _times(value, less, more), None if low == high else _span(ratio))
+
+
+def _span(ratio: Estimate) -> str:
+    """The interval of a ratio, said as its value is."""
+    value, low, high = ratio.value or 1.0, ratio.low or 1.0, ratio.high or 1.0
+    if _in_percent(value):
+        ends = sorted(abs(1.0 - end) * 100 for end in (low, high))
+        return f"{ends[0]:.1f} to {ends[1]:.1f} %"
     if value < 1.0:
         low, high = 1 / high, 1 / low
     like = max(value, 1 / value)
-    detail = f"{_factor(low, like)} to {_factor(high, like)}"
-    return Comparison(what, _times(value, less, more), detail)
+    return f"{_factor(low, like)} to {_factor(high, like)}"
 
 
 def gain(gain: Gain) -> str:
@@ -107,7 +127,8 @@ def gain(gain: Gain) -> str:
         f"{numbers.amount(with_it, numbers.PERCENT)} with the teacher, "
         f"{numbers.amount(without, numbers.PERCENT)} without"
     )
-    basis = f"{means}; {numbers.how_many(len(gain.seeds), 'seed')}, {gain.difference.method}"
+    seeds = numbers.how_many(len(gain.seeds), "seed")
+    basis = f"{means}, in PyTorch; {seeds}, {gain.difference.method}"
     value, low, high = gain.difference.value, gain.difference.low, gain.difference.high
     if value is None:
         return f"What distillation gave is {size} ({basis})."
@@ -117,6 +138,9 @@ def gain(gain: Gain) -> str:
     if low <= 0.0 <= high:
         return f"{unshown}: {size}, an interval that contains 0 ({basis})."
     verb = "gained" if value > 0 else "cost"
+    if len(gain.seeds) == 1:
+        # The interval holds the luck of the test samples, not that of the training.
+        return f"In this one pair of trainings distillation {verb} accuracy: {size} ({basis})."
     return f"Distillation {verb} accuracy: {size} ({basis})."
 
 
@@ -145,10 +169,17 @@ def _mean(values: tuple[float, ...]) -> float:
     return sum(values) / len(values)
 
 
+def _in_percent(ratio: float) -> bool:
+    """Below a factor of 1.5, "12 % less" is plainer than "1.14 times less"."""
+    return 2 / 3 < ratio < 1.5
+
+
 def _times(ratio: float, less: str, more: str) -> str:
-    if ratio == 1.0:
-        return "the same"
-    return f"{_factor(1 / ratio)} times {less}" if ratio < 1.0 else f"{_factor(ratio)} times {more}"
+    word = less if ratio < 1.0 else more
+    if _in_percent(ratio):
+        percent = f"{abs(1.0 - ratio) * 100:.1f}"
+        return "the same" if percent == "0.0" else f"{percent} % {word}"
+    return f"{_factor(max(ratio, 1 / ratio))} times {word}"
 
 
 def _factor(factor: float, like: float | None = None) -> str:
