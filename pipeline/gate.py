@@ -23,6 +23,9 @@ from .records import (
     VerifyRecord,
 )
 
+SAME_SIZE = 1.02
+"""Files no more than this factor apart are of one size; of those the first made, the plainest, is
+taken."""
 ORT_AGREEMENT = 0.95
 """A quantized .ort file runs other kernels on this host than on its target, so a few answers may
 differ; one that agrees less often than this is not the same model."""
@@ -140,7 +143,8 @@ def _choose(prefer: str, ready: Sequence[Subject]) -> tuple[Subject, str]:
     best = min(ready, key=lambda s: _or_infinity(figures[s.quality.name].value))
     reach = _or_infinity(figures[best.quality.name].high)
     equals = [s for s in ready if _or_infinity(figures[s.quality.name].low) <= reach < math.inf]
-    ship = min(equals or [best], key=lambda s: s.figures.file_bytes)
+    least = min(s.figures.file_bytes for s in equals or [best])
+    ship = next(s for s in equals or [best] if s.figures.file_bytes <= SAME_SIZE * least)
     name = ship.quality.name
     if len(ready) == 1:
         return ship, f"{name} is inside every budget"
@@ -148,7 +152,7 @@ def _choose(prefer: str, ready: Sequence[Subject]) -> tuple[Subject, str]:
         others = ", ".join(s.quality.name for s in equals if s is not ship)
         return ship, (
             f"{name} is inside every budget; in {prefer} it cannot be told from {others} within "
-            "their intervals, and it is the smallest file of these"
+            "their intervals, and no file of these is smaller by more than 2 %"
         )
     return ship, f"{name} is inside every budget, the best of {len(ready)} in {prefer}"
 
