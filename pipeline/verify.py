@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from ..devices import stats
+from ..devices.stats import Estimate
 from .answers import GOLDEN, Logits, logits
 from .data.arrays import Arrays, draw, open_split
 from .distill.loop import logits_of
@@ -150,10 +151,19 @@ def _quality(
         ort_agreement=float((ort.argmax(1) == answers).mean()),
         accuracy=stats.proportion(int(right.sum()), len(right)),
         agreement_with_teacher=stats.proportion(int(agree.sum()), len(agree)),
-        drop_vs_teacher=stats.paired_difference(held.teacher.argmax(1) == test.y, right),
-        drop_vs_fp32=stats.paired_difference(held.fp32.argmax(1) == test.y, right),
+        drop_vs_teacher=_drop(TEACHER, variant.name, held.teacher.argmax(1) == test.y, right),
+        drop_vs_fp32=_drop("fp32", variant.name, held.fp32.argmax(1) == test.y, right),
         answers_changed_vs_fp32=int((answers != held.fp32.argmax(1)).sum()),
     )
+
+
+def _drop(
+    reference: str, name: str, before: NDArray[np.bool_], after: NDArray[np.bool_]
+) -> Estimate:
+    """Accuracy lost to a reference; to itself a file loses nothing, whatever the sample."""
+    if name == reference:
+        return Estimate.exact(0.0, f"{reference} is its own reference")
+    return stats.paired_difference(before, after)
 
 
 def _checker(path: Path) -> str | None:

@@ -98,6 +98,20 @@ def test_students_with_and_without_the_teacher_share_seed_steps_and_shape(built)
     assert taught.weights_sha256 != alone.weights_sha256
 
 
+def test_a_reference_loses_nothing_to_itself_and_others_have_an_interval(built):
+    quality = {
+        q.name: q for q in (built[0].report.quality.teacher, *built[0].report.quality.variants)
+    }
+    for name, drop in (
+        ("teacher", quality["teacher"].drop_vs_teacher),
+        ("fp32", quality["fp32"].drop_vs_fp32),
+    ):
+        assert (drop.value, drop.low, drop.high) == (0.0, 0.0, 0.0), name
+    others = quality["int8-static"]
+    for drop in (others.drop_vs_fp32, others.drop_vs_teacher):
+        assert drop.low < drop.value < drop.high
+
+
 def test_the_best_epoch_is_the_best_on_validation(built):
     for model in (built[0].report.teacher, *built[0].report.students):
         best = max(model.curve, key=lambda e: (e.validation_accuracy, -e.validation_loss))

@@ -169,7 +169,7 @@ def test_a_ratio_is_a_difference_only_where_its_interval_excludes_none() -> None
         return str(words.compared(Estimate(value, low, high, "", 9), "speed", "faster", "slower"))
 
     assert speed(0.25, 0.24, 0.26) == "4.0 times faster (3.8 to 4.2)"
-    assert speed(1.46, 1.40, 1.50) == "46.0 % slower (40.0 to 50.0 %)"
+    assert speed(1.46, 1.40, 1.50) == "1.46 times slower (1.40 to 1.50)"
     assert speed(0.98, 0.95, 1.02) == "speed: no difference shown (ratio 0.98, 0.95 to 1.02)"
     assert speed(0.50, None, None) == "2.0 times faster (no interval)"
 
@@ -324,3 +324,8 @@ def test_drawing_the_pages_loads_no_runtime_and_no_training_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+def test_an_ampersand_is_escaped_in_markdown_only_where_it_would_begin_an_entity() -> None:
+    assert markdown.escape("Bonett & Price") == "Bonett & Price"
+    assert markdown.escape("a &lt; b &#60;") == "a &#38;lt; b &#38;\\#60;"

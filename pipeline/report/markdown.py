@@ -13,7 +13,8 @@ from . import numbers, provenance, results, rows, words
 from .sections import Section, Table
 
 _ESCAPES = {c: f"\\{c}" for c in "\\`*_[]|#~!{}"} | {c: f"&#{ord(c)};" for c in "&<>@$"}
-_SPECIAL = re.compile("[" + re.escape("".join(_ESCAPES)) + "]")
+# A bare ampersand is only that; one that would begin an entity is escaped.
+_SPECIAL = re.compile("[" + re.escape("".join(_ESCAPES.keys() - {"&"})) + r"]|&(?=#?\w+;)")
 
 
 def page(report: Report) -> str:

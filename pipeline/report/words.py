@@ -104,13 +104,13 @@ def compared(ratio: Estimate, what: str, less: str, more: str) -> Comparison:
     if low <= 1.0 <= high and low != high:
         detail = f"ratio {value:.2f}, {low:.2f} to {high:.2f}"
         return Comparison(what, "no difference shown", detail)
-    return Comparison(what, _times(value, less, more), None if low == high else _span(ratio))
+    return Comparison(what, _times(value, less, more), None if low == high else _span(ratio, less))
 
 
-def _span(ratio: Estimate) -> str:
+def _span(ratio: Estimate, less: str) -> str:
     """The interval of a ratio, said as its value is."""
     value, low, high = ratio.value or 1.0, ratio.low or 1.0, ratio.high or 1.0
-    if _in_percent(value):
+    if _in_percent(value, less):
         ends = sorted(abs(1.0 - end) * 100 for end in (low, high))
         return f"{ends[0]:.1f} to {ends[1]:.1f} %"
     if value < 1.0:
@@ -169,14 +169,17 @@ def _mean(values: tuple[float, ...]) -> float:
     return sum(values) / len(values)
 
 
-def _in_percent(ratio: float) -> bool:
-    """Below a factor of 1.5, "12 % less" is plainer than "1.14 times less"."""
-    return 2 / 3 < ratio < 1.5
+def _in_percent(ratio: float, less: str) -> bool:
+    """Below a factor of 2, "34 % less memory" is plainer than "1.51 times less memory".
+
+    Not of speed: "34 % faster" could be of the time or of the rate.
+    """
+    return 0.5 < ratio < 2.0 and less != "faster"
 
 
 def _times(ratio: float, less: str, more: str) -> str:
     word = less if ratio < 1.0 else more
-    if _in_percent(ratio):
+    if _in_percent(ratio, less):
         percent = f"{abs(1.0 - ratio) * 100:.1f}"
         return "the same" if percent == "0.0" else f"{percent} % {word}"
     return f"{_factor(max(ratio, 1 / ratio))} times {word}"
