@@ -165,6 +165,18 @@ class Store:
             probe = self.root / f".probe.{os.getpid()}"
             probe.write_bytes(b"edgestill")
             probe.unlink()
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove the drafts of processes that died: those whose key nobody holds the lock of."""
+        for draft in self.root.glob(".draft-*"):
+            key = draft.name.removeprefix(".draft-").partition(".")[0]
+            with (self.root / f".lock-{key}").open("a") as stream:
+                try:
+                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    continue
+                shutil.rmtree(draft, ignore_errors=True)
 
     def has(self, key: str) -> bool:
         """Whether an entry stands there; its digests are not checked."""
@@ -195,8 +207,6 @@ class Store:
         with disk_errors(self.root / key), self._lock(key):
             if entry := self.read(key):
                 return entry, False
-            for left in self.root.glob(f".draft-{key}.*"):
-                shutil.rmtree(left)  # of a process that died: we hold the lock, so nobody writes it
             draft = self.root / f".draft-{key}.{os.getpid()}"
             draft.mkdir()
             try:

@@ -71,13 +71,20 @@ def test_a_failure_is_not_kept_and_leaves_nothing(tmp_path):
     assert not list((tmp_path / "store").glob(".draft-*"))
 
 
-def test_what_a_killed_process_left_is_swept_by_the_next(tmp_path):
+def test_what_a_killed_process_left_is_swept_by_the_next_and_live_drafts_are_not(tmp_path):
     store = Store(tmp_path)
     left = tmp_path / "store" / f".draft-{KEY}.999999"
     left.mkdir()
     (left / "half").write_bytes(b"")
-    store.made(KEY, "stage", {}, make)
+
+    def make_while_another_opens(out):
+        Store(tmp_path)
+        assert out.exists()
+        return make(out)
+
+    Store(tmp_path).made("m" * 64, "stage", {}, make_while_another_opens)
     assert not left.exists()
+    assert store.has("m" * 64)
 
 
 def test_two_processes_make_a_key_once_and_the_second_says_whom_it_waits_for(tmp_path):
