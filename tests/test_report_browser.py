@@ -14,7 +14,9 @@ import report_example as example
 from edgestill.pipeline import report as pages
 from edgestill.pipeline.report import html
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 MARKS = {
     "tradeoff": (r'class="point"', 4),
     "latency": (r'class="js-line"[^>]* d="M[^"]{60,}"', 4),
