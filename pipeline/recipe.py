@@ -9,6 +9,7 @@ names the file, the key, what was found and what is expected. Paths inside a rec
 the recipe's own folder.
 """
 
+import copy
 import difflib
 import json
 import math
@@ -26,6 +27,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Variant = Literal["fp32", "int8-dynamic", "int8-static"]
+SoftLoss = Literal["kd", "mse", "dkd", "dist"]
 Preference = Literal["latency", "size", "energy", "accuracy"]
 
 
@@ -178,13 +180,32 @@ class Student(Architecture):
     )
 
 
+def _hinton() -> dict[SoftLoss, float]:
+    return {"kd": 1.0}
+
+
 class Soft(Part):
-    """How soft targets weigh in: (1 - alpha) hard + alpha T² soft (Hinton et al. 2015)."""
+    """How soft targets weigh in: (1 - alpha) · hard + alpha · the weighted sum of soft losses."""
 
     temperature: Annotated[float, Field(gt=0.0, le=100.0)] = Field(
-        4.0, description="Softens teacher and student alike; the soft term is scaled by T²."
+        4.0, description="Softens teacher and student alike; kd, dkd and dist are scaled by T²."
     )
-    alpha: Fraction = Field(0.9, description="Weight of the soft term; 0 is plain training.")
+    alpha: Fraction = Field(0.9, description="Weight of the soft losses; 0 is plain training.")
+    losses: dict[SoftLoss, Positive] = Field(
+        default_factory=_hinton,
+        min_length=1,
+        description="Weight of each soft loss: kd (Hinton 2015), mse (Ba & Caruana 2014), dkd "
+        "(Zhao 2022), dist (Huang 2022).",
+    )
+    standardize: bool = Field(
+        False, description="Soft losses see logits with mean 0 and deviation 1 (Sun 2024)."
+    )
+    dkd_alpha: Annotated[float, Field(ge=0.0, le=1000.0)] = Field(
+        1.0, description="dkd's weight of the target class against all others."
+    )
+    dkd_beta: Annotated[float, Field(ge=0.0, le=1000.0)] = Field(
+        8.0, description="dkd's weight of the other classes among themselves."
+    )
 
 
 class Distill(Schedule, Soft):
@@ -345,11 +366,11 @@ def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ())
     Raises:
         RecipeError: a key or a value is wrong; ``where`` names the file.
     """
-    tree = {key: dict(part) if isinstance(part, Mapping) else part for key, part in tree.items()}
+    changed = copy.deepcopy(dict(tree))
     for text in overrides:
-        _override(tree, text)
+        _override(changed, text)
     try:
-        return Recipe.model_validate(_tuples(tree))
+        return Recipe.model_validate(_tuples(changed))
     except ValidationError as error:
         raise _refusal(error, where) from None
 
@@ -494,9 +515,9 @@ def dump(recipe: Recipe) -> str:
 
 
 def toml(tree: Mapping[str, Any]) -> str:
-    """A recipe's tree as TOML.
+    """A recipe's tree as TOML: sections of plain values, a table inside a section on one line.
 
-    It is two levels of plain values, and a plain value looks the same in JSON and in TOML.
+    A plain value looks the same in JSON and in TOML.
     """
     lines = [_line(key, value) for key, value in tree.items() if not isinstance(value, dict)]
     for section, part in tree.items():
@@ -506,9 +527,14 @@ def toml(tree: Mapping[str, Any]) -> str:
 
 
 def _line(key: str, value: Any) -> str:
+    return f"{key} = {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(_line(key, inner) for key, inner in value.items()) + " }"
     # TOML, unlike JSON, wants DEL escaped.
-    text = json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return f"{key} = {text}"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:

@@ -129,6 +129,11 @@ def put(array, index, value):
 # --- the recipe -------------------------------------------------------------------------------
 
 CHANGES = {
+    "an unknown soft loss": (
+        [("[distill]", "[distill]\nlosses = { kdd = 1.0 }")],
+        ["distill.losses.kdd", "'kdd'", "'kd', 'mse', 'dkd' or 'dist'"],
+    ),
+    "no soft loss": ([("[distill]", "[distill]\nlosses = {}")], ["distill.losses", "at least 1"]),
     "an unknown key, with the nearest known one": (
         [("batch_size = 8", "batchsize = 8")],
         ["recipe.toml: teacher.batchsize", "unknown key", "did you mean 'batch_size'?"],

@@ -1,10 +1,25 @@
-"""The loss against its paper (Hinton, Vinyals & Dean 2015), in float64."""
+"""Each loss against its paper, in float64: the formula, its limits, its gradient."""
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from edgestill.pipeline.distill.losses import hinton
+from edgestill.pipeline.distill import losses
+from edgestill.pipeline.recipe import Soft
+
+
+def hinton(z, y, t, *, temperature, alpha):
+    """The default: kd alone."""
+    return losses.distillation(
+        z,
+        y,
+        t,
+        alpha=alpha,
+        weights={"kd": 1.0},
+        standardized=False,
+        # Beyond the range of a recipe, too: a limit is tested.
+        settings=Soft.model_construct(temperature=temperature),
+    )
 
 
 def drawn(samples=6, classes=5, scale=3.0):
@@ -97,3 +112,98 @@ def test_no_gradient_flows_where_the_teacher_was_asked_without():
     hinton(z, y, t, temperature=2.0, alpha=0.5).backward()
     assert z.grad.abs().sum().item() > 0
     assert t.grad is None
+
+
+# --- the other soft losses --------------------------------------------------------------------
+
+
+def test_mse_is_numpys():
+    z, _, t = drawn()
+    assert losses.mse(z, t).item() == pytest.approx(((z - t).numpy() ** 2).mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 8.0), (0.0, 1.0), (2.0, 0.0)])
+def test_dkd_is_the_papers_formula(temperature, alpha, beta):
+    z, y, t = drawn()
+    rows, labels = np.arange(len(y)), y.numpy()
+    parts = []
+    for logits in (t, z):
+        p = softmax(logits.numpy() / temperature)
+        own = p[rows, labels]
+        others = np.delete(p, labels + rows * p.shape[1]).reshape(len(p), -1)
+        parts.append((np.stack([own, 1 - own], 1), others / others.sum(1, keepdims=True)))
+    (binary_t, others_t), (binary_z, others_z) = parts
+    tckd = (binary_t * np.log(binary_t / binary_z)).sum(1).mean()
+    nckd = (others_t * np.log(others_t / others_z)).sum(1).mean()
+    found = losses.dkd(z, t, y, temperature, alpha, beta).item()
+    assert found == pytest.approx(temperature**2 * (alpha * tckd + beta * nckd), rel=1e-10)
+
+
+def test_dkd_with_the_teachers_own_weight_of_the_others_is_kd():
+    """Equation 6, sample by sample, for the weight differs from one to the next."""
+    z, y, t = drawn()
+    for i in range(len(y)):
+        one = slice(i, i + 1)
+        others = 1.0 - softmax(t[one].numpy() / 3.0)[0, y[i]]
+        found = losses.dkd(z[one], t[one], y[one], 3.0, 1.0, float(others)).item()
+        assert found == pytest.approx(losses.kd(z[one], t[one], 3.0).item(), rel=1e-9)
+
+
+def test_dist_is_the_papers_formula():
+    z, _, t = drawn()
+    q, p = softmax(z.numpy() / 2.0), softmax(t.numpy() / 2.0)
+    inter = np.mean([1 - np.corrcoef(a, b)[0, 1] for a, b in zip(q, p, strict=True)])
+    intra = np.mean([1 - np.corrcoef(a, b)[0, 1] for a, b in zip(q.T, p.T, strict=True)])
+    assert losses.dist(z, t, 2.0).item() == pytest.approx(4.0 * (inter + intra), rel=1e-9)
+
+
+def test_standardized_logits_have_mean_zero_and_deviation_one_and_forget_scale():
+    z, _, _ = drawn()
+    found = losses.standardize(z).numpy()
+    np.testing.assert_allclose(found.mean(1), 0.0, atol=1e-12)
+    np.testing.assert_allclose(found.std(1), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(losses.standardize(7.0 * z + 3.0).numpy(), found, rtol=1e-6)
+    assert torch.isfinite(losses.standardize(torch.zeros(2, 3))).all()
+
+
+@pytest.mark.parametrize("name", losses.SOFT_LOSSES)
+class TestEverySoftLoss:
+    def test_is_zero_where_student_and_teacher_agree(self, name):
+        z, y, _ = drawn()
+        assert losses.SOFT_LOSSES[name](z, z, y, Soft()).item() == pytest.approx(0.0, abs=1e-10)
+
+    def test_is_above_zero_where_they_differ(self, name):
+        z, y, t = drawn()
+        assert losses.SOFT_LOSSES[name](z, t, y, Soft()).item() > 0.01
+
+    def test_has_the_gradient_of_its_value(self, name):
+        z, y, t = drawn()
+        loss = losses.SOFT_LOSSES[name]
+        assert torch.autograd.gradcheck(lambda s: loss(s, t, y, Soft()), z.requires_grad_())
+
+    def test_draws_a_student_to_the_teachers_answers(self, name):
+        z, y, t = drawn(samples=32)
+        student = z.clone().requires_grad_()
+        optimizer = torch.optim.Adam([student], lr=0.1)
+        for _ in range(400):
+            optimizer.zero_grad()
+            losses.SOFT_LOSSES[name](student, t, y, Soft()).backward()
+            optimizer.step()
+        assert (z.argmax(1) == t.argmax(1)).float().mean() < 0.5
+        assert (student.argmax(1) == t.argmax(1)).float().mean() > 0.95
+
+    def test_is_one_a_recipe_may_name(self, name):
+        assert Soft(losses={name: 1.0}).losses == {name: 1.0}
+
+
+def test_a_weighted_sum_is_the_sum_of_its_parts():
+    z, y, t = drawn()
+    soft = Soft(losses={"kd": 0.5, "dkd": 2.0}, standardize=True, temperature=2.0)
+    found = losses.distillation(
+        z, y, t, alpha=0.7, weights=soft.losses, standardized=True, settings=soft
+    )
+    a, b = losses.standardize(z), losses.standardize(t)
+    parts = 0.5 * losses.kd(a, b, 2.0) + 2.0 * losses.dkd(a, b, y, 2.0, 1.0, 8.0)
+    wanted = 0.3 * F.cross_entropy(z, y) + 0.7 * parts
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-12)

@@ -144,7 +144,14 @@ def test_where_something_lies_does_not_enter_a_stages_key():
 
 def test_a_part_of_a_part_holds_its_own_keys_alone():
     found = parse(TREE, where="r").distill
-    assert set(found.only(recipe.Soft).ingredients()) == {"temperature", "alpha"}
+    assert set(found.only(recipe.Soft).ingredients()) == {
+        "temperature",
+        "alpha",
+        "losses",
+        "standardize",
+        "dkd_alpha",
+        "dkd_beta",
+    }
     assert "alpha" not in found.only(recipe.Schedule).ingredients()
 
 

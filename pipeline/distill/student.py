@@ -38,7 +38,7 @@ def learn(
         progress: told of each step.
         architecture: of the student.
         schedule: the same with and without soft targets, so that the two can be compared.
-        soft: temperature and alpha; None trains without the teacher.
+        soft: the soft losses and their weights; None trains without the teacher.
         targets: the targets stage's output; None trains without the teacher.
         data: the data stage's output.
         seed: of the first weights and the batch order.
@@ -77,6 +77,14 @@ def learn(
 def _soft_loss(stored: NDArray[Any], soft: Soft) -> Loss:
     def loss(logits: torch.Tensor, labels: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
         taught = torch.from_numpy(stored[rows])
-        return losses.hinton(logits, labels, taught, temperature=soft.temperature, alpha=soft.alpha)
+        return losses.distillation(
+            logits,
+            labels,
+            taught,
+            alpha=soft.alpha,
+            weights=soft.losses,
+            standardized=soft.standardize,
+            settings=soft,
+        )
 
     return loss
