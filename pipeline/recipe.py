@@ -31,12 +31,12 @@ SoftLoss = Literal["kd", "mse", "dkd", "dist"]
 Preference = Literal["latency", "size", "energy", "accuracy"]
 
 
-FAMILIES = {"mlp": (1, 1), "resnet": (8, 6)}
+FAMILIES = {"mlp": (1, 1), "resnet": (8, 6), "mobilenet": (3, 1), "dscnn": (1, 1)}
 """Model families: the least depth and the step to the next; ``models/`` has their builders.
 
 They stand here so that a name is refused before any work, and without torch.
 """
-IMAGE_FAMILIES = frozenset({"resnet"})
+IMAGE_FAMILIES = frozenset({"resnet", "mobilenet", "dscnn"})
 """Families that take images only."""
 
 

@@ -17,7 +17,12 @@ from edgestill.pipeline.recipe import Compress, Variant
 from edgestill.pipeline.records import DataRecord
 from onnx import TensorProto, helper, numpy_helper
 
-SHAPES = {"mlp1": ((32,), "table", 64), "resnet8": ((12, 12, 3), "hwc", 8)}
+SHAPES = {
+    "mlp1": ((32,), "table", 64),
+    "resnet8": ((12, 12, 3), "hwc", 8),
+    "mobilenet4": ((12, 12, 3), "hwc", 8),
+    "dscnn2": ((25, 10), "hw", 32),
+}
 
 
 @pytest.fixture(scope="module", params=SHAPES)

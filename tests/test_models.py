@@ -87,6 +87,27 @@ def test_the_recipe_knows_every_family_that_can_be_built():
             assert parameters(net) > 0
 
 
+def test_the_keyword_spotting_network_has_the_published_size():
+    """MLPerf Tiny's DS-CNN has 24,908 numbers: 576 biases that batch norm makes needless, and the
+    1,152 running moments of its batch norms, are not among our trainable parameters."""
+    net = build("dscnn4", width=64, sample_shape=(49, 10), layout="hw", classes=12)
+    assert parameters(net) == 24_908 - 576 - 1_152
+    assert net.blocks(net.stem(net.pad(torch.zeros(1, 1, 49, 10)))).shape == (1, 64, 25, 5)
+
+
+@pytest.mark.parametrize(("depth", "per_stage"), [(3, (1, 1, 1)), (5, (2, 2, 1)), (9, (3, 3, 3))])
+def test_inverted_residuals_stand_in_three_stages_that_halve_the_image_twice(depth, per_stage):
+    net = build(f"mobilenet{depth}", width=4, sample_shape=(17, 9), layout="hw", classes=3)
+    widths = [block.block[-1].num_features for block in net.blocks]
+    assert widths == [4] * per_stage[0] + [8] * per_stage[1] + [16] * per_stage[2]
+    assert net.blocks(net.stem(torch.zeros(2, 1, 17, 9))).shape == (2, 16, 5, 3)
+    assert net(torch.zeros(2, 1, 17, 9)).shape == (2, 3)
+    # A shortcut stands exactly where a block changes neither size nor width.
+    kept = [i for i, block in enumerate(net.blocks) if block.residual]
+    starts = {0} if per_stage[0] == 0 else {per_stage[0], per_stage[0] + per_stage[1]}
+    assert kept == [i for i in range(depth) if i not in starts]
+
+
 def test_the_same_seed_builds_the_same_first_weights():
     def first(seed):
         torch.manual_seed(seed)

@@ -11,11 +11,16 @@ from torch import nn
 
 from ..recipe import family_and_depth
 from ..records import DataRecord
-from . import mlp, resnet
+from . import dscnn, mlp, mobilenet, resnet
 from .deployed import Deployed
 
 Family = Callable[..., nn.Module]
-FAMILIES: dict[str, Family] = {"mlp": mlp.build, "resnet": resnet.build}
+FAMILIES: dict[str, Family] = {
+    "mlp": mlp.build,
+    "resnet": resnet.build,
+    "mobilenet": mobilenet.build,
+    "dscnn": dscnn.build,
+}
 """``build(depth, width, sample_shape, layout, classes)``, a module of [n, c, h, w] or [n, f]."""
 
 

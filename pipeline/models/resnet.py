@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ...errors import RecipeError
+from .images import image
 
 
 class Block(nn.Module):
@@ -75,11 +75,5 @@ def build(
     Raises:
         RecipeError: samples that are not images.
     """
-    channels = {"hw": 1, "hwc": sample_shape[-1], "chw": sample_shape[0]}.get(layout)
-    if channels is None:
-        raise RecipeError(
-            found=f"model 'resnet{depth}' for rows of {sample_shape[0]} columns",
-            expected="images, or the family mlp",
-            fix="reshape x to [n, height, width] or use a model such as 'mlp2'",
-        )
+    channels = image(f"resnet{depth}", sample_shape, layout).channels
     return ResNet((depth - 2) // 6, width, channels, classes)
