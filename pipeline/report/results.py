@@ -27,7 +27,8 @@ def _budgets(report: Report) -> Section:
         paragraphs=(
             "A budget is met when the whole interval lies inside it, missed when the whole "
             "interval lies outside; in between the answer is undecided.",
-            f"Of the variants that are ready, the best in {report.verdict.prefer} ships.",
+            f"Of the variants that are ready, the best in {report.verdict.prefer} ships; of those "
+            "that their intervals cannot tell from it, the smallest file.",
         ),
         tables=tuple(_checks(each) for each in report.verdict.variants),
     )
