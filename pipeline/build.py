@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import ModelError, UsageError
 from . import run as runs
@@ -139,14 +139,30 @@ class Flow:
         return keys
 
 
-def flow(r: Recipe, walk: Walk) -> Flow:
+class Outside(NamedTuple):
+    """What a recipe names outside itself, by content: read once, not at every walk."""
+
+    data: str
+    weights: str | None
+
+
+def outside(recipe: Recipe) -> Outside:
+    """Hash the data set and the teacher's given weights.
+
+    Raises:
+        DataError: there is no such data.
+        ModelError: there are no such weights.
+    """
+    return Outside(fingerprint(recipe.data.source), weights_sha256(recipe.teacher.weights))
+
+
+def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     """The whole house, walked once: distilled and plain students differ in the teacher alone."""
     batch, seeds = r.benchmark.batch, range(r.seed, r.seed + r.distill.seeds)
-    source, given = fingerprint(r.data.source), weights_sha256(r.teacher.weights)
 
-    data = walk(DATA, data=r.data, fingerprint=source, seed=r.seed)
+    data = walk(DATA, data=r.data, fingerprint=named.data, seed=r.seed)
     walk.require(partial(fits, r), data)
-    teacher = walk(TEACHER, teacher=r.teacher, weights_sha256=given, data=data, seed=r.seed)
+    teacher = walk(TEACHER, teacher=r.teacher, weights_sha256=named.weights, data=data, seed=r.seed)
     targets = walk(TARGETS, teacher=teacher, data=data)
     soft = {"soft": r.distill.only(Soft), "targets": targets}
     lesson = {"architecture": r.student.only(Architecture), "data": data}
@@ -210,13 +226,15 @@ def build(
     if until is None:
         with disk_errors(Path(artifacts), opening=True):
             runs.prepare(Path(artifacts), read.name)
-        planned = flow(read, Planner(store, threads)).keys()
+    named = outside(read)
+    if until is None:
+        planned = flow(read, named, Planner(store, threads)).keys()
         folder = runs.folder_of(Path(artifacts), read.name)
         if (found := runs.find(folder, read, planned, progress.warn)) is not None:
             return Built(found, runs.open_report(found), None, ())
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
-        made = flow(read, builder)
+        made = flow(read, named, builder)
     except StopHereError as stop:
         return Built(None, None, stop.made, tuple(builder.ran))
     if until is not None:
@@ -229,7 +247,7 @@ def build(
 def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
     """Which stages are in the store and which would run; imports no torch."""
     planner = Planner(Store(artifacts, asks=True), threads_for(recipe))
-    flow(recipe, planner)
+    flow(recipe, outside(recipe), planner)
     return planner.steps
 
 

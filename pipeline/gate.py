@@ -59,16 +59,19 @@ def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdi
     subjects = [Subject(q, figures[q.name]) for q in quality.variants]
     verdicts = tuple(_variant(subject, gate.budgets()) for subject in subjects)
     ready = [s for s, v in zip(subjects, verdicts, strict=True) if v.outcome == "ready"]
+    outcome: Outcome
     if ready:
         best, why = _choose(gate.prefer, ready)
-        ship, outcome = best.quality.name, "ready"
+        outcome, ship, nearest = "ready", best.quality.name, best.quality.name
     else:
-        ship, outcome = None, _best([v.outcome for v in verdicts])
-        why = _why_not(_nearest(verdicts))
+        close = _nearest(verdicts)
+        undecided = any(v.outcome == "undecided" for v in verdicts)
+        outcome, ship, nearest = "undecided" if undecided else "not ready", None, close.name
+        why = _why_not(close)
     return Verdict(
         outcome=outcome,
         ship=ship,
-        nearest=ship or _nearest(verdicts).name,
+        nearest=nearest,
         why=why,
         prefer=gate.prefer,
         variants=verdicts,
@@ -163,10 +166,6 @@ def _point(figure: Estimate) -> Estimate:
 
 def _or_infinity(value: float | None) -> float:
     return math.inf if value is None else value
-
-
-def _best(outcomes: Sequence[Outcome]) -> Outcome:
-    return "undecided" if "undecided" in outcomes else "not ready"
 
 
 def _nearest(verdicts: Sequence[VariantVerdict]) -> VariantVerdict:

@@ -131,7 +131,7 @@ class _Bar:
 
 
 class _Lines:
-    """About ten lines a run, however many steps it has, each with the time left."""
+    """About five lines a run, however many steps it has, each with the time left."""
 
     def __init__(self, console: Console, what: str, total: int) -> None:
         self._console, self._what, self._total = console, what, total

@@ -25,7 +25,6 @@ from ..errors import RecipeError
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
-Count = Annotated[int, Field(ge=1)]
 Variant = Literal["fp32", "int8-dynamic", "int8-static"]
 SoftLoss = Literal["kd", "mse", "dkd", "dist"]
 Preference = Literal["latency", "size", "energy", "accuracy"]

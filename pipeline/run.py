@@ -1,6 +1,7 @@
 """A run: one build on disk, whole and immutable, in a folder of its own.
 
 runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
+                   recipe.toml     all that was asked for, to build it again
                    models/         what to ship, empty unless READY
                    variants/       every file that was made, the teacher's too
                    records/        every record, raw latencies, answers on test, golden outputs
@@ -71,10 +72,9 @@ def find(
 def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
     """Judge, draw and lay down a run from finished stages."""
     verdict = judge(recipe.gate, made.quality.record, made.measured.record)
-    created = datetime.now(UTC)
     report = Report(
         name=recipe.name,
-        created=created.isoformat(timespec="seconds"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
         edgestill=__version__,
         libraries={name: metadata.version(name) for name in LIBRARIES},
         recipe=recipe.model_dump(mode="json", exclude_none=True),
@@ -95,15 +95,16 @@ def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
         records = draft / "records"
         shutil.copytree(made.quality.path, records, ignore=_entry)
         shutil.copytree(made.measured.path, records, ignore=_entry, dirs_exist_ok=True)
-        for name, record in report:
-            if name in _RECORDS:
-                text = json.dumps(_json(record), indent=1, allow_nan=False)
-                (records / f"{name}.json").write_text(text)
+        for name, record in report.model_dump(mode="json", include=set(_RECORDS)).items():
+            text = json.dumps(record, indent=1, allow_nan=False)
+            (records / f"{name}.json").write_text(text)
 
     folder = folder_of(artifacts, recipe.name)
     return publish(folder, report, made.keys(), recipe, fill), report
 
 
+_PAGES = "report"
+"""The key, among those of the stages, of the verdict's rules and the pages' looks."""
 _RECORDS = (
     "data",
     "teacher",
@@ -141,7 +142,7 @@ def open_report(run: Path) -> Report:
 
 def keys_of(manifest: Mapping[str, Any]) -> dict[str, str]:
     """The keys of a run's stages, without that of its pages."""
-    return {key: value for key, value in manifest["keys"].items() if key not in _drawing()}
+    return {key: value for key, value in manifest["keys"].items() if key != _PAGES}
 
 
 def differences(run: Path) -> list[str]:
@@ -217,7 +218,7 @@ def _drawing() -> dict[str, str]:
     """What a run holds beyond the store's stages: the verdict's rules and the pages' looks."""
     root = Path(__file__).parent
     files = [root / "gate.py", root / "run.py", *sorted((root / "report").iterdir())]
-    return {"report": digest_of([file_sha256(file) for file in files if file.is_file()])}
+    return {_PAGES: digest_of([file_sha256(file) for file in files if file.is_file()])}
 
 
 def manifest_of(run: Path) -> dict[str, Any]:
@@ -239,12 +240,6 @@ def manifest_of(run: Path) -> dict[str, Any]:
             where=str(run),
             fix="name a run's folder, such as artifacts/runs/<name>/<time>",
         ) from None
-
-
-def _json(record: Any) -> Any:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(Any).dump_python(record, mode="json")
 
 
 def _entry(folder: str, names: list[str]) -> list[str]:

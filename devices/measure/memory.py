@@ -24,12 +24,10 @@ class Memory:
     Attributes:
         peak_bytes: most that was resident since the mark was set back (VmHWM).
         resident_bytes: resident now (VmRSS).
-        anonymous_bytes: the part that is not a file's (RssAnon), None on old kernels.
     """
 
     peak_bytes: int
     resident_bytes: int
-    anonymous_bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +69,11 @@ def read(proc: Path = _PROC) -> Memory | str:
     figures = {}
     for line in text.splitlines():
         key, _, value = line.partition(":")
-        if key in ("VmHWM", "VmRSS", "RssAnon"):
+        if key in ("VmHWM", "VmRSS"):
             figures[key] = int(value.split()[0]) * 1024
     if "VmHWM" not in figures or "VmRSS" not in figures:
         return f"{proc}/status has no VmHWM and VmRSS"
-    return Memory(figures["VmHWM"], figures["VmRSS"], figures.get("RssAnon"))
+    return Memory(figures["VmHWM"], figures["VmRSS"])
 
 
 def peak_over(baseline: Memory | str, proc: Path = _PROC) -> Peak:

@@ -6,7 +6,6 @@ out/y_train.npy  int64 labels
 """
 
 import hashlib
-import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -201,7 +200,7 @@ def _moments(path: Path, layout: str, data: Data) -> tuple[tuple[float, ...], tu
     for rows in checks.chunks(len(x), x[0].size):
         block = np.asarray(x[rows], dtype=np.float64)
         flat = np.moveaxis(block, axis, -1).reshape(-1, channels) if axis else block.reshape(-1, 1)
-        # Shifted by the first sample: the naive sum of squares loses digits for large means.
+        # Shifted by the first block's mean: the naive sum of squares loses digits for large means.
         if count == 0:
             shift = flat.mean(axis=0)
         total += (flat - shift).sum(axis=0)
@@ -222,7 +221,7 @@ def _notes(
     if x.dtype != dtype:
         notes.append(f"samples are {x.dtype} in the source and {dtype} in the model's input")
     ratio = max(train) / min(train)
-    if ratio > 3 and math.isfinite(ratio):
+    if ratio > 3:
         rare, common = labels[train.index(min(train))], labels[train.index(max(train))]
         notes.append(
             f"classes are uneven: {common!r} has {ratio:.1f} times the samples of {rare!r}"

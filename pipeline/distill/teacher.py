@@ -78,7 +78,7 @@ def teach(
 
 
 def _beats_the_majority(accuracy: float, validation: Arrays, teacher: Teacher) -> None:
-    majority = int((validation.y == _mode(validation)).sum()) / len(validation.y)
+    majority = int(np.bincount(validation.y).max()) / len(validation.y)
     if accuracy <= majority:
         fix = (
             "check data.mean, data.std and the order of the classes"
@@ -91,7 +91,3 @@ def _beats_the_majority(accuracy: float, validation: Arrays, teacher: Teacher) -
             where="teacher",
             fix=fix,
         )
-
-
-def _mode(split: Arrays) -> int:
-    return int(np.bincount(split.y).argmax())
