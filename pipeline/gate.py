@@ -43,6 +43,7 @@ FIGURES: dict[str, Callable[[Subject], Estimate]] = {
     "min_accuracy": lambda s: s.quality.accuracy,
     "max_drop_vs_teacher": lambda s: s.quality.drop_vs_teacher,
     "max_drop_vs_fp32": lambda s: s.quality.drop_vs_fp32,
+    "min_agreement": lambda s: s.quality.agreement_with_teacher,
     "max_p50_ms": lambda s: s.figures.p50_ms,
     "max_p90_ms": lambda s: s.figures.p90_ms,
     "max_p99_ms": lambda s: s.figures.p99_ms,

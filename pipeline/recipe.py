@@ -285,6 +285,9 @@ class Gate(Part):
     max_drop_vs_fp32: Annotated[float, Field(ge=-1.0, le=1.0)] | None = Field(
         None, description="Accuracy lost to the fp32 student, 0.01 is one point."
     )
+    min_agreement: Fraction | None = Field(
+        None, description="Share of test answered as the teacher answers it, right or wrong."
+    )
     max_p50_ms: Positive | None = Field(None, description="Median latency in milliseconds.")
     max_p90_ms: Positive | None = Field(None, description="90th percentile latency.")
     max_p99_ms: Positive | None = Field(None, description="99th percentile latency.")

@@ -128,3 +128,17 @@ def test_the_reason_parts_what_fails_from_what_is_undecided():
     accuracy = report_example.report().quality.variants[0].accuracy.value
     verdict, _ = judged(min_accuracy=accuracy, max_size_kib=0.001)
     assert "fails max_size_kib and cannot be decided on min_accuracy" in verdict.why
+
+
+def test_agreement_is_judged_by_the_share_of_test_answered_as_the_teacher():
+    report = report_example.report()
+    agreements = {q.name: q.agreement_with_teacher for q in report.quality.variants}
+    low = min(figure.low for figure in agreements.values())
+    verdict, _ = judged(min_agreement=low)
+    assert verdict.outcome == "ready"
+    for variant in verdict.variants:
+        (one,) = variant.checks
+        assert one.figure == agreements[variant.name]
+    above = max(figure.high for figure in agreements.values())
+    assert above < 1.0
+    assert judged(min_agreement=(1.0 + above) / 2)[0].outcome == "not ready"

@@ -18,6 +18,7 @@ BUDGETS = {
     "min_accuracy": "accuracy on test",
     "max_drop_vs_teacher": "accuracy lost to the teacher",
     "max_drop_vs_fp32": "accuracy lost to the fp32 student",
+    "min_agreement": "same answer as the teacher",
     "max_p50_ms": "latency, p50",
     "max_p90_ms": "latency, p90",
     "max_p99_ms": "latency, p99",
