@@ -12,6 +12,7 @@ from edgestill.exporters.onnx import INPUT, export
 from edgestill.pipeline.compress import METHODS
 from edgestill.pipeline.compress.int8_static import Samples
 from edgestill.pipeline.compress.method import Job
+from edgestill.pipeline.compress.variants import _reduce_range
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe import Compress, Variant
 from edgestill.pipeline.records import DataRecord
@@ -23,6 +24,9 @@ SHAPES = {
     "mobilenet4": ((12, 12, 3), "hwc", 8),
     "dscnn2": ((25, 10), "hw", 32),
 }
+
+SATURATES = _reduce_range(Compress())
+"""Whether this CPU's int8 kernels saturate 8-bit weights, as ``reduce_range = "auto"`` sees it."""
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -134,6 +138,8 @@ def test_logits_leave_in_float_and_take_more_values_than_uint8_has(static, sourc
 
 @pytest.mark.parametrize("bits", [8, 7])
 def test_a_static_variant_answers_nearly_as_fp32_does(static, source, bits):
+    if bits == 8 and SATURATES:
+        pytest.skip("8-bit weights saturate on an x86 CPU without VNNI; 'auto' takes 7 bits here")
     fp32, int8 = (answers(path, source.samples) for path in (source.path, static[bits].path))
     signal_to_noise_db = 10 * np.log10((fp32**2).mean() / ((fp32 - int8) ** 2).mean())
     assert signal_to_noise_db > 20
@@ -182,7 +188,7 @@ def test_every_calibration_sample_is_shown_once_and_in_order():
 
 def test_dynamic_quantization_changes_fully_connected_layers_alone(source, tmp_path):
     target = tmp_path / "d.onnx"
-    effect = METHODS["int8-dynamic"](Job(source.path, target, source.samples, False))
+    effect = METHODS["int8-dynamic"](Job(source.path, target, source.samples, SATURATES))
     before, after = kinds(source.path), kinds(target)
     assert effect.changed_nodes > 0
     assert after.count("MatMulInteger") == before.count("Gemm") > 0
