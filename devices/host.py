@@ -99,6 +99,11 @@ def has_vnni(features: tuple[str, ...]) -> bool:
     return "avx512_vnni" in features or "avx_vnni" in features
 
 
+def saturates(here: Host) -> bool:
+    """Whether int8 kernels of this host saturate 8-bit weights: an x86 CPU without VNNI."""
+    return here.arch == "x86_64" and not has_vnni(here.features)
+
+
 def read_text(path: Path) -> str | None:
     """A small pseudo file's text, stripped; None where it cannot be read."""
     try:

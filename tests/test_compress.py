@@ -7,12 +7,12 @@ import onnx
 import onnxruntime
 import pytest
 import torch
+from edgestill.devices.host import describe, saturates
 from edgestill.errors import NoEffectError
 from edgestill.exporters.onnx import INPUT, export
 from edgestill.pipeline.compress import METHODS
 from edgestill.pipeline.compress.int8_static import Samples
 from edgestill.pipeline.compress.method import Job
-from edgestill.pipeline.compress.variants import _reduce_range
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe import Compress, Variant
 from edgestill.pipeline.records import DataRecord
@@ -25,8 +25,7 @@ SHAPES = {
     "dscnn2": ((25, 10), "hw", 32),
 }
 
-SATURATES = _reduce_range(Compress())
-"""Whether this CPU's int8 kernels saturate 8-bit weights, as ``reduce_range = "auto"`` sees it."""
+SATURATES = saturates(describe())
 
 
 @pytest.fixture(scope="module", params=SHAPES)

@@ -10,15 +10,9 @@ from edgestill.pipeline.recipe import Soft
 
 def hinton(z, y, t, *, temperature, alpha):
     """The default: kd alone."""
+    # Beyond the range of a recipe, too: a limit is tested.
     return losses.distillation(
-        z,
-        y,
-        t,
-        alpha=alpha,
-        weights={"kd": 1.0},
-        standardized=False,
-        # Beyond the range of a recipe, too: a limit is tested.
-        settings=Soft.model_construct(temperature=temperature),
+        z, y, t, Soft.model_construct(temperature=temperature, alpha=alpha, losses={"kd": 1.0})
     )
 
 
@@ -199,10 +193,8 @@ class TestEverySoftLoss:
 
 def test_a_weighted_sum_is_the_sum_of_its_parts():
     z, y, t = drawn()
-    soft = Soft(losses={"kd": 0.5, "dkd": 2.0}, standardize=True, temperature=2.0)
-    found = losses.distillation(
-        z, y, t, alpha=0.7, weights=soft.losses, standardized=True, settings=soft
-    )
+    soft = Soft(losses={"kd": 0.5, "dkd": 2.0}, standardize=True, temperature=2.0, alpha=0.7)
+    found = losses.distillation(z, y, t, soft)
     a, b = losses.standardize(z), losses.standardize(t)
     parts = 0.5 * losses.kd(a, b, 2.0) + 2.0 * losses.dkd(a, b, y, 2.0, 1.0, 8.0)
     wanted = 0.3 * F.cross_entropy(z, y) + 0.7 * parts

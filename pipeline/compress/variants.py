@@ -74,8 +74,7 @@ def compress(
 
 def _reduce_range(compress: Compress) -> bool:
     if compress.reduce_range == "auto":
-        here = host.describe()
-        return here.arch == "x86_64" and not host.has_vnni(here.features)
+        return host.saturates(host.describe())
     return compress.reduce_range == "always"
 
 

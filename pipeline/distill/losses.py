@@ -6,32 +6,12 @@ The defaults (``losses = { kd = 1.0 }``) are Hinton's loss. Every soft loss is z
 and teacher agree.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Protocol
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 
-from ..recipe import SoftLoss
-
-
-class Settings(Protocol):
-    """What the soft losses are told; ``recipe.Soft`` is one."""
-
-    @property
-    def temperature(self) -> float:
-        """T > 0."""
-        ...
-
-    @property
-    def dkd_alpha(self) -> float:
-        """Weight of the target class's part of DKD."""
-        ...
-
-    @property
-    def dkd_beta(self) -> float:
-        """Weight of the other classes' part of DKD."""
-        ...
+from ..recipe import Soft, SoftLoss
 
 
 def kd(logits: torch.Tensor, teacher_logits: torch.Tensor, temperature: float) -> torch.Tensor:
@@ -138,25 +118,21 @@ def standardize(logits: torch.Tensor) -> torch.Tensor:
 
 
 SOFT_LOSSES: dict[
-    SoftLoss, Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Settings], torch.Tensor]
+    SoftLoss, Callable[[torch.Tensor, torch.Tensor, torch.Tensor, Soft], torch.Tensor]
 ] = {
     "kd": lambda z, t, _, s: kd(z, t, s.temperature),
     "mse": lambda z, t, _, __: mse(z, t),
     "dkd": lambda z, t, y, s: dkd(z, t, y, s.temperature, s.dkd_alpha, s.dkd_beta),
     "dist": lambda z, t, _, s: dist(z, t, s.temperature),
 }
-"""``loss(logits, teacher_logits, labels, settings)``, by the name a recipe gives it."""
+"""``loss(logits, teacher_logits, labels, soft)``, by the name a recipe gives it."""
 
 
 def distillation(
     logits: torch.Tensor,
     labels: torch.Tensor,
     teacher_logits: torch.Tensor,
-    *,
-    alpha: float,
-    weights: Mapping[SoftLoss, float],
-    standardized: bool,
-    settings: Settings,
+    soft: Soft,
 ) -> torch.Tensor:
     """Hard labels and a weighted sum of soft losses.
 
@@ -164,27 +140,19 @@ def distillation(
         logits: z, float [n, classes].
         labels: y, int64 [n].
         teacher_logits: t, float [n, classes].
-        alpha: weight of the soft losses, 0 to 1.
-        weights: of each soft loss, by its name in ``SOFT_LOSSES``.
-        standardized: whether the soft losses see standardized logits.
-        settings: what the soft losses are told.
+        soft: the recipe's part: alpha, the weight of each soft loss, and what they are told.
 
     Returns:
         A scalar.
     """
-    z, t = (
-        (standardize(logits), standardize(teacher_logits))
-        if standardized
-        else (
-            logits,
-            teacher_logits,
-        )
-    )
-    soft = sum(
-        (weight * SOFT_LOSSES[name](z, t, labels, settings) for name, weight in weights.items()),
+    z, t = logits, teacher_logits
+    if soft.standardize:
+        z, t = standardize(z), standardize(t)
+    taught = sum(
+        (weight * SOFT_LOSSES[name](z, t, labels, soft) for name, weight in soft.losses.items()),
         torch.zeros((), dtype=logits.dtype),
     )
-    return (1.0 - alpha) * F.cross_entropy(logits, labels) + alpha * soft
+    return (1.0 - soft.alpha) * F.cross_entropy(logits, labels) + soft.alpha * taught
 
 
 _TINY = 1e-7

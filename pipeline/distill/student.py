@@ -76,15 +76,6 @@ def learn(
 
 def _soft_loss(stored: NDArray[Any], soft: Soft) -> Loss:
     def loss(logits: torch.Tensor, labels: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
-        taught = torch.from_numpy(stored[rows])
-        return losses.distillation(
-            logits,
-            labels,
-            taught,
-            alpha=soft.alpha,
-            weights=soft.losses,
-            standardized=soft.standardize,
-            settings=soft,
-        )
+        return losses.distillation(logits, labels, torch.from_numpy(stored[rows]), soft)
 
     return loss
