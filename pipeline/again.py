@@ -9,7 +9,8 @@ from pathlib import Path
 from ..errors import MaterialError, UsageError
 from . import run as runs
 from .gate import judge
-from .recipe import Gate, load, parse
+from .recipe import Gate
+from .recipefile import load, parse
 from .records import BenchmarkRecord, Report
 from .store import file_sha256, write_atomic
 

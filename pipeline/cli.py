@@ -125,7 +125,7 @@ def build(
     """Run the whole pipeline; with no RECIPE, the bundled digits recipe."""
     from .build import build as run_build
     from .progress import OnConsole
-    from .recipe import bundled
+    from .recipefile import bundled
 
     progress = OnConsole(_stderr())
     built = run_build(
@@ -165,7 +165,7 @@ def plan(
 ) -> None:
     """Say which stages would run and which are in the store."""
     from .build import plan as make_plan
-    from .recipe import bundled, load
+    from .recipefile import bundled, load
 
     steps = make_plan(load(recipe or bundled("digits"), overrides, seed=seed), artifacts)
     lines = [
@@ -180,7 +180,7 @@ def plan(
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 def init(folder: Path) -> None:
     """Write a commented recipe to start from into DIR."""
-    from .recipe import bundled
+    from .recipefile import bundled
     from .store import disk_errors, write_atomic
 
     target = folder / "recipe.toml"
@@ -196,7 +196,7 @@ def init(folder: Path) -> None:
 @click.argument("what", type=click.Choice(["recipe", "report"]), default="recipe")
 def schema(what: str) -> None:
     """Print the JSON Schema of a recipe (for editors that complete TOML) or of report.json."""
-    from .recipe import schema_of
+    from .recipefile import schema_of
 
     if what == "recipe":
         from .recipe import Recipe as Model

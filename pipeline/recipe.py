@@ -1,36 +1,38 @@
-"""The recipe: everything a build is told, read from TOML into frozen models.
+"""The recipe: everything a build is told, as frozen models; ``recipefile`` reads and writes it.
 
-    >>> recipe = load(bundled("digits"), overrides=["distill.temperature=2"])
-    >>> recipe.distill.temperature
-    2.0
+>>> Distill(temperature=2.0).alpha
+0.9
 
-Unknown keys are refused with the nearest known one, every value has its range, and each refusal
-names the file, the key, what was found and what is expected. Paths inside a recipe are relative to
-the recipe's own folder.
+Nothing unknown gets in, and every value has its range.
 """
 
-import copy
 import difflib
-import json
-import math
 import re
-import tomllib
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-
-from ..errors import RecipeError
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 Variant = Literal["fp32", "int8-dynamic", "int8-static"]
-SoftLoss = Literal["kd", "mse", "dkd", "dist"]
+SoftLoss = Literal["kd", "mse", "dkd", "dist", "cosine"]
+LayerLoss = Literal["hint", "attention", "similarity", "rkd", "cosine"]
+Task = Literal["classification", "multi-label", "regression", "embedding"]
 Preference = Literal["latency", "size", "energy", "accuracy"]
 
 
-FAMILIES = {"mlp": (1, 1), "resnet": (8, 6), "mobilenet": (3, 1), "dscnn": (1, 1)}
+SOURCE_KINDS = ("npz", "images", "audio", "text", "table")
+"""Sources that name a file or a folder: ``KIND:PATH``."""
+
+FAMILIES = {
+    "mlp": (1, 1),
+    "resnet": (8, 6),
+    "mobilenet": (3, 1),
+    "dscnn": (1, 1),
+    "conv1d": (1, 1),
+    "transformer": (1, 1),
+}
 """Model families: the least depth and the step to the next; ``models/`` has their builders.
 
 They stand here so that a name is refused before any work, and without torch.
@@ -45,7 +47,7 @@ def family_and_depth(model: str) -> tuple[str, int]:
     Raises:
         ValueError: no such family or depth; says what was expected.
     """
-    match = re.fullmatch(r"([a-z_]+)([1-9][0-9]{0,5})", model)
+    match = re.fullmatch(r"([a-z_]+|conv1d)([1-9][0-9]{0,5})", model)
     if match is None:
         raise ValueError("a family and a depth in one name, such as 'resnet20' or 'mlp2'")
     family, depth = match[1], int(match[2])
@@ -63,6 +65,18 @@ def family_and_depth(model: str) -> tuple[str, int]:
     return family, depth
 
 
+def is_factory(model: str) -> bool:
+    """Whether a model's name is a function of the user's: ``module:function``."""
+    module, mark, name = model.partition(":")
+    dotted = all(part.isidentifier() for part in module.split("."))
+    return bool(mark) and name.isidentifier() and dotted
+
+
+TEACHER_KINDS = ("onnx", "logits", "hf", "timm")
+"""What a teacher may be besides a family or a function of the user's: a kind and a name."""
+PATH_KINDS = ("onnx", "logits", "hf")
+"""Those of them that name a file or a folder."""
+
 P = TypeVar("P", bound="Part")
 
 
@@ -76,11 +90,94 @@ class Part(BaseModel):
 
     def ingredients(self) -> dict[str, Any]:
         """What of this part decides a stage's result, as JSON."""
-        return self.model_dump(mode="json", exclude=set(self.addresses))
+        told = self.model_dump(mode="json", exclude=set(self.addresses))
+        return {key: _inner(getattr(self, key), plain) for key, plain in told.items()}
 
     def only(self, kind: type[P]) -> P:
         """Just the keys of a base part, so that the others do not enter a stage's key."""
         return kind.model_validate({key: getattr(self, key) for key in kind.model_fields})
+
+
+Pixels = Annotated[int, Field(ge=1, le=4096)]
+
+
+def _inner(value: Any, plain: Any) -> Any:
+    """A part inside a part, or several, by what decides results; anything else as it is."""
+    if isinstance(value, Part):
+        return value.ingredients()
+    if isinstance(value, tuple):
+        return [_inner(*pair) for pair in zip(value, plain, strict=True)]
+    return plain
+
+
+class ImageForm(Part):
+    """How image files become arrays."""
+
+    size: tuple[Pixels, Pixels] | None = Field(
+        None, description="Height and width to resize to; none: all have one size."
+    )
+    channels: Literal[1, 3] = Field(3, description="3 for RGB, 1 for grey.")
+
+
+class AudioForm(Part):
+    """How sound becomes features: the front end, whose parameters travel with the model."""
+
+    front_end: Literal["log-mel", "mfcc", "wave"] = Field(
+        "log-mel", description="Features: log-mel energies, MFCC, or the samples as they are."
+    )
+    sample_rate: Annotated[int, Field(ge=1000, le=192_000)] | None = Field(
+        None, description="Hz; none: what the data set says, and all files agree on."
+    )
+    seconds: Positive = Field(1.0, description="Length of a clip: cut or padded with silence.")
+    window_ms: Positive = Field(30.0, description="Length of a frame's window.")
+    hop_ms: Positive = Field(20.0, description="From one frame to the next.")
+    mels: Annotated[int, Field(ge=4, le=256)] = Field(40, description="Mel bands.")
+    coefficients: Annotated[int, Field(ge=2, le=128)] = Field(
+        10, description="MFCC kept, from the first."
+    )
+    low_hz: Annotated[float, Field(ge=0.0)] = Field(20.0, description="Lower edge of the bands.")
+    high_hz: Positive | None = Field(
+        None, description="Upper edge of the bands; none: half the sample rate."
+    )
+
+    @model_validator(mode="after")
+    def _bands_and_coefficients_fit(self) -> Self:
+        if self.front_end == "mfcc" and self.coefficients > self.mels:
+            raise ValueError(f"coefficients at most mels ({self.mels}), not {self.coefficients}")
+        if self.high_hz is not None and self.high_hz <= self.low_hz:
+            raise ValueError(f"high_hz above low_hz ({self.low_hz:g}), not {self.high_hz:g}")
+        return self
+
+
+class TextForm(Part):
+    """How text becomes token ids."""
+
+    addresses = frozenset({"tokenizer"})
+
+    tokenizer: Path | None = Field(
+        None, description="A tokenizer.json to use; none: one is trained on train.", strict=False
+    )
+    vocabulary: Annotated[int, Field(ge=16, le=1_000_000)] = Field(
+        8000, description="Tokens at the most, where the tokenizer is trained."
+    )
+    max_length: Annotated[int, Field(ge=2, le=8192)] = Field(
+        64, description="Tokens a sample: longer ones are cut, shorter ones padded."
+    )
+    lowercase: bool = Field(True, description="Whether the trained tokenizer ignores case.")
+
+
+class TableForm(Part):
+    """How rows become samples."""
+
+    columns: tuple[str, ...] = Field(
+        (), description="Input columns; none: every column that has no other role."
+    )
+    window: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        0, description="Consecutive rows (of one group) a sample; 0: each row is a sample."
+    )
+    stride: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        0, description="Rows from one window to the next; 0: the window's length."
+    )
 
 
 class Data(Part):
@@ -89,13 +186,25 @@ class Data(Part):
     addresses = frozenset({"source"})
 
     source: str = Field(
-        description="'digits', 'npz:FILE' or 'module:function' (a function returning arrays).",
+        description="'digits', a kind and a path ('npz:FILE', 'images:FOLDER', 'audio:FOLDER', "
+        "'text:FILE', 'table:FILE') or 'module:function' (a function returning arrays).",
     )
-    layout: Literal["auto", "table", "hw", "hwc", "chw"] = Field(
+    task: Task = Field(
+        "classification", description="What is learnt; embedding: the teacher's vectors."
+    )
+    layout: Literal["auto", "table", "hw", "hwc", "chw", "tc"] = Field(
         "auto",
         description="What the axes of one sample mean; 'auto' goes by rank and channel count.",
     )
     labels: tuple[str, ...] = Field((), description="Class names, in the order of the labels.")
+    target: tuple[str, ...] = Field(
+        (), description="Columns of the answer in a table or text file; none: 'label' or 'y'."
+    )
+    group: str = Field(
+        "group", description="Column whose rows must not be torn apart: speaker, subject, site."
+    )
+    id: str = Field("id", description="Column that identifies a sample, for recorded logits.")
+    column: str = Field("text", description="Column that holds the text.")
     mean: tuple[float, ...] = Field(
         (), description="Mean per channel (or one), in the data's own units; empty: from train."
     )
@@ -116,6 +225,10 @@ class Data(Part):
         description="What to do where the same sample stands in two splits; 'drop' keeps it in "
         "test (then validation, then calibration) only.",
     )
+    image: ImageForm = Field(default_factory=lambda: ImageForm())
+    audio: AudioForm = Field(default_factory=lambda: AudioForm())
+    text: TextForm = Field(default_factory=lambda: TextForm())
+    table: TableForm = Field(default_factory=lambda: TableForm())
 
     @model_validator(mode="after")
     def _splits_leave_a_train_set(self) -> Self:
@@ -131,52 +244,164 @@ class Data(Part):
         return self
 
 
-class Architecture(Part):
-    """A model by family, depth and width."""
+class Augment(Part):
+    """How a sample is varied in training: view v of a sample is the same each time it is asked for.
 
-    model: str = Field(description="Family and depth in one name: 'resnet20', 'mlp2'.")
-    width: Annotated[int, Field(ge=1, le=8192)] = Field(
-        16, description="Channels of the first stage (resnet) or units of a hidden layer (mlp)."
+    What a kind of data does not have (a flip of a table) is refused, not ignored.
+    """
+
+    crop: Annotated[int, Field(ge=0, le=512)] = Field(
+        0, description="Images: shift by up to so many pixels each way, zeros behind."
+    )
+    flip: bool = Field(False, description="Images: mirror left and right, half the time.")
+    mixup: Annotated[float, Field(ge=0.0, le=0.5)] = Field(
+        0.0,
+        description="Images, sound, windows: blend in up to this share of another sample "
+        "(Zhang 2018; Beyer 2022).",
+    )
+    shift: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        0, description="Sound, windows: shift in time by up to so many frames each way."
+    )
+    time_mask: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        0, description="Sound, windows: blank up to so many frames in a row (Park 2019)."
+    )
+    frequency_mask: Annotated[int, Field(ge=0, le=4096)] = Field(
+        0, description="Sound: blank up to so many neighbouring bands (Park 2019)."
+    )
+    noise: Annotated[float, Field(ge=0.0, le=10.0)] = Field(
+        0.0, description="Tables, windows: Gaussian noise, in deviations of each column."
+    )
+    token_dropout: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="Text: hide each token with this probability."
+    )
+
+    @property
+    def varies(self) -> bool:
+        """Whether anything is set, so that one view differs from the next."""
+        return any(self.model_dump().values())
+
+
+_WIDTH = "Channels of the first stage, units of a hidden layer (mlp) or of a token (transformer)."
+
+
+class Architecture(Part):
+    """A model by family, depth and width, or by a function of the user's that makes it."""
+
+    model: str = Field(
+        description="Family and depth in one name ('resnet20', 'mlp2'), or 'module:function'."
+    )
+    width: Annotated[int, Field(ge=1, le=8192)] = Field(16, description=_WIDTH)
+    arguments: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="What the function 'module:function' is called with."
     )
 
     @field_validator("model")
     @classmethod
     def _is_a_family_and_a_depth(cls, value: str) -> str:
-        family_and_depth(value)
+        if value.partition(":")[0] in TEACHER_KINDS or not is_factory(value):
+            family_and_depth(value)
         return value
 
 
 class Schedule(Part):
-    """How a model is trained: AdamW under a one-cycle learning rate."""
+    """How a model is trained."""
 
     epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(20, description="Passes over train.")
     batch_size: Annotated[int, Field(ge=2, le=65_536)] = Field(64, description="Samples a step.")
+    optimizer: Literal["adamw", "sgd"] = Field(
+        "adamw", description="AdamW (Loshchilov 2019), or SGD with Nesterov momentum 0.9."
+    )
     learning_rate: Annotated[float, Field(gt=0.0, le=10.0)] = Field(
-        0.003, description="Peak learning rate of the one-cycle schedule."
+        0.003, description="Peak learning rate."
+    )
+    schedule: Literal["one-cycle", "cosine"] = Field(
+        "one-cycle",
+        description="Learning rate over the steps: one-cycle (Smith 2018), or down a half cosine "
+        "from the peak, behind a warm-up.",
+    )
+    warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="cosine: share of all steps in which the rate rises to its peak."
     )
     weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
-        0.01, description="Decoupled weight decay."
+        0.01, description="Weight decay; decoupled for adamw."
+    )
+    clip: Annotated[float, Field(ge=0.0, le=1e6)] = Field(
+        0.0, description="Largest norm of a step's gradient; 0: not clipped."
+    )
+    ema: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="Decay of an average over the steps' weights, which then ships; 0: none."
+    )
+    precision: Literal["fp32", "bf16", "auto"] = Field(
+        "fp32",
+        description="Arithmetic in training; auto: bf16 where this CPU has instructions for it.",
+    )
+    label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="Share of a hard label spread over all classes (Szegedy 2016)."
+    )
+    class_weights: bool = Field(
+        False, description="Weigh rare classes up, each by the inverse of its share of train."
     )
 
 
-class Teacher(Architecture, Schedule):
-    """The model that is taught from: trained here, or loaded from its weights."""
+class Member(Architecture):
+    """One more teacher of an ensemble."""
 
     addresses = frozenset({"weights"})
 
+    weights: Path | None = Field(None, description="As teacher.weights.", strict=False)
+    weight: Positive = Field(1.0, description="How much this teacher's answers count.")
+
+    @field_validator("model")
+    @classmethod
+    def _is_a_family_and_a_depth(cls, value: str) -> str:
+        """A teacher may also be a file or a folder."""
+        kind, mark, rest = value.partition(":")
+        if not (mark and rest and kind in TEACHER_KINDS) and not is_factory(value):
+            family_and_depth(value)
+        return value
+
+    def ingredients(self) -> dict[str, Any]:
+        """Without the path of a file, whose content is hashed instead."""
+        parts = super().ingredients()
+        if (kind := self.model.partition(":")[0]) in PATH_KINDS:
+            parts["model"] = kind
+        return parts
+
+
+class Teacher(Member, Schedule):
+    """The model that is taught from: trained here, loaded, asked as a black box, or recorded."""
+
+    model: str = Field(
+        description="Family and depth in one name ('resnet20', 'mlp2'), 'module:function', "
+        "'onnx:FILE', 'logits:FILE', 'hf:FOLDER' or 'timm:NAME'."
+    )
     weights: Path | None = Field(
         None,
         description="A .safetensors (or weights-only .pt) file to load instead of training.",
         strict=False,
     )
+    members: tuple[Member, ...] = Field((), description="More teachers: an ensemble answers.")
+
+    def each(self) -> tuple["Teacher", ...]:
+        """Every teacher by itself, the first one first; all train by one schedule."""
+        told = {key: getattr(self, key) for key in Schedule.model_fields}
+        others = ({key: getattr(m, key) for key in Member.model_fields} for m in self.members)
+        return (
+            self.model_copy(update={"members": (), "weight": 1.0}),
+            *(Teacher.model_construct(**{**told, **o, "weight": 1.0}, members=()) for o in others),
+        )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """What each teacher's answer counts, in the order of ``each``; they add up to 1."""
+        weights = (self.weight, *(member.weight for member in self.members))
+        return tuple(weight / sum(weights) for weight in weights)
 
 
 class Student(Architecture):
     """The model that ships."""
 
-    width: Annotated[int, Field(ge=1, le=8192)] = Field(
-        8, description="Channels of the first stage (resnet) or units of a hidden layer (mlp)."
-    )
+    width: Annotated[int, Field(ge=1, le=8192)] = Field(8, description=_WIDTH)
 
 
 def _hinton() -> dict[SoftLoss, float]:
@@ -194,7 +419,7 @@ class Soft(Part):
         default_factory=_hinton,
         min_length=1,
         description="Weight of each soft loss: kd (Hinton 2015), mse (Ba & Caruana 2014), dkd "
-        "(Zhao 2022), dist (Huang 2022).",
+        "(Zhao 2022), dist (Huang 2022); cosine for embeddings.",
     )
     standardize: bool = Field(
         False, description="Soft losses see logits with mean 0 and deviation 1 (Sun 2024)."
@@ -207,13 +432,64 @@ class Soft(Part):
     )
 
 
-class Distill(Schedule, Soft):
+class Layer(Part):
+    """A loss between a layer of the teacher and one of the student."""
+
+    loss: LayerLoss = Field(
+        description="hint (Romero 2015), attention (Zagoruyko 2017), similarity (Tung 2019), "
+        "rkd (Park 2019) or cosine."
+    )
+    teacher: str = Field(description="Name of the teacher's layer, as named_modules() gives it.")
+    student: str = Field(description="Name of the student's layer.")
+    weight: Positive = Field(1.0, description="Weight beside the other losses.")
+
+
+class Asking(Part):
+    """What the teacher is asked, and what is kept of its answers."""
+
+    views: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        1,
+        description="Augmented views of each sample that the teacher is asked about, once; epoch e "
+        "shows view e modulo views (Beyer 2022). 0: the teacher is asked anew at every step.",
+    )
+    top_k: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        0,
+        description="Classes kept of each soft target, the rest as one mass; 0: all up to 256 "
+        "classes, 64 beyond.",
+    )
+
+
+class Inside(Part):
+    """What the student takes from inside the teacher."""
+
+    layers: tuple[Layer, ...] = Field((), description="Losses between layers; they need views = 0.")
+    initialize: bool = Field(
+        False, description="Start a transformer student from layers of its transformer teacher."
+    )
+
+    @property
+    def needed(self) -> bool:
+        """Whether anything is taken from inside the teacher."""
+        return self.initialize or bool(self.layers)
+
+
+class Distill(Schedule, Soft, Asking, Inside):
     """How the student learns."""
 
+    control_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
+        0.0, description="Label smoothing of the student trained without the teacher."
+    )
     seeds: Annotated[int, Field(ge=1, le=100)] = Field(
         1,
         description="How many students to train, at seed, seed+1, …; the best on validation ships.",
     )
+
+    def control(self) -> Schedule:
+        """How the same student is trained without the teacher."""
+        schedule = self.only(Schedule)
+        if not self.control_smoothing:
+            return schedule
+        return schedule.model_copy(update={"label_smoothing": self.control_smoothing})
 
 
 class Compress(Part):
@@ -279,6 +555,9 @@ class Gate(Part):
     """The budgets. A variant is READY when every interval lies inside its budget."""
 
     min_accuracy: Fraction | None = Field(None, description="Accuracy on test, 0 to 1.")
+    min_score: float | None = Field(
+        None, description="The task's own score on test: mAP, R² or cosine; accuracy of classes."
+    )
     max_drop_vs_teacher: Annotated[float, Field(ge=-1.0, le=1.0)] | None = Field(
         None, description="Accuracy lost to the teacher, 0.02 is two points."
     )
@@ -287,6 +566,9 @@ class Gate(Part):
     )
     min_agreement: Fraction | None = Field(
         None, description="Share of test answered as the teacher answers it, right or wrong."
+    )
+    max_worst_class_drop: Annotated[float, Field(ge=-1.0, le=1.0)] | None = Field(
+        None, description="Recall that the worst hit class lost to the teacher, 0.05: 5 points."
     )
     max_p50_ms: Positive | None = Field(None, description="Median latency in milliseconds.")
     max_p90_ms: Positive | None = Field(None, description="90th percentile latency.")
@@ -331,6 +613,7 @@ class Recipe(Part):
         None, description="Training threads; none: all this process may use. Part of every key."
     )
     data: Data
+    augment: Augment = Field(default_factory=lambda: Augment())
     teacher: Teacher
     student: Student
     distill: Distill = Field(default_factory=lambda: Distill())
@@ -338,211 +621,3 @@ class Recipe(Part):
     export: Export = Field(default_factory=lambda: Export())
     benchmark: Benchmark = Field(default_factory=lambda: Benchmark())
     gate: Gate
-
-
-def bundled(name: str) -> Path:
-    """The path of a recipe that ships with edgestill, such as ``digits``."""
-    return Path(__file__).with_name("recipes") / f"{name}.toml"
-
-
-def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) -> Recipe:
-    """Read a recipe.
-
-    Args:
-        path: the TOML file.
-        overrides: ``key.path=value`` texts; a value is TOML, a bare word is taken as a string.
-        seed: replaces the recipe's own seed where given.
-
-    Raises:
-        RecipeError: the file, a key or a value is wrong; names which, and what was expected.
-    """
-    tree = _read(path)
-    if seed is not None:
-        tree["seed"] = seed
-    return _anchored(parse(tree, where=str(path), overrides=overrides), path.parent.resolve())
-
-
-def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ()) -> Recipe:
-    """Make a recipe of a parsed tree, as TOML or JSON gives it.
-
-    Raises:
-        RecipeError: a key or a value is wrong; ``where`` names the file.
-    """
-    changed = copy.deepcopy(dict(tree))
-    for text in overrides:
-        _override(changed, text)
-    try:
-        return Recipe.model_validate(_tuples(changed))
-    except ValidationError as error:
-        raise _refusal(error, where) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(
-            "no such file", where=str(path), fix="write one with: edgestill init DIR"
-        ) from None
-    except OSError as error:
-        raise RecipeError(f"cannot be read ({error.strerror})", where=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise RecipeError(f"not UTF-8 ({error})", where=str(path)) from None
-    except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
-        raise RecipeError(f"not valid TOML: {error}", where=str(path)) from None
-
-
-def _override(tree: dict[str, Any], text: str) -> None:
-    key, mark, value = text.partition("=")
-    key = key.strip()
-    if not mark or not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", key):
-        raise RecipeError(
-            found=repr(text), expected="key=value, such as distill.temperature=2", where="--set"
-        )
-    try:
-        parsed, *more = tomllib.loads(f"value = {value.strip()}").values()
-    except (ValueError, RecursionError):
-        parsed, more = value.strip(), []
-    if more:
-        raise RecipeError(found=repr(text), expected="one key and one value", where="--set")
-    *parents, leaf = key.split(".")
-    for parent in parents:
-        tree = tree.setdefault(parent, {})
-        if not isinstance(tree, dict):
-            raise RecipeError(found=f"{key!r}", expected=f"{parent!r} to be a table", where="--set")
-    tree[leaf] = parsed
-
-
-def _tuples(node: Any) -> Any:
-    """Lists as tuples and whole numbers as they are: strict models take no list for a tuple."""
-    if isinstance(node, Mapping):
-        return {key: _tuples(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return tuple(_tuples(value) for value in node)
-    return node
-
-
-def _anchored(recipe: Recipe, folder: Path) -> Recipe:
-    data, teacher = recipe.data, recipe.teacher
-    kind, _, rest = data.source.partition(":")
-    if kind == "npz" and rest:
-        file = _below(folder, Path(rest), "data.source")
-        data = data.model_copy(update={"source": f"npz:{file}"})
-    if teacher.weights is not None:
-        file = _below(folder, teacher.weights, "teacher.weights")
-        teacher = teacher.model_copy(update={"weights": file})
-    return recipe.model_copy(update={"data": data, "teacher": teacher})
-
-
-def _below(folder: Path, path: Path, where: str) -> Path:
-    try:
-        return folder / path.expanduser()
-    except RuntimeError:
-        raise RecipeError(
-            found=repr(str(path)), expected="a home that exists", where=where
-        ) from None
-
-
-def _refusal(error: ValidationError, where: str) -> RecipeError:
-    """The first thing wrong, in our words: one line, one key, what to do."""
-    problems = error.errors()
-    # A misspelt key is also a missing one; what stands there is the better lead.
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    path = [str(step) for step in problem["loc"]]
-    key = ".".join(path) or "the recipe"
-    place = f"{where}: {key}"
-    if problem["type"] == "extra_forbidden":
-        known = _keys_beside(path[:-1])
-        near = difflib.get_close_matches(path[-1], known, n=1)
-        fix = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
-        return RecipeError(f"unknown key{more}", where=place, fix=fix)
-    if problem["type"] == "missing":
-        return RecipeError(f"missing{more}", where=place, fix=f"add it: {_hint(path)}")
-    expected = _expected(problem) + more
-    if isinstance(problem["input"], Mapping) and problem["type"] == "value_error":
-        return RecipeError(f"expected {expected}", where=place)
-    return RecipeError(found=_short(problem["input"]), expected=expected, where=place)
-
-
-def _expected(problem: Mapping[str, Any]) -> str:
-    context: Mapping[str, Any] = problem.get("ctx", {})
-    if problem["type"] == "value_error":
-        return str(context["error"])
-    if problem["type"] == "string_pattern_mismatch":
-        return f"text that matches {context['pattern']}"
-    if problem["type"] == "model_type":
-        return "a table"
-    text = str(problem["msg"])
-    text = re.sub(r"^Input should be ", "", text).replace("valid integer", "whole number")
-    return text[:1].lower() + text[1:]
-
-
-def _keys_beside(path: Sequence[str]) -> list[str]:
-    model: type[BaseModel] = Recipe
-    for step in path:
-        annotation = model.model_fields[step].annotation
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return list(model.model_fields)
-
-
-def _hint(path: Sequence[str]) -> str:
-    examples = {
-        "name": 'name = "my-model"',
-        "data": '[data] with source = "npz:my.npz"',
-        "data.source": 'source = "npz:my.npz"',
-        "teacher": '[teacher] with model = "resnet20"',
-        "teacher.model": 'model = "resnet20"',
-        "student": '[student] with model = "resnet8"',
-        "student.model": 'model = "resnet8"',
-        "gate": "[gate] with min_accuracy = 0.9",
-    }
-    return examples.get(".".join(path), path[-1])
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    text = repr(list(value)) if isinstance(value, tuple) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def dump(recipe: Recipe) -> str:
-    """A recipe as TOML that ``load`` reads back as the same recipe."""
-    return toml(recipe.model_dump(mode="json", exclude_none=True))
-
-
-def toml(tree: Mapping[str, Any]) -> str:
-    """A recipe's tree as TOML: sections of plain values, a table inside a section on one line.
-
-    A plain value looks the same in JSON and in TOML.
-    """
-    lines = [_line(key, value) for key, value in tree.items() if not isinstance(value, dict)]
-    for section, part in tree.items():
-        if isinstance(part, dict):
-            lines += ["", f"[{section}]", *(_line(key, value) for key, value in part.items())]
-    return "\n".join(lines) + "\n"
-
-
-def _line(key: str, value: Any) -> str:
-    return f"{key} = {_value(value)}"
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(_line(key, inner) for key, inner in value.items()) + " }"
-    # TOML, unlike JSON, wants DEL escaped.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
-    """The JSON Schema of a recipe or a report."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **model.model_json_schema(),
-        "title": title,
-    }

@@ -5,7 +5,8 @@ import tomllib
 import pytest
 from edgestill.errors import RecipeError
 from edgestill.pipeline import recipe
-from edgestill.pipeline.recipe import Recipe, bundled, dump, load, parse, schema_of
+from edgestill.pipeline.recipe import Recipe
+from edgestill.pipeline.recipefile import bundled, dump, load, parse, schema_of
 from pydantic import ValidationError
 
 REQUIRED = {"name", "data.source", "teacher.model", "student.model"}
@@ -45,15 +46,17 @@ def test_a_bundled_recipe_loads_and_says_what_its_file_says(name):
 
 
 def test_what_the_starting_recipe_shows_as_defaults_are_the_defaults():
+    def leaves(part, beside, prefix=""):
+        for key, value in part.items():
+            if isinstance(value, dict) and f"{prefix}{key}" != "distill.losses":
+                yield from leaves(value, beside[key], f"{prefix}{key}.")
+            else:
+                yield f"{prefix}{key}", (value, beside[key])
+
     shown, defaults = tree("start"), parse(TREE, where="r.toml").model_dump(mode="json")
-    flat = {
-        f"{section}.{key}": (value, defaults[section][key])
-        for section, part in shown.items()
-        if isinstance(part, dict) and section != "gate"
-        for key, value in part.items()
-    }
-    flat["seed"] = (shown["seed"], defaults["seed"])
-    flat["gate.prefer"] = (shown["gate"]["prefer"], defaults["gate"]["prefer"])
+    gate = shown.pop("gate")
+    flat = dict(leaves(shown, {**defaults, "name": "", "gate": {}}))
+    flat["gate.prefer"] = (gate["prefer"], defaults["gate"]["prefer"])
     assert len(flat) > 25
     assert {k: v for k, v in flat.items() if k not in REQUIRED and v[0] != v[1]} == {}
 
@@ -61,10 +64,18 @@ def test_what_the_starting_recipe_shows_as_defaults_are_the_defaults():
 def test_the_starting_recipe_shows_every_key_of_the_parts_that_have_defaults():
     text = bundled("start").read_text()
     rare = {"min_queries", "max_queries", "max_p50_ms", "max_p99_ms"}
-    for section, field in Recipe.model_fields.items():
-        assert section in text
-        for key in set(getattr(field.annotation, "model_fields", {})) - rare:
-            assert f"{key} = " in text, f"{section}.{key}"
+
+    def keys(model, prefix=""):
+        for key, field in model.model_fields.items():
+            inner = getattr(field.annotation, "model_fields", None)
+            if inner is None:
+                yield prefix + key, key
+            else:
+                assert f"[{prefix}{key}]" in text
+                yield from keys(field.annotation, f"{prefix}{key}.")
+
+    for path, key in keys(Recipe):
+        assert key in rare or f"{key} = " in text, path
 
 
 def test_the_schema_is_valid_and_accepts_the_bundled_recipes():
@@ -79,7 +90,7 @@ def test_the_schema_is_valid_and_accepts_the_bundled_recipes():
 
 def test_the_schema_describes_every_key_and_lets_no_other_in():
     parts = [schema(), *schema()["$defs"].values()]
-    assert len(parts) == 9
+    assert len(parts) == 16
     for part in parts:
         assert part["additionalProperties"] is False
         for key, value in part["properties"].items():
@@ -224,3 +235,212 @@ def test_a_dumped_recipe_is_read_back_as_the_same_recipe(tmp_path):
     )
     (tmp_path / "again.toml").write_text(dump(recipe), encoding="utf-8")
     assert load(tmp_path / "again.toml") == recipe
+
+
+# --- several teachers, other kinds of models, layers ------------------------------------------
+
+MEMBERS = [
+    {"model": "resnet14", "width": 4, "weight": 3.0},
+    {"model": "onnx:m.onnx", "weight": 4.0},
+]
+LAYERS = [
+    {"loss": "hint", "teacher": "layer2.0", "student": "layer1.0", "weight": 0.5},
+    {"loss": "rkd", "teacher": "linear", "student": "linear"},
+]
+
+
+def with_teacher(**teacher):
+    return parse({**TREE, "teacher": {"model": "mlp2", **teacher}}, where="r.toml")
+
+
+def test_one_teacher_alone_counts_whole():
+    found = with_teacher(weight=7.0).teacher
+    assert found.shares == (1.0,)
+    assert [one.model for one in found.each()] == ["mlp2"]
+
+
+def test_every_member_is_a_teacher_by_itself_that_trains_by_the_first_ones_schedule():
+    found = with_teacher(members=MEMBERS, epochs=3, width=9, optimizer="sgd").teacher
+    assert found.shares == (0.125, 0.375, 0.5)
+    first, *others = found.each()
+    assert [one.model for one in (first, *others)] == ["mlp2", "resnet14", "onnx:m.onnx"]
+    assert [one.width for one in (first, *others)] == [9, 4, 16]
+    for one in (first, *others):
+        assert (one.epochs, one.optimizer, one.members, one.weight) == (3, "sgd", (), 1.0)
+
+
+def test_what_a_member_counts_does_not_enter_the_key_of_its_training():
+    """Weights are for the answers: another mixture trains no teacher again."""
+    one, other = (
+        with_teacher(members=[{"model": "mlp3", "weight": w}], weight=w).teacher for w in (1.0, 5.0)
+    )
+    assert [t.ingredients() for t in one.each()] == [t.ingredients() for t in other.each()]
+    alone = with_teacher().teacher
+    assert alone.each()[0].ingredients() == one.each()[0].ingredients()
+
+
+@pytest.mark.parametrize("model", ["onnx:a/m.onnx", "logits:l.npz", "hf:folder"])
+def test_the_path_of_a_teacher_does_not_enter_its_key_but_its_kind_does(model):
+    kind = model.partition(":")[0]
+    assert with_teacher(model=model).teacher.ingredients()["model"] == kind
+    inside = with_teacher(members=[{"model": model}]).teacher.ingredients()["members"]
+    assert [(one["model"], "weights" in one) for one in inside] == [(kind, False)]
+
+
+def test_a_name_that_is_no_path_enters_a_teachers_key():
+    for model in ("timm:resnet18", "mine.models:make", "mlp3"):
+        assert with_teacher(model=model).teacher.ingredients()["model"] == model
+
+
+@pytest.mark.parametrize("model", ["onnx:", "onnx", "logits:", "gguf:m.gguf", "a b:c"])
+def test_a_kind_of_teacher_that_is_none_is_refused(model):
+    with pytest.raises(RecipeError, match=r"r.toml: teacher.model: found"):
+        with_teacher(model=model)
+    with pytest.raises(RecipeError, match=r"r.toml: teacher.members.0.model: found"):
+        with_teacher(members=[{"model": model}])
+
+
+@pytest.mark.parametrize("model", ["onnx:m.onnx", "logits:l.npz", "hf:a/folder"])
+def test_a_student_is_a_family_or_a_function_and_no_file(model):
+    with pytest.raises(RecipeError, match=r"student.model"):
+        parse({**TREE, "student": {"model": model}}, where="r.toml")
+    assert parse({**TREE, "student": {"model": "mine:make"}}, where="r").student.model
+
+
+def test_every_path_of_a_recipe_is_taken_from_its_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "there"
+    folder.mkdir()
+    (folder / "r.toml").write_text(
+        """
+        name = "r"
+        [data]
+        source = "text:d/t.csv"
+        text.tokenizer = "tok.json"
+        [teacher]
+        model = "hf:bert"
+        members = [
+            { model = "onnx:m/a.onnx" },
+            { model = "logits:../l.npz" },
+            { model = "timm:resnet18", weights = "w.safetensors" },
+            { model = "mlp2", weights = "/w/t.pt" },
+        ]
+        [student]
+        model = "mine.models:make"
+        [gate]
+        min_score = 0.5
+        """
+    )
+    monkeypatch.chdir(tmp_path)
+    found = load(tmp_path / "there/r.toml")
+    assert found.data.source == f"text:{folder}/d/t.csv"
+    assert found.data.text.tokenizer == folder / "tok.json"
+    assert [one.model for one in found.teacher.each()] == [
+        f"hf:{folder}/bert",
+        f"onnx:{folder}/m/a.onnx",
+        f"logits:{folder}/../l.npz",
+        "timm:resnet18",
+        "mlp2",
+    ]
+    weights = [str(one.weights) for one in found.teacher.members]
+    assert weights == ["None", "None", f"{folder}/w.safetensors", "/w/t.pt"]
+    assert found.student.model == "mine.models:make"
+
+
+@pytest.mark.parametrize("kind", recipe.SOURCE_KINDS)
+def test_every_kind_of_source_that_names_a_path_is_anchored(kind, tmp_path):
+    found = load(written(tmp_path), [f"data.source={kind}:x y"])
+    assert found.data.source == f"{kind}:{tmp_path}/x y"
+
+
+def test_a_dumped_recipe_keeps_members_layers_and_inner_tables(tmp_path):
+    told = {
+        **TREE,
+        "data": {
+            "source": "audio:/sound",
+            "audio": {"front_end": "mfcc", "mels": 30},
+            "text": {"tokenizer": "/t.json", "lowercase": False},
+            "image": {"size": [32, 24]},
+            "table": {"columns": ["a", 'b "c"'], "window": 9},
+        },
+        "augment": {"shift": 3, "mixup": 0.2},
+        "teacher": {
+            "model": "mlp2",
+            "members": [*MEMBERS, {"model": "a:b", "arguments": {"n": 2}}],
+        },
+        "distill": {"layers": LAYERS, "views": 0, "losses": {"kd": 0.5, "dist": 1.5}},
+    }
+    first = parse(told, where="r.toml", overrides=["teacher.members=[]"])
+    whole = parse(told, where="r.toml")
+    assert whole.teacher.members[0].weight == 3.0
+    assert whole.distill.layers[1].weight == 1.0
+    assert first != whole
+    (tmp_path / "again.toml").write_text(dump(whole), encoding="utf-8")
+    again = load(tmp_path / "again.toml")
+    path = f"onnx:{tmp_path}/m.onnx"
+    assert again.teacher.members[1].model == path
+    members = [*again.teacher.members]
+    members[1] = members[1].model_copy(update={"model": "onnx:m.onnx"})
+    teacher = again.teacher.model_copy(update={"members": tuple(members)})
+    assert again.model_copy(update={"teacher": teacher}) == whole
+
+
+@pytest.mark.parametrize(
+    ("tree", "where", "says"),
+    [
+        ({"distill": {"layers": [{**LAYERS[0], "wieght": 1.0}]}}, "distill.layers.0.wieght",
+         "did you mean 'weight'?"),
+        ({"distill": {"layers": [LAYERS[0], {**LAYERS[1], "zzz": 1}]}}, "distill.layers.1.zzz",
+         "known here: loss, teacher, student, weight"),
+        ({"teacher": {"model": "mlp2", "members": [{"modle": "mlp2"}]}}, "teacher.members.0.modle",
+         "did you mean 'model'?"),
+        ({"data": {"source": "digits", "text": {"max_lenght": 3}}}, "data.text.max_lenght",
+         "did you mean 'max_length'?"),
+        ({"augment": {"fliip": True}}, "augment.fliip", "did you mean 'flip'?"),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_deep_inside_is_refused_with_the_nearest_one(tree, where, says):
+    with pytest.raises(RecipeError) as refusal:
+        parse({**TREE, **tree}, where="r.toml")
+    assert refusal.value.where == f"r.toml: {where}"
+    assert says in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"layers": [{**LAYERS[0], "loss": "hnit"}]}, "distill.layers.0.loss: found 'hnit'"),
+        ({"layers": [{**LAYERS[0], "weight": 0.0}]}, "distill.layers.0.weight: found 0.0"),
+        ({"views": -1}, "distill.views: found -1"),
+        ({"losses": {"kd": 0.0}}, "distill.losses.kd: found 0.0"),
+        ({"optimizer": "adam"}, "'adamw' or 'sgd'"),
+        ({"ema": 1.0}, "distill.ema: found 1.0"),
+        ({"warmup": 1.0}, "distill.warmup: found 1.0"),
+    ],
+)
+def test_a_value_of_the_new_keys_is_refused_with_its_place(part, says):
+    with pytest.raises(RecipeError) as refusal:
+        parse({**TREE, "distill": part}, where="r.toml")
+    assert says in str(refusal.value)
+
+
+def test_the_control_learns_as_the_student_does_but_for_its_smoothing():
+    told = {"epochs": 7, "label_smoothing": 0.0, "control_smoothing": 0.1}
+    distill = parse({**TREE, "distill": told}, where="r").distill
+    assert distill.control().label_smoothing == 0.1
+    same = distill.only(recipe.Schedule).model_copy(update={"label_smoothing": 0.1})
+    assert distill.control() == same
+    plain = parse({**TREE, "distill": {"label_smoothing": 0.2}}, where="r").distill
+    assert plain.control() == plain.only(recipe.Schedule)
+
+
+@pytest.mark.parametrize(
+    ("audio", "says"),
+    [
+        ({"front_end": "mfcc", "mels": 12, "coefficients": 13}, "coefficients at most mels (12)"),
+        ({"low_hz": 400.0, "high_hz": 300.0}, "high_hz above low_hz (400)"),
+    ],
+)
+def test_a_front_end_that_cannot_be_is_refused(audio, says):
+    with pytest.raises(RecipeError) as refusal:
+        parse({**TREE, "data": {"source": "digits", "audio": audio}}, where="r.toml")
+    assert says in str(refusal.value)
