@@ -1,5 +1,6 @@
 """Data: splits that can be trusted, statistics that are right, memory that stays flat."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from edgestill.errors import DataError, RecipeError
 from edgestill.pipeline.data import checks, find, fingerprint, splits
 from edgestill.pipeline.data.prepare import prepare
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe import Data
-from edgestill.pipeline.records import SPLITS
+from edgestill.pipeline.recipe import Data, TextForm
+from edgestill.pipeline.recipefile import parse
+from edgestill.pipeline.records import SPLITS, DataRecord
 
 FRACTIONS = {"test": 0.2, "validation": 0.1, "calibration": 0.1}
 
@@ -29,7 +31,9 @@ def laid(tmp_path):
         record = prepare(folder, Silent(), data=data, fingerprint="", seed=seed)
         split = {
             name: SimpleNamespace(
-                x=np.load(folder / f"x_{name}.npy"), y=np.load(folder / f"y_{name}.npy")
+                x=np.load(folder / f"x_{name}.npy"),
+                y=np.load(folder / f"y_{name}.npy"),
+                id=np.load(folder / f"id_{name}.npy") if record.identified else None,
             )
             for name in SPLITS
         }
@@ -53,7 +57,7 @@ def rows_of(laid):
 
 
 def test_splits_are_disjoint_and_cover_every_sample_once():
-    rows = splits.cut(np.arange(500) % 7, FRACTIONS, seed=3)
+    rows = splits.cut(500, np.arange(500) % 7, FRACTIONS, seed=3)
     assert sorted(np.concatenate(list(rows.values()))) == list(range(500))
     assert list(rows) == list(SPLITS)
     assert {name: len(r) for name, r in rows.items()} == {
@@ -63,28 +67,32 @@ def test_splits_are_disjoint_and_cover_every_sample_once():
 
 def test_splits_are_stratified_by_class():
     y = np.repeat([0, 1, 2], [600, 300, 100])
-    for name, rows in splits.cut(y, FRACTIONS, seed=0).items():
+    for name, rows in splits.cut(len(y), y, FRACTIONS, seed=0).items():
         share = np.bincount(y[rows]) / len(rows)
         assert np.abs(share - [0.6, 0.3, 0.1]).max() < 0.01, name
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_gives_others():
     y = np.arange(400) % 5
-    first, again, other = (splits.cut(y, FRACTIONS, seed=s) for s in (1, 1, 2))
+    first, again, other = (splits.cut(400, y, FRACTIONS, seed=s) for s in (1, 1, 2))
     for name in SPLITS:
         assert np.array_equal(first[name], again[name])
         assert not np.array_equal(first[name], other[name])
 
 
-def test_rows_of_one_group_never_stand_in_two_splits():
+def test_rows_of_one_group_never_stand_in_two_splits_but_train_and_calibration():
     rng = np.random.default_rng(0)
     group, y = rng.integers(0, 60, 900), rng.integers(0, 3, 900)
-    rows = splits.cut(y, FRACTIONS, 0, group)
+    rows = splits.cut(900, y, FRACTIONS, 0, group)
     assert sorted(np.concatenate(list(rows.values()))) == list(range(900))
-    groups = [set(group[r]) for r in rows.values()]
-    assert sum(map(len, groups)) == len(set.union(*groups))
+    of = {name: set(group[r]) for name, r in rows.items()}
+    learnt = of["train"] | of["calibration"]
+    assert not of["test"] & of["validation"]
+    assert not (of["test"] | of["validation"]) & learnt
+    assert of["calibration"] <= of["train"], "whole groups are too dear for calibration"
     assert 120 < len(rows["test"]) < 240
-    again, other = (splits.cut(y, FRACTIONS, seed, group) for seed in (0, 1))
+    assert len(rows["calibration"]) == 90
+    again, other = (splits.cut(900, y, FRACTIONS, seed, group) for seed in (0, 1))
     assert np.array_equal(rows["test"], again["test"])
     assert not np.array_equal(rows["test"], other["test"])
 
@@ -249,6 +257,314 @@ def test_names_in_the_archive_name_the_classes(laid):
     assert found.record.labels == ("off", "on")
 
 
+def test_uneven_classes_are_noted_with_what_to_do(laid):
+    arrays = {**numbered(400, 2), "y": (np.arange(400) % 10 == 0).astype(int)}
+    notes = " ".join(laid(arrays, labels=("often", "rare")).record.notes)
+    assert "'often' has 9.0 times the samples of 'rare'" in notes
+    assert "class_weights = true" in notes
+    assert "uneven" not in " ".join(laid(numbered(400)).record.notes)
+
+
+# --- other tasks ------------------------------------------------------------------------------
+
+
+def with_answers(y, **more):
+    """The numbered samples with other answers."""
+    return {**numbered(len(y)), "y": y, **more}
+
+
+def labels_of(rows, count=3):
+    """Labels that follow from the row's own number: its bits."""
+    return (np.asarray(rows)[:, None] >> np.arange(count) & 1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, bool, np.float64])
+def test_labels_that_hold_or_not_stay_with_their_samples_and_are_counted(dtype, laid):
+    names = np.array(["wet", "cold", "loud"])
+    arrays = with_answers(labels_of(np.arange(200)).astype(dtype), labels=names)
+    found = laid(arrays, task="multi-label")
+    assert (found.record.task, found.record.labels) == ("multi-label", ("wet", "cold", "loud"))
+    assert found.record.classes == 3
+    for name in SPLITS:
+        part = getattr(found, name)
+        assert part.y.dtype == np.float32
+        assert np.array_equal(part.y, labels_of(part.x[:, 0].astype(int)))
+        assert found.record.counts[name] == tuple(part.y.sum(0).astype(int))
+        assert found.record.rows[name] == len(part.x)
+    assert sum(found.record.rows.values()) == 200
+
+
+def test_a_label_that_train_lacks_is_refused_and_one_that_test_lacks_is_not(laid):
+    y = labels_of(np.arange(200))
+    y[:, 2] = 0
+    with pytest.raises(DataError, match=r"no sample of class '2' in train"):
+        laid(with_answers(y), task="multi-label")
+    x, y = numbered()["x"], labels_of(np.arange(200))
+    y[150:, 2] = 0
+    arrays = {"x_train": x[:150], "y_train": y[:150], "x_test": x[150:], "y_test": y[150:]}
+    assert laid(arrays, task="multi-label").record.counts["test"][2] == 0
+
+
+@pytest.mark.parametrize(
+    ("y", "part", "says"),
+    [
+        (labels_of(np.arange(200)) * 2, {}, "2.0 in row 1, answer 0 of all.*expected 0 or 1"),
+        (np.arange(200) % 2, {}, r"y of int64 \[200\].*answers a sample"),
+        (labels_of(np.arange(200)).astype(str), {}, r"y of <U\d+ \[200, 3\].*numbers"),
+        (labels_of(np.arange(200)), {"labels": ("a", "b")}, "2 names for 3 answers"),
+        (labels_of(np.arange(199)), {}, "200 samples in x and 199 labels in y"),
+    ],
+)
+def test_labels_that_are_none_are_refused(y, part, says, laid):
+    with pytest.raises(DataError, match=says):
+        laid({**numbered(200), "y": y}, task="multi-label", **part)
+
+
+def test_labels_in_two_columns_are_refused_with_the_task_that_has_them(laid):
+    with pytest.raises(DataError, match=r"y of shape \(200, 3\).*task = 'multi-label'"):
+        laid(with_answers(labels_of(np.arange(200))))
+
+
+def test_a_number_a_sample_is_one_column_and_its_moments_are_those_of_train(laid):
+    found = laid(with_answers(np.arange(200) * 0.5 - 1e5), task="regression")
+    assert (found.record.labels, found.record.counts) == (("y",), {})
+    for name in SPLITS:
+        part = getattr(found, name)
+        assert part.y.dtype == np.float32
+        np.testing.assert_array_equal(part.y, part.x[:, :1] * np.float32(0.5) - np.float32(1e5))
+    exact = found.train.y.astype(np.float64)
+    np.testing.assert_allclose(found.record.answer_mean, exact.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(found.record.answer_std, exact.std(0), rtol=1e-9)
+
+
+def test_several_numbers_have_their_names_and_moments_each(laid):
+    y = np.stack([np.arange(200), np.full(200, 3.0)], 1)
+    record = laid(with_answers(y), task="regression", labels=("angle", "fixed")).record
+    assert record.labels == ("angle", "fixed")
+    assert record.answer_std[0] > 40.0
+    assert record.answer_std[1] == 1.0, "what never varies is divided by one"
+
+
+@pytest.mark.parametrize(
+    ("y", "says"),
+    [
+        (np.where(np.arange(200) == 7, np.nan, 1.0), "nan in row 7, answer 0 of all"),
+        (np.where(np.arange(200) == 8, 1e39, 1.0), r"1e\+39 in row 8.*float32"),
+        (np.arange(200).astype(str), r"y of <U\d+.*numbers"),
+        (np.zeros((200, 2, 2)), r"y of float64 \[200, 2, 2\]"),
+    ],
+)
+def test_numbers_that_are_none_are_refused(y, says, laid):
+    with pytest.raises(DataError, match=says):
+        laid(with_answers(y), task="regression")
+
+
+def test_ready_splits_of_unlike_width_are_refused(laid):
+    x, y = numbered(200)["x"], np.zeros((200, 2))
+    arrays = {"x_train": x[:100], "y_train": y[:100], "x_test": x[100:], "y_test": y[100:, :1]}
+    with pytest.raises(DataError, match=r"\[1, 2\] answers a sample"):
+        laid(arrays, task="regression")
+
+
+def test_an_embedding_needs_no_answers(laid):
+    found = laid({"x": numbered()["x"]}, task="embedding")
+    assert (found.record.labels, found.record.counts) == ((), {})
+    assert found.record.rows == {"train": 120, "validation": 20, "calibration": 20, "test": 40}
+    for name in SPLITS:
+        assert getattr(found, name).y.shape == (found.record.rows[name], 0)
+
+
+@pytest.mark.parametrize("task", ["multi-label", "regression", "embedding"])
+def test_a_sample_in_two_splits_is_refused_in_every_task(task, laid):
+    y = {"multi-label": labels_of(np.arange(200)), "regression": np.arange(200.0)}.get(task)
+    x = numbered()["x"]
+    x[100] = x[101:] = x[0]
+    arrays = {"x": x} if y is None else {"x": x, "y": y}
+    with pytest.raises(DataError, match="stand in another split"):
+        laid(arrays, task=task)
+
+
+# --- ids, groups and the names of arrays --------------------------------------------------------
+
+
+def test_ids_stay_with_their_samples(laid):
+    found = laid({**numbered(), "id": np.arange(200) + 1000})
+    assert found.record.identified
+    for name in SPLITS:
+        part = getattr(found, name)
+        assert part.id.dtype.kind == "U"
+        assert np.array_equal(part.id.astype(int), part.x[:, 0].astype(int) + 1000)
+
+
+def test_ids_follow_where_duplicates_are_dropped(laid):
+    arrays = with_duplicates()
+    arrays |= {f"id_{s}": arrays[f"x_{s}"][:, 0].astype(int) for s in ("train", "test")}
+    found = laid(arrays, duplicates="drop")
+    assert found.record.dropped
+    for name in SPLITS:
+        part = getattr(found, name)
+        assert np.array_equal(part.id.astype(int), part.x[:, 0].astype(int))
+
+
+def test_a_records_fingerprint_follows_the_ids(laid):
+    one, other = (laid({**numbered(), "id": np.arange(200) + i}).record for i in (0, 1))
+    assert one.fingerprint != other.fingerprint
+
+
+def test_ids_of_one_split_alone_identify_nothing(laid):
+    arrays = with_duplicates()
+    arrays["id_train"] = np.arange(150)
+    assert not laid(arrays, duplicates="allow").record.identified
+
+
+def test_ids_of_another_length_are_refused(laid):
+    with pytest.raises(DataError, match=r"id of shape \[199\].*200 samples"):
+        laid({**numbered(), "id": np.arange(199)})
+
+
+@pytest.mark.parametrize("task", ["classification", "regression", "embedding"])
+def test_groups_hold_in_every_task_and_calibration_is_of_trains(task, laid):
+    arrays = {**numbered(600), "speaker": np.arange(600) // 4 % 50}
+    found = laid(arrays, task=task, group="speaker")
+    of = {s: {row // 4 % 50 for row in rows} for s, rows in rows_of(found).items()}
+    assert not of["test"] & of["validation"]
+    assert not (of["test"] | of["validation"]) & (of["train"] | of["calibration"])
+    assert of["calibration"] <= of["train"]
+    assert found.record.rows["calibration"] == 60
+
+
+def test_an_archives_arrays_may_have_names_of_their_own(laid):
+    whole = numbered()
+    arrays = {"x": whole["x"], "speed": whole["x"][:, 0], "name": np.arange(200), "y": whole["y"]}
+    found = laid(arrays, task="regression", target=("speed",), id="name")
+    assert np.array_equal(found.test.y, found.test.x[:, :1])
+    assert np.array_equal(found.test.id.astype(int), found.test.x[:, 0].astype(int))
+    ready = {"x_train": whole["x"][:150], "speed_train": whole["x"][:150, 1],
+             "x_test": whole["x"][150:], "speed_test": whole["x"][150:, 1]}  # fmt: skip
+    found = laid(ready, task="regression", target=("speed",))
+    assert np.array_equal(found.test.y, found.test.x[:, 1:2])
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        ({"target": ("lable",)}, r"no 'lable' among the keys \['x', 'y'\].*data.target"),
+        ({"group": "speaker"}, "no 'speaker' among .*data.group"),
+        ({"id": "name"}, "no 'name' among .*data.id"),
+        ({"target": ("a", "b"), "task": "regression"}, "data.target: found 2 names"),
+    ],
+)
+def test_a_name_that_the_recipe_chose_must_be_in_the_archive(part, says, laid):
+    with pytest.raises(DataError, match=says):
+        laid(numbered(), **part)
+
+
+def test_a_damaged_table_of_contents_is_the_files_fault_and_a_full_disk_the_machines(
+    tmp_path, monkeypatch
+):
+    from edgestill.pipeline.data import npz
+
+    np.savez(tmp_path / "data.npz", **numbered(20))
+    content = bytearray((tmp_path / "data.npz").read_bytes())
+    content[-6] = 255  # the place of the table is told 255 bytes off: before the beginning
+    content[-5:-2] = b"\xff\xff\x7f"
+    (tmp_path / "bad.npz").write_bytes(content)
+    part = Data(source="npz:data.npz")
+    with pytest.raises(DataError, match="not a readable archive"):
+        npz.read(str(tmp_path / "bad.npz"), tmp_path, part)
+
+    for number, expected in ((22, DataError), (28, OSError)):
+
+        def fails(*_, number=number):
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(npz.shutil, "copyfileobj", fails)
+        with pytest.raises(expected):
+            npz.read(str(tmp_path / "data.npz"), tmp_path, part)
+
+
+# --- texts ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(tmp_path):
+    """Prepares a file of texts and their labels, some of them given."""
+    pytest.importorskip("tokenizers", reason="needs the extra 'text'")
+
+    def prepared(texts, labels, **part):
+        lines = [f"{text},{label}" for text, label in zip(texts, labels, strict=True)]
+        (tmp_path / "data.csv").write_text("\n".join(["text,label", *lines]))
+        folder = tmp_path / f"out{len(list(tmp_path.glob('out*')))}"
+        folder.mkdir()
+        form = {"vocabulary": 400, "max_length": 8, **part.pop("text", {})}
+        data = Data(source=f"text:{tmp_path / 'data.csv'}", text=TextForm(**form), **part)
+        return prepare(folder, Silent(), data=data, fingerprint="", seed=0), folder
+
+    return prepared
+
+
+SENTENCES = [
+    f"{noun} number {i} is {['bad', 'good'][i % 2]}" for i in range(50) for noun in ("film", "plot")
+]
+MOODS = [sentence.rsplit(" ", 1)[1] for sentence in SENTENCES]
+
+
+def test_texts_become_tokens_of_a_tokenizer_that_saw_train_alone(told):
+    from tokenizers import Tokenizer
+
+    record, folder = told(SENTENCES, MOODS)
+    assert (record.layout, record.dtype, record.sample_shape) == ("tokens", "int32", (8,))
+    assert (record.mean, record.std) == ((), ())
+    assert record.labels == ("bad", "good")
+    assert record.files == ("tokenizer.json",)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    assert record.vocabulary == tokenizer.get_vocab_size() <= 400
+    assert tokenizer.id_to_token(record.pad) == "[PAD]"
+    assert tokenizer.id_to_token(record.unknown) == "[MASK]"
+    seen = set()
+    for split in SPLITS:
+        x, y = np.load(folder / f"x_{split}.npy"), np.load(folder / f"y_{split}.npy")
+        words = [tokenizer.decode(row.tolist()).strip() for row in x]
+        assert [record.labels[i] for i in y] == [text.rsplit(" ", 1)[1] for text in words]
+        seen |= set(words)
+    assert seen == set(SENTENCES)
+    assert not list(folder.glob("scratch"))
+
+
+def test_a_word_that_only_test_has_is_no_token(tmp_path):
+    tokenizers = pytest.importorskip("tokenizers", reason="needs the extra 'text'")
+    for folder in ("data", "out"):
+        (tmp_path / folder).mkdir()
+    for split, noun in (("train", "film"), ("test", "zebra")):
+        lines = [f"{noun} {i} is here,{'ab'[i % 2]}" for i in range(40)]
+        (tmp_path / f"data/{split}.csv").write_text("\n".join(["text,label", *lines]))
+    part = Data(source=f"text:{tmp_path / 'data'}", text=TextForm(vocabulary=400))
+    prepare(tmp_path / "out", Silent(), data=part, fingerprint="", seed=0)
+    tokenizer = tokenizers.Tokenizer.from_file(str(tmp_path / "out/tokenizer.json"))
+    assert "Ġfilm" in tokenizer.get_vocab()
+    assert "Ġzebra" not in tokenizer.get_vocab()
+
+
+def test_a_tokenizer_that_is_given_is_used_and_ships(told, tmp_path):
+    first, folder = told(SENTENCES, MOODS)
+    (folder / "tokenizer.json").rename(tmp_path / "own.json")
+    again, beside = told(SENTENCES, MOODS, text={"tokenizer": tmp_path / "own.json"})
+    assert (beside / "tokenizer.json").read_bytes() == (tmp_path / "own.json").read_bytes()
+    assert again.fingerprint == first.fingerprint
+    assert json.loads(json.dumps(again.front_end))["kind"] == "text"
+
+
+def test_texts_that_are_cut_are_counted_in_the_notes(told):
+    longer = [f"{text} in every way that there is" for text in SENTENCES[:30]] + SENTENCES[30:]
+    record, _ = told(longer, MOODS)
+    assert "30 of 100 texts are longer than 8 tokens and cut" in record.notes
+
+
+def test_a_text_in_two_splits_is_refused(told):
+    with pytest.raises(DataError, match="stand in another split"):
+        told([*SENTENCES[:60], *SENTENCES[:60]], [*MOODS[:60], *MOODS[:60]])
+
+
 # --- duplicates -------------------------------------------------------------------------------
 
 
@@ -320,7 +636,7 @@ def test_a_functions_fingerprint_follows_its_arrays(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("source", ["npz:", "npz", "a:b:c", "a b:c", "a:1", ""])
 def test_a_source_that_names_none_is_refused(source):
-    with pytest.raises(RecipeError, match=r"'digits', 'npz:FILE' or 'module:function'"):
+    with pytest.raises(RecipeError, match=r"'digits', 'npz:FILE', .* or 'module:function'"):
         find(source)
 
 
@@ -386,6 +702,102 @@ def test_samples_are_drawn_from_all_over_a_split_and_the_same_each_time():
 def test_whole_groups_come_as_near_to_the_fraction_as_they_can(share):
     random = np.random.default_rng(0)
     group, y = np.arange(2000) // 20, random.integers(0, 2, 2000)
-    rows = splits.cut(y, {"test": share}, 0, group)
+    rows = splits.cut(2000, y, {"test": share}, 0, group)
     assert abs(len(rows["test"]) / 2000 - share) < 0.02
     assert not set(group[rows["test"]]) & set(group[rows["train"]])
+
+
+# --- what a recipe asks of the data -----------------------------------------------------------
+
+
+def asks(*overrides, layout="table", shape=(4,), task="classification", train=60, rows=None):
+    """Holds a small recipe against a data set of these facts."""
+    from edgestill.pipeline.data.demands import fits
+
+    tree = {
+        "name": "r",
+        "data": {"source": "npz:d.npz"},
+        "teacher": {"model": "mlp2", "batch_size": 8},
+        "student": {"model": "mlp1"},
+        "distill": {"batch_size": 8},
+        "gate": {"max_size_kib": 10.0},
+    }
+    known = dict.fromkeys(SPLITS, 9) | {"train": train, **(rows or {})}
+    record = DataRecord(
+        source="npz:d.npz", task=task, labels=("a", "b"), sample_shape=shape, layout=layout,
+        dtype="float32", mean=(), std=(), rows=known, counts={}, dropped=3, notes=(),
+        fingerprint="",
+    )  # fmt: skip
+    fits(parse(tree, where="r.toml", overrides=overrides), record)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "facts"),
+    [
+        (["gate.min_accuracy=0.5", "gate.max_worst_class_drop=0.1"], {}),
+        (["gate.max_worst_class_drop=0.1", "distill.class_weights=true"], {"task": "multi-label"}),
+        (["gate.min_score=-0.5", "distill.losses={ mse = 1.0 }"], {"task": "regression"}),
+        (["gate.min_agreement=0.5", "distill.losses={ cosine = 1.0 }"], {"task": "embedding"}),
+        (["teacher.batch_size=64", "teacher.weights=t.safetensors"], {}),
+        (["teacher.batch_size=64", "teacher.model=onnx:m.onnx"], {}),
+        (["distill.views=3", "augment.noise=0.1"], {}),
+        (["teacher.model=resnet20", "student.model=conv1d3"], {"layout": "hw", "shape": (8, 8)}),
+        (
+            ["teacher.model=transformer4", "student.model=transformer2", "student.width=16",
+             "distill.initialize=true"],
+            {"layout": "tokens", "shape": (16,)},
+        ),
+    ],
+)  # fmt: skip
+def test_what_fits_the_data_is_let_through(overrides, facts):
+    asks(*overrides, **facts)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "facts", "error", "says"),
+    [
+        ([], {"train": 7}, DataError, "teacher.batch_size: found 7 samples in train"),
+        ([], {"rows": {"validation": 0}}, DataError, r"no sample in validation \(3 dropped"),
+        (["teacher.weights=t.pt"], {"train": 7}, DataError, "distill.batch_size"),
+        (
+            ["teacher.model=onnx:m.onnx", 'teacher.members=[{ model = "mlp2" }]'],
+            {"train": 7},
+            DataError,
+            "teacher.batch_size",
+        ),
+        (
+            ['teacher.members=[{ model = "transformer2" }]'],
+            {},
+            DataError,
+            "rows of 4 columns for 'transformer2', expected texts, or the family mlp",
+        ),
+        (
+            ["student.model=conv1d2"],
+            {},
+            DataError,
+            r"expected windows, .*; reshape x to \[n, time, channels\] or use .*'mlp2'",
+        ),
+        (
+            ["student.model=resnet8"],
+            {"layout": "tc", "shape": (20, 3)},
+            DataError,
+            "windows of 20 steps with 3 channels for 'resnet8', expected images, or .* conv1d",
+        ),
+        (
+            ["teacher.model=transformer2", "student.model=transformer4", "student.width=16",
+             "distill.initialize=true"],
+            {"layout": "tokens", "shape": (16,)},
+            RecipeError,
+            "the student no deeper",
+        ),
+        (
+            ["distill.control_smoothing=0.1", "distill.losses={ mse = 1.0 }"],
+            {"task": "regression"},
+            RecipeError,
+            "distill.control_smoothing",
+        ),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_the_data_is_refused_with_its_key(overrides, facts, error, says):
+    with pytest.raises(error, match=says):
+        asks(*overrides, **facts)

@@ -26,10 +26,13 @@ def create(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]
 
 
 class Arrays(NamedTuple):
-    """One split: samples as the data set holds them, memory-mapped, and labels int64 [n]."""
+    """One split: samples as the data set holds them, memory-mapped, and their answers.
+
+    Answers are classes int64 [n], else float32 [n, labels or numbers] (embedding: none, [n, 0]).
+    """
 
     x: NDArray[Any]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
 
 
 def draw(split: Arrays, most: int) -> NDArray[Any]:
@@ -44,7 +47,7 @@ def draw(split: Arrays, most: int) -> NDArray[Any]:
     Returns:
         [min(most, n), *sample_shape], in memory.
     """
-    rows = np.random.default_rng(0).permutation(len(split.y))[:most]
+    rows = np.random.default_rng(0).permutation(len(split.x))[:most]
     return np.array(split.x[np.sort(rows)])
 
 
@@ -52,3 +55,9 @@ def open_split(folder: Path, split: Split) -> Arrays:
     """Memory-map a split below the data stage's folder."""
     x = np.load(folder / f"x_{split}.npy", mmap_mode="r")
     return Arrays(x, np.load(folder / f"y_{split}.npy"))
+
+
+def open_ids(folder: Path, split: Split) -> NDArray[np.str_]:
+    """What names each sample of a split, text [n]; only where the record says ``identified``."""
+    ids: NDArray[np.str_] = np.load(folder / f"id_{split}.npy")
+    return ids

@@ -1,16 +1,16 @@
 """What a data set must be before hours are spent on it; each refusal names row, column or class."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ..records import Layout
 
 CHUNK = 1 << 20
 """Numbers looked at in one go: 8 MiB as float64."""
-Layout = Literal["table", "hw", "hwc", "chw"]
 _KEPT = ("uint8", "int16", "float32")
 """Dtypes a model's input may have as they are; others are widened or narrowed to float32."""
 
@@ -37,25 +37,15 @@ def input_dtype(x: NDArray[Any], where: str) -> np.dtype[Any]:
     raise DataError(found=f"dtype {x.dtype}", expected="numbers", where=where)
 
 
-def samples(x: NDArray[Any], y: NDArray[Any], where: str) -> None:
-    """Refuse what is empty, of the wrong rank, unequal in length or not finite.
+def samples(x: NDArray[Any], where: str) -> None:
+    """Refuse what is empty, of the wrong rank or not finite.
 
     Raises:
         DataError: names the first offending row and column.
     """
-    if y.ndim != 1:
-        raise DataError(
-            found=f"y of shape {y.shape}", expected="one label a sample, shape [n]", where=where
-        )
     if x.ndim < 2:
         raise DataError(
             found=f"x of shape {x.shape}", expected="one row a sample, at least [n, 1]", where=where
-        )
-    if len(x) != len(y):
-        raise DataError(
-            found=f"{len(x)} samples in x and {len(y)} labels in y",
-            expected="as many of one as of the other",
-            where=where,
         )
     if x.size == 0:
         raise DataError(found=f"no samples (x has shape {x.shape})", where=where)
@@ -83,7 +73,7 @@ def layout(x: NDArray[Any], asked: str) -> Layout:
     Raises:
         DataError: the rank does not fit, or the channel axis cannot be told.
     """
-    ranks: dict[str, int] = {"table": 2, "hw": 3, "hwc": 4, "chw": 4}
+    ranks: dict[str, int] = {"table": 2, "tokens": 2, "hw": 3, "tc": 3, "hwc": 4, "chw": 4}
     if asked != "auto":
         if x.ndim != ranks[asked]:
             raise DataError(

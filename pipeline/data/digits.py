@@ -1,7 +1,6 @@
 """scikit-learn's handwritten digits: 1,797 images of 8 by 8, values 0 to 16 (Alpaydin 1998)."""
 
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ def fingerprint(_: str) -> str:
     return f"digits of scikit-learn {metadata.version('scikit-learn')}"
 
 
-def read(_: str, __: Path) -> dict[str, Any]:
+def read(*_: object) -> dict[str, Any]:
     """``x`` uint8 [1797, 8, 8] and ``y`` int64 [1797]."""
     from sklearn.datasets import load_digits  # half a second, so only where it is needed
 

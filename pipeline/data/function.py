@@ -1,22 +1,19 @@
 """A user's own function: ``module:function`` returns a dict of arrays.
 
-The module is looked up on the Python path and in the current folder. The function is called at
-every build, because only its arrays say whether the data changed; what follows is then cached by
-their content.
+The function is called at every build, because only its arrays say whether the data changed; what
+follows is then cached by their content.
 """
 
 import hashlib
-import importlib
-import sys
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ..reference import load, said
 
 
 def fingerprint(reference: str) -> str:
@@ -29,32 +26,19 @@ def fingerprint(reference: str) -> str:
     return digest.hexdigest()
 
 
-def read(reference: str, _: Path) -> dict[str, Any]:
+def read(reference: str, *_: object) -> dict[str, Any]:
     """The function's arrays."""
     return dict(_call(reference))
 
 
 @cache
 def _call(reference: str) -> Mapping[str, Any]:
-    name, _, attribute = reference.partition(":")
     where = f"data.source {reference}"
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        function = getattr(importlib.import_module(name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise DataError(
-            f"cannot be loaded ({error})",
-            where=where,
-            fix=f"put {name}.py in the current folder or on PYTHONPATH, with {attribute}() in it",
-        ) from error
-    except (Exception, SystemExit) as error:
-        raise DataError(f"cannot be loaded ({_said(error)})", where=where) from error
+    function = load(reference, where, DataError)
     try:
         arrays = function()
     except (Exception, SystemExit) as error:
-        raise DataError(f"failed with {_said(error)}", where=where) from error
+        raise DataError(f"failed with {said(error)}", where=where) from error
     if not isinstance(arrays, Mapping) or not arrays:
         raise DataError(
             found=f"a {type(arrays).__name__}",
@@ -73,7 +57,3 @@ def _array(key: str, value: object, where: str) -> NDArray[Any]:
         # Their hash would be that of addresses: another one at every build.
         raise DataError(found=f"{key} of Python objects", expected="numbers or text", where=where)
     return array
-
-
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

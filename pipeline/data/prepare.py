@@ -1,7 +1,8 @@
 """The data stage: read once, check, split, lay down as memory-mappable arrays.
 
-out/x_train.npy  the samples as the data set holds them (uint8, int16 or float32)
-out/y_train.npy  int64 labels
+out/x_train.npy   samples as the model takes them (uint8, int16 or float32; int32 token ids)
+out/y_train.npy   their answers
+out/id_train.npy  what names them, where the source says
 … and the same for validation, calibration and test
 """
 
@@ -17,21 +18,56 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ..progress import Progress
 from ..recipe import Data
-from ..records import SPLITS, DataRecord, Split
-from . import checks, find, shown, splits
+from ..records import SPLITS, DataRecord, Layout, Split
+from . import answers, checks, find, shown, splits
 from .arrays import create
+from .texts import Texts
 
 
 class Taken(NamedTuple):
-    """Rows of one array that make a split."""
+    """Rows of one array that make a split.
 
-    x: NDArray[Any]
-    y: NDArray[np.int64]
+    Attributes:
+        x: the array.
+        places: rows of ``x``.
+        key: the source's name of the split, by which answers and ids are found.
+        rows: their rows.
+    """
+
+    x: Any
+    places: splits.Rows
+    key: str
     rows: splits.Rows
 
 
+class Found(NamedTuple):
+    """A source, read and checked."""
+
+    pairs: dict[str, tuple[Any, Any]]
+    """Samples and answers, by split or as ``all``."""
+    answers: answers.Answers
+    ids: dict[str, NDArray[np.str_]]
+    group: NDArray[Any] | None
+
+
+class Tokens(NamedTuple):
+    """What is known of token ids."""
+
+    vocabulary: int = 0
+    pad: int = 0
+    unknown: int = 0
+    files: tuple[str, ...] = ()
+    front_end: dict[str, object] | None = None
+
+
 def prepare(
-    out: Path, progress: Progress, *, data: Data, fingerprint: str, seed: int
+    out: Path,
+    progress: Progress,
+    *,
+    data: Data,
+    fingerprint: str,
+    tokenizer: str | None = None,
+    seed: int,
 ) -> DataRecord:
     """Read the source and lay down four checked splits.
 
@@ -40,72 +76,95 @@ def prepare(
         progress: told what goes on.
         data: the recipe's part.
         fingerprint: of the source; part of the key only.
+        tokenizer: hash of the tokenizer that is given; part of the key only.
         seed: of the splits.
 
     Raises:
         DataError: the data set is unfit; says where and what to do.
     """
-    del fingerprint
+    del fingerprint, tokenizer
     source, told = find(data.source)
     where = f"data.source {shown(data.source)}"
     scratch = out / "scratch"
     scratch.mkdir()
-    arrays = source.read(told, scratch)
-    taken, labels = _split(arrays, data, seed, where)
-    x = taken["train"].x
-    layout = checks.layout(x, data.layout)
+    arrays = source.read(told, scratch, data, progress)
+    found = _checked(arrays, data, where)
+    taken = _split(found, data, seed)
+    notes = [str(note) for note in arrays.get("notes", ())]
+    tokens = Tokens(front_end=arrays.get("front_end"))
+    layout: Layout = "tokens"
+    if isinstance(taken["train"].x, Texts):
+        taken, tokens, said = _encoded(out, scratch, taken, data, progress)
+        notes += said
+    else:
+        layout = checks.layout(taken["train"].x, str(arrays.get("layout", data.layout)))
     taken, dropped = _without_duplicates(taken, data.duplicates, where)
-    counts: dict[str, list[int]] = {
-        split: np.bincount(part.y[part.rows], minlength=len(labels)).tolist()
-        for split, part in taken.items()
+    _none_empty(taken, where)
+    x = taken["train"].x
+    counts: dict[str, tuple[int, ...]] = {
+        split: found.answers.counts(part.key, part.rows, data.task) for split, part in taken.items()
     }
-    checks.every_class_everywhere(counts, labels, where)
-    dtype = checks.input_dtype(x, where)
-    digest = hashlib.sha256(f"{layout} {labels}".encode())
+    labels = found.answers.labels
+    if data.task == "classification":
+        checks.every_class_everywhere(counts, labels, where)
+    elif data.task == "multi-label":
+        checks.every_class_everywhere({"train": counts["train"]}, labels, where)
+    dtype = x.dtype if layout == "tokens" else checks.input_dtype(x, where)
+    digest = hashlib.sha256(f"{layout} {labels} {data.task}".encode())
     with progress.steps("laying down", len(SPLITS)) as steps:
         for split, part in taken.items():
             _lay_down(out, split, part, dtype, digest)
+            _lay_down_answers(out, split, part, found, digest)
             steps.advance(f"{split} {len(part.rows)}")
     mean, std = _moments(out / "x_train.npy", layout, data)
     shutil.rmtree(scratch)
+    notes += _notes(x, dtype, counts.get("train", ()), labels, dropped)
     return DataRecord(
         source=shown(data.source),
+        task=data.task,
         labels=labels,
         sample_shape=tuple(int(n) for n in x.shape[1:]),
         layout=layout,
         dtype=dtype.name,
         mean=mean,
         std=std,
-        counts={split: tuple(n) for split, n in counts.items()},
+        **_answer_moments(out, data),
+        rows={str(split): len(part.rows) for split, part in taken.items()},
+        counts=counts if data.task in ("classification", "multi-label") else {},
+        vocabulary=tokens.vocabulary,
+        pad=tokens.pad,
+        unknown=tokens.unknown,
+        front_end=tokens.front_end,
+        files=tokens.files,
+        identified=bool(found.ids),
         dropped=dropped,
-        notes=_notes(x, dtype, counts["train"], labels, dropped),
+        notes=tuple(notes),
         fingerprint=digest.hexdigest(),
     )
 
 
-def _split(
-    arrays: Mapping[str, Any], data: Data, seed: int, where: str
-) -> tuple[dict[Split, Taken], tuple[str, ...]]:
-    """Ready splits where the source has them, else our own."""
+def _checked(arrays: Mapping[str, Any], data: Data, where: str) -> Found:
+    """What the source gave, as pairs of samples and answers that fit together."""
     has_ready = "x_train" in arrays or "x_test" in arrays
-    needed = ("x_train", "y_train", "x_test", "y_test") if has_ready else ("x", "y")
-    missing = [key for key in needed if key not in arrays]
+    needed = ["x_train", "x_test"] if has_ready else ["x"]
+    if data.task != "embedding":
+        needed += [key.replace("x", "y") for key in needed]
+    missing = sorted(key for key in needed if key not in arrays)
     if missing:
         raise DataError(
             found=f"keys {sorted(arrays)}",
             expected=f"{', '.join(missing)} too" if has_ready else "x and y, or ready splits",
             where=where,
         )
-    ready: tuple[Split, ...] = tuple(s for s in SPLITS if f"x_{s}" in arrays) if has_ready else ()
+    ready = [s for s in SPLITS if f"x_{s}" in arrays] if has_ready else []
     pairs: dict[str, tuple[Any, Any]] = {
         s: (arrays[f"x_{s}"], arrays.get(f"y_{s}")) for s in ready
-    } or {"all": (arrays["x"], arrays["y"])}
-    for name, (x, y) in pairs.items():
-        place = where if name == "all" else f"{where}, {name}"
-        if y is None:
-            raise DataError(found=f"x_{name} without y_{name}", where=where)
-        checks.samples(x, y, place)
-        first = next(iter(pairs.values()))[0]
+    } or {"all": (arrays["x"], arrays.get("y"))}
+    first = next(iter(pairs.values()))[0]
+    for name, (x, _) in pairs.items():
+        if isinstance(x, Texts):
+            continue
+        checks.samples(x, where if name == "all" else f"{where}, {name}")
         if x.shape[1:] != first.shape[1:] or x.dtype != first.dtype:
             raise DataError(
                 found=f"samples of {x.dtype} {list(x.shape[1:])} in {name}",
@@ -113,30 +172,92 @@ def _split(
                 where=where,
             )
     names = data.labels or tuple(str(name) for name in np.atleast_1d(arrays.get("labels", ())))
-    coded, labels = checks.encode({n: np.asarray(y) for n, (_, y) in pairs.items()}, names, where)
-    fractions: dict[Split, float] = {
-        "test": data.test,
-        "validation": data.validation,
-        "calibration": data.calibration,
-    }
-    whole = "train" if has_ready else "all"
+    rows = {name: len(x) for name, (x, _) in pairs.items()}
+    known = answers.read({n: y for n, (_, y) in pairs.items()}, rows, data.task, names, where)
     group = arrays.get("group")
-    if group is not None and (has_ready or np.shape(group) != np.shape(pairs[whole][1])):
+    if group is not None and (has_ready or np.shape(group) != (rows.get("all"),)):
         raise DataError(
             found=f"group of shape {list(np.shape(group))}",
             expected="one value a sample of x (ready splits take no group)",
             where=where,
         )
-    to_cut: dict[Split, float] = {s: f for s, f in fractions.items() if s not in ready}
-    rows: dict[Split, splits.Rows] = {"train": np.arange(len(coded[whole]))}
+    ids = _ids(arrays, rows, where)
+    return Found(pairs, known, ids, None if group is None else np.asarray(group))
+
+
+def _ids(
+    arrays: Mapping[str, Any], rows: Mapping[str, int], where: str
+) -> dict[str, NDArray[np.str_]]:
+    """What names each sample, as text; nothing where not every split has it."""
+    keys = {name: "id" if name == "all" else f"id_{name}" for name in rows}
+    if not all(key in arrays for key in keys.values()):
+        return {}
+    found = {name: np.asarray(arrays[key]).astype(np.str_) for name, key in keys.items()}
+    for name, ids in found.items():
+        if ids.shape != (rows[name],):
+            raise DataError(
+                found=f"{keys[name]} of shape {list(ids.shape)}",
+                expected=f"one for each of {rows[name]} samples",
+                where=where,
+            )
+    return found
+
+
+def _split(found: Found, data: Data, seed: int) -> dict[Split, Taken]:
+    """Ready splits where the source has them, else our own."""
+    fractions: dict[Split, float] = {
+        "test": data.test,
+        "validation": data.validation,
+        "calibration": data.calibration,
+    }
+    whole = "train" if "train" in found.pairs else "all"
+    to_cut = {s: f for s, f in fractions.items() if s not in found.pairs}
+    count = len(found.pairs[whole][0])
+    rows: dict[Split, splits.Rows] = {"train": np.arange(count)}
     if to_cut:
-        rows = splits.cut(coded[whole], to_cut, seed, None if group is None else np.asarray(group))
+        strata = found.answers.strata(whole, data.task)
+        rows = splits.cut(count, strata, to_cut, seed, found.group)
     taken = {}
     for split in SPLITS:
-        key = split if split in ready and split != "train" else whole
-        where_from = rows.get(split, np.arange(len(coded[key])))
-        taken[split] = Taken(np.asanyarray(pairs[key][0]), coded[key], where_from)
-    return taken, labels
+        key = split if split in found.pairs and split != "train" else whole
+        x = found.pairs[key][0]
+        own = rows.get(split, np.arange(len(x)))
+        taken[split] = Taken(x if isinstance(x, Texts) else np.asanyarray(x), own, key, own)
+    return taken
+
+
+def _encoded(
+    out: Path, scratch: Path, taken: dict[Split, Taken], data: Data, progress: Progress
+) -> tuple[dict[Split, Taken], Tokens, list[str]]:
+    """Texts as token ids, by a tokenizer that saw train alone."""
+    from . import tokens
+
+    train = taken["train"]
+    path = out / tokens.FILE
+    if data.text.tokenizer is None:
+        tokens.train(train.x, train.rows, data.text, path)
+        tokenizer = tokens.load(path)
+    else:
+        tokenizer = tokens.load(data.text.tokenizer)
+        shutil.copyfile(data.text.tokenizer, path)
+    told = tokens.describe(tokenizer, data.text)
+    pad = tokens.pad_id(tokenizer)
+    found, cut = {}, 0
+    blocks = sum(tokens.blocks(len(part.rows)) for part in taken.values())
+    with progress.steps("tokens", blocks) as steps:
+        for split, part in taken.items():
+            shape = (len(part.rows), data.text.max_length)
+            ids = create(scratch / f"ids_{split}.npy", np.int32, shape)
+            cut += tokens.encode(
+                tokenizer, part.x, part.rows, data.text.max_length, pad, ids, steps.advance
+            ).cut
+            found[split] = part._replace(x=ids, places=np.arange(len(ids)))
+    every = sum(len(part.rows) for part in taken.values())
+    longer = f"{cut} of {every} texts are longer than {data.text.max_length} tokens and cut"
+    hidden = tokens.mask_id(tokenizer)
+    unknown = tokens.unknown_id(tokenizer) if hidden is None else hidden
+    known = Tokens(tokens.vocabulary(tokenizer), pad, unknown or pad, (tokens.FILE,), told)
+    return found, known, [longer] if cut else []
 
 
 def _without_duplicates(
@@ -151,7 +272,7 @@ def _without_duplicates(
     claims: tuple[Split, ...] = ("test", "validation", "calibration", "train")
     for split in claims:
         part = taken[split]
-        found = splits.hashes(part.x, part.rows)
+        found = splits.hashes(part.x, part.places)
         twice = np.isin(found, seen)
         if twice.any() and policy == "refuse":
             row = int(part.rows[int(np.argmax(twice))])
@@ -163,30 +284,55 @@ def _without_duplicates(
                 fix='say duplicates = "drop" in [data] to keep each in test only',
             )
         dropped += int(twice.sum())
-        kept[split] = part._replace(rows=part.rows[~twice])
+        kept[split] = part._replace(rows=part.rows[~twice], places=part.places[~twice])
         seen = np.concatenate([seen, found])
     return {split: kept[split] for split in SPLITS}, dropped
 
 
+def _none_empty(taken: Mapping[Split, Taken], where: str) -> None:
+    """Refuse a split whose samples all stand in others too."""
+    for split, part in taken.items():
+        if not len(part.rows):
+            raise DataError(
+                found=f"no sample of {split} that does not stand in another split too",
+                expected="samples of its own",
+                where=where,
+                fix="bring other samples; a repeated one tells nothing new",
+            )
+
+
 def _lay_down(out: Path, split: str, part: Taken, dtype: np.dtype[Any], digest: Any) -> None:
-    shape = (len(part.rows), *part.x.shape[1:])
+    shape = (len(part.places), *part.x.shape[1:])
     target = create(out / f"x_{split}.npy", dtype, shape)
-    for rows in checks.chunks(len(part.rows), part.x[0].size):
-        block = np.ascontiguousarray(part.x[part.rows[rows]], dtype=dtype)
+    for rows in checks.chunks(len(part.places), part.x[0].size):
+        block = np.ascontiguousarray(part.x[part.places[rows]], dtype=dtype)
         digest.update(block.tobytes())
         target[rows] = block
-    labels = part.y[part.rows]
-    digest.update(labels.tobytes())
-    np.save(out / f"y_{split}.npy", labels, allow_pickle=False)
 
 
-def _moments(path: Path, layout: str, data: Data) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _lay_down_answers(out: Path, split: str, part: Taken, found: Found, digest: Any) -> None:
+    own = found.answers.of[part.key][part.rows]
+    digest.update(own.tobytes())
+    np.save(out / f"y_{split}.npy", own, allow_pickle=False)
+    if found.ids:
+        ids = found.ids[part.key][part.rows]
+        digest.update("\0".join(ids.tolist()).encode())
+        np.save(out / f"id_{split}.npy", ids, allow_pickle=False)
+
+
+_CHANNELS: dict[Layout, int | None] = {"hwc": 3, "chw": 1, "hw": None, "tc": 2}
+"""The axis of channels, each of which has a unit of its own."""
+
+
+def _moments(path: Path, layout: Layout, data: Data) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of train: per channel of an image, per column of a float table.
 
     The columns of a whole-number table (pixels laid flat) share a unit and so share one pair.
     """
     x = np.load(path, mmap_mode="r")
-    axis = {"hwc": 3, "chw": 1, "hw": None, "table": 1 if x.dtype.kind == "f" else None}[layout]
+    if layout == "tokens":
+        return (), ()
+    axis = (1 if x.dtype.kind == "f" else None) if layout == "table" else _CHANNELS[layout]
     channels = x.shape[axis] if axis is not None else 1
     if data.mean:
         if len(data.mean) not in (1, channels):
@@ -196,6 +342,12 @@ def _moments(path: Path, layout: str, data: Data) -> tuple[tuple[float, ...], tu
                 where="data.mean",
             )
         return data.mean, data.std
+    return _mean_and_deviation(x, axis, channels)
+
+
+def _mean_and_deviation(
+    x: NDArray[Any], axis: int | None, channels: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     total, squares, count = np.zeros(channels), np.zeros(channels), 0
     for rows in checks.chunks(len(x), x[0].size):
         block = np.asarray(x[rows], dtype=np.float64)
@@ -214,18 +366,35 @@ def _moments(path: Path, layout: str, data: Data) -> tuple[tuple[float, ...], tu
     return tuple(float(v) for v in mean + shift), tuple(float(v) for v in std)
 
 
+def _answer_moments(out: Path, data: Data) -> dict[str, tuple[float, ...]]:
+    """Mean and deviation of each number of a regression, whose units the model need not learn."""
+    if data.task != "regression":
+        return {}
+    y = np.load(out / "y_train.npy")
+    mean, std = _mean_and_deviation(y, 1, y.shape[1])
+    return {"answer_mean": mean, "answer_std": std}
+
+
 def _notes(
-    x: NDArray[Any], dtype: np.dtype[Any], train: list[int], labels: tuple[str, ...], dropped: int
-) -> tuple[str, ...]:
+    x: NDArray[Any],
+    dtype: np.dtype[Any],
+    train: tuple[int, ...],
+    labels: tuple[str, ...],
+    dropped: int,
+) -> list[str]:
     notes = []
     if x.dtype != dtype:
         notes.append(f"samples are {x.dtype} in the source and {dtype} in the model's input")
-    ratio = max(train) / min(train)
-    if ratio > 3:
+    if train and (ratio := max(train) / max(1, min(train))) > _UNEVEN:
         rare, common = labels[train.index(min(train))], labels[train.index(max(train))]
         notes.append(
-            f"classes are uneven: {common!r} has {ratio:.1f} times the samples of {rare!r}"
+            f"classes are uneven: {common!r} has {ratio:.1f} times the samples of {rare!r}; "
+            "class_weights = true in [teacher] and [distill] would weigh the rare ones up"
         )
     if dropped:
         notes.append(f"{dropped} samples dropped because they stand in two splits")
-    return tuple(notes)
+    return notes
+
+
+_UNEVEN = 3
+"""Times the samples of the rarest class from which a report speaks of it."""

@@ -14,15 +14,20 @@ Rows = NDArray[np.int64]
 
 
 def cut(
-    y: NDArray[np.int64],
+    count: int,
+    strata: NDArray[np.int64] | None,
     fractions: Mapping[Split, float],
     seed: int,
     group: NDArray[Any] | None = None,
 ) -> dict[Split, Rows]:
     """Rows of each split: the named fractions are cut off, the rest is train.
 
+    Groups hold for test and validation, which judge. Calibration judges nothing and comes from the
+    groups of train, of which few could be spared.
+
     Args:
-        y: labels, int64 [n].
+        count: n, the number of rows.
+        strata: classes, int64 [n], of which each split gets its share; None: at random.
         fractions: of all rows, for every split but train.
         seed: the same seed gives the same rows.
         group: [n]; rows of one group never stand in two splits.
@@ -32,19 +37,21 @@ def cut(
     """
     from sklearn.model_selection import train_test_split
 
-    rest: Rows = np.arange(len(y), dtype=np.int64)
+    rest: Rows = np.arange(count, dtype=np.int64)
     rows: dict[Split, Rows] = {}
+    y = np.zeros(count, np.int64) if strata is None else strata
     counts = np.bincount(y)
     rarest = int(np.argmin(np.where(counts == 0, counts.max() + 1, counts)))
     if counts[rarest] <= len(fractions):
+        of_class = "" if strata is None else f" of class {rarest}"
         raise DataError(
-            found=f"{counts[rarest]} samples of class {rarest}",
+            found=f"{counts[rarest]} samples{of_class}",
             expected=f"at least {len(fractions) + 1}, one for each split",
             where="data",
         )
     for split, fraction in fractions.items():
         share = fraction * len(y) / len(rest)
-        if group is None:
+        if group is None or split == "calibration":
             try:
                 rest, taken = train_test_split(
                     rest, test_size=share, stratify=y[rest], random_state=seed
