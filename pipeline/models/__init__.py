@@ -1,59 +1,61 @@
 """Model families: one file each, one table that names them.
 
->>> model = build("resnet20", width=16, sample_shape=(32, 32, 3), layout="hwc", classes=10)
+>>> net = build(Architecture(model="mlp2"), Signature((64,), "table", outputs=10))
+>>> parameters(net)
+1482
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import nn
 
-from ..recipe import family_and_depth
+from ..recipe import Architecture, family_and_depth, is_factory
 from ..records import DataRecord
-from . import dscnn, mlp, mobilenet, resnet
+from . import conv1d, dscnn, factory, mlp, mobilenet, resnet, transformer
 from .deployed import Deployed
+from .signature import Signature, signature, tokens
 
-Family = Callable[..., nn.Module]
+Family = Callable[[int, int, Signature], nn.Module]
 FAMILIES: dict[str, Family] = {
     "mlp": mlp.build,
     "resnet": resnet.build,
     "mobilenet": mobilenet.build,
     "dscnn": dscnn.build,
+    "conv1d": conv1d.build,
+    "transformer": transformer.build,
 }
-"""``build(depth, width, sample_shape, layout, classes)``, a module of [n, c, h, w] or [n, f]."""
+"""``build(depth, width, of)``, a backbone of ``Deployed``: it takes ``of.backbone_shape``."""
 
 
-def build(
-    model: str, *, width: int, sample_shape: tuple[int, ...], layout: str, classes: int
-) -> nn.Module:
-    """A freshly initialised model, by its name and width.
+def build(architecture: Architecture, of: Signature) -> nn.Module:
+    """A freshly initialised backbone, of a family or by a function of the user's.
 
     Args:
-        model: family and depth, such as ``resnet20`` or ``mlp2``.
-        width: channels of the first stage, or units of a hidden layer.
-        sample_shape: of one sample as the data set holds it.
-        layout: what its axes mean.
-        classes: number of logits.
+        architecture: family, depth and width, or ``module:function`` and its arguments.
+        of: what it takes and gives.
 
     Raises:
-        RecipeError: samples of a shape it cannot take.
+        RecipeError: samples that the family cannot take.
+        ModelError: the user's function fails, or makes something else than such a model.
         ValueError: no such family or depth, which a recipe's model never is.
     """
-    family, depth = family_and_depth(model)
-    return FAMILIES[family](depth, width, sample_shape, layout, classes)
+    if is_factory(architecture.model):
+        return factory.build(architecture, of)
+    family, depth = family_and_depth(architecture.model)
+    return FAMILIES[family](depth, architecture.width, of)
 
 
-def deployed(model: str, width: int, data: DataRecord) -> Deployed:
-    """The model as it ships: it takes what the data set holds, normalization is part of it."""
-    backbone = build(
-        model,
-        width=width,
-        sample_shape=data.sample_shape,
-        layout=data.layout,
-        classes=data.classes,
-    )
-    return Deployed(backbone, data.layout, data.mean, data.std)
+def deployed(architecture: Architecture, data: DataRecord, outputs: int | None = None) -> Deployed:
+    """The model as it ships: it takes what the data set holds, normalization is part of it.
+
+    Args:
+        architecture: of the backbone.
+        data: the data set.
+        outputs: numbers it gives; None: one a class.
+    """
+    backbone = build(architecture, signature(data, outputs))
+    return Deployed(backbone, data.layout, data.mean, data.std, (data.answer_mean, data.answer_std))
 
 
 def parameters(module: nn.Module) -> int:
@@ -61,11 +63,18 @@ def parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
+KINDS: dict[str, torch.dtype] = {
+    "uint8": torch.uint8,
+    "int16": torch.int16,
+    "int32": torch.int32,
+    "float32": torch.float32,
+}
+"""The dtypes a data set may have."""
+
+
 def example(data: DataRecord, batch: int = 2) -> torch.Tensor:
-    """A batch of zeros with the model's input dtype and shape."""
-    kinds: dict[str, Any] = {
-        "uint8": torch.uint8,
-        "int16": torch.int16,
-        "float32": torch.float32,
-    }
-    return torch.zeros((batch, *data.sample_shape), dtype=kinds[data.dtype])
+    """A batch with the model's input dtype and shape: zeros, or token ids with padding behind."""
+    shape = (batch, *data.sample_shape)
+    if data.layout == "tokens":
+        return tokens(shape, data.pad)
+    return torch.zeros(shape, dtype=KINDS[data.dtype])

@@ -10,17 +10,26 @@ class Deployed(nn.Module):
     """Takes samples as the data set holds them and gives logits.
 
     Args:
-        backbone: takes float32 [n, c, h, w] (images) or [n, features] (tables).
-        layout: of the samples: ``table``, ``hw``, ``hwc`` or ``chw``.
-        mean: per channel or column, or one for all, in the data's own units.
+        backbone: takes float32 [n, c, h, w] (images), [n, c, t] (windows) or [n, features]
+            (tables), or int32 [n, length] (token ids).
+        layout: of the samples: ``table``, ``hw``, ``hwc``, ``chw``, ``tc`` or ``tokens``.
+        mean: per channel or column, or one for all, in the data's own units; empty for tokens.
         std: as many.
+        answers: mean and deviation of each number of a regression, whose backbone gives them in
+            deviations; empty for other tasks.
 
     Shape:
-        input [n, *sample_shape], uint8, int16 or float32; output [n, classes], float32.
+        input [n, *sample_shape], uint8, int16, int32 (tokens) or float32; output [n, outputs],
+        float32.
     """
 
     def __init__(
-        self, backbone: nn.Module, layout: str, mean: Sequence[float], std: Sequence[float]
+        self,
+        backbone: nn.Module,
+        layout: str,
+        mean: Sequence[float],
+        std: Sequence[float],
+        answers: tuple[Sequence[float], Sequence[float]] = ((), ()),
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -33,13 +42,25 @@ class Deployed(nn.Module):
         self.offset: torch.Tensor
         self.register_buffer("scale", scale.float().reshape(shape))
         self.register_buffer("offset", offset.float().reshape(shape))
+        self.answer_mean: torch.Tensor
+        self.answer_std: torch.Tensor
+        self.register_buffer("answer_mean", torch.tensor(list(answers[0])), persistent=False)
+        self.register_buffer("answer_std", torch.tensor(list(answers[1])), persistent=False)
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
-        """Logits [n, classes] of samples [n, *sample_shape]."""
+        """Logits [n, outputs] of samples [n, *sample_shape]."""
+        logits: torch.Tensor = self.backbone(self._prepared(samples))
+        return logits * self.answer_std + self.answer_mean if len(self.answer_std) else logits
+
+    def _prepared(self, samples: torch.Tensor) -> torch.Tensor:
+        """Samples as the backbone takes them: normalised, channels first."""
+        if self.layout == "tokens":
+            return samples
         x = samples.to(torch.float32) * self.scale + self.offset
         if self.layout == "hw":
             x = x.unsqueeze(1)
         elif self.layout == "hwc":
             x = x.permute(0, 3, 1, 2)
-        logits: torch.Tensor = self.backbone(x)
-        return logits
+        elif self.layout == "tc":
+            x = x.permute(0, 2, 1)
+        return x

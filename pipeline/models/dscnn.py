@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from .images import Image, image
+from .signature import Signature
 
 STEM = (10, 4)
 """Kernel of the first convolution: frames by features."""
@@ -58,19 +59,15 @@ def _same(size: int, kernel: int) -> tuple[int, int]:
     return total // 2, total - total // 2
 
 
-def build(
-    depth: int, width: int, sample_shape: tuple[int, ...], layout: str, classes: int
-) -> nn.Module:
+def build(depth: int, width: int, of: Signature) -> nn.Module:
     """A depthwise separable CNN for spectrogram-like images of any size.
 
     Args:
         depth: separable blocks.
         width: channels everywhere.
-        sample_shape: of one sample, frames first.
-        layout: ``hw``, ``hwc`` or ``chw``.
-        classes: number of logits.
+        of: what it takes (images, frames first) and gives.
 
     Raises:
         RecipeError: samples that are not images.
     """
-    return DSCNN(depth, width, image(f"dscnn{depth}", sample_shape, layout), classes)
+    return DSCNN(depth, width, image(f"dscnn{depth}", of), of.outputs)

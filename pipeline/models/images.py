@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ...errors import RecipeError
+from .signature import Signature, unfit
 
 
 class Image(NamedTuple):
@@ -13,21 +13,12 @@ class Image(NamedTuple):
     width: int
 
 
-def image(model: str, sample_shape: tuple[int, ...], layout: str) -> Image:
-    """The image that a sample of this shape and layout is.
+def image(model: str, of: Signature) -> Image:
+    """The image that a sample is.
 
     Raises:
-        RecipeError: it is a row of a table.
+        RecipeError: it is a row of a table, a window or a text.
     """
-    if layout == "hw":
-        return Image(1, *sample_shape)
-    if layout == "hwc":
-        height, width, channels = sample_shape
-        return Image(channels, height, width)
-    if layout == "chw":
-        return Image(*sample_shape)
-    raise RecipeError(
-        found=f"model {model!r} for rows of {sample_shape[0]} columns",
-        expected="images, or the family mlp",
-        fix="reshape x to [n, height, width] or use a model such as 'mlp2'",
-    )
+    if of.layout not in ("hw", "hwc", "chw"):
+        raise unfit(model, of, "images", reshape="[n, height, width]")
+    return Image(*of.backbone_shape)

@@ -5,22 +5,24 @@ from itertools import pairwise
 
 from torch import nn
 
+from .signature import Signature, unfit
 
-def build(
-    depth: int, width: int, sample_shape: tuple[int, ...], layout: str, classes: int
-) -> nn.Module:
-    """A perceptron on flattened samples; takes any layout.
+
+def build(depth: int, width: int, of: Signature) -> nn.Module:
+    """A perceptron on flattened samples; takes any layout but text.
 
     Args:
         depth: hidden layers.
         width: units of each.
-        sample_shape: of one sample.
-        layout: not used, every layout is flattened.
-        classes: number of logits.
+        of: what it takes and gives.
+
+    Raises:
+        RecipeError: samples are texts, whose ids are no quantities.
     """
-    del layout
-    sizes = [math.prod(sample_shape), *[width] * depth]
+    if of.layout == "tokens":
+        raise unfit(f"mlp{depth}", of, "numbers")
+    sizes = [math.prod(of.sample_shape), *[width] * depth]
     layers: list[nn.Module] = [nn.Flatten()]
     for wide, narrow in pairwise(sizes):
         layers += [nn.Linear(wide, narrow), nn.ReLU()]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], classes))
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], of.outputs))

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from .images import image
+from .signature import Signature
 
 EXPANSION = 6
 """Channels inside a block over those at its input (§3.4 of the paper)."""
@@ -69,20 +70,16 @@ def _convolution(
     return convolution, nn.BatchNorm2d(channels)
 
 
-def build(
-    depth: int, width: int, sample_shape: tuple[int, ...], layout: str, classes: int
-) -> nn.Module:
+def build(depth: int, width: int, of: Signature) -> nn.Module:
     """A network of inverted residuals for images of any size and channel count.
 
     Args:
         depth: blocks, at least 3.
         width: channels of the first stage.
-        sample_shape: of one sample.
-        layout: ``hw``, ``hwc`` or ``chw``.
-        classes: number of logits.
+        of: what it takes (images) and gives.
 
     Raises:
         RecipeError: samples that are not images.
     """
-    channels = image(f"mobilenet{depth}", sample_shape, layout).channels
-    return MobileNet(depth, width, channels, classes)
+    channels = image(f"mobilenet{depth}", of).channels
+    return MobileNet(depth, width, channels, of.outputs)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .images import image
+from .signature import Signature
 
 
 class Block(nn.Module):
@@ -60,20 +61,16 @@ def _stage(blocks: int, channels_in: int, channels: int, stride: int) -> nn.Sequ
     return nn.Sequential(first, *(Block(channels, channels, 1) for _ in range(blocks - 1)))
 
 
-def build(
-    depth: int, width: int, sample_shape: tuple[int, ...], layout: str, classes: int
-) -> nn.Module:
+def build(depth: int, width: int, of: Signature) -> nn.Module:
     """A residual network for images of any size and channel count.
 
     Args:
         depth: 6n+2 for n blocks a stage: 8, 14, 20, …
         width: channels of the first stage.
-        sample_shape: of one sample.
-        layout: ``hw``, ``hwc`` or ``chw``.
-        classes: number of logits.
+        of: what it takes (images) and gives.
 
     Raises:
         RecipeError: samples that are not images.
     """
-    channels = image(f"resnet{depth}", sample_shape, layout).channels
-    return ResNet((depth - 2) // 6, width, channels, classes)
+    channels = image(f"resnet{depth}", of).channels
+    return ResNet((depth - 2) // 6, width, channels, of.outputs)
