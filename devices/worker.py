@@ -30,12 +30,11 @@ def main() -> int:
     """Read the job from stdin, write the answer to the file it names."""
     envelope = json.load(sys.stdin)
     answer_to = Path(envelope["answer"])
-    _die_with_parent(int(envelope["parent"]))
-    _limit(envelope.get("memory_limit_bytes"))
+    confine(int(envelope["parent"]), envelope.get("memory_limit_bytes"))
     try:
         answer = _answer(from_json(envelope["job"]))
     except EdgestillError as error:
-        answer = {"error": _told(error)}
+        answer = {"error": told(error)}
     except MemoryError:
         limit = envelope.get("memory_limit_bytes")
         out = MeasureError(
@@ -43,7 +42,7 @@ def main() -> int:
             where=json.loads(envelope["job"]).get("model"),
             fix="give it more memory, or a smaller batch",
         )
-        answer = {"error": _told(out)}
+        answer = {"error": told(out)}
     answer["modules"] = sorted(sys.modules)
     temporary = answer_to.with_suffix(".tmp")
     temporary.write_text(json.dumps(answer, allow_nan=False), encoding="utf-8")
@@ -208,6 +207,17 @@ def _threads() -> int | None:
         return None
 
 
+def confine(parent: int, memory_limit_bytes: int | None) -> None:
+    """Tie this process to its parent's life and bound its memory.
+
+    Args:
+        parent: process id.
+        memory_limit_bytes: of address space; None leaves it open.
+    """
+    _die_with_parent(parent)
+    _limit(memory_limit_bytes)
+
+
 def _die_with_parent(parent: int) -> None:
     """Leave no orphan measuring away beside the next build."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -221,7 +231,8 @@ def _limit(memory_limit_bytes: int | None) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_limit_bytes, memory_limit_bytes))
 
 
-def _told(error: EdgestillError) -> dict[str, Any]:
+def told(error: EdgestillError) -> dict[str, Any]:
+    """A refusal as JSON, for the parent to raise again."""
     known = (UsageError, DataError, ModelError, MeasureError)
     kind = next((one.__name__ for one in known if isinstance(error, one)), "MeasureError")
     return {

@@ -1,0 +1,243 @@
+"""Logits that were written down elsewhere, found again by the samples' ids.
+
+    >>> found = open(Path("logits.npz"), {"train": ids}, outputs=10)        # doctest: +SKIP
+    >>> found.logits("train").shape                                         # doctest: +SKIP
+    (50000, 10)
+
+The order of a file says nothing: a row belongs to the sample that has its id, or to none.
+"""
+
+import math
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DataError
+from ..records import Split
+from . import recorded_parquet
+from .recorded_parquet import BLOCK, Read, float32
+
+Ids = NDArray[np.str_]
+_SHOWN = 5
+# RuntimeError: an encrypted member; NotImplementedError: a compression Python does not know.
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, NotImplementedError)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A file's logits and which of its rows each split's samples have.
+
+    Attributes:
+        rows: by split, int64 [samples]; a split the file knows nothing of is absent.
+        outputs: numbers a sample.
+        notes: sentences for the report.
+    """
+
+    rows: Mapping[Split, NDArray[np.int64]]
+    outputs: int
+    notes: tuple[str, ...]
+    _stored: NDArray[Any]
+
+    def logits(self, split: Split, part: slice = slice(None)) -> NDArray[np.float32] | None:
+        """Logits of a split's samples, or of some, in the order of their ids.
+
+        Returns:
+            float32 [samples, outputs]; None where the file has none of the split.
+        """
+        if split not in self.rows:
+            return None
+        return float32(self._stored[self.rows[split][part]])
+
+
+def open(  # noqa: A001  # recorded.open(…) is what it reads as
+    path: Path,
+    ids: Mapping[Split, Ids],
+    outputs: int | None,
+    *,
+    labels: Sequence[str] = (),
+    scratch: Path | None = None,
+) -> Recorded:
+    """Read recorded logits and match them with the data set's samples.
+
+    Args:
+        path: an ``.npz`` with ``id`` [n] and ``logits`` [n, k], or a ``.parquet`` with a column
+            ``id`` and either a list column ``logits`` or k columns of numbers.
+        ids: of each split's samples, in their order; train among them.
+        outputs: numbers a sample; None takes as many as there are (an embedding).
+        labels: class names; where the k columns are named so, they are put in this order.
+        scratch: where the logits are unpacked to; None: the folder for temporary files. They are
+            gone from there with the last reference to what is returned.
+
+    Raises:
+        DataError: unreadable, another number of classes, an id that is missing or twice there, a
+            number that is not finite, a split that is only partly there, or data without ids.
+        HostError: parquet without pyarrow.
+    """
+    where = str(path)
+    if "train" not in ids:
+        raise DataError(
+            found="a data set without ids",
+            expected="an id for each sample, which says whose logits they are",
+            where=where,
+            fix="give the data set a column of ids (data.id); the order of rows identifies nothing",
+        )
+    if not path.is_file():
+        raise DataError("no such file", where=where, fix="correct teacher.model")
+    readers = {".npz": _read_npz, ".parquet": recorded_parquet.read, ".pq": recorded_parquet.read}
+    if path.suffix not in readers:
+        raise DataError(
+            found=f"a file named {path.suffix!r}", expected=f"{', '.join(readers)}", where=where
+        )
+    with tempfile.TemporaryDirectory(prefix="edgestill-", dir=scratch) as folder:
+        # What is mapped stays readable when its name is gone.
+        names, stored, columns = readers[path.suffix](path, Path(folder), tuple(labels))
+    _check_shape(stored, names, outputs, columns, where)
+    stored = stored.reshape(len(stored), -1)
+    rows = _matched(_text(names, where), ids, where)
+    for split, found in rows.items():
+        _check_finite(stored, found, ids[split], where)
+    return Recorded(rows, stored.shape[1], _notes(path, rows, len(stored), columns), stored)
+
+
+def _read_npz(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
+    del labels
+    arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = set(archive.namelist())
+            for key in ("id", "logits"):
+                if f"{key}.npy" not in members:
+                    raise DataError(
+                        found=f"keys {sorted(name.removesuffix('.npy') for name in members)[:8]}",
+                        expected="'id' and 'logits'",
+                        where=str(path),
+                        fix="the order of rows identifies nothing: save the samples' ids with them",
+                    )
+                target = folder / f"{key}.npy"
+                with archive.open(f"{key}.npy") as packed, target.open("wb") as plain:
+                    shutil.copyfileobj(packed, plain, 1 << 20)
+                arrays[key] = np.load(target, mmap_mode="r", allow_pickle=False)
+    except _BROKEN as error:
+        pickled = "allow_pickle" in str(error) or "Python objects" in str(error)
+        why = "it holds pickled objects" if pickled else str(error)
+        raise DataError(
+            found=f"not a readable archive of plain arrays ({why})",
+            where=str(path),
+            fix="write it with numpy.savez(file, id=…, logits=…); ids as text, not as objects",
+        ) from None
+    return arrays["id"], arrays["logits"], ()
+
+
+def _check_shape(
+    stored: NDArray[Any],
+    names: NDArray[Any],
+    outputs: int | None,
+    columns: Sequence[str],
+    where: str,
+) -> None:
+    if names.ndim != 1 or not stored.ndim or len(names) != len(stored):
+        raise DataError(
+            found=f"ids of shape {list(names.shape)} for logits of {list(stored.shape)}",
+            expected="one id for each row",
+            where=where,
+        )
+    single = stored.ndim == 1 and outputs == 1
+    if (
+        stored.dtype.kind not in "fiu"
+        or not (single or stored.ndim == 2)
+        or not math.prod(stored.shape)
+    ):
+        raise DataError(
+            found=f"logits of shape {list(stored.shape)} and type {stored.dtype}",
+            expected=f"numbers [n, {outputs or 'k'}]",
+            where=where,
+        )
+    told = f" (columns {_shown(columns)})" if columns else ""
+    if outputs is not None and not single and stored.shape[1] != outputs:
+        raise DataError(
+            found=f"{stored.shape[1]} numbers a sample{told}",
+            expected=f"{outputs}, one for each class of the data set",
+            where=where,
+            fix="was it recorded for other classes?",
+        )
+
+
+def _text(names: NDArray[Any], where: str) -> Ids:
+    """Ids as text, so that 12 in one file is '12' in the other."""
+    if names.dtype.kind == "S":
+        try:
+            return np.char.decode(names, "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"ids that are not UTF-8 ({error.reason})", where=where) from None
+    if names.dtype.kind not in "Uiu":
+        raise DataError(
+            found=f"ids of type {names.dtype}", expected="text or whole numbers", where=where
+        )
+    return np.asarray(names).astype(np.str_)
+
+
+def _matched(names: Ids, ids: Mapping[Split, Ids], where: str) -> dict[Split, NDArray[np.int64]]:
+    """Each split's rows in the file."""
+    order = np.argsort(names, kind="stable")
+    ordered = names[order]
+    doubled = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if len(doubled):
+        raise DataError(
+            found=f"{len(doubled)} ids more than once ({_shown(doubled)})",
+            expected="each id once",
+            where=where,
+        )
+    rows: dict[Split, NDArray[np.int64]] = {}
+    for split, given in ids.items():
+        wanted = _text(given, where)
+        at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
+        missing = wanted[ordered[at] != wanted]
+        if split != "train" and len(missing) == len(wanted):
+            continue
+        if len(missing):
+            raise DataError(
+                found=f"no logits for {len(missing)} of {len(wanted)} samples of {split} "
+                f"({_shown(missing)})",
+                expected="each sample's, or none of a split other than train",
+                where=where,
+                fix="record them for the same data set, with the same ids",
+            )
+        rows[split] = order[at]
+    return rows
+
+
+def _shown(ids: NDArray[Any] | Sequence[str]) -> str:
+    first = ", ".join(repr(str(one)) for one in ids[:_SHOWN])
+    return first + (", …" if len(ids) > _SHOWN else "")
+
+
+def _check_finite(stored: NDArray[Any], rows: NDArray[np.int64], ids: Ids, where: str) -> None:
+    for start in range(0, len(rows), BLOCK):
+        block = float32(stored[rows[start : start + BLOCK]])
+        wrong = np.flatnonzero(~np.isfinite(block).all(1))
+        if len(wrong):
+            raise DataError(
+                found=f"NaN or infinity for {str(ids[start + wrong[0]])!r}",
+                expected="finite logits",
+                where=where,
+            )
+
+
+def _notes(
+    path: Path, rows: Mapping[Split, NDArray[np.int64]], total: int, columns: tuple[str, ...]
+) -> tuple[str, ...]:
+    notes = []
+    used = len(np.unique(np.concatenate(list(rows.values()))))
+    if used < total:
+        notes.append(f"{path.name}: {total - used} of {total} recorded ids are not in the data set")
+    if columns:
+        notes.append(f"{path.name}: columns taken for the classes in this order: {_shown(columns)}")
+    return tuple(notes)

@@ -1,0 +1,146 @@
+"""Recorded logits in a parquet file.
+
+    >>> ids, logits, columns = read(Path("logits.parquet"), scratch, ())     # doctest: +SKIP
+
+pyarrow is needed here alone, and imported where it is used.
+"""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...errors import DataError, HostError
+from ..data.arrays import create
+
+BLOCK = 65_536
+"""Rows at a time, so that memory stays flat however large the file."""
+Read = tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]
+"""Ids [n], logits [n, k] or [n], and the names of the columns they came from, if any."""
+
+
+def read(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
+    """Unpack a file's logits below a folder, block by block.
+
+    Args:
+        path: has a column ``id`` and either a list column ``logits`` or columns of numbers.
+        folder: to unpack to.
+        labels: class names; columns named so are taken, in this order.
+
+    Raises:
+        DataError: unreadable, without these columns, or with lists of unequal length.
+        HostError: pyarrow is not installed.
+    """
+    try:
+        arrow = importlib.import_module("pyarrow")
+        parquet = importlib.import_module("pyarrow.parquet")
+    except ImportError:
+        raise HostError(
+            "no library that reads parquet",
+            where=str(path),
+            fix="pip install 'edgestill[table]', or save the logits as .npz",
+        ) from None
+    try:
+        with parquet.ParquetFile(path) as file:
+            chosen = _columns(file.schema_arrow, labels, str(path))
+            return _unpacked(file, chosen, folder, str(path))
+    except (arrow.ArrowException, OSError) as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise DataError(f"not a readable parquet file ({reason})", where=str(path)) from None
+
+
+def _columns(schema: Any, labels: tuple[str, ...], where: str) -> tuple[str, ...]:
+    """The columns of logits: one of lists, or those of numbers, in the classes' order if named."""
+    kinds = importlib.import_module("pyarrow.types")
+
+    listed = [f.name for f in schema if _is_list(f.type)]
+    numbers = [
+        f.name
+        for f in schema
+        if f.name != "id" and (kinds.is_floating(f.type) or kinds.is_integer(f.type))
+    ]
+    if "id" not in schema.names or not (numbers or "logits" in listed):
+        raise DataError(
+            found=f"columns {list(schema.names)[:8]}",
+            expected="'id', and a list column 'logits' or a column of numbers for each class",
+            where=where,
+            fix="the order of rows identifies nothing: save the samples' ids with their logits",
+        )
+    if "logits" in listed:
+        return ("logits",)
+    return labels if labels and set(labels) <= set(numbers) else tuple(numbers)
+
+
+def _is_list(kind: Any) -> bool:
+    kinds = importlib.import_module("pyarrow.types")
+
+    return any(
+        check(kind) for check in (kinds.is_list, kinds.is_large_list, kinds.is_fixed_size_list)
+    )
+
+
+def _unpacked(file: Any, columns: tuple[str, ...], folder: Path, where: str) -> Read:
+    stored: NDArray[Any] | None = None
+    names: list[NDArray[Any]] = []
+    start = 0
+    for batch in file.iter_batches(BLOCK, columns=["id", *columns]):
+        block = _block(batch, columns, start, where)
+        width = block.shape[1]
+        if stored is None:
+            total = file.metadata.num_rows
+            stored = create(folder / "logits.npy", np.float32, (total, width))
+        if width != stored.shape[1]:
+            raise DataError(
+                found=f"lists of {width} numbers from row {start} on",
+                expected=f"{stored.shape[1]}, as before",
+                where=where,
+            )
+        stored[start : start + len(block)] = block
+        names.append(_ids_of(batch.column("id"), start, where))
+        start += len(block)
+    if stored is None:
+        raise DataError("no rows", where=where)
+    return np.concatenate(names), stored, () if columns == ("logits",) else columns
+
+
+def _ids_of(column: Any, start: int, where: str) -> NDArray[Any]:
+    _refuse_nulls(column, "id", start, where)
+    found: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return found.astype(np.str_) if found.dtype.kind == "O" else found
+
+
+def _refuse_nulls(column: Any, name: str, start: int, where: str) -> None:
+    if column.null_count:
+        row = start + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
+        raise DataError(f"nothing in column {name!r} of row {row}", where=where)
+
+
+def _block(batch: Any, columns: tuple[str, ...], start: int, where: str) -> NDArray[np.float32]:
+    for name in columns:
+        _refuse_nulls(batch.column(name), name, start, where)
+    if not _is_list(batch.schema.field(columns[0]).type):
+        arrays = [batch.column(name).to_numpy(zero_copy_only=False) for name in columns]
+        return np.stack([float32(one) for one in arrays], axis=1)
+    lists = batch.column(columns[0])
+    flat = lists.flatten()
+    _refuse_nulls(flat, f"{columns[0]} (in a list)", start, where)
+    lengths = np.asarray(lists.value_lengths().to_numpy(zero_copy_only=False))
+    if (lengths != lengths[0]).any() or not lengths[0]:
+        row = int(np.flatnonzero((lengths != lengths[0]) | (lengths == 0))[0])
+        raise DataError(
+            found=f"a list of {int(lengths[row])} numbers in row {start + row}",
+            expected=f"{int(lengths[0]) or 'some'}, as in the rows before",
+            where=where,
+        )
+    values = flat.to_numpy(zero_copy_only=False)
+    if values.dtype.kind not in "fiu":
+        raise DataError("lists of other things than numbers", where=where)
+    return float32(values).reshape(len(lists), -1)
+
+
+def float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    """Numbers as float32; what it cannot hold becomes infinity, without a warning."""
+    with np.errstate(over="ignore"):
+        return np.asarray(values, dtype=np.float32)
