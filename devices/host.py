@@ -99,6 +99,11 @@ def has_vnni(features: tuple[str, ...]) -> bool:
     return "avx512_vnni" in features or "avx_vnni" in features
 
 
+def has_bf16(features: tuple[str, ...]) -> bool:
+    """Whether the CPU has instructions that compute in bfloat16."""
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(features)
+
+
 def saturates(here: Host) -> bool:
     """Whether int8 kernels of this host saturate 8-bit weights: an x86 CPU without VNNI."""
     return here.arch == "x86_64" and not has_vnni(here.features)

@@ -42,6 +42,8 @@ class Stage(Generic[R]):
         libraries: distributions whose version decides the result.
         threads: whether the thread count does (1 and 2 torch threads train different weights).
         machine: whether the result belongs to this very machine (a measurement).
+        resumes: whether it goes on after a kill; it is then also given ``work``, a folder that
+            stays until the stage is done.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Stage(Generic[R]):
     libraries: tuple[str, ...]
     threads: bool = False
     machine: bool = False
+    resumes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +155,11 @@ class Builder:
         key = digest_of(parts)
 
         def make(out: Path) -> Mapping[str, Any]:
+            kept = {"work": self._store.work(key)} if stage.resumes else {}
             with self._around(stage.name):
                 function = _function(stage.run)
                 with _repeatable(self._threads) if stage.threads else nullcontext():
-                    record = function(out, self._progress, **inputs)
+                    record = function(out, self._progress, **inputs, **kept)
             return dict(record.model_dump(mode="json"))
 
         entry, fresh = self._store.made(key, stage.name, parts, make)
@@ -197,7 +201,8 @@ def ingredients(stage: Stage[Any], inputs: Mapping[str, Any], threads: int) -> d
     }
     here = _host()
     if stage.threads:
-        parts |= {"threads": threads, "kernels": host.kernel_class(here.features)}
+        kernels = [host.kernel_class(here.features), host.has_bf16(here.features)]
+        parts |= {"threads": threads, "kernels": kernels}
     if stage.machine:
         parts["machine"] = [here.cpu, here.available_cores, here.memory_bytes, platform.release()]
     return parts

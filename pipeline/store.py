@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +137,10 @@ _FORBIDDEN = dict.fromkeys(
 )
 
 
+_FORGOTTEN = 30 * 24 * 3600.0
+"""Seconds after which nobody goes on with what a killed stage left."""
+
+
 class Store:
     """Finished stages below ``<artifacts>/store``.
 
@@ -177,6 +182,15 @@ class Store:
                 except BlockingIOError:
                     continue
                 shutil.rmtree(draft, ignore_errors=True)
+        for work in self.root.glob(".work-*"):
+            if time.time() - work.stat().st_mtime > _FORGOTTEN:
+                shutil.rmtree(work, ignore_errors=True)
+
+    def work(self, key: str) -> Path:
+        """Where the stage that makes a key keeps what it goes on from after a kill."""
+        path = self.root / f".work-{key}"
+        path.mkdir(exist_ok=True)
+        return path
 
     def has(self, key: str) -> bool:
         """Whether an entry stands there; its digests are not checked."""
@@ -222,6 +236,7 @@ class Store:
                 content["self"] = digest_of(content)
                 (draft / ENTRY).write_text(json.dumps(content, indent=1, allow_nan=False))
                 move_whole(draft, self.root / key)
+                shutil.rmtree(self.root / f".work-{key}", ignore_errors=True)
             except BaseException:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise

@@ -1,7 +1,9 @@
 """The store: whole or not at all, checked on every read, one maker at a time."""
 
+import os
 import subprocess
 import sys
+import time
 
 import pytest
 from edgestill.errors import StorageError
@@ -85,6 +87,34 @@ def test_what_a_killed_process_left_is_swept_by_the_next_and_live_drafts_are_not
     Store(tmp_path).made("m" * 64, "stage", {}, make_while_another_opens)
     assert not left.exists()
     assert store.has("m" * 64)
+
+
+def test_what_a_stage_goes_on_from_outlives_its_failure_and_goes_when_it_is_made(tmp_path):
+    store = Store(tmp_path)
+
+    def half(out):
+        (store.work(KEY) / "checkpoint").write_bytes(b"half")
+        raise ValueError("killed")
+
+    def rest(out):
+        found = (store.work(KEY) / "checkpoint").read_bytes()
+        return {"went on from": found.decode()}
+
+    with pytest.raises(ValueError, match="killed"):
+        store.made(KEY, "stage", {}, half)
+    made, _ = Store(tmp_path).made(KEY, "stage", {}, rest)
+    assert made.record == {"went on from": "half"}
+    assert not list((tmp_path / "store").glob(".work-*"))
+
+
+def test_what_nobody_went_on_from_for_a_month_is_swept(tmp_path):
+    store = Store(tmp_path)
+    old, new = store.work(KEY), store.work("m" * 64)
+    long_ago = time.time() - 31 * 24 * 3600
+    os.utime(old, (long_ago, long_ago))
+    Store(tmp_path)
+    assert not old.exists()
+    assert new.exists()
 
 
 def test_two_processes_make_a_key_once_and_the_second_says_whom_it_waits_for(tmp_path):

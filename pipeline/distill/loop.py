@@ -1,28 +1,43 @@
 """The one training loop: teacher, student with soft targets, student without.
 
-Batches are drawn by index from memory maps; the order depends on the seed alone, so that a student
-with and one without soft targets see the same batches from the same first weights.
+Batches are drawn by index from memory maps; the order depends on the seed and the epoch alone, so
+that a student with and one without soft targets see the same batches from the same first weights,
+and a training that was killed goes on in the middle of an epoch.
 """
 
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
+from ...devices import host
 from ...errors import ModelError
+from .. import metrics
 from ..data.arrays import Arrays
 from ..models.deployed import Deployed
+from ..models.weights import WEIGHTS, save
 from ..progress import Progress
 from ..recipe import Schedule
-from ..records import Epoch
+from ..records import DataRecord, Epoch
+from . import checkpoint
+from .hard import Loss, hard_labels
+from .lessons import Lesson, Lessons, ViewOf, trimmed
+from .optimizer import Average, optimizer_of, put_back, set_rate, state_of
 
-Loss = Callable[[torch.Tensor, torch.Tensor, NDArray[np.int64]], torch.Tensor]
-"""``loss(logits, labels, rows)``, where ``rows`` are the batch's places in train."""
-EVALUATION_BATCH = 512
+EVALUATION_BATCH = 128
+SECONDS_BETWEEN_CHECKPOINTS = 30.0
+"""The most work a kill costs."""
+_SMOOTHING = 0.98
+"""Of the running loss by which a training that diverges is told from a bad batch."""
+_DIVERGED = 10.0
+"""Times its lowest value that the running loss may reach, and twice the first loss."""
 
 
 class Fitted(NamedTuple):
@@ -32,117 +47,268 @@ class Fitted(NamedTuple):
     best: Epoch
 
 
-def hard_labels(logits: torch.Tensor, labels: torch.Tensor, _: NDArray[np.int64]) -> torch.Tensor:
-    """Cross-entropy with the labels alone."""
-    return F.cross_entropy(logits, labels)
+class Course(NamedTuple):
+    """What is trained, on what, towards what.
+
+    Attributes:
+        lessons: the train split as batches.
+        validation: chooses the best epoch.
+        data: what they are.
+        schedule: the recipe's part.
+        loss: of outputs and lesson.
+        view_of: the view that an epoch shows.
+        seed: of the order.
+        extra: more parameters to train, such as those of a bridge between layers.
+    """
+
+    lessons: Lessons
+    validation: Arrays
+    data: DataRecord
+    schedule: Schedule
+    loss: Loss
+    view_of: ViewOf
+    seed: int
+    extra: tuple[torch.nn.Parameter, ...] = ()
+
+
+def every_epoch_anew(epoch: int) -> int:
+    """A view of its own for each epoch."""
+    return epoch
 
 
 def fit(
-    model: Deployed,
-    train: Arrays,
-    validation: Arrays,
-    schedule: Schedule,
-    loss: Loss,
-    *,
-    seed: int,
-    progress: Progress,
-    what: str,
+    model: Deployed, course: Course, *, progress: Progress, what: str, work: Path | None = None
 ) -> Fitted:
-    """Train, and leave the model at its best epoch on validation: accuracy, then loss.
+    """Train, and leave the model at its best epoch on validation: score, then loss.
+
+    Args:
+        model: trained in place.
+        course: on what, and how.
+        progress: told of each step.
+        what: what the progress calls it.
+        work: where checkpoints are kept; a training found there goes on. None keeps none.
 
     Raises:
-        ModelError: the loss is no longer finite.
+        ModelError: the loss is no longer finite, or many times what it was; the best weights so
+            far are kept in ``work``.
     """
-    order = np.random.default_rng(seed)
-    per_epoch = len(train.y) // schedule.batch_size
-    total = schedule.epochs * per_epoch
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay
-    )
-    rates = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, max_lr=schedule.learning_rate, total_steps=max(total, 2)
-    )
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return _Training(model, course, progress, what, work).run()
+
+
+class _Standing(BaseModel):
+    """How far a training is: what is written down beside the tensors."""
+
+    step: int = 0
+    mean: float = 0.0
+    """Of the losses of this epoch so far."""
+    first: float = 0.0
+    """Loss of the first step of all."""
+    running: float = 0.0
+    lowest: float = 0.0
+    """Of the running loss."""
+    seconds: float = 0.0
+    """Of this epoch so far."""
     curve: list[Epoch] = []
-    best: Epoch | None = None
-    kept: dict[str, torch.Tensor] = {}
-    with progress.steps(what, total) as steps:
+    best: int = -1
+    """Place of the best epoch on the curve."""
+
+
+class _Training:
+    def __init__(
+        self, model: Deployed, course: Course, progress: Progress, what: str, work: Path | None
+    ) -> None:
+        self.model, self.course, self.progress, self.what = model, course, progress, what
+        self.work = work
+        schedule = course.schedule
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.parameters = [*model.parameters(), *course.extra]
+        self.optimizer = optimizer_of(self.parameters, schedule)
+        self.average = Average(model, schedule.ema) if schedule.ema else None
+        self.bf16 = _in_bf16(schedule)
+        self.per_epoch = len(course.lessons) // schedule.batch_size
+        self.total = self.per_epoch * schedule.epochs
+        self.score = metrics.of(course.data.task).name
+        self.at = _Standing()
+        self.best: dict[str, torch.Tensor] = {}
+        self.saved = time.monotonic()
+
+    def run(self) -> Fitted:
+        course, at = self.course, self._resumed()
         said = ""
-        for number in range(1, schedule.epochs + 1):
-            began = time.monotonic()
-            model.train()
-            mean = 0.0
-            for step, rows in enumerate(_batches(len(train.y), schedule.batch_size, order)):
-                x, y = _batch(train, rows)
-                value = loss(model(x), y, rows)
-                optimizer.zero_grad(set_to_none=True)
-                value.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                rates.step()
-                found = _finite(value.item(), f"epoch {number}, step {step + 1}", what)
-                mean += (found - mean) / (step + 1)
-                steps.advance(f"loss {mean:.4f}{said}")
-            validation_loss, accuracy = evaluate(model, validation)
-            _finite(validation_loss, f"epoch {number}, on validation", what)
-            said = f"  validation accuracy {accuracy:.4f}"
-            epoch = Epoch(
-                epoch=number,
-                loss=mean,
-                validation_loss=validation_loss,
-                validation_accuracy=accuracy,
-                seconds=time.monotonic() - began,
+        with self.progress.steps(self.what, self.total - at.step) as steps:
+            for number in range(at.step // self.per_epoch, course.schedule.epochs):
+                began = time.monotonic() - at.seconds
+                order = course.lessons.order(course.schedule.batch_size, course.seed, number)
+                self.model.train()
+                for rows in order[at.step % self.per_epoch :]:
+                    self._step(course.lessons(rows, course.view_of(number)))
+                    steps.advance(f"loss {at.mean:.4f}{said}")
+                    if at.step % self.per_epoch:
+                        at.seconds = time.monotonic() - began
+                        self._save()
+                epoch = self._judged(number, time.monotonic() - began)
+                at.mean = at.seconds = 0.0
+                self._save()
+                said = f"  validation {self.score} {epoch.validation_score:.4f}"
+        self.model.load_state_dict(self.best)
+        best = at.curve[at.best]
+        self.progress.note(
+            f"  {self.what}: best epoch {best.epoch}, {self.score} {best.validation_score:.4f} "
+            "on validation"
+        )
+        return Fitted(tuple(at.curve), best)
+
+    def _step(self, lesson: Lesson) -> None:
+        at, schedule = self.at, self.course.schedule
+        place = at.step % self.per_epoch + 1
+        set_rate(self.optimizer, schedule, at.step, self.total)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            outputs = self.model(lesson.x)
+        loss = self.course.loss(outputs.float(), lesson)
+        value = loss.item()
+        self._sound(value, f"epoch {at.step // self.per_epoch + 1}, step {place}")
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if schedule.clip:
+            torch.nn.utils.clip_grad_norm_(self.parameters, schedule.clip)
+        self.optimizer.step()
+        at.step += 1
+        at.mean += (value - at.mean) / place
+        if self.average is not None:
+            self.average.update(at.step)
+
+    def _sound(self, loss: float, when: str) -> None:
+        """See that the training may go on from the loss of a step."""
+        self._finite(loss, when)
+        at = self.at
+        if at.step == 0:
+            at.first = at.running = at.lowest = loss
+        at.running = _SMOOTHING * at.running + (1.0 - _SMOOTHING) * loss
+        at.lowest = min(at.lowest, at.running)
+        if at.running > max(_DIVERGED * at.lowest, 2.0 * at.first):
+            raise self._stopped(
+                f"a loss that rises (lately {at.running:.4g}, {at.lowest:.4g} at best) in {when}",
+                "a loss that falls",
             )
-            curve.append(epoch)
-            if best is None or _merit(epoch) > _merit(best):
-                best = epoch
-                kept = {key: value.clone() for key, value in model.state_dict().items()}
-    assert best is not None  # noqa: S101 - a schedule has at least one epoch
-    model.load_state_dict(kept)
-    progress.note(
-        f"  {what}: best epoch {best.epoch}, accuracy {best.validation_accuracy:.4f} on validation"
-    )
-    return Fitted(tuple(curve), best)
+
+    def _finite(self, loss: float, when: str) -> None:
+        if not math.isfinite(loss):
+            raise self._stopped(f"a loss of {loss} in {when}", "a finite loss")
+
+    def _stopped(self, found: str, expected: str) -> ModelError:
+        kept = ""
+        if self.work is not None and self.best:
+            self.model.load_state_dict(self.best)
+            save(self.model, self.work / WEIGHTS)
+            epoch = self.at.curve[self.at.best].epoch
+            kept = f"; the best so far, epoch {epoch}, is kept as {self.work / WEIGHTS}"
+        return ModelError(
+            found=found,
+            expected=expected,
+            where=self.what,
+            fix=f"lower learning_rate, or look for outliers in the data{kept}",
+        )
+
+    def _judged(self, number: int, seconds: float) -> Epoch:
+        """End an epoch: its place on the curve, and its weights where they are the best so far."""
+        at = self.at
+        with self.average.in_place() if self.average is not None else nullcontext():
+            loss, score = evaluate(self.model, self.course.validation, self.course.data)
+            better = not at.curve or (score, -loss) > _merit(at.curve[at.best])
+            if better:
+                state = {key: value.clone() for key, value in self.model.state_dict().items()}
+        self._finite(loss, f"epoch {number + 1}, on validation")
+        epoch = Epoch(
+            epoch=number + 1,
+            loss=at.mean,
+            validation_loss=loss,
+            validation_score=score,
+            seconds=seconds,
+        )
+        at.curve.append(epoch)
+        if better:
+            at.best, self.best = number, state
+        return epoch
+
+    def _save(self) -> None:
+        """Write the training down, where the last time is long ago."""
+        if self.work is None or time.monotonic() - self.saved < SECONDS_BETWEEN_CHECKPOINTS:
+            return
+        groups = {
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "extra": _numbered(self.course.extra),
+            "optimizer": state_of(self.optimizer),
+            "average": _numbered(self.average.mean if self.average is not None else ()),
+            "random": {"torch": torch.get_rng_state()},
+        }
+        checkpoint.write(self.work, groups, self.at.model_dump())
+        self.saved = time.monotonic()
+
+    def _resumed(self) -> _Standing:
+        """Go on where a checkpoint stands, if there is one."""
+        found = checkpoint.read(self.work) if self.work is not None else None
+        if found is None:
+            return self.at
+        groups = found.groups
+        self.at = _Standing.model_validate(found.facts)
+        self.model.load_state_dict(groups["model"])
+        self.best = groups.get("best", {})
+        put_back(self.optimizer, groups["optimizer"])
+        _fill(self.course.extra, groups.get("extra", {}))
+        if self.average is not None:
+            _fill(self.average.mean, groups["average"])
+        torch.set_rng_state(groups["random"]["torch"])
+        self.progress.note(f"  {self.what}: goes on behind step {self.at.step} of {self.total}")
+        return self.at
 
 
-def evaluate(model: Deployed, split: Arrays) -> tuple[float, float]:
-    """Mean cross-entropy and accuracy over a split, the model in eval mode."""
-    loss, right = 0.0, 0
-    for logits, part in logits_of(model, split.x):
-        labels = torch.from_numpy(split.y[part])
-        loss += F.cross_entropy(logits, labels, reduction="sum").item()
-        right += int((logits.argmax(1) == labels).sum())
-    return loss / len(split.y), right / len(split.y)
+def _numbered(tensors: Iterable[torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {str(number): tensor for number, tensor in enumerate(tensors)}
 
 
 @torch.no_grad()
-def logits_of(model: Deployed, x: NDArray[Any]) -> Iterator[tuple[torch.Tensor, slice]]:
-    """Logits of all samples in order, a block at a time, the model in eval mode."""
+def _fill(tensors: Iterable[torch.Tensor], numbered: dict[str, torch.Tensor]) -> None:
+    for number, tensor in enumerate(tensors):
+        tensor.copy_(numbered[str(number)])
+
+
+def _in_bf16(schedule: Schedule) -> bool:
+    """Whether forward passes compute in bfloat16: asked for, or the CPU can, on 'auto'."""
+    can = host.has_bf16(host.describe().features)
+    return schedule.precision == "bf16" or (schedule.precision == "auto" and can)
+
+
+def evaluate(model: Deployed, split: Arrays, data: DataRecord) -> tuple[float, float]:
+    """Mean loss from labels and score over a split, the model in eval mode.
+
+    The score is the one by which a task chooses an epoch (``metrics``).
+    """
+    loss_of, loss = hard_labels(data), 0.0
+    found = []
+    for outputs, part in logits_of(model, split.x, data):
+        y = torch.from_numpy(np.ascontiguousarray(split.y[part]))
+        lesson = Lesson(outputs, y, np.arange(part.start, part.stop), 0)
+        loss += loss_of(outputs, lesson).item() * len(outputs)
+        found.append(outputs.numpy())
+    score = metrics.of(data.task).selection(np.concatenate(found), split.y)
+    return loss / len(split.x), score
+
+
+@torch.no_grad()
+def logits_of(
+    model: torch.nn.Module, x: NDArray[Any], data: DataRecord
+) -> Iterator[tuple[torch.Tensor, slice]]:
+    """Outputs for all samples in order, a block at a time, the model in eval mode."""
     model.eval()
     for start in range(0, len(x), EVALUATION_BATCH):
         part = slice(start, min(start + EVALUATION_BATCH, len(x)))
-        yield model(torch.from_numpy(np.array(x[part]))), part
+        yield model(torch.from_numpy(_block(x[part], data))), part
 
 
-def _batches(rows: int, batch: int, order: np.random.Generator) -> Iterator[NDArray[np.int64]]:
-    shuffled = order.permutation(rows)
-    for start in range(0, rows - batch + 1, batch):
-        yield shuffled[start : start + batch]
-
-
-def _batch(split: Arrays, rows: NDArray[np.int64]) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.from_numpy(split.x[rows]), torch.from_numpy(split.y[rows])
-
-
-def _finite(value: float, when: str, what: str) -> float:
-    if not np.isfinite(value):
-        raise ModelError(
-            found=f"a loss of {value} in {when}",
-            expected="a finite loss",
-            where=what,
-            fix="lower learning_rate, or look for outliers in the data",
-        )
-    return value
+def _block(x: NDArray[Any], data: DataRecord) -> NDArray[Any]:
+    return trimmed(x, data.pad) if data.layout == "tokens" else np.array(x)
 
 
 def _merit(epoch: Epoch) -> tuple[float, float]:
-    return epoch.validation_accuracy, -epoch.validation_loss
+    return epoch.validation_score, -epoch.validation_loss

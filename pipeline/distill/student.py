@@ -1,23 +1,41 @@
 """The student: from hard labels and soft targets, and again from hard labels alone."""
 
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..data.arrays import open_split
 from ..flow import Made
-from ..models import deployed, parameters
+from ..models import deployed, example, parameters
+from ..models.deployed import Deployed
+from ..models.transformer import initialize
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
-from ..recipe import Architecture, Schedule, Soft
+from ..recipe import Architecture, Augment, Inside, Schedule, Soft
 from ..records import DataRecord, ModelRecord, TargetsRecord
 from ..store import file_sha256
 from . import losses
-from .loop import Loss, fit, hard_labels
-from .targets import LOGITS
+from .asking import Asking, restored
+from .hard import Loss, hard_labels
+from .layers import LayerLosses
+from .lessons import Lesson, Lessons, ViewOf
+from .loop import Course, every_epoch_anew, fit
+from .targets import ANSWERS, open_targets
+
+Answer = Callable[[Lesson], torch.Tensor]
+"""The teacher's outputs [n, outputs] for a batch."""
+
+
+class Tuition(NamedTuple):
+    """What a teacher brings to the training: its loss, the views it knows, more parameters."""
+
+    loss: Loss
+    view_of: ViewOf
+    extra: tuple[torch.nn.Parameter, ...] = ()
 
 
 def learn(
@@ -26,10 +44,17 @@ def learn(
     *,
     architecture: Architecture,
     schedule: Schedule,
-    soft: Soft | None = None,
-    targets: Made[TargetsRecord] | None = None,
+    augment: Augment,
     data: Made[DataRecord],
     seed: int,
+    views_seed: int,
+    work: Path,
+    named: str | None = None,
+    soft: Soft | None = None,
+    inside: Inside | None = None,
+    targets: Made[TargetsRecord] | None = None,
+    teachers: tuple[Made[ModelRecord], ...] = (),
+    shares: tuple[float, ...] = (),
 ) -> ModelRecord:
     """Train one student.
 
@@ -38,44 +63,114 @@ def learn(
         progress: told of each step.
         architecture: of the student.
         schedule: the same with and without soft targets, so that the two can be compared.
-        soft: the soft losses and their weights; None trains without the teacher.
-        targets: the targets stage's output; None trains without the teacher.
+        augment: how samples are varied; without a teacher in a way of its own each epoch.
         data: the data stage's output.
         seed: of the first weights and the batch order.
+        views_seed: of the views, those the teacher was asked about.
+        work: where a training that is killed goes on from.
+        named: hash of the module that makes the student; part of the key only.
+        soft: the soft losses and their weights; None trains without the teacher.
+        inside: losses between layers, and where the first weights come from.
+        targets: stored answers of the teacher.
+        teachers: asked while the student learns, where there are no stored answers.
+        shares: what each teacher counts.
     """
+    del named
     torch.manual_seed(seed)
-    model = deployed(architecture.model, architecture.width, data.record)
-    distilled = soft is not None and targets is not None
-    loss: Loss = hard_labels
-    if soft is not None and targets is not None:
-        loss = _soft_loss(np.load(targets.path / LOGITS, mmap_mode="r"), soft)
-    fitted = fit(
-        model,
-        open_split(data.path, "train"),
-        open_split(data.path, "validation"),
-        schedule,
-        loss,
-        seed=seed,
-        progress=progress,
-        what=f"student {architecture.model} {'distilled' if distilled else 'plain'}, seed {seed}",
-    )
+    record = data.record
+    outputs = targets.record.outputs if targets is not None else record.classes
+    model = deployed(architecture, record, outputs)
+    if inside is not None and inside.initialize:
+        initialize(model, restored(teachers[0], record))
+    lessons = Lessons(record, open_split(data.path, "train"), augment, views_seed)
+    hard = hard_labels(record, schedule)
+    validation = open_split(data.path, "validation")
+    if record.task == "embedding" and targets is not None:
+        vectors = np.load(targets.path / ANSWERS.format(split="validation"))
+        validation = validation._replace(y=vectors)
+    with ExitStack() as stack:
+        tuition = Tuition(hard, every_epoch_anew)
+        if soft is not None and targets is not None and targets.record.views:
+            target = open_targets(targets, lessons.train.x)
+            views = targets.record.views
+            loss = _soft(hard, lambda lesson: target(lesson.rows, lesson.view), soft, record)
+            tuition = Tuition(loss, lambda epoch: epoch % views)
+        elif soft is not None and inside is not None and inside.layers:
+            teacher = restored(teachers[0], record)
+            between = LayerLosses(model, teacher, inside.layers, example(record), seed)
+            tuition = _inside(hard, soft, teacher, stack.enter_context(between), record)
+        elif soft is not None:
+            asking = stack.enter_context(Asking(teachers, shares, record))
+            tuition = _online(hard, soft, asking, record)
+        fitted = fit(
+            model,
+            Course(
+                lessons,
+                validation,
+                record,
+                schedule,
+                tuition.loss,
+                tuition.view_of,
+                seed,
+                tuition.extra,
+            ),
+            progress=progress,
+            what=f"student {architecture.model} {'distilled' if soft else 'plain'}, seed {seed}",
+            work=work,
+        )
     save(model, out / WEIGHTS)
     return ModelRecord(
         model=architecture.model,
         width=architecture.width,
+        arguments=architecture.arguments,
+        outputs=outputs,
         parameters=parameters(model),
         seed=seed,
-        distilled=distilled,
+        distilled=soft is not None,
         origin="trained",
         curve=fitted.curve,
         best_epoch=fitted.best.epoch,
-        validation_accuracy=fitted.best.validation_accuracy,
+        validation_score=fitted.best.validation_score,
         weights_sha256=file_sha256(out / WEIGHTS),
     )
 
 
-def _soft_loss(stored: NDArray[Any], soft: Soft) -> Loss:
-    def loss(logits: torch.Tensor, labels: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
-        return losses.distillation(logits, labels, torch.from_numpy(stored[rows]), soft)
+def _soft(hard: Loss, answer: Answer, soft: Soft, data: DataRecord) -> Loss:
+    """Hard labels and the teacher's answers."""
+    unit = torch.tensor(data.answer_std) if data.task == "regression" else torch.ones(())
+
+    def loss(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+        labels = lesson.y if data.task == "classification" else None
+        told, taught = hard(outputs, lesson), answer(lesson)
+        return losses.distillation(outputs / unit, told, labels, taught / unit, soft, data.task)
 
     return loss
+
+
+def _online(hard: Loss, soft: Soft, asking: Asking, data: DataRecord) -> Tuition:
+    """A teacher that is asked at every step."""
+
+    def answer(lesson: Lesson) -> torch.Tensor:
+        found = asking(lesson.x.numpy(), "train", lesson.rows)
+        assert found is not None  # noqa: S101 - every teacher answers train
+        return torch.from_numpy(found)
+
+    return Tuition(_soft(hard, answer, soft, data), every_epoch_anew)
+
+
+def _inside(
+    hard: Loss, soft: Soft, teacher: Deployed, between: LayerLosses, data: DataRecord
+) -> Tuition:
+    """A teacher that is asked at every step and looked into, for layers are compared."""
+
+    def answer(lesson: Lesson) -> torch.Tensor:
+        with torch.no_grad():
+            answers: torch.Tensor = teacher(lesson.x)
+        return answers
+
+    taught = _soft(hard, answer, soft, data)
+
+    def loss(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
+        return taught(outputs, lesson) + between()
+
+    return Tuition(loss, every_epoch_anew, tuple(between.parameters()))

@@ -1,57 +1,289 @@
-"""Soft targets: the teacher's logits on train, computed once and stored in train order.
+"""Soft targets: the teacher's answers to every view of train, asked once and stored in train order.
 
 Logits, not probabilities, are stored: the temperature can change without asking the teacher again.
+Half precision keeps three digits of them. Beyond 256 classes only the largest are kept, and the
+logarithm of the rest's mass.
 """
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
 
-from ...errors import ModelError
+from ...errors import DataError, ModelError, RecipeError
+from .. import metrics
 from ..data.arrays import create, open_split
+from ..data.checks import chunks
 from ..flow import Made
-from ..models import deployed
-from ..models.weights import WEIGHTS, restore
 from ..progress import Progress
-from ..records import DataRecord, ModelRecord, TargetsRecord
-from .loop import EVALUATION_BATCH, logits_of
+from ..recipe import Asking as Asks
+from ..recipe import Augment
+from ..records import DataRecord, ModelRecord, Split, TargetsRecord
+from ..store import write_atomic
+from . import losses
+from .asking import BLOCK, Asking
+from .lessons import Lessons
+from .views import nth
 
-LOGITS = "logits.npy"
+LOGITS, PLACES, REST, ROWS = "logits.npy", "places.npy", "rest.npy", "rows.npy"
+ANSWERS = "answers_{split}.npy"
+ALL_CLASSES, MOST_LIKELY = 256, 64
+"""Up to so many classes all logits are kept, beyond only so many of them."""
+_DONE = "done.json"
+_BLOCKS_A_NOTE = 16
+"""Blocks after which the work is flushed and noted, for a kill to go on from."""
+_OTHERS: tuple[Split, ...] = ("validation", "test")
+_PLACES = 0x9E3779B97F4A7C15
+"""Seed of what tells the places of a sample apart."""
+_IN_CACHE = 32
+"""Part of a chunk that is hashed at once, for the cache to hold it: 256 KiB."""
 
 
 def ask(
-    out: Path, progress: Progress, *, teacher: Made[ModelRecord], data: Made[DataRecord]
+    out: Path,
+    progress: Progress,
+    *,
+    teachers: tuple[Made[ModelRecord], ...],
+    shares: tuple[float, ...],
+    asking: Asks,
+    augment: Augment,
+    data: Made[DataRecord],
+    seed: int,
+    work: Path,
 ) -> TargetsRecord:
-    """Run the teacher once over train.
+    """Ask the teacher about every view of train, and about validation and test.
 
     Args:
-        out: ``logits.npy``, float32 [samples, classes], goes here.
+        out: the files that ``TargetsRecord`` names go here.
         progress: told of each block.
-        teacher: the teacher stage's output.
+        teachers: the teacher stage's outputs.
+        shares: what each counts.
+        asking: the recipe's part: how many views, how many classes.
+        augment: how a view is made.
         data: the data stage's output.
+        seed: of the views.
+        work: what was stored before a kill.
 
     Raises:
-        ModelError: a logit that is not finite, which would teach NaN.
+        ModelError: an answer that is not finite, or beyond what half precision holds.
+        RecipeError: more than one view of a teacher whose answers were recorded.
     """
-    model = deployed(teacher.record.model, teacher.record.width, data.record)
-    restore(model, teacher.path / WEIGHTS)
+    record = data.record
     train = open_split(data.path, "train")
-    shape = (len(train.y), data.record.classes)
-    stored = create(out / LOGITS, np.float32, shape)
-    right = 0
-    with progress.steps("soft targets", -(-len(train.y) // EVALUATION_BATCH)) as steps:
-        for logits, part in logits_of(model, train.x):
-            if not torch.isfinite(logits).all():
-                row = part.start + int((~torch.isfinite(logits)).any(1).nonzero()[0])
-                raise ModelError(
-                    found=f"logits of the teacher that are not finite, for row {row} of train",
-                    where="targets",
-                    fix="look for outliers in the data, or give data.mean and data.std",
-                )
-            stored[part] = logits.numpy()
-            right += int((stored[part].argmax(1) == train.y[part]).sum())
-            steps.advance()
+    varied = asking.views > 1 or augment.varies
+    if varied and any(made.record.origin == "recorded" for made in teachers):
+        raise RecipeError(
+            found="recorded answers, and augmented views of the samples",
+            expected="views = 1 and no [augment], as only the samples themselves were answered",
+            where="distill.views",
+        )
+    lessons = Lessons(record, train, augment, seed)
+    with Asking(teachers, shares, record) as teacher:
+        kept = kept_of(teacher.outputs, asking.top_k, record)
+        files = _files(work, record, asking.views, len(lessons), teacher.outputs, kept)
+        blocks = [
+            (view, slice(start, min(start + BLOCK, len(lessons))))
+            for view in range(asking.views)
+            for start in range(0, len(lessons), BLOCK)
+        ]
+        done = min(_done(work), len(blocks))
+        with progress.steps("soft targets", len(blocks) - done + len(_OTHERS)) as steps:
+            for number, (view, part) in enumerate(blocks[done:], done + 1):
+                _answer(teacher, lessons, view, part, files, kept)
+                if number % _BLOCKS_A_NOTE == 0 or number == len(blocks):
+                    _note(work, files, number)
+                steps.advance()
+            answered = []
+            for split in _OTHERS:
+                if _others(out, teacher, data, split):
+                    answered.append(split)
+                steps.advance(split)
+    if asking.views:
+        np.save(out / ROWS, identities(train.x), allow_pickle=False)
+    for name in files:
+        (work / name).rename(out / name)
     return TargetsRecord(
-        rows=len(train.y), classes=data.record.classes, train_accuracy=right / len(train.y)
+        views=asking.views,
+        rows=len(lessons),
+        outputs=teacher.outputs,
+        kept=kept,
+        bytes=sum(path.stat().st_size for path in out.iterdir()),
+        train_score=_train_score(out, record, train.y) if asking.views else None,
+        answered=tuple(answered),
     )
+
+
+def kept_of(outputs: int, top_k: int, data: DataRecord) -> int:
+    """How many outputs of each answer are stored.
+
+    Raises:
+        RecipeError: fewer than all are asked for where the task has no classes.
+    """
+    if data.task != "classification":
+        if top_k:
+            raise RecipeError(
+                found=f"top_k = {top_k} for {data.task}",
+                expected="0, as only classes have a rest to be summed up",
+                where="distill.top_k",
+            )
+        return outputs
+    return min(outputs, top_k or (outputs if outputs <= ALL_CLASSES else MOST_LIKELY))
+
+
+def _files(
+    work: Path, data: DataRecord, views: int, rows: int, outputs: int, kept: int
+) -> dict[str, Any]:
+    """The arrays to fill, as a killed run left them or new; none where nothing is stored."""
+    if not views:
+        return {}
+    # Half precision has no room for a regression's own units.
+    exact = data.task == "regression"
+    kinds: dict[str, tuple[Any, tuple[int, ...]]] = {
+        LOGITS: (np.float32 if exact else np.float16, (views, rows, kept))
+    }
+    if kept < outputs:
+        kinds[PLACES] = (np.uint16 if outputs <= 2**16 else np.uint32, (views, rows, kept))
+        kinds[REST] = (np.float16, (views, rows))
+    return {name: _file(work / name, *kind) for name, kind in kinds.items()}
+
+
+def _file(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    try:
+        # Opened to be written to, a file that was cut short would be filled up with zeros.
+        found: NDArray[Any] = np.load(path, mmap_mode="r")
+        if found.dtype == dtype and found.shape == shape:
+            return open_memmap(path, mode="r+")
+    except (OSError, ValueError):
+        pass
+    (path.parent / _DONE).unlink(missing_ok=True)
+    return create(path, dtype, shape)
+
+
+def _done(work: Path) -> int:
+    """Blocks that a killed run has answered and noted."""
+    try:
+        return int(json.loads((work / _DONE).read_text())["blocks"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def _note(work: Path, files: Mapping[str, Any], blocks: int) -> None:
+    for array in files.values():
+        array.flush()
+    write_atomic(work / _DONE, json.dumps({"blocks": blocks}).encode())
+
+
+def _answer(
+    teacher: Asking, lessons: Lessons, view: int, part: slice, files: Mapping[str, Any], kept: int
+) -> None:
+    rows = np.arange(part.start, part.stop)
+    found = teacher(lessons.views(rows, view).x, "train", rows)
+    assert found is not None  # noqa: S101 - every teacher answers train
+    stored = files[LOGITS]
+    limit = np.finfo(stored.dtype).max
+    if np.abs(found).max() > limit:
+        raise ModelError(
+            found=f"an answer of {np.abs(found).max():.3g} by the teacher",
+            expected=f"numbers up to {limit:.3g}",
+            where="targets",
+        )
+    if kept == found.shape[1]:
+        stored[view, part] = found
+        return
+    places, top, rest = losses.top(torch.from_numpy(found), kept)
+    stored[view, part], files[PLACES][view, part] = top.numpy(), places.numpy()
+    files[REST][view, part] = rest.numpy()
+
+
+def _others(out: Path, teacher: Asking, data: Made[DataRecord], split: Split) -> bool:
+    """Store the teacher's answers on a whole split, where it has any."""
+    x = open_split(data.path, split).x
+    stored = create(out / ANSWERS.format(split=split), np.float32, (len(x), teacher.outputs))
+    for start in range(0, len(x), BLOCK):
+        rows = np.arange(start, min(start + BLOCK, len(x)))
+        answers = teacher(np.asarray(x[rows]), split, rows)
+        if answers is None:
+            (out / ANSWERS.format(split=split)).unlink()
+            return False
+        stored[rows] = answers
+    return True
+
+
+def _train_score(out: Path, data: DataRecord, y: NDArray[Any]) -> float:
+    """How well the teacher knows train, by what was stored of its answers to the first view."""
+    if data.task == "embedding":
+        return 1.0  # its vectors are the truth
+    if (out / PLACES).exists():  # the likeliest class comes first
+        return float((np.load(out / PLACES, mmap_mode="r")[0, :, 0] == y).mean())
+    stored = np.load(out / LOGITS, mmap_mode="r")[0]
+    return metrics.of(data.task).selection(np.asarray(stored, np.float32), y)
+
+
+class Target(NamedTuple):
+    """Stored targets, opened: ``target(rows, view)`` gives the teacher's outputs as float32."""
+
+    outputs: int
+    logits: NDArray[Any]
+    places: NDArray[Any] | None
+    rest: NDArray[Any] | None
+
+    def __call__(self, rows: NDArray[np.int64], view: int) -> torch.Tensor:
+        """The teacher's answers [n, outputs] to one view of some rows of train."""
+        top = torch.from_numpy(self.logits[view][rows].astype(np.float32))
+        if self.places is None or self.rest is None:
+            return top
+        places = torch.from_numpy(self.places[view][rows].astype(np.int64))
+        rest = torch.from_numpy(self.rest[view][rows].astype(np.float32))
+        return losses.expand(places, top, rest, self.outputs)
+
+
+def open_targets(made: Made[TargetsRecord], x: NDArray[Any]) -> Target:
+    """Memory-map stored targets, each row of which is seen to belong to its sample.
+
+    Args:
+        made: the targets stage's output.
+        x: train, in whose order they should be.
+
+    Raises:
+        DataError: they are of other samples, or of another order.
+    """
+    claimed, found = np.load(made.path / ROWS), identities(x)
+    both = min(len(claimed), len(found))
+    wrong = np.flatnonzero(claimed[:both] != found[:both])
+    if len(wrong) or len(claimed) != len(found):
+        row = int(wrong[0]) if len(wrong) else both
+        raise DataError(
+            found=f"soft targets that belong to other samples (first: row {row} of train)",
+            expected=f"one for each of the {len(found)} samples, in their order",
+            where=str(made.path),
+            fix="remove that folder and build again",
+        )
+    opened = [
+        np.load(made.path / name, mmap_mode="r") if (made.path / name).exists() else None
+        for name in (LOGITS, PLACES, REST)
+    ]
+    assert opened[0] is not None  # noqa: S101 - the digests of the store say that it is there
+    return Target(made.record.outputs, opened[0], opened[1], opened[2])
+
+
+def identities(x: NDArray[Any]) -> NDArray[np.uint64]:
+    """A 64-bit hash of each sample's bytes, uint64 [n]: the sum of one of each word in its place.
+
+    Each place has a generator of its own, of which the word picks a number. Samples that differ in
+    one word never collide, others by chance: two of a million samples in 1 of 40 million data sets.
+    """
+    width = x[0].nbytes
+    words = -(-width // 8)
+    places = np.random.default_rng(_PLACES).integers(0, 2**64, words, np.uint64)
+    found = np.empty(len(x), np.uint64)
+    for part in chunks(len(x), _IN_CACHE * words):
+        block = np.ascontiguousarray(x[part]).reshape(part.stop - part.start, -1).view(np.uint8)
+        if width % 8:
+            block = np.pad(block, ((0, 0), (0, words * 8 - width)))
+        found[part] = nth(places, block.view(np.uint64)).sum(1, dtype=np.uint64)
+    return found

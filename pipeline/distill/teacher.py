@@ -1,20 +1,45 @@
-"""The teacher: trained here, or loaded from the weights the recipe names."""
+"""A teacher: trained here, loaded from weights, asked as a black box, or recorded.
 
+Whatever it is, it is looked at before hours are spent on it: it answers a batch, with as many
+finite numbers as the task has, and better than somebody who knows nothing.
+"""
+
+import shutil
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ...errors import ModelError
-from ..data.arrays import Arrays, open_split
+from .. import metrics, teachers
+from ..data.arrays import Arrays, create, open_ids, open_split
+from ..data.checks import chunks
 from ..flow import Made
-from ..models import deployed, parameters
+from ..models import deployed, example, parameters
+from ..models.deployed import Deployed
 from ..models.weights import WEIGHTS, load_foreign, save
 from ..progress import Progress
-from ..recipe import Teacher
-from ..records import DataRecord, Epoch, ModelRecord
-from ..store import file_sha256
-from .loop import evaluate, fit, hard_labels
+from ..recipe import Augment, Teacher
+from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
+from ..store import digest_of, file_sha256, folder_digests
+from .asking import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
+from .hard import hard_labels
+from .lessons import Lessons
+from .loop import Course, every_epoch_anew, fit, logits_of
+
+_JUDGING: tuple[Split, ...] = ("validation", "test")
+"""Splits whose vectors a student of vectors is chosen and judged by."""
+
+
+class Judged(NamedTuple):
+    """Answers by which a teacher is judged that cannot be looked into."""
+
+    answers: NDArray[np.float32]
+    split: Arrays
+    notes: tuple[str, ...]
 
 
 def teach(
@@ -22,72 +47,296 @@ def teach(
     progress: Progress,
     *,
     teacher: Teacher,
-    weights_sha256: str | None,
+    named: str | None,
+    augment: Augment,
     data: Made[DataRecord],
     seed: int,
+    work: Path,
 ) -> ModelRecord:
-    """Train the teacher, or load it, and see that it has something to teach.
+    """Train the teacher, or take it in, and see that it has something to teach.
 
     Args:
-        out: ``weights.safetensors`` goes here.
+        out: its weights, its file or its answers go here.
         progress: told of each epoch.
         teacher: the recipe's part.
-        weights_sha256: of the weights it names; part of the key only.
+        named: hash of the file it names; part of the key only.
+        augment: how samples are varied, in a way of its own each epoch.
         data: the data stage's output.
         seed: of the first weights and the batch order.
+        work: where a training that is killed goes on from.
 
     Raises:
-        ModelError: the weights do not fit, or it does no better than the most frequent class.
+        ModelError: it does not fit, or it does no better than one who knows nothing.
     """
-    del weights_sha256
+    del named
+    kind = teachers.kind(teacher.model)
+    if kind == "logits":
+        return _recorded(out, teacher, data, seed)
+    if kind == "onnx":
+        return _black_box(out, teacher, data, seed)
     torch.manual_seed(seed)
-    model = deployed(teacher.model, teacher.width, data.record)
+    model = _module(kind, out, teacher, data.record)
     validation = open_split(data.path, "validation")
-    if teacher.weights is not None:
-        load_foreign(model.backbone, teacher.weights, teacher.model)
-        curve: tuple[Epoch, ...] = ()
-        best = None
-        accuracy = evaluate(model, validation)[1]
-    else:
-        train = open_split(data.path, "train")
+    curve: tuple[Epoch, ...] = ()
+    best = None
+    # Without labels there is nothing to train by: what a function makes is taken as it is.
+    trained = (
+        kind in ("family", "factory")
+        and teacher.weights is None
+        and data.record.task != "embedding"
+    )
+    if trained:
         fitted = fit(
             model,
-            train,
-            validation,
-            teacher,
-            hard_labels,
-            seed=seed,
+            Course(
+                Lessons(data.record, open_split(data.path, "train"), augment, seed),
+                validation,
+                data.record,
+                teacher,
+                hard_labels(data.record, teacher),
+                every_epoch_anew,
+                seed,
+            ),
             progress=progress,
             what=f"teacher {teacher.model}",
+            work=work,
         )
-        curve, best, accuracy = fitted.curve, fitted.best.epoch, fitted.best.validation_accuracy
-    _beats_the_majority(accuracy, validation, teacher)
-    save(model, out / WEIGHTS)
+        curve, best, score = fitted.curve, fitted.best.epoch, fitted.best.validation_score
+    else:
+        _answers_a_batch(model, data.record)
+        score = _validated(model, validation, data.record)
+    _knows_something(score, validation, teacher, data.record)
     return ModelRecord(
-        model=teacher.model,
+        model=_shown(teacher.model),
         width=teacher.width,
+        arguments=teacher.arguments,
+        outputs=_outputs(model, data.record),
         parameters=parameters(model),
         seed=seed,
         distilled=False,
-        origin="loaded" if teacher.weights else "trained",
+        origin="trained" if trained else "loaded",
         curve=curve,
         best_epoch=best,
-        validation_accuracy=accuracy,
-        weights_sha256=file_sha256(out / WEIGHTS),
+        validation_score=score,
+        weights_sha256=_kept(model, out),
     )
 
 
-def _beats_the_majority(accuracy: float, validation: Arrays, teacher: Teacher) -> None:
-    majority = int(np.bincount(validation.y).max()) / len(validation.y)
-    if accuracy <= majority:
-        fix = (
-            "check data.mean, data.std and the order of the classes"
-            if teacher.weights
-            else "train longer, or change teacher.learning_rate"
-        )
+def _kept(model: Deployed, out: Path) -> str:
+    """Keep its weights, where they do not lie there in the files it was made from; their hash."""
+    if (out / FOLDER).exists():
+        return digest_of(folder_digests(out / FOLDER))
+    save(model, out / WEIGHTS)
+    return file_sha256(out / WEIGHTS)
+
+
+def _taken_in(out: Path, teacher: Teacher) -> Path:
+    """Copy what a model of another library is made from, so that the user's may move."""
+    source = teacher.weights or Path(teachers.address(teacher.model))
+    if teacher.weights is None and teachers.kind(teacher.model) == "timm":
         raise ModelError(
-            found=f"a teacher with accuracy {accuracy:.4f} on validation",
-            expected=f"more than the most frequent class alone gives ({majority:.4f})",
+            found=f"{teacher.model!r} without weights",
+            expected="a checkpoint, as nothing is downloaded",
+            where="teacher.weights",
+        )
+    if source.is_dir():
+        shutil.copytree(source, out / FOLDER, ignore=shutil.ignore_patterns(".*"))
+    else:
+        (out / FOLDER).mkdir()
+        shutil.copyfile(source, out / FOLDER / source.name)
+    return out / FOLDER
+
+
+def _module(kind: str, out: Path, teacher: Teacher, data: DataRecord) -> Deployed:
+    """The teacher as a module that takes what the data set holds, its weights loaded."""
+    _gives_vectors(kind, teacher, data)
+    if kind in ("hf", "timm"):
+        return foreign(teacher.model, _taken_in(out, teacher), data)
+    model = deployed(teacher, data)
+    if teacher.weights is not None:
+        load_foreign(model.backbone, teacher.weights, teacher.model)
+    return model
+
+
+def _black_box(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) -> ModelRecord:
+    """Take a file in and ask it about validation, in a process of its own."""
+    from ..teachers import black_box
+
+    path = Path(teachers.address(teacher.model))
+    for beside in black_box.external_files(path):
+        (out / beside.relative_to(path.parent)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(beside, out / beside.relative_to(path.parent))
+    shutil.copyfile(path, out / BLACK_BOX)
+    validation = open_split(data.path, "validation")
+    x = validation.x
+    with black_box.BlackBox(out / BLACK_BOX, black_box.Signature.of(data.record)) as box:
+        found = [box.ask(np.asarray(x[i : i + BLOCK])) for i in range(0, len(x), BLOCK)]
+        answers, notes = np.concatenate(found), box.notes
+    judged = Judged(answers, validation, notes)
+    return _asked(out / BLACK_BOX, "black box", judged, teacher, data.record, seed)
+
+
+def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) -> ModelRecord:
+    """Put recorded answers into the order of each split, by the ids of the samples."""
+    from ..teachers import recorded
+
+    path = Path(teachers.address(teacher.model))
+    ids = {split: open_ids(data.path, split) for split in SPLITS} if data.record.identified else {}
+    labels = data.record.labels
+    found = recorded.open(path, ids, data.record.classes or None, labels=labels, scratch=out)
+    if data.record.task == "embedding":
+        _vectors_to_judge_by(path, found.rows)
+    for split, rows in found.rows.items():
+        shape = (len(rows), found.outputs)
+        stored = create(out / RECORDED.format(split=split), np.float32, shape)
+        for part in chunks(*shape):
+            stored[part] = found.logits(split, part)
+    of: Split = "validation" if "validation" in found.rows else "train"
+    answers = np.load(out / RECORDED.format(split=of), mmap_mode="r")
+    judged = Judged(answers, open_split(data.path, of), found.notes)
+    file = out / RECORDED.format(split="train")
+    return _asked(file, "recorded", judged, teacher, data.record, seed)
+
+
+def _vectors_to_judge_by(path: Path, known: Collection[Split]) -> None:
+    """See that a student of vectors can be chosen and judged: there is no other truth."""
+    for split in _JUDGING:
+        if split not in known:
+            raise ModelError(
+                found=f"no recorded vectors of {split}",
+                expected="those of train, validation and test",
+                where=str(path),
+                fix="record them for the whole data set",
+            )
+
+
+def _asked(
+    file: Path,
+    origin: Literal["black box", "recorded"],
+    judged: Judged,
+    teacher: Teacher,
+    data: DataRecord,
+    seed: int,
+) -> ModelRecord:
+    """The record of a teacher that is known by its answers alone."""
+    score = _score(judged.answers, judged.split.y, data)
+    _knows_something(score, judged.split, teacher, data)
+    return ModelRecord(
+        model=_shown(teacher.model),
+        width=0,
+        outputs=judged.answers.shape[1],
+        parameters=None,
+        seed=seed,
+        distilled=False,
+        origin=origin,
+        curve=(),
+        best_epoch=None,
+        validation_score=score,
+        weights_sha256=file_sha256(file),
+        notes=judged.notes,
+    )
+
+
+def _answers_a_batch(model: Deployed, data: DataRecord) -> None:
+    """See that a model that was given to us runs here at all.
+
+    Raises:
+        ModelError: it fails, or gives another count of numbers, or one that is not finite.
+    """
+    model.eval()
+    try:
+        with torch.no_grad():
+            answers = model(example(data))
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ModelError(
+            found=f"a teacher that cannot take these samples ({str(error).splitlines()[0][:160]})",
+            expected=f"a model of {list(data.sample_shape)} samples",
+            where="teacher.model",
+        ) from error
+    wanted = data.classes or "any number of"
+    if answers.ndim != 2 or (data.classes and answers.shape[1] != data.classes):
+        raise ModelError(
+            found=f"answers of shape {list(answers.shape)} for two samples",
+            expected=f"[2, {wanted}], a number for each of the classes",
+            where="teacher.model",
+        )
+    if not torch.isfinite(answers).all():
+        raise ModelError(
+            found="answers that are not finite", expected="finite numbers", where="teacher.model"
+        )
+
+
+def _validated(model: Deployed, validation: Arrays, data: DataRecord) -> float:
+    """A loaded model's score.
+
+    Raises:
+        ModelError: an answer that is not finite.
+    """
+    found = [block.numpy() for block, _ in logits_of(model, validation.x, data)]
+    answers = np.concatenate(found)
+    finite = np.isfinite(answers).all(1)
+    if not finite.all():
+        raise ModelError(
+            found=f"answers that are not finite, for row {int(np.argmin(finite))} of validation",
+            expected="finite numbers",
+            where="teacher.model",
+        )
+    return _score(answers, validation.y, data)
+
+
+def _score(answers: NDArray[np.float32], truth: NDArray[Any], data: DataRecord) -> float:
+    """The task's score; vectors are what others are held against, and have none.
+
+    Raises:
+        ModelError: vectors that are all alike, which any student would meet.
+    """
+    if data.task != "embedding":
+        return metrics.of(data.task).selection(answers, truth)
+    if (answers == answers[0]).all():
+        raise ModelError(
+            found="a teacher that gives the same vector for every sample of validation",
+            expected="vectors that tell samples apart",
+            where="teacher.model",
+        )
+    return 1.0
+
+
+def _outputs(model: Deployed, data: DataRecord) -> int:
+    if data.task != "embedding":
+        return data.classes
+    with torch.no_grad():
+        return int(model.eval()(example(data)).shape[1])
+
+
+def _gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
+    """Refuse what has classes for its outputs where vectors are learnt."""
+    if data.task == "embedding" and kind in ("family", "hf"):
+        raise ModelError(
+            found=f"{teacher.model!r}, whose outputs are classes",
+            expected="a teacher that gives vectors",
+            where="teacher.model",
+            fix="give it as 'module:function', 'onnx:FILE' or 'logits:FILE'",
+        )
+
+
+def _knows_something(score: float, split: Arrays, teacher: Teacher, data: DataRecord) -> None:
+    task = metrics.of(data.task)
+    if data.task == "embedding":
+        return
+    least = task.baseline(split.y)
+    if score <= least:
+        fix = "train longer, or change teacher.learning_rate"
+        if teacher.weights is not None or teachers.kind(teacher.model) not in ("family", "factory"):
+            fix = "check data.mean, data.std and the order of the classes"
+        raise ModelError(
+            found=f"a teacher with {task.name} {score:.4f} on validation",
+            expected=f"more than one who knows nothing reaches ({least:.4f})",
             where="teacher",
             fix=fix,
         )
+
+
+def _shown(model: str) -> str:
+    """A model as the report names it: a file without its folders."""
+    kind, mark, rest = model.partition(":")
+    return f"{kind}:{Path(rest).name}" if mark and kind in ("onnx", "logits", "hf") else model
