@@ -2,8 +2,8 @@
 
 runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
                    recipe.toml     all that was asked for, to build it again
-                   models/         what to ship, empty unless READY
-                   variants/       every file that was made, the teacher's too
+                   models/         what to ship and what it needs, empty unless READY
+                   variants/       every file that was made, the teacher's too, and the tokenizer
                    records/        every record, raw latencies, answers on test, golden outputs
                    report.*        drawn from report.json alone
 """
@@ -23,7 +23,8 @@ from .. import __version__
 from ..errors import MaterialError
 from .data import shown
 from .gate import judge
-from .recipe import Recipe, dump
+from .recipe import Recipe
+from .recipefile import dump
 from .records import Report, Verdict
 from .store import digest_of, file_sha256, folder_digests, move_whole, write_atomic
 
@@ -80,7 +81,7 @@ def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
         recipe=recipe.model_dump(mode="json", exclude_none=True),
         # The record keeps the name the data had when it was laid down; the content is the same.
         data=made.data.record.model_copy(update={"source": shown(recipe.data.source)}),
-        teacher=made.teacher.record,
+        teachers=tuple(m.record for m in made.teachers),
         targets=made.targets.record,
         students=tuple(m.record for m in made.students),
         plain_students=tuple(m.record for m in made.plain),
@@ -91,7 +92,10 @@ def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
     )
 
     def fill(draft: Path) -> None:
-        shutil.copytree(made.variants.path, draft / "variants", ignore=_entry)
+        variants = draft / "variants"
+        shutil.copytree(made.variants.path, variants, ignore=_entry)
+        for file in report.data.files:
+            shutil.copyfile(made.data.path / file, variants / file)
         records = draft / "records"
         shutil.copytree(made.quality.path, records, ignore=_entry)
         shutil.copytree(made.measured.path, records, ignore=_entry, dirs_exist_ok=True)
@@ -107,7 +111,7 @@ _PAGES = "report"
 """The key, among those of the stages, of the verdict's rules and the pages' looks."""
 _RECORDS = (
     "data",
-    "teacher",
+    "teachers",
     "targets",
     "students",
     "plain_students",
@@ -209,9 +213,15 @@ def _ship(draft: Path, report: Report) -> None:
     stem = f"{report.name}-{variant.name}"
     for file in (variant.file, variant.ort_file):
         shutil.copyfile(draft / "variants" / file, models / f"{stem}{Path(file).suffix}")
-    operators = report.variants.operators_file
-    shutil.copyfile(draft / "variants" / operators, models / operators)
-    (models / "labels.txt").write_text("".join(f"{label}\n" for label in report.data.labels))
+    for file in (report.variants.operators_file, *report.data.files):
+        shutil.copyfile(draft / "variants" / file, models / file)
+    data = report.data
+    if data.labels:
+        lines = "".join(f"{label}\n" for label in data.labels)
+        (models / "labels.txt").write_text(lines, encoding="utf-8")
+    if data.front_end is not None:
+        text = json.dumps(data.front_end, indent=1, ensure_ascii=False, allow_nan=False)
+        (models / "front_end.json").write_text(text, encoding="utf-8")
 
 
 def _drawing() -> dict[str, str]:

@@ -1,13 +1,16 @@
 """A realistic ``Report`` and its raw samples, made from a seed, for the tests of the pages.
 
-    report = report()                       # READY: int8-static ships
-    write_samples(report, run / "records" / "samples")
+    report = report()                       # READY: fp32 ships
+    write_samples(run / "records" / "samples")
+    write_changed(report, run / "records")
 
-Latencies are drawn, then judged by ``devices.stats`` like measured ones, so that figures, intervals
-and samples agree with each other.
+Latencies and answers are drawn, then judged by ``devices.stats`` and ``fidelity`` like measured
+ones, so that figures, intervals and samples agree with each other.
 """
 
+import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +18,8 @@ from edgestill.devices import stats
 from edgestill.devices.bench import Benchmark, Figures, Ratio, Settings
 from edgestill.devices.host import Host
 from edgestill.devices.stats import Estimate
+from edgestill.pipeline import fidelity, metrics
+from edgestill.pipeline.recipe import Task
 from edgestill.pipeline.records import (
     Check,
     DataRecord,
@@ -43,6 +48,8 @@ MEMORY = {"teacher": 6_150_000, "fp32": 1_210_000, "int8-dynamic": 2_540_000, "i
 RIGHT = {"teacher": 444, "fp32": 439, "int8-dynamic": 438, "int8-static": 437}
 MACS = {"teacher": 17_304_576, "fp32": 812_416, "int8-dynamic": 812_416, "int8-static": 812_416}
 VARIANTS = ("fp32", "int8-dynamic", "int8-static")
+NAMES = ("length", "width", "height")
+"""Of the labels or numbers of tasks other than classification."""
 
 
 def samples(name: str) -> list[NDArray[np.int64]]:
@@ -78,8 +85,16 @@ def report(
         libraries={"torch": "2.13.0", "onnx": "1.21.0", "onnxruntime": "1.29.0", "numpy": "2.4.6"},
         recipe={"name": "digits", "seed": 0, "data": {"source": "digits"}},
         data=_data(labels),
-        teacher=_model("resnet32", 16, 464_154, False, 20, 0.986),
-        targets=TargetsRecord(rows=988, classes=len(labels), train_accuracy=0.9989),
+        teachers=(_model("resnet32", 16, 464_154, False, 20, 0.986),),
+        targets=TargetsRecord(
+            views=1,
+            rows=988,
+            outputs=len(labels),
+            kept=len(labels),
+            bytes=988 * 4 * len(labels),
+            train_score=0.9989,
+            answered=("validation", "test"),
+        ),
         students=(_model("resnet8", 8, 19_962, True, 30, 0.975),),
         plain_students=(_model("resnet8", 8, 19_962, False, 30, 0.961),),
         variants=VariantsRecord(
@@ -90,12 +105,14 @@ def report(
         ),
         quality=VerifyRecord(
             test_samples=TEST,
-            teacher=_quality("teacher"),
-            variants=tuple(_quality(name) for name in VARIANTS),
+            metric="accuracy",
+            teacher=_quality("teacher", labels),
+            teacher_score=_quality("teacher", labels).score,
+            variants=tuple(_quality(name, labels) for name in VARIANTS),
             gain=Gain(
                 seeds=(0,),
-                distilled_accuracy=(0.9756,),
-                plain_accuracy=(0.9689,),
+                distilled_score=(0.9756,),
+                plain_score=(0.9689,),
                 difference=Estimate(
                     0.0067, -0.0051, 0.0184, "paired difference, 95 % interval", TEST
                 ),
@@ -115,6 +132,77 @@ def report(
             ),
         ),
     )
+
+
+def write_changed(whole: Report, records: Path) -> dict[str, NDArray[np.float32]]:
+    """``changed.npz`` as the verify stage leaves it: of every variant what it changed."""
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for each in whole.quality.variants:
+        rows = [one.sample for one in each.fidelity.changed.examples]
+        shape = (len(rows), *whole.data.sample_shape)
+        arrays[f"{each.name}/x"] = rng.integers(0, 17, shape).astype(np.float32)
+        arrays[f"{each.name}/rows"] = np.array(rows)
+    records.mkdir(parents=True, exist_ok=True)
+    np.savez(records / "changed.npz", allow_pickle=False, **arrays)
+    return arrays
+
+
+def with_black_box(whole: Report) -> Report:
+    """The same report of a teacher that has no file."""
+    teacher = whole.teachers[0].model_copy(
+        update={"origin": "black box", "parameters": None, "curve": (), "best_epoch": None}
+    )
+    models = tuple(each for each in whole.benchmark.models if each.name != "teacher")
+    return whole.model_copy(
+        update={
+            "teachers": (teacher,),
+            "variants": whole.variants.model_copy(update={"teacher": None}),
+            "quality": whole.quality.model_copy(update={"teacher": None}),
+            "benchmark": replace(whole.benchmark, models=models, ratios=()),
+        }
+    )
+
+
+def with_task(whole: Report, task: Task) -> Report:
+    """The same report of another task, with three numbers or labels for what were classes."""
+    judged = [each.model_copy(update=_judged(task, each.name)) for each in whole.quality.files]
+    quality = {
+        "metric": metrics.of(task).name,
+        "teacher": judged[0],
+        "teacher_score": judged[0].score,
+        "variants": tuple(judged[1:]),
+    }
+    data = {"task": task, "labels": NAMES, "counts": {}, "layout": "table", "sample_shape": (6,)}
+    plain = whole.plain_students
+    if task == "embedding":
+        plain, quality["gain"], data["labels"] = (), None, ()
+    verdict = whole.verdict.model_dump_json().replace('"min_accuracy"', '"min_score"')
+    return whole.model_copy(
+        update={
+            "data": whole.data.model_copy(update=data),
+            "quality": whole.quality.model_copy(update=quality),
+            "plain_students": plain,
+            "verdict": Verdict.model_validate_json(verdict),
+        }
+    )
+
+
+@cache
+def _judged(task: Task, name: str) -> dict[str, object]:
+    judge, rng = metrics.of(task), np.random.default_rng(0)
+    teacher = rng.normal(0.0, 2.0, (TEST, 3))
+    told = teacher + rng.normal(0.0, 0.5, teacher.shape)
+    told = {"multi-label": told > 0, "regression": told, "embedding": teacher}[task]
+    noise = 0.1 * (1 + sorted(RIGHT).index(name)) if name != "teacher" else 0.0
+    found = teacher + rng.normal(0.0, noise, teacher.shape)
+    held = None if name == "teacher" else fidelity.compare(found, teacher, told, NAMES, task)
+    return {
+        "score": judge.score(found, told),
+        "metrics": judge.metrics(found, told),
+        "drop_vs_teacher": judge.drop(teacher, found, told),
+        "fidelity": held,
+    }
 
 
 def without_energy(whole: Report, reason: str) -> Report:
@@ -139,8 +227,6 @@ def with_name(whole: Report, old: str, new: str) -> Report:
 
 
 def _quoted(text: str) -> str:
-    import json
-
     return json.dumps(text)
 
 
@@ -148,12 +234,14 @@ def _data(labels: tuple[str, ...]) -> DataRecord:
     per_class = {"train": 99, "validation": 18, "calibration": 18, "test": 45}
     return DataRecord(
         source="digits",
+        task="classification",
         labels=labels,
         sample_shape=(8, 8),
         layout="hw",
         dtype="float32",
         mean=(4.88,),
         std=(6.02,),
+        rows={split: count * len(labels) for split, count in per_class.items()},
         counts={split: (count,) * len(labels) for split, count in per_class.items()},
         dropped=0,
         notes=("scikit-learn's copy of the UCI optical digits, test set only",),
@@ -174,20 +262,21 @@ def _model(
                 epoch=epoch,
                 loss=loss * (4 if distilled else 1),
                 validation_loss=loss * 1.1 + 0.02,
-                validation_accuracy=min(1.0, accuracy),
+                validation_score=min(1.0, accuracy),
                 seconds=0.71,
             )
         )
     return ModelRecord(
         model=model,
         width=width,
+        outputs=10,
         parameters=parameters,
         seed=0,
         distilled=distilled,
         origin="trained",
         curve=tuple(curve),
         best_epoch=epochs - 2,
-        validation_accuracy=final,
+        validation_score=final,
         weights_sha256="ab" * 32,
     )
 
@@ -208,9 +297,27 @@ def _variant(name: str) -> Variant:
     )
 
 
-def _quality(name: str) -> VariantQuality:
+def truth(classes: int) -> NDArray[np.int64]:
+    """Labels of test."""
+    return np.arange(TEST) % classes
+
+
+def answers(name: str, classes: int) -> NDArray[np.float64]:
+    """Logits of one model on test: right as often as ``RIGHT`` says, wrong at random."""
+    rng = np.random.default_rng(sorted(RIGHT).index(name))
+    answered = truth(classes)
+    wrong = rng.permutation(TEST)[: TEST - RIGHT[name]]
+    answered[wrong] = (answered[wrong] + rng.integers(1, classes, len(wrong))) % classes
+    return rng.normal(0.0, 0.5, (TEST, classes)) + 6.0 * np.eye(classes)[answered]
+
+
+@cache
+def _quality(name: str, labels: tuple[str, ...]) -> VariantQuality:
     exact = name in {"teacher", "fp32"}
-    right = np.arange(TEST) < RIGHT[name]
+    task, classes = metrics.of("classification"), len(labels)
+    found, teacher, fp32 = (answers(each, classes) for each in (name, "teacher", "fp32"))
+    told = truth(classes)
+    lost = fidelity.compare(found, teacher, told, labels, "classification")
     return VariantQuality(
         name=name,
         checker=None,
@@ -229,11 +336,13 @@ def _quality(name: str) -> VariantQuality:
         else (),
         ort_max_abs_difference=0.0 if exact else 1.2e-7,
         ort_agreement=1.0,
-        accuracy=stats.proportion(RIGHT[name], TEST),
-        agreement_with_teacher=stats.proportion(RIGHT[name] - 2, TEST),
-        drop_vs_teacher=stats.paired_difference(np.arange(TEST) < RIGHT["teacher"], right),
-        drop_vs_fp32=stats.paired_difference(np.arange(TEST) < RIGHT["fp32"], right),
-        answers_changed_vs_fp32=0 if exact else 3,
+        score=task.score(found, told),
+        metrics=task.metrics(found, told),
+        agreement_with_teacher=lost.agreement,
+        drop_vs_teacher=task.drop(teacher, found, told),
+        drop_vs_fp32=task.drop(fp32, found, told),
+        answers_changed_vs_fp32=int(task.answers_differ(found, fp32, told).sum()),
+        fidelity=None if name == "teacher" else lost,
     )
 
 
@@ -313,7 +422,7 @@ def _ratio(name: str) -> Ratio:
 
 
 def _verdict(name: str, outcome: Outcome) -> VariantVerdict:
-    quality, figures = _quality(name), _figures(name)
+    quality, figures = _quality(name, tuple("0123456789")), _figures(name)
     memory = figures.peak_memory_bytes
     in_mib = replace(
         memory,
@@ -336,7 +445,7 @@ def _verdict(name: str, outcome: Outcome) -> VariantVerdict:
             Check(
                 key="min_accuracy",
                 budget=0.94,
-                figure=quality.accuracy,
+                figure=quality.score,
                 outcome="ready",
                 why=inside,
             ),

@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import report_example as example
+import tiny
 from edgestill.devices.stats import Estimate
+from edgestill.pipeline import recipefile
 from edgestill.pipeline import report as pages
+from edgestill.pipeline import run as runs
 from edgestill.pipeline.records import Check, Outcome, Report, VariantVerdict
 from edgestill.pipeline.report import (
     charts,
@@ -309,12 +312,12 @@ def test_a_latency_curve_passes_the_percentiles_and_stops_where_luck_begins() ->
 
 
 def test_budgets_are_read_in_their_own_unit() -> None:
-    assert numbers.budget("max_p90_ms", 2.0) == "at most 2 ms"
-    assert numbers.budget("min_accuracy", 0.94) == "at least 94 %"
-    assert numbers.budget("max_drop_vs_teacher", 0.035) == "at most 3.5 points"
+    assert numbers.budget("max_p90_ms", 2.0, "accuracy") == "at most 2 ms"
+    assert numbers.budget("min_accuracy", 0.94, "accuracy") == "at least 94 %"
+    assert numbers.budget("max_drop_vs_teacher", 0.035, "accuracy") == "at most 3.5 points"
     figure = Estimate(0.9, 0.8, 1.0, "", 9)
     check = Check(key="max_size_kib", budget=1.0, figure=figure, outcome="ready", why="")
-    assert words.found(check) == "0.900 KiB (0.800 to 1.000)"
+    assert words.found(check, "accuracy") == "0.900 KiB (0.800 to 1.000)"
 
 
 def test_drawing_the_pages_loads_no_runtime_and_no_training_library() -> None:
@@ -329,3 +332,40 @@ def test_drawing_the_pages_loads_no_runtime_and_no_training_library() -> None:
 def test_an_ampersand_is_escaped_in_markdown_only_where_it_would_begin_an_entity() -> None:
     assert markdown.escape("Bonett & Price") == "Bonett & Price"
     assert markdown.escape("a &lt; b &#60;") == "a &#38;lt; b &#38;\\#60;"
+
+
+@pytest.mark.parametrize("needs", [True, False])
+def test_what_the_shipped_model_needs_lies_beside_it(tmp_path: Path, needs: bool) -> None:
+    report = example.report()
+    fp32 = report.variants.variants[0].model_copy(update={"file": "a.onnx", "ort_file": "a.ort"})
+    variants = {"variants": (fp32, *report.variants.variants[1:]), "operators_file": "ops.config"}
+    data: dict[str, object] = {"labels": (), "counts": {}}
+    if needs:
+        data = {"files": ("tokenizer.json",), "front_end": {"kind": "text", "mark": "é"}}
+    report = report.model_copy(
+        update={
+            "variants": report.variants.model_copy(update=variants),
+            "data": report.data.model_copy(update=data),
+        }
+    )
+    recipe = recipefile.load(tiny.write(tmp_path))
+
+    def fill(draft: Path) -> None:
+        (draft / "variants").mkdir()
+        for name in ("a.onnx", "a.ort", "ops.config", "tokenizer.json"):
+            (draft / "variants" / name).write_text(name)
+
+    models = runs.publish(tmp_path, report, {}, recipe, fill) / "models"
+    found = {path.name for path in models.iterdir()}
+    always = {"digits-fp32.onnx", "digits-fp32.ort", "ops.config"}
+    if not needs:
+        assert found == always
+        return
+    assert found == always | {"tokenizer.json", "front_end.json", "labels.txt"}
+    assert (models / "tokenizer.json").read_text() == "tokenizer.json"
+    told = json.loads((models / "front_end.json").read_text(encoding="utf-8"))
+    assert told == {"kind": "text", "mark": "é"}
+    assert (models / "labels.txt").read_text().splitlines() == list("0123456789")
+    said = words.shipped_files(report)
+    assert said is not None
+    assert "It needs models/tokenizer.json. models/front_end.json says" in said

@@ -22,6 +22,7 @@ MARKS = {
     "latency": (r'class="js-line"[^>]* d="M[^"]{60,}"', 4),
     "footprint": (r'class="point"', 8),
     "training": (r'class="js-line"[^>]* d="M[^"]{60,}"', 6),
+    "classes": (r'class="point plotly-customdata"', 10),
 }
 """What plotly draws for each chart, one a model and panel; the lines of a legend are short."""
 
@@ -69,6 +70,7 @@ def chart(dom: str, name: str) -> str:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_chart_draws_its_marks_and_the_console_is_clean(tmp_path: Path, scheme: str) -> None:
     example.write_samples(tmp_path / "records" / "samples")
+    example.write_changed(example.report(), tmp_path / "records")
     pages.write(example.report(), tmp_path)
     preferred = f"--blink-settings=preferredColorScheme={'0' if scheme == 'dark' else '1'}"
     dom, console = browse(tmp_path / "report.html", tmp_path / "profile", preferred)
@@ -79,6 +81,22 @@ def test_every_chart_draws_its_marks_and_the_console_is_clean(tmp_path: Path, sc
         assert len(re.findall(mark, drawn)) == count, name
     ink = "rgb(230, 232, 234)" if scheme == "dark" else "rgb(28, 32, 36)"
     assert ink in chart(dom, "tradeoff")
+
+
+def test_the_pictures_of_changed_samples_decode_and_load_nothing_else(tmp_path: Path) -> None:
+    example.write_changed(example.report(), tmp_path)
+    page = tmp_path / "report.html"
+    # The page may run no other script, so the browser's own word is asked of a page without it.
+    pictures = re.findall(r'<img src="data:[^>]+>', html.page(example.report(), tmp_path))
+    assert len(pictures) == 12
+    script = (
+        "<script>onload = () => document.title = "
+        "[...document.images].map((i) => i.naturalWidth + 'x' + i.naturalHeight).join()</script>"
+    )
+    page.write_text(script + "".join(pictures), encoding="utf-8")
+    dom, console = browse(page, tmp_path / "profile")
+    assert console == []
+    assert f"<title>{','.join(['8x8'] * 12)}</title>" in dom
 
 
 def test_a_hostile_name_runs_nothing_and_is_shown_as_it_stands(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pages of a run, drawn from its ``Report`` and nothing else: nothing is measured here.
+"""The pages of a run, drawn from its saved records: nothing is measured here.
 
     write(report, run)                       # report.json, report.md, report.html, junit.xml
     console.print(terminal.table(report))    # the same verdict on a terminal
@@ -19,7 +19,7 @@ def write(report: Report, run: Path) -> None:
 
     Args:
         report: what the pages say.
-        run: the run's folder; raw latency samples are looked for in its ``records/samples``.
+        run: the run's folder; raw latencies and changed samples are looked for in its ``records``.
 
     Raises:
         OSError: the folder cannot be written.
@@ -31,4 +31,4 @@ def write(report: Report, run: Path) -> None:
     write_atomic(run / "report.json", report.model_dump_json(indent=2).encode() + b"\n")
     write_atomic(run / "report.md", markdown.page(report).encode())
     write_atomic(run / "junit.xml", junit.document(report))
-    write_atomic(run / "report.html", html.page(report, run / "records" / "samples").encode())
+    write_atomic(run / "report.html", html.page(report, run / "records").encode())

@@ -1,4 +1,4 @@
-"""The four charts, as plotly figures built from a report; how they look is ``drawing``.
+"""The charts, as plotly figures built from a report; how they look is ``drawing``.
 
 for chart in charts(report, run / "records" / "samples"):
 chart.figure    # None where there is nothing to draw; chart.missing says why
@@ -13,11 +13,12 @@ from plotly.subplots import make_subplots
 
 from ...devices.stats import Estimate
 from ..records import ModelRecord, Report
-from . import drawing, numbers, rows, samples
-from .numbers import BYTES, MILLISECONDS, PERCENT
+from . import drawing, lost_words, numbers, rows, samples, words
+from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
 
 _LARGEST_MARKER_PX = 46
+_MOST_CLASSES = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Chart:
         figure: None where there is nothing to draw.
         missing: what is not drawn and why, empty where all is.
         alternative: the same in words, for who cannot see it.
+        height: in rem.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Chart:
     figure: go.Figure | None
     missing: tuple[str, ...]
     alternative: str
+    height: float = 26.0
 
 
 def charts(report: Report, folder: Path) -> tuple[Chart, ...]:
@@ -49,17 +52,21 @@ def charts(report: Report, folder: Path) -> tuple[Chart, ...]:
         folder: where the raw latencies lie, as ``samples.read`` expects them.
     """
     models = rows.models(report)
-    looks = {model.name: drawing.look(index) for index, model in enumerate(models)}
+    first = 0 if report.variants.teacher else 1
+    looks = {model.name: drawing.look(index) for index, model in enumerate(models, first)}
     return (
-        _tradeoff(models, looks),
+        _tradeoff(models, looks, report.quality.metric),
         _latencies(models, looks, folder),
         _footprint(models, looks),
         _training(report),
+        *_classes(report),
     )
 
 
-def _tradeoff(models: Sequence[Row], looks: dict[str, drawing.Look]) -> Chart:
-    drawn = [each for each in models if _known(each.p50_ms) and _known(each.accuracy)]
+def _tradeoff(models: Sequence[Row], looks: dict[str, drawing.Look], metric: str) -> Chart:
+    unit = numbers.score_unit(metric)
+    scale = _scale(unit)
+    drawn = [each for each in models if _known(each.p50_ms) and _known(each.score)]
     largest = max((each.variant.bytes for each in drawn), default=1)
     figure = go.Figure()
     for model in drawn:
@@ -68,9 +75,9 @@ def _tradeoff(models: Sequence[Row], looks: dict[str, drawing.Look]) -> Chart:
         figure.add_trace(
             go.Scatter(
                 x=[model.p50_ms.value],
-                y=[_percent(model.accuracy.value)],
+                y=[_scaled(model.score.value, scale)],
                 error_x=drawing.error_bars([model.p50_ms]),
-                error_y=drawing.error_bars([model.accuracy], 100.0),
+                error_y=drawing.error_bars([model.score], scale),
                 mode="markers",
                 name=f"{drawing.label(model.name)}, {size}",
                 marker={
@@ -82,23 +89,23 @@ def _tradeoff(models: Sequence[Row], looks: dict[str, drawing.Look]) -> Chart:
                 },
                 hovertemplate=drawing.hover(
                     f"p50 {numbers.show(model.p50_ms, MILLISECONDS)}",
-                    f"accuracy {numbers.show(model.accuracy, PERCENT)}",
+                    f"{metric} {numbers.show(model.score, unit)}",
                     f"file {size}",
                 ),
             )
         )
     figure.update_xaxes(title="Latency p50, ms (log scale)", **drawing.log_axis())
-    figure.update_yaxes(title="Accuracy on test, %")
+    figure.update_yaxes(title=_axis(f"{metric} on test", unit))
     return Chart(
         id="tradeoff",
-        title="Accuracy against latency",
+        title=f"{numbers.capital(metric)} against latency",
         caption="Up and to the left is better. The area of a mark is the size of the file; bars "
         "are intervals.",
         figure=drawing.laid_out(figure) if drawn else None,
-        missing=tuple(_why_missing(models, "p50_ms") + _why_missing(models, "accuracy")),
+        missing=tuple(_why_missing(models, "p50_ms") + _why_missing(models, "score")),
         alternative="; ".join(
             f"{m.name}: p50 {numbers.show(m.p50_ms, MILLISECONDS)}, "
-            f"accuracy {numbers.show(m.accuracy, PERCENT)}, "
+            f"{metric} {numbers.show(m.score, unit)}, "
             f"file {numbers.amount(m.variant.bytes, BYTES)}"
             for m in models
         ),
@@ -205,8 +212,9 @@ def _stack(
 
 def _training(report: Report) -> Chart:
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
+    unit = numbers.score_unit(report.quality.metric)
     groups: tuple[tuple[str, Sequence[ModelRecord], drawing.Look], ...] = (
-        ("teacher", (report.teacher,), drawing.look(0)),
+        ("teacher", report.teachers, drawing.look(0)),
         ("distilled student", report.students, drawing.look(1)),
         ("student without teacher", report.plain_students, drawing.look(2)),
     )
@@ -214,23 +222,23 @@ def _training(report: Report) -> Chart:
     for group, models, look in groups:
         trained = [each for each in models if each.curve]
         if not trained:
-            missing.append(f"{group}: loaded or not trained in this run, so it has no curve")
+            missing.append(f"{group}: {_untrained(models)}, so it has no curve")
         for index, model in enumerate(trained):
-            for trace, line in _curves(model, group, look):
+            for trace, line in _curves(model, group, look, unit):
                 trace.showlegend = index == 0 and line == 1
                 figure.add_trace(trace, row=line, col=1)
     figure.update_xaxes(title="Epoch", row=2, col=1)
     figure.update_yaxes(title="Loss (log scale)", **drawing.log_axis(), row=1, col=1)
-    figure.update_yaxes(title="Accuracy, %", row=2, col=1)
+    figure.update_yaxes(title=_axis(report.quality.metric, unit), row=2, col=1)
     return Chart(
         id="training",
         title="Training",
-        caption="Loss and accuracy on validation, which all three are judged by alike: the loss "
-        "that a distilled student minimises is not the plain one. One line a seed.",
+        caption=f"Loss and {report.quality.metric} on validation, which all three are judged by "
+        "alike: the loss that a distilled student minimises is not the plain one. One line a seed.",
         figure=drawing.laid_out(figure) if figure.data else None,
         missing=tuple(missing),
         alternative="; ".join(
-            f"{group}, seed {each.seed}: {numbers.amount(each.validation_accuracy, PERCENT)} on "
+            f"{group}, seed {each.seed}: {numbers.amount(each.validation_score, unit)} on "
             f"validation after {numbers.how_many(len(each.curve), 'epoch')}"
             for group, models, _ in groups
             for each in models
@@ -238,7 +246,75 @@ def _training(report: Report) -> Chart:
     )
 
 
-def _curves(model: ModelRecord, group: str, look: drawing.Look) -> Iterator[tuple[go.Scatter, int]]:
+def _untrained(models: Sequence[ModelRecord]) -> str:
+    """Why there is nothing to draw of them."""
+    if not models:
+        return "not trained in this run"
+    return " and ".join(dict.fromkeys(words.ORIGINS[each.origin] for each in models))
+
+
+def _classes(report: Report) -> Iterator[Chart]:
+    """Recall lost by class, where there are few enough to tell apart."""
+    subject = rows.subject(report)
+    fidelity = subject.quality.fidelity if subject and subject.quality else None
+    if subject is None or fidelity is None:
+        return
+    drawn = [each for each in lost_words.worst_first(fidelity.classes) if _known(each.drop)]
+    if not 2 <= len(drawn) <= _MOST_CLASSES:
+        return
+    noun, places = lost_words.class_noun(fidelity), list(range(len(drawn)))
+    look = drawing.look(1)
+    figure = go.Figure(
+        go.Scatter(
+            x=[_scaled(each.drop.value, 100.0) for each in drawn],
+            y=places,
+            error_x=drawing.error_bars([each.drop for each in drawn], 100.0),
+            mode="markers",
+            marker={"symbol": look.symbol, "size": 9, "color": look.colour},
+            customdata=[
+                drawing.hover(
+                    each.name,
+                    numbers.show(each.drop, numbers.POINTS),
+                    numbers.how_many(each.samples, "test sample"),
+                )
+                for each in drawn
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+            showlegend=False,
+        )
+    )
+    figure = drawing.laid_out(figure)
+    figure.update_xaxes(
+        title="Recall lost, points", zeroline=True, zerolinewidth=2, zerolinecolor=drawing.GREY
+    )
+    # By number, for two long names may look alike once they are short.
+    figure.update_yaxes(
+        tickvals=places,
+        ticktext=[drawing.label(each.name) for each in drawn],
+        range=[len(drawn) - 0.4, -0.6],
+    )
+    yield Chart(
+        id="classes",
+        title=f"Recall that each {noun} lost",
+        caption=f"Teacher minus {numbers.printable(subject.name)}, over the test samples of each "
+        f"{noun}, the worst hit above. Bars are intervals that hold for all together: right of 0 "
+        "recall was lost, left of it gained.",
+        figure=figure,
+        missing=tuple(
+            f"{each.name}: {each.drop.missing}"
+            for each in fidelity.classes
+            if not _known(each.drop)
+        ),
+        alternative="; ".join(
+            f"{each.name}: {numbers.show(each.drop, numbers.POINTS)}" for each in drawn
+        ),
+        height=max(11.0, 6.0 + 1.4 * len(drawn)),
+    )
+
+
+def _curves(
+    model: ModelRecord, group: str, look: drawing.Look, unit: Unit
+) -> Iterator[tuple[go.Scatter, int]]:
     epochs = [each.epoch for each in model.curve]
     shown = {
         "name": group,
@@ -249,8 +325,8 @@ def _curves(model: ModelRecord, group: str, look: drawing.Look) -> Iterator[tupl
     what = f"seed {model.seed}, epoch %{{x}}"
     losses = [each.validation_loss or None for each in model.curve]
     yield go.Scatter(x=epochs, y=losses, hovertemplate=f"{what}: loss %{{y:.3g}}", **shown), 1
-    accuracies = [100 * each.validation_accuracy for each in model.curve]
-    yield go.Scatter(x=epochs, y=accuracies, hovertemplate=f"{what}: %{{y:.1f}} %", **shown), 2
+    scores = [_scale(unit) * each.validation_score for each in model.curve]
+    yield go.Scatter(x=epochs, y=scores, hovertemplate=f"{what}: %{{y:.4g}}", **shown), 2
 
 
 def _known(estimate: Estimate) -> bool:
@@ -262,5 +338,15 @@ def _why_missing(models: Sequence[Row], figure: str) -> list[str]:
     return [f"{name}: {e.missing}" for name, e in estimates if e.value is None]
 
 
-def _percent(fraction: float | None) -> float | None:
-    return None if fraction is None else 100.0 * fraction
+def _scaled(value: float | None, scale: float) -> float | None:
+    return None if value is None else scale * value
+
+
+def _scale(unit: Unit) -> float:
+    """What a value is multiplied with to stand in the unit."""
+    return 1.0 / unit.steps[-1][0]
+
+
+def _axis(what: str, unit: Unit) -> str:
+    name = unit.steps[-1][1]
+    return f"{numbers.capital(what)}{', ' if name else ''}{name}"

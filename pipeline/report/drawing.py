@@ -17,7 +17,7 @@ from . import numbers
 
 # Okabe & Ito 2008 (told apart by all common kinds of colour blindness), without the hues that
 # vanish on white; the teacher is grey. Symbol and dash say the same again without colour.
-_GREY = "#7d7d7d"
+GREY = "#7d7d7d"
 _COLOURS = ("#0a7abf", "#d55e00", "#009e73", "#b8609a", "#9a7d00")
 _SYMBOLS = ("diamond", "square", "triangle-up", "cross", "star")
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
@@ -90,6 +90,6 @@ def label(name: str) -> str:
 def look(index: int) -> Look:
     """The look of the model in this place; place 0 is the teacher's."""
     if index == 0:
-        return Look(_GREY, "circle", "solid")
+        return Look(GREY, "circle", "solid")
     at = (index - 1) % len(_COLOURS)
     return Look(_COLOURS[at], _SYMBOLS[at], _DASHES[at])

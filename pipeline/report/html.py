@@ -1,6 +1,6 @@
 """report.html: one page that needs nothing but itself, from a file or a server, light or dark.
 
-    page(report, run / "records" / "samples")
+    page(report, run / "records")
 
 jinja escapes every name. The figures travel as JSON in a data block in which ``<``, ``>`` and ``&``
 are written as escapes, so that no label can end it; a content security policy allows the page's own
@@ -16,35 +16,40 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ..recipe import toml
+from ..recipefile import toml
 from ..records import Report
-from . import numbers, provenance, results, rows, words
+from . import numbers, pictures, provenance, results, rows, words
 from .charts import Chart, charts
 
 _PLOTLY_SETTINGS = {"displayModeBar": False, "responsive": True}
 
 
-def page(report: Report, samples: Path) -> str:
+def page(report: Report, records: Path) -> str:
     """The report as one HTML document.
 
     Args:
         report: what to show.
-        samples: folder of the raw latencies; where it lacks some, the page says so in words.
+        records: folder of raw latencies (``samples/``) and changed samples (``changed.npz``); what
+            it lacks the page says in words.
     """
-    drawn = charts(report, samples)
+    drawn = charts(report, records / "samples")
+    changed = pictures.read(records / pictures.FILE, report.data, report.verdict.nearest)
     plotly, draw = get_plotlyjs(), _ENVIRONMENT.get_template("draw.js.jinja").render()
-    subject = rows.subject(report)
+    subject, metric = rows.subject(report), report.quality.metric
     return _ENVIRONMENT.get_template("report.html.jinja").render(
         report=report,
         headline=words.headline(report),
         verdict=words.WORDS[report.verdict.outcome],
         subject=subject,
         ratios=words.against_teacher(report, subject.name) if subject else (),
-        accuracy=numbers.parts(subject.accuracy, numbers.PERCENT) if subject else None,
-        drop=numbers.parts(subject.drop, numbers.POINTS) if subject and subject.drop else None,
-        gain=words.gain(report.quality.gain),
+        metric=metric,
+        score=numbers.parts(subject.score, numbers.score_unit(metric)) if subject else None,
+        drop=numbers.parts(subject.drop, numbers.lost_unit(metric))
+        if subject and subject.drop
+        else None,
+        gain=words.gain(report),
         files=words.shipped_files(report),
-        results=results.sections(report),
+        results=results.sections(report, changed),
         provenance=provenance.sections(report),
         recipe=toml(report.recipe),
         charts=drawn,

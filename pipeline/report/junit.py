@@ -47,8 +47,10 @@ def _suite(root: ET.Element, report: Report, judged: VariantVerdict) -> None:
 
 def _budget(suite: ET.Element, report: Report, judged: VariantVerdict, check: Check) -> None:
     case = _case(suite, report, judged, check.key)
-    budget = numbers.budget(check.key, check.budget)
-    text = f"{words.budget_name(check)}: found {words.found(check)}, budget {budget}. {check.why}"
+    metric = report.quality.metric
+    budget = numbers.budget(check.key, check.budget, metric)
+    name, found = words.budget_name(check, metric), words.found(check, metric)
+    text = f"{name}: found {found}, budget {budget}. {check.why}"
     if check.outcome == "ready":
         ET.SubElement(case, "system-out").text = _text(text)
     else:

@@ -7,7 +7,7 @@ Every name and sentence is escaped: a label cannot end a table, start a link or 
 
 import re
 
-from ..recipe import toml
+from ..recipefile import toml
 from ..records import Report
 from . import numbers, provenance, results, rows, words
 from .sections import Section, Table
@@ -45,10 +45,11 @@ def _top(report: Report) -> list[str]:
     if subject:
         lead = "Against the teacher" if subject.ships else "Nearest to the budgets"
         points = [str(each) for each in words.against_teacher(report, subject.name)]
-        points.append(f"accuracy: {numbers.show(subject.accuracy, numbers.PERCENT)}")
+        metric = report.quality.metric
+        points.append(f"{metric}: {numbers.show(subject.score, numbers.score_unit(metric))}")
         if subject.drop:
-            points.append(f"accuracy lost: {numbers.show(subject.drop, numbers.POINTS)}")
-        points.append(words.gain(report.quality.gain))
+            points.append(f"{metric} lost: {numbers.show(subject.drop, numbers.lost_unit(metric))}")
+        points.append(words.gain(report))
         lines += [f"{lead}, {escape(subject.name)}:", _points(points)]
     warnings = report.benchmark.warnings
     if warnings:

@@ -37,6 +37,11 @@ MICROJOULES = Unit(((1e6, "J"), (1e3, "mJ"), (1.0, "µJ"), (1e-3, "nJ")))
 PERCENT = Unit(((0.01, "%"),), decimals=1)
 POINTS = Unit(((0.01, "points"),), decimals=1)
 RATIO = Unit(((1.0, ""),))
+NATS = Unit(((1.0, "nats"),))
+PLAIN = Unit(((1.0, ""),), decimals=3)
+_OF_HUNDRED = ("accuracy", "balanced accuracy", "macro-F1", "micro-F1", "mAP", "recall@1")
+"""Scores that are shares, and read best in percent."""
+_IN_THE_ANSWERS_UNITS = ("RMSE", "MAE")
 
 _BUDGETS = {
     "_ms": Unit(((1.0, "ms"),)),
@@ -46,10 +51,26 @@ _BUDGETS = {
 }
 
 
-def budget_unit(key: str) -> Unit:
-    """The unit a budget's key is written in: ``max_p90_ms`` in ms, ``min_accuracy`` in percent."""
-    if "drop" in key:
+def score_unit(metric: str) -> Unit:
+    """The unit of a score: percent of what is a share, else a plain number (R², cosine)."""
+    if metric in _IN_THE_ANSWERS_UNITS:
+        return RATIO
+    return PERCENT if metric in _OF_HUNDRED else PLAIN
+
+
+def lost_unit(metric: str) -> Unit:
+    """The unit of a difference of scores: percentage points, or a plain number."""
+    return POINTS if metric in _OF_HUNDRED else PLAIN
+
+
+def budget_unit(key: str, metric: str) -> Unit:
+    """The unit a budget is read in: ``max_p90_ms`` in ms, ``min_score`` in that of the metric."""
+    if key == "max_worst_class_drop":
         return POINTS
+    if "drop" in key:
+        return lost_unit(metric)
+    if key == "min_score":
+        return score_unit(metric)
     return next((unit for end, unit in _BUDGETS.items() if key.endswith(end)), PERCENT)
 
 
@@ -86,9 +107,9 @@ def amount(value: float, unit: Unit) -> str:
     return _with_unit(_fixed(scaled, decimals), name)
 
 
-def budget(key: str, value: float) -> str:
+def budget(key: str, value: float, metric: str) -> str:
     """A budget as the reader compares it: ``at most 2 ms``, ``at least 94 %``."""
-    factor, name = _step(value, budget_unit(key))
+    factor, name = _step(value, budget_unit(key, metric))
     sense = "at least" if key.startswith("min_") else "at most"
     return f"{sense} {_with_unit(f'{value / factor:,.10g}', name)}"
 
@@ -101,6 +122,11 @@ def count(value: int | None, missing: str = "not counted") -> str:
 def how_many(value: int, noun: str, plural: str | None = None) -> str:
     """``1 process``, ``9 processes``: a count with its noun."""
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def capital(text: str) -> str:
+    """A word as it begins a sentence; a name with capitals of its own (mAP) stays as it is."""
+    return text if text != text.lower() else f"{text[:1].upper()}{text[1:]}"
 
 
 def printable(text: str) -> str:

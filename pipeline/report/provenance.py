@@ -3,12 +3,13 @@
 sections(report)[-1].title   # 'Reproduce'
 """
 
+import json
 from collections.abc import Iterator
 
 from ...devices.stats import Estimate
-from ..records import SPLITS, ModelRecord, Report
+from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord
 from . import numbers, rows, words
-from .numbers import BYTES, MILLISECONDS, PERCENT
+from .numbers import BYTES, MILLISECONDS
 from .sections import Section, Table, pairs, row
 
 
@@ -50,10 +51,11 @@ def _measurement(report: Report) -> Section:
 def _methods(report: Report) -> Iterator[tuple[str, str]]:
     """Each figure with the method its estimates name; more than one where the models differ."""
     found: dict[str, list[Estimate]] = {}
+    metric = report.quality.metric
     for model in rows.models(report):
         for name, estimate in (
-            ("Accuracy", model.accuracy),
-            ("Accuracy lost to the teacher", model.drop),
+            (numbers.capital(metric), model.score),
+            (f"{numbers.capital(metric)} lost to the teacher", model.drop),
             ("Latency p50", model.p50_ms),
             ("Latency p90", model.p90_ms),
             ("Latency p99", model.p99_ms),
@@ -111,6 +113,7 @@ def _data(report: Report) -> Section:
     counts = tuple(
         row(label, *(f"{data.counts[split][index]:,}" for split in SPLITS))
         for index, label in enumerate(data.labels)
+        if data.counts
     )
     total = row("all", *(f"{data.samples(split):,}" for split in SPLITS))
     return Section(
@@ -122,31 +125,51 @@ def _data(report: Report) -> Section:
                 ("Property", "Value"),
                 (
                     ("Source", data.source),
-                    ("Task", f"{data.task}, {numbers.how_many(data.classes, 'class', 'classes')}"),
+                    ("Task", _task(data)),
                     ("Sample", f"{_shape(data.sample_shape)} {data.dtype}, layout {data.layout}"),
+                    *_form(data),
                     ("Dropped because they stood in two splits", f"{data.dropped:,}"),
                     ("Fingerprint", data.fingerprint),
                 ),
             ),
-            Table("Samples of each class", ("Class", *SPLITS), (*counts, total)),
+            Table(
+                "Samples of each class" if data.counts else "Samples",
+                ("Class", *SPLITS),
+                (*counts, total),
+            ),
         ),
     )
+
+
+def _form(data: DataRecord) -> Iterator[tuple[str, str]]:
+    """What raw input goes through before the model, where there is anything."""
+    if data.vocabulary:
+        yield "Token ids in use", f"{data.vocabulary:,}"
+    if data.front_end is not None:
+        yield "Front end", json.dumps(data.front_end, ensure_ascii=False)
+    if data.files:
+        yield "Files that ship with the model", ", ".join(data.files)
+
+
+def _task(data: DataRecord) -> str:
+    if data.task == "embedding":
+        return data.task
+    nouns = ("number", "numbers") if data.task == "regression" else ("class", "classes")
+    return f"{data.task}, {numbers.how_many(data.classes, *nouns)}"
 
 
 def _training(report: Report) -> Section:
     models = (
-        ("teacher", report.teacher),
+        *zip(_teachers(report), report.teachers, strict=True),
         *(("distilled student", each) for each in report.students),
         *(("student without teacher", each) for each in report.plain_students),
     )
-    targets = report.targets
+    metric = report.quality.metric
+    unit = numbers.score_unit(metric)
     return Section(
         "Training",
-        paragraphs=(
-            f"The students learnt from the teacher's logits on "
-            f"{numbers.how_many(targets.rows, 'training sample')}, of which the teacher answers "
-            f"{numbers.amount(targets.train_accuracy, PERCENT)} right.",
-        ),
+        paragraphs=(_taught(report.targets, metric),),
+        points=tuple(dict.fromkeys(note for _, each in models for note in each.notes)),
         tables=(
             Table(
                 "Trained models",
@@ -158,19 +181,19 @@ def _training(report: Report) -> Section:
                     "Seed",
                     "Epochs",
                     "Best epoch",
-                    "Accuracy on validation",
+                    f"{numbers.capital(metric)} on validation",
                     "Time",
                 ),
                 tuple(
                     row(
                         role,
                         model.model,
-                        f"{model.width:,}",
-                        f"{model.parameters:,}",
+                        f"{model.width:,}" if model.width else "unknown",
+                        numbers.count(model.parameters, "it cannot be looked into"),
                         str(model.seed),
                         _epochs(model),
                         _best(model),
-                        numbers.amount(model.validation_accuracy, PERCENT),
+                        numbers.amount(model.validation_score, unit),
                         _time(model),
                     )
                     for role, model in models
@@ -180,8 +203,33 @@ def _training(report: Report) -> Section:
     )
 
 
+def _teachers(report: Report) -> list[str]:
+    """What each teacher is called; of several, with what its answers count."""
+    shares = words.shares(report)
+    if not shares:
+        return ["teacher"] * len(report.teachers)
+    return [f"teacher, counts {numbers.amount(share, numbers.PERCENT)}" for share in shares]
+
+
+def _taught(targets: TargetsRecord, metric: str) -> str:
+    """How the students were told what the teacher answers."""
+    samples = numbers.how_many(targets.rows, "training sample")
+    if targets.train_score is None:
+        return f"The teacher was asked at every step, on {samples}."
+    views = numbers.how_many(targets.views, "view")
+    size = numbers.amount(targets.bytes, BYTES)
+    score = numbers.amount(targets.train_score, numbers.score_unit(metric))
+    kept = ""
+    if targets.kept < targets.outputs:
+        kept = f", the {targets.kept:,} likeliest of {targets.outputs:,} classes"
+    return (
+        f"The teacher was asked once about {views} of each of {samples}{kept}, {size} of answers; "
+        f"its {metric} on the first view is {score}."
+    )
+
+
 def _epochs(model: ModelRecord) -> str:
-    return f"{len(model.curve):,}" if model.curve else "loaded, not trained here"
+    return f"{len(model.curve):,}" if model.curve else words.ORIGINS[model.origin]
 
 
 def _best(model: ModelRecord) -> str:
@@ -194,7 +242,7 @@ def _time(model: ModelRecord) -> str:
 
 
 def _files(report: Report) -> Section:
-    files = (report.variants.teacher, *report.variants.variants)
+    files = report.variants.files
     notes = tuple(f"{each.name}: {note}" for each in files for note in each.notes)
     return Section(
         "Files",

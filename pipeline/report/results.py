@@ -3,19 +3,27 @@
 sections(report)[0].title   # 'Budgets'
 """
 
-from ..records import TEACHER, Report, VariantQuality, VariantVerdict
-from . import numbers, rows, words
-from .numbers import BYTES, MICROJOULES, MILLISECONDS, PERCENT, POINTS
+from collections.abc import Mapping
+
+from ..records import TEACHER, Report, VariantQuality, VariantVerdict, VerifyRecord
+from . import lost, numbers, rows, words
+from .numbers import BYTES, MICROJOULES, MILLISECONDS, PERCENT, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, figure, row, verdict
 
 
-def sections(report: Report) -> tuple[Section, ...]:
-    """The results, in the order a reader asks for them."""
+def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Section, ...]:
+    """The results, in the order a reader asks for them.
+
+    Args:
+        report: what to show.
+        pictures: of changed samples, as ``lost.section`` takes them.
+    """
     return (
         _budgets(report),
         _side_by_side(report),
         _ratios(report),
+        lost.section(report, pictures),
         _distillation(report),
         _quality(report),
     )
@@ -27,19 +35,24 @@ def _budgets(report: Report) -> Section:
         paragraphs=(
             "A budget is met when the whole interval lies inside it, missed when the whole "
             "interval lies outside; in between the answer is undecided.",
-            f"Of the variants that are ready, the best in {report.verdict.prefer} ships; of those "
+            f"Of the variants that are ready, the best in {_preferred(report)} ships; of those "
             "that their intervals cannot tell from it, the smallest file.",
         ),
-        tables=tuple(_checks(each) for each in report.verdict.variants),
+        tables=tuple(_checks(each, report.quality.metric) for each in report.verdict.variants),
     )
 
 
-def _checks(judged: VariantVerdict) -> Table:
+def _preferred(report: Report) -> str:
+    prefer = report.verdict.prefer
+    return report.quality.metric if prefer == "accuracy" else prefer
+
+
+def _checks(judged: VariantVerdict, metric: str) -> Table:
     checks = tuple(
         row(
-            words.budget_name(check),
-            figure(check.figure, numbers.budget_unit(check.key)),
-            numbers.budget(check.key, check.budget),
+            words.budget_name(check, metric),
+            figure(check.figure, numbers.budget_unit(check.key, metric)),
+            numbers.budget(check.key, check.budget, metric),
             verdict(check.outcome),
             check.why,
         )
@@ -58,10 +71,16 @@ def _checks(judged: VariantVerdict) -> Table:
 
 def _side_by_side(report: Report) -> Section:
     models = rows.models(report)
+    metric = report.quality.metric
+    title, unit, lost_unit = (
+        numbers.capital(metric),
+        numbers.score_unit(metric),
+        numbers.lost_unit(metric),
+    )
     lines: tuple[tuple[str, list[Cell]], ...] = (
         ("Verdict", [_judged(each) for each in models]),
-        ("Accuracy on test", [figure(each.accuracy, PERCENT) for each in models]),
-        ("Accuracy lost to the teacher", [_drop(each) for each in models]),
+        (f"{title} on test", [figure(each.score, unit) for each in models]),
+        (f"{title} lost to the teacher", [_drop(each, lost_unit) for each in models]),
         ("Latency p50", [figure(each.p50_ms, MILLISECONDS) for each in models]),
         ("Latency p90", [figure(each.p90_ms, MILLISECONDS) for each in models]),
         ("Latency p99", [figure(each.p99_ms, MILLISECONDS) for each in models]),
@@ -79,17 +98,50 @@ def _side_by_side(report: Report) -> Section:
     return Section(
         "Teacher and variants",
         paragraphs=(
-            f"Accuracy is over {numbers.how_many(report.quality.test_samples, 'test sample')}, "
+            f"{title} is over {numbers.how_many(report.quality.test_samples, 'test sample')}, "
             "in the runtime that ships. Each interval stands with its figure.",
+            *filter(None, [words.teacher_without_file(report)]),
         ),
         tables=(
             Table(
-                "The teacher and each variant of the student",
+                "The teacher and each variant of the student"
+                if report.variants.teacher
+                else "Each variant of the student",
                 ("Figure", *(each.name for each in models)),
                 tuple(row(name, *cells) for name, cells in lines),
             ),
+            *_other_scores(report),
         ),
     )
+
+
+def _other_scores(report: Report) -> tuple[Table, ...]:
+    """What else the task is scored by; what belongs to one class or number stands in the record."""
+    files = report.quality.files
+    names = dict.fromkeys(
+        name
+        for each in files
+        for name in each.metrics
+        if "[" not in name and name != report.quality.metric
+    )
+    if not names:
+        return ()
+    return (
+        Table(
+            "Other scores on test, without intervals",
+            ("Score", *(each.name for each in files)),
+            tuple(
+                row(numbers.capital(name), *(_score(each, name) for each in files))
+                for name in names
+            ),
+        ),
+    )
+
+
+def _score(model: VariantQuality, name: str) -> str:
+    if name not in model.metrics:
+        return "undefined here"
+    return numbers.amount(model.metrics[name], numbers.score_unit(name))
 
 
 def _judged(model: Row) -> Cell:
@@ -98,8 +150,8 @@ def _judged(model: Row) -> Cell:
     return verdict(model.outcome)
 
 
-def _drop(model: Row) -> Cell:
-    return figure(model.drop, POINTS) if model.drop else Cell("reference")
+def _drop(model: Row, unit: Unit) -> Cell:
+    return figure(model.drop, unit) if model.drop else Cell("reference")
 
 
 def _counted(model: Row, what: str) -> Cell:
@@ -108,6 +160,9 @@ def _counted(model: Row, what: str) -> Cell:
 
 
 def _ratios(report: Report) -> Section:
+    if report.variants.teacher is None:
+        why = "Unknown: the teacher has no file to measure beside the variants."
+        return Section("Against the teacher", paragraphs=(why,))
     compared = [(each.name, words.against_teacher(report, each.name)) for each in _variants(report)]
     return Section(
         "Against the teacher",
@@ -120,7 +175,8 @@ def _ratios(report: Report) -> Section:
                 "Each variant against the teacher",
                 ("Variant", "Speed", "File size", "Peak memory", "Energy proxy"),
                 tuple(
-                    row(name, *(Cell(one.short, one.detail) for one in each))
+                    # Without a measured pair one reason stands for all four.
+                    row(name, *(Cell(one.short, one.detail) for one in each * (4 // len(each))))
                     for name, each in compared
                 ),
             ),
@@ -129,18 +185,25 @@ def _ratios(report: Report) -> Section:
 
 
 def _distillation(report: Report) -> Section:
-    gain = report.quality.gain
+    gain, metric = report.quality.gain, report.quality.metric
+    if gain is None:
+        return Section("What distillation gave", paragraphs=(words.gain(report),))
+    unit = numbers.score_unit(metric)
     return Section(
         "What distillation gave",
-        paragraphs=(words.gain(gain),),
+        paragraphs=(words.gain(report),),
         tables=(
             Table(
                 "The same student, seed and steps, with and without the teacher",
-                ("Seed", "Accuracy with the teacher", "Accuracy without"),
+                (
+                    "Seed",
+                    f"{numbers.capital(metric)} with the teacher",
+                    f"{numbers.capital(metric)} without",
+                ),
                 tuple(
-                    row(str(seed), numbers.amount(a, PERCENT), numbers.amount(b, PERCENT))
+                    row(str(seed), numbers.amount(a, unit), numbers.amount(b, unit))
                     for seed, a, b in zip(
-                        gain.seeds, gain.distilled_accuracy, gain.plain_accuracy, strict=True
+                        gain.seeds, gain.distilled_score, gain.plain_score, strict=True
                     )
                 ),
             ),
@@ -149,12 +212,12 @@ def _distillation(report: Report) -> Section:
 
 
 def _quality(report: Report) -> Section:
-    all_models = [report.quality.teacher, *report.quality.variants]
+    all_models = report.quality.files
     return Section(
         "Quality and parity",
         paragraphs=(
             "Parity is the largest difference in logits between PyTorch and the exported file on "
-            "real samples. A quantized file has none to keep: its accuracy is what is judged.",
+            "real samples. A quantized file has none to keep: its score is what is judged.",
         ),
         tables=(
             Table(
@@ -179,18 +242,18 @@ def _quality(report: Report) -> Section:
                 (
                     "Model",
                     "Same answer as the teacher",
-                    "Accuracy lost to fp32",
+                    f"{numbers.capital(report.quality.metric)} lost to fp32",
                     "Answers changed against fp32",
                     ".ort against .onnx",
                     "ONNX checker",
                 ),
-                tuple(_answers(model, report.quality.test_samples) for model in all_models),
+                tuple(_answers(model, report.quality) for model in all_models),
             ),
         ),
     )
 
 
-def _answers(model: VariantQuality, samples: int) -> tuple[Cell, ...]:
+def _answers(model: VariantQuality, quality: VerifyRecord) -> tuple[Cell, ...]:
     same = numbers.amount(model.ort_agreement, PERCENT)
     apart = f"logits differ by {model.ort_max_abs_difference:.2g} at most"
     ort = Cell(f"{same} same answers", apart)
@@ -200,8 +263,8 @@ def _answers(model: VariantQuality, samples: int) -> tuple[Cell, ...]:
     return row(
         model.name,
         figure(model.agreement_with_teacher, PERCENT),
-        figure(model.drop_vs_fp32, POINTS),
-        f"{model.answers_changed_vs_fp32:,} of {samples:,}",
+        figure(model.drop_vs_fp32, numbers.lost_unit(quality.metric)),
+        f"{model.answers_changed_vs_fp32:,} of {quality.test_samples:,}",
         ort,
         checker,
     )

@@ -1,7 +1,7 @@
 """The teacher and each variant side by side: which figures belong to which name.
 
     for row in models(report):
-        print(row.name, numbers.show(row.accuracy, numbers.PERCENT))
+        print(row.name, numbers.show(row.score, numbers.PERCENT))
 
 Quality, benchmark and verdict are separate records; a model that one of them lacks gets estimates
 that say so, never a blank.
@@ -21,8 +21,8 @@ class Row:
     Attributes:
         name: ``teacher`` or the variant's.
         variant: its files.
-        accuracy: fraction of test answered right.
-        drop: accuracy lost to the teacher (a fraction); None for the teacher itself.
+        score: the task's own on test: accuracy, mAP, R² or cosine.
+        drop: score lost to the teacher (a fraction); None for the teacher itself.
         p50_ms, p90_ms, p99_ms, load_ms, first_ms: latency in milliseconds.
         memory_bytes: peak memory over the import baseline.
         energy_uj: energy proxy an inference, in microjoules.
@@ -34,7 +34,7 @@ class Row:
 
     name: str
     variant: Variant
-    accuracy: Estimate
+    score: Estimate
     drop: Estimate | None
     p50_ms: Estimate
     p90_ms: Estimate
@@ -55,16 +55,13 @@ class Row:
 
 
 def models(report: Report) -> tuple[Row, ...]:
-    """The teacher first, then the variants in the order they were made."""
-    teacher = report.variants.teacher
-    quality = {each.name: each for each in report.quality.variants}
+    """The teacher first, where it has a file, then the variants in the order they were made."""
+    quality = {each.name: each for each in report.quality.files}
     verdicts = {each.name: each for each in report.verdict.variants}
-    rows = [_row(report, TEACHER, teacher, report.quality.teacher, None)]
-    rows.extend(
-        _row(report, each.name, each, quality.get(each.name), verdicts.get(each.name))
-        for each in report.variants.variants
+    return tuple(
+        _row(report, each, quality.get(each.name), verdicts.get(each.name))
+        for each in report.variants.files
     )
-    return tuple(rows)
 
 
 def subject(report: Report) -> Row | None:
@@ -80,11 +77,11 @@ def ratio(report: Report, name: str) -> Ratio | None:
 
 def _row(
     report: Report,
-    name: str,
     variant: Variant,
     quality: VariantQuality | None,
     verdict: VariantVerdict | None,
 ) -> Row:
+    name = variant.name
     figures = next((each for each in report.benchmark.models if each.name == name), None)
     unmeasured = _absent("not measured in this run")
     unverified = _absent("not verified in this run")
@@ -92,7 +89,7 @@ def _row(
     return Row(
         name=name,
         variant=variant,
-        accuracy=quality.accuracy if quality else unverified,
+        score=quality.score if quality else unverified,
         drop=None if name == TEACHER else drop,
         p50_ms=figures.p50_ms if figures else unmeasured,
         p90_ms=figures.p90_ms if figures else unmeasured,

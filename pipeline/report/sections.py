@@ -38,13 +38,37 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture and what is said of it.
+
+    Attributes:
+        source: data URI, made here.
+        title: what it is.
+        facts: pairs of what and which.
+    """
+
+    source: str
+    title: str
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """Pictures side by side, in the page alone."""
+
+    caption: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
-    """A heading with what stands under it, in this order: paragraphs, points, tables, commands."""
+    """A heading with what stands under it, in the order of the fields."""
 
     title: str
     paragraphs: tuple[str, ...] = ()
     points: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
+    gallery: Gallery | None = None
     commands: tuple[str, ...] = ()
 
 

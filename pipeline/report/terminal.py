@@ -15,8 +15,8 @@ from rich.text import Text
 
 from ...devices.stats import Estimate
 from ..records import TEACHER, Report
-from . import numbers, rows, words
-from .numbers import BYTES, MICROJOULES, MILLISECONDS, PERCENT, POINTS, Unit
+from . import lost_words, numbers, rows, words
+from .numbers import BYTES, MICROJOULES, MILLISECONDS, Unit
 from .rows import Row
 
 _STYLES = {"ready": "bold green", "not ready": "bold red", "undecided": "bold yellow"}
@@ -29,7 +29,7 @@ def table(report: Report) -> RenderableType:
     reasons = _Reasons()
     models = rows.models(report)
     grids: list[RenderableType] = [
-        _grid(models[start : start + _MODELS_ABREAST], reasons)
+        _grid(models[start : start + _MODELS_ABREAST], report.quality.metric, reasons)
         for start in range(0, len(models), _MODELS_ABREAST)
     ]
     return Group(
@@ -38,7 +38,8 @@ def table(report: Report) -> RenderableType:
         *grids,
         *(_text(line, "dim") for line in reasons.lines()),
         *_ratios(report),
-        _text(words.gain(report.quality.gain)),
+        *(_text(each) for each in _lost(report)),
+        _text(words.gain(report)),
         *(_text(f"warning: {each}", "yellow") for each in report.benchmark.warnings),
     )
 
@@ -57,15 +58,15 @@ class _Reasons:
         return (f"[{letter}] {reason}" for reason, letter in self._letters.items())
 
 
-def _grid(models: Sequence[Row], reasons: _Reasons) -> Table:
+def _grid(models: Sequence[Row], metric: str, reasons: _Reasons) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column("")
     for model in models:
         name = numbers.printable(model.name)
         grid.add_column(Text(f"{name} (ships)" if model.ships else name), overflow="fold")
     figures: tuple[tuple[str, list[Text]], ...] = (
-        ("accuracy", [_figure(each.accuracy, PERCENT, reasons) for each in models]),
-        ("lost to teacher", [_drop(each, reasons) for each in models]),
+        (metric, [_figure(m.score, numbers.score_unit(metric), reasons) for m in models]),
+        ("lost to teacher", [_drop(m, numbers.lost_unit(metric), reasons) for m in models]),
         ("p50", [_figure(each.p50_ms, MILLISECONDS, reasons) for each in models]),
         ("p90", [_figure(each.p90_ms, MILLISECONDS, reasons) for each in models]),
         ("peak memory", [_figure(each.memory_bytes, BYTES, reasons) for each in models]),
@@ -91,8 +92,8 @@ def _figure(estimate: Estimate, unit: Unit, reasons: _Reasons) -> Text:
     return text
 
 
-def _drop(model: Row, reasons: _Reasons) -> Text:
-    return _figure(model.drop, POINTS, reasons) if model.drop else Text("reference")
+def _drop(model: Row, unit: Unit, reasons: _Reasons) -> Text:
+    return _figure(model.drop, unit, reasons) if model.drop else Text("reference")
 
 
 def _verdict(model: Row) -> Text:
@@ -103,9 +104,18 @@ def _verdict(model: Row) -> Text:
     return Text(words.WORDS[model.outcome], _STYLES[model.outcome])
 
 
+def _lost(report: Report) -> Iterator[str]:
+    sentences = (
+        words.teacher_without_file(report),
+        lost_words.changed(report),
+        lost_words.worst_class(report),
+    )
+    return (each for each in sentences if each)
+
+
 def _ratios(report: Report) -> Iterator[Text]:
     model = rows.subject(report)
-    if model:
+    if model and report.variants.teacher:
         ratios = ", ".join(str(each) for each in words.against_teacher(report, model.name))
         yield _text(f"{model.name} against the teacher: {ratios}")
 

@@ -8,17 +8,27 @@ A difference is called one only where its interval excludes "no difference".
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from ...devices.stats import Estimate
-from ..records import Check, Gain, Report
+from ..records import Check, Report
 from . import numbers, rows
 
 WORDS = {"ready": "READY", "not ready": "NOT READY", "undecided": "UNDECIDED"}
+ORIGINS = {
+    "trained": "not trained in this run",
+    "loaded": "loaded, not trained here",
+    "black box": "a black box, not trained here",
+    "recorded": "recorded answers, not trained here",
+}
+"""Why a model has no training curve."""
 BUDGETS = {
     "min_accuracy": "accuracy on test",
-    "max_drop_vs_teacher": "accuracy lost to the teacher",
-    "max_drop_vs_fp32": "accuracy lost to the fp32 student",
+    "min_score": "METRIC on test",
+    "max_drop_vs_teacher": "METRIC lost to the teacher",
+    "max_drop_vs_fp32": "METRIC lost to the fp32 student",
     "min_agreement": "same answer as the teacher",
+    "max_worst_class_drop": "recall lost by the worst hit class",
     "max_p50_ms": "latency, p50",
     "max_p90_ms": "latency, p90",
     "max_p99_ms": "latency, p99",
@@ -63,29 +73,63 @@ def shipped_files(report: Report) -> str | None:
     if subject is None or not subject.ships:
         return None
     variant, stem = subject.variant, f"models/{report.name}-{subject.name}"
+    beside = "".join(f" It needs models/{name}." for name in report.data.files)
+    if report.data.front_end is not None:
+        beside += " models/front_end.json says what raw input goes through before it."
     return (
         f"{stem}.onnx ({numbers.amount(variant.bytes, numbers.BYTES)}) is what was judged. "
         f"{stem}.ort ({numbers.amount(variant.ort_bytes, numbers.BYTES)}), for ONNX Runtime "
         "Mobile, was compared with it by its answers; its size, latency and memory on the device "
-        "were not judged."
+        f"were not judged.{beside}"
     )
 
 
-def budget_name(check: Check) -> str:
+def budget_name(check: Check, metric: str) -> str:
     """What a budget judges, in words; an unknown key stands for itself."""
-    return BUDGETS.get(check.key, check.key)
+    known = BUDGETS.get(check.key)
+    return known.replace("METRIC", metric) if known else check.key
 
 
-def found(check: Check) -> str:
+def found(check: Check, metric: str) -> str:
     """The figure a budget was held against, in the budget's own unit."""
-    return numbers.show(check.figure, numbers.budget_unit(check.key))
+    return numbers.show(check.figure, numbers.budget_unit(check.key, metric))
+
+
+def teacher_without_file(report: Report) -> str | None:
+    """Why nothing of the teacher was measured, and its score; None where it has a file."""
+    if report.variants.teacher is not None:
+        return None
+    origins = {each.origin for each in report.teachers}
+    what = "only its recorded answers are known" if "recorded" in origins else "it is a black box"
+    metric = report.quality.metric
+    score = numbers.show(report.quality.teacher_score, numbers.score_unit(metric))
+    return (
+        f"The teacher has no file here ({what}), so its size, latency, memory and energy are "
+        f"unknown. Its {metric} on test: {score}."
+    )
+
+
+def shares(report: Report) -> tuple[float, ...]:
+    """What each of several teachers counts; empty where there is one, or the recipe lacks them."""
+    told: Any = report.recipe.get("teacher")
+    try:
+        each = [told, *told.get("members", ())]
+        weights = [float(one.get("weight", 1.0)) for one in each]
+    except (AttributeError, TypeError, ValueError):
+        return ()
+    if len(weights) != len(report.teachers) or len(weights) < 2 or sum(weights) <= 0.0:
+        return ()
+    return tuple(weight / sum(weights) for weight in weights)
 
 
 def against_teacher(report: Report, name: str) -> tuple[Comparison, ...]:
     """Speed, size, peak memory and energy of a variant against the teacher."""
     pair = rows.ratio(report, name)
     if pair is None:
-        return (Comparison("ratios", "unknown", "not measured beside the teacher in this run"),)
+        why = "not measured beside the teacher in this run"
+        if report.variants.teacher is None:
+            why = "the teacher has no file to measure"
+        return (Comparison("speed, size, memory and energy", "unknown", why),)
     return (
         compared(pair.p50, "speed", "faster", "slower"),
         compared(pair.size, "size", "smaller", "larger"),
@@ -120,13 +164,16 @@ def _span(ratio: Estimate, less: str) -> str:
     return f"{_factor(low, like)} to {_factor(high, like)}"
 
 
-def gain(gain: Gain) -> str:
+def gain(report: Report) -> str:
     """What distillation gave over the same student trained without the teacher, honestly."""
-    size = numbers.show(gain.difference, numbers.POINTS)
-    with_it, without = _mean(gain.distilled_accuracy), _mean(gain.plain_accuracy)
+    metric, gain = report.quality.metric, report.quality.gain
+    if gain is None:
+        return "Without labels no student could be trained without the teacher, to compare with."
+    unit = numbers.score_unit(metric)
+    size = numbers.show(gain.difference, numbers.lost_unit(metric))
+    with_it, without = _mean(gain.distilled_score), _mean(gain.plain_score)
     means = (
-        f"{numbers.amount(with_it, numbers.PERCENT)} with the teacher, "
-        f"{numbers.amount(without, numbers.PERCENT)} without"
+        f"{numbers.amount(with_it, unit)} with the teacher, {numbers.amount(without, unit)} without"
     )
     seeds = numbers.how_many(len(gain.seeds), "seed")
     basis = f"{means}, in PyTorch; {seeds}, {gain.difference.method}"
@@ -141,8 +188,8 @@ def gain(gain: Gain) -> str:
     verb = "gained" if value > 0 else "cost"
     if len(gain.seeds) == 1:
         # The interval holds the luck of the test samples, not that of the training.
-        return f"In this one pair of trainings distillation {verb} accuracy: {size} ({basis})."
-    return f"Distillation {verb} accuracy: {size} ({basis})."
+        return f"In this one pair of trainings distillation {verb} {metric}: {size} ({basis})."
+    return f"Distillation {verb} {metric}: {size} ({basis})."
 
 
 def settings(report: Report) -> tuple[tuple[str, str], ...]:
