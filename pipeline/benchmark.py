@@ -40,10 +40,7 @@ def benchmark(
         MeasureError: a measuring process died or ran out of time.
     """
     made = variants.record
-    subjects = [
-        bench.Subject(variant.name, variants.path / variant.file)
-        for variant in (made.teacher, *made.variants)
-    ]
+    subjects = [bench.Subject(variant.name, variants.path / variant.file) for variant in made.files]
     inputs = out / "inputs.npz"
     samples: dict[str, Any] = {
         INPUT: draw(open_split(data.path, "test"), BATCHES * benchmark.batch)
@@ -65,7 +62,7 @@ def benchmark(
             settings,
             out,
             inputs=inputs,
-            reference=TEACHER,
+            reference=TEACHER if made.teacher else None,
             on_process=lambda _, __, name: steps.advance(name),
         )
     return BenchmarkRecord(benchmark=measured)

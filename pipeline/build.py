@@ -12,13 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import ModelError, UsageError
+from ..errors import ModelError, RecipeError, UsageError
+from . import reference, teachers
 from . import run as runs
-from .data import fingerprint
+from .data import fingerprint, tokenizer_fingerprint
 from .data.demands import fits
 from .flow import Builder, Made, Planner, Stage, Step, StopHereError, Walk
 from .progress import Progress, Silent
-from .recipe import Architecture, Recipe, Schedule, Soft, load
+from .recipe import Architecture, Asking, Inside, Recipe, Schedule, Soft
+from .recipefile import load
 from .records import (
     BenchmarkRecord,
     DataRecord,
@@ -28,16 +30,30 @@ from .records import (
     VariantsRecord,
     VerifyRecord,
 )
-from .store import Store, disk_errors, file_sha256
+from .store import Store, disk_errors
 
 _ARRAYS = "pipeline/data/arrays.py"
-_TRAINING = ("pipeline/distill", "pipeline/models", _ARRAYS)
+_TRAINING = (
+    "pipeline/distill",
+    "pipeline/models",
+    "pipeline/teachers",
+    "pipeline/metrics.py",
+    "pipeline/reference.py",
+    "pipeline/data/checks.py",
+    "devices/host.py",
+    "devices/stats.py",
+    "devices/distributions.py",
+    "devices/modelfile.py",
+    "devices/job.py",
+    "devices/local.py",
+    _ARRAYS,
+)
 
 DATA = Stage(
     "data",
     "pipeline.data.prepare:prepare",
     DataRecord,
-    sources=("pipeline/data",),
+    sources=("pipeline/data", "pipeline/reference.py"),
     libraries=("numpy", "scikit-learn"),
 )
 TEACHER = Stage(
@@ -47,14 +63,16 @@ TEACHER = Stage(
     sources=_TRAINING,
     libraries=("torch", "numpy", "safetensors"),
     threads=True,
+    resumes=True,
 )
 TARGETS = Stage(
     "targets",
     "pipeline.distill.targets:ask",
     TargetsRecord,
     sources=_TRAINING,
-    libraries=("torch", "numpy"),
+    libraries=("torch", "numpy", "onnxruntime"),
     threads=True,
+    resumes=True,
 )
 STUDENT = Stage(
     "student",
@@ -63,12 +81,13 @@ STUDENT = Stage(
     sources=_TRAINING,
     libraries=("torch", "numpy", "safetensors"),
     threads=True,
+    resumes=True,
 )
 VARIANTS = Stage(
     "variants",
     "pipeline.compress.variants:compress",
     VariantsRecord,
-    sources=("pipeline/compress", "pipeline/models", "exporters", "devices/host.py", _ARRAYS),
+    sources=(*_TRAINING, "pipeline/compress", "exporters"),
     libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
 )
@@ -77,16 +96,12 @@ VERIFY = Stage(
     "pipeline.verify:verify",
     VerifyRecord,
     sources=(
+        *_TRAINING,
         "pipeline/verify.py",
         "pipeline/answers.py",
-        "pipeline/models",
-        "pipeline/distill/loop.py",
+        "pipeline/fidelity.py",
         "exporters/interface.py",
-        "devices/stats.py",
-        "devices/distributions.py",
-        "devices/modelfile.py",
         "devices/runtimes",
-        _ARRAYS,
     ),
     libraries=("torch", "numpy", "onnx", "onnxruntime"),
     threads=True,
@@ -116,7 +131,7 @@ class Flow:
     """What came out of every stage."""
 
     data: Made[DataRecord]
-    teacher: Made[ModelRecord]
+    teachers: tuple[Made[ModelRecord], ...]
     targets: Made[TargetsRecord]
     students: tuple[Made[ModelRecord], ...]
     plain: tuple[Made[ModelRecord], ...]
@@ -128,14 +143,14 @@ class Flow:
         """The key of every stage, by a name that says which."""
         keys = {
             "data": self.data.key,
-            "teacher": self.teacher.key,
             "targets": self.targets.key,
             "variants": self.variants.key,
             "verify": self.quality.key,
             "benchmark": self.measured.key,
         }
-        for i, (taught, alone) in enumerate(zip(self.students, self.plain, strict=True)):
-            keys |= {f"student-{i}": taught.key, f"plain-{i}": alone.key}
+        several = (("teacher", self.teachers), ("student", self.students), ("plain", self.plain))
+        for name, made in several:
+            keys |= {f"{name}-{i}": each.key for i, each in enumerate(made)}
         return keys
 
 
@@ -143,37 +158,77 @@ class Outside(NamedTuple):
     """What a recipe names outside itself, by content: read once, not at every walk."""
 
     data: str
-    weights: str | None
+    tokenizer: str | None
+    teachers: tuple[str | None, ...]
+    student: str | None
 
 
 def outside(recipe: Recipe) -> Outside:
-    """Hash the data set and the teacher's given weights.
+    """Hash the data set, the tokenizer, what each teacher names and the student's own module.
 
     Raises:
         DataError: there is no such data.
-        ModelError: there are no such weights.
+        ModelError: there is no such file or module.
+        RecipeError: the student is a kind of teacher.
     """
-    return Outside(fingerprint(recipe.data.source), weights_sha256(recipe.teacher.weights))
+    tokenizer = recipe.data.text.tokenizer
+    return Outside(
+        fingerprint(recipe.data.source),
+        tokenizer_fingerprint(tokenizer) if tokenizer else None,
+        tuple(teachers.fingerprint(one.model, one.weights) for one in recipe.teacher.each()),
+        _own_module(recipe.student.model),
+    )
+
+
+def _own_module(student: str) -> str | None:
+    """The hash of the module that makes the student; None for a family."""
+    kind = teachers.kind(student)
+    if kind == "family":
+        return None
+    if kind != "factory":
+        raise RecipeError(
+            found=f"{student!r}, which only a teacher can be",
+            expected="a family and a depth such as 'resnet8', or 'module:function'",
+            where="student.model",
+        )
+    return reference.fingerprint(student, "student.model", ModelError)
 
 
 def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     """The whole house, walked once: distilled and plain students differ in the teacher alone."""
     batch, seeds = r.benchmark.batch, range(r.seed, r.seed + r.distill.seeds)
 
-    data = walk(DATA, data=r.data, fingerprint=named.data, seed=r.seed)
+    source = {"fingerprint": named.data, "tokenizer": named.tokenizer}
+    data = walk(DATA, data=r.data, seed=r.seed, **source)
     walk.require(partial(fits, r), data)
-    teacher = walk(TEACHER, teacher=r.teacher, weights_sha256=named.weights, data=data, seed=r.seed)
-    targets = walk(TARGETS, teacher=teacher, data=data)
+    seen = {"augment": r.augment, "data": data}
+    each = enumerate(zip(r.teacher.each(), named.teachers, strict=True))
+    taught_by = tuple(
+        walk(TEACHER, teacher=one, named=known, seed=r.seed + i, **seen) for i, (one, known) in each
+    )
+    taught = {"teachers": taught_by, "shares": r.teacher.shares}
+    targets = walk(TARGETS, asking=r.distill.only(Asking), seed=r.seed, **taught, **seen)
     soft = {"soft": r.distill.only(Soft), "targets": targets}
-    lesson = {"architecture": r.student.only(Architecture), "data": data}
-    lesson["schedule"] = r.distill.only(Schedule)
-    students = tuple(walk(STUDENT, seed=seed, **soft, **lesson) for seed in seeds)
-    plain = tuple(walk(STUDENT, seed=seed, **lesson) for seed in seeds)
-    models = {"teacher": teacher, "students": students, "data": data}
+    inside = r.distill.only(Inside)
+    if not r.distill.views or inside.needed:
+        soft |= {"inside": inside, **taught}
+    lesson = {"architecture": r.student.only(Architecture), "named": named.student, **seen}
+    schedule = r.distill.only(Schedule)
+    students = tuple(
+        walk(STUDENT, seed=seed, views_seed=r.seed, schedule=schedule, **soft, **lesson)
+        for seed in seeds
+    )
+    # Without labels there is nothing to learn from but the teacher.
+    alone = () if r.data.task == "embedding" else seeds
+    plain = tuple(
+        walk(STUDENT, seed=seed, views_seed=r.seed, schedule=r.distill.control(), **lesson)
+        for seed in alone
+    )
+    models = {"students": students, "data": data, **taught}
     variants = walk(VARIANTS, compress=r.compress, export=r.export, **models)
-    quality = walk(VERIFY, variants=variants, plain=plain, batch=batch, **models)
+    quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
     measured = walk(BENCHMARK, benchmark=r.benchmark, variants=variants, data=data, seed=r.seed)
-    return Flow(data, teacher, targets, students, plain, variants, quality, measured)
+    return Flow(data, taught_by, targets, students, plain, variants, quality, measured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,15 +304,6 @@ def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
     planner = Planner(Store(artifacts, asks=True), threads_for(recipe))
     flow(recipe, outside(recipe), planner)
     return planner.steps
-
-
-def weights_sha256(path: Path | None) -> str | None:
-    """What stands for the teacher's given weights in its key: their content."""
-    if path is None:
-        return None
-    if not path.is_file():
-        raise ModelError("no such file", where=str(path), fix="correct teacher.weights")
-    return file_sha256(path)
 
 
 def threads_for(recipe: Recipe) -> int:

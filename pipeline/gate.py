@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ..devices.bench import Figures
 from ..devices.stats import Estimate
+from .fidelity import worst_class_drop
 from .recipe import Gate
 from .records import (
     BenchmarkRecord,
@@ -40,10 +41,12 @@ class Subject(NamedTuple):
 
 
 FIGURES: dict[str, Callable[[Subject], Estimate]] = {
-    "min_accuracy": lambda s: s.quality.accuracy,
+    "min_accuracy": lambda s: s.quality.score,
+    "min_score": lambda s: s.quality.score,
     "max_drop_vs_teacher": lambda s: s.quality.drop_vs_teacher,
     "max_drop_vs_fp32": lambda s: s.quality.drop_vs_fp32,
     "min_agreement": lambda s: s.quality.agreement_with_teacher,
+    "max_worst_class_drop": lambda s: _worst_class(s.quality),
     "max_p50_ms": lambda s: s.figures.p50_ms,
     "max_p90_ms": lambda s: s.figures.p90_ms,
     "max_p99_ms": lambda s: s.figures.p99_ms,
@@ -136,7 +139,7 @@ PREFERENCES: dict[str, Callable[[Subject], Estimate]] = {
     "size": FIGURES["max_size_kib"],
     # The interval of a declared model is what all variants' energies share; it does not part them.
     "energy": lambda s: _point(s.figures.energy_uj),
-    "accuracy": lambda s: _scaled(s.quality.accuracy, -1.0),
+    "accuracy": lambda s: _scaled(s.quality.score, -1.0),
 }
 """What ``gate.prefer`` compares; smaller is better."""
 
@@ -186,6 +189,12 @@ def _why_not(nearest: VariantVerdict) -> str:
     parts = [f"fails {', '.join(missed)}"] if missed else []
     parts += [f"cannot be decided on {', '.join(undecided)}"] if undecided else []
     return f"no variant is inside every budget; the nearest, {nearest.name}, {' and '.join(parts)}"
+
+
+def _worst_class(quality: VariantQuality) -> Estimate:
+    if quality.fidelity is None:
+        return Estimate.unknown("the teacher's answers on test are not known")
+    return worst_class_drop(quality.fidelity)
 
 
 def _scaled(figure: Estimate, factor: float) -> Estimate:

@@ -11,12 +11,15 @@ from pydantic import BaseModel, ConfigDict
 
 from ..devices.bench import Benchmark
 from ..devices.stats import Estimate
+from .recipe import Architecture, Task
 
-SCHEMA_VERSION: Literal["1.0"] = "1.0"
+SCHEMA_VERSION: Literal["2.0"] = "2.0"
 TEACHER = "teacher"
 """What the teacher's file is called among the variants."""
 Split = Literal["train", "validation", "calibration", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "calibration", "test")
+Layout = Literal["table", "hw", "hwc", "chw", "tc", "tokens"]
+"""What the axes of one sample mean: t is time, c channels; tokens are ids, padded behind."""
 Outcome = Literal["ready", "not ready", "undecided"]
 
 
@@ -30,15 +33,33 @@ class DataRecord(Record):
     """What the data stage laid down: ``x_<split>.npy`` and ``y_<split>.npy``, memory-mappable."""
 
     source: str
-    task: Literal["classification"] = "classification"
+    task: Task
     labels: tuple[str, ...]
+    """Names of the classes, or of the numbers that a regression gives."""
     sample_shape: tuple[int, ...]
-    layout: Literal["table", "hw", "hwc", "chw"]
+    layout: Layout
     dtype: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    rows: dict[str, int]
+    """Samples of each split."""
     counts: dict[str, tuple[int, ...]]
-    """Samples of each class, by split."""
+    """Samples of each class (multi-label: that have it), by split; empty without classes."""
+    answer_mean: tuple[float, ...] = ()
+    answer_std: tuple[float, ...] = ()
+    """Of each number of a regression, in train."""
+    vocabulary: int = 0
+    """Token ids in use, of text."""
+    pad: int = 0
+    """The id behind the end of a text."""
+    unknown: int = 0
+    """The id of a token that is none, which hides one too."""
+    front_end: dict[str, object] | None = None
+    """What has to be done to sound or text before the model; travels in its metadata."""
+    files: tuple[str, ...] = ()
+    """Files that must ship with the model, such as its tokenizer."""
+    identified: bool = False
+    """Whether ``id_<split>.npy`` names each sample."""
     dropped: int
     """Samples left out because they stood in two splits."""
     notes: tuple[str, ...]
@@ -46,11 +67,11 @@ class DataRecord(Record):
 
     def samples(self, split: Split) -> int:
         """Samples in a split."""
-        return sum(self.counts[split])
+        return self.rows[split]
 
     @property
     def classes(self) -> int:
-        """Number of classes."""
+        """Number of classes; of a regression, of numbers."""
         return len(self.labels)
 
 
@@ -60,31 +81,58 @@ class Epoch(Record):
     epoch: int
     loss: float
     validation_loss: float
-    validation_accuracy: float
+    validation_score: float
     seconds: float
 
 
 class ModelRecord(Record):
-    """A trained or loaded model: ``weights.safetensors`` beside it."""
+    """A model: ``weights.safetensors`` beside it, or what else it answers from.
+
+    A black box lies there as ``model.onnx``, recorded answers as ``logits_<split>.npy``.
+    """
 
     model: str
     width: int
-    parameters: int
+    arguments: dict[str, bool | int | float | str] = {}
+    outputs: int
+    """Numbers it gives for a sample."""
+    parameters: int | None
+    """None where it cannot be looked into."""
     seed: int
     distilled: bool
-    origin: Literal["trained", "loaded"]
+    origin: Literal["trained", "loaded", "black box", "recorded"]
     curve: tuple[Epoch, ...]
     best_epoch: int | None
-    validation_accuracy: float
+    validation_score: float
     weights_sha256: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def architecture(self) -> Architecture:
+        """What it was made from."""
+        return Architecture.model_construct(
+            model=self.model, width=self.width, arguments=self.arguments
+        )
 
 
 class TargetsRecord(Record):
-    """The teacher's logits on train: ``logits.npy``, float32 [samples, classes], in train order."""
+    """The teacher's answers on every view of train, and on the other splits as they are.
 
+    ``logits.npy`` [views, samples, kept], in train order, and with ``kept`` below ``outputs`` also
+    ``places.npy`` and ``rest.npy``; ``rows.npy`` tells which sample a row belongs to.
+    ``answers_<split>.npy``, float32 [samples, outputs], for validation and test.
+    """
+
+    views: int
     rows: int
-    classes: int
-    train_accuracy: float
+    outputs: int
+    kept: int
+    """Outputs stored of each answer; the rest as one mass."""
+    bytes: int
+    train_score: float | None
+    """On the first view; None where the teacher is asked as the student learns."""
+    answered: tuple[str, ...]
+    """Splits besides train that have answers."""
 
 
 class Variant(Record):
@@ -107,9 +155,15 @@ class VariantsRecord(Record):
 
     student: ModelRecord
     variants: tuple[Variant, ...]
-    teacher: Variant
+    teacher: Variant | None
+    """None where the teacher is a black box, or only its answers are known."""
     operators_file: str
     """What a reduced ONNX Runtime Mobile build needs to contain."""
+
+    @property
+    def files(self) -> tuple[Variant, ...]:
+        """Everything that has a file: the teacher first, where it has one."""
+        return (*([self.teacher] if self.teacher else []), *self.variants)
 
 
 class Parity(Record):
@@ -127,6 +181,84 @@ class Parity(Record):
         return self.max_abs_difference <= self.tolerance
 
 
+class Calibration(Record):
+    """How far a classifier's confidence, its largest probability, is from how often it is right."""
+
+    error: float
+    """Expected calibration error (Guo et al. 2017, eq. 3), in bins of equal count.
+
+    Biased both ways: bins of few samples differ from their confidence by chance (upwards, see
+    ``by_chance``), and what is too sure and too unsure within one bin cancels (downwards, Kumar et
+    al. 2019).
+    """
+    by_chance: float
+    """The error that these confidences would show on as many samples if they were right."""
+    overconfidence: float
+    """Mean confidence minus accuracy: above 0 is too sure."""
+    bins: int
+    """Fewer than asked for where confidences are equal, for equals stay in one bin."""
+
+
+class ClassDrop(Record):
+    """What one class, or label, lost of its recall."""
+
+    name: str
+    samples: int
+    """Of it in test; of a label, those that have it."""
+    teacher_recall: float | None
+    student_recall: float | None
+    drop: Estimate
+    """Teacher minus student, paired; the intervals of all classes hold together (Bonferroni)."""
+
+
+class Example(Record):
+    """One sample that is answered otherwise: class numbers, or those of all labels that hold."""
+
+    sample: int
+    """Row of test."""
+    truth: tuple[int, ...]
+    reference: tuple[int, ...]
+    answer: tuple[int, ...]
+    margin: float
+    """How surely both disagree, in probability; see ``changes``."""
+
+
+class Changed(Record):
+    """Samples that are answered otherwise than the reference answers them."""
+
+    lost: int
+    """The reference was right and this model is wrong."""
+    won: int
+    """The reference was wrong and this model is right."""
+    both_wrong: int
+    examples: tuple[Example, ...]
+    """The few with the largest margins, from the largest down."""
+
+
+class Fidelity(Record):
+    """A student, or a variant of it, held against its teacher on test."""
+
+    task: Task
+    samples: int
+    agreement: Estimate
+    """Share of the teacher's answers that are kept: of classes; of labels, every one by itself; of
+    numbers, all within a tenth of a deviation; of vectors, recall@1."""
+    figures: dict[str, Estimate]
+    """What else there is for the task, over samples: ``KL(teacher‖student)`` in nats at temperature
+    1, of labels their mean; ``correlation`` and ``mean |difference|`` in deviations of the truth;
+    ``cosine`` and ``recall@1``."""
+    teacher_calibration: Calibration | None
+    student_calibration: Calibration | None
+    """Of classification only."""
+    classes: tuple[ClassDrop, ...]
+    """Empty where the task has none."""
+    worst_class: str | None
+    """The class with the largest drop observed."""
+    worst_drop: Estimate
+    changed: Changed | None
+    """Of classification and multi-label."""
+
+
 class VariantQuality(Record):
     """What one variant answers, measured in the runtime that ships, on the whole test split."""
 
@@ -138,19 +270,24 @@ class VariantQuality(Record):
     ort_max_abs_difference: float
     """Largest difference in logits between the .ort file and the .onnx file."""
     ort_agreement: float
-    accuracy: Estimate
+    score: Estimate
+    """The task's own: accuracy, mAP, R² or cosine."""
+    metrics: dict[str, float]
+    """Every other number of the task, by name."""
     agreement_with_teacher: Estimate
     drop_vs_teacher: Estimate
     drop_vs_fp32: Estimate
     answers_changed_vs_fp32: int
+    fidelity: Fidelity | None = None
+    """What it lost of the teacher; None for the teacher itself, or where nobody knows."""
 
 
 class Gain(Record):
     """What distillation gave: the same student, seed and steps, with and without the teacher."""
 
     seeds: tuple[int, ...]
-    distilled_accuracy: tuple[float, ...]
-    plain_accuracy: tuple[float, ...]
+    distilled_score: tuple[float, ...]
+    plain_score: tuple[float, ...]
     difference: Estimate
     """Distilled minus plain. One seed: paired over test samples; more: over seeds."""
 
@@ -159,9 +296,20 @@ class VerifyRecord(Record):
     """Quality of the teacher and every variant."""
 
     test_samples: int
-    teacher: VariantQuality
+    metric: str
+    """What a score is: accuracy, mAP, R² or cosine."""
+    teacher: VariantQuality | None
+    """Of the teacher's file, where there is one."""
+    teacher_score: Estimate
+    """Of its answers, file or not."""
     variants: tuple[VariantQuality, ...]
-    gain: Gain
+    gain: Gain | None
+    """None where there are no labels to learn from without the teacher."""
+
+    @property
+    def files(self) -> tuple[VariantQuality, ...]:
+        """Everything that has a file: the teacher first, where it has one."""
+        return (*([self.teacher] if self.teacher else []), *self.variants)
 
 
 class BenchmarkRecord(Record):
@@ -206,7 +354,7 @@ class Verdict(Record):
 class Report(Record):
     """All of a run, as ``report.json``; the pages are drawn from this and nothing else."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["2.0"] = SCHEMA_VERSION
     name: str
     created: str
     """UTC, ISO 8601."""
@@ -215,7 +363,7 @@ class Report(Record):
     libraries: dict[str, str]
     recipe: dict[str, object]
     data: DataRecord
-    teacher: ModelRecord
+    teachers: tuple[ModelRecord, ...]
     targets: TargetsRecord
     students: tuple[ModelRecord, ...]
     plain_students: tuple[ModelRecord, ...]

@@ -15,20 +15,22 @@ from numpy.typing import NDArray
 
 from ..devices import stats
 from ..devices.stats import Estimate
+from . import fidelity, metrics
 from .answers import GOLDEN, Logits, logits
 from .data.arrays import Arrays, draw, open_split
+from .distill.asking import ensemble, restored
 from .distill.loop import logits_of
+from .distill.targets import ANSWERS
 from .flow import Made
-from .models import deployed
-from .models.deployed import Deployed
-from .models.weights import WEIGHTS, restore
 from .progress import Progress
 from .records import (
     TEACHER,
     DataRecord,
+    Fidelity,
     Gain,
     ModelRecord,
     Parity,
+    TargetsRecord,
     Variant,
     VariantQuality,
     VariantsRecord,
@@ -41,12 +43,25 @@ PARITY_BATCHES = (1, 7, 64)
 RELATIVE_TOLERANCE = 1e-4
 """Of the largest logit (at least 1): about ten times what another order of summing changes."""
 GOLDEN_SAMPLES = 16
+CHANGED = "changed.npz"
+"""The few samples that each variant answers otherwise than the teacher, for the report."""
 
 
-class Answers(NamedTuple):
-    """Test logits of the teacher and of fp32, which every variant is held against."""
+class Held(NamedTuple):
+    """What every variant is held against, on test.
 
-    teacher: Logits
+    Attributes:
+        data: names and kind of what is learnt.
+        task: what is measured, and how.
+        truth: labels, or the teacher's vectors where those are what is learnt.
+        teacher: the teacher's outputs; None where it has none for test.
+        fp32: outputs of the fp32 student.
+    """
+
+    data: DataRecord
+    task: metrics.Task
+    truth: NDArray[Any]
+    teacher: Logits | None
     fp32: Logits
 
 
@@ -55,7 +70,9 @@ def verify(
     progress: Progress,
     *,
     variants: Made[VariantsRecord],
-    teacher: Made[ModelRecord],
+    teachers: tuple[Made[ModelRecord], ...],
+    shares: tuple[float, ...],
+    targets: Made[TargetsRecord],
     students: tuple[Made[ModelRecord], ...],
     plain: tuple[Made[ModelRecord], ...],
     data: Made[DataRecord],
@@ -64,10 +81,13 @@ def verify(
     """Check, compare and score the teacher and every variant.
 
     Args:
-        out: ``answers/<variant>.npy`` (test logits) and ``golden.npz`` go here.
+        out: ``answers/<variant>.npy`` (outputs on test), ``golden.npz`` and ``changed.npz`` go
+            here.
         progress: told of each file.
         variants: the variants stage's output.
-        teacher: the teacher, in PyTorch.
+        teachers: the teachers, which files are held against where they are modules.
+        shares: what each of them counts.
+        targets: the teacher's answers on test, where it has no file.
         students: the distilled students, one a seed.
         plain: the same students without the teacher.
         data: the data stage's output.
@@ -80,39 +100,62 @@ def verify(
     test = open_split(data.path, "test")
     (out / "answers").mkdir()
     best = next(s for s in students if s.record == made.student)
-    torches = {TEACHER: teacher, "fp32": best}
-    files = (made.teacher, *made.variants)
+    torches = {TEACHER: (teachers, shares), "fp32": ((best,), (1.0,))}
+    files = made.files
     found: dict[str, Logits] = {}
-    scored: list[VariantQuality] = []
-    with progress.steps("verify", len(files) + 1) as steps:
+    if made.teacher is None and "test" in targets.record.answered:
+        found[TEACHER] = np.load(targets.path / ANSWERS.format(split="test"))
+        np.save(out / "answers" / f"{TEACHER}.npy", found[TEACHER])
+    with progress.steps("verify", 2 * len(files) + 1) as steps:
         for variant in files:
             path = variants.path / variant.file
             found[variant.name] = logits(path, test.x, batch=batch)
             np.save(out / "answers" / f"{variant.name}.npy", found[variant.name])
+            steps.advance(variant.name)
+        truth = found[TEACHER] if data.record.task == "embedding" else test.y
+        task = metrics.of(data.record.task)
+        held = Held(data.record, task, truth, found.get(TEACHER), found["fp32"])
+        scored: list[VariantQuality] = []
+        for variant in files:
+            path = variants.path / variant.file
             parity: tuple[Parity, ...] = ()
             if variant.name in torches:
-                parity = _parity(path, torches[variant.name], data.record, test)
-            held = Answers(found[TEACHER], found.get("fp32", found[TEACHER]))
+                model = ensemble(*torches[variant.name], data.record)
+                parity = _parity(path, model, test)
             ort = logits(variants.path / variant.ort_file, test.x, batch=batch)
-            scored.append(_quality(variant, path, found[variant.name], ort, held, parity, test))
-            steps.advance(f"{variant.name} {scored[-1].accuracy.value:.4f}")
-        gain = _gain(students, plain, data, test)
+            scored.append(_quality(variant, path, found[variant.name], ort, held, parity))
+            steps.advance(f"{variant.name} {task.name} {_said(scored[-1].score)}")
+        gain = _gain(students, plain, data, test, task) if plain else None
         steps.advance()
     _save_golden(out, draw(test, GOLDEN_SAMPLES), variants, batch)
+    _save_changed(out, test, scored)
+    own = made.teacher is not None
     return VerifyRecord(
-        test_samples=len(test.y), teacher=scored[0], variants=tuple(scored[1:]), gain=gain
+        test_samples=len(test.x),
+        metric=task.name,
+        teacher=scored[0] if own else None,
+        teacher_score=_score(found.get(TEACHER), held),
+        variants=tuple(scored[own:]),
+        gain=gain,
     )
 
 
-def _parity(
-    path: Path, made: Made[ModelRecord], data: DataRecord, test: Arrays
-) -> tuple[Parity, ...]:
+def _said(score: Estimate) -> str:
+    return "unknown" if score.value is None else f"{score.value:.4f}"
+
+
+def _score(outputs: Logits | None, held: Held) -> Estimate:
+    if outputs is None:
+        return Estimate.unknown("the teacher's answers on test are not known")
+    return held.task.score(outputs, held.truth)
+
+
+def _parity(path: Path, model: torch.nn.Module, test: Arrays) -> tuple[Parity, ...]:
     """Largest difference from PyTorch at each batch size, optimizer off and on.
 
     A file right without the optimizer can be wrong with it (onnxruntime issue 24711).
     """
     samples = draw(test, PARITY_SAMPLES)
-    model = _torch_model(made, data)
     with torch.no_grad():
         expected = model(torch.from_numpy(samples)).numpy()
     tolerance = RELATIVE_TOLERANCE * max(1.0, float(np.abs(expected).max()))
@@ -136,34 +179,48 @@ def _quality(
     path: Path,
     found: Logits,
     ort: Logits,
-    held: Answers,
+    held: Held,
     parity: tuple[Parity, ...],
-    test: Arrays,
 ) -> VariantQuality:
-    answers = found.argmax(1)
-    right = answers == test.y
-    agree = answers == held.teacher.argmax(1)
+    task, truth = held.task, held.truth
+    changed = task.answers_differ(found, held.fp32, truth)
     return VariantQuality(
         name=variant.name,
         checker=_checker(path),
         parity=parity,
         ort_max_abs_difference=_distance(ort, found),
-        ort_agreement=float((ort.argmax(1) == answers).mean()),
-        accuracy=stats.proportion(int(right.sum()), len(right)),
-        agreement_with_teacher=stats.proportion(int(agree.sum()), len(agree)),
-        drop_vs_teacher=_drop(TEACHER, variant.name, held.teacher.argmax(1) == test.y, right),
-        drop_vs_fp32=_drop("fp32", variant.name, held.fp32.argmax(1) == test.y, right),
-        answers_changed_vs_fp32=int((answers != held.fp32.argmax(1)).sum()),
+        ort_agreement=1.0 - float(task.answers_differ(ort, found, truth).mean()),
+        score=task.score(found, truth),
+        metrics=task.metrics(found, truth),
+        agreement_with_teacher=_agreement(found, held),
+        drop_vs_teacher=_drop(TEACHER, variant.name, found, held.teacher, held),
+        drop_vs_fp32=_drop("fp32", variant.name, found, held.fp32, held),
+        answers_changed_vs_fp32=int(changed.sum()),
+        fidelity=_fidelity(found, held) if variant.name != TEACHER else None,
     )
 
 
-def _drop(
-    reference: str, name: str, before: NDArray[np.bool_], after: NDArray[np.bool_]
-) -> Estimate:
-    """Accuracy lost to a reference; to itself a file loses nothing, whatever the sample."""
+def _agreement(found: Logits, held: Held) -> Estimate:
+    if held.teacher is None:
+        return Estimate.unknown("the teacher's answers on test are not known")
+    agree = ~held.task.answers_differ(found, held.teacher, held.truth)
+    return stats.proportion(int(agree.sum()), len(agree))
+
+
+def _fidelity(found: Logits, held: Held) -> Fidelity | None:
+    if held.teacher is None:
+        return None
+    data = held.data
+    return fidelity.compare(found, held.teacher, held.truth, data.labels, data.task)
+
+
+def _drop(reference: str, name: str, found: Logits, before: Logits | None, held: Held) -> Estimate:
+    """Score lost to a reference; to itself a file loses nothing, whatever the sample."""
     if name == reference:
         return Estimate.exact(0.0, f"{reference} is its own reference")
-    return stats.paired_difference(before, after)
+    if before is None:
+        return Estimate.unknown("the teacher's answers on test are not known")
+    return held.task.drop(before, found, held.truth)
 
 
 def _checker(path: Path) -> str | None:
@@ -179,35 +236,28 @@ def _gain(
     plain: Sequence[Made[ModelRecord]],
     data: Made[DataRecord],
     test: Arrays,
+    task: metrics.Task,
 ) -> Gain:
     """Distilled minus plain on test, in PyTorch: the plain students are never exported."""
-    taught = [_right(made, data.record, test) for made in students]
-    alone = [_right(made, data.record, test) for made in plain]
+    taught = [_outputs(made, data.record, test) for made in students]
+    alone = [_outputs(made, data.record, test) for made in plain]
+    with_it = tuple(task.selection(outputs, test.y) for outputs in taught)
+    without = tuple(task.selection(outputs, test.y) for outputs in alone)
     if len(taught) == 1:
-        difference = stats.paired_difference(taught[0], alone[0])
+        difference = task.drop(taught[0], alone[0], test.y)
     else:
-        pairs = zip(taught, alone, strict=True)
-        difference = stats.mean_over_seeds([float(a.mean() - b.mean()) for a, b in pairs])
+        difference = stats.mean_over_seeds([a - b for a, b in zip(with_it, without, strict=True)])
     return Gain(
         seeds=tuple(made.record.seed for made in students),
-        distilled_accuracy=tuple(float(right.mean()) for right in taught),
-        plain_accuracy=tuple(float(right.mean()) for right in alone),
+        distilled_score=with_it,
+        plain_score=without,
         difference=difference,
     )
 
 
-def _right(made: Made[ModelRecord], data: DataRecord, test: Arrays) -> NDArray[np.bool_]:
-    model = _torch_model(made, data)
-    blocks = [block.argmax(1).numpy() for block, _ in logits_of(model, test.x)]
-    right: NDArray[np.bool_] = np.concatenate(blocks) == test.y
-    return right
-
-
-def _torch_model(made: Made[ModelRecord], data: DataRecord) -> Deployed:
-    model = deployed(made.record.model, made.record.width, data)
-    restore(model, made.path / WEIGHTS)
-    model.eval()
-    return model
+def _outputs(made: Made[ModelRecord], data: DataRecord, test: Arrays) -> Logits:
+    model = restored(made, data)
+    return np.concatenate([block.numpy() for block, _ in logits_of(model, test.x, data)])
 
 
 def _save_golden(out: Path, x: NDArray[Any], variants: Made[VariantsRecord], batch: int) -> None:
@@ -215,10 +265,31 @@ def _save_golden(out: Path, x: NDArray[Any], variants: Made[VariantsRecord], bat
     made = variants.record
     golden: dict[str, Any] = {
         file: logits(variants.path / file, x, batch=batch)
-        for variant in (made.teacher, *made.variants)
+        for variant in made.files
         for file in (variant.file, variant.ort_file)
     }
     np.savez(out / GOLDEN, allow_pickle=False, input=x, **golden)
+
+
+def _save_changed(out: Path, test: Arrays, scored: Sequence[VariantQuality]) -> None:
+    """Of each variant the samples [k, *sample_shape] that ``fidelity.changed`` shows, as they are.
+
+    Beside ``<variant>/x``: ``rows`` of test, and of classes ``truth``, ``teacher`` and ``student``.
+    """
+    arrays: dict[str, Any] = {}
+    for quality in scored:
+        told = quality.fidelity
+        if told is None or told.changed is None:
+            continue
+        examples = told.changed.examples
+        rows = np.array([example.sample for example in examples], np.int64)
+        found = {"x": np.array(test.x[rows]), "rows": rows}
+        if told.task == "classification":
+            answers = [(e.truth[0], e.reference[0], e.answer[0]) for e in examples]
+            columns = np.array(answers, np.int64).reshape(-1, 3).T
+            found |= dict(zip(("truth", "teacher", "student"), columns, strict=True))
+        arrays |= {f"{quality.name}/{key}": array for key, array in found.items()}
+    np.savez(out / CHANGED, allow_pickle=False, **arrays)
 
 
 def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:

@@ -131,7 +131,7 @@ def put(array, index, value):
 CHANGES = {
     "an unknown soft loss": (
         [("[distill]", "[distill]\nlosses = { kdd = 1.0 }")],
-        ["distill.losses.kdd", "'kdd'", "'kd', 'mse', 'dkd' or 'dist'"],
+        ["distill.losses.kdd", "'kdd'", "'kd', 'mse', 'dkd', 'dist' or 'cosine'"],
     ),
     "no soft loss": ([("[distill]", "[distill]\nlosses = {}")], ["distill.losses", "at least 1"]),
     "an unknown key, with the nearest known one": (
@@ -382,6 +382,41 @@ def test_a_data_set_is_refused_for(case, refused, tmp_path):
     refused("build", recipe, "--until", "data", *big, code=MATERIAL, says=says)
 
 
+TASKS = {
+    "no labels that hold or not": ("multi-label", good(), ["y of int64 [60]", "answers a sample"]),
+    "a label that holds twice": (
+        "multi-label",
+        changed(y=put(np.zeros((60, 3)), (4, 1), 2)),
+        ["2.0 in row 4, answer 1", "0 or 1"],
+    ),
+    "a number that is missing": (
+        "regression",
+        changed(y=put(Y * 1.0, 9, NAN)),
+        ["nan in row 9", "finite float32"],
+    ),
+    "text for numbers": ("regression", changed(y=Y.astype(str)), ["y of <U", "numbers"]),
+    "fewer numbers than samples": (
+        "regression",
+        changed(y=Y[:50]),
+        ["60 samples in x and 50 labels in y"],
+    ),
+    "ids of another length": (
+        "embedding",
+        changed(y=None, id=np.arange(59)),
+        ["id of shape [59]", "60 samples"],
+    ),
+    "a NaN without any label": ("embedding", {"x": put(X, (3, 1), NAN)}, ["nan in row 3"]),
+}
+
+
+@pytest.mark.parametrize("case", TASKS)
+def test_a_data_set_of_another_task_is_refused_for(case, refused, tmp_path):
+    task, arrays, says = TASKS[case]
+    np.savez(tmp_path / "data.npz", **arrays)
+    recipe = write_recipe(tmp_path, ("[data]", f'[data]\ntask = "{task}"'))
+    refused("build", recipe, "--until", "data", code=MATERIAL, says=says)
+
+
 def _folder(path):
     path.mkdir()
 
@@ -406,6 +441,13 @@ def _array_cut_short(path):
         archive.writestr("y.npy", b"")
 
 
+def _contents_before_the_beginning(path):
+    np.savez(path, **good())
+    content = bytearray(path.read_bytes())
+    content[-6:-2] = b"\xff\xff\xff\x7f"
+    path.write_bytes(content)
+
+
 def _damaged(path):
     np.savez_compressed(path, **good(600))
     content = bytearray(path.read_bytes())
@@ -420,6 +462,10 @@ FILES = {
     "it is empty": (_empty, ["data.npz", "not a readable archive"]),
     "it is cut short": (_cut_short, ["data.npz", "not a readable archive"]),
     "an array in it is cut short": (_array_cut_short, ["data.npz", "not a readable archive"]),
+    "its table of contents is said to lie before its beginning": (
+        _contents_before_the_beginning,
+        ["data.npz", "not a readable archive", "numpy.savez"],
+    ),
     "it is damaged": (_damaged, ["data.npz", "not a readable archive", "numpy.savez"]),
 }
 
@@ -497,6 +543,155 @@ def test_a_function_for_data_is_refused_because(case, refused, tmp_path):
     refused("build", recipe, "--until", "data", code=MATERIAL, says=says)
 
 
+# --- what the recipe asks of this data ----------------------------------------------------------
+
+IMAGES = {"x": np.random.default_rng(0).integers(0, 255, (60, 8, 8, 3)).astype(np.uint8), "y": Y}
+
+
+def of_task(task):
+    """Sets for a task, with a loss and a budget that it has."""
+    loss = {"embedding": "cosine", "multi-label": "kd"}.get(task, "mse")
+    return [f"data.task={task}", f"distill.losses={{ {loss} = 1.0 }}"]
+
+
+DEMANDS = {
+    "views that would all be alike": (
+        good(),
+        ["distill.views=3"],
+        ["distill.views", "views = 3, and nothing in [augment]", "views = 1", "crop, flip"],
+    ),
+    "losses between layers of a teacher that was asked before": (
+        good(),
+        ['distill.layers=[{ loss = "hint", teacher = "1", student = "1" }]'],
+        ["distill.layers", "views = 0 and one teacher"],
+    ),
+    "losses between layers of several teachers": (
+        good(),
+        [
+            'distill.layers=[{ loss = "hint", teacher = "1", student = "1" }]',
+            "distill.views=0",
+            'teacher.members=[{ model = "mlp2" }]',
+        ],
+        ["distill.layers", "views = 0 and one teacher"],
+    ),
+    "a student that starts from a perceptron": (
+        good(),
+        ["distill.initialize=true", "distill.views=0"],
+        ["distill.initialize", "'mlp1' of width 2", "transformers of one width"],
+    ),
+    "a soft loss that a regression has not": (
+        changed(y=Y * 1.0),
+        ["data.task=regression"],
+        ["distill.losses", "'kd'", "'mse' for the task 'regression'", "mse = 1.0"],
+    ),
+    "a soft loss that labels have not": (
+        changed(y=np.eye(3)[Y]),
+        ["data.task=multi-label", "distill.losses={ dkd = 1.0 }"],
+        ["distill.losses", "'dkd'", "'kd' or 'mse'"],
+    ),
+    "a soft loss that classes have not": (
+        good(),
+        ["distill.losses={ cosine = 1.0 }"],
+        ["distill.losses", "'cosine'", "'kd' or 'mse' or 'dkd' or 'dist'"],
+    ),
+    "standardized numbers": (
+        changed(y=Y * 1.0),
+        [*of_task("regression"), "distill.standardize=true"],
+        ["distill.standardize", "false for the task 'regression'"],
+    ),
+    "accuracy of numbers": (
+        changed(y=Y * 1.0),
+        of_task("regression"),
+        ["gate.min_accuracy", "a budget of classes, for regression", "min_score"],
+    ),
+    "the worst class of numbers": (
+        changed(y=Y * 1.0),
+        [*of_task("regression"), "gate={ min_score = 0.1, max_worst_class_drop = 0.1 }"],
+        ["gate.max_worst_class_drop", "a budget of classes, for regression"],
+    ),
+    "accuracy of labels": (
+        changed(y=np.eye(3)[Y]),
+        of_task("multi-label"),
+        ["gate.min_accuracy", "for multi-label", "min_score"],
+    ),
+    "class weights of numbers": (
+        changed(y=Y * 1.0),
+        [*of_task("regression"), "gate={ min_score = 0.1 }", "teacher.class_weights=true"],
+        ["teacher.class_weights", "class_weights for regression", "classes or labels"],
+    ),
+    "smoothed vectors": (
+        changed(y=None),
+        [*of_task("embedding"), "gate={ min_score = 0.1 }", "distill.label_smoothing=0.1"],
+        ["distill.label_smoothing", "for embedding"],
+    ),
+    "the likeliest of some numbers": (
+        changed(y=Y * 1.0),
+        [*of_task("regression"), "gate={ min_score = 0.1 }", "distill.top_k=2"],
+        ["distill.top_k", "top_k = 2 for regression"],
+    ),
+    "a mirrored table": (
+        good(),
+        ["augment.flip=true"],
+        ["augment.flip", "flip = true for samples of layout 'table'", "leave augment.flip out"],
+    ),
+    "a crop of more than an image has": (
+        IMAGES,
+        ["augment.crop=8"],
+        ["augment.crop", "crop = 8", "[8, 8, 3]", "at most 7"],
+    ),
+    "masked images": (IMAGES, ["augment.time_mask=2"], ["augment.time_mask", "crop, flip, mixup"]),
+}
+
+
+@pytest.mark.parametrize("case", DEMANDS)
+def test_before_any_training_a_recipe_is_refused_for(case, command, refused, tmp_path):
+    arrays, sets, says = DEMANDS[case]
+    np.savez(tmp_path / "data.npz", **arrays)
+    recipe = write_recipe(tmp_path)
+    options = [word for each in sets for word in ("--set", each)]
+    refused("build", recipe, *options, code=RECIPE, says=says)
+    (kept,) = tmp_path.glob("artifacts/store/*/entry.json")
+    assert json.loads(kept.read_text())["stage"] == "data"
+
+
+@pytest.mark.parametrize("kind", ["onnx:m.onnx", "logits:m.onnx"])
+def test_a_teacher_known_by_its_answers_has_no_layers(kind, refused, tmp_path):
+    np.savez(tmp_path / "data.npz", **good())
+    write_onnx(tmp_path / "m.onnx", width=2)
+    recipe = write_recipe(tmp_path, ('[teacher]\nmodel = "mlp1"', f'[teacher]\nmodel = "{kind}"'))
+    layers = 'distill.layers=[{ loss = "hint", teacher = "1", student = "1" }]'
+    says = ["distill.layers", f"a teacher of the kind {kind.partition(':')[0]!r}", "looked into"]
+    options = ["--set", layers, "--set", "distill.views=0"]
+    refused("build", recipe, *options, code=RECIPE, says=says)
+
+
+FORMS = {
+    "texts for a perceptron": (
+        "text,label\n" + "\n".join(f"word {i} of it,{'ab'[i % 2]}" for i in range(60)),
+        "text:data.csv",
+        ["texts of 64 tokens for 'mlp1'", "numbers, or the family transformer"],
+    ),
+    "windows for a transformer": (
+        "a,b,group,label\n" + "\n".join(f"{i},{-i},{i // 6},{i // 6 % 2}" for i in range(240)),
+        "table:data.csv",
+        ["windows of 3 steps with 2 channels for 'transformer1'", "texts, or the family conv1d"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FORMS)
+def test_samples_of_another_form_are_refused_before_any_training(case, refused, tmp_path):
+    content, source, says = FORMS[case]
+    if source.startswith("text:"):
+        pytest.importorskip("tokenizers", reason="needs the extra 'text'")
+    (tmp_path / "data.csv").write_text(content)
+    recipe = write_recipe(tmp_path, ("npz:data.npz", source))
+    model = "transformer1" if "windows" in case else "mlp1"
+    sets = ["data.table.window=3", f"teacher.model={model}", "data.duplicates=drop"]
+    options = [word for each in sets for word in ("--set", each)]
+    refused("build", recipe, *options, code=MATERIAL, says=says)
+
+
 # --- models -----------------------------------------------------------------------------------
 
 WEIGHTS = {
@@ -518,7 +713,7 @@ TENSORS = {
     ),
     "a tensor too many": ({**WEIGHTS, "5.bias": SQUARE}, ["1 tensors too many", "'5.bias'"]),
     "a NaN": ({**WEIGHTS, "3.bias": np.full(3, NAN, np.float32)}, ["NaN or infinity in '3.bias'"]),
-    "teaching nothing": (WEIGHTS, ["accuracy 0.3333", "most frequent class", "data.mean"]),
+    "teaching nothing": (WEIGHTS, ["accuracy 0.3333", "who knows nothing", "data.mean"]),
 }  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from edgestill.errors import UsageError
 from edgestill.pipeline import flow
 from edgestill.pipeline.again import draw_again, judge_again
 from edgestill.pipeline.build import STAGES, plan
-from edgestill.pipeline.recipe import Gate, load
+from edgestill.pipeline.recipe import Gate
+from edgestill.pipeline.recipefile import load
 from edgestill.pipeline.run import differences, open_report
 
 KILLED_AT = """
@@ -52,11 +53,11 @@ def hashes(report):
     """Everything a build decides; measurements differ from run to run."""
     return {
         "data": report.data.fingerprint,
-        "teacher": report.teacher.weights_sha256,
+        "teachers": [t.weights_sha256 for t in report.teachers],
         "students": [s.weights_sha256 for s in report.students + report.plain_students],
         # Not the .ort files: onnxruntime writes their tables in a changing order (DECISIONS.md).
         "files": [(v.name, v.sha256, v.ort_bytes) for v in report.variants.variants],
-        "accuracy": [q.accuracy for q in report.quality.variants],
+        "accuracy": [q.score for q in report.quality.variants],
     }
 
 
@@ -68,7 +69,7 @@ def test_a_build_ends_in_a_whole_run_with_every_part(built):
     assert done.report.verdict.outcome == "ready"
     assert {f"models/tiny-{ship}.onnx", f"models/tiny-{ship}.ort"} <= names
     assert "models/required_operators_and_types.config" in names
-    for part in ("data", "teacher", "quality", "benchmark", "students"):
+    for part in ("data", "teachers", "quality", "benchmark", "students"):
         assert f"records/{part}.json" in names
     assert not list(artifacts.rglob(".draft-*"))
     assert not list(artifacts.rglob("*.tmp"))
@@ -113,10 +114,10 @@ def test_a_reference_loses_nothing_to_itself_and_others_have_an_interval(built):
 
 
 def test_the_best_epoch_is_the_best_on_validation(built):
-    for model in (built[0].report.teacher, *built[0].report.students):
-        best = max(model.curve, key=lambda e: (e.validation_accuracy, -e.validation_loss))
+    for model in (*built[0].report.teachers, *built[0].report.students):
+        best = max(model.curve, key=lambda e: (e.validation_score, -e.validation_loss))
         assert model.best_epoch == best.epoch
-        assert model.validation_accuracy == best.validation_accuracy
+        assert model.validation_score == best.validation_score
 
 
 def test_the_teacher_is_benchmarked_beside_every_variant_and_raw_samples_are_kept(built):
@@ -215,7 +216,7 @@ def test_json_is_one_document_and_the_only_thing_on_stdout(built):
     done = command("build", built[1], "--artifacts", built[2], "--json")
     told = json.loads(done.stdout)
     assert told["exit_code"] == done.returncode == 0
-    assert told["report"]["schema_version"] == "1.0"
+    assert told["report"]["schema_version"] == "2.0"
 
 
 def test_several_seeds_report_the_gain_with_an_interval_over_seeds(built):
@@ -227,8 +228,8 @@ def test_several_seeds_report_the_gain_with_an_interval_over_seeds(built):
     assert gain.seeds == (0, 1, 2)
     assert gain.difference.n == 3
     assert gain.difference.low <= gain.difference.value <= gain.difference.high
-    best = max(s.validation_accuracy for s in done.report.students)
-    assert done.report.variants.student.validation_accuracy == best
+    best = max(s.validation_score for s in done.report.students)
+    assert done.report.variants.student.validation_score == best
 
 
 def test_judging_again_by_other_budgets_writes_a_new_run_and_leaves_the_old_one(built):

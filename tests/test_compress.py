@@ -14,7 +14,7 @@ from edgestill.pipeline.compress import METHODS
 from edgestill.pipeline.compress.int8_static import Samples
 from edgestill.pipeline.compress.method import Job
 from edgestill.pipeline.models import deployed, example
-from edgestill.pipeline.recipe import Compress, Variant
+from edgestill.pipeline.recipe import Architecture, Compress, Variant
 from edgestill.pipeline.records import DataRecord
 from onnx import TensorProto, helper, numpy_helper
 
@@ -33,12 +33,14 @@ def source(request, tmp_path_factory):
     """A small fp32 file and samples to calibrate with."""
     shape, layout, width = SHAPES[request.param]
     data = DataRecord(
-        source="test", labels=tuple("abcd"), sample_shape=shape, layout=layout, dtype="float32",
-        mean=(0.5,), std=(2.0,), counts={}, dropped=0, notes=(), fingerprint="",
+        source="test", task="classification", labels=tuple("abcd"), sample_shape=shape,
+        layout=layout, dtype="float32",
+        mean=(0.5,), std=(2.0,), rows={}, counts={}, dropped=0, notes=(), fingerprint="",
     )  # fmt: skip
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("compress")
-    export(deployed(request.param, width, data), example(data), folder / "fp32.onnx", opset=20)
+    model = deployed(Architecture(model=request.param, width=width), data)
+    export(model, example(data), folder / "fp32.onnx", opset=20)
     samples = np.random.default_rng(0).normal(size=(70, *shape)).astype(np.float32)
     return SimpleNamespace(name=request.param, path=folder / "fp32.onnx", samples=samples)
 

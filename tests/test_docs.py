@@ -9,7 +9,8 @@ import click
 import pytest
 from edgestill import __version__
 from edgestill.pipeline.cli import cli
-from edgestill.pipeline.recipe import Part, Recipe, bundled
+from edgestill.pipeline.recipe import Part, Recipe
+from edgestill.pipeline.recipefile import bundled
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,7 +44,7 @@ def keys_of(model, prefix=""):
 def test_every_recipe_key_stands_in_the_recipe_that_init_writes():
     section, found = "", set()
     for line in bundled("start").read_text(encoding="utf-8").splitlines():
-        if match := re.match(r"\[(\w+)\]", line):
+        if match := re.match(r"\[([\w.]+)\]", line):
             section = f"{match[1]}."
         elif match := re.match(r"(?:# )?(\w+) = ", line):
             found.add(section + match[1])
@@ -91,9 +92,19 @@ def test_every_edgestill_line_in_the_readme_parses():
 
 def test_the_constraints_pin_every_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    names = {re.split(r"[<>=]", w)[0].lower() for w in wanted}
+    extras = project["optional-dependencies"]
+    wanted = project["dependencies"] + [each for extra in extras.values() for each in extra]
+    names = {re.split(r"[<>=]", w)[0].lower() for w in wanted if not w.startswith("edgestill[")}
+    assert {"pyarrow", "scipy", "soundfile", "tokenizers"} <= names
     pins = (ROOT / "constraints.txt").read_text().lower()
     pinned = set(re.findall(r"^([a-z0-9_.-]+)==", pins, re.MULTILINE))
     assert names - pinned == set()
     assert "torch==2.13.0" in pins
+
+
+def test_the_tests_have_every_extra():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    (named,) = [each for each in extras["dev"] if each.startswith("edgestill[")]
+    assert set(re.findall(r"\w+", named)[1:]) == set(extras) - {"dev"}

@@ -13,6 +13,7 @@ import torch
 from edgestill.errors import ModelError
 from edgestill.exporters import metadata, onnx, ort
 from edgestill.pipeline.models import deployed, example
+from edgestill.pipeline.recipe import Architecture
 from edgestill.pipeline.records import DataRecord
 
 ROOT = Path(__file__).parent.parent.resolve()
@@ -21,8 +22,9 @@ FACTS = {"labels": ("ä", "b"), "input": {"shape": ["batch", 6]}, "normalization
 
 def record(shape, layout, dtype):
     return DataRecord(
-        source="test", labels=tuple("abcd"), sample_shape=shape, layout=layout, dtype=dtype,
-        mean=(100.0,), std=(50.0,), counts={}, dropped=0, notes=(), fingerprint="",
+        source="test", task="classification", labels=tuple("abcd"), sample_shape=shape,
+        layout=layout, dtype=dtype,
+        mean=(100.0,), std=(50.0,), rows={}, counts={}, dropped=0, notes=(), fingerprint="",
     )  # fmt: skip
 
 
@@ -39,7 +41,7 @@ def exported(request, tmp_path_factory):
     """A small model exported twice, to folders of their own."""
     data, folder = KINDS[request.param], tmp_path_factory.mktemp("export")
     torch.manual_seed(0)
-    model = deployed(request.param, 4, data)
+    model = deployed(Architecture(model=request.param, width=4), data)
     paths = [folder / name / "m.onnx" for name in ("first", "second")]
     for path in paths:
         path.parent.mkdir()

@@ -76,12 +76,10 @@ def test_no_variant_ships_where_a_budget_is_missed_and_the_reason_names_it():
 
 
 def test_an_undecided_variant_makes_the_verdict_undecided_and_its_exit_code_five():
-    verdict, report = judged(
-        min_accuracy=report_example.report().quality.variants[0].accuracy.value
-    )
+    verdict, report = judged(min_accuracy=report_example.report().quality.variants[0].score.value)
     assert verdict.outcome == "undecided"
     assert EXIT_CODES[verdict.outcome] == 5
-    assert report.quality.variants[0].accuracy.low < verdict.variants[0].checks[0].budget
+    assert report.quality.variants[0].score.low < verdict.variants[0].checks[0].budget
 
 
 def test_a_file_that_differs_from_pytorch_never_ships_whatever_the_budgets():
@@ -125,7 +123,7 @@ def test_of_variants_that_intervals_cannot_tell_apart_the_smallest_file_ships():
 
 
 def test_the_reason_parts_what_fails_from_what_is_undecided():
-    accuracy = report_example.report().quality.variants[0].accuracy.value
+    accuracy = report_example.report().quality.variants[0].score.value
     verdict, _ = judged(min_accuracy=accuracy, max_size_kib=0.001)
     assert "fails max_size_kib and cannot be decided on min_accuracy" in verdict.why
 
@@ -142,3 +140,63 @@ def test_agreement_is_judged_by_the_share_of_test_answered_as_the_teacher():
     above = max(figure.high for figure in agreements.values())
     assert above < 1.0
     assert judged(min_agreement=(1.0 + above) / 2)[0].outcome == "not ready"
+
+
+def with_quality(report, **figures):
+    """The same report with figures of every variant replaced; judged by what it then has."""
+    variants = tuple(v.model_copy(update=figures) for v in report.quality.variants)
+    return report.quality.model_copy(update={"variants": variants})
+
+
+def judged_by(report, quality, **budgets):
+    return judge(Gate(**budgets), quality, BenchmarkRecord(benchmark=report.benchmark))
+
+
+@pytest.mark.parametrize(
+    ("budget", "outcome"), [(0.85, "ready"), (0.9, "undecided"), (0.96, "not ready")]
+)
+@pytest.mark.parametrize("metric", ["mAP", "R²", "cosine"])
+def test_a_score_is_judged_by_the_tasks_own_metric(metric, budget, outcome):
+    report = report_example.report()
+    quality = with_quality(report, score=figure(0.91, 0.86, 0.95))
+    quality = quality.model_copy(update={"metric": metric})
+    verdict = judged_by(report, quality, min_score=budget)
+    assert verdict.outcome == outcome
+    (one,) = verdict.variants[0].checks
+    assert (one.key, one.figure) == ("min_score", quality.variants[0].score)
+
+
+def test_a_score_may_be_negative_as_r_squared_is():
+    report = report_example.report()
+    quality = with_quality(report, score=figure(-0.2, -0.3, -0.1))
+    assert judged_by(report, quality, min_score=-0.5).outcome == "ready"
+    assert judged_by(report, quality, min_score=0.0).outcome == "not ready"
+
+
+@pytest.mark.parametrize(
+    ("budget", "outcome"), [(0.2, "ready"), (0.1, "undecided"), (0.02, "not ready")]
+)
+def test_the_worst_hit_class_is_judged_and_not_the_mean(budget, outcome):
+    report = report_example.report()
+    lost = report.quality.variants[0].fidelity
+    fidelity = lost.model_copy(update={"worst_drop": figure(0.1, 0.05, 0.2)})
+    quality = with_quality(report, fidelity=fidelity, drop_vs_teacher=figure(0.0, 0.0, 0.0))
+    verdict = judged_by(report, quality, max_worst_class_drop=budget)
+    assert verdict.outcome == outcome
+    assert judged_by(report, quality, max_drop_vs_teacher=0.02).outcome == "ready"
+
+
+@pytest.mark.parametrize(
+    "fidelity_of",
+    [
+        lambda lost: None,
+        lambda lost: lost.model_copy(update={"worst_drop": Estimate.unknown("no classes")}),
+    ],
+    ids=["nobody knows the teacher's answers", "the task has no classes"],
+)
+def test_a_worst_class_that_is_not_known_is_never_a_pass(fidelity_of):
+    report = report_example.report()
+    quality = with_quality(report, fidelity=fidelity_of(report.quality.variants[0].fidelity))
+    verdict = judged_by(report, quality, max_worst_class_drop=1.0)
+    assert (verdict.outcome, verdict.ship) == ("undecided", None)
+    assert "not measured: " in verdict.variants[0].checks[0].why

@@ -1,14 +1,15 @@
 """The variants stage: the best student exported once, compressed each way, packaged as ``.ort``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...devices import host
 from ...exporters import interface, metadata, onnx, ort
 from ..data.arrays import draw, open_split
+from ..distill.asking import ensemble, exportable
 from ..flow import Made
-from ..models import deployed, example
-from ..models.weights import WEIGHTS, restore
+from ..models import example
 from ..progress import Progress
 from ..recipe import Compress, Export
 from ..records import TEACHER, DataRecord, ModelRecord, Variant, VariantsRecord
@@ -24,7 +25,8 @@ def compress(
     compress: Compress,
     export: Export,
     students: tuple[Made[ModelRecord], ...],
-    teacher: Made[ModelRecord],
+    teachers: tuple[Made[ModelRecord], ...],
+    shares: tuple[float, ...],
     data: Made[DataRecord],
 ) -> VariantsRecord:
     """Export the best student and the teacher, and make every variant asked for.
@@ -37,20 +39,26 @@ def compress(
         compress: the recipe's part.
         export: the recipe's part.
         students: the distilled students, one a seed.
-        teacher: the teacher.
+        teachers: the teachers; exported as one where all of them are modules here.
+        shares: what each of them counts.
         data: the data stage's output.
 
     Raises:
         ModelError: a model cannot be exported or converted.
         NoEffectError: a method changed nothing.
     """
-    best = max(students, key=lambda made: made.record.validation_accuracy)
+    best = max(students, key=lambda made: made.record.validation_score)
     wanted = ("fp32", *(v for v in compress.variants if v != "fp32"))
     effects: dict[str, Effect] = {}
     reduce_range = _reduce_range(compress)
-    with progress.steps("variants", len(wanted) + 2) as steps:
-        for name, made in ((TEACHER, teacher), ("fp32", best)):
-            _export(out / f"{name}.onnx", made, data.record, export)
+    models: dict[str, tuple[tuple[Made[ModelRecord], ...], tuple[float, ...]]]
+    models = {"fp32": ((best,), (1.0,))}
+    if exportable(teachers):
+        models = {TEACHER: (teachers, shares), **models}
+    with progress.steps("variants", len(wanted) + len(models)) as steps:
+        for name, (made, counts) in models.items():
+            model = ensemble(made, counts, data.record)
+            onnx.export(model, example(data.record), out / f"{name}.onnx", opset=export.opset)
             effects[name] = Effect(0, ())
             steps.advance(name)
         calibration = draw(open_split(data.path, "calibration"), compress.calibration_samples)
@@ -59,15 +67,15 @@ def compress(
             effects[name] = METHODS[name](job)
             steps.advance(name)
         for name in effects:
-            made = teacher if name == TEACHER else best
-            metadata.stamp(out / f"{name}.onnx", _facts(name, made.record, data.record))
+            records = [made.record for made in (teachers if name == TEACHER else (best,))]
+            metadata.stamp(out / f"{name}.onnx", _facts(name, records, data.record))
         ort.convert(out, target=export.ort_target)
         steps.advance(".ort")
     variants = {name: _variant(out, name, effect) for name, effect in effects.items()}
     return VariantsRecord(
         student=best.record,
         variants=tuple(variants[name] for name in wanted),
-        teacher=variants[TEACHER],
+        teacher=variants.get(TEACHER),
         operators_file=ort.OPERATORS,
     )
 
@@ -78,18 +86,16 @@ def _reduce_range(compress: Compress) -> bool:
     return compress.reduce_range == "always"
 
 
-def _export(path: Path, made: Made[ModelRecord], data: DataRecord, export: Export) -> None:
-    model = deployed(made.record.model, made.record.width, data)
-    restore(model, made.path / WEIGHTS)
-    onnx.export(model, example(data), path, opset=export.opset)
-
-
-def _facts(name: str, model: ModelRecord, data: DataRecord) -> dict[str, Any]:
+def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[str, Any]:
     return {
         "task": data.task,
         "labels": data.labels,
         "variant": name,
-        "model": {"name": model.model, "width": model.width, "parameters": model.parameters},
+        "model": {
+            "name": " + ".join(model.model for model in models),
+            "width": models[0].width,
+            "parameters": sum(model.parameters or 0 for model in models),
+        },
         "input": {
             "name": interface.INPUT,
             "dtype": data.dtype,
@@ -97,7 +103,11 @@ def _facts(name: str, model: ModelRecord, data: DataRecord) -> dict[str, Any]:
             "layout": data.layout,
         },
         "normalization": {"inside": True, "mean": data.mean, "std": data.std},
-        "hashes": {"weights_sha256": model.weights_sha256, "data": data.fingerprint},
+        "front_end": data.front_end,
+        "hashes": {
+            "weights_sha256": "+".join(model.weights_sha256 for model in models),
+            "data": data.fingerprint,
+        },
     }
 
 

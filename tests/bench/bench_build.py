@@ -16,8 +16,9 @@ from pathlib import Path
 
 OUT = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "build.json"
 TORCHLESS = (
-    "import sys; from edgestill.pipeline.build import build; from edgestill.pipeline.recipe import "
-    "bundled; b = build(bundled('digits'), artifacts=sys.argv[1]); "
+    "import sys; from edgestill.pipeline.build import build; "
+    "from edgestill.pipeline.recipefile import bundled; "
+    "b = build(bundled('digits'), artifacts=sys.argv[1]); "
     "print(len(b.ran), 'torch' in sys.modules)"
 )
 

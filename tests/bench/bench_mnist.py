@@ -49,8 +49,8 @@ CHILD = (
     "kib = max(resource.getrusage(w).ru_maxrss for w in (resource.RUSAGE_SELF, "
     "resource.RUSAGE_CHILDREN)); "
     "print(json.dumps([kib / 1024, b.report.verdict.outcome, b.report.verdict.ship, "
-    "{q.name: q.accuracy.value for q in b.report.quality.variants}, "
-    "b.report.quality.teacher.accuracy.value, b.report.data.dropped]))"
+    "{q.name: q.score.value for q in b.report.quality.variants}, "
+    "b.report.quality.teacher.score.value, b.report.data.dropped]))"
 )
 
 
