@@ -12,14 +12,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import ModelError, RecipeError, UsageError
+from ..errors import ModelError, UsageError
 from . import reference, teachers
 from . import run as runs
 from .data import fingerprint, tokenizer_fingerprint
 from .data.demands import fits
 from .flow import Builder, Made, Planner, Stage, Step, StopHereError, Walk
 from .progress import Progress, Silent
-from .recipe import Architecture, Asking, Inside, Recipe, Schedule, Soft
+from .recipe import Architecture, Asking, Inside, Recipe, Schedule, Soft, is_factory
 from .recipefile import load
 from .records import (
     BenchmarkRecord,
@@ -169,7 +169,6 @@ def outside(recipe: Recipe) -> Outside:
     Raises:
         DataError: there is no such data.
         ModelError: there is no such file or module.
-        RecipeError: the student is a kind of teacher.
     """
     tokenizer = recipe.data.text.tokenizer
     return Outside(
@@ -182,15 +181,8 @@ def outside(recipe: Recipe) -> Outside:
 
 def _own_module(student: str) -> str | None:
     """The hash of the module that makes the student; None for a family."""
-    kind = teachers.kind(student)
-    if kind == "family":
+    if not is_factory(student):
         return None
-    if kind != "factory":
-        raise RecipeError(
-            found=f"{student!r}, which only a teacher can be",
-            expected="a family and a depth such as 'resnet8', or 'module:function'",
-            where="student.model",
-        )
     return reference.fingerprint(student, "student.model", ModelError)
 
 
