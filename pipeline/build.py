@@ -37,6 +37,7 @@ _TRAINING = (
     "pipeline/distill",
     "pipeline/models",
     "pipeline/teachers",
+    "pipeline/archive.py",
     "pipeline/metrics.py",
     "pipeline/reference.py",
     "pipeline/data/checks.py",
@@ -53,7 +54,7 @@ DATA = Stage(
     "data",
     "pipeline.data.prepare:prepare",
     DataRecord,
-    sources=("pipeline/data", "pipeline/reference.py"),
+    sources=("pipeline/data", "pipeline/archive.py", "pipeline/reference.py"),
     libraries=("numpy", "scikit-learn"),
 )
 TEACHER = Stage(

@@ -39,6 +39,8 @@ They stand here so that a name is refused before any work, and without torch.
 """
 IMAGE_FAMILIES = frozenset({"resnet", "mobilenet", "dscnn"})
 """Families that take images only."""
+SUITED = {"table": "mlp2", "tc": "conv1d3", "tokens": "transformer4"}
+"""A model to offer for samples of each layout that are no images."""
 
 
 def family_and_depth(model: str) -> tuple[str, int]:

@@ -19,7 +19,7 @@ from . import fidelity, metrics
 from .answers import GOLDEN, Logits, logits
 from .data.arrays import Arrays, draw, open_split
 from .distill.asking import ensemble, restored
-from .distill.loop import logits_of
+from .distill.loop import outputs_of
 from .distill.targets import ANSWERS
 from .flow import Made
 from .progress import Progress
@@ -43,6 +43,7 @@ PARITY_BATCHES = (1, 7, 64)
 RELATIVE_TOLERANCE = 1e-4
 """Of the largest logit (at least 1): about ten times what another order of summing changes."""
 GOLDEN_SAMPLES = 16
+_UNKNOWN = Estimate.unknown("the teacher's answers on test are not known")
 CHANGED = "changed.npz"
 """The few samples that each variant answers otherwise than the teacher, for the report."""
 
@@ -146,7 +147,7 @@ def _said(score: Estimate) -> str:
 
 def _score(outputs: Logits | None, held: Held) -> Estimate:
     if outputs is None:
-        return Estimate.unknown("the teacher's answers on test are not known")
+        return _UNKNOWN
     return held.task.score(outputs, held.truth)
 
 
@@ -202,7 +203,7 @@ def _quality(
 
 def _agreement(found: Logits, held: Held) -> Estimate:
     if held.teacher is None:
-        return Estimate.unknown("the teacher's answers on test are not known")
+        return _UNKNOWN
     agree = ~held.task.answers_differ(found, held.teacher, held.truth)
     return stats.proportion(int(agree.sum()), len(agree))
 
@@ -219,7 +220,7 @@ def _drop(reference: str, name: str, found: Logits, before: Logits | None, held:
     if name == reference:
         return Estimate.exact(0.0, f"{reference} is its own reference")
     if before is None:
-        return Estimate.unknown("the teacher's answers on test are not known")
+        return _UNKNOWN
     return held.task.drop(before, found, held.truth)
 
 
@@ -239,8 +240,10 @@ def _gain(
     task: metrics.Task,
 ) -> Gain:
     """Distilled minus plain on test, in PyTorch: the plain students are never exported."""
-    taught = [_outputs(made, data.record, test) for made in students]
-    alone = [_outputs(made, data.record, test) for made in plain]
+    taught, alone = (
+        [outputs_of(restored(made, data.record), test.x, data.record) for made in models]
+        for models in (students, plain)
+    )
     with_it = tuple(task.selection(outputs, test.y) for outputs in taught)
     without = tuple(task.selection(outputs, test.y) for outputs in alone)
     if len(taught) == 1:
@@ -253,11 +256,6 @@ def _gain(
         plain_score=without,
         difference=difference,
     )
-
-
-def _outputs(made: Made[ModelRecord], data: DataRecord, test: Arrays) -> Logits:
-    model = restored(made, data)
-    return np.concatenate([block.numpy() for block, _ in logits_of(model, test.x, data)])
 
 
 def _save_golden(out: Path, x: NDArray[Any], variants: Made[VariantsRecord], batch: int) -> None:

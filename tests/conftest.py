@@ -1,4 +1,4 @@
-"""One tiny build, shared by every test that only looks at it."""
+"""What tests share: one tiny build to look at, files to read, one thread to train on."""
 
 import pytest
 import tiny
@@ -12,3 +12,27 @@ def built(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tiny")
     recipe = tiny.write(folder)
     return edgestill.build(recipe, artifacts=folder / "artifacts"), recipe, folder / "artifacts"
+
+
+@pytest.fixture
+def one_thread():
+    """Small models train many times slower on two threads where another process has one."""
+    import torch
+
+    were = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(were)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a file and returns its path."""
+
+    def write(content, name="data.csv"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+        return path
+
+    return write

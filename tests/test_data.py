@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -478,7 +479,7 @@ def test_a_damaged_table_of_contents_is_the_files_fault_and_a_full_disk_the_mach
         def fails(*_, number=number):
             raise OSError(number, os.strerror(number))
 
-        monkeypatch.setattr(npz.shutil, "copyfileobj", fails)
+        monkeypatch.setattr(shutil, "copyfileobj", fails)
         with pytest.raises(expected):
             npz.read(str(tmp_path / "data.npz"), tmp_path, part)
 

@@ -12,19 +12,6 @@ from edgestill.pipeline.recipe import Data, TableForm
 
 
 @pytest.fixture
-def file(tmp_path):
-    """Writes a file and returns its path."""
-
-    def write(content, name="data.csv"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-        return path
-
-    return write
-
-
-@pytest.fixture
 def parquet(tmp_path):
     """Writes columns as a parquet file and returns its path."""
     arrow = pytest.importorskip("pyarrow", reason="needs the extra 'table'")

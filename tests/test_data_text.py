@@ -22,19 +22,6 @@ def read(source, scratch, **part):
     return text.read(str(source), scratch, Data(source=f"text:{source}", **part), Silent())
 
 
-@pytest.fixture
-def file(tmp_path):
-    """Writes a file and returns its path."""
-
-    def write(content, name="data.csv"):
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(content, encoding="utf-8")
-        return path
-
-    return write
-
-
 # --- texts on disk ----------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ from edgestill.errors import ModelError
 from edgestill.pipeline.data.arrays import Arrays
 from edgestill.pipeline.distill import checkpoint, loop, student, targets, teacher
 from edgestill.pipeline.distill.hard import hard_labels
-from edgestill.pipeline.distill.lessons import Lesson, Lessons, lengths_of
+from edgestill.pipeline.distill.lessons import Lesson, Lessons, lengths_of, trimmed
 from edgestill.pipeline.distill.loop import Course, evaluate, every_epoch_anew, fit, logits_of
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, restore
@@ -30,13 +30,7 @@ NET = Architecture(model="mlp1", width=8)
 SHORT = Schedule(epochs=3, batch_size=16, learning_rate=0.05)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Small models train many times slower on two threads where another process has one."""
-    were = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(were)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def drawn(samples=96, seed=0, noise=0.0):
@@ -732,8 +726,8 @@ def test_a_text_of_padding_alone_has_no_length_and_still_a_shape():
     x = np.zeros((3, 24), np.int32)
     x[0, 5] = 4
     assert lengths_of(x, 0).tolist() == [6, 0, 0]
-    assert loop.trimmed(x[1:], 0).shape == (2, 8)
-    assert loop.trimmed(x[:, :3], 0).shape == (3, 3)
+    assert trimmed(x[1:], 0).shape == (2, 8)
+    assert trimmed(x[:, :3], 0).shape == (3, 3)
 
 
 def test_a_trimmed_batch_teaches_what_the_padded_one_does():

@@ -23,13 +23,7 @@ NET = Architecture(model="resnet8", width=4)
 SOFT = Soft(alpha=0.5)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    """Small models train many times slower on two threads where another process has one."""
-    were = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(were)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def record(classes=3, **told):

@@ -14,7 +14,8 @@ from edgestill.pipeline import teachers
 from edgestill.pipeline.teachers import fitting, huggingface, recorded, timm_, wire
 from edgestill.pipeline.teachers.black_box import BlackBox, Signature
 from edgestill.pipeline.teachers.fitting import Port
-from onnx import TensorProto, external_data_helper, helper, load, numpy_helper, save_model
+from onnx import TensorProto, external_data_helper, helper, load, save_model
+from onnx_files import save
 from safetensors.torch import save_file
 
 FLOAT, INT64, UINT8 = TensorProto.FLOAT, TensorProto.INT64, TensorProto.UINT8
@@ -23,25 +24,10 @@ WEIGHTS = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
 ROWS = np.random.default_rng(1).standard_normal((7, 4)).astype(np.float32)
 
 
-def write(path, nodes, inputs, outputs, stored=()):
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info(*one) for one in inputs],
-        [helper.make_tensor_value_info(*one) for one in outputs],
-        [numpy_helper.from_array(array, name) for name, array in stored],
-    )
-    opsets = [helper.make_opsetid("", 17)]
-    path.write_bytes(
-        helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
-    )
-    return path
-
-
 def dense(path, *more, batch="n", last="z", inputs=(), outputs=None):
     """x [n, 4] times WEIGHTS, and what comes behind."""
     nodes = [helper.make_node("MatMul", ["x", "w"], ["z"]), *more]
-    return write(
+    return save(
         path,
         nodes,
         [("x", FLOAT, [batch, 4]), *inputs],
@@ -59,7 +45,7 @@ def pooled(path, channels=3, height="h", width="w"):
     ]
     kernel = np.eye(channels, dtype=np.float32).reshape(channels, channels, 1, 1)
     inputs = [("x", FLOAT, ["n", None if height == "h" else channels, height, width])]
-    return write(path, nodes, inputs, [("z", FLOAT, ["n", channels])], [("w", kernel)])
+    return save(path, nodes, inputs, [("z", FLOAT, ["n", channels])], [("w", kernel)])
 
 
 def refused(text, error=ModelError):
@@ -340,7 +326,7 @@ def test_a_fixed_batch_is_asked_in_its_own_steps(batch, tmp_path):
 
 def test_a_model_whose_open_batch_is_not_is_asked_one_by_one(tmp_path):
     one_row = helper.make_node("Reshape", ["z", "shape"], ["y"])
-    path = write(
+    path = save(
         tmp_path / "m.onnx",
         [helper.make_node("MatMul", ["x", "w"], ["z"]), one_row],
         [("x", FLOAT, ["n", 4])],
@@ -388,7 +374,7 @@ def test_numbers_of_a_regression_are_never_taken_for_probabilities(tmp_path):
 
 
 def test_a_text_model_gets_ids_and_mask(tmp_path):
-    path = write(
+    path = save(
         tmp_path / "m.onnx",
         [
             helper.make_node("Mul", ["input_ids", "attention_mask"], ["kept"]),
@@ -445,7 +431,7 @@ def test_weights_outside_the_models_folder_are_refused(location, tmp_path):
 
 
 def test_a_model_that_wants_too_much_memory_is_refused_and_the_parent_lives(tmp_path):
-    path = write(
+    path = save(
         tmp_path / "m.onnx",
         [
             helper.make_node("ConstantOfShape", ["big"], ["zeros"]),

@@ -23,24 +23,10 @@ from edgestill.devices.runtimes.onnxruntime import (
     resolve_shapes,
 )
 from edgestill.errors import DataError, MeasureError, ModelError, UsageError
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
+from onnx_files import save
 
 FLOAT = TensorProto.FLOAT
-
-
-def _save(path, nodes, inputs, outputs, stored=()):
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info(*one) for one in inputs],
-        [helper.make_tensor_value_info(*one) for one in outputs],
-        [numpy_helper.from_array(array, name) for name, array in stored],
-    )
-    opsets = [helper.make_opsetid("", 17)]
-    path.write_bytes(
-        helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
-    )
-    return path
 
 
 def _dense(path, width=8, layers=1, weight=0.01):
@@ -50,13 +36,13 @@ def _dense(path, width=8, layers=1, weight=0.01):
     ]
     stored = [(f"w{i}", np.full((width, width), weight, np.float32)) for i in range(layers)]
     ends = [("x", FLOAT, ["n", width])], [(f"h{layers}", FLOAT, ["n", width])]
-    return _save(path, nodes, *ends, stored)
+    return save(path, nodes, *ends, stored)
 
 
 def _relu(path, inputs):
     """A model that takes anything and gives it back as it is."""
     nodes = [helper.make_node("Identity", [name], [f"{name}_out"]) for name, *_ in inputs]
-    return _save(path, nodes, inputs, [(f"{name}_out", *rest) for name, *rest in inputs])
+    return save(path, nodes, inputs, [(f"{name}_out", *rest) for name, *rest in inputs])
 
 
 def _job(model, folder, **options):

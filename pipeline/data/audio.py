@@ -12,12 +12,8 @@ Each clip is made mono, resampled where the recipe says at which rate, cut or pa
 ``wave``, as it is (int16 [n, samples, 1]). Only the part that is kept is ever decoded.
 """
 
-import errno
 import math
-import shutil
 import wave
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -28,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
+from ..archive import unpacked
 from ..progress import Progress
 from ..recipe import AudioForm, Data
 from ..records import SPLITS
@@ -42,18 +39,14 @@ _TAPS = 11
 
 scipy's ``resample_poly`` filters with 10 on either side; one more for rounding.
 """
+_FIX = (
+    "name a folder of sound files, or write numpy.savez(file, audio=…, offsets=…, label=…, "
+    "sample_rate=…)"
+)
 _LOUDEST = 16.0
 """What a sample may be at most: float files go beyond 1 at times; whole numbers are unscaled."""
 _FULL_SCALE = {1: 128.0, 2: 32768.0, 3: 8388608.0, 4: 2147483648.0}
 """What samples of so many bytes are divided by."""
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    ValueError,
-    RuntimeError,  # an encrypted member
-    NotImplementedError,  # a compression Python does not know
-)
 
 
 class Sound(NamedTuple):
@@ -502,30 +495,11 @@ def _unpacked(path: Path, scratch: Path, data: Data) -> dict[str, NDArray[Any]]:
     each = ("audio", "offsets", "label", "y", data.group, data.id, *data.target)
     wanted = {f"{key}{ending}" for key in each for ending in ("", *(f"_{s}" for s in SPLITS))}
     wanted |= {"sample_rate", "classes", "labels"}
-    members: dict[str, NDArray[Any]] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for place, entry in enumerate(archive.namelist()):
-                key = entry.removesuffix(".npy")
-                if key not in wanted:
-                    continue
-                # By number: a name could lead out of the folder.
-                target = scratch / f"member{place}.npy"
-                with archive.open(entry) as packed, target.open("wb") as plain:
-                    shutil.copyfileobj(packed, plain, 1 << 20)
-                members[key] = np.load(target, mmap_mode="r", allow_pickle=False)
-    except (*_BROKEN, OSError) as error:
-        # EINVAL: a directory that points to before the file's beginning. A full disk is no matter
-        # of the archive.
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:
-            raise
-        raise DataError(
-            found=f"not a readable archive of plain arrays ({error})",
-            where=str(path),
-            fix="name a folder of sound files, or write numpy.savez(file, audio=…, offsets=…, "
-            "label=…, sample_rate=…)",
-        ) from None
-    return members
+
+    def taken(names: list[str]) -> dict[str, str]:
+        return {name: name for name in names if name in wanted}
+
+    return unpacked(path, scratch, taken, _FIX)
 
 
 def _lacks(members: Mapping[str, NDArray[Any]], key: str, path: Path, fix: str) -> DataError:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ...errors import DataError, RecipeError
-from ..recipe import IMAGE_FAMILIES, Recipe, Task, family_and_depth
+from ..recipe import IMAGE_FAMILIES, SUITED, Recipe, Task, family_and_depth
 from ..records import SPLITS, DataRecord, Layout
 from ..teachers import kind
 
@@ -29,8 +29,6 @@ TAKES: dict[str, Takes] = {
     "transformer": Takes(frozenset({"tokens"}), "texts"),
     **dict.fromkeys(IMAGE_FAMILIES, _IMAGES),
 }
-SUITS: dict[Layout, str] = {"table": "mlp2", "tc": "conv1d3", "tokens": "transformer4"}
-"""A model for samples that are no images."""
 JUDGED: dict[str, frozenset[Task]] = {
     "min_accuracy": frozenset({"classification"}),
     "max_worst_class_drop": frozenset({"classification", "multi-label"}),
@@ -100,7 +98,7 @@ def _takes(model: str, data: DataRecord) -> None:
         return
     from ..models.signature import signature
 
-    suited = SUITS.get(data.layout, "resnet20")
+    suited = SUITED.get(data.layout, "resnet20")
     fix = f"use a model such as {suited!r}"
     if data.layout == "table" and takes.reshape:
         fix = f"reshape x to {takes.reshape} or {fix}"

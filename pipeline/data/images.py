@@ -16,10 +16,7 @@ Every image becomes uint8, once:
 """
 
 import os
-import shutil
 import warnings
-import zipfile
-import zlib
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -33,11 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
+from ..archive import unpacked
 from ..progress import Progress
 from ..recipe import Data, ImageForm
 from ..records import Split
-from ..store import file_sha256
-from . import folders
+from . import folders, npz
 from .arrays import create
 
 if TYPE_CHECKING:
@@ -51,16 +48,9 @@ PREFIXES = ("jpeg", "png", "image", "bytes")
 _BLOCK = 64
 """Images a thread decodes in one go."""
 _MOST_THREADS = 8
+_FIX = "write it with numpy.savez(file, jpeg=…, offset=…, y=…) from numeric arrays"
 _SAME_ASPECT = 0.02
 """Relative difference of aspect ratios that rounding to whole pixels may leave."""
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    ValueError,
-    RuntimeError,  # an encrypted member
-    NotImplementedError,  # a compression Python does not know
-)
 
 
 class Encoded(NamedTuple):
@@ -85,11 +75,7 @@ def fingerprint(told: str) -> str:
     """
     if not _is_archive(told):
         return folders.fingerprint(Path(told), SUFFIXES)
-    try:
-        return file_sha256(Path(told))
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise DataError(reason, where=told, fix="correct data.source in the recipe") from None
+    return npz.fingerprint(told)
 
 
 def read(told: str, scratch: Path, data: Data, progress: Progress) -> dict[str, Any]:
@@ -266,7 +252,14 @@ def _is_archive(told: str) -> bool:
 def _from_archive(
     told: str, scratch: Path, data: Data, progress: Progress
 ) -> tuple[dict[str, Any], Counter[str]]:
-    members = _members(told, scratch)
+    try:
+        members = unpacked(
+            Path(told), scratch, lambda names: dict(zip(names, names, strict=True)), _FIX
+        )
+    except FileNotFoundError:
+        raise DataError(
+            "no such file", where=told, fix="correct data.source in the recipe"
+        ) from None
     prefix, endings = _keys(members, told)
     streams = [_stream(members, prefix, ending, told, data) for ending in endings]
     x, facts = decode(_joined(streams), scratch / "x.npy", data.image, progress)
@@ -284,37 +277,6 @@ def _from_archive(
     if names is not None:
         found["labels"] = tuple(str(name) for name in np.atleast_1d(names))
     return found, facts
-
-
-def _members(told: str, scratch: Path) -> dict[str, NDArray[Any]]:
-    """The archive's arrays, unpacked to files and memory-mapped from there.
-
-    Raises:
-        DataError: not an archive of plain arrays. Pickled objects are refused.
-    """
-    found: dict[str, NDArray[Any]] = {}
-    try:
-        with zipfile.ZipFile(told) as archive:
-            for number, name in enumerate(archive.namelist()):
-                target = scratch / f"member{number}.npy"
-                with archive.open(name) as packed, target.open("wb") as plain:
-                    shutil.copyfileobj(packed, plain, 1 << 20)
-                found[name.removesuffix(".npy")] = np.load(
-                    target, mmap_mode="r", allow_pickle=False
-                )
-    except FileNotFoundError:
-        raise DataError(
-            "no such file", where=told, fix="correct data.source in the recipe"
-        ) from None
-    except _BROKEN as error:
-        objects = "allow_pickle" in str(error) or "Python objects" in str(error)
-        detail = "it holds pickled objects" if objects else str(error)
-        raise DataError(
-            found=f"not a readable archive of plain arrays ({detail})",
-            where=told,
-            fix="write it with numpy.savez(file, jpeg=…, offset=…, y=…) from numeric arrays",
-        ) from None
-    return found
 
 
 def _keys(members: Mapping[str, Any], told: str) -> tuple[str, dict[str, Split | None]]:

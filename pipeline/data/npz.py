@@ -1,32 +1,17 @@
 """A numpy archive: each member is unpacked once to a file and memory-mapped from there."""
 
-import errno
-import shutil
-import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...errors import DataError
+from ..archive import unpacked
 from ..recipe import Data
 from ..records import SPLITS
 from ..store import file_sha256
 
+_FIX = "write it with numpy.savez(file, x=…, y=…) from numeric arrays"
 KNOWN = ("x", "y", "labels", *(f"{axis}_{split}" for split in SPLITS for axis in "xy"))
-
-
-# RuntimeError: an encrypted member; NotImplementedError: a compression Python does not know.
-_BROKEN = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    ValueError,
-    RuntimeError,
-    NotImplementedError,
-)
 
 
 def fingerprint(path: str, where: str = "data.source") -> str:
@@ -46,11 +31,11 @@ def fingerprint(path: str, where: str = "data.source") -> str:
         raise DataError(reason, where=path, fix=f"correct {where} in the recipe") from None
 
 
-def _wanted(data: Data, held: Mapping[str, str], path: str) -> dict[str, str]:
+def _wanted(data: Data, held: Collection[str], path: str) -> dict[str, str]:
     """What is read, and the member that holds it; the recipe may call some by other names.
 
     Raises:
-        DataError: a name that the recipe chose is not there.
+        DataError: a name that the recipe chose is not there, or nothing that is known.
     """
     names = {key: key for key in KNOWN} | {"group": data.group, "id": data.id}
     names |= {f"id_{split}": f"{data.id}_{split}" for split in SPLITS}
@@ -74,7 +59,14 @@ def _wanted(data: Data, held: Mapping[str, str], path: str) -> dict[str, str]:
                 where=path,
                 fix=f"correct data.{key} in the recipe",
             )
-    return {key: name for key, name in names.items() if name in held}
+    taken = {key: name for key, name in names.items() if name in held}
+    if not taken:
+        raise DataError(
+            found=f"keys {sorted(held)[:8]}",
+            expected="x and y, or x_train, y_train, x_test, y_test",
+            where=path,
+        )
+    return taken
 
 
 def read(path: str, scratch: Path, data: Data, _: object = None) -> dict[str, Any]:
@@ -83,35 +75,4 @@ def read(path: str, scratch: Path, data: Data, _: object = None) -> dict[str, An
     Raises:
         DataError: not an archive of plain arrays. Pickled objects are refused.
     """
-    arrays: dict[str, Any] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            for key, name in _wanted(data, members, path).items():
-                target = scratch / f"{key}.npy"
-                with archive.open(members[name]) as packed, target.open("wb") as plain:
-                    shutil.copyfileobj(packed, plain, 1 << 20)
-                arrays[key] = np.load(target, mmap_mode="r", allow_pickle=False)
-    except _BROKEN as error:
-        pickled = any(word in str(error) for word in ("allow_pickle", "Python objects"))
-        raise _unreadable(path, "it holds pickled objects" if pickled else str(error)) from None
-    except OSError as error:
-        # A damaged table of contents points before the file's beginning; the rest is the machine's.
-        if error.errno != errno.EINVAL:
-            raise
-        raise _unreadable(path, "its table of contents is damaged") from None
-    if not arrays:
-        raise DataError(
-            found=f"keys {sorted(members)[:8]}",
-            expected="x and y, or x_train, y_train, x_test, y_test",
-            where=path,
-        )
-    return arrays
-
-
-def _unreadable(path: str, detail: str) -> DataError:
-    return DataError(
-        found=f"not a readable archive of plain arrays ({detail})",
-        where=path,
-        fix="write it with numpy.savez(file, x=…, y=…) from numeric arrays",
-    )
+    return unpacked(Path(path), scratch, lambda members: _wanted(data, members, path), _FIX)

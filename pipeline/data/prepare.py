@@ -254,9 +254,8 @@ def _encoded(
             found[split] = part._replace(x=ids, places=np.arange(len(ids)))
     every = sum(len(part.rows) for part in taken.values())
     longer = f"{cut} of {every} texts are longer than {data.text.max_length} tokens and cut"
-    hidden = tokens.mask_id(tokenizer)
-    unknown = tokens.unknown_id(tokenizer) if hidden is None else hidden
-    known = Tokens(tokens.vocabulary(tokenizer), pad, unknown or pad, (tokens.FILE,), told)
+    hides = tokens.mask_id(tokenizer)
+    known = Tokens(tokens.vocabulary(tokenizer), pad, hides, (tokens.FILE,), told)
     return found, known, [longer] if cut else []
 
 

@@ -17,8 +17,8 @@ from ...errors import DataError
 from ..progress import Progress
 from ..recipe import Data
 from ..records import SPLITS, Split
-from ..store import file_sha256
 from . import columns as files
+from . import npz
 from .arrays import create
 from .checks import chunks
 from .columns import Column, listed, require
@@ -48,11 +48,7 @@ def fingerprint(told: str) -> str:
     """
     digest = hashlib.sha256()
     for split, path in split_files(Path(told)).items():
-        try:
-            digest.update(f"{split} {path.suffix} {file_sha256(path)}\n".encode())
-        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            reason = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-            raise DataError(reason, where=told, fix="correct data.source in the recipe") from None
+        digest.update(f"{split} {path.suffix} {npz.fingerprint(str(path))}\n".encode())
     return digest.hexdigest()
 
 
@@ -74,13 +70,10 @@ def read(told: str, scratch: Path, data: Data, progress: Progress) -> dict[str, 
         DataError: columns that are missing, double-booked or of text; windows that cannot be cut or
             that would leak.
     """
-    found = split_files(Path(told))
     notes: list[str] = []
-    parts: dict[str, Part] = {}
-    with progress.steps("reading", len(found)) as steps:
-        for split, path in found.items():
-            parts |= _parts(path, split, scratch, data, notes)
-            steps.advance(path.name)
+    parts = read_files(
+        told, progress, lambda path, split: _parts(path, split, scratch, data, notes)
+    )
     names = next(iter(parts.values()))["columns"]
     for split, part in parts.items():
         if part["columns"] != names:
@@ -154,6 +147,19 @@ def split_files(path: Path) -> dict[str, Path]:
             "a single file is named as a file",
         )
     return {split: found[split] for split in SPLITS if split in found}
+
+
+def read_files(
+    told: str, progress: Progress, parts_of: Callable[[Path, str], dict[str, Part]]
+) -> dict[str, Part]:
+    """The parts of every file of a source, read by ``parts_of(path, split)``."""
+    found = split_files(Path(told))
+    parts: dict[str, Part] = {}
+    with progress.steps("reading", len(found)) as steps:
+        for split, path in found.items():
+            parts |= parts_of(path, split)
+            steps.advance(path.name)
+    return parts
 
 
 class Roles(NamedTuple):

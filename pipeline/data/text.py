@@ -39,13 +39,8 @@ def read(told: str, scratch: Path, data: Data, progress: Progress) -> dict[str, 
     Raises:
         DataError: a column that is missing; an empty text or label.
     """
-    found = table.split_files(Path(told))
     notes: list[str] = []
-    parts: dict[str, Part] = {}
-    with progress.steps("reading", len(found)) as steps:
-        for split, path in found.items():
-            parts |= _parts(path, split, scratch, data)
-            steps.advance(path.name)
+    parts = table.read_files(told, progress, lambda path, split: _parts(path, split, scratch, data))
 
     def take(texts: Texts, rows: NDArray[np.int64], split: str) -> Texts:
         some = (text for block in texts.blocks(rows) for text in block)

@@ -19,7 +19,7 @@ from ..models.signature import signature
 from ..models.weights import WEIGHTS, restore
 from ..recipe import Task
 from ..records import DataRecord, ModelRecord, Split
-from .lessons import trimmed
+from .lessons import fed
 
 Answers = NDArray[np.float32]
 BLACK_BOX = "model.onnx"
@@ -57,10 +57,8 @@ class Network:
     @torch.no_grad()
     def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers:  # noqa: ARG002
         """Outputs for samples as the model takes them."""
-        if self._data.layout == "tokens":
-            x = trimmed(x, self._data.pad)
         self.model.eval()
-        answers: Answers = self.model(torch.from_numpy(np.ascontiguousarray(x))).float().numpy()
+        answers: Answers = self.model(torch.from_numpy(fed(x, self._data))).float().numpy()
         return answers
 
     def close(self) -> None:

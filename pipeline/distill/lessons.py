@@ -113,6 +113,11 @@ def trimmed(x: NDArray[Any], pad: int) -> NDArray[Any]:
     return np.array(x[:, : -(-longest // _MULTIPLE) * _MULTIPLE])
 
 
+def fed(x: NDArray[Any], data: DataRecord) -> NDArray[Any]:
+    """Samples in memory as a model is fed them: texts without the padding that all of them have."""
+    return trimmed(x, data.pad) if data.layout == "tokens" else np.array(x)
+
+
 def _lengths(x: NDArray[Any], pad: int) -> NDArray[np.int64]:
     """The place behind the last token that is no padding."""
     words = x != pad

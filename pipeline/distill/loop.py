@@ -28,7 +28,7 @@ from ..recipe import Schedule
 from ..records import DataRecord, Epoch
 from . import checkpoint
 from .hard import Loss, hard_labels
-from .lessons import Lesson, Lessons, ViewOf, trimmed
+from .lessons import Lesson, Lessons, ViewOf, fed
 from .optimizer import Average, optimizer_of, put_back, set_rate, state_of
 
 EVALUATION_BATCH = 128
@@ -303,11 +303,12 @@ def logits_of(
     model.eval()
     for start in range(0, len(x), EVALUATION_BATCH):
         part = slice(start, min(start + EVALUATION_BATCH, len(x)))
-        yield model(torch.from_numpy(_block(x[part], data))), part
+        yield model(torch.from_numpy(fed(x[part], data))), part
 
 
-def _block(x: NDArray[Any], data: DataRecord) -> NDArray[Any]:
-    return trimmed(x, data.pad) if data.layout == "tokens" else np.array(x)
+def outputs_of(model: torch.nn.Module, x: NDArray[Any], data: DataRecord) -> NDArray[np.float32]:
+    """Outputs for all samples at once, [n, outputs]."""
+    return np.concatenate([outputs.numpy() for outputs, _ in logits_of(model, x, data)])
 
 
 def _merit(epoch: Epoch) -> tuple[float, float]:

@@ -28,7 +28,7 @@ from ..store import digest_of, file_sha256, folder_digests
 from .asking import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
 from .hard import hard_labels
 from .lessons import Lessons
-from .loop import Course, every_epoch_anew, fit, logits_of
+from .loop import Course, every_epoch_anew, fit, outputs_of
 
 _JUDGING: tuple[Split, ...] = ("validation", "test")
 """Splits whose vectors a student of vectors is chosen and judged by."""
@@ -272,8 +272,7 @@ def _validated(model: Deployed, validation: Arrays, data: DataRecord) -> float:
     Raises:
         ModelError: an answer that is not finite.
     """
-    found = [block.numpy() for block, _ in logits_of(model, validation.x, data)]
-    answers = np.concatenate(found)
+    answers = outputs_of(model, validation.x, data)
     finite = np.isfinite(answers).all(1)
     if not finite.all():
         raise ModelError(
@@ -321,8 +320,6 @@ def _gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
 
 def _knows_something(score: float, split: Arrays, teacher: Teacher, data: DataRecord) -> None:
     task = metrics.of(data.task)
-    if data.task == "embedding":
-        return
     least = task.baseline(split.y)
     if score <= least:
         fix = "train longer, or change teacher.learning_rate"

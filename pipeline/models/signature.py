@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ...errors import RecipeError
+from ..recipe import SUITED
 from ..records import DataRecord, Layout
 
 
@@ -74,9 +75,6 @@ def tokens(shape: tuple[int, ...], pad: int) -> torch.Tensor:
     return ids
 
 
-_SUITED: dict[Layout, str] = {"table": "mlp2", "tc": "conv1d3", "tokens": "transformer4"}
-
-
 def unfit(model: str, of: Signature, takes: str, reshape: str = "") -> RecipeError:
     """The refusal of samples that a family cannot take.
 
@@ -86,7 +84,7 @@ def unfit(model: str, of: Signature, takes: str, reshape: str = "") -> RecipeErr
         takes: what the family takes, in words.
         reshape: how a row of a table could become that, ``"[n, height, width]"``.
     """
-    suited = _SUITED.get(of.layout, "resnet20")
+    suited = SUITED.get(of.layout, "resnet20")
     fix = f"use a model such as {suited!r}"
     if reshape and of.layout == "table":
         fix = f"reshape x to {reshape} or {fix}"

@@ -8,10 +8,7 @@ The order of a file says nothing: a row belongs to the sample that has its id, o
 """
 
 import math
-import shutil
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ..archive import unpacked
 from ..records import Split
 from . import recorded_parquet
 from .recorded_parquet import BLOCK, Read, float32
 
 Ids = NDArray[np.str_]
+_FIX = "write it with numpy.savez(file, id=…, logits=…); ids as text, not as objects"
 _SHOWN = 5
-# RuntimeError: an encrypted member; NotImplementedError: a compression Python does not know.
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, RuntimeError, NotImplementedError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,30 +106,19 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
 
 def _read_npz(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
     del labels
-    arrays = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = set(archive.namelist())
-            for key in ("id", "logits"):
-                if f"{key}.npy" not in members:
-                    raise DataError(
-                        found=f"keys {sorted(name.removesuffix('.npy') for name in members)[:8]}",
-                        expected="'id' and 'logits'",
-                        where=str(path),
-                        fix="the order of rows identifies nothing: save the samples' ids with them",
-                    )
-                target = folder / f"{key}.npy"
-                with archive.open(f"{key}.npy") as packed, target.open("wb") as plain:
-                    shutil.copyfileobj(packed, plain, 1 << 20)
-                arrays[key] = np.load(target, mmap_mode="r", allow_pickle=False)
-    except _BROKEN as error:
-        pickled = "allow_pickle" in str(error) or "Python objects" in str(error)
-        why = "it holds pickled objects" if pickled else str(error)
-        raise DataError(
-            found=f"not a readable archive of plain arrays ({why})",
-            where=str(path),
-            fix="write it with numpy.savez(file, id=…, logits=…); ids as text, not as objects",
-        ) from None
+
+    def wanted(members: list[str]) -> dict[str, str]:
+        for key in ("id", "logits"):
+            if key not in members:
+                raise DataError(
+                    found=f"keys {sorted(members)[:8]}",
+                    expected="'id' and 'logits'",
+                    where=str(path),
+                    fix="the order of rows identifies nothing: save the samples' ids with them",
+                )
+        return {"id": "id", "logits": "logits"}
+
+    arrays = unpacked(path, folder, wanted, _FIX)
     return arrays["id"], arrays["logits"], ()
 
 
