@@ -354,7 +354,7 @@ ARRAYS = {
     ),
     "a group of another length": (changed(group=np.arange(59)), ["group of shape [59]"]),
     "a group that is one number": (changed(group=np.array(3)), ["group of shape []"]),
-    "a group with ready splits": ({**READY, "group": Y}, ["ready splits take no group"]),
+    "a group with ready splits": ({**READY, "group": Y}, ["for all samples, and ready splits"]),
     "too few groups": (
         changed(group=np.arange(60) // 30),
         ["1 group left for validation", "expected at least 2"],

@@ -434,6 +434,38 @@ def test_groups_hold_in_every_task_and_calibration_is_of_trains(task, laid):
     assert found.record.rows["calibration"] == 60
 
 
+CUT_AT_150 = (slice(150), slice(150, None))
+
+
+def ready(group_train, group_test):
+    train, test = ({key: v[part] for key, v in numbered().items()} for part in CUT_AT_150)
+    arrays = {f"{key}_train": v for key, v in train.items()}
+    arrays |= {f"{key}_test": v for key, v in test.items()}
+    return arrays | {"group_train": group_train, "group_test": group_test}
+
+
+def test_validation_is_cut_from_a_ready_train_by_group(laid):
+    found = laid(ready(np.arange(150) // 10, np.arange(50) + 100), validation=0.2)
+    of = {s: {row // 10 for row in rows} for s, rows in rows_of(found).items()}
+    assert of["validation"]
+    assert not of["validation"] & (of["train"] | of["calibration"])
+    assert of["calibration"] <= of["train"]
+
+
+def test_a_group_in_two_ready_splits_is_refused(laid):
+    with pytest.raises(
+        DataError, match=r"the group 14 in train and in test.*all samples of a group"
+    ):
+        laid(ready(np.arange(150) // 10, np.arange(50) + 14))
+
+
+def test_calibration_may_be_of_trains_groups(laid):
+    arrays = ready(np.arange(150) // 10, np.arange(50) + 100)
+    arrays |= {f"{key}_calibration": arrays[f"{key}_test"][:20] + 1000 for key in "xy"}
+    arrays |= {"y_calibration": arrays["y_test"][:20], "group_calibration": np.full(20, 3)}
+    assert laid(arrays).record.rows["calibration"] == 20
+
+
 def test_an_archives_arrays_may_have_names_of_their_own(laid):
     whole = numbered()
     arrays = {"x": whole["x"], "speed": whole["x"][:, 0], "name": np.arange(200), "y": whole["y"]}

@@ -568,7 +568,6 @@ GOOD = "cat/0.png,a,g,1,train\n"
         (HEAD + "cat/0.png,a,,1,train\n", "line 2: no group"),
         (HEAD + "cat/0.png,a,g,,train\n", "line 2: no id"),
         (HEAD + "cat/0.png,a,g,1,dev\n", "line 2: found split 'dev', expected one of ['train'"),
-        (HEAD + GOOD + "cat/1.png,b,g,2,test\n", "the group 'g' in train and in test"),
         (HEAD + GOOD + "cat/1.png,b,g,2,train\n", "found splits ['train'], expected train and"),
         ('file,label\ncat/0.png,"a\n', "line 2: not CSV ("),
         ('file,label\ncat/0.png,"a"b\n', "line 2: not CSV ("),

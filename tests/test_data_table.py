@@ -534,7 +534,14 @@ def test_windows_of_split_files_stay_in_their_file(file, tmp_path):
         file(recording(rows), f"set/{split}.csv")
     found = read(tmp_path / "set", tmp_path / "s", form={"window": 2, "stride": 1})
     assert found["x_validation"][..., 0].tolist() == [[10, 11], [11, 12]]
-    assert any("1 groups stand in more than one" in note for note in found["notes"])
+    assert found["group_test"].tolist() == ["A", "A"]
+
+
+def test_overlapping_windows_may_be_split_further_where_groups_keep_them_together(file, tmp_path):
+    for split in ("train", "test"):
+        file(recording([(j, split, 0) for j in range(3)]), f"set/{split}.csv")
+    found = read(tmp_path / "set", tmp_path / "s", form={"window": 2, "stride": 1})
+    assert found["group_train"].tolist() == ["train", "train"]
 
 
 def test_windows_of_four_split_files_may_overlap_without_a_group(file, tmp_path):

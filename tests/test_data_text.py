@@ -146,10 +146,13 @@ def test_an_npz_with_ready_splits_may_name_its_columns(tmp_path):
     assert found["y_train"].tolist() == ["u", "v"]
 
 
-def test_groups_torn_apart_by_ready_splits_are_noted(file, tmp_path):
+def test_ready_splits_keep_their_groups(file, tmp_path):
     path = file("text,label,split,group\na,1,train,ann\nb,0,test,ann\nc,0,train,bob\n")
-    (note,) = read(path, tmp_path / "s")["notes"]
-    assert note.startswith("1 groups stand in more than one")
+    found = read(path, tmp_path / "s")
+    assert (found["group_train"].tolist(), found["group_test"].tolist()) == (
+        ["ann", "bob"],
+        ["ann"],
+    )
 
 
 def test_regression_and_multi_label_read_their_columns(file, tmp_path):

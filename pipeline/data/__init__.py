@@ -2,8 +2,9 @@
 
 A source reads a data set as a mapping: ``x``, ``y`` and optionally ``group`` and ``id``, or ready
 splits ``x_train``, ``y_train``, ``x_test``, ``y_test`` and optionally the same of ``validation``
-and ``calibration``, with ``id_<split>``. ``labels`` may name the classes, ``layout`` the axes of a
-sample, ``front_end`` what has to be done to raw input before the model, ``notes`` what was seen.
+and ``calibration``, with ``group_<split>`` and ``id_<split>``. ``labels`` may name the classes,
+``layout`` the axes of a sample, ``front_end`` what has to be done to raw input before the model,
+``notes`` what was seen.
 """
 
 import difflib

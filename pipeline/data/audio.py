@@ -342,8 +342,6 @@ def _from_archive(path: Path, scratch: Path, data: Data, progress: Progress) -> 
     found: dict[str, Any] = {}
     for ending in [f"_{split}" for split in splits] or [""]:
         found |= _part(members, ending, rate, decoder, data, path)
-    if splits:
-        _keeps_groups_whole(found, splits, path)
     names = members.get("classes", members.get("labels"))
     if names is not None:
         found["labels"] = tuple(str(name) for name in np.atleast_1d(names))
@@ -473,21 +471,6 @@ def _archive_rate(members: Mapping[str, NDArray[Any]], form: AudioForm, path: Pa
             fix="say sample_rate in [data.audio], or write it into the file",
         )
     return form.sample_rate
-
-
-def _keeps_groups_whole(found: dict[str, Any], splits: list[Any], path: Path) -> None:
-    """Refuse a group in two ready splits; then nothing more needs the groups."""
-    split_of: dict[Any, str] = {}
-    for split in splits:
-        for group in np.unique(found.pop(f"group_{split}", ())).tolist():
-            if group in split_of:
-                raise DataError(
-                    found=f"the group {group!r} in {split_of[group]} and in {split}",
-                    expected="all clips of a group in one split",
-                    where=str(path),
-                    fix="write one array audio to have the splits cut, or leave the groups out",
-                )
-            split_of[group] = split
 
 
 def _unpacked(path: Path, scratch: Path, data: Data) -> dict[str, NDArray[Any]]:

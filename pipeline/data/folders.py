@@ -92,7 +92,6 @@ def listing(root: Path, suffixes: frozenset[str], data: Data) -> list[Item]:
         )
     items.sort(key=lambda item: (item.split is not None and SPLITS.index(item.split), item.path))
     _has_the_splits_it_needs(items, root)
-    _keeps_groups_whole(items, root)
     if data.task == "classification" and len(classes := {item.label for item in items}) < 2:
         raise DataError(
             found=f"one class, {classes.pop()!r}",
@@ -145,7 +144,6 @@ def arrays(items: Sequence[Item], x: NDArray[Any], data: Data) -> dict[str, Any]
     found: dict[str, Any] = {"labels": labels} if labels else {}
     if items[0].split is None:
         return found | columns
-    columns.pop("group", None)  # listing() has seen to it that no group is torn apart.
     splits = np.array([item.split for item in items])
     for split in SPLITS:
         rows = np.flatnonzero(splits == split)
@@ -516,20 +514,6 @@ def _has_the_splits_it_needs(items: Sequence[Item], root: Path) -> None:
         where=str(root),
         fix="name the split that judges the model 'test', or drop the splits to have them cut",
     )
-
-
-def _keeps_groups_whole(items: Sequence[Item], root: Path) -> None:
-    split_of: dict[str, Split | None] = {}
-    for item in items:
-        if item.group is None:
-            return
-        if split_of.setdefault(item.group, item.split) != item.split:
-            raise DataError(
-                found=f"the group {item.group!r} in {split_of[item.group]} and in {item.split}",
-                expected="all rows of a group in one split",
-                where=str(root / METADATA),
-                fix="drop the column split to have the splits cut, or the column group",
-            )
 
 
 def _has_known_suffix(name: str, suffixes: frozenset[str], where: str) -> None:

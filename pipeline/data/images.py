@@ -270,7 +270,7 @@ def _from_archive(
         found[f"x{suffix}"] = x[start : start + images.total]
         start += images.total
         answers = () if data.task == "embedding" else ("y",)
-        for key in (*answers, "id") if split else (*answers, "id", "group"):
+        for key in (*answers, "id", "group"):
             if f"{key}{ending}" in members:
                 found[f"{key}{suffix}"] = members[f"{key}{ending}"]
     names = members.get("classes", members.get("labels"))

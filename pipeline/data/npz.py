@@ -38,7 +38,8 @@ def _wanted(data: Data, held: Collection[str], path: str) -> dict[str, str]:
         DataError: a name that the recipe chose is not there, or nothing that is known.
     """
     names = {key: key for key in KNOWN} | {"group": data.group, "id": data.id}
-    names |= {f"id_{split}": f"{data.id}_{split}" for split in SPLITS}
+    for kind in ("group", "id"):
+        names |= {f"{kind}_{split}": f"{names[kind]}_{split}" for split in SPLITS}
     if len(data.target) > 1:
         raise DataError(
             found=f"{len(data.target)} names",

@@ -47,7 +47,7 @@ class Found(NamedTuple):
     """Samples and answers, by split or as ``all``."""
     answers: answers.Answers
     ids: dict[str, NDArray[np.str_]]
-    group: NDArray[Any] | None
+    groups: dict[str, NDArray[Any]]
 
 
 class Tokens(NamedTuple):
@@ -174,33 +174,47 @@ def _checked(arrays: Mapping[str, Any], data: Data, where: str) -> Found:
     names = data.labels or tuple(str(name) for name in np.atleast_1d(arrays.get("labels", ())))
     rows = {name: len(x) for name, (x, _) in pairs.items()}
     known = answers.read({n: y for n, (_, y) in pairs.items()}, rows, data.task, names, where)
-    group = arrays.get("group")
-    if group is not None and (has_ready or np.shape(group) != (rows.get("all"),)):
+    groups = _column("group", arrays, rows, where)
+    _keeps_groups_whole(groups, where)
+    ids = _column("id", arrays, rows, where)
+    named = len(ids) == len(rows)  # A sample without an id leaves all without.
+    return Found(pairs, known, {n: v.astype(np.str_) for n, v in ids.items() if named}, groups)
+
+
+def _column(
+    kind: str, arrays: Mapping[str, Any], rows: Mapping[str, int], where: str
+) -> dict[str, NDArray[Any]]:
+    """``group`` or ``id``, one value a sample, of the splits that have it."""
+    keys = {name: kind if name == "all" else f"{kind}_{name}" for name in rows}
+    if kind in arrays and kind not in keys.values():
         raise DataError(
-            found=f"group of shape {list(np.shape(group))}",
-            expected="one value a sample of x (ready splits take no group)",
+            found=f"{kind} for all samples, and ready splits",
+            expected=", ".join(keys.values()),
             where=where,
         )
-    ids = _ids(arrays, rows, where)
-    return Found(pairs, known, ids, None if group is None else np.asarray(group))
-
-
-def _ids(
-    arrays: Mapping[str, Any], rows: Mapping[str, int], where: str
-) -> dict[str, NDArray[np.str_]]:
-    """What names each sample, as text; nothing where not every split has it."""
-    keys = {name: "id" if name == "all" else f"id_{name}" for name in rows}
-    if not all(key in arrays for key in keys.values()):
-        return {}
-    found = {name: np.asarray(arrays[key]).astype(np.str_) for name, key in keys.items()}
-    for name, ids in found.items():
-        if ids.shape != (rows[name],):
+    found = {name: np.asarray(arrays[key]) for name, key in keys.items() if key in arrays}
+    for name, values in found.items():
+        if values.shape != (rows[name],):
             raise DataError(
-                found=f"{keys[name]} of shape {list(ids.shape)}",
-                expected=f"one for each of {rows[name]} samples",
+                found=f"{keys[name]} of shape {list(values.shape)}",
+                expected=f"one value for each of {rows[name]} samples",
                 where=where,
             )
     return found
+
+
+def _keeps_groups_whole(groups: Mapping[str, NDArray[Any]], where: str) -> None:
+    """Refuse ready splits that judge by a group which stands in another of them too."""
+    for judge in ("test", "validation"):
+        for other, values in groups.items():
+            both = np.intersect1d(groups.get(judge, ()), values)
+            if other != judge and len(both):
+                raise DataError(
+                    found=f"the group {both[0].item()!r} in {other} and in {judge}",
+                    expected="all samples of a group in one split",
+                    where=where,
+                    fix="leave the ready splits out to have them cut by group, or the groups",
+                )
 
 
 def _split(found: Found, data: Data, seed: int) -> dict[Split, Taken]:
@@ -216,7 +230,7 @@ def _split(found: Found, data: Data, seed: int) -> dict[Split, Taken]:
     rows: dict[Split, splits.Rows] = {"train": np.arange(count)}
     if to_cut:
         strata = found.answers.strata(whole, data.task)
-        rows = splits.cut(count, strata, to_cut, seed, found.group)
+        rows = splits.cut(count, strata, to_cut, seed, found.groups.get(whole))
     taken = {}
     for split in SPLITS:
         key = split if split in found.pairs and split != "train" else whole

@@ -36,8 +36,10 @@ SPLIT_NAMES: dict[str, Split] = {
 SPLIT_COLUMN = "split"
 LAST_WHOLE_FLOAT32 = 1 << 24
 """Whole numbers above are rounded in float32."""
+KEYS = ("x", "y", "group", "id")
+"""What a source gives of samples, each array in their order."""
 Part = dict[str, Any]
-"""What one split (or all) has: x, y and optionally group, id, split."""
+"""What one split (or all) has of ``KEYS``, and ``split`` where a column tells."""
 
 
 def fingerprint(told: str) -> str:
@@ -97,7 +99,7 @@ def read(told: str, scratch: Path, data: Data, progress: Progress) -> dict[str, 
             taken[some] = x[rows[some]]
         return taken
 
-    result = assemble(parts, told, notes, take)
+    result = assemble(parts, told, take)
     if size and stride < size:
         _no_overlap_across_splits(result, told)
     if size and "group" not in result and "x" in result:
@@ -337,13 +339,12 @@ def split_of_rows(column: NDArray[Any], where: str) -> NDArray[np.str_]:
 Take = Callable[[Any, NDArray[np.int64], str], Any]
 
 
-def assemble(parts: Mapping[str, Part], where: str, notes: list[str], take: Take) -> dict[str, Any]:
+def assemble(parts: Mapping[str, Part], where: str, take: Take) -> dict[str, Any]:
     """The source's answer from its files: x, y, group, id, or the same by split.
 
     Args:
         parts: by split, or all under ``""``, there with a ``split`` for each row or without.
         where: for a message.
-        notes: added to.
         take: copies rows of x for a split, within flat memory.
 
     Raises:
@@ -352,7 +353,7 @@ def assemble(parts: Mapping[str, Part], where: str, notes: list[str], take: Take
     labels = next(iter(parts.values()))["labels"]
     result: dict[str, Any] = {"labels": labels} if labels else {}
     if "" in parts and "split" not in parts[""]:
-        result.update((k, parts[""][k]) for k in ("x", "y", "group", "id") if k in parts[""])
+        result.update((k, parts[""][k]) for k in KEYS if k in parts[""])
         return result
     if "" in parts:
         whole, ready = parts[""], dict[str, Part]()
@@ -368,24 +369,9 @@ def assemble(parts: Mapping[str, Part], where: str, notes: list[str], take: Take
             where=where,
             fix="leave that column out",
         )
-    torn = _torn_groups(parts)
-    if torn:
-        notes.append(
-            f"{torn} groups stand in more than one of the source's own splits: what is measured "
-            "on test may be too good"
-        )
     for name, part in parts.items():
-        result.update((f"{key}_{name}", part[key]) for key in ("x", "y", "id") if key in part)
+        result.update((f"{key}_{name}", part[key]) for key in KEYS if key in part)
     return result
-
-
-def _torn_groups(parts: Mapping[str, Part]) -> int:
-    """Groups that stand in more than one split."""
-    seen = [np.unique(part["group"]) for part in parts.values() if "group" in part]
-    if not seen:
-        return 0
-    _, times = np.unique(np.concatenate(seen), return_counts=True)
-    return int((times > 1).sum())
 
 
 # --- rows -------------------------------------------------------------------------------------
@@ -678,12 +664,13 @@ def _no_group(size: int, stride: int) -> DataError:
 
 
 def _no_overlap_across_splits(result: Mapping[str, Any], where: str) -> None:
-    """Refuse overlapping windows where validation or calibration is still to be cut from train."""
+    """Refuse overlapping windows of train that would be split, unless groups keep them together."""
     missing = [s for s in ("validation", "calibration") if f"x_{s}" not in result]
-    if "x" not in result and missing:
+    if "x" not in result and missing and "group_train" not in result:
         raise DataError(
             found=f"windows that overlap, and ready splits without {' and '.join(missing)}: the "
             "same rows would stand in train and there",
             where=where,
-            fix="bring those splits too, or make data.table.stride the window's length",
+            fix="bring those splits too, or a group column, or make data.table.stride the window's "
+            "length",
         )

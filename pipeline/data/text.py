@@ -39,14 +39,13 @@ def read(told: str, scratch: Path, data: Data, progress: Progress) -> dict[str, 
     Raises:
         DataError: a column that is missing; an empty text or label.
     """
-    notes: list[str] = []
     parts = table.read_files(told, progress, lambda path, split: _parts(path, split, scratch, data))
 
     def take(texts: Texts, rows: NDArray[np.int64], split: str) -> Texts:
         some = (text for block in texts.blocks(rows) for text in block)
         return Texts.write(scratch / f"taken_{split}", some)
 
-    return table.assemble(parts, told, notes, take) | {"notes": tuple(notes)}
+    return table.assemble(parts, told, take)
 
 
 def _parts(path: Path, split: str, scratch: Path, data: Data) -> dict[str, Part]:
