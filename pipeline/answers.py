@@ -1,5 +1,6 @@
 """What a model file answers in the runtime that ships: logits of a whole split."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,15 @@ GOLDEN = "golden.npz"
 
 
 def logits(
-    path: Path, x: NDArray[Any], *, batch: int, threads: int = 1, optimization: str = "all"
+    path: Path, x: NDArray[Any], *, batch: int, workers: int = 1, optimization: str = "all"
 ) -> Logits:
-    """Run a file over samples in order.
+    """Run a file over samples in order, each run on one thread.
 
     Args:
         path: a ``.onnx`` or ``.ort`` file of ours.
         x: samples [n, …] as the model takes them.
         batch: samples a run; the last run may hold fewer.
-        threads: intra-op threads.
+        workers: threads that share the samples out; what is answered does not depend on them.
         optimization: graph optimization level, ``none`` or ``all``.
 
     Returns:
@@ -33,13 +34,19 @@ def logits(
     Raises:
         ModelError: the file cannot be run, or gives NaN or infinity.
     """
-    session = open_session(path, threads=threads, optimization=optimization)
-    found = np.concatenate(
-        [
+    session = open_session(path, optimization=optimization)
+
+    def answered(starts: range) -> list[Logits]:
+        return [
             session.run([OUTPUT], {INPUT: np.ascontiguousarray(x[start : start + batch])})[0]
-            for start in range(0, len(x), batch)
+            for start in starts
         ]
-    )
+
+    starts = range(0, len(x), batch)  # The same runs, however they are shared out.
+    share = -(-len(starts) // workers)
+    with ThreadPoolExecutor(workers) as pool:
+        parts = pool.map(answered, [starts[i : i + share] for i in range(0, len(starts), share)])
+        found = np.concatenate([block for part in parts for block in part])
     if not np.isfinite(found).all():
         row = int(np.argwhere(~np.isfinite(found))[0][0])
         raise ModelError(

@@ -116,11 +116,11 @@ class ModelRecord(Record):
 
 
 class TargetsRecord(Record):
-    """The teacher's answers on every view of train, and on the other splits as they are.
+    """The teacher's answers on every view of train, and on other splits where they are needed.
 
     ``logits.npy`` [views, samples, kept], in train order, and with ``kept`` below ``outputs`` also
     ``places.npy`` and ``rest.npy``; ``rows.npy`` tells which sample a row belongs to.
-    ``answers_<split>.npy``, float32 [samples, outputs], for validation and test.
+    ``answers_<split>.npy``, float32 [samples, outputs].
     """
 
     views: int
@@ -132,7 +132,7 @@ class TargetsRecord(Record):
     train_score: float | None
     """On the first view; None where the teacher is asked as the student learns."""
     answered: tuple[str, ...]
-    """Splits besides train that have answers."""
+    """Splits besides train whose answers are here."""
 
 
 class Variant(Record):

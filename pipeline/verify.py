@@ -102,15 +102,15 @@ def verify(
     (out / "answers").mkdir()
     best = next(s for s in students if s.record == made.student)
     torches = {TEACHER: (teachers, shares), "fp32": ((best,), (1.0,))}
-    files = made.files
+    files, workers = made.files, torch.get_num_threads()
     found: dict[str, Logits] = {}
-    if made.teacher is None and "test" in targets.record.answered:
+    if "test" in targets.record.answered:
         found[TEACHER] = np.load(targets.path / ANSWERS.format(split="test"))
         np.save(out / "answers" / f"{TEACHER}.npy", found[TEACHER])
     with progress.steps("verify", 2 * len(files) + 1) as steps:
         for variant in files:
             path = variants.path / variant.file
-            found[variant.name] = logits(path, test.x, batch=batch)
+            found[variant.name] = logits(path, test.x, batch=batch, workers=workers)
             np.save(out / "answers" / f"{variant.name}.npy", found[variant.name])
             steps.advance(variant.name)
         truth = found[TEACHER] if data.record.task == "embedding" else test.y
@@ -123,7 +123,7 @@ def verify(
             if variant.name in torches:
                 model = ensemble(*torches[variant.name], data.record)
                 parity = _parity(path, model, test)
-            ort = logits(variants.path / variant.ort_file, test.x, batch=batch)
+            ort = logits(variants.path / variant.ort_file, test.x, batch=batch, workers=workers)
             scored.append(_quality(variant, path, found[variant.name], ort, held, parity))
             steps.advance(f"{variant.name} {task.name} {_said(scored[-1].score)}")
         gain = _gain(students, plain, data, test, task) if plain else None

@@ -93,7 +93,7 @@ def report(
             kept=len(labels),
             bytes=988 * 4 * len(labels),
             train_score=0.9989,
-            answered=("validation", "test"),
+            answered=(),
         ),
         students=(_model("resnet8", 8, 19_962, True, 30, 0.975),),
         plain_students=(_model("resnet8", 8, 19_962, False, 30, 0.961),),

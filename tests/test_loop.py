@@ -242,13 +242,7 @@ def test_targets_are_the_teachers_logits_in_train_order_in_eval_mode(tmp_path, d
     np.testing.assert_allclose(stored, expected, rtol=1e-3, atol=1e-3)
     assert stored.dtype == np.float16
     assert asked.record.train_score == (stored.argmax(1) == train.y).mean()
-    test = np.load(asked.path / targets.ANSWERS.format(split="test"))
-    np.testing.assert_allclose(
-        test,
-        net(torch.from_numpy(np.load(data.path / "x_test.npy"))).detach(),
-        rtol=1e-5,
-        atol=1e-5,
-    )
+    assert asked.record.answered == (), "its own file is asked about test, later"
     assert int(net.state_dict()["backbone.bn1.num_batches_tracked"]) <= 8 * 6
 
 

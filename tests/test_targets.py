@@ -95,10 +95,11 @@ def known(**told):
 
 
 def asked(tmp_path, data, name="targets", *, views=2, augment=AUGMENT, seed=5, work="work", **told):
-    """The targets stage, run; ``told`` goes to it."""
+    """The targets stage, run, of a teacher that no file can be made of; ``told`` goes to it."""
     (tmp_path / name).mkdir()
     (tmp_path / work).mkdir(exist_ok=True)
-    inputs = {"teachers": (SimpleNamespace(path=tmp_path, record=known()),), "shares": (1.0,)}
+    teacher = SimpleNamespace(path=tmp_path, record=known(origin="black box"))
+    inputs = {"teachers": (teacher,), "shares": (1.0,)}
     inputs |= {
         "asking": Asking(views=views),
         "augment": augment,
@@ -184,7 +185,7 @@ def test_answers_are_stored_in_half_precision_numbers_of_a_regression_in_single(
     assert (stored.dtype, stored.shape) == (np.float16, (2, ROWS, 3))
     assert made.record.bytes == sum(len(part) for part in contents(made.path).values())
     assert made.record.train_score == (stored[0].argmax(1) == _split(data).y).mean()
-    assert made.record.answered == ("validation", "test")
+    assert made.record.answered == ("test",)
     other = tmp_path / "regression"
     other.mkdir()
     numbers = laid_down(
@@ -294,7 +295,7 @@ def test_what_was_answered_before_a_kill_is_not_asked_again(tmp_path, data, monk
 
 
 def test_a_kill_behind_the_last_block_leaves_only_the_other_splits(tmp_path, data, monkeypatch):
-    dying = Recording(dies_at=6)  # 3 blocks a view, and then validation
+    dying = Recording(dies_at=6)  # 3 blocks a view, and then test
     monkeypatch.setattr(targets, "Asking", dying)
     with pytest.raises(KeyboardInterrupt):
         asked(tmp_path, data, "first")
@@ -416,7 +417,7 @@ def kept(tmp_path):
 
 def test_with_no_views_nothing_of_train_is_stored(tmp_path, data, kept):
     made = asked(tmp_path, data, views=0, teachers=(kept,))
-    assert set(contents(made.path)) == {"answers_validation.npy", "answers_test.npy"}
+    assert not contents(made.path)
     assert not list((tmp_path / "work").iterdir())
     assert made.record.views == 0
     assert made.record.train_score is None

@@ -6,7 +6,7 @@ logarithm of the rest's mass.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from ..recipe import Augment
 from ..records import DataRecord, ModelRecord, Split, TargetsRecord
 from ..store import write_atomic
 from . import losses
-from .asking import BLOCK, Asking
+from .asking import BLOCK, Asking, exportable
 from .lessons import Lessons
 from .views import nth
 
@@ -37,7 +37,6 @@ ALL_CLASSES, MOST_LIKELY = 256, 64
 _DONE = "done.json"
 _BLOCKS_A_NOTE = 16
 """Blocks after which the work is flushed and noted, for a kill to go on from."""
-_OTHERS: tuple[Split, ...] = ("validation", "test")
 _PLACES = 0x9E3779B97F4A7C15
 """Seed of what tells the places of a sample apart."""
 _IN_CACHE = 32
@@ -56,7 +55,7 @@ def ask(
     seed: int,
     work: Path,
 ) -> TargetsRecord:
-    """Ask the teacher about every view of train, and about validation and test.
+    """Ask the teacher about every view of train, and about what else is held against its answers.
 
     Args:
         out: the files that ``TargetsRecord`` names go here.
@@ -92,17 +91,17 @@ def ask(
             for start in range(0, len(lessons), BLOCK)
         ]
         done = min(_done(work), len(blocks))
-        with progress.steps("soft targets", len(blocks) - done + len(_OTHERS)) as steps:
+        with progress.steps("soft targets", len(blocks) - done) as steps:
             for number, (view, part) in enumerate(blocks[done:], done + 1):
                 _answer(teacher, lessons, view, part, files, kept)
                 if number % _BLOCKS_A_NOTE == 0 or number == len(blocks):
                     _note(work, files, number)
                 steps.advance()
-            answered = []
-            for split in _OTHERS:
-                if _others(out, teacher, data, split):
-                    answered.append(split)
-                steps.advance(split)
+        answered = tuple(
+            split
+            for split in _needed(teachers, record)
+            if _others(out, teacher, data, split, progress)
+        )
     if asking.views:
         np.save(out / ROWS, identities(train.x), allow_pickle=False)
     for name in files:
@@ -114,7 +113,7 @@ def ask(
         kept=kept,
         bytes=sum(path.stat().st_size for path in out.iterdir()),
         train_score=_train_score(out, record, train.y) if asking.views else None,
-        answered=tuple(answered),
+        answered=answered,
     )
 
 
@@ -200,17 +199,30 @@ def _answer(
     files[REST][view, part] = rest.numpy()
 
 
-def _others(out: Path, teacher: Asking, data: Made[DataRecord], split: Split) -> bool:
+def _needed(teachers: tuple[Made[ModelRecord], ...], data: DataRecord) -> Iterator[Split]:
+    """Splits besides train that the teacher is asked about here."""
+    if data.task == "embedding":
+        yield "validation"  # its vectors are the truth
+    if not exportable(teachers):
+        yield "test"  # else its file is asked, later
+
+
+def _others(
+    out: Path, teacher: Asking, data: Made[DataRecord], split: Split, progress: Progress
+) -> bool:
     """Store the teacher's answers on a whole split, where it has any."""
-    x = open_split(data.path, split).x
-    stored = create(out / ANSWERS.format(split=split), np.float32, (len(x), teacher.outputs))
-    for start in range(0, len(x), BLOCK):
-        rows = np.arange(start, min(start + BLOCK, len(x)))
-        answers = teacher(np.asarray(x[rows]), split, rows)
-        if answers is None:
-            (out / ANSWERS.format(split=split)).unlink()
-            return False
-        stored[rows] = answers
+    x, path = open_split(data.path, split).x, out / ANSWERS.format(split=split)
+    stored = create(path, np.float32, (len(x), teacher.outputs))
+    starts = range(0, len(x), BLOCK)
+    with progress.steps(f"answers on {split}", len(starts)) as steps:
+        for start in starts:
+            rows = np.arange(start, min(start + BLOCK, len(x)))
+            answers = teacher(np.asarray(x[rows]), split, rows)
+            if answers is None:
+                path.unlink()
+                return False
+            stored[rows] = answers
+            steps.advance()
     return True
 
 
@@ -220,8 +232,7 @@ def _train_score(out: Path, data: DataRecord, y: NDArray[Any]) -> float:
         return 1.0  # its vectors are the truth
     if (out / PLACES).exists():  # the likeliest class comes first
         return float((np.load(out / PLACES, mmap_mode="r")[0, :, 0] == y).mean())
-    stored = np.load(out / LOGITS, mmap_mode="r")[0]
-    return metrics.of(data.task).selection(np.asarray(stored, np.float32), y)
+    return metrics.of(data.task).selection(np.load(out / LOGITS, mmap_mode="r")[0], y)
 
 
 class Target(NamedTuple):
