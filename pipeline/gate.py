@@ -65,7 +65,7 @@ def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdi
     ready = [s for s, v in zip(subjects, verdicts, strict=True) if v.outcome == "ready"]
     outcome: Outcome
     if ready:
-        best, why = _choose(gate.prefer, ready)
+        best, why = _choose(gate.prefer, quality.metric, ready)
         outcome, ship, nearest = "ready", best.quality.name, best.quality.name
     else:
         close = _nearest(verdicts)
@@ -144,7 +144,12 @@ PREFERENCES: dict[str, Callable[[Subject], Estimate]] = {
 """What ``gate.prefer`` compares; smaller is better."""
 
 
-def _choose(prefer: str, ready: Sequence[Subject]) -> tuple[Subject, str]:
+def preferred(prefer: str, metric: str) -> str:
+    """What the preferred figure is called where ``metric`` is the score on test."""
+    return metric if prefer == "accuracy" else prefer
+
+
+def _choose(prefer: str, metric: str, ready: Sequence[Subject]) -> tuple[Subject, str]:
     """The best in the preferred figure, or the smallest of those not told from it by interval."""
     figures = {s.quality.name: PREFERENCES[prefer](s) for s in ready}
     best = min(ready, key=lambda s: _or_infinity(figures[s.quality.name].value))
@@ -152,16 +157,16 @@ def _choose(prefer: str, ready: Sequence[Subject]) -> tuple[Subject, str]:
     equals = [s for s in ready if _or_infinity(figures[s.quality.name].low) <= reach < math.inf]
     least = min(s.figures.file_bytes for s in equals or [best])
     ship = next(s for s in equals or [best] if s.figures.file_bytes <= SAME_SIZE * least)
-    name = ship.quality.name
+    name, what = ship.quality.name, preferred(prefer, metric)
     if len(ready) == 1:
         return ship, f"{name} is inside every budget"
     if len(equals) > 1:
         others = ", ".join(s.quality.name for s in equals if s is not ship)
         return ship, (
-            f"{name} is inside every budget; in {prefer} it cannot be told from {others} within "
+            f"{name} is inside every budget; in {what} it cannot be told from {others} within "
             "their intervals, and no file of these is smaller by more than 2 %"
         )
-    return ship, f"{name} is inside every budget, the best of {len(ready)} in {prefer}"
+    return ship, f"{name} is inside every budget, the best of {len(ready)} in {what}"
 
 
 def _point(figure: Estimate) -> Estimate:

@@ -561,10 +561,10 @@ class Gate(Part):
         None, description="The task's own score on test: mAP, R² or cosine; accuracy of classes."
     )
     max_drop_vs_teacher: Annotated[float, Field(ge=-1.0, le=1.0)] | None = Field(
-        None, description="Accuracy lost to the teacher, 0.02 is two points."
+        None, description="Score on test lost to the teacher, 0.02 is two points."
     )
     max_drop_vs_fp32: Annotated[float, Field(ge=-1.0, le=1.0)] | None = Field(
-        None, description="Accuracy lost to the fp32 student, 0.01 is one point."
+        None, description="Score on test lost to the fp32 student, 0.01 is one point."
     )
     min_agreement: Fraction | None = Field(
         None, description="Share of test answered as the teacher answers it, right or wrong."

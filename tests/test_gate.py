@@ -200,3 +200,11 @@ def test_a_worst_class_that_is_not_known_is_never_a_pass(fidelity_of):
     verdict = judged_by(report, quality, max_worst_class_drop=1.0)
     assert (verdict.outcome, verdict.ship) == ("undecided", None)
     assert "not measured: " in verdict.variants[0].checks[0].why
+
+
+def test_a_preferred_score_is_called_by_its_name():
+    report = report_example.report()
+    quality = report.quality.model_copy(update={"metric": "R²"})
+    found = judged_by(report, quality, min_score=0.01, prefer="accuracy")
+    assert " in R²" in found.why
+    assert "accuracy" not in found.why

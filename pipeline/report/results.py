@@ -5,6 +5,7 @@ sections(report)[0].title   # 'Budgets'
 
 from collections.abc import Mapping
 
+from ..gate import preferred
 from ..records import TEACHER, Report, VariantQuality, VariantVerdict, VerifyRecord
 from . import lost, numbers, rows, words
 from .numbers import BYTES, MICROJOULES, MILLISECONDS, PERCENT, Unit
@@ -30,21 +31,17 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
 
 
 def _budgets(report: Report) -> Section:
+    best_in = preferred(report.verdict.prefer, report.quality.metric)
     return Section(
         "Budgets",
         paragraphs=(
             "A budget is met when the whole interval lies inside it, missed when the whole "
             "interval lies outside; in between the answer is undecided.",
-            f"Of the variants that are ready, the best in {_preferred(report)} ships; of those "
+            f"Of the variants that are ready, the best in {best_in} ships; of those "
             "that their intervals cannot tell from it, the smallest file.",
         ),
         tables=tuple(_checks(each, report.quality.metric) for each in report.verdict.variants),
     )
-
-
-def _preferred(report: Report) -> str:
-    prefer = report.verdict.prefer
-    return report.quality.metric if prefer == "accuracy" else prefer
 
 
 def _checks(judged: VariantVerdict, metric: str) -> Table:
