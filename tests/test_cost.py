@@ -1,8 +1,10 @@
 """Operations and bytes against hand counts, and model files that try to reach outside."""
 
 import os
+from functools import partial
 
 import numpy as np
+import onnx_files
 import pytest
 from edgestill.devices.cost import Cost, count, count_model
 from edgestill.devices.modelfile import check_external_data, is_ort, load, printable
@@ -12,16 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 FLOAT = TensorProto.FLOAT
 
 
-def _model(nodes, inputs, outputs, stored=(), domain="", functions=()):
-    graph = helper.make_graph(
-        nodes,
-        "g",
-        [helper.make_tensor_value_info(*one) for one in inputs],
-        [helper.make_tensor_value_info(*one) for one in outputs],
-        [numpy_helper.from_array(array, name) for name, array in stored],
-    )
-    opsets = [helper.make_opsetid("", 21)] + ([helper.make_opsetid(domain, 1)] if domain else [])
-    return helper.make_model(graph, opset_imports=opsets, ir_version=10, functions=functions)
+_model = partial(onnx_files.model, opset=21, ir_version=10)
 
 
 def _floats(*shape):
@@ -134,7 +127,9 @@ def test_four_bit_weights_are_counted_unpacked_and_weighed_packed():
         "MatMulNBits", ["x", "w", "s"], ["y"], domain="com.microsoft", K=32, N=8, bits=4
     )
     stored = [("w", np.zeros((8, 1, 16), np.uint8)), ("s", _floats(8))]
-    model = _model([node], [("x", FLOAT, [3, 32])], [("y", FLOAT, [3, 8])], stored, "com.microsoft")
+    model = _model(
+        [node], [("x", FLOAT, [3, 32])], [("y", FLOAT, [3, 8])], stored, domain="com.microsoft"
+    )
     cost = count_model(model)
     assert cost.macs_by_type == {"float32": 3 * 32 * 8}
     assert (cost.parameters, cost.weight_bytes) == (256, 128 + 32)
@@ -210,7 +205,7 @@ def test_an_operator_whose_output_has_no_known_shape_leaves_the_operations_known
         ),
     ]
     ends = [("x", FLOAT, [3, 4])], [("u", TensorProto.UINT8, [3, 2])]
-    cost = count_model(_model(nodes, *ends, stored, "com.microsoft"))
+    cost = count_model(_model(nodes, *ends, stored, domain="com.microsoft"))
     assert cost.macs == 24
     assert cost.parameters == 8
     assert cost.activation_bytes is None

@@ -9,6 +9,7 @@ out/id_train.npy  what names them, where the source says
 import hashlib
 import shutil
 from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -205,16 +206,17 @@ def _column(
 
 def _keeps_groups_whole(groups: Mapping[str, NDArray[Any]], where: str) -> None:
     """Refuse ready splits that judge by a group which stands in another of them too."""
-    for judge in ("test", "validation"):
-        for other, values in groups.items():
-            both = np.intersect1d(groups.get(judge, ()), values)
-            if other != judge and len(both):
-                raise DataError(
-                    found=f"the group {both[0].item()!r} in {other} and in {judge}",
-                    expected="all samples of a group in one split",
-                    where=where,
-                    fix="leave the ready splits out to have them cut by group, or the groups",
-                )
+    for judge, other in permutations(groups, 2):
+        if judge not in ("test", "validation"):
+            continue
+        both = np.intersect1d(groups[judge], groups[other])
+        if len(both):
+            raise DataError(
+                found=f"the group {both[0].item()!r} in {other} and in {judge}",
+                expected="all samples of a group in one split",
+                where=where,
+                fix="leave the ready splits out to have them cut by group, or the groups",
+            )
 
 
 def _split(found: Found, data: Data, seed: int) -> dict[Split, Taken]:
