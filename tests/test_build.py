@@ -153,6 +153,7 @@ def test_the_same_recipe_elsewhere_gives_bit_identical_weights_and_files(built, 
     assert hashes(again.report) == hashes(built[0].report)
 
 
+@pytest.mark.slow
 def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, tmp_path):
     recipe, artifacts = tiny.write(tmp_path), tmp_path / "artifacts"
     finished = 0
