@@ -152,9 +152,7 @@ class _Probe:
                 found = runtime.run_once(self.session, sample, self.model)
                 by_name = {**sample, **dict(zip(self.outputs, found, strict=True))}
                 for name in self.names:
-                    # Halves would overflow in differences.
-                    exact = np.promote_types(by_name[name].dtype, np.float32)
-                    yield name, by_name[name].astype(exact, copy=False), where
+                    yield name, by_name[name], where
 
 
 def _exposed(model: Path, names: Sequence[str], folder: Path) -> Path:
