@@ -51,7 +51,7 @@ class Histogram:
     def _bin(self, values: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
         # A float64 scalar, so that nothing overflows and no bin's edge is rounded to float32.
         position = (values - np.float64(self.first)) * (self.bins / (self.last - self.first))
-        return np.clip(position.astype(np.intp), 0, self.bins - 1)
+        return np.maximum(np.minimum(position.astype(np.intp), self.bins - 1), 0)
 
     @property
     def edges(self) -> NDArray[np.float64]:
