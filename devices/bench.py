@@ -126,7 +126,7 @@ class Benchmark:
         host: the machine.
         settings: as asked for.
         models: one a subject, in the order given.
-        ratios: each other subject over the reference.
+        ratios: each other subject over each reference.
         warnings: what a reader should know, in plain sentences.
         runtime: the runtime and its version, as the measuring processes had it.
         measured: when it began, UTC, ISO 8601; figures kept in a store grow old.
@@ -147,7 +147,7 @@ def measure(
     out: Path,
     *,
     inputs: Path | None = None,
-    reference: str | None = None,
+    references: Sequence[str] = (),
     on_process: Callable[[int, int, str], None] | None = None,
 ) -> Benchmark:
     """Measure models, interleaved, in fresh processes.
@@ -161,7 +161,7 @@ def measure(
         out: folder for the raw figures, made if need be.
         inputs: an `.npz` with one array an input, samples along the first axis; queries take its
             batches in turn. None: inputs are made up from the model's schema.
-        reference: name of the subject the others are compared with; None: the first.
+        references: names of the subjects that all others are compared with; none: the first.
         on_process: called after each process with how many are done, how many there are, and the
             subject's name.
 
@@ -173,9 +173,9 @@ def measure(
         MeasureError: a measuring process died or ran out of time.
     """
     slugs = _slugs(subjects)
-    against = reference if reference is not None else subjects[0].name
-    if against not in slugs:
-        raise UsageError(f"'{against}'", expected=f"one of {', '.join(slugs)}", where="reference")
+    against = references or (subjects[0].name,)
+    for unknown in sorted(set(against) - set(slugs)):
+        raise UsageError(f"'{unknown}'", expected=f"one of {', '.join(slugs)}", where="references")
     records: list[dict[str, Any]] = []
     _open(out, records)
     host = describe()
@@ -208,9 +208,10 @@ def measure(
     }
     models = tuple(conclude(one, settings.confidence) for one in measured.values())
     ratios = tuple(
-        compare(one, measured[against], settings.confidence)
+        compare(one, measured[over], settings.confidence)
+        for over in against
         for name, one in measured.items()
-        if name != against
+        if name != over
     )
     said = (*_cautions(host, settings, models), *disturbed)
     return Benchmark(host, settings, models, ratios, said, _runtime(records), began)

@@ -104,9 +104,9 @@ def has_bf16(features: tuple[str, ...]) -> bool:
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(features)
 
 
-def saturates(here: Host) -> bool:
-    """Whether int8 kernels of this host saturate 8-bit weights: an x86 CPU without VNNI."""
-    return here.arch == "x86_64" and not has_vnni(here.features)
+def saturates(arch: str, features: tuple[str, ...]) -> bool:
+    """Whether int8 kernels add pairs of products in 16 bits: those of an x86 CPU without VNNI."""
+    return arch == "x86_64" and not has_vnni(features)
 
 
 def read_text(path: Path) -> str | None:

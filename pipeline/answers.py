@@ -17,7 +17,13 @@ GOLDEN = "golden.npz"
 
 
 def logits(
-    path: Path, x: NDArray[Any], *, batch: int, workers: int = 1, optimization: str = "all"
+    path: Path,
+    x: NDArray[Any],
+    *,
+    batch: int,
+    workers: int = 1,
+    optimization: str = "all",
+    precise: bool = False,
 ) -> Logits:
     """Run a file over samples in order, each run on one thread.
 
@@ -27,6 +33,7 @@ def logits(
         batch: samples a run; the last run may hold fewer.
         workers: threads that share the samples out; what is answered does not depend on them.
         optimization: graph optimization level, ``none`` or ``all``.
+        precise: whether int8 is computed without saturation whatever this host does.
 
     Returns:
         float32 [n, classes].
@@ -34,7 +41,7 @@ def logits(
     Raises:
         ModelError: the file cannot be run, or gives NaN or infinity.
     """
-    session = open_session(path, optimization=optimization)
+    session = open_session(path, optimization=optimization, precise=precise)
 
     def answered(starts: range) -> list[Logits]:
         return [

@@ -43,7 +43,7 @@ def benchmark(
     subjects = [bench.Subject(variant.name, variants.path / variant.file) for variant in made.files]
     inputs = out / "inputs.npz"
     samples: dict[str, Any] = {
-        INPUT: draw(open_split(data.path, "test"), BATCHES * benchmark.batch)
+        INPUT: draw(open_split(data.path, "test"), BATCHES * benchmark.batch).x
     }
     np.savez(inputs, allow_pickle=False, **samples)
     settings = bench.Settings(
@@ -62,7 +62,7 @@ def benchmark(
             settings,
             out,
             inputs=inputs,
-            reference=TEACHER if made.teacher else None,
+            references=[*([TEACHER] if made.teacher else []), "fp32"],
             on_process=lambda _, __, name: steps.advance(name),
         )
     return BenchmarkRecord(benchmark=measured)

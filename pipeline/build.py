@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from ..errors import ModelError, UsageError
 from . import reference, teachers
 from . import run as runs
+from .compress.plan import plan as plan_of
 from .data import fingerprint, tokenizer_fingerprint
 from .data.demands import fits
 from .flow import Builder, Made, Planner, Stage, Step, StopHereError, Walk
@@ -88,7 +89,7 @@ VARIANTS = Stage(
     "variants",
     "pipeline.compress.variants:compress",
     VariantsRecord,
-    sources=(*_TRAINING, "pipeline/compress", "exporters"),
+    sources=(*_TRAINING, "pipeline/compress", "exporters", "devices/runtimes"),
     libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
 )
@@ -218,7 +219,9 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
         for seed in alone
     )
     models = {"students": students, "data": data, **taught}
-    variants = walk(VARIANTS, compress=r.compress, export=r.export, **models)
+    variants = walk(
+        VARIANTS, compress=r.compress, plan=plan_of(r.compress), export=r.export, **models
+    )
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
     measured = walk(BENCHMARK, benchmark=r.benchmark, variants=variants, data=data, seed=r.seed)
     return Flow(data, taught_by, targets, students, plain, variants, quality, measured)

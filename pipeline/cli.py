@@ -269,6 +269,59 @@ def bench(
 
 
 @command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--calibration",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="An .npz file: an array for each input, samples along the first axis; y for classes.",
+)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    metavar="METHOD",
+    help="int8-static (the default), int8-mixed, …; may be given again.",
+)
+@click.option("--target", default="host", show_default=True, help="Device to compress for.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A key of [compress], such as calibration=percentile; may be given again.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The folder to write to; default: the current one.",
+)
+@click.pass_obj
+def quantize(
+    manner: Manner,
+    model: Path,
+    calibration: Path,
+    methods: tuple[str, ...],
+    target: str,
+    settings: tuple[str, ...],
+    out: Path,
+) -> None:
+    """Make smaller files of any ONNX model, calibrated for a target."""
+    from .progress import OnConsole
+    from .quantize import document, summary
+    from .quantize import quantize as make
+    from .recipefile import compress_part
+
+    asked = compress_part(methods or ("int8-static",), target, settings)
+    made = make(model, calibration, out, asked, OnConsole(_stderr()))
+    if manner.json:
+        click.echo(json.dumps(document(made), allow_nan=False))
+        return
+    _stdout().print(summary(made))
+
+
+@command()
 @_run
 @click.option("--recipe", type=click.Path(path_type=Path), help="Take the budgets of this recipe.")
 @_overrides

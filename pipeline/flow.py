@@ -218,6 +218,8 @@ def _plain(value: Any) -> Any:
         return {"key": value.key}
     if isinstance(value, Part):
         return value.ingredients()
+    if isinstance(value, Record):
+        return value.model_dump(mode="json")
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
-Variant = Literal["fp32", "int8-dynamic", "int8-static"]
+Variant = Literal["fp32", "int8-dynamic", "int8-static", "int8-mixed"]
+DEFAULT_VARIANTS: tuple["Variant", ...] = ("fp32", "int8-dynamic", "int8-static")
+Calibrating = Literal["minmax", "average", "percentile", "entropy", "mse"]
 SoftLoss = Literal["kd", "mse", "dkd", "dist", "cosine"]
 LayerLoss = Literal["hint", "attention", "similarity", "rkd", "cosine"]
 Task = Literal["classification", "multi-label", "regression", "embedding"]
@@ -498,14 +500,37 @@ class Compress(Part):
     """Which variants are made of the student."""
 
     variants: tuple[Variant, ...] = Field(
-        get_args(Variant), description="Variants to make; fp32 is always made.", min_length=1
+        DEFAULT_VARIANTS,
+        description=f"Variants to make, of {', '.join(get_args(Variant))}; fp32 is always made.",
+        min_length=1,
     )
-    calibration_samples: Annotated[int, Field(ge=1, le=100_000)] = Field(
-        256, description="Samples of the calibration split shown to static quantization."
+    target: str = Field(
+        "host",
+        description="Device to compress for, whose instruction set decides about int8: 'host', a "
+        "bundled profile ('raspberry-pi-5', 'x86-vnni', …) or the path of a .toml file.",
+    )
+    types: Literal["auto", "u8s8", "s8s8", "u8u8"] = Field(
+        "auto", description="Activations and weights of int8; 'auto': what the target's CPU takes."
     )
     reduce_range: Literal["auto", "always", "never"] = Field(
         "auto",
-        description="7-bit weights; 'auto': where the host's CPU has no VNNI and would saturate.",
+        description="7-bit weights; 'auto': where the target's CPU has no VNNI and would saturate.",
+    )
+    calibration: Calibrating = Field(
+        "minmax",
+        description="How ranges of activations are found: their extremes, a moving average of "
+        "them, a percentile, least KL divergence (entropy) or least squared error (mse).",
+    )
+    percentile: Annotated[float, Field(gt=50.0, le=100.0)] = Field(
+        99.99, description="percentile: how much of the activations a range holds, in percent."
+    )
+    calibration_samples: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        256, description="Samples of the calibration split shown to static quantization."
+    )
+    mixed_max_loss: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
+        0.002,
+        description="int8-mixed: score that may be lost to fp32 on the calibration split; the "
+        "fewest layers that keep to it stay in float.",
     )
 
     @field_validator("variants")

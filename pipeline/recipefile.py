@@ -21,7 +21,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from ..errors import RecipeError
-from .recipe import PATH_KINDS, SOURCE_KINDS, Member, Recipe
+from .recipe import PATH_KINDS, SOURCE_KINDS, Compress, Member, Recipe
 
 
 def bundled(name: str) -> Path:
@@ -59,6 +59,26 @@ def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ())
         return Recipe.model_validate(_tuples(changed))
     except ValidationError as error:
         raise _refusal(error, where) from None
+
+
+def compress_part(methods: Sequence[str], target: str, settings: Iterable[str] = ()) -> Compress:
+    """The ``[compress]`` part alone, for a model that comes without a recipe.
+
+    Args:
+        methods: variants to make.
+        target: device to compress for.
+        settings: ``key=value`` texts of keys in that part.
+
+    Raises:
+        RecipeError: a method, a key or a value is wrong.
+    """
+    tree: dict[str, Any] = {"compress": {"variants": list(methods), "target": target}}
+    for text in settings:
+        _override(tree, f"compress.{text}")
+    try:
+        return Compress.model_validate(_tuples(tree["compress"]))
+    except ValidationError as error:
+        raise _refusal(error, "quantize", below=("compress",)) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -145,13 +165,13 @@ def _below(folder: Path, path: Path, where: str) -> Path:
         ) from None
 
 
-def _refusal(error: ValidationError, where: str) -> RecipeError:
+def _refusal(error: ValidationError, where: str, below: Sequence[str] = ()) -> RecipeError:
     """The first thing wrong, in our words: one line, one key, what to do."""
     problems = error.errors()
     # A misspelt key is also a missing one; what stands there is the better lead.
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    path = [str(step) for step in problem["loc"]]
+    path = [*below, *(str(step) for step in problem["loc"])]
     key = ".".join(path) or "the recipe"
     place = f"{where}: {key}"
     if problem["type"] == "extra_forbidden":

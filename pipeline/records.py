@@ -135,6 +135,66 @@ class TargetsRecord(Record):
     """Splits besides train whose answers are here."""
 
 
+class Saturable(Record):
+    """A layer whose int8 weights can saturate 16-bit sums on an x86 CPU without VNNI."""
+
+    layer: str
+    pairs: int
+    """Neighbouring weights that some activations would saturate."""
+    of: int
+    """Pairs it has."""
+
+
+class Plan(Record):
+    """How int8 is done for a target, and why."""
+
+    target: str
+    """The device's name."""
+    device: str
+    """The same in words."""
+    kernels: str
+    """The family of matrix kernels that decides."""
+    activations: Literal["u8", "s8"]
+    weights: Literal["u8", "s8"]
+    weight_bits: Literal[7, 8]
+    per_channel: bool
+    precise: bool
+    """Whether this host would saturate where the target does not: it then answers in the runtime's
+    saturation-free mode, and what it answers by itself is told apart."""
+    why: tuple[str, ...]
+
+    @property
+    def types(self) -> str:
+        """As the field writes it: ``u8s8``."""
+        return self.activations + self.weights
+
+
+class Bytes(Record):
+    """Where the bytes of a file go."""
+
+    weights: dict[str, int]
+    """Stored numbers of a layer, by type."""
+    scales: int
+    """Scales and zero points."""
+    constants: int
+    """Other stored numbers: shapes, axes, the normalization."""
+    graph: int
+    """Nodes, names and metadata."""
+
+
+class Left(Record):
+    """One step of mixed precision: a layer more is left in float."""
+
+    layer: str | None
+    """None: all are quantized."""
+    damage: float | None
+    """Of this layer alone in int8, on the calibration split: mean squared difference of the outputs
+    from fp32's, over the mean square of those."""
+    lost: float
+    """Score lost to fp32 on the calibration split; without labels the share of answers changed."""
+    bytes: int
+
+
 class Variant(Record):
     """One file made of the student (or the teacher's fp32 file)."""
 
@@ -148,12 +208,18 @@ class Variant(Record):
     changed_nodes: int
     """Nodes that differ in kind from fp32: quantized operators and Q/DQ pairs."""
     notes: tuple[str, ...]
+    parts: Bytes
+    saturable: tuple[Saturable, ...] = ()
+    """Layers that saturate on an x86 CPU without VNNI; empty where none can."""
+    curve: tuple[Left, ...] = ()
+    """Of mixed precision: what was tried, from all in int8 on."""
 
 
 class VariantsRecord(Record):
     """The variants of the best student, and the teacher's file to measure beside them."""
 
     student: ModelRecord
+    plan: Plan
     variants: tuple[Variant, ...]
     teacher: Variant | None
     """None where the teacher is a black box, or only its answers are known."""
@@ -259,6 +325,17 @@ class Fidelity(Record):
     """Of classification and multi-label."""
 
 
+class Here(Record):
+    """What an int8 file answers by this host's own kernels, which, unlike the target's, saturate.
+
+    Every other figure of the file is then of the runtime's saturation-free mode.
+    """
+
+    score: Estimate
+    answers_changed: int
+    """Of test, against the saturation-free mode."""
+
+
 class VariantQuality(Record):
     """What one variant answers, measured in the runtime that ships, on the whole test split."""
 
@@ -280,6 +357,8 @@ class VariantQuality(Record):
     answers_changed_vs_fp32: int
     fidelity: Fidelity | None = None
     """What it lost of the teacher; None for the teacher itself, or where nobody knows."""
+    here: Here | None = None
+    """By this host's own kernels, where those are not the target's."""
 
 
 class Gain(Record):

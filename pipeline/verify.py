@@ -28,6 +28,7 @@ from .records import (
     DataRecord,
     Fidelity,
     Gain,
+    Here,
     ModelRecord,
     Parity,
     TargetsRecord,
@@ -110,7 +111,9 @@ def verify(
     with progress.steps("verify", 2 * len(files) + 1) as steps:
         for variant in files:
             path = variants.path / variant.file
-            found[variant.name] = logits(path, test.x, batch=batch, workers=workers)
+            found[variant.name] = logits(
+                path, test.x, batch=batch, workers=workers, precise=made.plan.precise
+            )
             np.save(out / "answers" / f"{variant.name}.npy", found[variant.name])
             steps.advance(variant.name)
         truth = found[TEACHER] if data.record.task == "embedding" else test.y
@@ -123,20 +126,33 @@ def verify(
             if variant.name in torches:
                 model = ensemble(*torches[variant.name], data.record)
                 parity = _parity(path, model, test)
-            ort = logits(variants.path / variant.ort_file, test.x, batch=batch, workers=workers)
-            scored.append(_quality(variant, path, found[variant.name], ort, held, parity))
+            ort = logits(
+                variants.path / variant.ort_file,
+                test.x,
+                batch=batch,
+                workers=workers,
+                precise=made.plan.precise,
+            )
+            here = None
+            if made.plan.precise and variant.changed_nodes:
+                own = logits(path, test.x, batch=batch, workers=workers)
+                here = Here(
+                    score=_score(own, held),
+                    answers_changed=int(task.answers_differ(own, found[variant.name], truth).sum()),
+                )
+            scored.append(_quality(variant, path, found[variant.name], ort, held, parity, here))
             steps.advance(f"{variant.name} {task.name} {_said(scored[-1].score)}")
         gain = _gain(students, plain, data, test, task) if plain else None
         steps.advance()
-    _save_golden(out, draw(test, GOLDEN_SAMPLES), variants, batch)
+    _save_golden(out, draw(test, GOLDEN_SAMPLES).x, variants, batch)
     _save_changed(out, test, scored)
-    own = made.teacher is not None
+    first = int(made.teacher is not None)
     return VerifyRecord(
         test_samples=len(test.x),
         metric=task.name,
-        teacher=scored[0] if own else None,
+        teacher=scored[0] if first else None,
         teacher_score=_score(found.get(TEACHER), held),
-        variants=tuple(scored[own:]),
+        variants=tuple(scored[first:]),
         gain=gain,
     )
 
@@ -156,7 +172,7 @@ def _parity(path: Path, model: torch.nn.Module, test: Arrays) -> tuple[Parity, .
 
     A file right without the optimizer can be wrong with it (onnxruntime issue 24711).
     """
-    samples = draw(test, PARITY_SAMPLES)
+    samples = draw(test, PARITY_SAMPLES).x
     with torch.no_grad():
         expected = model(torch.from_numpy(samples)).numpy()
     tolerance = RELATIVE_TOLERANCE * max(1.0, float(np.abs(expected).max()))
@@ -182,6 +198,7 @@ def _quality(
     ort: Logits,
     held: Held,
     parity: tuple[Parity, ...],
+    here: Here | None,
 ) -> VariantQuality:
     task, truth = held.task, held.truth
     changed = task.answers_differ(found, held.fp32, truth)
@@ -198,6 +215,7 @@ def _quality(
         drop_vs_fp32=_drop("fp32", variant.name, found, held.fp32, held),
         answers_changed_vs_fp32=int(changed.sum()),
         fidelity=_fidelity(found, held) if variant.name != TEACHER else None,
+        here=here,
     )
 
 

@@ -21,6 +21,7 @@ from edgestill.devices.stats import Estimate
 from edgestill.pipeline import fidelity, metrics
 from edgestill.pipeline.recipe import Task
 from edgestill.pipeline.records import (
+    Bytes,
     Check,
     DataRecord,
     Epoch,
@@ -28,6 +29,7 @@ from edgestill.pipeline.records import (
     ModelRecord,
     Outcome,
     Parity,
+    Plan,
     Report,
     TargetsRecord,
     Variant,
@@ -43,7 +45,7 @@ PROCESSES = 9
 QUERIES = 700
 TEST = 450
 MEDIANS_MS = {"teacher": 0.412, "fp32": 0.031, "int8-dynamic": 0.118, "int8-static": 0.036}
-BYTES = {"teacher": 1_871_204, "fp32": 83_112, "int8-dynamic": 52_431, "int8-static": 38_020}
+SIZES = {"teacher": 1_871_204, "fp32": 83_112, "int8-dynamic": 52_431, "int8-static": 38_020}
 MEMORY = {"teacher": 6_150_000, "fp32": 1_210_000, "int8-dynamic": 2_540_000, "int8-static": 9e5}
 RIGHT = {"teacher": 444, "fp32": 439, "int8-dynamic": 438, "int8-static": 437}
 MACS = {"teacher": 17_304_576, "fp32": 812_416, "int8-dynamic": 812_416, "int8-static": 812_416}
@@ -99,6 +101,17 @@ def report(
         plain_students=(_model("resnet8", 8, 19_962, False, 30, 0.961),),
         variants=VariantsRecord(
             student=_model("resnet8", 8, 19_962, True, 30, 0.975),
+            plan=Plan(
+                target="host",
+                device="Test CPU",
+                kernels="avx2",
+                activations="u8",
+                weights="s8",
+                weight_bits=7,
+                per_channel=True,
+                precise=False,
+                why=("7-bit weights: without VNNI two products of 8 bits saturate a 16-bit sum",),
+            ),
             variants=tuple(_variant(name) for name in VARIANTS),
             teacher=_variant("teacher"),
             operators_file="models/operators.config",
@@ -285,15 +298,23 @@ def _variant(name: str) -> Variant:
     return Variant(
         name=name,
         file=f"models/digits-{name}.onnx",
-        bytes=BYTES[name],
+        bytes=SIZES[name],
         sha256="c0ffee00" * 8,
         ort_file=f"models/digits-{name}.ort",
-        ort_bytes=BYTES[name] + 9_312,
+        ort_bytes=SIZES[name] + 9_312,
         ort_sha256="deadbeef" * 8,
         changed_nodes=0 if name in {"teacher", "fp32"} else 14,
-        notes=("7-bit weights: this CPU has no VNNI and would saturate",)
+        notes=("ranges of activations: least and greatest over 256 calibration samples",)
         if name == "int8-static"
         else (),
+        parts=Bytes(
+            weights={"float": SIZES[name] - 6_000}
+            if name in {"teacher", "fp32"}
+            else {"int8": SIZES[name] - 7_000, "float": 1_000},
+            scales=0 if name in {"teacher", "fp32"} else 900,
+            constants=100,
+            graph=5_900 if name in {"teacher", "fp32"} else 5_000,
+        ),
     )
 
 
@@ -365,7 +386,10 @@ def _benchmark() -> Benchmark:
         ),
         settings=Settings(),
         models=tuple(_figures(name) for name in MEDIANS_MS),
-        ratios=tuple(_ratio(name) for name in VARIANTS),
+        ratios=(
+            *(_ratio(name) for name in VARIANTS),
+            *(_ratio(name, "fp32") for name in ("teacher", *VARIANTS) if name != "fp32"),
+        ),
         warnings=("other processes used 14 % of this machine's CPU time during the measurement",),
         runtime="onnxruntime 1.29.0",
         measured="2026-03-01T09:29:00+00:00",
@@ -379,11 +403,11 @@ def _figures(name: str) -> Figures:
     return Figures(
         name=name,
         file=f"models/digits-{name}.onnx",
-        file_bytes=BYTES[name],
+        file_bytes=SIZES[name],
         p50_ms=stats.percentile_over_processes(drawn, 50),
         p90_ms=stats.percentile_over_processes(drawn, 90),
         p99_ms=stats.percentile_over_processes(drawn, 99),
-        load_ms=stats.median_over_processes(np.linspace(3.9, 4.4, PROCESSES) * (BYTES[name] / 1e6)),
+        load_ms=stats.median_over_processes(np.linspace(3.9, 4.4, PROCESSES) * (SIZES[name] / 1e6)),
         first_inference_ms=stats.median_over_processes(
             np.linspace(2.0, 2.6, PROCESSES) * MEDIANS_MS[name]
         ),
@@ -393,31 +417,31 @@ def _figures(name: str) -> Figures:
         ),
         macs=MACS[name],
         parameters=464_154 if name == "teacher" else 19_962,
-        weight_bytes=BYTES[name] - 4_000,
+        weight_bytes=SIZES[name] - 4_000,
         queries=PROCESSES * QUERIES,
         settled_processes=PROCESSES,
         samples=f"samples/{name}-*.npy",
     )
 
 
-def _ratio(name: str) -> Ratio:
+def _ratio(name: str, reference: str = "teacher") -> Ratio:
     def over(values: dict[str, float]) -> Estimate:
-        return Estimate.exact(values[name] / values["teacher"], "ratio of counted bytes")
+        return Estimate.exact(values[name] / values[reference], "ratio of counted bytes")
 
     medians = [
-        [float(np.median(each)) for each in samples(subject)] for subject in (name, "teacher")
+        [float(np.median(each)) for each in samples(subject)] for subject in (name, reference)
     ]
-    energy = MACS[name] / MACS["teacher"] * (1 if name == "fp32" else 0.2)
+    energy = MACS[name] / MACS[reference] * (1 if name == "fp32" else 0.2)
     return Ratio(
         of=name,
-        over="teacher",
+        over=reference,
         p50=stats.ratio_over_processes(*medians),
         peak_memory=stats.ratio_over_processes(
             np.full(PROCESSES, MEMORY[name]) + np.arange(PROCESSES) * 4096.0,
-            np.full(PROCESSES, MEMORY["teacher"]),
+            np.full(PROCESSES, MEMORY[reference]),
         ),
         energy=Estimate(energy, energy * 0.7, energy * 1.5, "ratio under the declared model", 1),
-        size=over({key: float(value) for key, value in BYTES.items()}),
+        size=over({key: float(value) for key, value in SIZES.items()}),
     )
 
 
@@ -435,7 +459,7 @@ def _verdict(name: str, outcome: Outcome) -> VariantVerdict:
         ("max_drop_vs_fp32", 0.03, quality.drop_vs_fp32),
         ("max_p90_ms", 2.0, figures.p90_ms),
         ("max_peak_memory_mib", 16.0, in_mib),
-        ("max_size_kib", 128.0, Estimate.exact(BYTES[name] / 1024, "size of the file")),
+        ("max_size_kib", 128.0, Estimate.exact(SIZES[name] / 1024, "size of the file")),
     )
     drop_why = inside if outcome == "ready" else "the interval reaches past the budget"
     return VariantVerdict(

@@ -178,8 +178,8 @@ def test_names_and_references_are_checked_before_anything_runs(tmp_path):
         measure([], Settings(), out)
     with pytest.raises(UsageError, match="two models named 'm'"):
         measure([Subject("m", path), Subject("m", path)], Settings(), out)
-    with pytest.raises(UsageError, match="reference: found 'x', expected one of m"):
-        measure([Subject("m", path)], Settings(), out, reference="x")
+    with pytest.raises(UsageError, match="references: found 'x', expected one of m"):
+        measure([Subject("m", path)], Settings(), out, references=["x"])
     with pytest.raises(ModelError, match="no such file"):
         measure([Subject("m", tmp_path / "absent.onnx")], Settings(), out)
     assert not out.exists()

@@ -68,6 +68,7 @@ def open_session(
     threads: int = 1,
     spinning: bool = False,
     optimization: str = "all",
+    precise: bool = False,
     providers: Sequence[str] = ("CPUExecutionProvider",),
 ) -> Any:
     """Open a `.onnx` or `.ort` file for inference.
@@ -77,6 +78,8 @@ def open_session(
         threads: intra-op threads, at least 1. Operators run one after another.
         spinning: whether idle threads spin; faster for a moment, dearer always.
         optimization: a key of `OPTIMIZATIONS`.
+        precise: whether int8 is computed without saturation on an x86 CPU without VNNI, as other
+            CPUs do it; somewhat slower.
         providers: execution providers in order of preference, each of which must be there.
 
     Returns:
@@ -89,6 +92,8 @@ def open_session(
     """
     options = _options(threads, spinning, optimization)
     _check_providers(providers)
+    if precise:
+        options.add_session_config_entry("session.x64quantprecision", "1")
     options.add_session_config_entry("session.load_model_format", "ORT" if is_ort(path) else "ONNX")
     try:
         session = ort.InferenceSession(str(path), options, providers=list(providers))

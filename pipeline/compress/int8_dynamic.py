@@ -7,7 +7,7 @@ Convolutions stay in float: as ``ConvInteger`` a small CNN runs several times sl
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from .method import Effect, Job, effect, quiet
+from .method import Effect, Job, changed, quiet
 
 OPERATORS = ["MatMul", "Gemm"]
 LAYERS = (*OPERATORS, "Conv", "ConvTranspose")
@@ -25,7 +25,7 @@ def quantize(job: Job) -> Effect:
             job.target,
             op_types_to_quantize=OPERATORS,
             per_channel=True,
-            reduce_range=job.reduce_range,
+            reduce_range=job.plan.weight_bits == 7,
             weight_type=QuantType.QInt8,
         )
     layers, quantized = (
@@ -36,4 +36,4 @@ def quantize(job: Job) -> Effect:
         f"{quantized} of {layers} layers are quantized; convolutions stay in float",
         "activations are quantized per query, so answers depend on the batch they come in",
     )
-    return effect(job, "int8-dynamic", notes)
+    return Effect(changed(job.target, "int8-dynamic"), notes)

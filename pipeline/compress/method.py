@@ -1,16 +1,24 @@
 """What every compression method is given and must prove."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from ...devices.runtimes.onnxruntime import open_session, run_once
 from ...errors import NoEffectError
+from ..recipe import Calibrating
+from ..records import Left, Plan, Saturable
+
+Outputs = NDArray[np.float32]
+BATCH = 32
+"""Samples shown at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +28,49 @@ class Job:
     Attributes:
         source: the fp32 file.
         target: the file to write.
-        samples: of the calibration split, as the model's input takes them.
-        reduce_range: 7-bit weights.
+        samples: of the calibration split, by the model's input, [n, …] as that takes them.
+        plan: how int8 is done for the target.
+        calibration: how ranges of activations are found.
+        percentile: of them, where that is how.
+        lost: ``(fp32's outputs, the file's)`` on the samples, of the model's first output: what
+            was lost, 0 for nothing.
+        most_lost: what may be lost.
     """
 
     source: Path
     target: Path
-    samples: NDArray[Any]
-    reduce_range: bool
+    samples: Mapping[str, NDArray[Any]]
+    plan: Plan
+    calibration: Calibrating
+    percentile: float
+    lost: Callable[[Outputs, Outputs], float]
+    most_lost: float
+
+    def feeds(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """The samples in batches, by input; may be asked for again."""
+        n = min(map(len, self.samples.values()))
+        for start in range(0, n, BATCH):
+            yield {
+                name: np.ascontiguousarray(samples[start : start + BATCH])
+                for name, samples in self.samples.items()
+            }
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a method did."""
+    """What a method did.
+
+    Attributes:
+        changed_nodes: nodes that are of another kind than in fp32.
+        notes: what the reader should know.
+        saturable: layers that can saturate on an x86 CPU without VNNI.
+        curve: of mixed precision, what was tried.
+    """
 
     changed_nodes: int
     notes: tuple[str, ...]
+    saturable: tuple[Saturable, ...] = ()
+    curve: tuple[Left, ...] = ()
 
 
 QUANTIZED = (
@@ -47,22 +82,28 @@ QUANTIZED = (
 )
 
 
-def effect(job: Job, name: str, notes: tuple[str, ...]) -> Effect:
-    """Count the quantized nodes in the written file.
+def changed(target: Path, name: str) -> int:
+    """Count the quantized nodes in a written file.
 
     Raises:
         NoEffectError: there are none.
     """
-    nodes = onnx.load(job.target).graph.node
-    changed = sum(node.op_type in QUANTIZED for node in nodes)
-    if changed == 0:
+    nodes = onnx.load(target, load_external_data=False).graph.node
+    count = sum(node.op_type in QUANTIZED for node in nodes)
+    if count == 0:
         raise NoEffectError(
             found=f"{name} changed none of {len(nodes)} nodes",
             expected="layers it can quantize",
             where="compress.variants",
             fix=f"leave {name!r} out of compress.variants",
         )
-    return Effect(changed, notes)
+    return count
+
+
+def answers(path: Path, job: Job) -> Outputs:
+    """The first output of a file for all samples, in the mode that the plan's answers are in."""
+    session = open_session(path, precise=job.plan.precise)
+    return np.concatenate([run_once(session, feed, path)[0] for feed in job.feeds()])
 
 
 @contextmanager

@@ -1,21 +1,22 @@
 """The variants stage: the best student exported once, compressed each way, packaged as ``.ort``."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...devices import host
 from ...exporters import interface, metadata, onnx, ort
-from ..data.arrays import draw, open_split
+from .. import metrics
+from ..data.arrays import Arrays, draw, open_split
 from ..distill.asking import ensemble, exportable
 from ..flow import Made
 from ..models import example
 from ..progress import Progress
 from ..recipe import Compress, Export
-from ..records import TEACHER, DataRecord, ModelRecord, Variant, VariantsRecord
+from ..records import TEACHER, DataRecord, ModelRecord, Plan, Variant, VariantsRecord
 from ..store import file_sha256
-from . import METHODS
-from .method import Effect, Job
+from .method import Effect, Job, Outputs
+from .methods import METHODS
+from .parts import where_bytes_go
 
 
 def compress(
@@ -23,6 +24,7 @@ def compress(
     progress: Progress,
     *,
     compress: Compress,
+    plan: Plan,
     export: Export,
     students: tuple[Made[ModelRecord], ...],
     teachers: tuple[Made[ModelRecord], ...],
@@ -37,6 +39,7 @@ def compress(
         out: ``<variant>.onnx``, ``<variant>.ort`` and the operators file go here.
         progress: told of each file.
         compress: the recipe's part.
+        plan: how int8 is done for its target.
         export: the recipe's part.
         students: the distilled students, one a seed.
         teachers: the teachers; exported as one where all of them are modules here.
@@ -50,7 +53,6 @@ def compress(
     best = max(students, key=lambda made: made.record.validation_score)
     wanted = ("fp32", *(v for v in compress.variants if v != "fp32"))
     effects: dict[str, Effect] = {}
-    reduce_range = _reduce_range(compress)
     models: dict[str, tuple[tuple[Made[ModelRecord], ...], tuple[float, ...]]]
     models = {"fp32": ((best,), (1.0,))}
     if exportable(teachers):
@@ -63,7 +65,16 @@ def compress(
             steps.advance(name)
         calibration = draw(open_split(data.path, "calibration"), compress.calibration_samples)
         for name in wanted[1:]:
-            job = Job(out / "fp32.onnx", out / f"{name}.onnx", calibration, reduce_range)
+            job = Job(
+                source=out / "fp32.onnx",
+                target=out / f"{name}.onnx",
+                samples={interface.INPUT: calibration.x},
+                plan=plan,
+                calibration=compress.calibration,
+                percentile=compress.percentile,
+                lost=_lost(calibration, data.record),
+                most_lost=compress.mixed_max_loss,
+            )
             effects[name] = METHODS[name](job)
             steps.advance(name)
         for name in effects:
@@ -74,16 +85,22 @@ def compress(
     variants = {name: _variant(out, name, effect) for name, effect in effects.items()}
     return VariantsRecord(
         student=best.record,
+        plan=plan,
         variants=tuple(variants[name] for name in wanted),
         teacher=variants.get(TEACHER),
         operators_file=ort.OPERATORS,
     )
 
 
-def _reduce_range(compress: Compress) -> bool:
-    if compress.reduce_range == "auto":
-        return host.saturates(host.describe())
-    return compress.reduce_range == "always"
+def _lost(calibration: Arrays, data: DataRecord) -> Callable[[Outputs, Outputs], float]:
+    """Score lost to fp32 on the calibration split; of vectors without labels, to fp32's own."""
+    task = metrics.of(data.task)
+
+    def lost(fp32: Outputs, found: Outputs) -> float:
+        truth = fp32 if data.task == "embedding" else calibration.y
+        return task.selection(fp32, truth) - task.selection(found, truth)
+
+    return lost
 
 
 def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[str, Any]:
@@ -123,4 +140,7 @@ def _variant(out: Path, name: str, effect: Effect) -> Variant:
         ort_sha256=file_sha256(ort_file),
         changed_nodes=effect.changed_nodes,
         notes=effect.notes,
+        parts=where_bytes_go(file),
+        saturable=effect.saturable,
+        curve=effect.curve,
     )

@@ -35,8 +35,8 @@ class Arrays(NamedTuple):
     y: NDArray[Any]
 
 
-def draw(split: Arrays, most: int) -> NDArray[Any]:
-    """Some samples of a split, the same ones each time, in their order.
+def draw(split: Arrays, most: int) -> Arrays:
+    """Some samples of a split with their answers, the same ones each time, in their order.
 
     Drawn, not the first ones: a data set sorted by class would show only its first classes.
 
@@ -45,10 +45,10 @@ def draw(split: Arrays, most: int) -> NDArray[Any]:
         most: how many; all of them where there are fewer.
 
     Returns:
-        [min(most, n), *sample_shape], in memory.
+        min(most, n) samples, in memory.
     """
-    rows = np.random.default_rng(0).permutation(len(split.x))[:most]
-    return np.array(split.x[np.sort(rows)])
+    rows = np.sort(np.random.default_rng(0).permutation(len(split.x))[:most])
+    return Arrays(np.array(split.x[rows]), split.y[rows])
 
 
 def open_split(folder: Path, split: Split) -> Arrays:

@@ -47,6 +47,7 @@ def page(report: Report, records: Path) -> str:
         drop=numbers.parts(subject.drop, numbers.lost_unit(metric))
         if subject and subject.drop
         else None,
+        compressed=words.against_fp32(report),
         gain=words.gain(report),
         files=words.shipped_files(report),
         results=results.sections(report, changed),

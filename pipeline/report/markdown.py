@@ -49,7 +49,7 @@ def _top(report: Report) -> list[str]:
         points.append(f"{metric}: {numbers.show(subject.score, numbers.score_unit(metric))}")
         if subject.drop:
             points.append(f"{metric} lost: {numbers.show(subject.drop, numbers.lost_unit(metric))}")
-        points.append(words.gain(report))
+        points += [*words.against_fp32(report), words.gain(report)]
         lines += [f"{lead}, {escape(subject.name)}:", _points(points)]
     warnings = report.benchmark.warnings
     if warnings:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from ..gate import preferred
 from ..records import TEACHER, Report, VariantQuality, VariantVerdict, VerifyRecord
-from . import lost, numbers, rows, words
+from . import compression, lost, numbers, rows, words
 from .numbers import BYTES, MICROJOULES, MILLISECONDS, PERCENT, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, figure, row, verdict
@@ -26,6 +26,7 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
         _ratios(report),
         lost.section(report, pictures),
         _distillation(report),
+        compression.section(report),
         _quality(report),
     )
 

@@ -69,10 +69,10 @@ def subject(report: Report) -> Row | None:
     return next((row for row in models(report) if row.name == report.verdict.nearest), None)
 
 
-def ratio(report: Report, name: str) -> Ratio | None:
-    """One variant over the teacher, or None where the two were not measured together."""
+def ratio(report: Report, name: str, over: str = TEACHER) -> Ratio | None:
+    """One file over another, or None where the two were not measured together."""
     pairs = report.benchmark.ratios
-    return next((each for each in pairs if each.of == name and each.over == TEACHER), None)
+    return next((each for each in pairs if each.of == name and each.over == over), None)
 
 
 def _row(

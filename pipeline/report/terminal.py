@@ -38,6 +38,7 @@ def table(report: Report) -> RenderableType:
         *grids,
         *(_text(line, "dim") for line in reasons.lines()),
         *_ratios(report),
+        *(_text(each) for each in words.against_fp32(report)),
         *(_text(each) for each in _lost(report)),
         _text(words.gain(report)),
         *(_text(f"warning: {each}", "yellow") for each in report.benchmark.warnings),

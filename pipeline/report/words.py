@@ -138,6 +138,34 @@ def against_teacher(report: Report, name: str) -> tuple[Comparison, ...]:
     )
 
 
+def against_fp32(report: Report) -> tuple[str, ...]:
+    """What each compressed variant is to the fp32 student: time, size and answers changed."""
+    return tuple(
+        _compressed(report, each.name) for each in report.variants.variants if each.changed_nodes
+    )
+
+
+def _compressed(report: Report, name: str) -> str:
+    pair = rows.ratio(report, name, "fp32")
+    quality = next((each for each in report.quality.variants if each.name == name), None)
+    changed = "its answers were not compared"
+    if quality is not None:
+        of = numbers.how_many(report.quality.test_samples, "answer")
+        changed = f"{quality.answers_changed_vs_fp32:,} of {of} changed"
+    if pair is None:
+        return f"{name} against fp32: not measured beside it in this run; {changed}."
+    speed = compared(pair.p50, "speed", "faster", "slower")
+    size = compared(pair.size, "size", "smaller", "larger")
+    slower = speed.short.endswith("slower")
+    larger = (pair.size.value or 0.0) >= 1.0
+    worse = ""
+    if slower and larger:
+        worse = "Neither faster nor smaller. "
+    elif slower:
+        worse = "It buys size, not time. "
+    return f"{worse}{name} against fp32: {speed}, {size}; {changed}."
+
+
 def compared(ratio: Estimate, what: str, less: str, more: str) -> Comparison:
     """A ratio (variant over teacher) as ``4.3 times faster``, turned over where it is below 1."""
     value, low, high = ratio.value, ratio.low, ratio.high

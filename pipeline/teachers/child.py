@@ -40,6 +40,7 @@ class Child:
         timeout_s: wall-clock seconds for each question.
         memory_limit_bytes: of its address space; None: all the machine has.
         command: the program that answers, as an argument list.
+        fix: what to do where it dies or takes too long.
 
     Raises:
         MeasureError: no process could be started.
@@ -53,7 +54,9 @@ class Child:
         timeout_s: float = TIMEOUT_S,
         memory_limit_bytes: int | None = None,
         command: Sequence[str] = WORKER,
+        fix: str = _RECORD,
     ) -> None:
+        self._fix = fix
         self._where = str(model)
         self._timeout_s = timeout_s
         self._expired = False
@@ -160,12 +163,12 @@ class Child:
             return ModelError(
                 f"a model that gave no answer within {self._timeout_s:g} s",
                 where=self._where,
-                fix=_RECORD,
+                fix=self._fix,
             )
         how = f"ended with status {code}" if code >= 0 else f"was ended by {_signal(-code)}"
         short = "it may need more memory than there is; " if code == -signal.SIGKILL else ""
         return ModelError(
-            f"a model whose process {how}{words}", where=self._where, fix=short + _RECORD
+            f"a model whose process {how}{words}", where=self._where, fix=short + self._fix
         )
 
     def _last_words(self) -> str:

@@ -1,0 +1,74 @@
+"""How int8 is done for a target: the choice belongs to its instruction set, not to the host's.
+
+>>> plan(Compress(target="raspberry-pi-5")).types
+'s8s8'
+
+The figures behind the rules are in DECISIONS.md.
+"""
+
+from typing import Literal, NamedTuple
+
+from ...devices.profile import HOST, Profile, load
+from ..recipe import Compress
+from ..records import Plan
+
+
+class _Choice(NamedTuple):
+    activations: Literal["u8", "s8"]
+    weights: Literal["u8", "s8"]
+    why: str
+
+
+def plan(asked: Compress) -> Plan:
+    """Types and bits of int8 for the recipe's target, and why.
+
+    Raises:
+        UsageError: no such target.
+    """
+    target, here = load(asked.target, where="compress.target"), load(HOST)
+    types = _types(target, asked)
+    bits, why_bits = _bits(target, types, asked)
+    precise = here.saturates and not target.saturates
+    why = [types.why, why_bits, "every output channel has a scale of its own"]
+    if precise:
+        why.append(
+            "this host saturates where the target does not: answers are those of the runtime's "
+            "saturation-free mode (session.x64quantprecision), the host's own are told beside them"
+        )
+    if target.saturates and not here.saturates and bits == 8:
+        why.append("this host does not saturate where the target may: answers are the host's own")
+    return Plan(
+        target=target.name,
+        device=target.title,
+        kernels=target.kernels,
+        activations=types.activations,
+        weights=types.weights,
+        weight_bits=bits,
+        per_channel=True,
+        precise=precise,
+        why=tuple(why),
+    )
+
+
+def _types(target: Profile, asked: Compress) -> _Choice:
+    if asked.types == "s8s8" or (asked.types == "auto" and target.arch == "aarch64"):
+        dot = "multiply-and-add of four (sdot)" if target.dot_product else "long multiplication"
+        why = "the recipe asks for s8s8"
+        if asked.types == "auto":
+            why = f"s8s8: ARM kernels take both signed, here by {dot}"
+        return _Choice("s8", "s8", why)
+    if asked.types == "u8u8":
+        return _Choice("u8", "u8", "the recipe asks for u8u8")
+    why = "u8s8: the pair that x86 instructions take (vpmaddubsw, vpdpbusd); others fuse less"
+    return _Choice("u8", "s8", why if asked.types == "auto" else "the recipe asks for u8s8")
+
+
+def _bits(target: Profile, types: _Choice, asked: Compress) -> tuple[Literal[7, 8], str]:
+    if asked.reduce_range != "auto":
+        bits: Literal[7, 8] = 7 if asked.reduce_range == "always" else 8
+        return bits, f"{bits}-bit weights, as the recipe asks"
+    if types.weights == "u8":
+        return 8, "8-bit weights: u8u8 kernels widen before they multiply and do not saturate"
+    if target.saturates:
+        return 7, "7-bit weights: without VNNI two products of 8 bits saturate a 16-bit sum"
+    return 8, f"8-bit weights: {target.kernels} kernels do not saturate"

@@ -1,0 +1,126 @@
+"""Saturation: what the static check finds is what the runtime does on an AVX2 CPU."""
+
+import numpy as np
+import onnx
+import pytest
+from edgestill.devices.profile import load
+from edgestill.devices.runtimes.onnxruntime import open_session
+from edgestill.pipeline.compress.saturation import pairs, saturable
+from onnx import TensorProto, helper
+from onnx_files import model
+
+SATURATES = load("host").saturates
+HERE = pytest.mark.skipif(not SATURATES, reason="this CPU has VNNI and does not saturate")
+
+
+def convolution(weights, *, group=1, size=4):
+    """A quantized convolution of ones that are 255 in uint8, scales of 1."""
+    channels = weights.shape[1] * group
+    stored = [
+        ("w", weights.astype(np.int8)),
+        ("one", np.float32(1)),
+        ("zero", np.uint8(0)),
+        ("wzero", np.int8(0)),
+        ("wide", np.float32(4096)),
+    ]
+    pad = weights.shape[2] // 2
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "one", "zero"], ["xq"]),
+        helper.make_node("DequantizeLinear", ["xq", "one", "zero"], ["xd"]),
+        helper.make_node("DequantizeLinear", ["w", "one", "wzero"], ["wd"]),
+        helper.make_node("Conv", ["xd", "wd"], ["c"], name="conv", group=group, pads=[pad] * 4),
+        helper.make_node("QuantizeLinear", ["c", "wide", "zero"], ["cq"]),
+        helper.make_node("DequantizeLinear", ["cq", "wide", "zero"], ["y"]),
+    ]
+    shape = [1, channels, size, size]
+    return model(
+        nodes,
+        [("x", TensorProto.FLOAT, shape)],
+        [("y", TensorProto.FLOAT, [1, len(weights), size, size])],
+        stored,
+    )
+
+
+def answer(made, path, *, precise):
+    path.write_bytes(made.SerializeToString())
+    session = open_session(path, precise=precise)
+    shape = [d.dim_value for d in made.graph.input[0].type.tensor_type.shape.dim]
+    return session.run(None, {"x": np.full(shape, 255, np.float32)})[0]
+
+
+def weights(shape, *places, value=127):
+    """Zeros but for two places of each output."""
+    made = np.zeros(shape)
+    for place in places:
+        made[(slice(None), *place)] = value
+    return made
+
+
+CASES = {
+    "two neighbouring channels": (weights((8, 8, 1, 1), (0, 0, 0), (1, 0, 0)), 1, 8),
+    "two channels of two pairs": (weights((8, 8, 1, 1), (1, 0, 0), (2, 0, 0)), 1, 0),
+    "one channel at two places": (weights((8, 8, 3, 3), (0, 1, 1), (0, 1, 2)), 1, 0),
+    "a pair across two places": (weights((8, 3, 3, 3), (2, 1, 1), (0, 1, 2)), 1, 8),
+    "in groups": (weights((8, 4, 1, 1), (0, 0, 0), (1, 0, 0)), 2, 8),
+    "one channel a group": (np.full((8, 1, 3, 3), 127), 8, 0),
+    "seven bits": (weights((8, 8, 1, 1), (0, 0, 0), (1, 0, 0), value=64), 1, 0),
+    "negative": (weights((8, 8, 1, 1), (0, 0, 0), (1, 0, 0), value=-127), 1, 8),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_pairs_are_found_where_the_kernel_takes_them(case):
+    given, group, expected = CASES[case]
+    found = saturable(convolution(given, group=group))
+    assert sum(one.pairs for one in found) == expected
+    assert [one.layer for one in found] == ["conv"] * bool(expected)
+
+
+@HERE
+@pytest.mark.parametrize("case", [case for case in CASES if case != "negative"])
+def test_the_runtime_saturates_where_a_pair_is_found_and_nowhere_else(case, tmp_path):
+    given, group, expected = CASES[case]
+    made = convolution(given, group=group)
+    fused, exact = (answer(made, tmp_path / "m.onnx", precise=p) for p in (False, True))
+    assert (fused != exact).any() == bool(expected)
+
+
+@HERE
+def test_one_file_differs_between_the_modes_with_8_bits_and_agrees_with_7(tmp_path):
+    random = np.random.default_rng(0)
+    full = np.clip(random.normal(0, 60, (16, 16, 3, 3)), -127, 127).round()
+    for bits, differs in ((8, True), (7, False)):
+        made = convolution((full if bits == 8 else full / 2).round())
+        assert bool(saturable(made)) is differs
+        # All activations at their largest: the worst that the check reckons with.
+        fused, exact = (answer(made, tmp_path / "m.onnx", precise=p) for p in (False, True))
+        assert np.array_equal(fused, exact) is not differs
+
+
+def test_the_bound_is_that_of_a_16_bit_sum():
+    for pair, expected in (([64, 64], 0), ([64, 65], 1), ([127, 1], 0), ([127, 2], 1)):
+        assert pairs(np.array([pair])) == expected, pair
+        assert pairs(-np.array([pair])) == expected, pair
+    assert pairs(np.array([[127, -127]])) == 0, "products of opposite sign take each other back"
+    assert pairs(np.array([[0, 127, 127]])) == 0, "an odd one out has no neighbour"
+
+
+@pytest.mark.parametrize(
+    ("operator", "turned"), [("Gemm", False), ("Gemm", True), ("MatMul", False)]
+)
+def test_fully_connected_layers_pair_their_inputs(operator, turned):
+    matrix = np.zeros((4, 6), np.int8)
+    matrix[:2] = 127
+    turn = {"transB": 1} if turned else {}
+    nodes = [
+        helper.make_node("DequantizeLinear", ["w", "one", "zero"], ["wd"]),
+        helper.make_node(operator, ["x", "wd"], ["y"], name="fc", **turn),
+    ]
+    stored = [("w", matrix.T if turned else matrix), ("one", np.float32(1)), ("zero", np.int8(0))]
+    made = model(
+        nodes, [("x", TensorProto.FLOAT, [1, 4])], [("y", TensorProto.FLOAT, [1, 6])],
+        [(name, np.ascontiguousarray(array)) for name, array in stored],
+    )  # fmt: skip
+    onnx.checker.check_model(made)
+    (found,) = saturable(made)
+    assert (found.layer, found.pairs, found.of) == ("fc", 6, 12)
