@@ -12,6 +12,7 @@ from edgestill.errors import NoEffectError
 from edgestill.exporters.onnx import INPUT, export
 from edgestill.pipeline.compress.method import Job
 from edgestill.pipeline.compress.methods import METHODS
+from edgestill.pipeline.compress.parts import where_bytes_go
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe import Architecture, Compress, Variant
@@ -238,3 +239,100 @@ def dense(path, matrix):
     )
     node = helper.make_node("MatMul", [INPUT, "w"], ["y"])
     return write(path, [node], taken, given, [numpy_helper.from_array(matrix, "w")])
+
+
+# --- mixed ------------------------------------------------------------------------------------
+
+
+def two_layers(path, *, damaged):
+    """Two fully connected layers; the damaged one's input has an outlier that int8 cannot bear."""
+    rng = np.random.default_rng(0)
+    stored = {f"w{i}": rng.normal(size=(16, 16)).astype(np.float32) / 4 for i in (1, 2)}
+    lift = np.ones(16, np.float32)
+    lift[0] = 3e4
+    stored["lift"] = lift
+    # Lifted in front of the layer and weighted down in it: the answer is the same in float.
+    stored[f"w{damaged}"] = stored[f"w{damaged}"] / lift[:, None]
+    nodes, at = [], INPUT
+    for i in (1, 2):
+        if i == damaged:
+            nodes.append(helper.make_node("Mul", [at, "lift"], [f"l{i}"], name=f"lift{i}"))
+            at = f"l{i}"
+        nodes.append(helper.make_node("MatMul", [at, f"w{i}"], [f"m{i}"], name=f"layer{i}"))
+        at = f"m{i}"
+        if i == 1:
+            nodes.append(helper.make_node("Tanh", [at], ["t"], name="tanh"))
+            at = "t"
+    taken = helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, ["batch", 16])
+    given = helper.make_tensor_value_info(at, TensorProto.FLOAT, ["batch", 16])
+    tensors = [numpy_helper.from_array(a, n) for n, a in stored.items()]
+    return write(path, nodes, taken, given, tensors)
+
+
+def share_changed(fp32, found):
+    return float((fp32.argmax(1) != found.argmax(1)).mean())
+
+
+def layers_in_float(path):
+    graph = onnx.load(path).graph
+    made_by = {name: node.op_type for node in graph.node for name in node.output}
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type == "MatMul" and made_by.get(node.input[0]) != "DequantizeLinear"
+    ]
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_mixed_leaves_the_layer_in_float_that_int8_damages_and_no_other(tmp_path, damaged):
+    path = two_layers(tmp_path / "m.onnx", damaged=damaged)
+    x = np.random.default_rng(1).normal(size=(200, 16)).astype(np.float32)
+    asked = {"lost": share_changed, "bits": 7}
+    METHODS["int8-static"](job(path, tmp_path / "static.onnx", x, **asked))
+    mixed = job(path, tmp_path / "mixed.onnx", x, most_lost=0.1, **asked)
+    effect = METHODS["int8-mixed"](mixed)
+    fp32, static, kept = (
+        answers(tmp_path / name, x) for name in ("m.onnx", "static.onnx", "mixed.onnx")
+    )
+    assert share_changed(fp32, static) > 0.3
+    assert share_changed(fp32, kept) <= 0.1
+    assert [left.layer for left in effect.curve] == [None, f"layer{damaged}"]
+    assert effect.curve[0].lost == pytest.approx(share_changed(fp32, static))
+    assert effect.curve[1].lost == pytest.approx(share_changed(fp32, kept))
+    assert effect.curve[1].damage > 0.1
+    assert layers_in_float(tmp_path / "mixed.onnx") == [f"layer{damaged}"]
+    assert "1 of 2 layers stay in float" in effect.notes[0]
+
+
+def test_mixed_is_static_where_nothing_has_to_stay_and_says_so(source, static, tmp_path):
+    target = tmp_path / "mixed.onnx"
+    effect = METHODS["int8-mixed"](job(source.path, target, source.samples, most_lost=1.0))
+    assert target.read_bytes() == static[8].path.read_bytes()
+    assert [left.layer for left in effect.curve] == [None]
+    assert "no layer has to stay in float" in effect.notes[0]
+
+
+def test_mixed_says_where_even_one_layer_loses_too_much(tmp_path):
+    path = two_layers(tmp_path / "m.onnx", damaged=1)
+    x = np.random.default_rng(1).normal(size=(50, 16)).astype(np.float32)
+    effect = METHODS["int8-mixed"](job(path, tmp_path / "q.onnx", x, lost=lambda *_: 0.5))
+    assert len(effect.curve) == 2
+    assert "more than the 0 that may be, with one layer left in int8" in effect.notes[0]
+
+
+# --- what is told of a file ---------------------------------------------------------------------
+
+
+def test_where_the_bytes_go_adds_up_and_knows_weights_by_type(source, static):
+    for path, kind in ((source.path, "float"), (static[8].path, "int8")):
+        parts = where_bytes_go(path)
+        whole = sum(parts.weights.values()) + parts.scales + parts.constants + parts.graph
+        assert whole == path.stat().st_size
+        assert max(parts.weights, key=parts.weights.get) == kind
+    stored_int8 = sum(
+        len(tensor.raw_data)
+        for tensor in static[8].model.graph.initializer
+        if tensor.data_type == TensorProto.INT8 and len(tensor.dims) > 1
+    )
+    assert where_bytes_go(static[8].path).weights["int8"] == stored_int8
+    assert where_bytes_go(source.path).scales == 0 < where_bytes_go(static[8].path).scales

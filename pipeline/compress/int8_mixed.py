@@ -35,15 +35,16 @@ def quantize(job: Job) -> Effect:
             prepared, qdq.activations(model), job.feeds, job.calibration, percentile=job.percentile
         )
         fp32 = answers(job.source, job)
+        layers = {layer.name: qdq.with_its_own(model, layer) for layer in qdq.layers(model, leave)}
         damage = {}
-        for layer in qdq.layers(model, leave):
-            qdq.quantize(prepared, tried, found, job.plan, leave, only=[layer.name])
-            damage[layer.name] = _noise(fp32, answers(tried, job))
+        for name, own in layers.items():
+            qdq.quantize(prepared, tried, found, job.plan, leave, only=own)
+            damage[name] = _noise(fp32, answers(tried, job))
         curve: list[Left] = []
         names = sorted(damage, key=lambda name: -damage[name])
         for last in (None, *names[:-1]):
             if last is not None:
-                leave = [*leave, last]
+                leave = [*leave, *layers[last]]
             qdq.quantize(prepared, job.target, found, job.plan, leave)
             curve.append(
                 Left(

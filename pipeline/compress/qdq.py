@@ -101,6 +101,28 @@ def layers(model: onnx.ModelProto, leave: Collection[str]) -> list[onnx.NodeProt
     ]
 
 
+def with_its_own(model: onnx.ModelProto, layer: onnx.NodeProto) -> list[str]:
+    """A layer and what computes for it alone since the layers before, by name.
+
+    In int8 that would round the layer's input even where the layer itself is in float.
+    """
+    graph = model.graph
+    made_by = _producers(graph)
+    takers: dict[str, set[str]] = {value.name: {""} for value in graph.output}
+    for node in graph.node:
+        for name in node.input:
+            takers.setdefault(name, set()).add(node.name)
+    found, waiting = [layer.name], list(layer.input)
+    while waiting:
+        node = made_by.get(waiting.pop())
+        if node is None or node.op_type in WEIGHTED or node.name in found:
+            continue
+        if all(takers.get(name, set()) <= set(found) for name in node.output):
+            found.append(node.name)
+            waiting += node.input
+    return found
+
+
 def quantize(
     prepared: Path,
     target: Path,
