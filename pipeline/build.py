@@ -89,7 +89,7 @@ VARIANTS = Stage(
     "variants",
     "pipeline.compress.variants:compress",
     VariantsRecord,
-    sources=(*_TRAINING, "pipeline/compress", "exporters", "devices/runtimes"),
+    sources=(*_TRAINING, "pipeline/compress", "exporters", "devices/runtimes", "devices/inputs.py"),
     libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
 )

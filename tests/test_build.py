@@ -14,7 +14,7 @@ import tiny
 from edgestill.errors import UsageError
 from edgestill.pipeline import flow
 from edgestill.pipeline.again import draw_again, judge_again
-from edgestill.pipeline.build import STAGES, plan
+from edgestill.pipeline.build import STAGES, build, plan
 from edgestill.pipeline.recipe import Gate
 from edgestill.pipeline.recipefile import load
 from edgestill.pipeline.run import differences, open_report
@@ -186,6 +186,29 @@ def test_a_changed_key_runs_only_what_depends_on_it(built):
     assert all(s.cached for s in plan(gate, artifacts))
 
 
+def test_a_target_changes_the_variants_and_its_answers_are_not_this_hosts(built):
+    from edgestill.devices.profile import load as profile
+
+    _, recipe, artifacts = built
+    wanted = ["compress.target=raspberry-pi-5", "compress.variants=['int8-static', 'int8-mixed']"]
+    made = build(recipe, artifacts=artifacts, overrides=wanted)
+    assert made.ran == ("variants", "verify", "benchmark")
+    report = made.report
+    assert report.variants.plan.types == "s8s8"
+    assert report.variants.plan.precise is profile("host").saturates
+    assert [bool(v.curve) for v in report.variants.variants] == [False, False, True]
+    for quality in report.quality.variants:
+        other_kernels = report.variants.plan.precise and quality.name != "fp32"
+        assert (quality.here is not None) is other_kernels
+    page = (made.run / "report.md").read_text()
+    assert "Raspberry Pi 5" in page
+    assert "s8s8: ARM kernels take both signed" in page
+    assert ("By this host's own kernels" in page) is report.variants.plan.precise
+    assert (
+        "int8\\-mixed: layers left in float" in page or "int8-mixed: layers left in float" in page
+    )
+
+
 def test_until_stops_after_the_stage_and_writes_no_run(tmp_path):
     recipe = tiny.write(tmp_path)
     done = command("build", recipe, "--artifacts", tmp_path / "a", "--until", "data", "--json")
@@ -326,7 +349,7 @@ def test_keys_change_with_threads_sources_and_versions(built):
 def test_every_module_a_stage_imports_is_among_the_sources_of_its_key():
     """A module that decides a result and is not hashed would give stale results."""
     import grimp
-    from edgestill.pipeline import build
+    from edgestill.pipeline import build as building
 
     # What only carries, names or reports: it does not decide a stage's numbers.
     carries = {
@@ -343,7 +366,7 @@ def test_every_module_a_stage_imports_is_among_the_sources_of_its_key():
     }
     graph = grimp.build_graph("edgestill", cache_dir=None)
     root = Path(edgestill.__file__).parent
-    stages = [s for s in vars(build).values() if isinstance(s, flow.Stage)]
+    stages = [s for s in vars(building).values() if isinstance(s, flow.Stage)]
     assert len(stages) == len(STAGES)
     missing = set()
     for stage in stages:
