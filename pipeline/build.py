@@ -7,7 +7,7 @@
 import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +20,18 @@ from .data import fingerprint, tokenizer_fingerprint
 from .data.demands import fits
 from .flow import Builder, Made, Planner, Stage, Step, StopHereError, Walk
 from .progress import Progress, Silent
-from .recipe import Architecture, Asking, Inside, Recipe, Schedule, Soft, is_factory
+from .recipe import (
+    Architecture,
+    Asking,
+    Inside,
+    Part,
+    Prune,
+    Qat,
+    Recipe,
+    Schedule,
+    Soft,
+    is_factory,
+)
 from .recipefile import load
 from .records import (
     BenchmarkRecord,
@@ -28,6 +39,7 @@ from .records import (
     ModelRecord,
     Report,
     TargetsRecord,
+    TunedRecord,
     VariantsRecord,
     VerifyRecord,
 )
@@ -85,6 +97,26 @@ STUDENT = Stage(
     threads=True,
     resumes=True,
 )
+_TUNED = Stage(
+    "tuned",
+    "pipeline.compress.tuning:tune",
+    TunedRecord,
+    sources=(
+        *_TRAINING,
+        "pipeline/answers.py",
+        "pipeline/compress",
+        "exporters",
+        "devices/runtimes",
+    ),
+    libraries=("torch", "numpy", "safetensors", "onnx", "onnxscript", "onnxruntime"),
+    threads=True,
+    resumes=True,
+)
+TUNED: dict[str, tuple[Stage[TunedRecord], type[Part]]] = {
+    "pruned": (_TUNED, Prune),
+    "int8-qat": (replace(_TUNED, libraries=(*_TUNED.libraries, "torchao")), Qat),
+}
+"""Variants that the student is trained on for: the stage and the part of the recipe it is told."""
 VARIANTS = Stage(
     "variants",
     "pipeline.compress.variants:compress",
@@ -124,7 +156,7 @@ BENCHMARK = Stage(
     machine=True,
 )
 STAGES = tuple(
-    stage.name for stage in (DATA, TEACHER, TARGETS, STUDENT, VARIANTS, VERIFY, BENCHMARK)
+    stage.name for stage in (DATA, TEACHER, TARGETS, STUDENT, _TUNED, VARIANTS, VERIFY, BENCHMARK)
 )
 
 
@@ -137,6 +169,7 @@ class Flow:
     targets: Made[TargetsRecord]
     students: tuple[Made[ModelRecord], ...]
     plain: tuple[Made[ModelRecord], ...]
+    tuned: dict[str, Made[TunedRecord]]
     variants: Made[VariantsRecord]
     quality: Made[VerifyRecord]
     measured: Made[BenchmarkRecord]
@@ -153,7 +186,7 @@ class Flow:
         several = (("teacher", self.teachers), ("student", self.students), ("plain", self.plain))
         for name, made in several:
             keys |= {f"{name}-{i}": each.key for i, each in enumerate(made)}
-        return keys
+        return keys | {name: made.key for name, made in self.tuned.items()}
 
 
 class Outside(NamedTuple):
@@ -218,13 +251,19 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
         walk(STUDENT, seed=seed, views_seed=r.seed, schedule=r.distill.control(), **lesson)
         for seed in alone
     )
-    models = {"students": students, "data": data, **taught}
-    variants = walk(
-        VARIANTS, compress=r.compress, plan=plan_of(r.compress), export=r.export, **models
-    )
+    plan = plan_of(r.compress)
+    pupil = {"students": students, "views_seed": r.seed, "opset": r.export.opset, **soft, **seen}
+    pupil |= {"schedule": schedule, "plan": plan}
+    tuned: dict[str, Made[TunedRecord]] = {
+        name: walk(stage, method=name, settings=r.compress.only(part), **pupil)
+        for name, (stage, part) in TUNED.items()
+        if name in r.compress.variants
+    }
+    models = {"students": students, "data": data, "tuned": tuple(tuned.values()), **taught}
+    variants = walk(VARIANTS, compress=r.compress, plan=plan, export=r.export, **models)
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
     measured = walk(BENCHMARK, benchmark=r.benchmark, variants=variants, data=data, seed=r.seed)
-    return Flow(data, taught_by, targets, students, plain, variants, quality, measured)
+    return Flow(data, taught_by, targets, students, plain, tuned, variants, quality, measured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +310,12 @@ def build(
     if until is not None and until not in STAGES:
         raise UsageError(found=repr(until), expected=f"one of {', '.join(STAGES)}", where="--until")
     read = recipe if isinstance(recipe, Recipe) else load(Path(recipe), overrides, seed=seed)
+    if until == _TUNED.name and TUNED.keys().isdisjoint(read.compress.variants):
+        raise UsageError(
+            found=f"{until!r}, and no variant that is trained on",
+            expected=f"compress.variants with {' or '.join(TUNED)}",
+            where="--until",
+        )
     progress = progress or Silent()
     store = Store(Path(artifacts), progress.warn)
     threads = threads_for(read)

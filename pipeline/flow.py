@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..devices import host
+from ..errors import HostError
 from .progress import Progress
 from .recipe import Part
 from .records import Record
@@ -235,8 +236,26 @@ def _source_digest(sources: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
+_EXTRAS = {"torchao": "qat"}
+"""What brings a library that not every build needs."""
+
+
 def _version(distribution: str) -> str:
-    return metadata.version(distribution)
+    """The version of a library that a stage uses.
+
+    Raises:
+        HostError: it is not installed; seen before any stage runs.
+    """
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        if distribution not in _EXTRAS:
+            raise
+        raise HostError(
+            found=f"{distribution} is not installed",
+            expected="it, for what the recipe asks for",
+            fix=f"pip install 'edgestill[{_EXTRAS[distribution]}]'",
+        ) from None
 
 
 def _function(reference: str) -> Callable[..., Record]:

@@ -15,8 +15,19 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
-Variant = Literal["fp32", "int8-dynamic", "int8-static", "int8-mixed"]
-DEFAULT_VARIANTS: tuple["Variant", ...] = ("fp32", "int8-dynamic", "int8-static")
+Variant = Literal[
+    "fp32",
+    "int8-dynamic",
+    "int8-static",
+    "int8-mixed",
+    "int8-qat",
+    "int8-weights",
+    "int4-weights",
+    "fp16",
+    "fused",
+    "pruned",
+]
+DEFAULT_VARIANTS: tuple[Variant, ...] = ("fp32", "int8-dynamic", "int8-static")
 Calibrating = Literal["minmax", "average", "percentile", "entropy", "mse"]
 SoftLoss = Literal["kd", "mse", "dkd", "dist", "cosine"]
 LayerLoss = Literal["hint", "attention", "similarity", "rkd", "cosine"]
@@ -496,12 +507,46 @@ class Distill(Schedule, Soft, Asking, Inside):
         return schedule.model_copy(update={"label_smoothing": self.control_smoothing})
 
 
-class Compress(Part):
-    """Which variants are made of the student."""
+class Shown(Part):
+    """What a compressed student is shown."""
+
+    calibration_samples: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        256, description="Samples of the calibration split shown to a method that needs any."
+    )
+
+
+class Qat(Shown):
+    """How a student is trained on with int8 in the loop: by distill's schedule, but for these."""
+
+    qat_epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        5, description="int8-qat: passes over train, from the trained student on."
+    )
+    qat_learning_rate: Annotated[float, Field(gt=0.0, le=10.0)] | None = Field(
+        None, description="int8-qat: peak learning rate; none: a fiftieth of distill's."
+    )
+
+
+class Prune(Shown):
+    """How channels are cut out, and the student distilled again: distill's schedule, but these."""
+
+    prune_share: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
+        0.5, description="pruned: share of the multiply-accumulates to cut out."
+    )
+    prune_epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        5, description="pruned: passes over train behind the cut."
+    )
+    prune_learning_rate: Annotated[float, Field(gt=0.0, le=10.0)] | None = Field(
+        None, description="pruned: peak learning rate; none: distill's."
+    )
+
+
+class Compress(Qat, Prune):
+    """Which variants are made of the student, and for which device."""
 
     variants: tuple[Variant, ...] = Field(
         DEFAULT_VARIANTS,
-        description=f"Variants to make, of {', '.join(get_args(Variant))}; fp32 is always made.",
+        description=f"Variants to make, of {', '.join(get_args(Variant))}; fp32 is always made. "
+        "int8-qat (needs torchao) and pruned train the student on.",
         min_length=1,
     )
     target: str = Field(
@@ -510,7 +555,8 @@ class Compress(Part):
         "bundled profile ('raspberry-pi-5', 'x86-vnni', …) or the path of a .toml file.",
     )
     types: Literal["auto", "u8s8", "s8s8", "u8u8"] = Field(
-        "auto", description="Activations and weights of int8; 'auto': what the target's CPU takes."
+        "auto",
+        description="Activations and weights of static int8; 'auto': what the target's CPU takes.",
     )
     reduce_range: Literal["auto", "always", "never"] = Field(
         "auto",
@@ -523,9 +569,6 @@ class Compress(Part):
     )
     percentile: Annotated[float, Field(gt=50.0, le=100.0)] = Field(
         99.99, description="percentile: how much of the activations a range holds, in percent."
-    )
-    calibration_samples: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        256, description="Samples of the calibration split shown to static quantization."
     )
     mixed_max_loss: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         0.002,

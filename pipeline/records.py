@@ -115,6 +115,39 @@ class ModelRecord(Record):
         )
 
 
+class Cut(Record):
+    """Channels cut out between layers, by their names in ``named_modules()``."""
+
+    layer: str
+    """It makes the channels."""
+    channels: int
+    """How many it made."""
+    kept: tuple[int, ...]
+    """Which of them are left, in order."""
+    along: tuple[str, ...]
+    """Batch norms and depthwise convolutions between, cut alike."""
+    into: tuple[str, ...]
+    """They read the channels."""
+
+
+class Pruned(Record):
+    """What structured pruning took out of a model; its architecture and this make it again."""
+
+    cuts: tuple[Cut, ...]
+    left: dict[str, str]
+    """By layer that keeps all its channels: why."""
+    parameters_before: int
+    parameters: int
+    macs_before: int
+    """Multiply-accumulates of one sample."""
+    macs: int
+
+    @property
+    def kept(self) -> dict[str, tuple[int, ...]]:
+        """By layer, which of its channels are left."""
+        return {cut.layer: cut.kept for cut in self.cuts}
+
+
 class TargetsRecord(Record):
     """The teacher's answers on every view of train, and on other splits where they are needed.
 
@@ -195,6 +228,25 @@ class Left(Record):
     bytes: int
 
 
+class TunedRecord(Record):
+    """A student that a method trained on: ``model.onnx``, and ``twin.npz`` to hold it against."""
+
+    method: str
+    seed: int
+    """Of the student it started from."""
+    curve: tuple[Epoch, ...]
+    best_epoch: int
+    validation_score: float
+    """Of the torch model that the file was made of."""
+    score_before: float
+    """The student's, on validation too."""
+    changed_nodes: int
+    notes: tuple[str, ...]
+    rounds: bool
+    """Whether it computes in int8."""
+    sha256: str
+
+
 class Variant(Record):
     """One file made of the student (or the teacher's fp32 file)."""
 
@@ -223,6 +275,8 @@ class VariantsRecord(Record):
     variants: tuple[Variant, ...]
     teacher: Variant | None
     """None where the teacher is a black box, or only its answers are known."""
+    tuned: tuple[TunedRecord, ...] = ()
+    """How the variants came about that were trained on."""
     operators_file: str
     """What a reduced ONNX Runtime Mobile build needs to contain."""
 
@@ -343,7 +397,8 @@ class VariantQuality(Record):
     checker: str | None
     """None where onnx's checker is content, else its words."""
     parity: tuple[Parity, ...]
-    """Against PyTorch; fp32 and teacher only: a quantized file is judged by its accuracy."""
+    """Against PyTorch, where a torch model gives what the file must give; a file that was quantized
+    afterwards is judged by its accuracy."""
     ort_max_abs_difference: float
     """Largest difference in logits between the .ort file and the .onnx file."""
     ort_agreement: float

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..devices import stats
 from ..devices.stats import Estimate
 from . import fidelity, metrics
-from .answers import GOLDEN, Logits, logits
+from .answers import GOLDEN, TWIN, Logits, logits
 from .data.arrays import Arrays, draw, open_split
 from .distill.asking import ensemble, restored
 from .distill.loop import outputs_of
@@ -32,6 +32,7 @@ from .records import (
     ModelRecord,
     Parity,
     TargetsRecord,
+    TunedRecord,
     Variant,
     VariantQuality,
     VariantsRecord,
@@ -43,6 +44,8 @@ PARITY_BATCHES = (1, 7, 64)
 """One, an odd few, many: a kernel may differ by its tail."""
 RELATIVE_TOLERANCE = 1e-4
 """Of the largest logit (at least 1): about ten times what another order of summing changes."""
+LEVELS = 255
+"""Steps from the least to the greatest of uint8."""
 GOLDEN_SAMPLES = 16
 _UNKNOWN = Estimate.unknown("the teacher's answers on test are not known")
 CHANGED = "changed.npz"
@@ -79,6 +82,7 @@ def verify(
     plain: tuple[Made[ModelRecord], ...],
     data: Made[DataRecord],
     batch: int,
+    tuned: tuple[Made[TunedRecord], ...] = (),
 ) -> VerifyRecord:
     """Check, compare and score the teacher and every variant.
 
@@ -94,6 +98,7 @@ def verify(
         plain: the same students without the teacher.
         data: the data stage's output.
         batch: samples a run.
+        tuned: what variants were made of that were trained on.
 
     Raises:
         ModelError: a file cannot be run or gives NaN.
@@ -103,6 +108,7 @@ def verify(
     (out / "answers").mkdir()
     best = next(s for s in students if s.record == made.student)
     torches = {TEACHER: (teachers, shares), "fp32": ((best,), (1.0,))}
+    twins = {made.record.method: made for made in tuned}
     files, workers = made.files, torch.get_num_threads()
     found: dict[str, Logits] = {}
     if "test" in targets.record.answered:
@@ -126,6 +132,8 @@ def verify(
             if variant.name in torches:
                 model = ensemble(*torches[variant.name], data.record)
                 parity = _parity(path, model, test)
+            elif variant.name in twins:
+                parity = _twin_parity(path, twins[variant.name], precise=made.plan.precise)
             ort = logits(
                 variants.path / variant.ort_file,
                 test.x,
@@ -175,14 +183,42 @@ def _parity(path: Path, model: torch.nn.Module, test: Arrays) -> tuple[Parity, .
     samples = draw(test, PARITY_SAMPLES).x
     with torch.no_grad():
         expected = model(torch.from_numpy(samples)).numpy()
-    tolerance = RELATIVE_TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    return _differences(path, samples, expected, _tolerance(expected))
+
+
+def _tolerance(expected: Logits) -> float:
+    return RELATIVE_TOLERANCE * max(1.0, float(np.abs(expected).max()))
+
+
+def _twin_parity(path: Path, twin: Made[TunedRecord], *, precise: bool) -> tuple[Parity, ...]:
+    """The same of a student that was trained on; in int8 it may differ by one output step.
+
+    A value that lies between two levels is rounded up here and down there, after another order of
+    summing. A step is what one level of 256 spans over the outputs.
+    """
+    with np.load(twin.path / TWIN, allow_pickle=False) as kept:
+        samples, expected = kept["x"], kept["logits"]
+    tolerance = _tolerance(expected)
+    if twin.record.rounds:
+        tolerance = float(np.ptp(expected)) / LEVELS
+    return _differences(path, samples, expected, tolerance, precise=precise)
+
+
+def _differences(
+    path: Path,
+    samples: NDArray[Any],
+    expected: Logits,
+    tolerance: float,
+    *,
+    precise: bool = False,
+) -> tuple[Parity, ...]:
     return tuple(
         Parity(
             batch=batch,
             optimization=level,
             samples=len(samples),
             max_abs_difference=_distance(
-                logits(path, samples, batch=batch, optimization=level), expected
+                logits(path, samples, batch=batch, optimization=level, precise=precise), expected
             ),
             tolerance=tolerance,
         )

@@ -10,6 +10,7 @@ import torch
 from edgestill.devices import profile
 from edgestill.errors import NoEffectError
 from edgestill.exporters.onnx import INPUT, export
+from edgestill.pipeline.build import TUNED
 from edgestill.pipeline.compress.method import Job
 from edgestill.pipeline.compress.methods import METHODS
 from edgestill.pipeline.compress.parts import where_bytes_go
@@ -92,7 +93,8 @@ def weights(model):
 
 
 def test_every_variant_a_recipe_may_name_has_its_method():
-    assert {"fp32", *METHODS} == set(Variant.__args__) >= set(Compress().variants)
+    assert {"fp32", *METHODS, *TUNED} == set(Variant.__args__)
+    assert set(Compress().variants) <= {"fp32", *METHODS}, "what trains on must be asked for"
 
 
 # --- static -----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The variants stage: the best student exported once, compressed each way, packaged as ``.ort``."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,20 @@ from ..flow import Made
 from ..models import example
 from ..progress import Progress
 from ..recipe import Compress, Export
-from ..records import TEACHER, DataRecord, ModelRecord, Plan, Variant, VariantsRecord
+from ..records import (
+    TEACHER,
+    DataRecord,
+    ModelRecord,
+    Plan,
+    TunedRecord,
+    Variant,
+    VariantsRecord,
+)
 from ..store import file_sha256
 from .method import Effect, Job, Outputs
 from .methods import METHODS
 from .parts import where_bytes_go
+from .pupil import FILE, best_of
 
 
 def compress(
@@ -30,6 +40,7 @@ def compress(
     teachers: tuple[Made[ModelRecord], ...],
     shares: tuple[float, ...],
     data: Made[DataRecord],
+    tuned: tuple[Made[TunedRecord], ...] = (),
 ) -> VariantsRecord:
     """Export the best student and the teacher, and make every variant asked for.
 
@@ -45,12 +56,14 @@ def compress(
         teachers: the teachers; exported as one where all of them are modules here.
         shares: what each of them counts.
         data: the data stage's output.
+        tuned: the best student as methods trained it on.
 
     Raises:
         ModelError: a model cannot be exported or converted.
         NoEffectError: a method changed nothing.
     """
-    best = max(students, key=lambda made: made.record.validation_score)
+    best = best_of(students)
+    trained = {made.record.method: made for made in tuned}
     wanted = ("fp32", *(v for v in compress.variants if v != "fp32"))
     effects: dict[str, Effect] = {}
     models: dict[str, tuple[tuple[Made[ModelRecord], ...], tuple[float, ...]]]
@@ -65,17 +78,20 @@ def compress(
             steps.advance(name)
         calibration = draw(open_split(data.path, "calibration"), compress.calibration_samples)
         for name in wanted[1:]:
-            job = Job(
-                source=out / "fp32.onnx",
-                target=out / f"{name}.onnx",
-                samples={interface.INPUT: calibration.x},
-                plan=plan,
-                calibration=compress.calibration,
-                percentile=compress.percentile,
-                lost=_lost(calibration, data.record),
-                most_lost=compress.mixed_max_loss,
-            )
-            effects[name] = METHODS[name](job)
+            if name in trained:
+                effects[name] = _taken(trained[name], out / f"{name}.onnx")
+            else:
+                job = Job(
+                    source=out / "fp32.onnx",
+                    target=out / f"{name}.onnx",
+                    samples={interface.INPUT: calibration.x},
+                    plan=plan,
+                    calibration=compress.calibration,
+                    percentile=compress.percentile,
+                    lost=_lost(calibration, data.record),
+                    most_lost=compress.mixed_max_loss,
+                )
+                effects[name] = METHODS[name](job)
             steps.advance(name)
         for name in effects:
             records = [made.record for made in (teachers if name == TEACHER else (best,))]
@@ -88,6 +104,7 @@ def compress(
         plan=plan,
         variants=tuple(variants[name] for name in wanted),
         teacher=variants.get(TEACHER),
+        tuned=tuple(made.record for made in tuned),
         operators_file=ort.OPERATORS,
     )
 
@@ -101,6 +118,12 @@ def _lost(calibration: Arrays, data: DataRecord) -> Callable[[Outputs, Outputs],
         return task.selection(fp32, truth) - task.selection(found, truth)
 
     return lost
+
+
+def _taken(made: Made[TunedRecord], target: Path) -> Effect:
+    """Copy the file of a student that was trained on."""
+    shutil.copyfile(made.path / FILE, target)
+    return Effect(made.record.changed_nodes, made.record.notes)
 
 
 def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from ...devices import host
 from ...errors import ModelError
 from .. import metrics
 from ..data.arrays import Arrays
-from ..models.deployed import Deployed
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
 from ..recipe import Schedule
@@ -77,7 +76,12 @@ def every_epoch_anew(epoch: int) -> int:
 
 
 def fit(
-    model: Deployed, course: Course, *, progress: Progress, what: str, work: Path | None = None
+    model: torch.nn.Module,
+    course: Course,
+    *,
+    progress: Progress,
+    what: str,
+    work: Path | None = None,
 ) -> Fitted:
     """Train, and leave the model at its best epoch on validation: score, then loss.
 
@@ -115,7 +119,12 @@ class _Standing(BaseModel):
 
 class _Training:
     def __init__(
-        self, model: Deployed, course: Course, progress: Progress, what: str, work: Path | None
+        self,
+        model: torch.nn.Module,
+        course: Course,
+        progress: Progress,
+        what: str,
+        work: Path | None,
     ) -> None:
         self.model, self.course, self.progress, self.what = model, course, progress, what
         self.work = work
@@ -279,7 +288,7 @@ def _in_bf16(schedule: Schedule) -> bool:
     return schedule.precision == "bf16" or (schedule.precision == "auto" and can)
 
 
-def evaluate(model: Deployed, split: Arrays, data: DataRecord) -> tuple[float, float]:
+def evaluate(model: torch.nn.Module, split: Arrays, data: DataRecord) -> tuple[float, float]:
     """Mean loss from labels and score over a split, the model in eval mode.
 
     The score is the one by which a task chooses an epoch (``metrics``).

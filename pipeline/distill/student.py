@@ -1,14 +1,14 @@
 """The student: from hard labels and soft targets, and again from hard labels alone."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from ..data.arrays import open_split
+from ..data.arrays import Arrays, open_split
 from ..flow import Made
 from ..models import deployed, example, parameters
 from ..models.deployed import Deployed
@@ -82,38 +82,11 @@ def learn(
     model = deployed(architecture, record, outputs)
     if inside is not None and inside.initialize:
         initialize(model, restored(teachers[0], record))
-    lessons = Lessons(record, open_split(data.path, "train"), augment, views_seed)
-    hard = hard_labels(record, schedule)
-    validation = open_split(data.path, "validation")
-    if record.task == "embedding" and targets is not None:
-        vectors = np.load(targets.path / ANSWERS.format(split="validation"))
-        validation = validation._replace(y=vectors)
-    with ExitStack() as stack:
-        tuition = Tuition(hard, every_epoch_anew)
-        if soft is not None and targets is not None and targets.record.views:
-            target = open_targets(targets, lessons.train.x)
-            views = targets.record.views
-            loss = _soft(hard, lambda lesson: target(lesson.rows, lesson.view), soft, record)
-            tuition = Tuition(loss, lambda epoch: epoch % views)
-        elif soft is not None and inside is not None and inside.layers:
-            teacher = restored(teachers[0], record)
-            between = LayerLosses(model, teacher, inside.layers, example(record), seed)
-            tuition = _inside(hard, soft, teacher, stack.enter_context(between), record)
-        elif soft is not None:
-            asking = stack.enter_context(Asking(teachers, shares, record))
-            tuition = _online(hard, soft, asking, record)
+    lesson = (schedule, augment, data, seed, views_seed)
+    with taught(model, *lesson, soft, inside, targets, teachers, shares) as course:
         fitted = fit(
             model,
-            Course(
-                lessons,
-                validation,
-                record,
-                schedule,
-                tuition.loss,
-                tuition.view_of,
-                seed,
-                tuition.extra,
-            ),
+            course,
             progress=progress,
             what=f"student {architecture.model} {'distilled' if soft else 'plain'}, seed {seed}",
             work=work,
@@ -133,6 +106,73 @@ def learn(
         validation_score=fitted.best.validation_score,
         weights_sha256=file_sha256(out / WEIGHTS),
     )
+
+
+@contextmanager
+def taught(
+    model: torch.nn.Module,
+    schedule: Schedule,
+    augment: Augment,
+    data: Made[DataRecord],
+    seed: int,
+    views_seed: int,
+    soft: Soft | None = None,
+    inside: Inside | None = None,
+    targets: Made[TargetsRecord] | None = None,
+    teachers: tuple[Made[ModelRecord], ...] = (),
+    shares: tuple[float, ...] = (),
+) -> Iterator[Course]:
+    """What a student is trained on and towards, while its teacher is at hand.
+
+    Args:
+        model: the student; losses between layers need the model itself.
+        schedule: how it is trained.
+        augment: how samples are varied.
+        data: the data stage's output.
+        seed: of the batch order.
+        views_seed: of the views.
+        soft: as for ``learn``, and so are the others.
+        inside: losses between layers.
+        targets: stored answers of the teacher.
+        teachers: asked while the student learns, where there are no stored answers.
+        shares: what each teacher counts.
+    """
+    record = data.record
+    lessons = Lessons(record, open_split(data.path, "train"), augment, views_seed)
+    hard = hard_labels(record, schedule)
+    with ExitStack() as stack:
+        tuition = Tuition(hard, every_epoch_anew)
+        if soft is not None and targets is not None and targets.record.views:
+            target = open_targets(targets, lessons.train.x)
+            views = targets.record.views
+            loss = _soft(hard, lambda lesson: target(lesson.rows, lesson.view), soft, record)
+            tuition = Tuition(loss, lambda epoch: epoch % views)
+        elif soft is not None and inside is not None and inside.layers:
+            teacher = restored(teachers[0], record)
+            between = LayerLosses(model, teacher, inside.layers, example(record), seed)
+            tuition = _inside(hard, soft, teacher, stack.enter_context(between), record)
+        elif soft is not None:
+            asking = stack.enter_context(Asking(teachers, shares, record))
+            tuition = _online(hard, soft, asking, record)
+        yield Course(
+            lessons,
+            judging(data, targets),
+            record,
+            schedule,
+            tuition.loss,
+            tuition.view_of,
+            seed,
+            tuition.extra,
+        )
+
+
+def judging(data: Made[DataRecord], targets: Made[TargetsRecord] | None) -> Arrays:
+    """The validation split; its answers are the teacher's where those are what is learnt."""
+    validation = open_split(data.path, "validation")
+    if data.record.task == "embedding" and targets is not None:
+        vectors = np.load(targets.path / ANSWERS.format(split="validation"))
+        validation = validation._replace(y=vectors)
+    return validation
 
 
 def _soft(hard: Loss, answer: Answer, soft: Soft, data: DataRecord) -> Loss:

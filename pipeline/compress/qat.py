@@ -1,0 +1,224 @@
+"""int8 by training on: the student learns, from the same teacher, to answer well when rounded.
+
+Forward passes round weights and activations as int8 does, gradients pass straight through what is
+inside the range (Jacob et al. 2018, §3; Bengio et al. 2013). Batch norm is folded into the
+convolutions before that, with the statistics it has: what is trained is then what runs, and a short
+training at a small rate has no use for statistics that move (Krishnamoorthi 2018, §3.2.2).
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, Self
+
+import torch
+from torch import nn
+
+from ...errors import HostError, ModelError, NoEffectError
+from ...exporters import onnx
+from ..data.arrays import draw, open_split
+from ..distill.lessons import fed
+from ..distill.loop import evaluate, fit
+from ..models import example
+from ..models.deployed import Deployed
+from ..recipe import Qat, Schedule
+from ..records import DataRecord
+from .method import Effect, changed
+from .pupil import FILE, Pupil, Tuned
+
+NAME = "int8-qat"
+BATCH = 32
+"""Calibration samples a run."""
+SLOWER = 50
+"""Times by which the learning rate is below the student's, where the recipe says nothing."""
+_DROPOUTS = (torch.ops.aten.dropout.default, torch.ops.aten.dropout_.default)
+_LOGGERS = ("torchao", "torch.utils._pytree", "torch.export")
+
+
+class Captured(nn.Module):
+    """A graph of ``torch.export`` as a module that knows training from answering.
+
+    In training, dropout drops and the ranges of activations follow; otherwise both stand still.
+
+    Args:
+        graph: in eval mode.
+    """
+
+    def __init__(self, graph: torch.fx.GraphModule) -> None:
+        super().__init__()
+        self.net = graph
+        self.training = False
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        """As the captured model."""
+        outputs: torch.Tensor = self.net(samples)
+        return outputs
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch; the graph's own modules refuse to be asked."""
+        if mode != self.training:
+            self.training = mode
+            for node in self.net.graph.nodes:
+                if node.target in _DROPOUTS:
+                    node.args = (*node.args[:2], mode)
+            self.net.recompile()
+        for rounding in self.running():
+            rounding.enable_observer(mode)
+        return self
+
+    def roundings(self) -> list[Any]:
+        """Torchao's modules that round."""
+        return [module for module in self.net.modules() if hasattr(module, "observer_enabled")]
+
+    def running(self) -> list[Any]:
+        """Those of activations, whose ranges are averages over batches."""
+        return [
+            rounding
+            for rounding in self.roundings()
+            if rounding.activation_post_process.averaging_constant < 1.0
+        ]
+
+
+def train(pupil: Pupil[Qat]) -> Tuned:
+    """Train a student on with rounding in the loop, and write it as ONNX with Q/DQ nodes.
+
+    Raises:
+        HostError: torchao is not installed.
+        ModelError: the student cannot be captured or exported.
+        NoEffectError: it has no layer that can be quantized.
+    """
+    settings, data = pupil.settings, pupil.data.record
+    bits = pupil.plan.weight_bits
+    model = prepared(pupil.model, data, bits)
+    samples = draw(open_split(pupil.data.path, "calibration"), settings.calibration_samples).x
+    calibrate(model, [fed(samples[i : i + BATCH], data) for i in range(0, len(samples), BATCH)])
+    schedule = _schedule(pupil.schedule, settings)
+    with pupil.teaching(model, schedule) as course:
+        loss, score = evaluate(model, course.validation, data)
+        untrained = {key: value.clone() for key, value in model.state_dict().items()}
+        fitted = fit(model, course, progress=pupil.progress, what=NAME, work=pupil.work)
+    told = f"trained on for {len(fitted.curve)} epochs, rounding as int8 does"
+    if (score, -loss) > (fitted.best.validation_score, -fitted.best.validation_loss):
+        model.load_state_dict(untrained)
+        told += "; rounded without it was better on validation, and is what was kept"
+    twin = converted(model)
+    onnx.export(twin, example(data), pupil.out / FILE, opset=pupil.opset)
+    notes = (told, f"uint8 activations, int8 weights of {bits} bits, whatever the target takes")
+    return Tuned(twin, fitted, Effect(changed(pupil.out / FILE, NAME), notes))
+
+
+def prepared(model: Deployed, data: DataRecord, bits: int) -> Captured:
+    """A student whose layers round what they are given, and their weights.
+
+    Args:
+        model: in eval mode; shares no weights with what is returned.
+        data: what it takes.
+        bits: of a weight.
+
+    Raises:
+        HostError: torchao is not installed.
+        ModelError: the model cannot be captured as a graph.
+        NoEffectError: no layer can be quantized.
+    """
+    with _quiet():
+        pt2e = _library("torchao.quantization.pt2e.quantize_pt2e")
+        from .annotate import RuntimeQuantizer
+
+        try:
+            batch, shapes = _shapes(data)
+            program = torch.export.export(model.eval(), (batch,), dynamic_shapes=(shapes,))
+        except (torch._dynamo.exc.TorchDynamoException, RuntimeError) as error:
+            raise ModelError(
+                found=f"cannot be captured as a graph ({str(error).splitlines()[0]})",
+                where=type(model.backbone).__name__,
+                fix=f"leave {NAME!r} out of compress.variants",
+            ) from error
+        graph = program.module(check_guards=False)
+        found = Captured(pt2e.prepare_pt2e(graph, RuntimeQuantizer(bits)))
+    if not found.roundings():
+        raise NoEffectError(
+            found=f"no layer of {type(model.backbone).__name__} that can be quantized",
+            expected="a convolution or a fully connected layer",
+            where="compress.variants",
+            fix=f"leave {NAME!r} out of compress.variants",
+        )
+    return found
+
+
+@torch.no_grad()
+def calibrate(model: Captured, batches: list[Any]) -> None:
+    """Start the ranges of activations at their mean over batches of samples."""
+    running = model.running()
+    averaging = [rounding.activation_post_process.averaging_constant for rounding in running]
+    for number, batch in enumerate(batches, 1):
+        for rounding in running:
+            rounding.activation_post_process.averaging_constant = 1.0 / number
+        model(torch.from_numpy(batch))
+    for rounding, constant in zip(running, averaging, strict=True):
+        rounding.activation_post_process.averaging_constant = constant
+        rounding.disable_observer()
+
+
+def converted(model: Captured) -> Captured:
+    """The trained model with int8 weights and Q/DQ operators; the given one is used up."""
+    with _quiet():
+        pt2e = _library("torchao.quantization.pt2e.quantize_pt2e")
+        return Captured(pt2e.convert_pt2e(model.eval().net))
+
+
+def _schedule(distill: Schedule, settings: Qat) -> Schedule:
+    """The student's schedule, shorter and gentler.
+
+    Ranges and weights must belong together, so no average of weights ships; bfloat16 has fewer
+    digits than the rounding needs.
+    """
+    rate = settings.qat_learning_rate or distill.learning_rate / SLOWER
+    return distill.model_copy(
+        update={
+            "epochs": settings.qat_epochs,
+            "learning_rate": rate,
+            "ema": 0.0,
+            "precision": "fp32",
+        }
+    )
+
+
+def _shapes(data: DataRecord) -> tuple[torch.Tensor, dict[int, Any]]:
+    """A batch to capture with, and which of its axes vary: texts are cut to the longest."""
+    dynamic = torch.export.Dim.DYNAMIC
+    batch = example(data)
+    length = data.sample_shape[0]
+    if data.layout != "tokens" or length < 4:
+        return batch, {0: dynamic}
+    return batch[:, : length // 2], {0: dynamic, 1: dynamic}
+
+
+def _library(module: str) -> Any:
+    """A part of the library that inserts the rounding."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise HostError(
+            found=f"torchao cannot be loaded ({error})",
+            expected="it, to train with rounding",
+            where="compress.variants",
+            fix="pip install 'edgestill[qat]'",
+        ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The library tells of kernels for GPUs that it does not find, and of its own deprecations."""
+    loggers = [logging.getLogger(name) for name in _LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

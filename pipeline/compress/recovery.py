@@ -1,0 +1,46 @@
+"""Pruned: channels are cut out of the student, and it learns again from the same teacher."""
+
+import torch
+
+from ...exporters import onnx
+from ..data.arrays import draw, open_split
+from ..distill.lessons import fed
+from ..distill.loop import fit
+from ..models import example
+from ..recipe import Prune
+from .method import Effect
+from .pruning import prune
+from .pupil import FILE, Pupil, Tuned
+
+NAME = "pruned"
+
+
+def train(pupil: Pupil[Prune]) -> Tuned:
+    """Cut a student, train what is left of it, and write it as ONNX.
+
+    Raises:
+        RecipeError: more is to go than can.
+        ModelError: the student cannot be traced or exported.
+        NoEffectError: it has no channels that can go.
+    """
+    settings, data = pupil.settings, pupil.data.record
+    samples = draw(open_split(pupil.data.path, "calibration"), settings.calibration_samples).x
+    shown = torch.from_numpy(fed(samples, data))
+    small, cut = prune(pupil.model, shown, settings.prune_share)
+    schedule = pupil.schedule.model_copy(
+        update={
+            "epochs": settings.prune_epochs,
+            "learning_rate": settings.prune_learning_rate or pupil.schedule.learning_rate,
+        }
+    )
+    with pupil.teaching(small, schedule) as course:
+        fitted = fit(small, course, progress=pupil.progress, what=NAME, work=pupil.work)
+    onnx.export(small, example(data), pupil.out / FILE, opset=pupil.opset)
+    notes = (
+        f"{1 - cut.macs / cut.macs_before:.1%} of the multiply-accumulates and "
+        f"{1 - cut.parameters / cut.parameters_before:.1%} of the parameters are cut out, then "
+        f"distilled for {len(fitted.curve)} epochs",
+        *(f"{one.layer}: {len(one.kept)} of {one.channels} channels are left" for one in cut.cuts),
+        *(f"{layer} is left whole: {why}" for layer, why in cut.left.items()),
+    )
+    return Tuned(small, fitted, Effect(len(cut.cuts), notes), rounds=False)

@@ -1,0 +1,117 @@
+"""The tuned stage: the best student trained on, by a method that changes what is trained.
+
+One table names the methods. A method is given the student and the lessons that taught it, trains in
+the one loop, and writes an ONNX file; the stage scores it and keeps what its torch model answers.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..answers import TWIN
+from ..data.arrays import draw, open_split
+from ..distill.asking import restored
+from ..distill.loop import Course, evaluate, outputs_of
+from ..distill.student import judging, taught
+from ..flow import Made
+from ..models.deployed import Deployed
+from ..progress import Progress
+from ..recipe import Augment, Inside, Part, Schedule, Soft
+from ..records import DataRecord, ModelRecord, Plan, TargetsRecord, TunedRecord
+from ..store import file_sha256
+from . import qat, recovery
+from .pupil import FILE, Pupil, Tuned, best_of
+
+METHODS: dict[str, Callable[[Pupil[Any]], Tuned]] = {
+    "int8-qat": qat.train,
+    "pruned": recovery.train,
+}
+TWIN_SAMPLES = 64
+
+
+def tune(
+    out: Path,
+    progress: Progress,
+    *,
+    method: str,
+    settings: Part,
+    plan: Plan,
+    schedule: Schedule,
+    augment: Augment,
+    opset: int,
+    data: Made[DataRecord],
+    students: tuple[Made[ModelRecord], ...],
+    views_seed: int,
+    work: Path,
+    soft: Soft,
+    targets: Made[TargetsRecord],
+    inside: Inside | None = None,
+    teachers: tuple[Made[ModelRecord], ...] = (),
+    shares: tuple[float, ...] = (),
+) -> TunedRecord:
+    """Train the best student on, with the teacher that taught it.
+
+    Args:
+        out: ``model.onnx`` and ``twin.npz`` go here.
+        progress: told of each step.
+        method: a name in ``METHODS``.
+        settings: the method's part of the recipe.
+        plan: how int8 is done for the target.
+        schedule: by which the students were trained.
+        augment: how samples are varied.
+        opset: of the file.
+        data: the data stage's output.
+        students: the distilled students; the variants stage ships the same one.
+        views_seed: of the views.
+        work: where a training that is killed goes on from.
+        soft: the soft losses and their weights.
+        targets: stored answers of the teacher.
+        inside: losses between layers, which a model that is no longer the student's has not.
+        teachers: asked where there are no stored answers.
+        shares: what each teacher counts.
+
+    Raises:
+        HostError: a library that the method needs is not installed.
+        ModelError: the student cannot be captured or exported.
+        NoEffectError: the method changed nothing.
+    """
+    best, record = best_of(students), data.record
+
+    def teaching(model: torch.nn.Module, schedule: Schedule) -> AbstractContextManager[Course]:
+        layers = inside if isinstance(model, Deployed) else None
+        lesson = (schedule, augment, data, best.record.seed, views_seed)
+        return taught(model, *lesson, soft, layers, targets, teachers, shares)
+
+    torch.manual_seed(best.record.seed)
+    pupil = Pupil(
+        model=restored(best, record),
+        settings=settings,
+        plan=plan,
+        schedule=schedule,
+        teaching=teaching,
+        data=data,
+        opset=opset,
+        out=out,
+        work=work,
+        progress=progress,
+    )
+    tuned = METHODS[method](pupil)
+    _, score = evaluate(tuned.twin, judging(data, targets), record)
+    x = draw(open_split(data.path, "validation"), TWIN_SAMPLES).x
+    np.savez(out / TWIN, allow_pickle=False, x=x, logits=outputs_of(tuned.twin, x, record))
+    return TunedRecord(
+        method=method,
+        seed=best.record.seed,
+        curve=tuned.fitted.curve,
+        best_epoch=tuned.fitted.best.epoch,
+        validation_score=score,
+        score_before=best.record.validation_score,
+        changed_nodes=tuned.effect.changed_nodes,
+        notes=tuned.effect.notes,
+        rounds=tuned.rounds,
+        sha256=file_sha256(out / FILE),
+    )
