@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
 
 # Which inputs are multiplied, by operator; both positions as the operator's specification has them.
-_OPERANDS: Mapping[str, tuple[int, int]] = {
+OPERANDS: Mapping[str, tuple[int, int]] = {
     "Conv": (0, 1),
     "ConvTranspose": (0, 1),
     "Gemm": (0, 1),
@@ -161,7 +161,7 @@ def count_model(
         if node.op_type in _UNCOUNTED:
             notes.append(f"{node.op_type} {printable(node.name)} is not counted")
             uncounted += 1
-        if node.op_type not in _OPERANDS:
+        if node.op_type not in OPERANDS:
             continue
         found = _macs_of(node, graph)
         if found is None:
@@ -180,7 +180,7 @@ def count_model(
 
 
 def _macs_of(node: NodeProto, graph: Graph) -> int | None:
-    first, second = _OPERANDS[node.op_type]
+    first, second = OPERANDS[node.op_type]
     if len(node.input) <= second or not node.output:
         return None
     a, b = graph.shape(node.input[first]), graph.shape(node.input[second])
@@ -218,7 +218,7 @@ def _type_of(node: NodeProto, graph: Graph) -> str:
 
     if node.op_type in _ALWAYS_INT8:
         return "int8"
-    first, second = (node.input[position] for position in _OPERANDS[node.op_type])
+    first, second = (node.input[position] for position in OPERANDS[node.op_type])
     if _dequantized(first, graph) and _dequantized(second, graph):
         return "int8"
     elem = graph.elem_type(first) or graph.elem_type(second)

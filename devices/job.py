@@ -74,6 +74,33 @@ class InspectJob:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorsJob:
+    """Time every operator of one model in this process.
+
+    Attributes:
+        model: path of the model, an ONNX file.
+        inputs: an `.npz` of real inputs, or None to make them up.
+        threads: intra-op threads.
+        batch: samples a query.
+        shapes: full shape by input name.
+        runs: how many queries to take the times of.
+        warmup_seconds: when to stop waiting for it to settle.
+        seed: of made-up inputs.
+        kind: which job this is.
+    """
+
+    model: str
+    inputs: str | None = None
+    threads: int = 1
+    batch: int = 1
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    runs: int = 200
+    warmup_seconds: float = 0.5
+    seed: int = 0
+    kind: Literal["operators"] = "operators"
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeJob:
     """Say which runtime is there.
 
@@ -84,10 +111,11 @@ class ProbeJob:
     kind: Literal["probe"] = "probe"
 
 
-Job = MeasureJob | InspectJob | ProbeJob
+Job = MeasureJob | InspectJob | OperatorsJob | ProbeJob
 _KINDS: Mapping[str, type[Job]] = {
     "measure": MeasureJob,
     "inspect": InspectJob,
+    "operators": OperatorsJob,
     "probe": ProbeJob,
 }
 

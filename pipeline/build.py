@@ -121,7 +121,7 @@ VARIANTS = Stage(
     "variants",
     "pipeline.compress.variants:compress",
     VariantsRecord,
-    sources=(*_TRAINING, "pipeline/compress", "exporters", "devices/runtimes", "devices/inputs.py"),
+    sources=(*_TRAINING, "pipeline/compress", "exporters", "devices", "devices/runtimes"),
     libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
 )

@@ -322,6 +322,99 @@ def quantize(
 
 
 @command()
+@click.argument("fp32", type=click.Path(path_type=Path))
+@click.argument("int8", type=click.Path(path_type=Path))
+@click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="INPUT=1,3,224,224",
+    help="Full shape of an input with dynamic axes; may be given again.",
+)
+@click.option("--inputs", type=click.Path(path_type=Path), help="An .npz of real inputs.")
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Samples a query, where the model's first axis is dynamic.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
+)
+@click.option(
+    "--apply",
+    "target",
+    metavar="OUT.onnx",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write INT8 with the advised layers in float, and measure all three.",
+)
+@click.option(
+    "--leave",
+    "nodes",
+    multiple=True,
+    metavar="NAME",
+    help="With --apply: leave this operator of INT8 in float, not the advised ones; may be given "
+    "again.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1),
+    default=9,
+    show_default=True,
+    help="With --apply: fresh processes a model; fewer than 6 give no interval.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.0, min_open=True),
+    default=0.3,
+    show_default=True,
+    help="With --apply: timed seconds a process.",
+)
+@click.pass_obj
+def explain(
+    manner: Manner,
+    /,
+    fp32: Path,
+    int8: Path,
+    target: Path | None,
+    nodes: tuple[str, ...],
+    processes: int,
+    seconds: float,
+    **given: Any,
+) -> None:
+    """Say why INT8 is slower than FP32, layer by layer, and what to leave in float."""
+    from . import explain as explaining
+    from .progress import OnConsole
+
+    if nodes and target is None:
+        raise UsageError("--leave without --apply", fix="say where to write with --apply OUT.onnx")
+    if target is not None:
+        explaining.check_target(target, fp32, int8)
+    progress = OnConsole(_stderr())
+    found = explaining.explain(fp32, int8, progress=progress, **given)
+    if not manner.json:
+        _stdout().print(explaining.summary(found))
+    applied = None
+    if target is not None:
+        applied = explaining.apply(
+            fp32,
+            int8,
+            found,
+            nodes,
+            target,
+            progress=progress,
+            processes=processes,
+            seconds=seconds,
+            **given,
+        )
+    if manner.json:
+        click.echo(json.dumps(explaining.document(found, applied), allow_nan=False))
+    elif applied is not None:
+        _stdout().print(explaining.told(applied))
+
+
+@command()
 @_run
 @click.option("--recipe", type=click.Path(path_type=Path), help="Take the budgets of this recipe.")
 @_overrides

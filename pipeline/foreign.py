@@ -60,7 +60,7 @@ def measure(
         MeasureError: a measuring process died or ran out of time.
     """
     names = _names(models)
-    given = dict(_shape(text) for text in shapes)
+    given = given_shapes(shapes)
     schema = [one for path in models for one in bench.inspect(path).inputs]
     unknown = sorted(given.keys() - {one.name for one in schema})
     if unknown:
@@ -142,6 +142,15 @@ def _names(models: Sequence[Path]) -> list[str]:
     if len(set(names)) < len(names):
         raise UsageError("the same model twice", fix="name each model once")
     return names
+
+
+def given_shapes(texts: Sequence[str]) -> Shapes:
+    """Shapes by input name, from ``input=1,3,224,224`` texts.
+
+    Raises:
+        UsageError: a text of another form.
+    """
+    return dict(_shape(text) for text in texts)
 
 
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:

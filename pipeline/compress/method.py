@@ -35,6 +35,7 @@ class Job:
         lost: ``(fp32's outputs, the file's)`` on the samples, of the model's first output: what
             was lost, 0 for nothing.
         most_lost: what may be lost.
+        pad: the id of padding, of a model of tokens that finds its mask itself.
     """
 
     source: Path
@@ -45,6 +46,7 @@ class Job:
     percentile: float
     lost: Callable[[Outputs, Outputs], float]
     most_lost: float
+    pad: int | None = None
 
     def feeds(self) -> Iterator[dict[str, NDArray[Any]]]:
         """The samples in batches, by input; may be asked for again."""

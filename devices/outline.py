@@ -1,0 +1,290 @@
+"""What a graph is made of, as plain data that a child can hand to its parent.
+
+>>> found = outline(Path("model.onnx"))             # doctest: +SKIP
+>>> found.nodes[0].op, found.nodes[0].weight.name   # doctest: +SKIP
+('Conv', 'conv1.weight')
+
+A weight travels as two marks. Its fingerprint is the same in every order of its values, so a layout
+that a runtime prefers keeps it; its sample is of the real numbers it stands for, so that an int8
+weight can be held against the fp32 one it was made from. onnx is imported inside the functions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .cost import OPERANDS
+from .graph import Graph, fix_shapes
+from .modelfile import check_external_data, load
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TensorProto
+
+WEIGHT_AT: Mapping[str, int] = {
+    **{op: second for op, (_, second) in OPERANDS.items()},
+    "Attention": 1,
+    "QAttention": 1,
+    "NhwcFusedConv": 1,
+}
+"""Which input of a layer holds its weight, by operator."""
+_SAMPLED = 256
+# Between a stored tensor and the layer it belongs to.
+_PASSED = {"DequantizeLinear", "QuantizeLinear", "Transpose", "Reshape", "Cast", "Identity"}
+# Where a layer that takes its weight as integers has the scale and zero point of it.
+_SCALES_AT: Mapping[str, tuple[int | None, int]] = {
+    "DequantizeLinear": (1, 2),
+    "QLinearConv": (4, 5),
+    "QLinearMatMul": (4, 5),
+    "QGemm": (4, 5),
+    "ConvInteger": (None, 3),
+    "MatMulInteger": (None, 3),
+}
+_OUTPUT_CHANNELS: Mapping[str, int] = {"QLinearConv": 0, "ConvInteger": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A layer's stored weight.
+
+    Attributes:
+        name: of the stored tensor; data, not to be trusted in a page.
+        fingerprint: SHA-256 of the sorted values that are not zero, empty where there are none.
+        shape: of the stored tensor.
+        sample: at most 256 of the real numbers, evenly spaced in the order of the file.
+        transposed: the same of the transposed matrix; empty unless it has two axes.
+    """
+
+    name: str
+    fingerprint: str
+    shape: tuple[int, ...]
+    sample: tuple[float, ...]
+    transposed: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One operator of a graph.
+
+    Attributes:
+        op: operator type.
+        domain: operator domain, empty for ONNX's own.
+        name: as the file has it, often empty.
+        inputs: tensor names, empty where one is left out.
+        outputs: tensor names.
+        weight: of a layer that multiplies by a stored tensor.
+    """
+
+    op: str
+    domain: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    weight: Weight | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """One graph.
+
+    Attributes:
+        nodes: in the file's order, which is topological.
+        inputs: those without a stored value.
+        outputs: of the graph.
+        stored: TensorProto.DataType by name of stored tensor.
+        shapes: by tensor name, where every extent is known.
+    """
+
+    nodes: tuple[Node, ...]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    stored: Mapping[str, int]
+    shapes: Mapping[str, tuple[int, ...]]
+
+
+def outline(
+    path: Path, batch: int = 1, shapes: Mapping[str, Sequence[int]] | None = None
+) -> Outline:
+    """The outline of an ONNX file.
+
+    Args:
+        path: a `.onnx` file.
+        batch: extent of a first axis that is dynamic.
+        shapes: full shape by input name, for inputs with other dynamic axes.
+
+    Raises:
+        ModelError: the file is no ONNX model or breaks the rules of `check_external_data`.
+    """
+    from onnx.external_data_helper import load_external_data_for_model
+
+    external = check_external_data(path)
+    model = load(path)
+    if external:
+        load_external_data_for_model(model, str(path.parent))
+    return of_model(model, batch, shapes or {})
+
+
+def of_model(model: ModelProto, batch: int, shapes: Mapping[str, Sequence[int]]) -> Outline:
+    """The outline of a model in memory; arguments as `outline`."""
+    graph = Graph(model.graph)
+    nodes = tuple(
+        Node(
+            one.op_type,
+            one.domain,
+            one.name,
+            tuple(one.input),
+            tuple(one.output),
+            _weight(one, graph),
+        )
+        for one in graph.nodes
+        if one.op_type != "Constant"
+    )
+    return Outline(
+        nodes=nodes,
+        inputs=tuple(graph.inputs),
+        outputs=tuple(one.name for one in model.graph.output),
+        stored={name: one.data_type for name, one in graph.stored.items()},
+        shapes=_shapes(model, batch, shapes),
+    )
+
+
+def to_json(found: Outline) -> dict[str, Any]:
+    """The outline as JSON-ready values."""
+    return dataclasses.asdict(found)
+
+
+def from_json(document: Mapping[str, Any]) -> Outline:
+    """The outline out of its JSON-ready values."""
+    return Outline(
+        nodes=tuple(_node(one) for one in document["nodes"]),
+        inputs=tuple(document["inputs"]),
+        outputs=tuple(document["outputs"]),
+        stored=dict(document["stored"]),
+        shapes={name: tuple(shape) for name, shape in document["shapes"].items()},
+    )
+
+
+def _node(document: Mapping[str, Any]) -> Node:
+    weight = document["weight"]
+    return Node(
+        op=document["op"],
+        domain=document["domain"],
+        name=document["name"],
+        inputs=tuple(document["inputs"]),
+        outputs=tuple(document["outputs"]),
+        weight=None
+        if weight is None
+        else Weight(
+            name=weight["name"],
+            fingerprint=weight["fingerprint"],
+            shape=tuple(weight["shape"]),
+            sample=tuple(weight["sample"]),
+            transposed=tuple(weight["transposed"]),
+        ),
+    )
+
+
+def _shapes(
+    model: ModelProto, batch: int, given: Mapping[str, Sequence[int]]
+) -> dict[str, tuple[int, ...]]:
+    import onnx
+    from onnx import shape_inference
+
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    fix_shapes(fixed.graph, batch, given)
+    try:
+        fixed = shape_inference.infer_shapes(fixed, data_prop=True)
+    except (shape_inference.InferenceError, RuntimeError, ValueError):
+        return {}  # an outline without shapes still has its nodes
+    graph = Graph(fixed.graph)
+    names = [*graph.inputs, *(name for node in graph.nodes for name in node.output if name)]
+    return {name: shape for name in names if (shape := graph.shape(name)) is not None}
+
+
+def _weight(node: NodeProto, graph: Graph) -> Weight | None:
+    at = WEIGHT_AT.get(node.op_type)
+    if at is None or len(node.input) <= at:
+        return None
+    name, taker = node.input[at], node
+    while name not in graph.stored:
+        maker = graph.maker.get(name)
+        if maker is None or maker.op_type not in _PASSED:
+            return None
+        name, taker = maker.input[0], maker
+    tensor = graph.stored[name]
+    values = _array(tensor)
+    if values is None:
+        return None
+    real = _real(values, taker, graph)
+    return Weight(
+        name=name,
+        fingerprint=_fingerprint(values),
+        shape=tuple(values.shape),
+        sample=_sample(real),
+        transposed=_sample(real.T) if real.ndim == 2 else (),
+    )
+
+
+def _array(tensor: TensorProto) -> NDArray[Any] | None:
+    from onnx import numpy_helper
+
+    try:
+        values: NDArray[Any] = numpy_helper.to_array(tensor)
+    except (TypeError, ValueError):  # fewer bytes than its shape asks for
+        return None
+    return values if np.issubdtype(values.dtype, np.number) else values.astype(np.float32)
+
+
+def _fingerprint(values: NDArray[Any]) -> str:
+    kept = values[values != 0]
+    return hashlib.sha256(np.sort(kept, axis=None).tobytes()).hexdigest() if kept.size else ""
+
+
+def _real(values: NDArray[Any], taker: NodeProto, graph: Graph) -> NDArray[np.float64]:
+    """What stored integers stand for: (q - zero point) * scale; without a scale, in steps."""
+    real = values.astype(np.float64)
+    at = _SCALES_AT.get(taker.op_type)
+    if at is None or np.issubdtype(values.dtype, np.floating):
+        return real
+    axis = next((one.i for one in taker.attribute if one.name == "axis"), None)
+    if axis is None:
+        axis = _OUTPUT_CHANNELS.get(taker.op_type, 1)
+    for position, apply in ((at[1], np.subtract), (at[0], np.multiply)):
+        if position is None or len(taker.input) <= position:
+            continue
+        tensor = graph.stored.get(taker.input[position])
+        parameter = _array(tensor) if tensor is not None else None
+        if parameter is None:
+            continue
+        fitted = _along(parameter.astype(np.float64), real.shape, axis)
+        if fitted is not None:
+            real = apply(real, fitted)
+    return real
+
+
+def _along(
+    parameter: NDArray[np.float64], shape: tuple[int, ...], axis: int
+) -> NDArray[np.float64] | None:
+    """A scale or zero point in a shape that broadcasts; None for blocks, which do not."""
+    if parameter.size == 1:
+        return parameter.reshape(())
+    if not shape or parameter.ndim != 1 or parameter.size != shape[axis % len(shape)]:
+        return None
+    extents = [1] * len(shape)
+    extents[axis % len(shape)] = parameter.size
+    return parameter.reshape(extents)
+
+
+def _sample(values: NDArray[np.float64]) -> tuple[float, ...]:
+    flat = values.reshape(-1)
+    at = np.linspace(0, flat.size - 1, min(flat.size, _SAMPLED)).astype(np.int64)
+    picked = flat[at]
+    return tuple(float(one) for one in picked) if np.isfinite(picked).all() else ()

@@ -1,0 +1,85 @@
+"""What two files answer to the same inputs, through onnxruntime, and how far they are apart.
+
+>>> largest_difference(Path("a.onnx"), Path("b.onnx"), feeds)     # doctest: +SKIP
+3.1e-06
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...devices.runtimes.onnxruntime import open_session, outputs_of, run_once
+from ...errors import ModelError
+
+Feed = dict[str, NDArray[Any]]
+
+
+def batches(samples: Mapping[str, NDArray[Any]], size: int) -> Iterator[Feed]:
+    """Samples in order, cut along the first axis; the last batch may hold fewer."""
+    for start in range(0, len(next(iter(samples.values()))), size):
+        yield {
+            name: np.ascontiguousarray(array[start : start + size])
+            for name, array in samples.items()
+        }
+
+
+def answers(
+    path: Path, feeds: Iterable[Feed], *, optimization: str = "all"
+) -> Iterator[tuple[Feed, Feed]]:
+    """Each feed and what a file answers to it, by output name.
+
+    Args:
+        path: a ``.onnx`` or ``.ort`` file.
+        feeds: arrays by input name.
+        optimization: onnxruntime's graph optimization level.
+
+    Raises:
+        ModelError: the file does not load or does not run.
+    """
+    session = open_session(path, optimization=optimization)
+    names = [one.name for one in outputs_of(session)]
+    for feed in feeds:
+        yield feed, dict(zip(names, run_once(session, feed, path), strict=True))
+
+
+def largest_difference(
+    exact: Path, given: Path, feeds: Iterable[Feed], *, optimization: str = "all"
+) -> float:
+    """The largest absolute difference between the answers of two files.
+
+    Args:
+        exact: the file to be held against, run as it is written, without any optimization.
+        given: the other; of the same outputs.
+        feeds: arrays by input name.
+        optimization: onnxruntime's graph optimization level for ``given``.
+
+    Raises:
+        ModelError: a file does not run, or gives other outputs, shapes, NaN or infinity.
+    """
+    feeds = list(feeds)
+    wanted = answers(exact, feeds, optimization="none")
+    found = answers(given, feeds, optimization=optimization)
+    largest = 0.0
+    for (_, a), (_, b) in zip(wanted, found, strict=True):
+        shapes = [{name: array.shape for name, array in one.items()} for one in (a, b)]
+        if shapes[0] != shapes[1]:
+            raise ModelError(f"answers {shapes[1]}", expected=str(shapes[0]), where=given.name)
+        for name, array in a.items():
+            _check_finite(array, name, exact)
+            _check_finite(b[name], name, given)
+            apart = np.abs(b[name].astype(np.float64) - array.astype(np.float64))
+            largest = max(largest, float(apart.max(initial=0.0)))
+    return largest
+
+
+def _check_finite(array: NDArray[Any], name: str, path: Path) -> None:
+    wrong = int(np.count_nonzero(~np.isfinite(array)))
+    if wrong:
+        raise ModelError(
+            f"{wrong} of {array.size} values in {name!r} not finite",
+            expected="finite answers",
+            where=path.name,
+        )
