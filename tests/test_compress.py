@@ -220,7 +220,8 @@ def test_a_method_that_changes_nothing_is_an_error_that_says_what_to_leave_out(m
     )
     write(tmp_path / "m.onnx", [helper.make_node("Tanh", [INPUT], ["y"])], taken, given, [])
     x = np.ones((4, 4), np.float32)
-    with pytest.raises(NoEffectError, match=f"{method} changed none of 1 nodes") as refusal:
+    said = "in fp16" if method == "fp16" else f"{method} changed none of 1 nodes"
+    with pytest.raises(NoEffectError, match=said) as refusal:
         METHODS[method](job(tmp_path / "m.onnx", tmp_path / "q.onnx", x))
     assert f"leave '{method}' out of compress.variants" in str(refusal.value)
     assert refusal.value.exit_code == 3

@@ -400,7 +400,7 @@ def test_a_teacher_that_is_asked_meanwhile_keeps_its_statistics(taught, monkeypa
     restored = asking.restored
     monkeypatch.setattr(asking, "restored", kept)
     monkeypatch.setattr(tuning.qat.onnx, "export", lambda *_, **__: None)
-    monkeypatch.setattr(tuning.qat, "counted", lambda *_: pupil.Effect(1, ()))
+    monkeypatch.setattr(tuning.qat, "changed", lambda *_: 1)
     none = taught.targets.record.model_copy(update={"views": 0})
     asked = SimpleNamespace(path=taught.targets.path, record=none)
     once = Qat(qat_epochs=1)
@@ -429,7 +429,7 @@ def test_where_training_on_makes_it_worse_the_calibrated_student_is_kept(taught,
     made = []
     monkeypatch.setattr(qat, "fit", spoilt)
     monkeypatch.setattr(qat.onnx, "export", lambda *_, **__: None)
-    monkeypatch.setattr(qat, "counted", lambda path, name, notes: pupil.Effect(1, notes))
+    monkeypatch.setattr(qat, "changed", lambda *_: 1)
     monkeypatch.setitem(tuning.METHODS, "int8-qat", method)
     with pytest.raises(KeyboardInterrupt):
         tuned(taught, "spoilt")

@@ -61,12 +61,7 @@ def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> 
         node.name not in kept and not ranges.keys().isdisjoint(node.output) for node in graph.node
     )
     if not changed:
-        raise NoEffectError(
-            found=f"fp16 changed none of {len(own)} nodes",
-            expected="float32 arithmetic within the range of fp16",
-            where="compress.variants",
-            fix="leave 'fp16' out of compress.variants",
-        )
+        raise _no_effect(f"fp16 changed none of {len(own)} nodes")
     half = convert_float_to_float16(model, keep_io_types=True, node_block_list=sorted(kept))
     _join_casts(half.graph, own)
     OnnxModel.graph_topological_sort(half.graph, is_deterministic=True)
@@ -75,6 +70,8 @@ def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> 
     target.write_bytes(half.SerializeToString(deterministic=True))
     difference = parity.largest_difference(source, target, parity.batches(samples, BATCH))
     before, after = source.stat().st_size, target.stat().st_size
+    if after >= before:
+        raise _no_effect(f"a file of {after} bytes in fp16, {before} before")
     return Effect(
         changed,
         (
@@ -82,6 +79,15 @@ def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> 
             f"{changed} of {len(own)} nodes in fp16",
             f"answers differ from fp32's by {difference:.2g} at most on the samples",
         ),
+    )
+
+
+def _no_effect(found: str) -> NoEffectError:
+    return NoEffectError(
+        found=found,
+        expected="float32 weights within the range of fp16",
+        where="compress.variants",
+        fix="leave 'fp16' out of compress.variants",
     )
 
 

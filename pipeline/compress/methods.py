@@ -7,6 +7,8 @@ what it tries, may find that the model is best left as it is.
 
 from collections.abc import Callable
 
+import onnx
+
 from ...errors import NoEffectError
 from . import fp16, fusion, int8_dynamic, int8_mixed, int8_static, weight_only
 from .method import Effect, Job
@@ -20,8 +22,9 @@ def _fused(job: Job) -> Effect:
     """
     found = fusion.fuse(job.source, job.target, pad=job.pad, samples=job.samples)
     if not found.candidates:
+        nodes = len(onnx.load(job.source, load_external_data=False).graph.node)
         raise NoEffectError(
-            found=found.why,
+            found=f"fused changed none of {nodes} nodes ({found.why})",
             expected="attention that can be fused",
             where="compress.variants",
             fix="leave 'fused' out of compress.variants",

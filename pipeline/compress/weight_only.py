@@ -270,10 +270,10 @@ class _Packed:
         changed = sum(len(weight.nodes) for weight in weights)
         if not changed:
             raise NoEffectError(
-                found=f"{kind} weights changed none of {len(graph.node)} nodes",
+                found=f"{kind}-weights changed none of {len(graph.node)} nodes",
                 expected=f"a layer with {SMALLEST} constant float32 weights or more",
                 where="compress.variants",
-                fix="leave it out of compress.variants",
+                fix=f"leave '{kind}-weights' out of compress.variants",
             )
         nodes = [*self.front]
         for node in graph.node:
