@@ -530,7 +530,7 @@ class Prune(Shown):
     """How channels are cut out, and the student distilled again: distill's schedule, but these."""
 
     prune_share: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(
-        0.5, description="pruned: share of the multiply-accumulates to cut out."
+        0.25, description="pruned: share of the multiply-accumulates to cut out."
     )
     prune_epochs: Annotated[int, Field(ge=1, le=100_000)] = Field(
         5, description="pruned: passes over train behind the cut."
@@ -560,7 +560,9 @@ class Compress(Qat, Prune):
     )
     reduce_range: Literal["auto", "always", "never"] = Field(
         "auto",
-        description="7-bit weights; 'auto': where the target's CPU has no VNNI and would saturate.",
+        description="7-bit weights; 'auto': without VNNI 8-bit ones, scaled so that no two "
+        "neighbours saturate, and 7 bits where a method gives all weights the same (int8-qat, "
+        "int8-dynamic).",
     )
     calibration: Calibrating = Field(
         "minmax",

@@ -190,6 +190,8 @@ class Plan(Record):
     activations: Literal["u8", "s8"]
     weights: Literal["u8", "s8"]
     weight_bits: Literal[7, 8]
+    pairs_fit: bool
+    """Whether weights are scaled so that no two neighbours saturate a 16-bit sum."""
     per_channel: bool
     precise: bool
     """Whether this host would saturate where the target does not: it then answers in the runtime's
@@ -200,6 +202,11 @@ class Plan(Record):
     def types(self) -> str:
         """As the field writes it: ``u8s8``."""
         return self.activations + self.weights
+
+    @property
+    def uniform_bits(self) -> Literal[7, 8]:
+        """Of a method that gives all weights the same: 7 where pairs have to fit."""
+        return 7 if self.pairs_fit else self.weight_bits
 
 
 class Bytes(Record):

@@ -145,15 +145,17 @@ def test_each_way_of_calibration_gives_a_file_of_its_own(given, method):
 
 
 @pytest.mark.parametrize(
-    ("target", "zero", "bits"),
+    ("target", "settings", "zero", "bits", "saturates"),
     [
-        ("x86-avx2", TensorProto.UINT8, 7),
-        ("x86-vnni", TensorProto.UINT8, 8),
-        ("raspberry-pi-4", TensorProto.INT8, 8),
+        ("x86-avx2", [], TensorProto.UINT8, 8, False),
+        ("x86-avx2", ["reduce_range=always"], TensorProto.UINT8, 7, False),
+        ("x86-avx2", ["reduce_range=never"], TensorProto.UINT8, 8, True),
+        ("x86-vnni", [], TensorProto.UINT8, 8, True),
+        ("raspberry-pi-4", [], TensorProto.INT8, 8, True),
     ],
 )
-def test_the_target_decides_about_types_and_bits(given, target, zero, bits):
-    made = given.run(target=target)
+def test_the_target_decides_about_types_and_bits(given, target, settings, zero, bits, saturates):
+    made = given.run(target=target, settings=settings)
     graph = onnx.load(made.files[0].path).graph
     stored = {tensor.name: tensor for tensor in graph.initializer}
     zeros = {
@@ -167,6 +169,7 @@ def test_the_target_decides_about_types_and_bits(given, target, zero, bits):
     )
     assert (largest > 64) == (bits == 8)
     assert made.plan.weight_bits == bits
+    assert bool(made.files[0].saturable) is saturates
     assert any(f"{bits}-bit weights" in why for why in made.plan.why)
 
 

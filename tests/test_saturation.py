@@ -5,8 +5,8 @@ import onnx
 import pytest
 from edgestill.devices.profile import load
 from edgestill.devices.runtimes.onnxruntime import open_session
-from edgestill.pipeline.compress.saturation import pairs, saturable
-from onnx import TensorProto, helper
+from edgestill.pipeline.compress.saturation import fitting_scales, pairs, saturable
+from onnx import TensorProto, helper, numpy_helper
 from onnx_files import model
 
 SATURATES = load("host").saturates
@@ -124,3 +124,38 @@ def test_fully_connected_layers_pair_their_inputs(operator, turned):
     onnx.checker.check_model(made)
     (found,) = saturable(made)
     assert (found.layer, found.pairs, found.of) == ("fc", 6, 12)
+
+
+LAYERS = {
+    "Conv": ((16, 6, 3, 3), {"pads": [1] * 4}, 0),
+    "Gemm": ((24, 16), {}, 1),
+    "Gemm turned": ((16, 24), {"transB": 1}, 0),
+    "MatMul": ((24, 16), {}, 1),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_fitting_scales_let_no_pair_saturate_and_cost_less_than_a_bit(kind):
+    shape, attributes, axis = LAYERS[kind]
+    weights = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    node = helper.make_node(kind.split()[0], ["x", "w"], ["y"], name="layer", **attributes)
+    graph = model([node], [("x", TensorProto.FLOAT, None)], [("y", TensorProto.FLOAT, None)])
+    graph.graph.initializer.append(numpy_helper.from_array(weights, "w"))
+    found, scale = fitting_scales(graph)["w"]
+    assert found == axis
+    along = [1] * len(shape)
+    along[axis] = -1
+    stored = np.round(weights / scale.reshape(along)).astype(np.int8)
+    rest = tuple(a for a in range(len(shape)) if a != axis)
+    rows = np.moveaxis(stored, 1, -1) if kind == "Conv" else np.moveaxis(stored, axis, 0)
+    assert pairs(rows.reshape(16, -1)) == 0
+    seven = np.abs(weights).max(rest) / 63
+    assert (scale < seven).all(), "more levels than seven bits have"
+    assert (scale >= np.abs(weights).max(rest) / 127.5).all(), "no weight is cut off"
+
+
+def test_a_layer_that_pairs_nothing_gets_no_scale_of_its_own():
+    depthwise = helper.make_node("Conv", ["x", "w"], ["y"], group=8)
+    graph = model([depthwise], [("x", TensorProto.FLOAT, None)], [("y", TensorProto.FLOAT, None)])
+    graph.graph.initializer.append(numpy_helper.from_array(np.ones((8, 1, 3, 3), np.float32), "w"))
+    assert fitting_scales(graph) == {}

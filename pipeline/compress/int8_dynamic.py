@@ -25,7 +25,7 @@ def quantize(job: Job) -> Effect:
             job.target,
             op_types_to_quantize=OPERATORS,
             per_channel=True,
-            reduce_range=job.plan.weight_bits == 7,
+            reduce_range=job.plan.uniform_bits == 7,
             weight_type=QuantType.QInt8,
         )
     layers, quantized = (

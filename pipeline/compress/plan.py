@@ -27,6 +27,7 @@ def plan(asked: Compress) -> Plan:
     """
     target, here = load(asked.target, where="compress.target"), load(HOST)
     types = _types(target, asked)
+    fits = asked.reduce_range == "auto" and types.weights == "s8" and target.saturates
     bits, why_bits = _bits(target, types, asked)
     precise = here.saturates and not target.saturates
     why = [types.why, why_bits, "every output channel has a scale of its own"]
@@ -35,7 +36,7 @@ def plan(asked: Compress) -> Plan:
             "this host saturates where the target does not: answers are those of the runtime's "
             "saturation-free mode (session.x64quantprecision), the host's own are told beside them"
         )
-    if target.saturates and not here.saturates and bits == 8:
+    if target.saturates and not here.saturates and bits == 8 and not fits:
         why.append("this host does not saturate where the target may: answers are the host's own")
     return Plan(
         target=target.name,
@@ -44,6 +45,7 @@ def plan(asked: Compress) -> Plan:
         activations=types.activations,
         weights=types.weights,
         weight_bits=bits,
+        pairs_fit=fits,
         per_channel=True,
         precise=precise,
         why=tuple(why),
@@ -70,5 +72,8 @@ def _bits(target: Profile, types: _Choice, asked: Compress) -> tuple[Literal[7, 
     if types.weights == "u8":
         return 8, "8-bit weights: u8u8 kernels widen before they multiply and do not saturate"
     if target.saturates:
-        return 7, "7-bit weights: without VNNI two products of 8 bits saturate a 16-bit sum"
+        return 8, (
+            "8-bit weights, scaled so that no two neighbours saturate a 16-bit sum as they could "
+            "without VNNI; 7 bits where a method gives all weights the same"
+        )
     return 8, f"8-bit weights: {target.kernels} kernels do not saturate"

@@ -90,7 +90,7 @@ def train(pupil: Pupil[Qat]) -> Tuned:
         NoEffectError: it has no layer that can be quantized.
     """
     settings, data = pupil.settings, pupil.data.record
-    bits = pupil.plan.weight_bits
+    bits = pupil.plan.uniform_bits
     model = prepared(pupil.model, data, bits)
     samples = draw(open_split(pupil.data.path, "calibration"), settings.calibration_samples).x
     calibrate(model, [fed(samples[i : i + BATCH], data) for i in range(0, len(samples), BATCH)])

@@ -8,6 +8,7 @@ Any graph of opset 11 to 23, weights as initializers or as Constant nodes.
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,6 +25,7 @@ from ...errors import ModelError
 from ..records import Plan
 from .calibration import Range
 from .method import quiet
+from .saturation import fitting_scales
 
 OPSETS = range(11, 24)
 PER_CHANNEL = 13
@@ -154,7 +156,7 @@ def quantize(
             list(only),
             list(leave),
             OPERATORS,
-            {},
+            {"TensorQuantOverrides": _overrides(model)} if plan.pairs_fit else {},
         )
         quantizer.quantize_model()
         quantizer.model.topological_sort()
@@ -166,6 +168,17 @@ def quantize(
     for unused in [one for one in made.opset_import if one.domain not in used]:
         made.opset_import.remove(unused)
     target.write_bytes(made.SerializeToString(deterministic=True))
+
+
+def _overrides(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
+    """Weights' scales, channel by channel, as the quantizer takes them."""
+    return {
+        name: [
+            {"axis": axis, "quant_type": QuantType.QInt8, "scale": scale, "zero_point": np.int8(0)}
+            for scale in scales
+        ]
+        for name, (axis, scales) in fitting_scales(model).items()
+    }
 
 
 def in_float(model: onnx.ModelProto) -> list[str]:

@@ -38,13 +38,66 @@ def pairs(weights: NDArray[Any]) -> int:
     Args:
         weights: int8 [outputs, inputs], inputs in the order in which the kernel takes them.
     """
-    wide = weights.astype(np.int32)
-    if wide.shape[1] % 2:
-        wide = np.pad(wide, ((0, 0), (0, 1)))
-    both = wide.reshape(len(wide), -1, 2)
+    both = _both(weights.astype(np.int32))
     high = _ACTIVATION * np.maximum(both, 0).sum(2)
     low = _ACTIVATION * np.minimum(both, 0).sum(2)
     return int(((high > _HIGHEST) | (low < -_HIGHEST - 1)).sum())
+
+
+def fitting_scales(model: onnx.ModelProto) -> dict[str, tuple[int, NDArray[np.float32]]]:
+    """Scales of 8-bit weights with which no pair can saturate.
+
+    Seven bits for all weights would give half of the levels away to the few pairs that need it: a
+    channel whose large weights have small neighbours keeps nearly all eight.
+
+    Args:
+        model: in float.
+
+    Returns:
+        By weight of a layer that pairs weights, the axis of its output channels and a scale for
+        each of them.
+    """
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    found = {}
+    for node in model.graph.node:
+        tensor = stored.get(node.input[1]) if len(node.input) > 1 else None
+        if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT:
+            continue
+        weights = onnx.numpy_helper.to_array(tensor)
+        rows = _rows(node, weights)
+        if rows is None:
+            continue
+        both = _both(rows.astype(np.float64))
+        sums = np.maximum(np.maximum(both, 0).sum(2), -np.minimum(both, 0).sum(2)).max(1)
+        # Rounding adds a half to each of two, and 127 + 1 of them still fit.
+        scale = np.maximum(np.abs(rows).max(1), sums) / 127
+        axis = 0 if node.op_type == "Conv" or _is_turned(node) else 1
+        found[tensor.name] = (axis, np.where(scale > 0, scale, 1.0).astype(np.float32))
+    return found
+
+
+def _both(rows: NDArray[Any]) -> NDArray[Any]:
+    """Pairs of neighbours [outputs, pairs, 2]; an odd one out has a zero for one."""
+    if rows.shape[1] % 2:
+        rows = np.pad(rows, ((0, 0), (0, 1)))
+    return rows.reshape(len(rows), -1, 2)
+
+
+def _rows(node: onnx.NodeProto, weights: NDArray[Any]) -> NDArray[Any] | None:
+    """Weights [outputs, inputs] in the kernel's order; None of an operator that pairs none."""
+    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+    if node.op_type == "Conv" and (weights.shape[1] > 1 or groups == 1):
+        return np.moveaxis(weights, 1, -1).reshape(len(weights), -1)
+    if node.op_type == "Gemm":
+        return weights if _is_turned(node) else weights.T
+    if node.op_type == "MatMul" and weights.ndim == 2:
+        return weights.T
+    return None
+
+
+def _is_turned(node: onnx.NodeProto) -> bool:
+    """Whether a layer stores its weights [outputs, inputs]."""
+    return any(a.name == "transB" and a.i for a in node.attribute)
 
 
 def _layers(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, NDArray[Any]]]:
@@ -59,14 +112,6 @@ def _layers(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, NDArray[An
         tensor = source.get(node.input[1]) if len(node.input) > 1 else None
         if tensor is None or tensor.data_type != onnx.TensorProto.INT8:
             continue
-        weights = onnx.numpy_helper.to_array(tensor)
-        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type == "Conv" and (weights.shape[1] > 1 or attributes.get("group", 1) == 1):
-            rows = np.moveaxis(weights, 1, -1).reshape(len(weights), -1)
-        elif node.op_type == "Gemm":
-            rows = weights if attributes.get("transB", 0) else weights.T
-        elif node.op_type == "MatMul" and weights.ndim == 2:
-            rows = weights.T
-        else:
-            continue
-        yield node, rows
+        rows = _rows(node, onnx.numpy_helper.to_array(tensor))
+        if rows is not None:
+            yield node, rows

@@ -20,7 +20,8 @@ def section(report: Report) -> Section:
         "Compression",
         paragraphs=(
             f"Compressed for {plan.device} ({plan.target}), whose kernels are {plan.kernels}: "
-            f"{plan.types}, {plan.weight_bits}-bit weights.",
+            f"{plan.types}, {plan.weight_bits}-bit weights"
+            + (", scaled so that no two neighbours saturate." if plan.pairs_fit else "."),
         ),
         points=plan.why,
         tables=tuple(tables),
