@@ -339,3 +339,13 @@ def test_where_the_bytes_go_adds_up_and_knows_weights_by_type(source, static):
     )
     assert where_bytes_go(static[8].path).weights["int8"] == stored_int8
     assert where_bytes_go(source.path).scales == 0 < where_bytes_go(static[8].path).scales
+
+
+def test_packed_weights_are_weights_wherever_they_are_unpacked(source, tmp_path):
+    for method, share in (("int8-weights", 0.2), ("int4-weights", 0.1)):
+        target = tmp_path / f"{method}.onnx"
+        METHODS[method](job(source.path, target, source.samples))
+        weights = where_bytes_go(target).weights
+        packed = sum(size for kind, size in weights.items() if kind != "float")
+        whole = sum(where_bytes_go(source.path).weights.values())
+        assert packed > share * (whole - weights.get("float", 0))

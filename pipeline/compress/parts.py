@@ -20,9 +20,14 @@ def where_bytes_go(path: Path) -> Bytes:
     """Split a file's size by what its stored numbers are for."""
     graph = onnx.load(path).graph
     scales = {name for n in graph.node if n.op_type in _QUANTIZED for name in n.input[1:3]}
-    behind = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "DequantizeLinear"}
-    layers = {name for n in graph.node if n.op_type in _LAYERS for name in n.input}
-    layers |= {behind[name] for name in layers & behind.keys()}
+    sources = _sources(graph)
+    layers = {
+        source
+        for node in graph.node
+        if node.op_type in _LAYERS
+        for name in node.input
+        for source in sources.get(name, ())
+    }
     weights: dict[str, int] = {}
     counts = {"scales": 0, "constants": 0}
     for tensor in graph.initializer:
@@ -36,3 +41,14 @@ def where_bytes_go(path: Path) -> Bytes:
             counts["constants"] += size
     stored = sum(weights.values()) + sum(counts.values())
     return Bytes(weights=weights, graph=path.stat().st_size - stored, **counts)
+
+
+def _sources(graph: onnx.GraphProto) -> dict[str, set[str]]:
+    """By tensor that needs no input: the stored ones it is made of, such as packed weights."""
+    found = {tensor.name: {tensor.name} for tensor in graph.initializer}
+    for node in graph.node:
+        given = [name for name in node.input if name]
+        if given and all(name in found for name in given):
+            made_of = set().union(*(found[name] for name in given))
+            found |= dict.fromkeys(node.output, made_of)
+    return found
