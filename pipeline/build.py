@@ -121,7 +121,14 @@ VARIANTS = Stage(
     "variants",
     "pipeline.compress.variants:compress",
     VariantsRecord,
-    sources=(*_TRAINING, "pipeline/compress", "exporters", "devices", "devices/runtimes"),
+    sources=(
+        *_TRAINING,
+        "pipeline/compress",
+        "exporters",
+        "devices",
+        "devices/measure",
+        "devices/runtimes",
+    ),
     libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
 )

@@ -128,7 +128,10 @@ def test_the_teacher_is_benchmarked_beside_every_variant_and_raw_samples_are_kep
         "int8-dynamic",
         "int8-static",
     ]
-    assert {r.of for r in report.benchmark.ratios} == {"fp32", "int8-dynamic", "int8-static"}
+    int8 = {"int8-dynamic", "int8-static"}
+    over = {name: {r.of for r in report.benchmark.ratios if r.over == name}
+            for name in ("teacher", "fp32")}  # fmt: skip
+    assert over == {"teacher": {"fp32", *int8}, "fp32": {"teacher", *int8}}
     assert len(list((run / "records" / "samples").glob("*.npy"))) == 4 * 6
 
 

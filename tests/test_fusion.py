@@ -20,6 +20,8 @@ from edgestill.pipeline.records import DataRecord
 from onnx import TensorProto, helper
 from onnxruntime.transformers.optimizer import optimize_model
 
+pytestmark = pytest.mark.slow
+
 WIDTH, HEADS, VOCABULARY, LENGTH = 32, 4, 50, 12
 QUICK = Settings(processes=6, seconds=0.01, max_queries=64, warmup_seconds=0.02)
 

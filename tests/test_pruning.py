@@ -24,7 +24,7 @@ from edgestill.pipeline.recipe import Architecture, Augment, Schedule
 from edgestill.pipeline.records import DataRecord, Pruned
 from torch import nn
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 
 class Users(nn.Module):

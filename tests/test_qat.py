@@ -45,7 +45,7 @@ from onnx import numpy_helper
 from sklearn.datasets import load_digits
 from torch import nn
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow]
 
 
 def record(shape, layout, dtype="float32", **more):

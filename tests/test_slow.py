@@ -37,6 +37,8 @@ from onnxruntime.quantization import (
 )
 from rich.console import Console
 
+pytestmark = pytest.mark.slow
+
 FLOAT = TensorProto.FLOAT
 RUNS = 20
 SHAPE = (12, 12, 3)

@@ -17,6 +17,8 @@ from edgestill.pipeline.recipe import Architecture
 from edgestill.pipeline.records import DataRecord
 from onnx import TensorProto, helper, numpy_helper
 
+pytestmark = pytest.mark.slow
+
 WAYS = {
     "int8": weight_only.int8,
     "int8-run": lambda source, target: weight_only.int8(source, target, unpack="run"),
