@@ -91,6 +91,24 @@ _artifacts = click.option(
     help="The folder builds write to.",
 )
 
+_shapes = click.option(
+    "--shape",
+    "shapes",
+    multiple=True,
+    metavar="INPUT=1,3,224,224",
+    help="Full shape of an input with dynamic axes; may be given again.",
+)
+_batch = click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Samples a query, where the model's first axis is dynamic.",
+)
+_threads = click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
+)
+
 
 @click.group(
     cls=Commands,
@@ -207,23 +225,9 @@ def schema(what: str) -> None:
 
 @command()
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="INPUT=1,3,224,224",
-    help="Full shape of an input with dynamic axes; may be given again.",
-)
-@click.option(
-    "--batch",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Samples a query, where the model's first axis is dynamic.",
-)
-@click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
-)
+@_shapes
+@_batch
+@_threads
 @click.option("--spinning", is_flag=True, help="Let idle threads spin.")
 @click.option(
     "--processes",
@@ -324,24 +328,10 @@ def quantize(
 @command()
 @click.argument("fp32", type=click.Path(path_type=Path))
 @click.argument("int8", type=click.Path(path_type=Path))
-@click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="INPUT=1,3,224,224",
-    help="Full shape of an input with dynamic axes; may be given again.",
-)
+@_shapes
 @click.option("--inputs", type=click.Path(path_type=Path), help="An .npz of real inputs.")
-@click.option(
-    "--batch",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Samples a query, where the model's first axis is dynamic.",
-)
-@click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
-)
+@_batch
+@_threads
 @click.option(
     "--apply",
     "target",
