@@ -17,6 +17,8 @@ from edgestill.pipeline.recipe import Architecture
 from edgestill.pipeline.records import DataRecord
 from onnx import TensorProto, helper, numpy_helper
 
+pytestmark = pytest.mark.slow
+
 FAMILIES = {
     "resnet8": ((8, 8, 3), "hwc", "uint8", 8, (120.0,), (60.0,)),
     "transformer1": ((12,), "tokens", "int32", 64, (), ()),

@@ -15,6 +15,8 @@ from onnx import TensorProto, helper
 from onnx_files import model, save
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+pytestmark = pytest.mark.slow
+
 RUNS = 20
 
 
