@@ -5,7 +5,7 @@
 ResNet-20 (published weights) and ResNet-8 on CIFAR-10 as JPEG. Ours, as ``plan`` chooses for this
 host, takes turns with onnxruntime's own quantizer by its defaults and with each pair of types, in
 one interleaved run of fresh processes. ResNet-8 is trained here for one epoch from ResNet-20's
-answers, and trained on for another as int8-qat; a path to an fp32 file of one that is better trained
+answers, and for another as int8-qat; a path to an fp32 file of one that is better trained
 takes its place, without int8-qat. Needs ../shared/data. Writes artifacts/bench/int8.json, prints a
 line a mark, and ends with 1 where one is missed.
 """
