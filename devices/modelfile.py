@@ -80,6 +80,21 @@ def load(path: Path) -> ModelProto:
     return model
 
 
+def load_whole(path: Path) -> ModelProto:
+    """Parse an ONNX file with the weights that lie beside it.
+
+    Raises:
+        ModelError: as `load` and `check_external_data`.
+    """
+    from onnx.external_data_helper import load_external_data_for_model
+
+    external = check_external_data(path)
+    model = load(path)
+    if external:
+        load_external_data_for_model(model, str(path.parent))
+    return model
+
+
 def check_external_data(path: Path) -> tuple[Path, ...]:
     """Refuse a model whose external data could lie outside its own folder.
 

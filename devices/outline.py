@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from .cost import OPERANDS
 from .graph import Graph, fix_shapes
-from .modelfile import check_external_data, load
+from .modelfile import load_whole
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
@@ -122,13 +122,7 @@ def outline(
     Raises:
         ModelError: the file is no ONNX model or breaks the rules of `check_external_data`.
     """
-    from onnx.external_data_helper import load_external_data_for_model
-
-    external = check_external_data(path)
-    model = load(path)
-    if external:
-        load_external_data_for_model(model, str(path.parent))
-    return of_model(model, batch, shapes or {})
+    return of_model(load_whole(path), batch, shapes or {})
 
 
 def of_model(model: ModelProto, batch: int, shapes: Mapping[str, Sequence[int]]) -> Outline:

@@ -313,14 +313,14 @@ def quantize(
 ) -> None:
     """Make smaller files of any ONNX model, calibrated for a target."""
     from .progress import OnConsole
-    from .quantize import document, summary
     from .quantize import quantize as make
+    from .quantize import summary
     from .recipefile import compress_part
 
     asked = compress_part(methods or ("int8-static",), target, settings)
     made = make(model, calibration, out, asked, OnConsole(_stderr()))
     if manner.json:
-        click.echo(json.dumps(document(made), allow_nan=False))
+        click.echo(made.model_dump_json())
         return
     _stdout().print(summary(made))
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Any
 
-import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ..devices import bench
-from ..devices.stats import Estimate, ratio_over_processes
+from ..devices.stats import Estimate
 from ..errors import NoEffectError, StorageError, UsageError
 from .compress.in_float import leave_in_float
 from .compress.slow import Diagnosis, diagnose
@@ -168,18 +167,18 @@ def apply(
             settings,
             Path(folder),
             inputs=inputs,
+            references=("fp32", "int8"),
             on_process=lambda _, __, name: steps.advance(name),
         )
-        medians = {name: _medians(Path(folder), name, processes) for name in _SUBJECTS}
-    over_int8 = ratio_over_processes(medians["mixed"], medians["int8"], settings.confidence)
-    ratios = {one.of: one.p50 for one in measured.ratios}
+    ratios = {(one.of, one.over): one.p50 for one in measured.ratios}
+    over_int8, over_fp32 = ratios["mixed", "int8"], ratios["mixed", "fp32"]
     return Applied(
         file=str(target),
         nodes=chosen,
-        int8_over_fp32=ratios["int8"],
-        over_fp32=ratios["mixed"],
+        int8_over_fp32=ratios["int8", "fp32"],
+        over_fp32=over_fp32,
         over_int8=over_int8,
-        verdict=verdict(over_int8, ratios["mixed"]),
+        verdict=verdict(over_int8, over_fp32),
         warnings=measured.warnings,
     )
 
@@ -204,11 +203,6 @@ def _side(ratio: Estimate) -> int:
     if ratio.low is None or ratio.high is None:
         return 0
     return -1 if ratio.high < 1 else 1 if ratio.low > 1 else 0
-
-
-def _medians(folder: Path, name: str, processes: int) -> list[float]:
-    files = [folder / "samples" / f"{name}-{index}.npy" for index in range(processes)]
-    return [float(np.median(np.load(one, allow_pickle=False))) for one in files]
 
 
 def document(found: Diagnosis, applied: Applied | None) -> dict[str, Any]:

@@ -4,7 +4,6 @@ The calibration data are one ``.npz``: an array for each input, samples along th
 ``y``, the classes, where they are known.
 """
 
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -148,12 +147,6 @@ def summary(made: Quantized) -> RenderableType:
     names = " ".join([made.model, *(file.path for file in made.files)])
     lines.append(f"for their latency: edgestill bench {numbers.printable(names)}")
     return Group(table, *map(Text, lines))
-
-
-def document(made: Quantized) -> dict[str, Any]:
-    """The same as one JSON document."""
-    told: dict[str, Any] = json.loads(made.model_dump_json())
-    return told
 
 
 def _file(name: str, draft: Path, target: Path, told: dict[str, Any]) -> File:

@@ -19,7 +19,7 @@ from math import isfinite
 from pathlib import Path
 from shutil import copyfile
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -29,10 +29,10 @@ from ...devices.inputs import check_batch
 from ...devices.modelfile import Input, check_external_data, load, printable
 from ...devices.runtimes import onnxruntime as runtime
 from ...errors import DataError, ModelError
+from ..recipe import Calibrating as Method
 from . import histogram
 from .histogram import Histogram
 
-Method = Literal["minmax", "average", "percentile", "entropy", "mse"]
 Feeds = Callable[[], Iterable[Mapping[str, NDArray[Any]]]]
 """Starts the calibration set anew at each call; batches of any size, one array an input."""
 

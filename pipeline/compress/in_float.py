@@ -19,10 +19,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
-from onnx.external_data_helper import load_external_data_for_model
 
 from ...devices.graph import Graph
-from ...devices.modelfile import check_external_data, load, printable
+from ...devices.modelfile import load_whole, printable
 from ...devices.outline import WEIGHT_AT, of_model
 from ...errors import ModelError, NoEffectError, UsageError
 from ..store import write_atomic
@@ -56,19 +55,11 @@ def leave_in_float(int8: Path, fp32: Path, layers: Sequence[str], target: Path) 
     """
     if not layers:
         raise NoEffectError("no layer named", expected="at least one to leave in float")
-    edit = _Edit(_whole(int8), _whole(fp32), int8, fp32)
+    edit = _Edit(load_whole(int8), load_whole(fp32), int8, fp32)
     chosen = edit.find(layers)
     edit.apply(chosen)
     write_atomic(target, edit.model.SerializeToString(deterministic=True))
     return len(chosen)
-
-
-def _whole(path: Path) -> onnx.ModelProto:
-    external = check_external_data(path)
-    model = load(path)
-    if external:
-        load_external_data_for_model(model, str(path.parent))
-    return model
 
 
 class _Edit:

@@ -14,8 +14,7 @@ import onnx
 
 from ..records import Left
 from . import qdq
-from .calibration import ranges
-from .int8_static import said
+from .int8_static import calibrated, said
 from .method import Effect, Job, Outputs, answers, changed
 from .saturation import saturable
 
@@ -28,12 +27,8 @@ def quantize(job: Job) -> Effect:
         NoEffectError: nothing can be quantized, or nothing without losing more than may be lost.
     """
     with TemporaryDirectory(dir=job.target.parent) as folder:
-        prepared = qdq.prepare(job.source, Path(folder) / "prepared.onnx")
-        model = onnx.load(prepared)
+        prepared, model, found = calibrated(job, Path(folder))
         leave, tried = qdq.in_float(model), Path(folder) / "tried.onnx"
-        found = ranges(
-            prepared, qdq.activations(model), job.feeds, job.calibration, percentile=job.percentile
-        )
         fp32 = answers(job.source, job)
         layers = {layer.name: qdq.with_its_own(model, layer) for layer in qdq.layers(model, leave)}
         damage = {}

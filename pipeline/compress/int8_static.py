@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import onnx
 
 from . import qdq
-from .calibration import ranges
+from .calibration import Range, ranges
 from .method import Effect, Job, changed
 from .saturation import saturable
 
@@ -19,15 +19,20 @@ def quantize(job: Job) -> Effect:
         NoEffectError: the model has no layer that can be quantized.
     """
     with TemporaryDirectory(dir=job.target.parent) as folder:
-        prepared = qdq.prepare(job.source, Path(folder) / "prepared.onnx")
-        model = onnx.load(prepared)
-        found = ranges(
-            prepared, qdq.activations(model), job.feeds, job.calibration, percentile=job.percentile
-        )
+        prepared, model, found = calibrated(job, Path(folder))
         qdq.quantize(prepared, job.target, found, job.plan, qdq.in_float(model))
     notes = (said(job), *job.plan.why)
     count = changed(job.target, "int8-static")
     return Effect(count, notes, saturable(onnx.load(job.target)))
+
+
+def calibrated(job: Job, folder: Path) -> tuple[Path, onnx.ModelProto, dict[str, Range]]:
+    """The prepared file, written into a folder, the same loaded, and its ranges."""
+    prepared = qdq.prepare(job.source, folder / "prepared.onnx")
+    model = onnx.load(prepared)
+    tensors = qdq.activations(model)
+    found = ranges(prepared, tensors, job.feeds, job.calibration, percentile=job.percentile)
+    return prepared, model, found
 
 
 def said(job: Job) -> str:

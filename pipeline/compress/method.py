@@ -15,6 +15,7 @@ from ...devices.runtimes.onnxruntime import open_session, run_once
 from ...errors import NoEffectError
 from ..recipe import Calibrating
 from ..records import Left, Plan, Saturable
+from .parity import Feed, batches
 
 Outputs = NDArray[np.float32]
 BATCH = 32
@@ -48,14 +49,9 @@ class Job:
     most_lost: float
     pad: int | None = None
 
-    def feeds(self) -> Iterator[dict[str, NDArray[Any]]]:
+    def feeds(self) -> Iterator[Feed]:
         """The samples in batches, by input; may be asked for again."""
-        n = min(map(len, self.samples.values()))
-        for start in range(0, n, BATCH):
-            yield {
-                name: np.ascontiguousarray(samples[start : start + BATCH])
-                for name, samples in self.samples.items()
-            }
+        return batches(self.samples, BATCH)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from onnxruntime.quantization import (
 )
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
+from ...devices.graph import Graph
 from ...errors import ModelError
 from ..records import Plan
 from .calibration import Range
@@ -108,18 +109,15 @@ def with_its_own(model: onnx.ModelProto, layer: onnx.NodeProto) -> list[str]:
 
     In int8 that would round the layer's input even where the layer itself is in float.
     """
-    graph = model.graph
-    made_by = _producers(graph)
-    takers: dict[str, set[str]] = {value.name: {""} for value in graph.output}
-    for node in graph.node:
-        for name in node.input:
-            takers.setdefault(name, set()).add(node.name)
+    graph = Graph(model.graph)
+    made_by, ends = graph.maker, {value.name for value in model.graph.output}
     found, waiting = [layer.name], list(layer.input)
     while waiting:
         node = made_by.get(waiting.pop())
         if node is None or node.op_type in WEIGHTED or node.name in found:
             continue
-        if all(takers.get(name, set()) <= set(found) for name in node.output):
+        takers = {taker.name for name in node.output for taker, _ in graph.takers.get(name, ())}
+        if takers <= set(found) and ends.isdisjoint(node.output):
             found.append(node.name)
             waiting += node.input
     return found
@@ -227,7 +225,7 @@ def _attention(graph: onnx.GraphProto) -> list[str]:
 
 def _units(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
     """The arithmetic with constants behind the last layer, from the output up."""
-    made_by, found = _producers(graph), []
+    made_by, found = Graph(graph).maker, []
     node = made_by.get(output)
     while node is not None and node.op_type in _UNITS:
         computed = [name for name in node.input if name in made_by]
@@ -238,16 +236,12 @@ def _units(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
     return found
 
 
-def _producers(graph: onnx.GraphProto) -> Mapping[str, onnx.NodeProto]:
-    return {name: node for node in graph.node for name in node.output}
-
-
 def _leave_in_float(graph: onnx.GraphProto, output: str) -> None:
     """Take the Q/DQ pair behind the last layer out.
 
     256 levels of logits would make ties between classes, and steps in numbers.
     """
-    made_by, units = _producers(graph), _units(graph, output)
+    made_by, units = Graph(graph).maker, _units(graph, output)
     end = output
     if units:
         end = next(name for name in units[-1].input if name in made_by)

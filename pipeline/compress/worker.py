@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from ...devices.inputs import check_batch
@@ -126,7 +125,7 @@ class Work:
             "saturable": [one.model_dump(mode="json") for one in effect.saturable],
             "curve": [one.model_dump(mode="json") for one in effect.curve],
             "answers_changed": None if changed is None else int(changed.sum()),
-            "lost": self._lost()(fp32, found),
+            "lost": job.lost(fp32, found),
             "max_abs_difference": float(np.abs(fp32 - found).max()),
         }
 
@@ -165,10 +164,6 @@ def _read(
     """The inputs' arrays, memory-mapped, and the labels if there are any."""
     schema = inputs_of(open_session(model, optimization="none"))
     names = [one.name for one in schema]
-    stored = {
-        tensor.name for tensor in onnx.load(model, load_external_data=False).graph.initializer
-    }
-    names = [name for name in names if name not in stored]
 
     def wanted(members: list[str]) -> dict[str, str]:
         missing = sorted(set(names) - set(members))
@@ -195,8 +190,7 @@ def _read(
         )
     labels = arrays.pop(LABELS) if LABELS in arrays and LABELS not in names else None
     batch = {name: array[:BATCH] for name, array in arrays.items()}
-    taken = [one for one in schema if one.name in batch]
-    check_batch(batch, taken, [dtype_of(one) for one in taken], str(calibration))
+    check_batch(batch, schema, [dtype_of(one) for one in schema], str(calibration))
     return arrays, labels
 
 

@@ -14,7 +14,6 @@ import json
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,6 +27,7 @@ from edgestill.pipeline.answers import logits
 from edgestill.pipeline.build import build
 from edgestill.pipeline.compress.method import BATCH, Job
 from edgestill.pipeline.compress.methods import METHODS
+from edgestill.pipeline.compress.parity import batches
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.data.arrays import draw, open_split
 from edgestill.pipeline.models import deployed, example
@@ -71,15 +71,10 @@ class Reader(CalibrationDataReader):
     """The calibration samples as onnxruntime reads them."""
 
     def __init__(self, samples: np.ndarray) -> None:
-        self._batches = iter(batches(samples))
+        self._batches = batches({INPUT: samples}, BATCH)
 
     def get_next(self) -> dict[str, np.ndarray] | None:
         return next(self._batches, None)
-
-
-def batches(samples: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-    for start in range(0, len(samples), BATCH):
-        yield {INPUT: samples[start : start + BATCH]}
 
 
 def made(fp32: Path, samples: np.ndarray, folder: Path) -> dict[str, Path]:
