@@ -9,68 +9,25 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from .. import __version__
 from ..errors import EdgestillError, HostError, MaterialError, StorageError, UsageError
+from .command import Commands, Manner, command, say, stderr, stdout
+from .model_commands import bench, explain, quantize
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from .records import Report
 
-F = TypeVar("F", bound=Callable[..., Any])
 INTERRUPTED = 130
 TERMINATED = 143
 
 
 class TerminatedError(BaseException):
     """SIGTERM, as build servers send it: cleaned up after as Ctrl-C is."""
-
-
-@dataclass(slots=True)
-class Manner:
-    """How this run of the command speaks, and its exit code once that is known."""
-
-    debug: bool = False
-    json: bool = False
-    code: int = 0
-
-
-class Commands(click.Group):
-    """Lists the commands in the order of use, not of the alphabet."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """As they were declared."""
-        del ctx
-        return list(self.commands)
-
-
-def command(*, as_json: bool = True) -> Callable[[F], click.Command]:
-    """A command with ``--debug`` and, where it has a result, ``--json``; ``main`` reads both."""
-
-    def decorate(function: F) -> click.Command:
-        made = click.option(
-            "--debug",
-            is_flag=True,
-            expose_value=False,
-            help="Show the traceback of a failure.",
-        )(function)
-        if as_json:
-            made = click.option(
-                "--json",
-                is_flag=True,
-                expose_value=False,
-                help="Print one JSON document on stdout and nothing else there.",
-            )(made)
-        return cli.command()(made)
-
-    return decorate
 
 
 _recipe = click.argument("recipe", type=click.Path(path_type=Path), required=False)
@@ -89,24 +46,6 @@ _artifacts = click.option(
     default=Path("artifacts"),
     show_default=True,
     help="The folder builds write to.",
-)
-
-_shapes = click.option(
-    "--shape",
-    "shapes",
-    multiple=True,
-    metavar="INPUT=1,3,224,224",
-    help="Full shape of an input with dynamic axes; may be given again.",
-)
-_batch = click.option(
-    "--batch",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Samples a query, where the model's first axis is dynamic.",
-)
-_threads = click.option(
-    "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
 )
 
 
@@ -145,7 +84,7 @@ def build(
     from .progress import OnConsole
     from .recipefile import bundled
 
-    progress = OnConsole(_stderr())
+    progress = OnConsole(stderr())
     built = run_build(
         recipe or bundled("digits"),
         artifacts=artifacts,
@@ -159,7 +98,7 @@ def build(
         stopped = built.stopped
         record = stopped.record.model_dump(mode="json")
         facts = {"stage": stopped.stage.name, "key": stopped.key, "path": str(stopped.path)}
-        _say(manner, {**facts, "record": record}, f"{stopped.stage.name}: {stopped.path}")
+        say(manner, {**facts, "record": record}, f"{stopped.stage.name}: {stopped.path}")
         return
     assert built.run is not None  # noqa: S101 - a build that was not stopped has a run
     assert built.report is not None  # noqa: S101
@@ -191,7 +130,7 @@ def plan(
         for step in steps
     ]
     document = [{"stage": s.stage, "key": s.key, "cached": s.cached} for s in steps]
-    _say(manner, document, "\n".join(lines))
+    say(manner, document, "\n".join(lines))
 
 
 @command(as_json=False)
@@ -224,187 +163,6 @@ def schema(what: str) -> None:
 
 
 @command()
-@click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_shapes
-@_batch
-@_threads
-@click.option("--spinning", is_flag=True, help="Let idle threads spin.")
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
-    default=9,
-    show_default=True,
-    help="Fresh processes a model; fewer than 6 give no interval.",
-)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.0, min_open=True),
-    default=0.3,
-    show_default=True,
-    help="Timed seconds a process.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where raw samples go; default: a new folder below artifacts/bench.",
-)
-@click.pass_obj
-def bench(
-    manner: Manner,
-    /,
-    models: tuple[Path, ...],
-    shapes: tuple[str, ...],
-    out: Path | None,
-    **given: Any,
-) -> None:
-    """Measure latency, memory and size of any ONNX model; several take turns."""
-    from .foreign import document, measure, summary
-    from .progress import OnConsole
-
-    asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
-    measured, folder = measure(
-        models, shapes, out, OnConsole(_stderr()), ask=_ask if asks else None, **given
-    )
-    if manner.json:
-        click.echo(json.dumps(document(measured, folder), allow_nan=False))
-        return
-    _stdout().print(summary(measured))
-    click.echo(f"raw samples: {folder}")
-
-
-@command()
-@click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "--calibration",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="An .npz file: an array for each input, samples along the first axis; y for classes.",
-)
-@click.option(
-    "--method",
-    "methods",
-    multiple=True,
-    metavar="METHOD",
-    help="int8-static (the default), int8-mixed, …; may be given again.",
-)
-@click.option("--target", default="host", show_default=True, help="Device to compress for.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A key of [compress], such as calibration=percentile; may be given again.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    help="The folder to write to; default: the current one.",
-)
-@click.pass_obj
-def quantize(
-    manner: Manner,
-    model: Path,
-    calibration: Path,
-    methods: tuple[str, ...],
-    target: str,
-    settings: tuple[str, ...],
-    out: Path,
-) -> None:
-    """Make smaller files of any ONNX model, calibrated for a target."""
-    from .progress import OnConsole
-    from .quantize import quantize as make
-    from .quantize import summary
-    from .recipefile import compress_part
-
-    asked = compress_part(methods or ("int8-static",), target, settings)
-    made = make(model, calibration, out, asked, OnConsole(_stderr()))
-    if manner.json:
-        click.echo(made.model_dump_json())
-        return
-    _stdout().print(summary(made))
-
-
-@command()
-@click.argument("fp32", type=click.Path(path_type=Path))
-@click.argument("int8", type=click.Path(path_type=Path))
-@_shapes
-@click.option("--inputs", type=click.Path(path_type=Path), help="An .npz of real inputs.")
-@_batch
-@_threads
-@click.option(
-    "--apply",
-    "target",
-    metavar="OUT.onnx",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write INT8 with the advised layers in float, and measure all three.",
-)
-@click.option(
-    "--leave",
-    "nodes",
-    multiple=True,
-    metavar="NAME",
-    help="With --apply: leave this operator of INT8 in float, not the advised ones; may be given "
-    "again.",
-)
-@click.option(
-    "--processes",
-    type=click.IntRange(1),
-    default=9,
-    show_default=True,
-    help="With --apply: fresh processes a model; fewer than 6 give no interval.",
-)
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.0, min_open=True),
-    default=0.3,
-    show_default=True,
-    help="With --apply: timed seconds a process.",
-)
-@click.pass_obj
-def explain(
-    manner: Manner,
-    /,
-    fp32: Path,
-    int8: Path,
-    target: Path | None,
-    nodes: tuple[str, ...],
-    processes: int,
-    seconds: float,
-    **given: Any,
-) -> None:
-    """Say why INT8 is slower than FP32, layer by layer, and what to leave in float."""
-    from . import explain as explaining
-    from .progress import OnConsole
-
-    if nodes and target is None:
-        raise UsageError("--leave without --apply", fix="say where to write with --apply OUT.onnx")
-    if target is not None:
-        explaining.check_target(target, fp32, int8)
-    progress = OnConsole(_stderr())
-    found = explaining.explain(fp32, int8, progress=progress, **given)
-    if not manner.json:
-        _stdout().print(explaining.summary(found))
-    applied = None
-    if target is not None:
-        applied = explaining.apply(
-            fp32,
-            int8,
-            found,
-            nodes,
-            target,
-            progress=progress,
-            processes=processes,
-            seconds=seconds,
-            **given,
-        )
-    if manner.json:
-        click.echo(json.dumps(explaining.document(found, applied), allow_nan=False))
-    elif applied is not None:
-        _stdout().print(explaining.told(applied))
-
-
-@command()
 @_run
 @click.option("--recipe", type=click.Path(path_type=Path), help="Take the budgets of this recipe.")
 @_overrides
@@ -429,7 +187,7 @@ def report(manner: Manner, run: Path) -> None:
 
     with disk_errors(run, opening=True):
         draw_again(run)
-    _say(manner, {"report": str(run / "report.html")}, str(run / "report.html"))
+    say(manner, {"report": str(run / "report.html")}, str(run / "report.html"))
 
 
 @command()
@@ -441,7 +199,7 @@ def verify(manner: Manner, run: Path) -> None:
 
     found = check(run)
     faults = list(found.faults)
-    _say(
+    say(
         manner,
         {"run": str(run), "files": found.files, "models": found.models, "faults": faults},
         "\n".join(faults)
@@ -468,7 +226,12 @@ def doctor(manner: Manner, artifacts: Path) -> None:
         lines.append(f"{marks[check.state]}  {check.name}: {check.found}")
         if check.state != "ok":
             lines.append(f"         {check.means}" + (f"; {check.fix}" if check.fix else ""))
-    _say(manner, [asdict(check) for check in found], "\n".join(lines))
+    say(manner, [asdict(check) for check in found], "\n".join(lines))
+
+
+# In the order of use.
+for _one in (build, plan, init, schema, bench, quantize, explain, gate, report, verify, doctor):
+    cli.add_command(_one)
 
 
 def main() -> NoReturn:
@@ -545,26 +308,6 @@ def _conclude(manner: Manner, report: "Report", run: Path) -> None:
     else:
         from .report.terminal import table
 
-        console = _stdout()
+        console = stdout()
         console.print(table(report))
         console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)
-
-
-def _say(manner: Manner, document: object, text: str) -> None:
-    click.echo(json.dumps(document, allow_nan=False) if manner.json else text)
-
-
-def _ask(question: str) -> str:
-    return str(click.prompt(question, err=True))
-
-
-def _stderr() -> "Console":
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
-def _stdout() -> "Console":
-    from rich.console import Console
-
-    return Console()

@@ -17,7 +17,8 @@ from edgestill.devices.runtimes.onnxruntime import open_session
 from edgestill.devices.stats import Estimate
 from edgestill.errors import ModelError, NoEffectError, StorageError, UsageError
 from edgestill.exporters.onnx import INPUT, export
-from edgestill.pipeline.cli import Manner, cli
+from edgestill.pipeline.cli import cli
+from edgestill.pipeline.command import Manner
 from edgestill.pipeline.compress.advice import Edge, Ledger, choose
 from edgestill.pipeline.compress.in_float import leave_in_float
 from edgestill.pipeline.compress.joined import join, match
