@@ -8,8 +8,10 @@ a ``.toml`` file of the user's with the same keys.
 """
 
 import difflib
+import math
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +23,40 @@ BUNDLED = Path(__file__).with_name("profiles")
 Arch = Literal["x86_64", "aarch64"]
 ARCHITECTURES: tuple[Arch, ...] = ("x86_64", "aarch64")
 _KEYS = {"title": str, "arch": str, "features": list, "source": str}
+FIGURES: Mapping[str, str] = {
+    "cores": "cores of this kind",
+    "clock_ghz": "highest sustained clock, GHz",
+    "l1d_kib": "level 1 data cache of one core, KiB",
+    "l2_kib": "level 2 cache, KiB",
+    "l3_kib": "level 3 or system cache, KiB",
+    "memory_gib": "main memory, GiB",
+    "bandwidth_gb_s": "main memory bandwidth, 10^9 bytes a second",
+    "fp32_gflop_s": "peak of one core in fp32, 10^9 operations a second (a multiply-add is two)",
+    "int8_gop_s": "peak of one core in int8, 10^9 operations a second (a multiply-add is two)",
+    "idle_watts": "power with nothing to do, watts",
+    "busy_watts": "power under load, watts",
+    "fp32_mac_pj": "energy of one fp32 multiply-accumulate, picojoules",
+    "int8_mac_pj": "energy of one int8 multiply-accumulate, picojoules",
+    "byte_pj": "energy of one byte to or from main memory, picojoules",
+}
+"""What a profile may say in figures, with their units; each is a table of its own in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of a device and where it is written down.
+
+    Attributes:
+        value: in the unit that ``FIGURES`` names.
+        source: a document, or how it follows from other figures.
+        low: lowest it may be, where that is known.
+        high: highest it may be, where that is known.
+    """
+
+    value: float
+    source: str
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +69,8 @@ class Profile:
         arch: ``x86_64`` or ``aarch64``, as ``uname -m`` says it.
         features: instruction set extensions, in the kernel's spelling (``/proc/cpuinfo``; 64-bit
             ARM's ``asimd`` is ``neon``).
-        source: where that is written down.
+        source: where the instruction set is written down.
+        figures: what else is known of it, by the names of ``FIGURES``.
     """
 
     name: str
@@ -41,6 +78,7 @@ class Profile:
     arch: str
     features: tuple[str, ...]
     source: str
+    figures: Mapping[str, Figure] = field(default_factory=dict)
 
     @property
     def saturates(self) -> bool:
@@ -95,15 +133,37 @@ def _read(name: str, path: Path) -> Profile:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"a profile that cannot be read ({error})", where=str(path)) from None
     wrong = [key for key, kind in _KEYS.items() if not isinstance(told.get(key), kind)]
-    wrong += [key for key in told if key not in _KEYS]
+    wrong += [key for key in told if key not in _KEYS and key not in FIGURES]
     if wrong or not all(isinstance(one, str) for one in told["features"]):
         raise UsageError(
             f"the keys {', '.join(sorted(map(str, told)))}",
-            expected="title, arch, features (a list of texts) and source",
+            expected="title, arch, features (a list of texts), source, and tables of figures: "
+            + ", ".join(FIGURES),
             where=str(path),
         )
     if told["arch"] not in ARCHITECTURES:
         raise UsageError(
             repr(told["arch"]), expected=" or ".join(ARCHITECTURES), where=f"{path}: arch"
         )
-    return Profile(name, told["title"], told["arch"], tuple(told["features"]), told["source"])
+    figures = {key: _figure(told[key], f"{path}: {key}") for key in FIGURES if key in told}
+    return Profile(
+        name, told["title"], told["arch"], tuple(told["features"]), told["source"], figures
+    )
+
+
+def _figure(table: Any, where: str) -> Figure:
+    """A figure out of its table: value, source, and if need be low and high."""
+    expected = "a table of value (above 0), source (a text), and if known low <= value <= high"
+    if not isinstance(table, dict) or not {"value", "source"} <= set(table):
+        raise UsageError(repr(table)[:80], expected=expected, where=where)
+    if unknown := sorted(set(table) - {"value", "source", "low", "high"}):
+        raise UsageError(f"the key {unknown[0]!r}", expected=expected, where=where)
+    numbers = [table[key] for key in ("low", "value", "high") if key in table]
+    if (
+        any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers)
+        or not all(0 < one < math.inf for one in numbers)
+        or sorted(numbers) != numbers
+        or not isinstance(table["source"], str)
+    ):
+        raise UsageError(repr(table)[:80], expected=expected, where=where)
+    return Figure(**table)
