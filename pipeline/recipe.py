@@ -28,6 +28,7 @@ Variant = Literal[
     "pruned",
 ]
 DEFAULT_VARIANTS: tuple[Variant, ...] = ("fp32", "int8-dynamic", "int8-static")
+Fusing = Literal["onnxruntime", "onnxruntime-tools", "both"]
 Calibrating = Literal["minmax", "average", "percentile", "entropy", "mse"]
 SoftLoss = Literal["kd", "mse", "dkd", "dist", "cosine"]
 LayerLoss = Literal["hint", "attention", "similarity", "rkd", "cosine"]
@@ -571,6 +572,11 @@ class Compress(Qat, Prune):
     )
     percentile: Annotated[float, Field(gt=50.0, le=100.0)] = Field(
         99.99, description="percentile: how much of the activations a range holds, in percent."
+    )
+    fusion: Fusing = Field(
+        "onnxruntime",
+        description="fused: whose ways are tried beside none; the old onnxruntime-tools is an "
+        "extra of its own.",
     )
     mixed_max_loss: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         0.002,

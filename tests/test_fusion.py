@@ -1,5 +1,6 @@
 """Fusion of transformers: which files are right under every padding, and which of them ships."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,10 +11,10 @@ import torch
 from edgestill.devices.bench import Settings
 from edgestill.devices.runtimes.onnxruntime import open_session
 from edgestill.devices.stats import Estimate
-from edgestill.errors import ModelError
+from edgestill.errors import HostError, ModelError
 from edgestill.exporters import ort
 from edgestill.exporters.onnx import INPUT, export
-from edgestill.pipeline.compress import fusion, hostile, parity
+from edgestill.pipeline.compress import fusion, hostile, old_fusion, parity
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe import Architecture
 from edgestill.pipeline.records import DataRecord
@@ -151,13 +152,13 @@ def test_a_record_of_it_goes_through_json_and_back(fused):
     assert fusion.Fusion.model_validate_json(text) == fused.found
 
 
-@pytest.mark.parametrize("way", fusion.WAYS)
+@pytest.mark.parametrize("way", fusion.WAYS["onnxruntime"])
 def test_a_candidate_is_the_same_bytes_each_time_without_paths_and_converts_to_ort(
     way, fused, tmp_path
 ):
     for name in ("a", "b"):
         (tmp_path / f"{name}.onnx").write_bytes(
-            fusion.WAYS[way](fused.source).SerializeToString(deterministic=True)
+            fusion.WAYS["onnxruntime"][way](fused.source).SerializeToString(deterministic=True)
         )
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     assert str(fused.folder).encode() not in (tmp_path / "a.onnx").read_bytes()
@@ -184,7 +185,7 @@ def test_onnxruntimes_defaults_are_refused_for_left_padded_texts(fused, tmp_path
 
 def test_a_candidate_that_does_not_run_is_refused_with_the_reason(fused, tmp_path):
     def broken(source):
-        model = fusion.WAYS["fused"](source)
+        model = fusion.WAYS["onnxruntime"]["fused"](source)
         next(n for n in model.graph.node if n.op_type == "Attention").attribute[0].i = 7
         return model
 
@@ -193,6 +194,35 @@ def test_a_candidate_that_does_not_run_is_refused_with_the_reason(fused, tmp_pat
     )
     assert "does not" in found.candidates[1].refused
     assert found.choice == "none"
+
+
+def test_onnxruntime_tools_fuses_in_a_process_of_its_own_and_is_judged_as_the_others(
+    ours, tmp_path
+):
+    source, samples = ours
+    found = fusion.fuse(
+        source, tmp_path / "f.onnx", pad=0, samples=samples, by="both", settings=QUICK
+    )
+    old = found.candidates[1]
+    assert (old.name, old.fused) == ("fused by onnxruntime-tools", {"BiasGelu": 1})
+    assert old.refused is None
+    assert old.largest_difference < 1e-5
+    assert old.ratio.value > 0
+    assert "onnxruntime_tools" not in sys.modules
+
+
+def test_what_onnxruntime_tools_fails_on_is_refused_with_its_reason(fused, tmp_path):
+    found = fusion.fuse(
+        fused.source, tmp_path / "f.onnx", pad=None, samples=texts(), by="onnxruntime-tools"
+    )
+    assert "onnxruntime-tools fails on it (" in found.candidates[1].refused
+    assert (tmp_path / "f.onnx").read_bytes() == fused.source.read_bytes()
+
+
+def test_without_onnxruntime_tools_the_error_names_the_extra(fused, tmp_path, monkeypatch):
+    monkeypatch.setattr(old_fusion, "PACKAGE", "no_such_package")
+    with pytest.raises(HostError, match=r"pip install 'edgestill\[onnxruntime-tools\]'"):
+        old_fusion.fuse(fused.source, tmp_path / "f.onnx")
 
 
 def test_a_candidate_that_fused_nothing_or_the_same_is_not_measured(fused, tmp_path):
@@ -208,7 +238,7 @@ def test_our_own_family_keeps_its_answers_for_any_padding(ours, tmp_path):
     feeds = list(hostile.feeds(source, samples, pad=0))
     assert any((feed[INPUT][:, 0] == 0).any() for feed in feeds)
     assert any((feed[INPUT] == 0).all(1).any() for feed in feeds), "a text of padding alone"
-    for name, way in fusion.WAYS.items():
+    for name, way in fusion.WAYS["both"].items():
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(way(source).SerializeToString())
         assert parity.largest_difference(source, path, feeds) < 1e-5

@@ -25,8 +25,9 @@ from ...devices import bench
 from ...devices.runtimes.onnxruntime import open_session, run_once
 from ...devices.stats import Estimate
 from ...errors import ModelError
+from ..recipe import Fusing
 from ..records import Record
-from . import hostile, parity
+from . import hostile, old_fusion, parity
 from .method import quiet
 
 NONE = "none"
@@ -76,6 +77,7 @@ def fuse(
     *,
     pad: int | None,
     samples: Mapping[str, NDArray[Any]],
+    by: Fusing = "onnxruntime",
     settings: bench.Settings = SETTINGS,
     ways: Mapping[str, Way] | None = None,
 ) -> Fusion:
@@ -86,10 +88,12 @@ def fuse(
         target: the file to write: the source itself, byte for byte, where nothing is gained.
         pad: the id of padding, of a model that finds its mask itself; None: it has none.
         samples: by input name, samples along the first axis.
+        by: whose ways to fuse are tried.
         settings: how candidates are measured.
-        ways: to fuse, from the plainest on; None: all of ``WAYS``.
+        ways: to fuse, from the plainest on; None: those of ``WAYS[by]``.
 
     Raises:
+        HostError: a package that is to fuse is not installed.
         ModelError: the source does not run on the samples, or not finitely.
         MeasureError: a measuring process died or ran out of time.
     """
@@ -104,8 +108,12 @@ def fuse(
     tried, files = [Candidate(name=NONE, fused={}, largest_difference=moved)], {NONE: source}
     with TemporaryDirectory(dir=target.parent) as scratch:
         folder = Path(scratch)
-        for name, way in (WAYS if ways is None else ways).items():
-            model = way(source)
+        for name, way in (WAYS[by] if ways is None else ways).items():
+            try:
+                model = way(source)
+            except ModelError as error:
+                tried.append(Candidate(name=name, fused={}, refused=str(error)))
+                continue
             fused = _more(model.graph, graph)
             file = folder / f"{name}.onnx"
             file.write_bytes(model.SerializeToString(deterministic=True))
@@ -210,11 +218,23 @@ def _by_onnxruntime(source: Path, *, skip_layer_norm: bool) -> onnx.ModelProto:
     return model
 
 
-WAYS: dict[str, Way] = {
+def _by_tools(source: Path) -> onnx.ModelProto:
+    """Fused by the old package, ``onnxruntime-tools``."""
+    with TemporaryDirectory() as scratch:
+        return old_fusion.fuse(source, Path(scratch) / "fused.onnx")
+
+
+_NOW: dict[str, Way] = {
     "fused but for SkipLayerNormalization": partial(_by_onnxruntime, skip_layer_norm=False),
     "fused": partial(_by_onnxruntime, skip_layer_norm=True),
 }
-"""From the plainest on."""
+_THEN: dict[str, Way] = {"fused by onnxruntime-tools": _by_tools}
+WAYS: Mapping[Fusing, dict[str, Way]] = {
+    "onnxruntime": _NOW,
+    "onnxruntime-tools": _THEN,
+    "both": _THEN | _NOW,
+}
+"""By who fuses, from the plainest on."""
 
 
 # --- judging them ---------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...devices.runtimes.onnxruntime import open_session, run_once
 from ...errors import NoEffectError
-from ..recipe import Calibrating
+from ..recipe import Calibrating, Fusing
 from ..records import Left, Plan, Saturable
 from .parity import Feed, batches
 
@@ -37,6 +37,7 @@ class Job:
             was lost, 0 for nothing.
         most_lost: what may be lost.
         pad: the id of padding, of a model of tokens that finds its mask itself.
+        fusion: who may fuse a transformer.
     """
 
     source: Path
@@ -48,6 +49,7 @@ class Job:
     lost: Callable[[Outputs, Outputs], float]
     most_lost: float
     pad: int | None = None
+    fusion: Fusing = "onnxruntime"
 
     def feeds(self) -> Iterator[Feed]:
         """The samples in batches, by input; may be asked for again."""

@@ -19,8 +19,9 @@ def _fused(job: Job) -> Effect:
 
     Raises:
         NoEffectError: the model is no transformer.
+        HostError: the package that is to fuse is not installed.
     """
-    found = fusion.fuse(job.source, job.target, pad=job.pad, samples=job.samples)
+    found = fusion.fuse(job.source, job.target, pad=job.pad, samples=job.samples, by=job.fusion)
     if not found.candidates:
         nodes = len(onnx.load(job.source, load_external_data=False).graph.node)
         raise NoEffectError(

@@ -90,6 +90,7 @@ def compress(
                     percentile=compress.percentile,
                     lost=_lost(calibration, data.record),
                     most_lost=compress.mixed_max_loss,
+                    fusion=compress.fusion,
                     pad=data.record.pad if data.record.layout == "tokens" else None,
                 )
                 effects[name] = METHODS[name](job)

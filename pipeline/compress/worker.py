@@ -115,6 +115,7 @@ class Work:
             percentile=self.asked.percentile,
             lost=self._lost(),
             most_lost=self.asked.mixed_max_loss,
+            fusion=self.asked.fusion,
         )
         effect = METHODS[method](job)
         fp32, found = answers(self.model, job), answers(target, job)

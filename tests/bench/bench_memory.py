@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 OUT = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "memory.json"
-ROWS, CLASSES, BLOCK = 720_000, 256, 20_000
+ROWS, CLASSES, BLOCK = 760_000, 256, 20_000
 MARK_MIB = 1024.0
 RECIPE = """
 name = "memory"
