@@ -14,7 +14,7 @@ from edgestill.devices.stats import Estimate
 from edgestill.errors import HostError, ModelError
 from edgestill.exporters import ort
 from edgestill.exporters.onnx import INPUT, export
-from edgestill.pipeline.compress import fusion, hostile, old_fusion, parity
+from edgestill.pipeline.compress import attention, fusion, hostile, old_fusion, parity
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe import Architecture
 from edgestill.pipeline.records import DataRecord
@@ -127,8 +127,9 @@ def ours(tmp_path_factory):
 
 
 def test_every_candidate_tells_what_it_fused_how_far_it_is_off_and_how_long_it_takes(fused):
-    none, plain, full = fused.found.candidates
+    none, packed, plain, full = fused.found.candidates
     assert (none.name, none.fused) == ("none", {})
+    assert (packed.fused, packed.refused) == ({}, "nothing fused")
     assert plain.fused == {"Attention": 1, "BiasGelu": 1}
     assert full.fused == {"Attention": 1, "BiasGelu": 1, "SkipLayerNormalization": 2}
     for one in (none, plain, full):
@@ -196,6 +197,45 @@ def test_a_candidate_that_does_not_run_is_refused_with_the_reason(fused, tmp_pat
     assert found.choice == "none"
 
 
+def test_the_attention_of_our_own_family_is_fused_and_its_mask_with_it(ours, tmp_path):
+    source, samples = ours
+    found = fusion.fuse(source, tmp_path / "f.onnx", pad=0, samples=samples, settings=QUICK)
+    packed = found.candidates[1]
+    assert (packed.name, packed.fused) == ("attention of a packed projection", {"Attention": 1})
+    assert packed.refused is None
+    assert packed.largest_difference < 1e-5
+
+
+def swapped(graph):
+    """Query and key change places."""
+    split = next(node for node in graph.node if node.op_type == "Split")
+    split.output[0], split.output[1] = split.output[1], split.output[0]
+
+
+def of_queries(graph):
+    """The mask leaves queries out, not keys."""
+    axes = next(n for n in graph.node if n.op_type == "Unsqueeze").input[1]
+    stored = next(one for one in graph.initializer if one.name == axes)
+    stored.CopyFrom(onnx.numpy_helper.from_array(np.array([1, 3]), axes))
+
+
+def over_queries(graph):
+    """The softmax runs over the wrong axis."""
+    softmax = next(node for node in graph.node if node.op_type == "Softmax")
+    softmax.attribute[0].i = 2
+
+
+@pytest.mark.parametrize("change", [swapped, of_queries, over_queries])
+def test_what_only_looks_like_attention_is_left_alone(change, ours):
+    source, _ = ours
+    model = onnx.load(source)
+    change(model.graph)
+    before = model.SerializeToString(deterministic=True)
+    fused = attention.fuse(model)
+    assert "Attention" not in {node.op_type for node in fused.graph.node}
+    assert len(fused.graph.node) == len(onnx.ModelProto.FromString(before).graph.node)
+
+
 def test_onnxruntime_tools_fuses_in_a_process_of_its_own_and_is_judged_as_the_others(
     ours, tmp_path
 ):
@@ -203,8 +243,8 @@ def test_onnxruntime_tools_fuses_in_a_process_of_its_own_and_is_judged_as_the_ot
     found = fusion.fuse(
         source, tmp_path / "f.onnx", pad=0, samples=samples, by="both", settings=QUICK
     )
-    old = found.candidates[1]
-    assert (old.name, old.fused) == ("fused by onnxruntime-tools", {"BiasGelu": 1})
+    old = next(one for one in found.candidates if one.name == "fused by onnxruntime-tools")
+    assert old.fused == {"BiasGelu": 1}
     assert old.refused is None
     assert old.largest_difference < 1e-5
     assert old.ratio.value > 0

@@ -27,7 +27,7 @@ from ...devices.stats import Estimate
 from ...errors import ModelError
 from ..recipe import Fusing
 from ..records import Record
-from . import hostile, old_fusion, parity
+from . import attention, hostile, old_fusion, parity
 from .method import quiet
 
 NONE = "none"
@@ -224,7 +224,13 @@ def _by_tools(source: Path) -> onnx.ModelProto:
         return old_fusion.fuse(source, Path(scratch) / "fused.onnx")
 
 
+def _packed(source: Path) -> onnx.ModelProto:
+    """Attention of one packed projection fused, as our own text family has it."""
+    return attention.fuse(onnx.load(source))
+
+
 _NOW: dict[str, Way] = {
+    "attention of a packed projection": _packed,
     "fused but for SkipLayerNormalization": partial(_by_onnxruntime, skip_layer_norm=False),
     "fused": partial(_by_onnxruntime, skip_layer_norm=True),
 }
