@@ -51,6 +51,8 @@ _TRAINING = (
     "pipeline/models",
     "pipeline/teachers",
     "pipeline/archive.py",
+    "pipeline/child.py",
+    "pipeline/wire.py",
     "pipeline/metrics.py",
     "pipeline/reference.py",
     "pipeline/data/checks.py",

@@ -4,7 +4,6 @@ The calibration data are one ``.npz``: an array for each input, samples along th
 ``y``, the classes, where they are known.
 """
 
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import DataError, ModelError, UsageError
+from .child import PYTHON, Child
 from .compress.plan import plan
 from .progress import Progress
 from .recipe import Compress
 from .records import Left, Plan, Record, Saturable
 from .report import numbers
 from .store import disk_errors
-from .teachers.child import Child
 
-WORKER = (sys.executable, "-P", "-m", "edgestill.pipeline.compress.worker")
+WORKER = (*PYTHON, "edgestill.pipeline.compress.worker")
 TIMEOUT_S = 3600.0
 _FIX = "try another method, fewer calibration samples, or another machine"
 

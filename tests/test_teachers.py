@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from edgestill.errors import DataError, HostError, MeasureError, ModelError
-from edgestill.pipeline import teachers
-from edgestill.pipeline.teachers import fitting, huggingface, recorded, timm_, wire
+from edgestill.pipeline import teachers, wire
+from edgestill.pipeline.teachers import fitting, huggingface, recorded, timm_
 from edgestill.pipeline.teachers.black_box import BlackBox, Signature
 from edgestill.pipeline.teachers.fitting import Port
 from onnx import TensorProto, external_data_helper, helper, load, save_model

@@ -2,7 +2,7 @@
 
     python -m edgestill.pipeline.compress.worker PARENT_PID MEMORY_LIMIT_BYTES
 
-It reads messages of ``teachers.wire`` from stdin: first the model, its calibration data and how,
+It reads messages of ``wire`` from stdin: first the model, its calibration data and how,
 then a method at a time. It writes into the folder it is given.
 """
 
@@ -21,10 +21,10 @@ from ...devices.modelfile import check_external_data, printable
 from ...devices.runtimes.onnxruntime import dtype_of, inputs_of, open_session
 from ...devices.worker import confine, told
 from ...errors import DataError, EdgestillError, ModelError
+from .. import wire
 from ..archive import unpacked
 from ..recipe import Compress
 from ..records import Plan
-from ..teachers import wire
 from .method import BATCH, Job, Outputs, answers
 from .methods import METHODS
 

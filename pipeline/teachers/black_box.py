@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ModelError
-from .child import TIMEOUT_S, WORKER, Child
+from ..child import PYTHON, TIMEOUT_S, Child
 from .fitting import Arrangement, Port, Signature, bare, choose, plan
 
+WORKER = (*PYTHON, "edgestill.pipeline.teachers.worker")
+_RECORD = "ask it elsewhere and give its recorded logits: teacher.model = 'logits:FILE'"
 _BLOCK_SAMPLES = 256
 _BLOCK_BYTES = 1 << 24
 _LEAST = 1e-7
@@ -68,6 +70,7 @@ class BlackBox:
             timeout_s=timeout_s,
             memory_limit_bytes=memory_limit_bytes,
             command=command,
+            fix=_RECORD,
         )
         try:
             told = self._child.ask({"do": "open", "model": str(path), "threads": threads})
@@ -254,7 +257,7 @@ def external_files(path: Path) -> tuple[Path, ...]:
     Raises:
         ModelError: it is broken, or names a file outside its own folder.
     """
-    with Child(path, timeout_s=60.0) as child:
+    with Child(path, command=WORKER, fix=_RECORD, timeout_s=60.0) as child:
         return tuple(map(Path, child.ask({"do": "files", "model": str(path)})["external"]))
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ...devices.modelfile import Input, check_external_data
 from ...devices.worker import confine, told
 from ...errors import EdgestillError, ModelError
-from . import wire
+from .. import wire
 
 _MOST_WRITTEN = 1 << 24
 """Bytes: it writes nothing but its last words."""

@@ -1,6 +1,6 @@
-"""The parent's end of a teacher's process: time-outs, its death and its last words.
+"""The parent's end of a foreign model's process: time-outs, its death and its last words.
 
->>> with Child(Path("teacher.onnx")) as child:          # doctest: +SKIP
+>>> with Child(Path("teacher.onnx"), command=WORKER, fix="mend it") as child:  # doctest: +SKIP
 ...     child.ask({"do": "files", "model": "teacher.onnx"})
 {'external': [], 'arrays': []}
 """
@@ -18,14 +18,13 @@ from typing import Any, BinaryIO, Self, cast
 
 from numpy.typing import NDArray
 
-from ...devices.local import environment
-from ...errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
+from ..devices.local import environment
+from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
 from . import wire
 
 # -P: the current folder is no place to import from.
-WORKER = (sys.executable, "-P", "-m", "edgestill.pipeline.teachers.worker")
+PYTHON = (sys.executable, "-P", "-m")
 TIMEOUT_S = 600.0
-_RECORD = "ask it elsewhere and give its recorded logits: teacher.model = 'logits:FILE'"
 _KINDS: Mapping[str, type[EdgestillError]] = {
     one.__name__: one for one in (UsageError, DataError, ModelError, MeasureError)
 }
@@ -36,11 +35,11 @@ class Child:
 
     Args:
         model: named in what is refused.
+        command: the program that answers, as an argument list: ``PYTHON`` and its module.
+        fix: what to do where it dies or takes too long.
         threads: of the runtime.
         timeout_s: wall-clock seconds for each question.
         memory_limit_bytes: of its address space; None: all the machine has.
-        command: the program that answers, as an argument list.
-        fix: what to do where it dies or takes too long.
 
     Raises:
         MeasureError: no process could be started.
@@ -50,11 +49,11 @@ class Child:
         self,
         model: Path,
         *,
+        command: Sequence[str],
+        fix: str,
         threads: int = 1,
         timeout_s: float = TIMEOUT_S,
         memory_limit_bytes: int | None = None,
-        command: Sequence[str] = WORKER,
-        fix: str = _RECORD,
     ) -> None:
         self._fix = fix
         self._where = str(model)
