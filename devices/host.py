@@ -78,6 +78,28 @@ def describe(root: Path = ROOT) -> Host:
     )
 
 
+def caches(root: Path = ROOT) -> dict[int, int]:
+    """Bytes of the first processor's data cache by level; empty where the kernel does not tell."""
+    found: dict[int, int] = {}
+    for folder in sorted((root / "sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, size = read_text(folder / "level") or "", read_text(folder / "size") or ""
+        if read_text(folder / "type") != "Instruction" and level.isdigit() and size[:-1].isdigit():
+            found[int(level)] = int(size[:-1]) * {"K": 1024, "M": 1024**2}.get(size[-1], 1)
+    return found
+
+
+def clock_ghz(root: Path = ROOT) -> tuple[float, str] | None:
+    """The highest clock of any processor, and where it was read; None where nothing tells."""
+    top = "cpufreq/cpuinfo_max_freq"
+    read = [read_text(file) for file in (root / "sys/devices/system/cpu").glob(f"cpu[0-9]*/{top}")]
+    if khz := [int(text) for text in read if text and text.isdigit()]:
+        return max(khz) / 1e6, f"/sys/devices/system/cpu/cpu*/{top}"
+    lines = (read_text(root / "proc/cpuinfo") or "").splitlines()
+    mhz = [line.partition(":")[2].strip() for line in lines if line.startswith("cpu MHz")]
+    now = max((float(text) for text in mhz if text), default=0.0)
+    return (now / 1e3, "/proc/cpuinfo, the clock of this moment") if now else None
+
+
 def kernel_class(features: tuple[str, ...]) -> str:
     """The family of matrix kernels that these extensions select; int8 results depend on it."""
     have = set(features)

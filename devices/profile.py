@@ -30,7 +30,7 @@ FIGURES: Mapping[str, str] = {
     "l2_kib": "level 2 cache, KiB",
     "l3_kib": "level 3 or system cache, KiB",
     "memory_gib": "main memory, GiB",
-    "bandwidth_gb_s": "main memory bandwidth, 10^9 bytes a second",
+    "bandwidth_gb_s": "main memory bandwidth of one core, read and written, 10^9 bytes a second",
     "fp32_gflop_s": "peak of one core in fp32, 10^9 operations a second (a multiply-add is two)",
     "int8_gop_s": "peak of one core in int8, 10^9 operations a second (a multiply-add is two)",
     "idle_watts": "power with nothing to do, watts",
@@ -113,7 +113,8 @@ def load(name: str, *, where: str = "the device") -> Profile:
     """
     if name == HOST:
         here = host.describe()
-        return Profile(HOST, here.cpu, here.arch, here.features, "/proc/cpuinfo")
+        figures = _readable(here, host.ROOT)
+        return Profile(HOST, here.cpu, here.arch, here.features, "/proc/cpuinfo", figures)
     if name.endswith(".toml"):
         return _read(Path(name).stem, Path(name))
     if name not in names():
@@ -125,6 +126,21 @@ def load(name: str, *, where: str = "the device") -> Profile:
             fix=f"did you mean {near[0]!r}?" if near else None,
         )
     return _read(name, BUNDLED / f"{name}.toml")
+
+
+def _readable(here: host.Host, root: Path) -> dict[str, Figure]:
+    """What the kernel tells of this machine without anything being measured."""
+    found: dict[str, Figure] = {}
+    if here.physical_cores:
+        found["cores"] = Figure(here.physical_cores, "/sys/devices/system/cpu/cpu*/topology")
+    if clock := host.clock_ghz(root):
+        found["clock_ghz"] = Figure(round(clock[0], 3), clock[1])
+    for level, key in ((1, "l1d_kib"), (2, "l2_kib"), (3, "l3_kib")):
+        if size := host.caches(root).get(level):
+            found[key] = Figure(size / 1024, "/sys/devices/system/cpu/cpu0/cache")
+    if here.memory_bytes:
+        found["memory_gib"] = Figure(round(here.memory_bytes / 1024**3, 2), "/proc/meminfo")
+    return found
 
 
 def _read(name: str, path: Path) -> Profile:

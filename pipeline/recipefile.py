@@ -128,7 +128,7 @@ def _tuples(node: Any) -> Any:
 
 def _anchored(recipe: Recipe, folder: Path) -> Recipe:
     """The same recipe with every path made absolute, from the recipe's own folder."""
-    data, teacher = recipe.data, recipe.teacher
+    data, teacher, compress = recipe.data, recipe.teacher, recipe.compress
     told = {"source": _named(folder, data.source, SOURCE_KINDS, "data.source")}
     text = data.text
     if text.tokenizer is not None:
@@ -137,7 +137,10 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
     members = tuple(_member(folder, member, "teacher.members") for member in teacher.members)
     teacher = _member(folder, teacher, "teacher").model_copy(update={"members": members})
     data = data.model_copy(update={**told, "text": text})
-    return recipe.model_copy(update={"data": data, "teacher": teacher})
+    if compress.target.endswith(".toml"):
+        target = _below(folder, Path(compress.target), "compress.target")
+        compress = compress.model_copy(update={"target": str(target)})
+    return recipe.model_copy(update={"data": data, "teacher": teacher, "compress": compress})
 
 
 M = TypeVar("M", bound=Member)
