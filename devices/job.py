@@ -111,11 +111,33 @@ class ProbeJob:
     kind: Literal["probe"] = "probe"
 
 
-Job = MeasureJob | InspectJob | OperatorsJob | ProbeJob
+@dataclass(frozen=True, slots=True)
+class AttainJob:
+    """Say what one thread attains of this machine: memory bandwidth, fp32 and int8 arithmetic.
+
+    Attributes:
+        model: path of an ONNX file that multiplies int8 matrices (`probe.int8_matmul`).
+        array_bytes: of each array that is copied; well above the last cache.
+        side: rows and columns of the matrices; 1024 take some tens of milliseconds.
+        seconds: how long each of the three is repeated.
+        threads: one; more would share what is measured.
+        kind: which job this is.
+    """
+
+    model: str
+    array_bytes: int
+    side: int = 1024
+    seconds: float = 1.0
+    threads: Literal[1] = 1
+    kind: Literal["attain"] = "attain"
+
+
+Job = MeasureJob | InspectJob | OperatorsJob | AttainJob | ProbeJob
 _KINDS: Mapping[str, type[Job]] = {
     "measure": MeasureJob,
     "inspect": InspectJob,
     "operators": OperatorsJob,
+    "attain": AttainJob,
     "probe": ProbeJob,
 }
 

@@ -1,0 +1,90 @@
+"""What one thread attains of this machine: the two ceilings of a roofline, measured.
+
+    measure(AttainJob("int8.onnx", array_bytes=128 * 1024**2))["fp32_flop_s"]["best"]
+
+A peak that is attained is below the one on paper and above what most models reach. Each is repeated
+for a while; the best tells the machine, the median how much it was disturbed.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from ..job import AttainJob
+from ..runtimes import onnxruntime as runtime
+
+_FEWEST = 5
+_FLOAT64 = 8
+
+
+def measure(job: AttainJob) -> dict[str, Any]:
+    """Run the three, one after another, in this process.
+
+    Returns:
+        `bytes_s`, `fp32_flop_s` and `int8_op_s`: each `best` and `median` per second and `repeats`;
+        `numpy`, `blas` and `runtime`: what computed.
+
+    Raises:
+        ModelError: the int8 model does not load or run.
+    """
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {
+        "bytes_s": copy(job.array_bytes, job.seconds),
+        "fp32_flop_s": sgemm(job.side, job.seconds),
+        "int8_op_s": int8_gemm(Path(job.model), job.side, job.seconds),
+        "numpy": np.__version__,
+        "blas": f"{blas['name']} {blas['version']}",
+        "runtime": f"onnxruntime {runtime.version()}",
+    }
+
+
+def copy(array_bytes: int, seconds: float) -> dict[str, float]:
+    """Bytes a second of one array of float64 copied to another, read and written both counted.
+
+    The Copy of STREAM (McCalpin, "Memory bandwidth and machine balance in current high performance
+    computers", 1995): what a cache reads before it writes is not counted.
+    """
+    source = np.ones(array_bytes // _FLOAT64)
+    target = np.zeros_like(source)
+    return _rate(lambda: np.copyto(target, source), 2 * source.nbytes, seconds)
+
+
+def sgemm(side: int, seconds: float) -> dict[str, float]:
+    """Operations a second of numpy's fp32 matrix product, a multiply-add counted as two."""
+    random = np.random.default_rng(0)
+    left, right = (random.random((side, side), dtype=np.float32) for _ in range(2))
+    product = np.empty_like(left)
+    return _rate(lambda: np.matmul(left, right, out=product), 2 * side**3, seconds)
+
+
+def int8_gemm(model: Path, side: int, seconds: float) -> dict[str, float]:
+    """Operations a second of the runtime's int8 matrix product, a multiply-add counted as two.
+
+    Args:
+        model: takes one square matrix, u8 or s8, and multiplies it by a stored one.
+        side: rows and columns of both.
+        seconds: how long.
+    """
+    session = runtime.open_session(model)
+    (port,) = runtime.inputs_of(session)
+    given = np.random.default_rng(0).integers(0, 127, (side, side), runtime.dtype_of(port))
+    feed = {port.name: given}
+    runtime.run_once(session, feed, model)
+    return _rate(lambda: session.run(None, feed), 2 * side**3, seconds)
+
+
+def _rate(work: Callable[[], object], units: int, seconds: float) -> dict[str, float]:
+    """Units a second, the best and the median of as many repeats as fit."""
+    clock = time.perf_counter
+    work()
+    rates: list[float] = []
+    end = clock() + seconds
+    while len(rates) < _FEWEST or clock() < end:
+        start = clock()
+        work()
+        rates.append(units / (clock() - start))
+    return {"best": max(rates), "median": median(rates), "repeats": len(rates)}
