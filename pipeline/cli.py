@@ -17,6 +17,7 @@ import click
 from .. import __version__
 from ..errors import EdgestillError, HostError, MaterialError, StorageError, UsageError
 from .command import Commands, Manner, command, say, stderr, stdout
+from .device_commands import devices
 from .model_commands import bench, explain, quantize
 
 if TYPE_CHECKING:
@@ -230,8 +231,10 @@ def doctor(manner: Manner, artifacts: Path) -> None:
 
 
 # In the order of use.
-for _one in (build, plan, init, schema, bench, quantize, explain, gate, report, verify, doctor):
+for _one in (build, plan, init, schema, bench, quantize, explain, gate, report, verify):
     cli.add_command(_one)
+cli.add_command(devices)
+cli.add_command(doctor)
 
 
 def main() -> NoReturn:
