@@ -7,11 +7,12 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UsageError
+from ..errors import StorageError, UsageError
 from .command import Commands, Manner, command, stderr, stdout
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def probe(manner: Manner, out: Path | None, seconds: float) -> None:
         click.echo(f"profile: {out}: its path goes wherever a device's name does")
 
 
+# In the order of use: a further command on devices is one more entry here.
 for _name, _one in {"list": list_, "show": show, "probe": probe}.items():
     devices.add_command(_one, _name)
 
@@ -163,6 +165,14 @@ def _check_new(out: Path) -> None:
         raise UsageError("it is there already", where=str(out), fix="choose another name")
     if not out.parent.is_dir():
         raise UsageError("no such folder", where=str(out.parent), fix="make it first")
+    try:
+        NamedTemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise StorageError(
+            f"a folder that cannot be written ({error.strerror})",
+            where=str(out.parent),
+            fix="name another with --out",
+        ) from None
 
 
 def _value(profile: "Profile", key: str) -> str:

@@ -11,7 +11,8 @@ import pytest
 from edgestill.devices import host
 from edgestill.devices.job import AttainJob, from_json, to_json
 from edgestill.devices.local import run
-from edgestill.devices.probe import _array_bytes, int8_matmul, probe, to_toml
+from edgestill.devices.measure import attained
+from edgestill.devices.probe import _array_bytes, _attained, int8_matmul, probe, to_toml
 from edgestill.devices.profile import FIGURES, Figure, Profile, load
 
 MEASURED = ("bandwidth_gb_s", "fp32_gflop_s", "int8_gop_s")
@@ -91,6 +92,22 @@ def test_what_is_copied_is_four_times_the_last_cache_within_reason():
     assert _array_bytes({3: 512 * mib}, 1024 * mib) == 64 * mib
 
 
+def test_a_rate_is_units_by_time_and_the_best_of_the_repeats():
+    now, naps = [0.0], iter([9.0, 2.0, 4.0, 1.0, 3.0, 2.0])  # the first warms up
+
+    def work():
+        now[0] += next(naps)
+
+    rate = attained._rate(work, 12, 5.0, clock=lambda: now[0])
+    assert rate == {"best": 12.0, "median": 6.0, "repeats": 5}
+
+
+def test_figures_are_in_the_profiles_units():
+    figure = _attained({"best": 2.34567e9, "median": 1.5e9, "repeats": 7}, "adding", "2026-01-02")
+    assert (figure.value, figure.low, figure.high) == (2.346, 1.5, None)
+    assert figure.source.startswith("attained by adding: measured here, 2026-01-02, one thread")
+
+
 def _write(root, files):
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +119,7 @@ def test_caches_and_clock_are_read_where_the_kernel_tells_them(tmp_path):
     cpus = "sys/devices/system/cpu"
     told = {
         ("0", "1", "Data", "64K"),
-        ("1", "1", "Instruction", "64K"),
+        ("1", "1", "Instruction", "32K"),
         ("2", "2", "Unified", "1M"),
     }
     files = {

@@ -77,9 +77,13 @@ def int8_gemm(model: Path, side: int, seconds: float) -> dict[str, float]:
     return _rate(lambda: session.run(None, feed), 2 * side**3, seconds)
 
 
-def _rate(work: Callable[[], object], units: int, seconds: float) -> dict[str, float]:
-    """Units a second, the best and the median of as many repeats as fit."""
-    clock = time.perf_counter
+def _rate(
+    work: Callable[[], object],
+    units: int,
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
+    """Units a second, the best and the median of as many repeats as fit; the first warms up."""
     work()
     rates: list[float] = []
     end = clock() + seconds
