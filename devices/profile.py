@@ -1,7 +1,9 @@
-"""What a device is: its instruction set, for whoever compresses a model for it.
+"""What a device is: its instruction set, for whoever compresses a model for it, and its figures.
 
 >>> load("raspberry-pi-5").dot_product
 True
+>>> load("raspberry-pi-5").figures["clock_ghz"].value
+2.4
 
 A profile is the machine at hand (``host``), one of ``profiles/*.toml`` by its name, or the path of
 a ``.toml`` file of the user's with the same keys.
@@ -113,7 +115,7 @@ def load(name: str, *, where: str = "the device") -> Profile:
     """
     if name == HOST:
         here = host.describe()
-        figures = _readable(here, host.ROOT)
+        figures = _readable(here)
         return Profile(HOST, here.cpu, here.arch, here.features, "/proc/cpuinfo", figures)
     if name.endswith(".toml"):
         return _read(Path(name).stem, Path(name))
@@ -128,16 +130,17 @@ def load(name: str, *, where: str = "the device") -> Profile:
     return _read(name, BUNDLED / f"{name}.toml")
 
 
-def _readable(here: host.Host, root: Path) -> dict[str, Figure]:
+def _readable(here: host.Host) -> dict[str, Figure]:
     """What the kernel tells of this machine without anything being measured."""
     found: dict[str, Figure] = {}
     if here.physical_cores:
         found["cores"] = Figure(here.physical_cores, "/sys/devices/system/cpu/cpu*/topology")
-    if clock := host.clock_ghz(root):
+    if clock := host.clock_ghz():
         found["clock_ghz"] = Figure(round(clock[0], 3), clock[1])
-    for level, key in ((1, "l1d_kib"), (2, "l2_kib"), (3, "l3_kib")):
-        if size := host.caches(root).get(level):
-            found[key] = Figure(size / 1024, "/sys/devices/system/cpu/cpu0/cache")
+    keys = {1: "l1d_kib", 2: "l2_kib", 3: "l3_kib"}
+    for level, size in host.caches().items():
+        if level in keys:
+            found[keys[level]] = Figure(size / 1024, "/sys/devices/system/cpu/cpu0/cache")
     if here.memory_bytes:
         found["memory_gib"] = Figure(round(here.memory_bytes / 1024**3, 2), "/proc/meminfo")
     return found
