@@ -118,7 +118,7 @@ class AttainJob:
     Attributes:
         model: path of an ONNX file that multiplies int8 matrices (`probe.int8_matmul`).
         array_bytes: of each array that is copied; well above the last cache.
-        side: rows and columns of the matrices; 1024 take some tens of milliseconds.
+        side: rows and columns of the matrices; 384 take about a millisecond.
         seconds: how long each of the three is repeated.
         threads: one; more would share what is measured.
         kind: which job this is.
@@ -126,7 +126,7 @@ class AttainJob:
 
     model: str
     array_bytes: int
-    side: int = 1024
+    side: int = 384
     seconds: float = 1.0
     threads: Literal[1] = 1
     kind: Literal["attain"] = "attain"

@@ -33,8 +33,8 @@ def probe(*, seconds: float = 1.0) -> Profile:
 
     Returns:
         The host's profile with ``bandwidth_gb_s``, ``fp32_gflop_s`` and ``int8_gop_s`` as attained
-        by one thread: the best of the repeats; the lowest is their median, below it where other
-        programs disturbed it.
+        by one thread: the 90th percentile of the repeats, between their median, below it where
+        other programs disturbed it, and the best of them.
 
     Raises:
         HostError: a processor that a profile cannot name.
@@ -105,12 +105,12 @@ def _array_bytes(caches: Mapping[int, int], memory_bytes: int | None) -> int:
 
 
 def _attained(rate: Mapping[str, Any], how: str, day: str) -> Figure:
-    best, middle = (_rounded(rate[name] / 1e9) for name in ("best", "median"))
+    low, value, high = (_rounded(rate[name] / 1e9) for name in ("median", "p90", "best"))
     source = (
-        f"attained by {how}: measured here, {day}, one thread, best of {rate['repeats']}; "
-        "low: their median"
+        f"attained by {how}: measured here, {day}, one thread, 90th percentile of "
+        f"{rate['repeats']} repeats; low: their median; high: the best"
     )
-    return Figure(best, source, low=middle)
+    return Figure(value, source, low=low, high=high)
 
 
 def _rounded(value: float) -> float:

@@ -27,7 +27,8 @@ def test_a_probe_measures_what_the_kernel_does_not_tell(found):
     here = load("host").figures
     for key in MEASURED:
         assert key not in here
-        assert 0.1 < found.figures[key].low <= found.figures[key].value < 10_000
+        figure = found.figures[key]
+        assert 0.1 < figure.low <= figure.value <= figure.high < 10_000
         assert "measured here, 20" in found.figures[key].source
         assert "one thread" in found.figures[key].source
     assert {key: found.figures[key] for key in here} == here
@@ -54,7 +55,7 @@ def test_the_child_that_measures_holds_neither_torch_nor_the_pipeline(tmp_path):
     model = tmp_path / "int8.onnx"
     model.write_bytes(int8_matmul(64, signed=False))
     answer = run(AttainJob(str(model), 1 << 20, side=64, seconds=0.01), timeout_s=60)
-    assert answer["bytes_s"]["repeats"] >= 5
+    assert answer["bytes_s"]["repeats"] >= 10
     assert answer["int8_op_s"]["best"] >= answer["int8_op_s"]["median"] > 0
     heavy = [
         name for name in answer["modules"] if name.startswith(("torch", "onnx.", "edgestill.p"))
@@ -92,19 +93,20 @@ def test_what_is_copied_is_four_times_the_last_cache_within_reason():
     assert _array_bytes({3: 512 * mib}, 1024 * mib) == 64 * mib
 
 
-def test_a_rate_is_units_by_time_and_the_best_of_the_repeats():
-    now, naps = [0.0], iter([9.0, 2.0, 4.0, 1.0, 3.0, 2.0])  # the first warms up
+def test_a_rate_is_units_by_time_over_the_repeats_that_fit():
+    now, naps = [0.0], iter([9.0, *range(1, 12)])  # the first warms up
 
     def work():
         now[0] += next(naps)
 
-    rate = attained._rate(work, 12, 5.0, clock=lambda: now[0])
-    assert rate == {"best": 12.0, "median": 6.0, "repeats": 5}
+    rate = attained._rate(work, 12, 60.0, clock=lambda: now[0])
+    assert rate == {"best": 12.0, "p90": 6.0, "median": 2.0, "repeats": 11}
 
 
 def test_figures_are_in_the_profiles_units():
-    figure = _attained({"best": 2.34567e9, "median": 1.5e9, "repeats": 7}, "adding", "2026-01-02")
-    assert (figure.value, figure.low, figure.high) == (2.346, 1.5, None)
+    rate = {"best": 3e9, "p90": 2.34567e9, "median": 1.5e9, "repeats": 7}
+    figure = _attained(rate, "adding", "2026-01-02")
+    assert (figure.value, figure.low, figure.high) == (2.346, 1.5, 3.0)
     assert figure.source.startswith("attained by adding: measured here, 2026-01-02, one thread")
 
 
