@@ -14,6 +14,7 @@ from edgestill.devices.local import run
 from edgestill.devices.measure import attained
 from edgestill.devices.probe import _array_bytes, _attained, int8_matmul, probe, to_toml
 from edgestill.devices.profile import FIGURES, Figure, Profile, load
+from edgestill.errors import HostError
 
 MEASURED = ("bandwidth_gb_s", "fp32_gflop_s", "int8_gop_s")
 
@@ -61,6 +62,13 @@ def test_the_child_that_measures_holds_neither_torch_nor_the_pipeline(tmp_path):
         name for name in answer["modules"] if name.startswith(("torch", "onnx.", "edgestill.p"))
     ]
     assert heavy == []
+
+
+def test_a_processor_that_no_profile_can_name_is_refused(monkeypatch):
+    board = Profile("host", "a board", "riscv64", (), "/proc/cpuinfo")
+    monkeypatch.setattr("edgestill.devices.probe.load", lambda _: board)
+    with pytest.raises(HostError, match="found 'riscv64', expected x86_64 or aarch64"):
+        probe()
 
 
 def test_asking_for_a_probe_loads_no_runtime_here():

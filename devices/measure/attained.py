@@ -35,13 +35,12 @@ def measure(job: AttainJob) -> dict[str, Any]:
     Raises:
         ModelError: the int8 model does not load or run.
     """
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
         "bytes_s": copy(job.array_bytes, job.seconds),
         "fp32_flop_s": sgemm(job.side, job.seconds),
         "int8_op_s": int8_gemm(Path(job.model), job.side, job.seconds),
         "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
+        "blas": _blas(),
         "runtime": f"onnxruntime {runtime.version()}",
     }
 
@@ -83,6 +82,13 @@ def int8_gemm(model: Path, side: int, seconds: float) -> dict[str, float]:
     feed = {port.name: given}
     runtime.run_once(session, feed, model)
     return _rate(lambda: session.run(None, feed), 2 * side**3, seconds)
+
+
+def _blas() -> str:
+    """The library behind numpy's matrix product, as far as its build tells."""
+    parts: Any = np.show_config(mode="dicts")
+    told = parts.get("Build Dependencies", {}).get("blas", {})
+    return " ".join(str(told[key]) for key in ("name", "version") if key in told) or "unnamed BLAS"
 
 
 def _rate(
