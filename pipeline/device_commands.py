@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _UNKNOWN = "-"
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, no_args_is_help=False)
 def devices() -> None:
     """List devices, show what is known of one, measure this one."""
 

@@ -83,10 +83,15 @@ def test_a_misspelt_device_is_refused_with_the_nearest():
     assert "did you mean 'raspberry-pi-5'?" in refused.stderr
 
 
-def test_a_misspelt_command_is_refused():
-    refused = ended("lst")
+@pytest.mark.parametrize(
+    ("given", "said"), [(["lst"], "No such command 'lst'"), ([], "Missing command")]
+)
+def test_a_command_that_is_none_is_refused_in_one_line(given, said):
+    refused = ended(*given)
     assert refused.returncode == 2
-    assert "lst" in refused.stderr
+    assert said in refused.stderr
+    assert refused.stderr.count("\n") == 1
+    assert len(refused.stderr) < 120
 
 
 def test_probe_writes_a_profile_that_can_be_shown_and_does_not_overwrite_it(tmp_path):
