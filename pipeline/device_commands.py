@@ -113,15 +113,15 @@ def overview(profiles: Sequence["Profile"]) -> "Table":
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, caption="peaks and bandwidth: of one core")
-    table.add_column("device", no_wrap=True)
-    table.add_column("", overflow="fold")
+    table.add_column("device", min_width=22, overflow="fold")
     table.add_column("processor", no_wrap=True)
     for heading in ("cores", "GHz", "fp32\nGFLOP/s", "int8\nGOP/s", "memory\nGB/s"):
         table.add_column(heading, justify="right")
     columns = ("cores", "clock_ghz", "fp32_gflop_s", "int8_gop_s", "bandwidth_gb_s")
     for one in profiles:
-        words = (one.name, one.title, f"{one.arch}\n{one.kernels}")
-        table.add_row(*map(Text, words), *(_value(one, key) for key in columns))
+        told = Text.assemble((one.name, "bold"), f"\n{one.title}")
+        kind = Text(f"{one.arch}\n{one.kernels}")
+        table.add_row(told, kind, *(_value(one, key) for key in columns))
     return table
 
 
