@@ -111,4 +111,4 @@ def test_the_tests_have_every_extra():
         "optional-dependencies"
     ]
     (named,) = [each for each in extras["dev"] if each.startswith("edgestill[")]
-    assert set(re.findall(r"\w+", named)[1:]) == set(extras) - {"dev"}
+    assert set(re.findall(r"[\w-]+", named)[1:]) == set(extras) - {"dev"}

@@ -386,7 +386,7 @@ IMAGES = Signature((16, 16, 3), "hwc", 4)
         ("transformer", 2, TEXTS),
         ("conv1d", 3, WINDOWS),
         ("resnet", 8, IMAGES),
-        ("mobilenet", 3, IMAGES),
+        pytest.param("mobilenet", 3, IMAGES, marks=pytest.mark.slow),
         ("dscnn", 2, IMAGES),
     ],
 )

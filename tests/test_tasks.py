@@ -55,6 +55,8 @@ calibration = 0.1
 """
 """What every build here shares; the rest is said by overrides."""
 
+pytestmark = pytest.mark.slow
+
 CENTRES = np.random.default_rng(0).standard_normal((3, 6)) * 2.0
 CLASSES = 3
 
