@@ -10,6 +10,7 @@
     └── HostError                  exit 4   this machine: disk, memory, a missing tool
         ├── StorageError           exit 4   a folder that cannot be written, a full disk
         └── MeasureError           exit 4   a measuring process that died or ran out of time
+            └── ReachError         exit 4   a device that is not reached or lacks what it needs
 
 It stands at the root, not under ``pipeline/``, because exporters and devices raise these too and
 may not import the pipeline. The message names what was found, what was expected, where, and what to
@@ -93,3 +94,7 @@ class StorageError(HostError):
 
 class MeasureError(HostError):
     """A measuring process died, ran out of time or gave no answer."""
+
+
+class ReachError(MeasureError):
+    """A device cannot be reached, or lacks what measuring on it needs."""

@@ -1,4 +1,4 @@
-"""Measure models against each other on this machine: interleaved, each time in a fresh process.
+"""Measure models against each other on one machine: interleaved, each time in a fresh process.
 
     >>> subjects = [Subject("fp32", Path("a.onnx")), Subject("int8", Path("b.onnx"))]
     >>> found = measure(subjects, Settings(), Path("out"))      # doctest: +SKIP
@@ -21,14 +21,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import MeasureError, ModelError, StorageError, UsageError
-from .disturbance import snapshot
 from .disturbance import warnings as disturbances
 from .figures import Figures, Measured, Process, Ratio, compare, conclude
-from .host import Host, describe
+from .host import Host
 from .inputs import batch_shapes
 from .inspection import Inspection, inspect
 from .job import MeasureJob
-from .local import run
+from .local import Local
+from .place import Place
 
 __all__ = [
     "Benchmark",
@@ -76,6 +76,8 @@ class Settings:
         confidence: of all intervals.
         optimization: onnxruntime's graph optimization level: none, basic, extended, all.
         providers: execution providers in order of preference; each must be there.
+        cores: of the machine measured on, to pin each process to; none: any.
+        memory_mib: what each process may have, MiB; None: no limit.
     """
 
     threads: int = 1
@@ -92,6 +94,8 @@ class Settings:
     confidence: float = 0.95
     optimization: str = "all"
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    cores: tuple[int, ...] = ()
+    memory_mib: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no run could honour.
@@ -116,6 +120,10 @@ class Settings:
             )
         if not 0 < self.confidence < 1:
             raise UsageError(f"{self.confidence}", expected="between 0 and 1", where="confidence")
+        if any(core < 0 for core in self.cores):
+            raise UsageError(f"{min(self.cores)}", expected="at least 0", where="cores")
+        if self.memory_mib is not None and self.memory_mib < 1:
+            raise UsageError(f"{self.memory_mib}", expected="at least 1", where="memory_mib")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +157,7 @@ def measure(
     inputs: Path | None = None,
     references: Sequence[str] = (),
     on_process: Callable[[int, int, str], None] | None = None,
+    place: Place | None = None,
 ) -> Benchmark:
     """Measure models, interleaved, in fresh processes.
 
@@ -164,43 +173,51 @@ def measure(
         references: names of the subjects that all others are compared with; none: the first.
         on_process: called after each process with how many are done, how many there are, and the
             subject's name.
+        place: the machine to measure on; None: this one. Models are inspected on this one.
 
     Raises:
         UsageError: names that repeat, an unknown reference, or settings that do not fit a model.
         DataError: inputs that do not fit a model.
         ModelError: a model that is missing, broken, dangerous, or gives no finite outputs.
         StorageError: `out` cannot be written.
-        MeasureError: a measuring process died or ran out of time.
+        MeasureError: a measuring process died or ran out of time; a `ReachError` where the way to
+            the machine is at fault.
     """
+    place = place or Local()
     slugs = _slugs(subjects)
     against = references or (subjects[0].name,)
     for unknown in sorted(set(against) - set(slugs)):
         raise UsageError(f"'{unknown}'", expected=f"one of {', '.join(slugs)}", where="references")
     records: list[dict[str, Any]] = []
     _open(out, records)
-    host = describe()
+    host = place.describe()
     # Real inputs say what the axes are that a model leaves open.
     shapes = (batch_shapes(inputs, settings.batch) if inputs else {}) | dict(settings.shapes)
     inspections = {one.name: _inspected(one, settings, shapes) for one in subjects}
     found: dict[str, list[Process]] = {one.name: [] for one in subjects}
 
-    before, began = snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
+    before, began = place.snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
     total = settings.processes * len(subjects)
     for repetition in range(settings.processes):
         for index in np.random.default_rng([settings.seed, repetition]).permutation(len(subjects)):
             subject = subjects[index]
             samples = out / "samples" / f"{slugs[subject.name]}-{repetition}.npy"
             job = _job(subject, settings, samples, inputs, inspections[subject.name])
-            answer = run(job, timeout_s=settings.timeout_s)
+            answer = place.run(
+                job,
+                timeout_s=settings.timeout_s,
+                memory_limit_bytes=settings.memory_mib and settings.memory_mib * 2**20,
+                cores=settings.cores,
+            )
             del answer["modules"]
-            place = {"subject": subject.name, "repetition": repetition}
-            records.append({**place, "samples": f"samples/{samples.name}", **answer})
+            turn = {"subject": subject.name, "repetition": repetition}
+            records.append({**turn, "samples": f"samples/{samples.name}", **answer})
             _write(out / "processes.json", records)
             latencies = np.load(samples, allow_pickle=False)
             found[subject.name].append(Process(answer, latencies))
             if on_process is not None:
                 on_process(len(records), total, subject.name)
-    disturbed = disturbances(before, snapshot())
+    disturbed = disturbances(before, place.snapshot())
 
     measured = {
         name: Measured(name, inspections[name], found[name], f"samples/{slug}-*.npy")
@@ -302,8 +319,9 @@ def _runtime(records: Sequence[Mapping[str, Any]]) -> str:
 
 def _cautions(host: Host, settings: Settings, models: Sequence[Figures]) -> tuple[str, ...]:
     said = []
-    if settings.threads > host.available_cores:
-        said.append(f"{settings.threads} threads were run on {host.available_cores} cores")
+    cores = len(settings.cores) or host.available_cores
+    if settings.threads > cores:
+        said.append(f"{settings.threads} threads were run on {cores} cores")
     if host.cpu_quota is not None and host.cpu_quota < settings.threads:
         said.append(
             f"the control group allows {host.cpu_quota:g} cores for {settings.threads} threads"

@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
+from .bounds import memory_group
+from .disturbance import Disturbance, snapshot
+from .host import Host, describe
 from .job import Job, ProbeJob, to_json
 
 # What a child may see of our environment. Everything else (thread counts, preloads, debug switches)
@@ -38,6 +41,7 @@ def run(
     *,
     timeout_s: float,
     memory_limit_bytes: int | None = None,
+    cores: Sequence[int] = (),
     command: Sequence[str] = _WORKER,
 ) -> dict[str, Any]:
     """Run a job in a fresh child and return its answer.
@@ -45,7 +49,9 @@ def run(
     Args:
         job: what to do.
         timeout_s: wall-clock seconds until the child is ended.
-        memory_limit_bytes: of the child's address space, or None.
+        memory_limit_bytes: of what the child has resident where a control group can be made, else
+            of its address space; None: no limit.
+        cores: to pin it to; none: wherever this process may run.
         command: the program that takes the job, as an argument list.
 
     Returns:
@@ -56,13 +62,18 @@ def run(
         MeasureError: it died, ran out of time or memory, or answered nothing.
     """
     subject = getattr(job, "model", None)
-    with tempfile.TemporaryDirectory(prefix="edgestill-") as folder:
+    with (
+        memory_group(memory_limit_bytes) as group,
+        tempfile.TemporaryDirectory(prefix="edgestill-") as folder,
+    ):
         answer = Path(folder) / "answer.json"
         envelope = {
             "job": to_json(job),
             "answer": str(answer),
             "parent": os.getpid(),
             "memory_limit_bytes": memory_limit_bytes,
+            "memory_group": str(group) if group else None,
+            "cores": list(cores),
         }
         threads = 1 if isinstance(job, ProbeJob) else job.threads
         code, said = _finish(
@@ -71,6 +82,29 @@ def run(
         if code != 0:
             raise _died(code, said, subject)
         return _read(answer, said, subject)
+
+
+class Local:
+    """This machine, as a place to run jobs."""
+
+    def run(
+        self,
+        job: Job,
+        *,
+        timeout_s: float,
+        memory_limit_bytes: int | None = None,
+        cores: Sequence[int] = (),
+    ) -> dict[str, Any]:
+        """As `run`."""
+        return run(job, timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes, cores=cores)
+
+    def describe(self) -> Host:
+        """This machine."""
+        return describe()
+
+    def snapshot(self) -> Disturbance:
+        """The counters now."""
+        return snapshot()
 
 
 def environment(threads: int, source: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -132,7 +166,7 @@ def _end(child: subprocess.Popen[str]) -> None:
 def _died(code: int, said: str, subject: str | None) -> MeasureError:
     if code >= 0:
         return MeasureError(
-            f"a measuring process that ended with status {code}{_last_line(said)}", where=subject
+            f"a measuring process that ended with status {code}{last_line(said)}", where=subject
         )
     try:
         name = signal.Signals(-code).name
@@ -145,7 +179,7 @@ def _died(code: int, said: str, subject: str | None) -> MeasureError:
         "SIGILL": "the runtime was built for another processor",
     }
     return MeasureError(
-        f"a measuring process ended by {name}{_last_line(said)}",
+        f"a measuring process ended by {name}{last_line(said)}",
         where=subject,
         fix=causes.get(name),
     )
@@ -157,18 +191,21 @@ def _read(answer: Path, said: str, subject: str | None) -> dict[str, Any]:
     except (OSError, ValueError):
         document = None
     if not isinstance(document, dict):
-        raise MeasureError(
-            f"a measuring process without an answer{_last_line(said)}", where=subject
-        )
-    error = document.get("error")
-    if error is None:
-        return document
-    raise _KINDS[error["kind"]](
+        raise MeasureError(f"a measuring process without an answer{last_line(said)}", where=subject)
+    if document.get("error"):
+        raise refusal(document["error"])
+    return document
+
+
+def refusal(error: Mapping[str, Any]) -> EdgestillError:
+    """A worker's refusal, as `worker.told` wrote it, to be raised again."""
+    return _KINDS[error["kind"]](
         error["found"], expected=error["expected"], where=error["where"], fix=error["fix"]
     )
 
 
-def _last_line(said: str) -> str:
+def last_line(said: str) -> str:
+    """What a process said last, in brackets and printable; empty if it said nothing."""
     lines = [line for line in said.strip().splitlines() if line.strip()]
     if not lines:
         return ""

@@ -19,6 +19,8 @@ from typing import Any, Literal
 
 from ..errors import UsageError
 from . import host
+from . import reach as reaching
+from .reach import Reach
 
 HOST = "host"
 BUNDLED = Path(__file__).with_name("profiles")
@@ -73,6 +75,7 @@ class Profile:
             ARM's ``asimd`` is ``neon``).
         source: where the instruction set is written down.
         figures: what else is known of it, by the names of ``FIGURES``.
+        reach: how to get there; None where the file does not say.
     """
 
     name: str
@@ -81,6 +84,7 @@ class Profile:
     features: tuple[str, ...]
     source: str
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    reach: Reach | None = None
 
     @property
     def saturates(self) -> bool:
@@ -152,12 +156,13 @@ def _read(name: str, path: Path) -> Profile:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"a profile that cannot be read ({error})", where=str(path)) from None
     wrong = [key for key, kind in _KEYS.items() if not isinstance(told.get(key), kind)]
-    wrong += [key for key in told if key not in _KEYS and key not in FIGURES]
+    wrong += [key for key in told if key not in {*_KEYS, *FIGURES, "reach"}]
     if wrong or not all(isinstance(one, str) for one in told["features"]):
         raise UsageError(
             f"the keys {', '.join(sorted(map(str, told)))}",
             expected="title, arch, features (a list of texts), source, and tables of figures: "
-            + ", ".join(FIGURES),
+            + ", ".join(FIGURES)
+            + "; and [reach]",
             where=str(path),
         )
     if told["arch"] not in ARCHITECTURES:
@@ -165,8 +170,9 @@ def _read(name: str, path: Path) -> Profile:
             repr(told["arch"]), expected=" or ".join(ARCHITECTURES), where=f"{path}: arch"
         )
     figures = {key: _figure(told[key], f"{path}: {key}") for key in FIGURES if key in told}
+    reach = reaching.read(told["reach"], f"{path}: reach") if "reach" in told else None
     return Profile(
-        name, told["title"], told["arch"], tuple(told["features"]), told["source"], figures
+        name, told["title"], told["arch"], tuple(told["features"]), told["source"], figures, reach
     )
 
 

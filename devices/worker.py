@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
+from .bounds import join, pin
 from .job import AttainJob, InspectJob, Job, MeasureJob, OperatorsJob, from_json
 from .modelfile import check_external_data, is_ort, printable
 
@@ -30,13 +31,16 @@ def main() -> int:
     """Read the job from stdin, write the answer to the file it names."""
     envelope = json.load(sys.stdin)
     answer_to = Path(envelope["answer"])
-    confine(int(envelope["parent"]), envelope.get("memory_limit_bytes"))
+    limit, group = envelope.get("memory_limit_bytes"), envelope.get("memory_group")
+    grouped = group is not None and join(Path(group))
+    confine(int(envelope["parent"]), None if grouped else limit)
     try:
+        if envelope.get("cores"):
+            pin(envelope["cores"])
         answer = _answer(from_json(envelope["job"]))
     except EdgestillError as error:
         answer = {"error": told(error)}
     except MemoryError:
-        limit = envelope.get("memory_limit_bytes")
         out = MeasureError(
             "out of memory" + (f" at the limit of {limit} bytes" if limit else ""),
             where=json.loads(envelope["job"]).get("model"),
@@ -44,6 +48,9 @@ def main() -> int:
         )
         answer = {"error": told(out)}
     answer["modules"] = sorted(sys.modules)
+    answer["cores"] = sorted(os.sched_getaffinity(0))
+    if limit is not None:
+        answer["memory_limit"] = "control group" if grouped else "address space"
     temporary = answer_to.with_suffix(".tmp")
     temporary.write_text(json.dumps(answer, allow_nan=False), encoding="utf-8")
     temporary.replace(answer_to)

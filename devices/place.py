@@ -1,0 +1,91 @@
+"""Where a measuring job runs: this machine, or a device that is reached over a wire.
+
+    >>> place = place_of(load("board.toml"))            # doctest: +SKIP
+    >>> place.describe().cpu                            # doctest: +SKIP
+    'Raspberry Pi 5 Model B Rev 1.0'
+
+The worker is the same everywhere; a place only gets the job there and the answer back.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ..errors import UsageError
+from .adb import Adb
+from .disturbance import Disturbance
+from .host import Host
+from .job import Job
+from .local import Local
+from .profile import HOST, Profile
+from .remote import Remote
+from .ssh import Ssh
+
+
+class Place(Protocol):
+    """Anything that runs jobs, each in a fresh process."""
+
+    def run(
+        self,
+        job: Job,
+        *,
+        timeout_s: float,
+        memory_limit_bytes: int | None = None,
+        cores: Sequence[int] = (),
+    ) -> dict[str, Any]:
+        """Run a job in a fresh process there.
+
+        Args:
+            job: what to do, with paths of this machine.
+            timeout_s: seconds until the process is ended.
+            memory_limit_bytes: what the process may have; None: no limit.
+            cores: of that machine, to pin the process to; none: any.
+
+        Returns:
+            The worker's answer; files that the job names for its results lie here.
+
+        Raises:
+            UsageError, DataError, ModelError: the worker refused the job, its inputs or the model.
+            MeasureError: it died, ran out of time or memory, or answered nothing; a `ReachError`
+                where the way there is at fault.
+        """
+
+    def describe(self) -> Host:
+        """The machine there.
+
+        Raises:
+            ReachError: it is not reached, or lacks what measuring needs.
+        """
+
+    def snapshot(self) -> Disturbance:
+        """Counters of that machine now; only differences mean anything."""
+
+
+def place_of(profile: Profile, *, where: str = "the device") -> Place:
+    """The place that a profile's `[reach]` table leads to; nothing is started yet.
+
+    Raises:
+        UsageError: a profile without one, or an emulator, which gives no times.
+    """
+    reach = profile.reach
+    if reach is None:
+        if profile.name == HOST:
+            return Local()
+        raise UsageError(
+            f"{profile.name}, which is only a profile",
+            expected="a device that says how it is reached",
+            where=where,
+            fix="write a .toml of your own with a [reach] table, such as "
+            'via = "ssh" and host = "board.local"',
+        )
+    if reach.via == "emulated":
+        raise UsageError(
+            f"{profile.name}, which is emulated",
+            expected="a device that runs at its own speed",
+            where=where,
+            fix="an emulator counts instructions; for times use the device itself",
+        )
+    if reach.via == "local":
+        return Local()
+    if reach.via == "ssh":
+        return Remote(Ssh(reach), reach)
+    return Remote(Adb(reach), reach)
