@@ -27,8 +27,7 @@ from .host import Host
 from .inputs import batch_shapes
 from .inspection import Inspection, inspect
 from .job import MeasureJob
-from .local import Local
-from .place import Place
+from .place import Local, Place
 
 __all__ = [
     "Benchmark",
@@ -230,7 +229,7 @@ def measure(
         for name, one in measured.items()
         if name != over
     )
-    said = (*_cautions(host, settings, models), *disturbed)
+    said = (*_cautions(host, settings, models), *_limited(records), *disturbed)
     return Benchmark(host, settings, models, ratios, said, _runtime(records), began)
 
 
@@ -315,6 +314,15 @@ def _runtime(records: Sequence[Mapping[str, Any]]) -> str:
             fix="do not install packages while measuring",
         )
     return versions[0]
+
+
+def _limited(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    if not any(one.get("memory_limit") == "address space" for one in records):
+        return ()
+    return (
+        "no control group could be made, so the memory limit held for the address space, which is "
+        "more than what is resident",
+    )
 
 
 def _cautions(host: Host, settings: Settings, models: Sequence[Figures]) -> tuple[str, ...]:

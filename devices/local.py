@@ -20,8 +20,6 @@ from typing import Any
 
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
 from .bounds import memory_group
-from .disturbance import Disturbance, snapshot
-from .host import Host, describe
 from .job import Job, ProbeJob, to_json
 
 # What a child may see of our environment. Everything else (thread counts, preloads, debug switches)
@@ -82,29 +80,6 @@ def run(
         if code != 0:
             raise _died(code, said, subject)
         return _read(answer, said, subject)
-
-
-class Local:
-    """This machine, as a place to run jobs."""
-
-    def run(
-        self,
-        job: Job,
-        *,
-        timeout_s: float,
-        memory_limit_bytes: int | None = None,
-        cores: Sequence[int] = (),
-    ) -> dict[str, Any]:
-        """As `run`."""
-        return run(job, timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes, cores=cores)
-
-    def describe(self) -> Host:
-        """This machine."""
-        return describe()
-
-    def snapshot(self) -> Disturbance:
-        """The counters now."""
-        return snapshot()
 
 
 def environment(threads: int, source: Mapping[str, str] = os.environ) -> dict[str, str]:

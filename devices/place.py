@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from ..errors import UsageError
+from . import disturbance, host, local
 from .adb import Adb
 from .disturbance import Disturbance
 from .host import Host
 from .job import Job
-from .local import Local
 from .profile import HOST, Profile
+from .reach import Reach
 from .remote import Remote
 from .ssh import Ssh
 
@@ -60,6 +61,31 @@ class Place(Protocol):
         """Counters of that machine now; only differences mean anything."""
 
 
+class Local:
+    """This machine."""
+
+    def run(
+        self,
+        job: Job,
+        *,
+        timeout_s: float,
+        memory_limit_bytes: int | None = None,
+        cores: Sequence[int] = (),
+    ) -> dict[str, Any]:
+        """Run a job in a child process; see `Place.run`."""
+        return local.run(
+            job, timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes, cores=cores
+        )
+
+    def describe(self) -> Host:
+        """This machine."""
+        return host.describe()
+
+    def snapshot(self) -> Disturbance:
+        """The counters now."""
+        return disturbance.snapshot()
+
+
 def place_of(profile: Profile, *, where: str = "the device") -> Place:
     """The place that a profile's `[reach]` table leads to; nothing is started yet.
 
@@ -86,6 +112,22 @@ def place_of(profile: Profile, *, where: str = "the device") -> Place:
         )
     if reach.via == "local":
         return Local()
-    if reach.via == "ssh":
-        return Remote(Ssh(reach), reach)
-    return Remote(Adb(reach), reach)
+    shell = Ssh(reach) if reach.via == "ssh" else Adb(reach)
+    return Remote(shell, reach, arch=profile.arch)
+
+
+def bounds_of(profile: Profile, threads: int | None, spinning: bool | None) -> dict[str, Any]:
+    """Threads, spinning, cores and memory of a measuring process, by the names of `bench.Settings`.
+
+    Args:
+        profile: the device, whose `[reach]` table may say all four.
+        threads: what is asked for, which comes first; None: what the device says, else 1.
+        spinning: the same; None: what the device says, else off.
+    """
+    reach = profile.reach or Reach()
+    return {
+        "threads": threads or reach.threads or 1,
+        "spinning": bool(reach.spinning) if spinning is None else spinning,
+        "cores": reach.cores,
+        "memory_mib": reach.memory_mib,
+    }

@@ -170,7 +170,7 @@ def _read(name: str, path: Path) -> Profile:
             repr(told["arch"]), expected=" or ".join(ARCHITECTURES), where=f"{path}: arch"
         )
     figures = {key: _figure(told[key], f"{path}: {key}") for key in FIGURES if key in told}
-    reach = reaching.read(told["reach"], f"{path}: reach") if "reach" in told else None
+    reach = reaching.read(told["reach"], f"{path}: reach", path.parent) if "reach" in told else None
     return Profile(
         name, told["title"], told["arch"], tuple(told["features"]), told["source"], figures, reach
     )

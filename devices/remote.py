@@ -97,11 +97,17 @@ class Remote:
 
     Attributes:
         name: for messages.
+
+    Args:
+        shell: runs commands there.
+        reach: the device's table.
+        arch: what `uname -m` must say there; None: anything.
     """
 
-    def __init__(self, shell: Shell, reach: Reach) -> None:
+    def __init__(self, shell: Shell, reach: Reach, *, arch: str | None = None) -> None:
         self._shell = shell
         self._python = reach.python
+        self._arch = arch
         self._folder = reach.folder or shell.folder
         self._there: set[str] = set()
         self._bundles: dict[tuple[Path, int, int], Bundle] = {}
@@ -128,7 +134,7 @@ class Remote:
         answer = self._ask(request, timeout_s + _CONTACT_S, paths)
         samples = getattr(job, "samples", None)
         try:
-            if samples is not None:
+            if samples is not None and answer["samples"] is not None:
                 _write(Path(samples), base64.b64decode(answer["samples"], validate=True))
             before, after = (Disturbance(**one) for one in answer["disturbance"])
             told: dict[str, Any] = answer["answer"]
@@ -143,6 +149,13 @@ class Remote:
         """The machine there; see `Place.describe`."""
         self._bring([worker_bundle()])
         told = self._ask({"ask": "host"}, _CONTACT_S, {})["host"]
+        if self._arch not in (None, told["arch"]):
+            raise ReachError(
+                f"a machine of architecture {told['arch']}",
+                expected=f"{self._arch}, as the profile says",
+                where=self.name,
+                fix="see that reach.host names the device that the profile describes",
+            )
         return Host(**{**told, "features": tuple(told["features"])})
 
     def snapshot(self) -> Disturbance:

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..devices import bench
+from ..devices.place import bounds_of, place_of
+from ..devices.profile import Profile
 from ..exporters.interface import INPUT
 from .data.arrays import draw, open_split
 from .flow import Made
@@ -22,6 +24,7 @@ def benchmark(
     progress: Progress,
     *,
     benchmark: Benchmark,
+    device: Profile,
     variants: Made[VariantsRecord],
     data: Made[DataRecord],
     seed: int,
@@ -32,12 +35,14 @@ def benchmark(
         out: ``samples/`` (raw latencies) and ``processes.json`` go here.
         progress: told of each process.
         benchmark: the recipe's part.
+        device: what to measure on.
         variants: the variants stage's output.
         data: the data stage's output.
         seed: of the order in which models take turns.
 
     Raises:
-        MeasureError: a measuring process died or ran out of time.
+        MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
+            to the device is at fault.
     """
     made = variants.record
     subjects = [bench.Subject(variant.name, variants.path / variant.file) for variant in made.files]
@@ -47,8 +52,7 @@ def benchmark(
     }
     np.savez(inputs, allow_pickle=False, **samples)
     settings = bench.Settings(
-        threads=benchmark.threads,
-        spinning=benchmark.spinning,
+        **bounds_of(device, benchmark.threads, benchmark.spinning),
         batch=benchmark.batch,
         processes=benchmark.processes,
         seconds=benchmark.seconds,
@@ -64,5 +68,6 @@ def benchmark(
             inputs=inputs,
             references=[*([TEACHER] if made.teacher else []), "fp32"],
             on_process=lambda _, __, name: steps.advance(name),
+            place=place_of(device),
         )
     return BenchmarkRecord(benchmark=measured)

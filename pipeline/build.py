@@ -12,6 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..devices.place import place_of
+from ..devices.profile import Profile
+from ..devices.profile import load as load_profile
 from ..errors import ModelError, UsageError
 from . import reference, teachers
 from . import run as runs
@@ -61,6 +64,7 @@ _TRAINING = (
     "devices/distributions.py",
     "devices/modelfile.py",
     "devices/job.py",
+    "devices/bounds.py",
     "devices/local.py",
     _ARRAYS,
 )
@@ -205,21 +209,26 @@ class Outside(NamedTuple):
     tokenizer: str | None
     teachers: tuple[str | None, ...]
     student: str | None
+    device: Profile
 
 
 def outside(recipe: Recipe) -> Outside:
-    """Hash the data set, the tokenizer, what each teacher names and the student's own module.
+    """Hash data set, tokenizer, what each teacher names, the student's module; read the device.
 
     Raises:
         DataError: there is no such data.
         ModelError: there is no such file or module.
+        UsageError: there is no such device, or no way to it.
     """
     tokenizer = recipe.data.text.tokenizer
+    device = load_profile(recipe.benchmark.device, where="benchmark.device")
+    place_of(device, where="benchmark.device")
     return Outside(
         fingerprint(recipe.data.source),
         tokenizer_fingerprint(tokenizer) if tokenizer else None,
         tuple(teachers.fingerprint(one.model, one.weights) for one in recipe.teacher.each()),
         _own_module(recipe.student.model),
+        device,
     )
 
 
@@ -271,7 +280,8 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     models = {"students": students, "data": data, "tuned": tuple(tuned.values()), **taught}
     variants = walk(VARIANTS, compress=r.compress, plan=plan, export=r.export, **models)
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
-    measured = walk(BENCHMARK, benchmark=r.benchmark, variants=variants, data=data, seed=r.seed)
+    told = {"benchmark": r.benchmark, "device": named.device, "seed": r.seed}
+    measured = walk(BENCHMARK, variants=variants, data=data, **told)
     return Flow(data, taught_by, targets, students, plain, tuned, variants, quality, measured)
 
 

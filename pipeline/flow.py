@@ -13,13 +13,14 @@ import hashlib
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from ..devices import host
+from ..devices.profile import Profile
 from ..errors import HostError
 from .progress import Progress
 from .recipe import Part
@@ -221,6 +222,8 @@ def _plain(value: Any) -> Any:
         return value.ingredients()
     if isinstance(value, Record):
         return value.model_dump(mode="json")
+    if isinstance(value, Profile):
+        return asdict(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

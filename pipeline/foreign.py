@@ -16,6 +16,8 @@ from rich.text import Text
 
 from ..devices import bench
 from ..devices.modelfile import Input, printable
+from ..devices.place import bounds_of, place_of
+from ..devices.profile import HOST, load
 from ..errors import UsageError
 from .progress import Progress
 from .report import numbers
@@ -32,8 +34,9 @@ def measure(
     *,
     ask: Ask | None = None,
     batch: int,
-    threads: int,
-    spinning: bool,
+    threads: int | None = None,
+    spinning: bool | None = None,
+    device: str = HOST,
     processes: int,
     seconds: float,
 ) -> tuple[bench.Benchmark, Path]:
@@ -46,8 +49,9 @@ def measure(
         progress: told of each process.
         ask: asks the user for an extent; None refuses instead.
         batch: extent of a dynamic first axis.
-        threads: intra-op threads.
-        spinning: whether idle threads spin.
+        threads: intra-op threads; None: what the device says, else 1.
+        spinning: whether idle threads spin; None: what the device says, else not.
+        device: what to measure on, a profile's name or path.
         processes: fresh processes a model.
         seconds: timed seconds a process.
 
@@ -55,10 +59,13 @@ def measure(
         What was found, and the folder of the raw samples.
 
     Raises:
-        UsageError: a shape that is missing or does not fit.
+        UsageError: a shape that is missing or does not fit, or no such device or no way to it.
         ModelError: a model that is missing, broken, dangerous or gives no finite output.
-        MeasureError: a measuring process died or ran out of time.
+        MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
+            to the device is at fault.
     """
+    profile = load(device, where="--device")
+    place = place_of(profile, where="--device")
     names = _names(models)
     given = given_shapes(shapes)
     schema = [one for path in models for one in bench.inspect(path).inputs]
@@ -73,8 +80,7 @@ def measure(
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     folder = out or Path("artifacts/bench") / stamp
     settings = bench.Settings(
-        threads=threads,
-        spinning=spinning,
+        **bounds_of(profile, threads, spinning),
         batch=batch,
         processes=processes,
         seconds=seconds,
@@ -84,7 +90,11 @@ def measure(
     subjects = [bench.Subject(name, path) for name, path in zip(names, models, strict=True)]
     with progress.steps("benchmark", len(subjects) * processes) as steps:
         found = bench.measure(
-            subjects, settings, folder, on_process=lambda _, __, name: steps.advance(name)
+            subjects,
+            settings,
+            folder,
+            on_process=lambda _, __, name: steps.advance(name),
+            place=place,
         )
     return found, folder
 
@@ -125,7 +135,8 @@ def summary(measured: bench.Benchmark) -> RenderableType:
     how = Text(
         f"{numbers.how_many(s.processes, 'fresh process', 'fresh processes')} a model, "
         f"{numbers.how_many(s.threads, 'thread')}, {shaped}, "
-        f"spinning {'on' if s.spinning else 'off'}, inputs made up, {measured.runtime}",
+        f"spinning {'on' if s.spinning else 'off'}, inputs made up, {measured.runtime}, "
+        f"on {numbers.printable(measured.host.cpu)}",
         style="dim",
     )
     methods = dict.fromkeys(m.energy_uj.method for m in measured.models if m.energy_uj.value)

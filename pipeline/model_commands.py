@@ -24,8 +24,21 @@ from .command import (
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @shapes_option
 @batch_option
-@threads_option
-@click.option("--spinning", is_flag=True, help="Let idle threads spin.")
+@click.option(
+    "--device",
+    default="host",
+    show_default=True,
+    metavar="NAME|FILE.toml",
+    help="Device to measure on; its [reach] table says how to get there.",
+)
+@click.option(
+    "--threads", type=click.IntRange(1), help="Intra-op threads; default: the device's, else 1."
+)
+@click.option(
+    "--spinning/--no-spinning",
+    default=None,
+    help="Let idle threads spin; default: as the device says, else not.",
+)
 @click.option(
     "--processes",
     type=click.IntRange(1),

@@ -604,6 +604,13 @@ class Export(Part):
 class Benchmark(Part):
     """How the models are measured."""
 
+    addresses = frozenset({"device"})
+
+    device: str = Field(
+        "host",
+        description="Device to measure on: 'host', or the path of a .toml profile whose [reach] "
+        "table says how to get there.",
+    )
     processes: Annotated[int, Field(ge=1, le=200)] = Field(
         9, description="Fresh processes per model; fewer than 6 give no interval at 95 %."
     )
@@ -616,8 +623,14 @@ class Benchmark(Part):
     max_queries: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
         10_000, description="Queries a process, at the most."
     )
-    threads: Annotated[int, Field(ge=1, le=1024)] = Field(1, description="Intra-op threads.")
-    spinning: bool = Field(False, description="Let idle threads spin (onnxruntime's own default).")
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None, description="Intra-op threads; none: what the device says, else 1."
+    )
+    spinning: bool | None = Field(
+        None,
+        description="Let idle threads spin (onnxruntime's own default); none: what the device "
+        "says, else no.",
+    )
     batch: Annotated[int, Field(ge=1, le=65_536)] = Field(1, description="Samples a query.")
 
     @model_validator(mode="after")

@@ -128,7 +128,8 @@ def _tuples(node: Any) -> Any:
 
 def _anchored(recipe: Recipe, folder: Path) -> Recipe:
     """The same recipe with every path made absolute, from the recipe's own folder."""
-    data, teacher, compress = recipe.data, recipe.teacher, recipe.compress
+    data, teacher = recipe.data, recipe.teacher
+    compress, benchmark = recipe.compress, recipe.benchmark
     told = {"source": _named(folder, data.source, SOURCE_KINDS, "data.source")}
     text = data.text
     if text.tokenizer is not None:
@@ -140,7 +141,11 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
     if compress.target.endswith(".toml"):
         target = _below(folder, Path(compress.target), "compress.target")
         compress = compress.model_copy(update={"target": str(target)})
-    return recipe.model_copy(update={"data": data, "teacher": teacher, "compress": compress})
+    if benchmark.device.endswith(".toml"):
+        file = _below(folder, Path(benchmark.device), "benchmark.device")
+        benchmark = benchmark.model_copy(update={"device": str(file)})
+    parts = {"data": data, "teacher": teacher, "compress": compress, "benchmark": benchmark}
+    return recipe.model_copy(update=parts)
 
 
 M = TypeVar("M", bound=Member)

@@ -46,7 +46,7 @@ def place(server, folder):
 
 
 def _place(table, folder, **changes):
-    told = reach.read({**table, "folder": str(folder), **changes}, "reach")
+    told = reach.read({**table, "folder": str(folder), **changes}, "reach", Path())
     return Remote(Ssh(told), told)
 
 
@@ -225,11 +225,12 @@ def test_interrupting_the_measurement_ends_the_process_there(server, folder, tmp
     told = {**server["table"], "folder": str(folder)}
     code = (
         "import sys, json\n"
+        "from pathlib import Path\n"
         "from edgestill.devices import reach\n"
         "from edgestill.devices.job import MeasureJob\n"
         "from edgestill.devices.remote import Remote\n"
         "from edgestill.devices.ssh import Ssh\n"
-        "r = reach.read(json.loads(sys.argv[1]), 'reach')\n"
+        "r = reach.read(json.loads(sys.argv[1]), 'reach', Path())\n"
         "job = MeasureJob(sys.argv[2], sys.argv[3], seconds=120, max_queries=10**8)\n"
         "Remote(Ssh(r), r).run(job, timeout_s=300)\n"
     )
@@ -295,11 +296,11 @@ def test_what_the_device_did_between_runs_does_not_count_as_disturbance(place, t
 )
 def test_a_host_that_is_no_name_is_refused(host):
     with pytest.raises(UsageError, match="a name or address"):
-        reach.read({"via": "ssh", "host": host}, "board.toml: reach")
+        reach.read({"via": "ssh", "host": host}, "board.toml: reach", Path())
 
 
 def test_the_words_of_a_command_reach_the_device_as_they_are():
-    told = reach.read({"via": "ssh", "host": "board", "user": "pi", "port": 22}, "reach")
+    told = reach.read({"via": "ssh", "host": "board", "user": "pi", "port": 22}, "reach", Path())
     *_, dashes, host, command = Ssh(told).words(["python3", "a'b $HOME"])
     assert (dashes, host) == ("--", "board")
     assert shlex.split(command) == ["python3", "a'b $HOME"]

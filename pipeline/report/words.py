@@ -228,6 +228,11 @@ def settings(report: Report) -> tuple[tuple[str, str], ...]:
         ("Graph optimization", settings.optimization),
         ("Threads", numbers.how_many(settings.threads, "intra-op thread")),
         ("Spinning", "idle threads spin" if settings.spinning else "idle threads do not spin"),
+        ("Cores", _listed(settings.cores, "any, not pinned")),
+        (
+            "Memory limit",
+            "none" if settings.memory_mib is None else f"{settings.memory_mib:,} MiB",
+        ),
         ("Batch", f"{numbers.how_many(settings.batch, 'sample')} per query"),
         ("Processes", f"{settings.processes:,} fresh ones a model, the models in turn"),
         (
@@ -239,6 +244,10 @@ def settings(report: Report) -> tuple[tuple[str, str], ...]:
         ("Confidence of intervals", numbers.amount(settings.confidence, numbers.PERCENT)),
         ("Seed of the order", str(settings.seed)),
     )
+
+
+def _listed(cores: tuple[int, ...], none: str) -> str:
+    return ", ".join(map(str, cores)) or none
 
 
 def _mean(values: tuple[float, ...]) -> float:
