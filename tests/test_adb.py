@@ -59,7 +59,9 @@ def device(tmp_path, monkeypatch):
     (tmp_path / "bin/adb").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
 
-    def place(arch=os.uname().machine, **changes):
+    here = os.uname().machine
+
+    def place(arch=here, **changes):
         table = {"via": "adb", "python": sys.executable, "folder": str(tmp_path / "a 'far' one")}
         told = read({**table, **changes}, "reach", Path())
         return place_of(Profile("phone", "P", arch, (), "s", reach=told))

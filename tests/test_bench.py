@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from edgestill.devices import bench
 from edgestill.devices.bench import Benchmark, Settings, Subject, measure
+from edgestill.devices.host import describe
 from edgestill.errors import ModelError, StorageError, UsageError
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import TypeAdapter
@@ -204,6 +204,8 @@ def test_a_folder_that_cannot_be_written_fails_before_anything_runs(tmp_path):
         ("min_queries", 20_000),
         ("confidence", 95.0),
         ("seed", -1),
+        ("cores", (-1,)),
+        ("memory_mib", 0),
     ],
 )
 def test_settings_that_no_run_could_honour_are_refused(option, value):
@@ -212,7 +214,7 @@ def test_settings_that_no_run_could_honour_are_refused(option, value):
 
 
 def test_more_threads_than_cores_are_warned_of(tmp_path):
-    cores = bench.describe().available_cores
+    cores = describe().available_cores
     result = measure(
         [Subject("m", _dense(tmp_path / "m.onnx"))],
         Settings(processes=1, threads=cores + 1, **QUICK),

@@ -12,15 +12,18 @@ import time
 from importlib.metadata import distribution
 from pathlib import Path
 
+import edgestill
 import numpy as np
 import pytest
 import sshd
+import tiny
 from edgestill.devices import reach
 from edgestill.devices.bench import Settings, Subject, measure
 from edgestill.devices.job import InspectJob, MeasureJob
 from edgestill.devices.remote import Remote, worker_bundle
 from edgestill.devices.ssh import Ssh
 from edgestill.errors import MeasureError, ModelError, ReachError, UsageError
+from edgestill.pipeline.run import open_report
 from onnx import TensorProto, external_data_helper, helper, load_model, save_model
 from onnx_files import save
 
@@ -297,6 +300,69 @@ def test_what_the_device_did_between_runs_does_not_count_as_disturbance(place, t
 def test_a_host_that_is_no_name_is_refused(host):
     with pytest.raises(UsageError, match="a name or address"):
         reach.read({"via": "ssh", "host": host}, "board.toml: reach", Path())
+
+
+def _board(beside, table, **changes):
+    """A user's profile of the device that the table leads to."""
+    told = {**table, **changes}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in told.items()]
+    board = beside / "board.toml"
+    board.write_text(
+        f'title = "Board"\narch = "{os.uname().machine}"\nfeatures = []\nsource = "s"\n[reach]\n'
+        + "\n".join(lines)
+    )
+    return board
+
+
+def _command(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "edgestill", *map(str, words)], capture_output=True, text=True
+    )
+
+
+def test_the_bench_command_measures_on_a_device(server, folder, tmp_path):
+    board = _board(tmp_path, server["table"], folder=str(folder), cores=[0], threads=2)
+    model = _dense(tmp_path / "m.onnx")
+    quick = ("--processes", 1, "--seconds", 0.01, "--out", tmp_path / "out", "--json")
+    done = _command("bench", model, "--device", board, *quick)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["models"][0]["p50_ms"]["value"] > 0
+    assert (found["settings"]["threads"], found["settings"]["cores"]) == (2, [0])
+    assert [one for one in folder.rglob("m.onnx") if one.read_bytes() == model.read_bytes()]
+
+
+def test_the_bench_command_ends_with_4_where_the_host_key_is_not_known(server, tmp_path):
+    (tmp_path / "none").write_text("")
+    board = _board(tmp_path, server["table"], known_hosts="none")
+    done = _command("bench", _dense(tmp_path / "m.onnx"), "--device", board)
+    assert done.returncode == 4
+    assert "a host whose key is not the known one" in done.stderr
+    assert "ssh-keyscan" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_build_measures_on_the_device_of_its_recipe(server, folder, built, tmp_path):
+    _, recipe, artifacts = built
+    before = open_report(built[0].run)
+    board = _board(tmp_path, server["table"], folder=str(folder), cores=[0])
+    names = [f"benchmark.device={board}", "benchmark.processes=1"]
+    again = edgestill.build(recipe, artifacts=artifacts, overrides=names)
+    assert again.ran == ("benchmark",)
+    assert again.report.benchmark.settings.cores == (0,)
+    assert before.benchmark.settings.cores == ()
+    assert {one.name for one in folder.rglob("*.onnx")} >= {"fp32.onnx"}
+    # What the device's file says is part of the key; nothing else is done again.
+    same = edgestill.build(recipe, artifacts=artifacts, overrides=names)
+    assert same.ran == ()
+
+
+def test_a_build_for_a_device_without_a_way_to_it_ends_before_any_work(tmp_path):
+    recipe = tiny.write(tmp_path)
+    with pytest.raises(UsageError, match=r"benchmark\.device: found raspberry-pi-5, which is only"):
+        edgestill.build(
+            recipe, artifacts=tmp_path / "a", overrides=["benchmark.device=raspberry-pi-5"]
+        )
 
 
 def test_the_words_of_a_command_reach_the_device_as_they_are():
