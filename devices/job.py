@@ -101,6 +101,55 @@ class OperatorsJob:
 
 
 @dataclass(frozen=True, slots=True)
+class ScenarioJob:
+    """Measure one model under a load other than one query after the other.
+
+    Attributes:
+        model: path of the model.
+        scenario: which load, see `measure.scenario`.
+        samples: where the raw figures go, a `.npy` file; `cold-start` has none.
+        inputs: an `.npz` of real inputs, or None to make them up.
+        threads: intra-op threads.
+        spinning: whether idle threads spin.
+        optimization: graph optimization level.
+        providers: execution providers.
+        batch: samples a query.
+        shapes: full shape by input name.
+        seconds: how long to time.
+        min_queries: fewest to time.
+        max_queries: most to time; in `sustained`, a window.
+        warmup_seconds: when to stop waiting for it to settle.
+        seed: of made-up inputs and of arrivals.
+        streams: how many threads query.
+        rate_per_s: of `server`, queries a second.
+        poisson: of `server`, whether gaps are random.
+        windows: of `sustained`, how many stretches to look at.
+        kind: which job this is.
+    """
+
+    model: str
+    scenario: Literal["multi-stream", "server", "sustained", "cold-start", "loadgen"]
+    samples: str
+    inputs: str | None = None
+    threads: int = 1
+    spinning: bool = False
+    optimization: str = "all"
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    batch: int = 1
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    seconds: float = 0.3
+    min_queries: int = 64
+    max_queries: int = 10_000
+    warmup_seconds: float = 2.0
+    seed: int = 0
+    streams: int = 1
+    rate_per_s: float = 1.0
+    poisson: bool = True
+    windows: int = 1
+    kind: Literal["scenario"] = "scenario"
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeJob:
     """Say which runtime is there.
 
@@ -132,12 +181,13 @@ class AttainJob:
     kind: Literal["attain"] = "attain"
 
 
-Job = MeasureJob | InspectJob | OperatorsJob | AttainJob | ProbeJob
+Job = MeasureJob | InspectJob | OperatorsJob | AttainJob | ScenarioJob | ProbeJob
 _KINDS: Mapping[str, type[Job]] = {
     "measure": MeasureJob,
     "inspect": InspectJob,
     "operators": OperatorsJob,
     "attain": AttainJob,
+    "scenario": ScenarioJob,
     "probe": ProbeJob,
 }
 

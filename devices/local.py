@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,7 @@ def run(
             "memory_limit_bytes": memory_limit_bytes,
             "memory_group": str(group) if group else None,
             "cores": list(cores),
+            "spawned_ns": time.perf_counter_ns(),
         }
         threads = 1 if isinstance(job, ProbeJob) else job.threads
         code, said = _finish(

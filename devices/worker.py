@@ -21,10 +21,19 @@ from typing import Any
 
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
 from .bounds import join, pin
-from .job import AttainJob, InspectJob, Job, MeasureJob, OperatorsJob, from_json
+from .job import (
+    AttainJob,
+    InspectJob,
+    Job,
+    MeasureJob,
+    OperatorsJob,
+    ScenarioJob,
+    from_json,
+)
 from .modelfile import check_external_data, is_ort, printable
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_STARTED_NS = time.perf_counter_ns()  # one clock for all processes of a machine
 
 
 def main() -> int:
@@ -47,6 +56,8 @@ def main() -> int:
             fix="give it more memory, or a smaller batch",
         )
         answer = {"error": told(out)}
+    if "spawned_ns" in envelope:  # a parent on another machine has another clock
+        answer["process_start_ms"] = (_STARTED_NS - envelope["spawned_ns"]) / 1e6
     answer["modules"] = sorted(sys.modules)
     answer["cores"] = sorted(os.sched_getaffinity(0))
     if limit is not None:
@@ -70,6 +81,14 @@ def _answer(job: Job) -> dict[str, Any]:
         from .measure import attained
 
         return attained.measure(job)
+    if isinstance(job, ScenarioJob):
+        if job.scenario == "cold-start":
+            from .measure import cold
+
+            return cold.start(job)
+        from .measure import scenario
+
+        return scenario.measure(job)
     return probe()
 
 

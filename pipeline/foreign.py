@@ -66,19 +66,9 @@ def measure(
     """
     profile = load(device, where="--device")
     place = place_of(profile, where="--device")
-    names = _names(models)
-    given = given_shapes(shapes)
-    schema = [one for path in models for one in bench.inspect(path).inputs]
-    unknown = sorted(given.keys() - {one.name for one in schema})
-    if unknown:
-        raise UsageError(
-            found=f"a shape for {printable(unknown[0])}",
-            expected=f"one of {', '.join(sorted({printable(one.name) for one in schema}))}",
-            where="--shape",
-        )
-    given = _completed(schema, given, batch, ask)
-    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    folder = out or Path("artifacts/bench") / stamp
+    subjects = subjects_of(models)
+    given = asked_shapes(models, shapes, batch, ask)
+    folder = out or new_folder()
     settings = bench.Settings(
         **bounds_of(profile, threads, spinning),
         batch=batch,
@@ -87,7 +77,6 @@ def measure(
         max_queries=1_000_000,
         shapes=given,
     )
-    subjects = [bench.Subject(name, path) for name, path in zip(names, models, strict=True)]
     with progress.steps("benchmark", len(subjects) * processes) as steps:
         found = bench.measure(
             subjects,
@@ -145,14 +134,50 @@ def summary(measured: bench.Benchmark) -> RenderableType:
     return Group(table, *ratios, how, *energy, *warnings)
 
 
-def _names(models: Sequence[Path]) -> list[str]:
-    """The files' names, or their paths where two share a name."""
+def subjects_of(models: Sequence[Path]) -> list[bench.Subject]:
+    """The models by their files' names, or by their paths where two share a name.
+
+    Raises:
+        UsageError: one model twice.
+    """
     names = [path.name for path in models]
     if len(set(names)) < len(names):
         names = [str(path) for path in models]
     if len(set(names)) < len(names):
         raise UsageError("the same model twice", fix="name each model once")
-    return names
+    return [bench.Subject(name, path) for name, path in zip(names, models, strict=True)]
+
+
+def asked_shapes(
+    models: Sequence[Path], shapes: Sequence[str], batch: int, ask: Ask | None
+) -> Shapes:
+    """The full shape of every input with dynamic axes other than the batch, given or asked for.
+
+    Args:
+        models: looked at in child processes.
+        shapes: ``input=1,3,224,224`` texts.
+        batch: extent of a dynamic first axis.
+        ask: asks the user for an extent; None refuses instead.
+
+    Raises:
+        UsageError: a shape that is missing or belongs to no input.
+        ModelError: a model that is missing, broken or dangerous.
+    """
+    given = given_shapes(shapes)
+    schema = [one for path in models for one in bench.inspect(path).inputs]
+    unknown = sorted(given.keys() - {one.name for one in schema})
+    if unknown:
+        raise UsageError(
+            found=f"a shape for {printable(unknown[0])}",
+            expected=f"one of {', '.join(sorted({printable(one.name) for one in schema}))}",
+            where="--shape",
+        )
+    return _completed(schema, given, batch, ask)
+
+
+def new_folder() -> Path:
+    """A folder for raw samples, named by the time."""
+    return Path("artifacts/bench") / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
 
 
 def given_shapes(texts: Sequence[str]) -> Shapes:

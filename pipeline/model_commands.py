@@ -18,6 +18,7 @@ from .command import (
     stdout,
     threads_option,
 )
+from .scenario_options import SINGLE_STREAM, asked_of, scenario_options
 
 
 @command()
@@ -58,6 +59,7 @@ from .command import (
     type=click.Path(path_type=Path, file_okay=False),
     help="Where raw samples go; default: a new folder below artifacts/bench.",
 )
+@scenario_options
 @click.pass_obj
 def bench(
     manner: Manner,
@@ -68,17 +70,24 @@ def bench(
     **given: Any,
 ) -> None:
     """Measure latency, memory and size of any ONNX model; several take turns."""
-    from .foreign import document, measure, summary
+    from . import foreign, scenarios
     from .progress import OnConsole
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
-    measured, folder = measure(
-        models, shapes, out, OnConsole(stderr()), ask=ask if asks else None, **given
-    )
+    asked = asked_of(given, click.get_current_context())
+    progress, answers = OnConsole(stderr()), ask if asks else None
+    if asked.scenario != SINGLE_STREAM or asked.loadgen:
+        found, folder = scenarios.measure(
+            models, shapes, out, progress, asked, ask=answers, **given
+        )
+        shown, told = scenarios.document(found, folder), scenarios.summary(found)
+    else:
+        measured, folder = foreign.measure(models, shapes, out, progress, ask=answers, **given)
+        shown, told = foreign.document(measured, folder), foreign.summary(measured)
     if manner.json:
-        click.echo(json.dumps(document(measured, folder), allow_nan=False))
+        click.echo(json.dumps(shown, allow_nan=False))
         return
-    stdout().print(summary(measured))
+    stdout().print(told)
     click.echo(f"raw samples: {folder}")
 
 

@@ -143,7 +143,7 @@ def time_queries(
     clock, run, count = perf_counter_ns, session.run, len(feeds)
     samples = room_for(max_queries) if room is None else room
     queries = 0
-    with _no_garbage_collection():
+    with no_garbage_collection():
         deadline = clock() + int(seconds * 1e9)
         while True:
             feed = feeds[queries % count]
@@ -158,7 +158,8 @@ def time_queries(
 
 
 @contextmanager
-def _no_garbage_collection() -> Iterator[None]:
+def no_garbage_collection() -> Iterator[None]:
+    """Collect garbage now, and not again before this is left."""
     was_on = gc.isenabled()
     gc.collect()
     gc.disable()

@@ -1,0 +1,170 @@
+"""The same closed loop driven by MLPerf's own load generator, to check ours against.
+
+    found = single_stream(session, feeds, seconds=0.5, min_queries=64, logs=Path("logs"))
+
+Takes the `loadgen` extra. Its time of a query runs from the call of our Python function to its
+answer, so it holds what crossing over to Python twice costs; a run on a session that does nothing
+says how much that is.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import MeasureError
+from .latency import Feed, Session, time_queries
+
+_REHEARSAL_QUERIES = 20
+# Queries are made beforehand, as many as fit at the latency that loadgen is told to expect: told
+# too long a one, it runs out of queries before its time is up, and the run ends INVALID.
+_EXPECTED_SHARE = 0.5
+_SUMMARY = "mlperf_log_summary.txt"
+_NOTHING_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Loadgen:
+    """What loadgen said.
+
+    Attributes:
+        p50_ns: its median latency.
+        p90_ns: its 90th percentile.
+        early_stopping_p90_ns: its early-stopping estimate of that.
+        crossing_ns: its median latency of a session that does nothing.
+        valid: whether it called the run valid.
+    """
+
+    p50_ns: float
+    p90_ns: float
+    early_stopping_p90_ns: float | None
+    crossing_ns: float
+    valid: bool
+
+
+class _Nothing:
+    def run(self, output_names: None, input_feed: Any, /) -> None:
+        """Answer at once."""
+
+
+def single_stream(
+    session: Session, feeds: Sequence[Feed], *, seconds: float, min_queries: int, logs: Path
+) -> Loadgen:
+    """Run loadgen's single-stream scenario in this process; its logs stay in `logs`.
+
+    Args:
+        session: what answers, warmed up.
+        feeds: inputs; loadgen draws from them at random.
+        seconds: its shortest duration.
+        min_queries: its fewest queries.
+        logs: folder for its logs, made if need be; `nothing/` in it is the run without a model.
+
+    Raises:
+        MeasureError: the extra is not installed, or the log is not as expected.
+    """
+    lg = _imported()
+    # Its own overhead first, on feeds that mean nothing.
+    nothing = _run(lg, _Nothing(), feeds, _NOTHING_SECONDS, min_queries, logs / "nothing")
+    found = _run(lg, session, feeds, seconds, min_queries, logs)
+    stopping = re.search(r"Early stopping 90\S* percentile estimate: (\d+)", found)
+    return Loadgen(
+        p50_ns=_figure(found, r"50\.00 percentile latency \(ns\)", logs),
+        p90_ns=_figure(found, r"90\.00 percentile latency \(ns\)", logs),
+        early_stopping_p90_ns=float(stopping[1]) if stopping else None,
+        crossing_ns=_figure(nothing, r"50\.00 percentile latency \(ns\)", logs / "nothing"),
+        valid=re.search(r"Result is : VALID", found) is not None,
+    )
+
+
+def _run(
+    lg: Any,
+    session: Session,
+    feeds: Sequence[Feed],
+    seconds: float,
+    min_queries: int,
+    logs: Path,
+) -> str:
+    """One run; the text of its summary."""
+    logs.mkdir(parents=True, exist_ok=True)
+    sut = lg.ConstructSUT(_answering(lg, session, feeds), _nothing_to_flush)
+    library = lg.ConstructQSL(len(feeds), len(feeds), _held_already, _held_already)
+    try:
+        settings = _settings(lg, session, feeds, seconds, min_queries)
+        # The last argument is an audit.config, of which there is none.
+        lg.StartTestWithLogSettings(sut, library, settings, _log_settings(lg, logs), "")
+    finally:
+        lg.DestroyQSL(library)
+        lg.DestroySUT(sut)
+    return (logs / _SUMMARY).read_text(encoding="utf-8", errors="replace")
+
+
+def _answering(lg: Any, session: Session, feeds: Sequence[Feed]) -> Callable[[Any], None]:
+    run, complete, response = session.run, lg.QuerySamplesComplete, lg.QuerySampleResponse
+
+    def answer(queries: Any) -> None:
+        for query in queries:
+            run(None, feeds[query.index])
+            complete([response(query.id, 0, 0)])
+
+    return answer
+
+
+def _settings(
+    lg: Any, session: Session, feeds: Sequence[Feed], seconds: float, min_queries: int
+) -> Any:
+    rehearsal = time_queries(
+        session,
+        feeds,
+        seconds=0.0,
+        min_queries=_REHEARSAL_QUERIES,
+        max_queries=_REHEARSAL_QUERIES,
+    )
+    settings = lg.TestSettings()
+    settings.scenario = lg.TestScenario.SingleStream
+    settings.mode = lg.TestMode.PerformanceOnly
+    settings.min_duration_ms = int(seconds * 1e3)
+    settings.min_query_count = min_queries
+    settings.single_stream_expected_latency_ns = max(
+        1, int(_EXPECTED_SHARE * float(np.min(rehearsal)))
+    )
+    return settings
+
+
+def _log_settings(lg: Any, logs: Path) -> Any:
+    settings = lg.LogSettings()
+    settings.log_output.outdir = str(logs)
+    settings.log_output.copy_summary_to_stdout = False
+    settings.enable_trace = False
+    return settings
+
+
+def _nothing_to_flush() -> None:
+    """Every query was answered at once."""
+
+
+def _held_already(_: Any) -> None:
+    """All samples lie in memory."""
+
+
+def _figure(summary: str, name: str, logs: Path) -> float:
+    found = re.search(rf"{name}\s*: (\d+)", summary)
+    if found is None:
+        raise MeasureError(
+            "a summary without its percentiles", where=str(logs / _SUMMARY), fix="read it"
+        )
+    return float(found[1])
+
+
+def _imported() -> Any:
+    try:
+        import mlperf_loadgen
+    except ImportError:
+        raise MeasureError(
+            "mlcommons-loadgen is not installed",
+            expected="it, to check our figures against",
+            fix="pip install 'edgestill[loadgen]'",
+        ) from None
+    return mlperf_loadgen
