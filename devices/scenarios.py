@@ -22,6 +22,7 @@ from .bench import Settings, Subject
 from .drift import FEWEST
 from .host import Host
 from .job import Job, ScenarioJob
+from .measure.loadgen import check_installed
 from .scenario_figures import (
     BatchFigures,
     ColdFigures,
@@ -329,6 +330,7 @@ def cross_check(
     Raises:
         MeasureError: also where the `loadgen` extra is not installed.
     """
+    check_installed()
     work = Work(subjects, settings, out, inputs, on_process)
     work.add("ours", lambda subject, samples, _: work.loop(subject, samples))
     work.add("loadgen", lambda subject, samples, _: work.load(subject, samples, scenario="loadgen"))

@@ -30,7 +30,7 @@ from .job import (
     ScenarioJob,
     from_json,
 )
-from .modelfile import check_external_data, is_ort, printable
+from .modelfile import check_external_data, is_ort
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STARTED_NS = time.perf_counter_ns()  # one clock for all processes of a machine
@@ -102,6 +102,7 @@ def measure(job: MeasureJob) -> dict[str, Any]:
 
     from .inputs import check_batch, load_batches
     from .measure import energy, latency, memory
+    from .measure.outputs import check_finite
     from .runtimes import onnxruntime as runtime
 
     real = load_batches(Path(job.inputs), job.batch) if job.inputs else None
@@ -129,7 +130,7 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     first = clock()
     outputs = runtime.run_once(session, feeds[0], Path(job.model))
     first_ended = clock()
-    _check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
+    check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
     del outputs
 
     warm = latency.settle(session, feeds, cap_seconds=job.warmup_seconds)
@@ -215,23 +216,6 @@ def probe() -> dict[str, Any]:
         "providers": list(runtime.available_providers()),
         "process_threads": _threads(),
     }
-
-
-def _check_finite(outputs: Any, names: list[str], model: str) -> None:
-    import numpy as np
-
-    for name, output in zip(names, outputs, strict=True):
-        array = np.asarray(output) if isinstance(output, np.ndarray | np.generic) else None
-        if array is None or not np.issubdtype(array.dtype, np.floating):
-            continue
-        wrong = int(np.count_nonzero(~np.isfinite(array)))
-        if wrong:
-            raise ModelError(
-                f"{wrong} of {array.size} values in output {printable(name)} not finite",
-                expected="finite outputs",
-                where=model,
-                fix="check the weights, and that the inputs are of the kind it was trained on",
-            )
 
 
 def _threads() -> int | None:

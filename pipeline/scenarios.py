@@ -107,10 +107,10 @@ def summary(found: Scenario[Any]) -> RenderableType:
     head, rows = _TABLES[found.scenario]
     parts: list[RenderableType] = []
     for model in found.models:
+        parts.append(Text(numbers.printable(model.name), style="bold"))
         table = Table(
-            box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left", title_style="bold"
+            box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=head is not _PAIRS
         )
-        table.title = Text(numbers.printable(model.name))
         for name in head:
             table.add_column(Text(name), overflow="fold")
         for row in rows(model):

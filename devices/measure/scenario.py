@@ -21,6 +21,7 @@ from ..stats import min_queries
 from . import frequency, latency, load
 from .feeds import feeds_of
 from .latency import Feed, Session
+from .outputs import check_finite
 
 _REHEARSAL_SECONDS = 0.1
 # An overloaded run ends after so many times its length, for its queue grows without end.
@@ -43,7 +44,8 @@ def measure(job: ScenarioJob) -> dict[str, Any]:
         providers=job.providers,
     )
     feeds = feeds_of(job, runtime.inputs_of(session))
-    runtime.run_once(session, feeds[0], Path(job.model))
+    outputs = runtime.run_once(session, feeds[0], Path(job.model))
+    check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
     warm = latency.settle(session, feeds, cap_seconds=job.warmup_seconds)
     before = resource.getrusage(resource.RUSAGE_SELF)
     facts, columns, table = _LOADS[job.scenario](job, session, feeds)
@@ -77,10 +79,9 @@ def _multi_stream(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> 
 
 
 def _server(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
-    queries = max(job.min_queries, round(job.rate_per_s * job.seconds))
-    due = load.arrivals(
-        job.rate_per_s, min(queries, job.max_queries), poisson=job.poisson, seed=job.seed
-    )
+    # No fewest: at one query a second, 64 of them would take a minute nobody asked for.
+    queries = min(max(1, round(job.rate_per_s * job.seconds)), job.max_queries)
+    due = load.arrivals(job.rate_per_s, queries, poisson=job.poisson, seed=job.seed)
     served = load.serve(
         session,
         feeds,
