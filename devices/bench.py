@@ -28,6 +28,7 @@ from .inputs import batch_shapes
 from .inspection import Inspection, inspect
 from .job import MeasureJob
 from .place import Local, Place
+from .until import Looks, Until
 
 __all__ = [
     "Benchmark",
@@ -36,6 +37,7 @@ __all__ = [
     "Ratio",
     "Settings",
     "Subject",
+    "Until",
     "inspect",
     "measure",
 ]
@@ -64,7 +66,8 @@ class Settings:
         threads: intra-op threads.
         spinning: whether idle threads spin.
         batch: samples a query.
-        processes: fresh processes a model; an interval at 95 % takes at least 6.
+        processes: fresh processes a model; an interval at 95 % takes at least 6, at 99 % 8. With
+            `Until` the fewest.
         seconds: how long each process times queries.
         min_queries: fewest queries a process; 64 allow a p90, 662 a p99.
         max_queries: most queries a process.
@@ -72,7 +75,7 @@ class Settings:
         seed: of the order and of made-up inputs.
         timeout_s: seconds until a process is given up.
         shapes: full shape by input name, for inputs whose dynamic axes are not only the batch.
-        confidence: of all intervals.
+        confidence: of all intervals; with `Until` of those of all looks together.
         optimization: onnxruntime's graph optimization level: none, basic, extended, all.
         providers: execution providers in order of preference; each must be there.
         cores: of the machine measured on, to pin each process to; none: any.
@@ -137,6 +140,8 @@ class Benchmark:
         warnings: what a reader should know, in plain sentences.
         runtime: the runtime and its version, as the measuring processes had it.
         measured: when it began, UTC, ISO 8601; figures kept in a store grow old.
+        looks: how often it was looked whether this is enough; see `until`.
+        enough: whether it was.
     """
 
     host: Host
@@ -146,6 +151,13 @@ class Benchmark:
     warnings: tuple[str, ...]
     runtime: str
     measured: str
+    looks: int = 1
+    enough: bool = True
+
+    @property
+    def processes(self) -> int:
+        """Fresh processes a model that were run."""
+        return self.models[0].p50_ms.n
 
 
 def measure(
@@ -155,6 +167,7 @@ def measure(
     *,
     inputs: Path | None = None,
     references: Sequence[str] = (),
+    until: Until | None = None,
     on_process: Callable[[int, int, str], None] | None = None,
     place: Place | None = None,
 ) -> Benchmark:
@@ -170,8 +183,9 @@ def measure(
         inputs: an `.npz` with one array an input, samples along the first axis; queries take its
             batches in turn. None: inputs are made up from the model's schema.
         references: names of the subjects that all others are compared with; none: the first.
-        on_process: called after each process with how many are done, how many there are, and the
-            subject's name.
+        until: when it is enough; None: after `settings.processes`.
+        on_process: called after each process with how many are done, how many there are at the
+            least, and the subject's name.
         place: the machine to measure on; None: this one. Models are inspected on this one.
 
     Raises:
@@ -195,9 +209,24 @@ def measure(
     inspections = {one.name: _inspected(one, settings, shapes) for one in subjects}
     found: dict[str, list[Process]] = {one.name: [] for one in subjects}
 
+    measured = {
+        name: Measured(name, inspections[name], found[name], f"samples/{slug}-*.npy")
+        for name, slug in slugs.items()
+    }
+
+    def conclusions(confidence: float) -> tuple[tuple[Figures, ...], tuple[Ratio, ...]]:
+        ratios = tuple(
+            compare(one, measured[over], confidence)
+            for over in against
+            for name, one in measured.items()
+            if name != over
+        )
+        return tuple(conclude(one, confidence) for one in measured.values()), ratios
+
+    looks = Looks(settings.processes, settings.confidence, until)
     before, began = place.snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
     total = settings.processes * len(subjects)
-    for repetition in range(settings.processes):
+    for repetition in looks.repetitions(conclusions):
         for index in np.random.default_rng([settings.seed, repetition]).permutation(len(subjects)):
             subject = subjects[index]
             samples = out / "samples" / f"{slugs[subject.name]}-{repetition}.npy"
@@ -218,19 +247,10 @@ def measure(
                 on_process(len(records), total, subject.name)
     disturbed = disturbances(before, place.snapshot())
 
-    measured = {
-        name: Measured(name, inspections[name], found[name], f"samples/{slug}-*.npy")
-        for name, slug in slugs.items()
-    }
-    models = tuple(conclude(one, settings.confidence) for one in measured.values())
-    ratios = tuple(
-        compare(one, measured[over], settings.confidence)
-        for over in against
-        for name, one in measured.items()
-        if name != over
-    )
-    said = (*_cautions(host, settings, models), *_limited(records), *disturbed)
-    return Benchmark(host, settings, models, ratios, said, _runtime(records), began)
+    models, ratios = conclusions(looks.confidence)
+    said = (*_cautions(host, settings, models, looks), *_limited(records), *disturbed)
+    runtime = _runtime(records)
+    return Benchmark(host, settings, models, ratios, said, runtime, began, looks.look, looks.enough)
 
 
 def _job(
@@ -325,8 +345,12 @@ def _limited(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     )
 
 
-def _cautions(host: Host, settings: Settings, models: Sequence[Figures]) -> tuple[str, ...]:
-    said = []
+def _cautions(
+    host: Host, settings: Settings, models: Sequence[Figures], looks: Looks
+) -> tuple[str, ...]:
+    said, processes = [], models[0].p50_ms.n
+    if not looks.enough:
+        said.append(f"time was up after {processes} processes a model; more would say more")
     cores = len(settings.cores) or host.available_cores
     if settings.threads > cores:
         said.append(f"{settings.threads} threads were run on {cores} cores")
@@ -337,9 +361,9 @@ def _cautions(host: Host, settings: Settings, models: Sequence[Figures]) -> tupl
     if host.governor not in (None, "performance"):
         said.append(f"the frequency governor is {host.governor}, so the clock may move")
     said += [
-        f"{one.name}: {settings.processes - one.settled_processes} of {settings.processes} "
+        f"{one.name}: {processes - one.settled_processes} of {processes} "
         f"processes had not settled after {settings.warmup_seconds:g} s"
         for one in models
-        if one.settled_processes < settings.processes
+        if one.settled_processes < processes
     ]
     return tuple(said)

@@ -1,5 +1,6 @@
 """The benchmark stage: the teacher and every variant, measured side by side on real samples."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +10,19 @@ from ..devices import bench
 from ..devices.place import bounds_of, place_of
 from ..devices.profile import Profile
 from ..exporters.interface import INPUT
+from .budgets import decided
 from .data.arrays import draw, open_split
 from .flow import Made
-from .progress import Progress
+from .progress import Progress, measuring
 from .recipe import Benchmark
 from .records import TEACHER, BenchmarkRecord, DataRecord, VariantsRecord
 
 BATCHES = 64
 """Batches of test samples the queries cycle through; ``devices.inputs`` takes no more."""
+
+CONFIDENCE = 0.99
+"""Of all intervals. Half of the error lies on either side, so that a variant whose true latency is
+at its budget is called READY in at most 0.5 % of builds, however often it was looked."""
 
 
 def benchmark(
@@ -25,6 +31,7 @@ def benchmark(
     *,
     benchmark: Benchmark,
     device: Profile,
+    budgets: Mapping[str, float],
     variants: Made[VariantsRecord],
     data: Made[DataRecord],
     seed: int,
@@ -36,6 +43,7 @@ def benchmark(
         progress: told of each process.
         benchmark: the recipe's part.
         device: what to measure on.
+        budgets: of latency and memory, to be decided if that can be done in time.
         variants: the variants stage's output.
         data: the data stage's output.
         seed: of the order in which models take turns.
@@ -59,15 +67,20 @@ def benchmark(
         min_queries=benchmark.min_queries,
         max_queries=benchmark.max_queries,
         seed=seed,
+        confidence=CONFIDENCE,
     )
-    with progress.steps("benchmark", len(subjects) * benchmark.processes) as steps:
+    until = None
+    if budgets:
+        until = bench.Until(lambda models, _: decided(budgets, models), benchmark.max_seconds)
+    with measuring(progress, len(subjects) * benchmark.processes) as on_process:
         measured = bench.measure(
             subjects,
             settings,
             out,
             inputs=inputs,
             references=[*([TEACHER] if made.teacher else []), "fp32"],
-            on_process=lambda _, __, name: steps.advance(name),
+            until=until,
+            on_process=on_process,
             place=place_of(device),
         )
     return BenchmarkRecord(benchmark=measured)

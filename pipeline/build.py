@@ -18,6 +18,7 @@ from ..devices.profile import load as load_profile
 from ..errors import ModelError, UsageError
 from . import reference, teachers
 from . import run as runs
+from .budgets import measured_budgets
 from .compress.plan import plan as plan_of
 from .data import fingerprint, tokenizer_fingerprint
 from .data.demands import fits
@@ -159,6 +160,7 @@ BENCHMARK = Stage(
     BenchmarkRecord,
     sources=(
         "pipeline/benchmark.py",
+        "pipeline/budgets.py",
         "exporters/interface.py",
         "devices",
         "devices/measure",
@@ -282,8 +284,10 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     models = {"students": students, "data": data, "tuned": tuple(tuned.values()), **taught}
     variants = walk(VARIANTS, compress=r.compress, plan=plan, export=r.export, **models)
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
-    told = {"benchmark": r.benchmark, "device": named.device, "seed": r.seed}
-    measured = walk(BENCHMARK, variants=variants, data=data, **told)
+    # Measured until these are decided, so other ones are another measurement.
+    budgets = measured_budgets(r.gate) if r.benchmark.max_seconds else {}
+    timed = {"benchmark": r.benchmark, "device": named.device, "budgets": budgets, "seed": r.seed}
+    measured = walk(BENCHMARK, variants=variants, data=data, **timed)
     return Flow(data, taught_by, targets, students, plain, tuned, variants, quality, measured)
 
 

@@ -122,7 +122,7 @@ def summary(measured: bench.Benchmark) -> RenderableType:
     shaped = ", ".join(f"{numbers.printable(k)} {list(v)}" for k, v in s.shapes.items())
     shaped = shaped or f"batch {s.batch}"
     how = Text(
-        f"{numbers.how_many(s.processes, 'fresh process', 'fresh processes')} a model, "
+        f"{numbers.how_many(measured.processes, 'fresh process', 'fresh processes')} a model, "
         f"{numbers.how_many(s.threads, 'thread')}, {shaped}, "
         f"spinning {'on' if s.spinning else 'off'}, inputs made up, {measured.runtime}, "
         f"on {numbers.printable(measured.host.cpu)}",

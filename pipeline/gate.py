@@ -3,15 +3,18 @@
 A variant is READY when every whole interval lies inside its budget, NOT READY when one lies wholly
 outside (or a fault stands), UNDECIDED otherwise. A missing figure is never a pass, and neither is
 NaN. The verdict is the best any variant got. Of the READY variants the best in ``gate.prefer``
-ships; of those that intervals cannot tell apart, the smallest file.
+ships; of those that intervals cannot tell apart, the smallest file. Latencies are told apart by
+their ratios to fp32, paired by repetition, in which what disturbed both cancels; and a variant
+whose ratio is above 1, however wide its interval, does not take fp32's place for being smaller.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ..devices.bench import Figures
 from ..devices.stats import Estimate
+from .budgets import MEASURED, hold, scaled
 from .fidelity import worst_class_drop
 from .recipe import Gate
 from .records import (
@@ -30,6 +33,7 @@ taken."""
 ORT_AGREEMENT = 0.95
 """A quantized .ort file runs other kernels on this host than on its target, so a few answers may
 differ; one that agrees less often than this is not the same model."""
+FP32 = "fp32"
 EXIT_CODES: dict[Outcome, int] = {"ready": 0, "not ready": 1, "undecided": 5}
 
 
@@ -38,6 +42,16 @@ class Subject(NamedTuple):
 
     quality: VariantQuality
     figures: Figures
+    time_over_fp32: Estimate
+
+    @property
+    def name(self) -> str:
+        """The variant's."""
+        return self.quality.name
+
+
+def _measured(of: Callable[[Figures], Estimate]) -> Callable[[Subject], Estimate]:
+    return lambda subject: of(subject.figures)
 
 
 FIGURES: dict[str, Callable[[Subject], Estimate]] = {
@@ -47,10 +61,7 @@ FIGURES: dict[str, Callable[[Subject], Estimate]] = {
     "max_drop_vs_fp32": lambda s: s.quality.drop_vs_fp32,
     "min_agreement": lambda s: s.quality.agreement_with_teacher,
     "max_worst_class_drop": lambda s: _worst_class(s.quality),
-    "max_p50_ms": lambda s: s.figures.p50_ms,
-    "max_p90_ms": lambda s: s.figures.p90_ms,
-    "max_p99_ms": lambda s: s.figures.p99_ms,
-    "max_peak_memory_mib": lambda s: _scaled(s.figures.peak_memory_bytes, 2**-20),
+    **{key: _measured(of) for key, of in MEASURED.items()},
     "max_size_kib": lambda s: Estimate.exact(s.figures.file_bytes / 1024, "file size"),
     "max_energy_uj": lambda s: s.figures.energy_uj,
 }
@@ -59,8 +70,7 @@ FIGURES: dict[str, Callable[[Subject], Estimate]] = {
 
 def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdict:
     """Judge every variant and name the one to ship."""
-    figures = {model.name: model for model in measured.benchmark.models}
-    subjects = [Subject(q, figures[q.name]) for q in quality.variants]
+    subjects = _subjects(quality, measured)
     verdicts = tuple(_variant(subject, gate.budgets()) for subject in subjects)
     ready = [s for s, v in zip(subjects, verdicts, strict=True) if v.outcome == "ready"]
     outcome: Outcome
@@ -84,26 +94,21 @@ def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdi
 
 def check(key: str, budget: float, figure: Estimate) -> Check:
     """One budget against one figure."""
-    outcome, why = _compare(key.startswith("min_"), budget, figure)
+    outcome, why = hold(key, budget, figure)
     return Check(key=key, budget=budget, figure=figure, outcome=outcome, why=why)
 
 
-def _compare(at_least: bool, budget: float, figure: Estimate) -> tuple[Outcome, str]:
-    if figure.value is None:
-        return "undecided", f"not measured: {figure.missing}"
-    low, high = figure.low, figure.high
-    if not all(math.isfinite(v) for v in (figure.value, low, high) if v is not None):
-        return "not ready", "not a finite number"
-    if low is None or high is None:
-        return "undecided", f"no interval: {figure.missing}"
-    # Seen from the budget, the end of the interval that is worst and the one that is best.
-    worst, best = (low, high) if at_least else (-high, -low)
-    limit = budget if at_least else -budget
-    if worst >= limit:
-        return "ready", "the whole interval is inside the budget"
-    if best < limit:
-        return "not ready", "the whole interval is outside the budget"
-    return "undecided", "the budget lies inside the interval; measure more or on more samples"
+def _subjects(quality: VerifyRecord, measured: BenchmarkRecord) -> list[Subject]:
+    figures = {model.name: model for model in measured.benchmark.models}
+    ratios = {one.of: one.p50 for one in measured.benchmark.ratios if one.over == FP32}
+    ratios[FP32] = Estimate.exact(1.0, "fp32 itself")
+
+    def time(name: str) -> Estimate:
+        if figures[name].p50_ms.value is None:
+            return figures[name].p50_ms
+        return ratios.get(name, Estimate.unknown("not measured beside fp32"))
+
+    return [Subject(q, figures[q.name], time(q.name)) for q in quality.variants]
 
 
 def _variant(subject: Subject, budgets: Mapping[str, float]) -> VariantVerdict:
@@ -135,11 +140,11 @@ def _faults(quality: VariantQuality) -> tuple[str, ...]:
 
 
 PREFERENCES: dict[str, Callable[[Subject], Estimate]] = {
-    "latency": lambda s: s.figures.p50_ms,
+    "latency": lambda s: s.time_over_fp32,
     "size": FIGURES["max_size_kib"],
     # The interval of a declared model is what all variants' energies share; it does not part them.
     "energy": lambda s: _point(s.figures.energy_uj),
-    "accuracy": lambda s: _scaled(s.quality.score, -1.0),
+    "accuracy": lambda s: scaled(s.quality.score, -1.0),
 }
 """What ``gate.prefer`` compares; smaller is better."""
 
@@ -151,22 +156,55 @@ def preferred(prefer: str, metric: str) -> str:
 
 def _choose(prefer: str, metric: str, ready: Sequence[Subject]) -> tuple[Subject, str]:
     """The best in the preferred figure, or the smallest of those not told from it by interval."""
-    figures = {s.quality.name: PREFERENCES[prefer](s) for s in ready}
-    best = min(ready, key=lambda s: _or_infinity(figures[s.quality.name].value))
-    reach = _or_infinity(figures[best.quality.name].high)
-    equals = [s for s in ready if _or_infinity(figures[s.quality.name].low) <= reach < math.inf]
-    least = min(s.figures.file_bytes for s in equals or [best])
-    ship = next(s for s in equals or [best] if s.figures.file_bytes <= SAME_SIZE * least)
-    name, what = ship.quality.name, preferred(prefer, metric)
     if len(ready) == 1:
-        return ship, f"{name} is inside every budget"
+        return ready[0], f"{ready[0].name} is inside every budget"
+    figures = {s.name: PREFERENCES[prefer](s) for s in ready}
+    best = min(ready, key=lambda s: _or_infinity(figures[s.name].value))
+    reach = _or_infinity(figures[best.name].high)
+    equals = [s for s in ready if _or_infinity(figures[s.name].low) <= reach < math.inf] or [best]
+    slower = _slower(equals) if prefer == "latency" else []
+    equals = [s for s in equals if s not in slower]
+    least = min(s.figures.file_bytes for s in equals)
+    ship = next(s for s in equals if s.figures.file_bytes <= SAME_SIZE * least)
+    what = preferred(prefer, metric)
     if len(equals) > 1:
-        others = ", ".join(s.quality.name for s in equals if s is not ship)
-        return ship, (
-            f"{name} is inside every budget; in {what} it cannot be told from {others} within "
+        others = ", ".join(s.name for s in equals if s is not ship)
+        why = (
+            f"{ship.name} is inside every budget; in {what} it cannot be told from {others} within "
             "their intervals, and no file of these is smaller by more than 2 %"
         )
-    return ship, f"{name} is inside every budget, the best of {len(ready)} in {what}"
+    else:
+        why = f"{ship.name} is inside every budget, the best of {len(ready)} in {what}"
+    return ship, why + (_compared(ready, slower) if prefer == "latency" else "")
+
+
+def _slower(equals: Sequence[Subject]) -> list[Subject]:
+    """Of those not told from fp32, where it is among them: what seems slower than it."""
+    if all(s.name != FP32 for s in equals):
+        return []
+    return [s for s in equals if _or_infinity(s.time_over_fp32.value) > 1.0]
+
+
+def _compared(ready: Sequence[Subject], slower: Sequence[Subject]) -> str:
+    """What the choice by latency rests on, and what fp32 was preferred to."""
+    ratios = _listed(s for s in ready if s.name != FP32)
+    why = f"; compared by time over fp32's, paired by repetition: {ratios}"
+    if slower:
+        names = ", ".join(s.name for s in slower)
+        why += f"; {names}: not known to be as fast as fp32, so not preferred to it for size"
+    return why
+
+
+def _listed(subjects: Iterable[Subject]) -> str:
+    return ", ".join(f"{s.name} {_ratio(s.time_over_fp32)}" for s in subjects)
+
+
+def _ratio(figure: Estimate) -> str:
+    if figure.value is None:
+        return f"unknown ({figure.missing})"
+    if figure.low is None or figure.high is None:
+        return f"{figure.value:.2f} (no interval: {figure.missing})"
+    return f"{figure.value:.2f} ({figure.low:.2f} to {figure.high:.2f})"
 
 
 def _point(figure: Estimate) -> Estimate:
@@ -200,17 +238,3 @@ def _worst_class(quality: VariantQuality) -> Estimate:
     if quality.fidelity is None:
         return Estimate.unknown("the teacher's answers on test are not known")
     return worst_class_drop(quality.fidelity)
-
-
-def _scaled(figure: Estimate, factor: float) -> Estimate:
-    def scale(value: float | None) -> float | None:
-        return None if value is None else value * factor
-
-    return Estimate(
-        scale(figure.value),
-        scale(figure.low),
-        scale(figure.high),
-        figure.method,
-        figure.n,
-        figure.missing,
-    )

@@ -4,7 +4,7 @@ Stages get a ``Progress`` and never print. ``Silent`` is for tests and for ``edg
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol, Self
@@ -46,6 +46,24 @@ class Steps(Protocol):
     def advance(self, detail: str = "") -> None:
         """One step is done; ``detail`` stands beside the bar."""
         ...
+
+
+@contextmanager
+def measuring(progress: Progress, total: int) -> Iterator[Callable[[int, int, str], None]]:
+    """Steps of a measurement of at least ``total`` processes; once, that it goes on beyond them.
+
+    Yields:
+        What ``devices.bench.measure`` calls after each process.
+    """
+    with progress.steps("benchmark", total) as steps:
+
+        def told(done: int, _: int, name: str) -> None:
+            if done <= total:
+                steps.advance(name)
+            elif done == total + 1:
+                progress.note("benchmark: not decided yet, going on with more processes")
+
+        yield told
 
 
 class Silent:

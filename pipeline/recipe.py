@@ -612,7 +612,14 @@ class Benchmark(Part):
         "table says how to get there.",
     )
     processes: Annotated[int, Field(ge=1, le=200)] = Field(
-        9, description="Fresh processes per model; fewer than 6 give no interval at 95 %."
+        9,
+        description="Fresh processes per model, at the least; fewer than 8 give no interval at "
+        "99 %.",
+    )
+    max_seconds: Annotated[float, Field(ge=0.0, le=86_400.0)] = Field(
+        120.0,
+        description="How long to go on, with more processes, until every budget of latency and "
+        "memory is decided; 0: the processes above, and no more.",
     )
     seconds: Annotated[float, Field(gt=0.0, le=3600.0)] = Field(
         0.3, description="Timed seconds a process."

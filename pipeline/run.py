@@ -227,7 +227,8 @@ def _ship(draft: Path, report: Report) -> None:
 def _drawing() -> dict[str, str]:
     """What a run holds beyond the store's stages: the verdict's rules and the pages' looks."""
     root = Path(__file__).parent
-    files = [root / "gate.py", root / "run.py", *sorted((root / "report").iterdir())]
+    rules = [root / name for name in ("budgets.py", "gate.py", "run.py")]
+    files = [*rules, *sorted((root / "report").iterdir())]
     return {_PAGES: digest_of([file_sha256(file) for file in files if file.is_file()])}
 
 

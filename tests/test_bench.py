@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from edgestill.devices.bench import Benchmark, Settings, Subject, measure
+from edgestill.devices.bench import Benchmark, Settings, Subject, Until, measure
 from edgestill.devices.host import describe
 from edgestill.errors import ModelError, StorageError, UsageError
 from onnx import TensorProto, helper, numpy_helper
@@ -95,6 +95,26 @@ def test_each_repetition_measures_every_model_once_in_an_order_that_varies(found
     assert all(len(set(pair)) == 2 for pair in pairs)
     assert len(set(pairs)) == 2
     assert [one["repetition"] for one in processes] == [n // 2 for n in range(12)]
+
+
+def test_a_measurement_goes_on_until_it_is_enough_and_says_so_where_time_was_up(tmp_path):
+    path, told = _dense(tmp_path / "m.onnx"), []
+    subjects = [Subject("a", path), Subject("b", path)]
+    settings = Settings(processes=2, confidence=0.6, **QUICK)
+
+    def seen(models, ratios):
+        told.append((models[0].p50_ms.n, models[1].p50_ms.low is not None, ratios[0].p50.n))
+        return len(told) == 2
+
+    found = measure(subjects, settings, tmp_path / "out", until=Until(seen, 60.0))
+    # An interval at the first look's 80 % takes 4 processes; a third more of 4 are 6.
+    assert told == [(4, True, 4), (6, True, 6)]
+    assert (found.processes, found.looks, found.enough) == (6, 2, True)
+    assert len(list((tmp_path / "out" / "samples").iterdir())) == 12
+    assert not any("time was up" in said for said in found.warnings)
+    short = measure(subjects, settings, tmp_path / "b", until=Until(lambda *_: False, 1e-9))
+    assert (short.processes, short.looks, short.enough) == (2, 1, False)
+    assert "time was up after 2 processes a model" in short.warnings[0]
 
 
 def test_a_benchmark_goes_through_json_and_back(found):

@@ -190,8 +190,37 @@ def test_a_changed_key_runs_only_what_depends_on_it(built):
     fresh = [s.stage for s in plan(read, artifacts) if not s.cached]
     # The student without the teacher does not depend on the temperature.
     assert fresh == ["student", "variants", "verify", "benchmark"]
-    gate = load(recipe, ["gate.min_accuracy=0.6"])
+    gate = load(recipe, ["gate.min_accuracy=0.6", "gate.prefer='size'"])
     assert all(s.cached for s in plan(gate, artifacts))
+
+
+def test_a_budget_that_measuring_may_decide_is_part_of_the_measurement_alone(built):
+    _, recipe, artifacts = built
+
+    def keys(*overrides):
+        return {s.stage: s.key for s in plan(load(recipe, overrides), artifacts)}
+
+    without, one, other = (
+        keys(*told) for told in ((), ["gate.max_p90_ms=5"], ["gate.max_p90_ms=6"])
+    )
+    for changed, before in ((one, without), (other, one)):
+        assert {stage for stage in changed if changed[stage] != before[stage]} == {"benchmark"}
+    fixed = [f"gate.max_p90_ms={ms}" for ms in (5, 6)]
+    assert keys(fixed[0], "benchmark.max_seconds=0") == keys(fixed[1], "benchmark.max_seconds=0")
+
+
+def test_a_build_measures_until_its_budgets_are_decided_and_the_gate_judges_it_again(built):
+    _, recipe, artifacts = built
+    done = build(recipe, artifacts=artifacts, overrides=["gate.max_peak_memory_mib=1000"])
+    assert done.ran == ("benchmark",)
+    benchmark = done.report.benchmark
+    assert benchmark.enough
+    assert benchmark.processes >= 9  # tiny asks for 6, which give no interval at 99 %
+    assert done.report.verdict.outcome == "ready"
+    found, report = judge_again(done.run, Gate(max_peak_memory_mib=0.001))
+    assert report.verdict.outcome == "not ready"
+    assert report.benchmark == benchmark
+    assert open_report(found) == report
 
 
 def test_a_target_changes_the_variants_and_its_answers_are_not_this_hosts(built):

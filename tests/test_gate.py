@@ -6,6 +6,7 @@ import math
 import pytest
 import report_example
 from edgestill.devices.stats import Estimate
+from edgestill.pipeline.budgets import decided, measured_budgets
 from edgestill.pipeline.gate import EXIT_CODES, check, judge
 from edgestill.pipeline.recipe import Gate
 from edgestill.pipeline.records import BenchmarkRecord
@@ -42,13 +43,13 @@ def test_a_budget_is_met_only_by_a_whole_known_interval(key, budget, found, outc
 
 def check_or_refuse(key, budget, found):
     """A record takes no NaN at all; the comparison behind it calls it not ready."""
-    from edgestill.pipeline.gate import _compare
+    from edgestill.pipeline.budgets import hold
 
     if found.value is None or all(
         math.isfinite(v) for v in (found.value, found.low, found.high) if v is not None
     ):
         return check(key, budget, found).outcome
-    return _compare(key.startswith("min_"), budget, found)[0]
+    return hold(key, budget, found)[0]
 
 
 def judged(**budgets):
@@ -58,15 +59,71 @@ def judged(**budgets):
     ), report
 
 
-def test_the_ready_variant_best_in_the_preferred_figure_ships():
-    by_latency, report = judged(min_accuracy=0.01, prefer="latency")
-    by_size, _ = judged(min_accuracy=0.01, prefer="size")
-    figures = {m.name: m for m in report.benchmark.models if m.name != "teacher"}
-    fastest = min(figures.values(), key=lambda m: m.p50_ms.value)
-    equals = [m for m in figures.values() if m.p50_ms.low <= fastest.p50_ms.high]
-    assert by_latency.ship == min(equals, key=lambda m: m.file_bytes).name
-    assert by_size.ship == min(figures, key=lambda n: figures[n].file_bytes)
-    assert by_latency.outcome == "ready"
+def shipped(prefer="latency", without=(), sizes=None, **ratios):
+    """The verdict where variants take these shares of fp32's time; fp32 is the largest file."""
+    report = report_example.report()
+    names = ["fp32", *(name.replace("_", "-") for name in ratios)]
+    size = {"fp32": 1000} | dict.fromkeys(names[1:], 500) | (sizes or {})
+    over = dict(zip(names[1:], ratios.values(), strict=True))
+    models = tuple(
+        dataclasses.replace(m, file_bytes=size.get(m.name, 900)) for m in report.benchmark.models
+    )
+    paired = tuple(
+        dataclasses.replace(r, p50=over.get(r.of, figure(9.0, 8.0, 10.0)))
+        for r in report.benchmark.ratios
+        if r.over == "fp32"
+    )
+    others = tuple(v for v in report.quality.variants if v.name in set(names) - set(without))
+    bench = dataclasses.replace(report.benchmark, models=models, ratios=paired)
+    return judge(
+        Gate(min_accuracy=0.01, prefer=prefer),
+        report.quality.model_copy(update={"variants": others}),
+        BenchmarkRecord(benchmark=bench),
+    )
+
+
+def test_the_ready_variant_with_the_lowest_paired_ratio_ships():
+    verdict = shipped(int8_static=figure(0.7, 0.6, 0.8), int8_dynamic=figure(0.9, 0.85, 0.95))
+    assert (verdict.outcome, verdict.ship) == ("ready", "int8-static")
+    assert "int8-dynamic 0.90 (0.85 to 0.95)" in verdict.why
+    assert "paired by repetition" in verdict.why
+
+
+def test_the_smallest_file_ships_where_size_is_preferred_however_slow():
+    assert shipped("size", int8_static=figure(1.5, 1.4, 1.6)).ship == "int8-static"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "ships"),
+    [
+        (figure(0.99, 0.9, 1.1), "int8-static"),
+        (figure(1.0, 0.9, 1.1), "int8-static"),
+        (figure(1.34, 0.99, 1.5), "fp32"),
+        (figure(1.01, 0.9, 1.2), "fp32"),
+        (figure(1.34, 1.2, 1.5), "fp32"),
+        (Estimate(0.9, None, None, "t", 2, "2 processes"), "int8-static"),
+        (Estimate(1.1, None, None, "t", 2, "2 processes"), "fp32"),
+        (Estimate.unknown("not measured"), "fp32"),
+        (figure(0.5, 0.4, 0.6), "int8-static"),
+    ],
+)
+def test_a_variant_not_known_to_be_as_fast_takes_fp32s_place_for_no_size(ratio, ships):
+    assert shipped(int8_static=ratio).ship == ships
+
+
+def test_the_reason_says_what_fp32_was_preferred_to_and_by_which_ratio():
+    verdict = shipped(int8_static=figure(1.34, 0.99, 1.5), int8_dynamic=figure(2.0, 1.8, 2.2))
+    assert verdict.ship == "fp32"
+    assert "int8-static 1.34 (0.99 to 1.50)" in verdict.why
+    assert "int8-static: not known to be as fast as fp32" in verdict.why
+
+
+def test_where_fp32_is_over_a_budget_the_rest_are_told_apart_by_their_ratios_alone():
+    slow = {"int8_static": figure(1.2, 1.1, 1.3), "int8_dynamic": figure(1.25, 1.15, 1.4)}
+    sizes = {"int8-static": 500, "int8-dynamic": 400}
+    verdict = shipped(without=("fp32",), sizes=sizes, **slow)
+    assert verdict.ship == "int8-dynamic"
+    assert "not known to be as fast" not in verdict.why
 
 
 def test_no_variant_ships_where_a_budget_is_missed_and_the_reason_names_it():
@@ -108,18 +165,11 @@ def test_a_missing_latency_never_wins_the_preference():
     assert verdict.ship not in (None, "fp32")
 
 
-def test_of_variants_that_intervals_cannot_tell_apart_the_smallest_file_ships():
-    report = report_example.report()
-    p50 = {"fp32": figure(1.0, 0.9, 1.1), "int8-dynamic": figure(1.05, 1.0, 1.2)}
-    models = tuple(
-        dataclasses.replace(m, p50_ms=p50.get(m.name, figure(5.0, 4.0, 6.0)))
-        for m in report.benchmark.models
-    )
-    sizes = {m.name: m.file_bytes for m in models}
-    bench = dataclasses.replace(report.benchmark, models=models)
-    verdict = judge(Gate(min_accuracy=0.01), report.quality, BenchmarkRecord(benchmark=bench))
-    assert verdict.ship == min(p50, key=sizes.__getitem__)
-    assert "cannot be told" in verdict.why
+def test_of_variants_that_ratios_cannot_tell_apart_the_smallest_file_ships():
+    alike = {"int8_static": figure(0.8, 0.7, 0.9), "int8_dynamic": figure(0.85, 0.8, 0.95)}
+    verdict = shipped(sizes={"int8-static": 500, "int8-dynamic": 400}, **alike)
+    assert verdict.ship == "int8-dynamic"
+    assert "cannot be told from int8-static" in verdict.why
 
 
 def test_the_reason_parts_what_fails_from_what_is_undecided():
@@ -208,3 +258,28 @@ def test_a_preferred_score_is_called_by_its_name():
     found = judged_by(report, quality, min_score=0.01, prefer="accuracy")
     assert " in R²" in found.why
     assert "accuracy" not in found.why
+
+
+@pytest.mark.parametrize(
+    ("p90", "enough"),
+    [
+        (figure(0.8, 0.7, 0.9), True),
+        (figure(1.3, 1.1, 1.5), True),
+        (figure(0.9, 0.8, 1.1), False),
+        (Estimate(0.9, None, None, "t", 6, "6 processes"), False),
+        (Estimate.unknown("too few queries, however many processes"), True),
+    ],
+)
+def test_measuring_goes_on_while_a_variant_lies_on_both_sides_of_a_budget(p90, enough):
+    models = report_example.report().benchmark.models
+    ours = [dataclasses.replace(m, p90_ms=p90) for m in models if m.name == "int8-static"]
+    assert decided({"max_p90_ms": 1.0, "max_p50_ms": 1000.0}, ours) is enough
+
+
+def test_measuring_goes_on_for_no_teacher_and_for_no_budget_it_cannot_decide():
+    models = report_example.report().benchmark.models
+    open_ = figure(0.9, 0.8, 1.1)
+    teacher = [dataclasses.replace(m, p90_ms=open_) for m in models if m.name == "teacher"]
+    assert decided({"max_p90_ms": 1.0}, teacher)
+    gate = Gate(min_accuracy=0.9, max_size_kib=9, max_energy_uj=1, max_p99_ms=2, prefer="size")
+    assert measured_budgets(gate) == {"max_p99_ms": 2}

@@ -39,7 +39,7 @@ def _measurement(report: Report) -> Section:
                     row(
                         each.name,
                         f"{each.queries:,}",
-                        f"{each.settled_processes:,} of {report.benchmark.settings.processes:,}",
+                        f"{each.settled_processes:,} of {report.benchmark.processes:,}",
                     )
                     for each in report.benchmark.models
                 ),

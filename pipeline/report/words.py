@@ -234,7 +234,7 @@ def settings(report: Report) -> tuple[tuple[str, str], ...]:
             "none" if settings.memory_mib is None else f"{settings.memory_mib:,} MiB",
         ),
         ("Batch", f"{numbers.how_many(settings.batch, 'sample')} per query"),
-        ("Processes", f"{settings.processes:,} fresh ones a model, the models in turn"),
+        ("Processes", _processes(report)),
         (
             "Timed",
             f"{settings.seconds:g} s a process, "
@@ -248,6 +248,16 @@ def settings(report: Report) -> tuple[tuple[str, str], ...]:
 
 def _listed(cores: tuple[int, ...], none: str) -> str:
     return ", ".join(map(str, cores)) or none
+
+
+def _processes(report: Report) -> str:
+    measured = report.benchmark
+    text = f"{measured.processes:,} fresh ones a model, the models in turn"
+    if measured.looks == 1 and measured.enough:
+        return text
+    end = "it was enough" if measured.enough else "time was up"
+    looks = numbers.how_many(measured.looks, "look")
+    return f"{text}; {end} after {looks}, whose intervals hold together"
 
 
 def _mean(values: tuple[float, ...]) -> float:
