@@ -18,7 +18,7 @@ from .. import __version__
 from ..errors import EdgestillError, HostError, MaterialError, StorageError, UsageError
 from .command import Commands, Manner, command, say, stderr, stdout
 from .device_commands import devices
-from .model_commands import bench, explain, quantize
+from .model_commands import bench, compare, explain, quantize
 
 if TYPE_CHECKING:
     from .records import Report
@@ -231,10 +231,12 @@ def doctor(manner: Manner, artifacts: Path) -> None:
 
 
 # In the order of use.
-for _one in (build, plan, init, schema, bench, quantize, explain, gate, report, verify):
+for _one in (
+    *(build, plan, init, schema),
+    *(bench, compare, quantize, explain),
+    *(gate, report, verify, devices, doctor),
+):
     cli.add_command(_one)
-cli.add_command(devices)
-cli.add_command(doctor)
 
 
 def main() -> NoReturn:

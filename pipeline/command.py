@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -66,6 +67,12 @@ batch_option = click.option(
     default=1,
     show_default=True,
     help="Samples a query, where the model's first axis is dynamic.",
+)
+csv_option = click.option(
+    "--csv",
+    "csv_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the figures as CSV, a line a model.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."

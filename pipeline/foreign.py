@@ -19,6 +19,7 @@ from ..devices.modelfile import Input, printable
 from ..devices.place import bounds_of, place_of
 from ..devices.profile import HOST, load
 from ..errors import UsageError
+from .bench_results import energy_methods, fastest, how, rows, spreads
 from .progress import Progress
 from .report import numbers
 
@@ -82,6 +83,7 @@ def measure(
             subjects,
             settings,
             folder,
+            references=[one.name for one in subjects],
             on_process=lambda _, __, name: steps.advance(name),
             place=place,
         )
@@ -90,48 +92,23 @@ def measure(
 
 def document(measured: bench.Benchmark, folder: Path) -> dict[str, Any]:
     """The measurement as one JSON document."""
-    return {**asdict(measured), "folder": str(folder)}
+    spread = {name: asdict(one) for name, one in spreads(folder).items()}
+    return {**asdict(measured), "spread": spread, "folder": str(folder)}
 
 
-def summary(measured: bench.Benchmark) -> RenderableType:
-    """The measurement as a table, one column a model, with ratios to the first."""
+def summary(measured: bench.Benchmark, folder: Path) -> RenderableType:
+    """The measurement as a table, one column a model, and the fastest against the others."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for model in measured.models:
         table.add_column(Text(numbers.printable(model.name)), overflow="fold")
-    ms, size = numbers.MILLISECONDS, numbers.BYTES
-    rows: tuple[tuple[str, list[str]], ...] = (
-        ("p50", [numbers.show(m.p50_ms, ms) for m in measured.models]),
-        ("p90", [numbers.show(m.p90_ms, ms) for m in measured.models]),
-        ("p99", [numbers.show(m.p99_ms, ms) for m in measured.models]),
-        ("load", [numbers.show(m.load_ms, ms) for m in measured.models]),
-        ("first inference", [numbers.show(m.first_inference_ms, ms) for m in measured.models]),
-        ("peak memory", [numbers.show(m.peak_memory_bytes, size) for m in measured.models]),
-        ("file size", [numbers.amount(m.file_bytes, size) for m in measured.models]),
-        ("energy proxy", [numbers.show(m.energy_uj, numbers.MICROJOULES) for m in measured.models]),
-        ("MACs", [numbers.count(m.macs) for m in measured.models]),
-        ("parameters", [numbers.count(m.parameters) for m in measured.models]),
-    )
-    for name, cells in rows:
+    for name, cells in rows(measured, folder):
         table.add_row(name, *map(Text, cells))
-    ratios = [
-        Text(f"{r.of} takes {numbers.show(r.p50, numbers.RATIO)} of the time of {r.over}")
-        for r in measured.ratios
-    ]
-    s = measured.settings
-    shaped = ", ".join(f"{numbers.printable(k)} {list(v)}" for k, v in s.shapes.items())
-    shaped = shaped or f"batch {s.batch}"
-    how = Text(
-        f"{numbers.how_many(measured.processes, 'fresh process', 'fresh processes')} a model, "
-        f"{numbers.how_many(s.threads, 'thread')}, {shaped}, "
-        f"spinning {'on' if s.spinning else 'off'}, inputs made up, {measured.runtime}, "
-        f"on {numbers.printable(measured.host.cpu)}",
-        style="dim",
-    )
-    methods = dict.fromkeys(m.energy_uj.method for m in measured.models if m.energy_uj.value)
-    energy = [Text(f"energy proxy: {method}", style="dim") for method in methods]
+    faster = [Text(numbers.printable(each), style="bold") for each in fastest(measured)]
+    told = (how(measured), *energy_methods(measured))
+    notes = [Text(numbers.printable(each), style="dim") for each in told]
     warnings = [Text(f"warning: {text}", style="yellow") for text in measured.warnings]
-    return Group(table, *ratios, how, *energy, *warnings)
+    return Group(table, *faster, *notes, *warnings)
 
 
 def subjects_of(models: Sequence[Path]) -> list[bench.Subject]:

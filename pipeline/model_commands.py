@@ -1,4 +1,4 @@
-"""The commands on a model of the user's: ``bench``, ``quantize``, ``explain``."""
+"""The commands on a model of the user's: ``bench``, ``compare``, ``quantize``, ``explain``."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ from .command import (
     ask,
     batch_option,
     command,
+    csv_option,
     shapes_option,
     stderr,
     stdout,
@@ -60,6 +61,13 @@ from .scenario_options import SINGLE_STREAM, asked_of, scenario_options
     help="Where raw samples go; default: a new folder below artifacts/bench.",
 )
 @scenario_options
+@csv_option
+@click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the tables as one HTML page that needs nothing else.",
+)
 @click.pass_obj
 def bench(
     manner: Manner,
@@ -67,12 +75,16 @@ def bench(
     models: tuple[Path, ...],
     shapes: tuple[str, ...],
     out: Path | None,
+    csv_file: Path | None,
+    html_file: Path | None,
     **given: Any,
 ) -> None:
     """Measure latency, memory and size of any ONNX model; several take turns."""
     from . import foreign, scenarios
+    from .bench_results import can_write, write
     from .progress import OnConsole
 
+    can_write(csv_file, html_file)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
     asked = asked_of(given, click.get_current_context())
     progress, answers = OnConsole(stderr()), ask if asks else None
@@ -83,12 +95,62 @@ def bench(
         shown, told = scenarios.document(found, folder), scenarios.summary(found)
     else:
         measured, folder = foreign.measure(models, shapes, out, progress, ask=answers, **given)
-        shown, told = foreign.document(measured, folder), foreign.summary(measured)
+        write(measured, folder, csv_file=csv_file, html_file=html_file)
+        shown, told = foreign.document(measured, folder), foreign.summary(measured, folder)
     if manner.json:
         click.echo(json.dumps(shown, allow_nan=False))
         return
     stdout().print(told)
     click.echo(f"raw samples: {folder}")
+
+
+@command()
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@shapes_option
+@click.option("--inputs", type=click.Path(path_type=Path), help="An .npz of real inputs.")
+@batch_option
+@threads_option
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0.0, min_open=True),
+    default=0.3,
+    show_default=True,
+    help="Timed seconds a process.",
+)
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(0.0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="How long to go on for a narrow interval.",
+)
+@click.option(
+    "--max-ratio",
+    type=click.FloatRange(0.0, min_open=True),
+    help="Exit with 1 where B's time is known to be over this share of A's, 5 if undecided.",
+)
+@csv_option
+@click.pass_obj
+def compare(manner: Manner, /, a: Path, b: Path, csv_file: Path | None, **given: Any) -> None:
+    """Say whether B takes another time than A: two models, or two runs and what they ship."""
+    from . import comparison
+    from .bench_results import can_write, write
+    from .gate import EXIT_CODES
+    from .progress import OnConsole
+
+    can_write(csv_file)
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
+    found = comparison.compare(a, b, OnConsole(stderr()), ask=ask if asks else None, **given)
+    write(found.measured, Path(found.folder), csv_file=csv_file)
+    if found.outcome is not None:
+        manner.code = EXIT_CODES[found.outcome]
+    if manner.json:
+        document = {**comparison.document(found), "exit_code": manner.code}
+        click.echo(json.dumps(document, allow_nan=False))
+        return
+    stdout().print(comparison.summary(found))
+    click.echo(f"raw samples: {found.folder}")
 
 
 @command()
