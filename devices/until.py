@@ -15,6 +15,11 @@ together with the confidence asked for. Such repeated confidence intervals (Jenn
 "Interim analyses: the repeated confidence interval approach", JRSS B 51, 1989) hold under any rule
 of stopping, by what was seen or by the clock. The clock, too, ends a measurement at a look only.
 
+What it takes is that one process is no more likely to be slow than another. A neighbour that stays
+for many of them breaks that: who measures in a quiet spell finds the quiet figure, at whatever
+confidence. It can make a figure too large, and too small only against a truth that counts the
+neighbour in; ratios of pairs are spared, for their order within a pair is drawn (``bench``).
+
 The half that the first look has keeps the usual case cheap; Bonferroni, rather than boundaries
 worked out jointly, serves percentiles, memory and ratios alike and any number of looks.
 """

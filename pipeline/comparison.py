@@ -74,6 +74,7 @@ def compare(
     batch: int = 1,
     threads: int = 1,
     seconds: float = 0.3,
+    warmup_seconds: float = 2.0,
     max_seconds: float = 120.0,
     max_ratio: float | None = None,
     ask: Ask | None = None,
@@ -90,6 +91,7 @@ def compare(
         batch: samples a query.
         threads: intra-op threads.
         seconds: timed seconds a process.
+        warmup_seconds: when a process stops waiting for the times to settle.
         max_seconds: how long to go on.
         max_ratio: the largest ratio of B's time to A's that will do; measuring goes on until it is
             known to be kept or missed, too.
@@ -113,6 +115,7 @@ def compare(
         processes=PROCESSES,
         seconds=seconds,
         max_queries=1_000_000,
+        warmup_seconds=warmup_seconds,
         shapes=full,
         confidence=CONFIDENCE,
     )

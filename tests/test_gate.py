@@ -6,10 +6,12 @@ import math
 import pytest
 import report_example
 from edgestill.devices.stats import Estimate
+from edgestill.devices.until import Looks
 from edgestill.pipeline.budgets import decided, measured_budgets
 from edgestill.pipeline.gate import EXIT_CODES, check, judge
 from edgestill.pipeline.recipe import Gate
 from edgestill.pipeline.records import BenchmarkRecord
+from simulated import Noise, outcomes
 
 
 def figure(value, low, high):
@@ -283,3 +285,33 @@ def test_measuring_goes_on_for_no_teacher_and_for_no_budget_it_cannot_decide():
     assert decided({"max_p90_ms": 1.0}, teacher)
     gate = Gate(min_accuracy=0.9, max_size_kib=9, max_energy_uj=1, max_p99_ms=2, prefer="size")
     assert measured_budgets(gate) == {"max_p99_ms": 2}
+
+
+class Naive(Looks):
+    """Looks at 95 % as often as it likes, and believes it."""
+
+    def repetitions(self, conclude):
+        yield from super().repetitions(lambda _: conclude(0.95))
+        self.confidence = 0.95
+
+
+def test_a_variant_at_its_very_budget_is_ready_in_at_most_one_build_of_a_hundred():
+    noise = Noise()
+    truth = noise.truth(90.0, processes=50_000)
+    found = outcomes(600, "max_p90_ms", truth, noise)
+    assert found.get("ready", 0) <= 6
+    # Were every look believed at 95 %, it would be far more: the simulation can tell.
+    naive = outcomes(200, "max_p90_ms", truth, noise, looks=Naive)
+    assert naive["ready"] > 4
+
+
+def test_measuring_until_it_is_decided_finds_what_is_clearly_inside_or_outside():
+    noise = Noise()
+    truth = noise.truth(50.0, processes=20_000)
+    assert outcomes(60, "max_p50_ms", 1.3 * truth, noise) == {"ready": 60}
+    assert outcomes(60, "max_p50_ms", 0.8 * truth, noise) == {"not ready": 60}
+
+
+def test_a_neighbour_that_stays_makes_no_variant_ready_that_without_it_is_at_the_budget():
+    alone = Noise(bursts=0.0).truth(90.0, processes=50_000)
+    assert outcomes(200, "max_p90_ms", alone, Noise(stays=0.8)).get("ready", 0) <= 2

@@ -1,0 +1,144 @@
+"""Does ``compare`` tell a model from itself, and does the gate pass what lies at its budget?
+
+    python tests/bench/bench_compare.py [TRIALS]
+
+TRIALS (20; 200 is the long form, of some hours) comparisons each, beside a process on every core
+that never rests: of a model with itself, where at most 1 % may say "different" (and in the short
+form chance must not rule 1 % out), and with one of a tenth more layers, where 95 % must. The true
+ratio of those two is measured before the neighbours come. Then simulated builds whose true latency
+lies at the budget, of which the gate may call 1 % READY; see tests/simulated.py. Writes
+artifacts/bench/compare.json after each part, prints a line a mark, and ends with 1 where one is
+missed.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from bench_latency import dense
+from edgestill.devices.distributions import binomial_cdf
+from edgestill.devices.host import describe
+from edgestill.devices.stats import proportion
+from edgestill.pipeline import comparison
+from edgestill.pipeline.progress import Silent
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from simulated import PERCENTILES, Noise, found_different, outcomes
+
+OUT = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "compare.json"
+LAYERS, WIDTH = 20, 256
+QUICK = {"seconds": 0.1, "warmup_seconds": 0.2}
+SIMULATED = 2000
+CHANCE = 0.05
+"""A count is held against a rate: missed where the rate would give such a count less often."""
+
+
+def main(trials: int) -> int:
+    """Measure, simulate, print, write; 1 where a mark is missed."""
+    found = {"host": asdict(describe()), "trials": trials}
+    marks = []
+
+    def part(name: str, result: dict, met: bool, line: str) -> None:
+        found[name] = {**result, "met": met}
+        marks.append(met)
+        print(f"{'met   ' if met else 'MISSED'} {line}", flush=True)
+        OUT.parent.mkdir(parents=True, exist_ok=True)
+        OUT.write_text(json.dumps(found, indent=1) + "\n")
+
+    simulate(part)
+    with tempfile.TemporaryDirectory() as folder:
+        model = dense(Path(folder) / "model.onnx", WIDTH, LAYERS)
+        slower = dense(Path(folder) / "slower.onnx", WIDTH, LAYERS + LAYERS // 10)
+        quiet = compared(model, slower, Path(folder) / "quiet", max_seconds=120.0)
+        found["quiet"] = asdict(quiet.ratio)
+        print(f"       a tenth more layers, without neighbours: {quiet.sentence}", flush=True)
+        with neighbours():
+            same = trial_by_trial(trials, model, model, Path(folder), max_seconds=20.0)
+            wrong = sum(one["different"] for one in same)
+            part(
+                "itself",
+                {"different": wrong, "rate": rate(wrong, trials), "trials": same},
+                likely_at_most(wrong, trials, 0.01),
+                f"a model against itself: different in {wrong} of {trials} (<= 1 %)",
+            )
+            more = trial_by_trial(trials, model, slower, Path(folder), max_seconds=120.0)
+            right = sum(one["different"] and one["ratio"]["value"] > 1.0 for one in more)
+            part(
+                "slower",
+                {"different": right, "rate": rate(right, trials), "trials": more},
+                likely_at_most(trials - right, trials, 0.05),
+                f"a tenth more layers: found in {right} of {trials} (>= 95 %), "
+                f"pairs {sorted(one['ratio']['n'] for one in more)}",
+            )
+    return int(not all(marks))
+
+
+def simulate(part) -> None:
+    """Builds and comparisons whose truth is known."""
+    noise, alone, lasting = Noise(), Noise(bursts=0.0), Noise(stays=0.8)
+    for key, percentile in PERCENTILES.items():
+        told = outcomes(SIMULATED, key, noise.truth(percentile), noise)
+        passed = told.get("ready", 0)
+        line = f"{key} at the truth: READY in {passed} of {SIMULATED} simulated (<= 1 %)"
+        part(f"gate {key}", told, passed <= 0.01 * SIMULATED, line)
+        told = outcomes(SIMULATED, key, alone.truth(percentile), lasting)
+        passed = told.get("ready", 0)
+        line = f"{key}, a neighbour that stays: READY in {passed} of {SIMULATED} (<= 1 %)"
+        part(f"gate {key} beside a neighbour", told, passed <= 0.01 * SIMULATED, line)
+    wrong = found_different(SIMULATED, 1.0, lasting, most=100.0)
+    line = f"itself, a neighbour that stays: different in {wrong} of {SIMULATED} simulated (<= 1 %)"
+    part("simulated itself", {"different": wrong}, wrong <= 0.01 * SIMULATED, line)
+
+
+def trial_by_trial(trials: int, a: Path, b: Path, folder: Path, max_seconds: float) -> list[dict]:
+    """Comparisons of the same two files, one after the other."""
+    found = []
+    for trial in range(trials):
+        began = time.monotonic()
+        one = compared(a, b, folder / f"{b.stem}-{trial}", max_seconds)
+        seconds = time.monotonic() - began
+        # Without an interval nothing was claimed.
+        found.append(
+            {"different": bool(one.different), "ratio": asdict(one.ratio), "seconds": seconds}
+        )
+    return found
+
+
+def compared(a: Path, b: Path, folder: Path, max_seconds: float) -> comparison.Compared:
+    """As the command does it, in short processes."""
+    return comparison.compare(a, b, Silent(), out=folder, max_seconds=max_seconds, **QUICK)
+
+
+def likely_at_most(count: int, trials: int, share: float) -> bool:
+    """Whether so many or more of all trials are to be expected now and then at this share."""
+    return count <= share * trials or 1.0 - binomial_cdf(count - 1, trials, share) > CHANCE
+
+
+def rate(count: int, trials: int) -> dict:
+    """The share with its interval."""
+    return asdict(proportion(count, trials))
+
+
+@contextmanager
+def neighbours() -> Iterator[None]:
+    """A process on every core that never rests."""
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(describe().available_cores)
+    ]
+    try:
+        yield
+    finally:
+        for one in busy:
+            one.kill()
+            one.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20))
