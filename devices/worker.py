@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
-from .job import InspectJob, Job, MeasureJob, OperatorsJob, from_json
+from .job import AnswersJob, CountJob, InspectJob, Job, MeasureJob, OperatorsJob, from_json
 from .modelfile import check_external_data, is_ort, printable
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -59,6 +59,14 @@ def _answer(job: Job) -> dict[str, Any]:
         from .measure import operators
 
         return operators.time_operators(job)
+    if isinstance(job, CountJob):
+        from .measure import counts
+
+        return counts.count(job)
+    if isinstance(job, AnswersJob):
+        from .measure import answers
+
+        return answers.answer(job)
     return probe()
 
 

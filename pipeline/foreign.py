@@ -59,17 +59,7 @@ def measure(
         ModelError: a model that is missing, broken, dangerous or gives no finite output.
         MeasureError: a measuring process died or ran out of time.
     """
-    names = _names(models)
-    given = given_shapes(shapes)
-    schema = [one for path in models for one in bench.inspect(path).inputs]
-    unknown = sorted(given.keys() - {one.name for one in schema})
-    if unknown:
-        raise UsageError(
-            found=f"a shape for {printable(unknown[0])}",
-            expected=f"one of {', '.join(sorted({printable(one.name) for one in schema}))}",
-            where="--shape",
-        )
-    given = _completed(schema, given, batch, ask)
+    looked, given = looked_at(models, shapes, batch, ask)
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     folder = out or Path("artifacts/bench") / stamp
     settings = bench.Settings(
@@ -81,12 +71,34 @@ def measure(
         max_queries=1_000_000,
         shapes=given,
     )
-    subjects = [bench.Subject(name, path) for name, path in zip(names, models, strict=True)]
+    subjects = [bench.Subject(name, one.path) for name, one in looked.items()]
     with progress.steps("benchmark", len(subjects) * processes) as steps:
         found = bench.measure(
             subjects, settings, folder, on_process=lambda _, __, name: steps.advance(name)
         )
     return found, folder
+
+
+def looked_at(
+    models: Sequence[Path], shapes: Sequence[str], batch: int, ask: Ask | None
+) -> tuple[dict[str, bench.Inspection], Shapes]:
+    """What each model says of itself, by a name for it, and full shapes where axes are dynamic.
+
+    Raises:
+        UsageError, ModelError, MeasureError: as ``measure``.
+    """
+    names = _names(models)
+    given = given_shapes(shapes)
+    looked = {name: bench.inspect(path) for name, path in zip(names, models, strict=True)}
+    schema = [one for each in looked.values() for one in each.inputs]
+    unknown = sorted(given.keys() - {one.name for one in schema})
+    if unknown:
+        raise UsageError(
+            found=f"a shape for {printable(unknown[0])}",
+            expected=f"one of {', '.join(sorted({printable(one.name) for one in schema}))}",
+            where="--shape",
+        )
+    return looked, _completed(schema, given, batch, ask)
 
 
 def document(measured: bench.Benchmark, folder: Path) -> dict[str, Any]:

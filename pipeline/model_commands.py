@@ -45,6 +45,17 @@ from .command import (
     type=click.Path(path_type=Path, file_okay=False),
     help="Where raw samples go; default: a new folder below artifacts/bench.",
 )
+@click.option("--instructions", is_flag=True, help="Count instructions instead of measuring time.")
+@click.option("--device", help="With --instructions: the device whose core runs them.")
+@click.option(
+    "--baseline",
+    metavar="FILE.json",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --instructions: fail where a count is more than 1 % above the one in this file.",
+)
+@click.option(
+    "--update-baseline", is_flag=True, help="With --baseline: write the counts there instead."
+)
 @click.pass_obj
 def bench(
     manner: Manner,
@@ -52,9 +63,20 @@ def bench(
     models: tuple[Path, ...],
     shapes: tuple[str, ...],
     out: Path | None,
+    instructions: bool,
+    device: str | None,
+    baseline: Path | None,
+    update_baseline: bool,
     **given: Any,
 ) -> None:
     """Measure latency, memory and size of any ONNX model; several take turns."""
+    if instructions:
+        _count(manner, models, shapes, given["batch"], device, baseline, update_baseline)
+        return
+    if device or baseline or update_baseline:
+        raise UsageError(
+            "an option of --instructions without it", fix="add --instructions, or leave it out"
+        )
     from .foreign import document, measure, summary
     from .progress import OnConsole
 
@@ -67,6 +89,45 @@ def bench(
         return
     stdout().print(summary(measured))
     click.echo(f"raw samples: {folder}")
+
+
+_OF_COUNTS = ("models", "shapes", "batch", "instructions", "device", "baseline", "update_baseline")
+
+
+def _count(
+    manner: Manner,
+    models: tuple[Path, ...],
+    shapes: tuple[str, ...],
+    batch: int,
+    device: str | None,
+    baseline: Path | None,
+    update: bool,
+) -> None:
+    from . import instructions
+    from .progress import OnConsole
+
+    context = click.get_current_context()
+    for name in context.params.keys() - set(_OF_COUNTS):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--{name} with --instructions", fix="leave it out: it is for measured times"
+            )
+    if update and baseline is None:
+        raise UsageError("--update-baseline without --baseline", fix="name the file to write")
+    counted = instructions.count(
+        models,
+        shapes,
+        OnConsole(stderr()),
+        device=device or "host",
+        batch=batch,
+        baseline=baseline,
+        update=update,
+    )
+    manner.code = instructions.exit_code(counted)
+    if manner.json:
+        click.echo(json.dumps(instructions.document(counted), allow_nan=False))
+    else:
+        stdout().print(instructions.summary(counted))
 
 
 @command()
