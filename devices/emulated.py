@@ -28,7 +28,7 @@ from .counting import PROCESSES, Instructions, fixed_addresses, repeated
 from .emulator import find
 from .job import AnswersJob, CountJob
 from .local import run
-from .profile import Profile
+from .profile import Profile, load
 
 _COUNTS = "counts"
 _OUTPUTS = "outputs.npz"
@@ -222,6 +222,24 @@ def compare(there: Answers, here: Answers, core: str, where: str) -> Parity:
         a, b = (np.argmax(each.outputs[0], axis=1) for each in (there, here))
         changed = int(np.count_nonzero(a != b))
     return Parity(core, len(first), largest, changed, here.runtime, there.runtime)
+
+
+def try_out() -> Instructions:
+    """Count a model of one operator, to see that all parts of the emulator work together.
+
+    Raises:
+        HostError, MeasureError: one does not.
+    """
+    from onnx import TensorProto, helper
+
+    ends = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 8]) for name in "xy")
+    nodes = [helper.make_node("Relu", ["x"], ["y"])]
+    graph = helper.make_graph(nodes, "g", [next(ends)], [next(ends)])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    with TemporaryDirectory(prefix="edgestill-") as name:
+        path = Path(name) / "relu.onnx"
+        path.write_bytes(model.SerializeToString())
+        return count(path, load("cortex-a53"), processes=1)
 
 
 def _regions(folder: Path) -> list[int]:

@@ -1,11 +1,14 @@
 """The benchmark stage: the teacher and every variant, measured side by side on real samples."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..devices import bench
+from ..devices import bench, counting
+from ..devices.stats import Estimate
 from ..exporters.interface import INPUT
 from .data.arrays import draw, open_split
 from .flow import Made
@@ -37,8 +40,11 @@ def benchmark(
         seed: of the order in which models take turns.
 
     Raises:
+        HostError: instructions are wanted and cannot be counted here.
         MeasureError: a measuring process died or ran out of time.
     """
+    if benchmark.instructions and (refusal := counting.missing()) is not None:
+        raise refusal
     made = variants.record
     subjects = [bench.Subject(variant.name, variants.path / variant.file) for variant in made.files]
     inputs = out / "inputs.npz"
@@ -65,4 +71,26 @@ def benchmark(
             references=[*([TEACHER] if made.teacher else []), "fp32"],
             on_process=lambda _, __, name: steps.advance(name),
         )
+    if benchmark.instructions:
+        measured = _counted(measured, subjects, inputs, benchmark.batch, progress)
     return BenchmarkRecord(benchmark=measured)
+
+
+def _counted(
+    measured: bench.Benchmark,
+    subjects: Sequence[bench.Subject],
+    inputs: Path,
+    batch: int,
+    progress: Progress,
+) -> bench.Benchmark:
+    """The same with the instructions of each variant; the teacher ships nowhere."""
+    files = {one.name: one.path for one in subjects if one.name != TEACHER}
+    found: dict[str, Estimate] = {
+        TEACHER: Estimate.unknown("only what may ship is counted", "instructions")
+    }
+    with progress.steps("instructions", len(files)) as steps:
+        for name, path in files.items():
+            found[name] = counting.count(path, inputs=inputs, batch=batch).estimate
+            steps.advance(name)
+    models = (replace(one, instructions=found[one.name]) for one in measured.models)
+    return replace(measured, models=tuple(models))

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..devices import counting
 from ..errors import ModelError, UsageError
 from . import reference, teachers
 from . import run as runs
@@ -269,7 +270,7 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     models = {"students": students, "data": data, "tuned": tuple(tuned.values()), **taught}
     variants = walk(VARIANTS, compress=r.compress, plan=plan, export=r.export, **models)
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
-    measured = walk(BENCHMARK, benchmark=r.benchmark, variants=variants, data=data, seed=r.seed)
+    measured = walk(BENCHMARK, benchmark=r.measuring, variants=variants, data=data, seed=r.seed)
     return Flow(data, taught_by, targets, students, plain, tuned, variants, quality, measured)
 
 
@@ -335,6 +336,9 @@ def build(
         folder = runs.folder_of(Path(artifacts), read.name)
         if (found := runs.find(folder, read, planned, progress.warn)) is not None:
             return Built(found, runs.open_report(found), None, ())
+    if read.measuring.instructions and (refusal := counting.missing()) is not None:
+        # Known now, not after an hour of training.
+        raise refusal
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
         made = flow(read, named, builder)

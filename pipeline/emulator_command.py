@@ -15,8 +15,13 @@ def setup_emulator(manner: Manner) -> None:
     The one command that uses the network: packages of Debian and of Python, by the servers that
     apt and pip here are set up for, into the user's cache folder; nothing is installed.
     """
-    from ..devices import emulator
+    from ..devices import emulated, emulator
 
-    made = emulator.setup_emulator(lambda text: stderr().print(text, highlight=False))
+    def told(text: str) -> None:
+        stderr().print(text, highlight=False, soft_wrap=True)
+
+    made = emulator.setup_emulator(told)
+    told("counting the instructions of a small model")
+    runtime = emulated.try_out().runtime
     facts = {name: str(place) for name, place in asdict(made).items()}
-    say(manner, facts, f"{made.folder}: ready")
+    say(manner, {**facts, "runtime": runtime}, f"{made.folder}: ready, with {runtime}")

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..devices import counting, profile
+from ..devices import counting, emulated, profile
 from ..devices.counting import Instructions
 from ..errors import UsageError
 from . import baseline as baselines
@@ -97,17 +97,19 @@ def on_device(
     shapes: dict[str, tuple[int, ...]] | None = None,
     inputs: Path | None = None,
 ) -> Instructions:
-    """Count on the core of a device, where there is a way to: valgrind's core.
+    """Count on a device's kind of core: an x86-64 one by valgrind, an ARM one by an emulator.
 
     Raises:
         UsageError: neither of them shows that core.
         HostError, ModelError, DataError, MeasureError: as ``devices.counting.count``.
     """
+    if target.arch == "aarch64" and target.name != profile.HOST:
+        return emulated.count(path, target, inputs=inputs, batch=batch, shapes=shapes)
     shown = counting.shown_kernels()
-    if target.name != profile.HOST and (target.arch, target.kernels) != ("x86_64", shown):
+    if target.name != profile.HOST and target.kernels != shown:
         raise UsageError(
-            f"{target.name}, {target.arch} with {target.kernels} kernels",
-            expected=f"x86_64 with {shown} kernels, which is the core that valgrind shows here",
+            f"{target.name}, x86_64 with {target.kernels} kernels",
+            expected=f"{shown} kernels, which are those of the core that valgrind shows here",
             where="--device",
             fix="count on another device, and compare builds of the model there",
         )
