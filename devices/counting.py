@@ -159,25 +159,25 @@ def repeated(
         with TemporaryDirectory(prefix="edgestill-") as folder:
             answer = run(job, timeout_s=timeout_s, command=command(Path(folder)))
             found = regions(Path(folder))
-        counts.append(per_inference(found, job.pairs, answer["longer"], job.model))
+        counts.append(per_inference(found, job.pairs, job.model))
         runtimes.add(str(answer["runtime"]))
     return tuple(counts), " and ".join(sorted(runtimes))
 
 
-def per_inference(regions: Sequence[int], pairs: int, longer: int, where: str) -> int:
-    """Instructions of one inference, out of regions of one and of `longer` that took turns.
+def per_inference(regions: Sequence[int], pairs: int, where: str) -> int:
+    """Instructions of one inference, out of regions of one and of two that took turns.
 
     The median over pairs: what happens once in a while, such as a free list that grows, is in one.
 
     Raises:
-        MeasureError: too few regions, or longer ones that took no more than short ones.
+        MeasureError: too few regions, or those of two inferences no longer than those of one.
     """
     if len(regions) != 2 * pairs:
         raise MeasureError(f"{len(regions)} counts", expected=f"{2 * pairs}", where=where)
-    more = median(long - one for one, long in zip(regions[::2], regions[1::2], strict=True))
-    if more <= 0:
-        raise MeasureError(f"{more} instructions", expected="above 0", where=where)
-    return round(more / (longer - 1))
+    counted = round(median(two - one for one, two in zip(regions[::2], regions[1::2], strict=True)))
+    if counted <= 0:
+        raise MeasureError(f"{counted} instructions", expected="above 0", where=where)
+    return counted
 
 
 def fixed_addresses() -> tuple[str, ...]:

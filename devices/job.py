@@ -107,7 +107,7 @@ class CountJob:
     Attributes:
         model: path of the model.
         counter: what counts: `callgrind` or `qemu`.
-        pairs: marked regions of one inference, each followed by one of several.
+        pairs: marked regions of one inference, each followed by one of two.
         inputs: an `.npz` of real inputs, of which the first batch is taken, or None to make them
             up.
         threads: intra-op threads; a count is of one.
@@ -141,6 +141,7 @@ class AnswersJob:
         threads: intra-op threads.
         optimization: graph optimization level.
         batch: samples a query.
+        precise: whether an x86 CPU without VNNI computes int8 without saturation.
         optimized: a folder for `optimized.onnx`, the graph that runs, or None.
         kind: which job this is.
     """
@@ -151,6 +152,7 @@ class AnswersJob:
     threads: int = 1
     optimization: str = "all"
     batch: int = 1
+    precise: bool = False
     optimized: str | None = None
     kind: Literal["answers"] = "answers"
 

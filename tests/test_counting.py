@@ -1,14 +1,26 @@
 """Instruction counts: that they repeat and follow the work, and what a baseline says of them."""
 
+import hashlib
+import json
+import tomllib
+
+import edgestill
 import numpy as np
 import pytest
+import report_example
+import tiny
 from edgestill.devices import counting
 from edgestill.devices.counting import Instructions, count, per_inference
 from edgestill.devices.doctor import checks
 from edgestill.errors import HostError, MeasureError, UsageError
 from edgestill.pipeline import baseline
 from edgestill.pipeline.baseline import Baseline, Entry, judge
+from edgestill.pipeline.cli import cli
+from edgestill.pipeline.command import Manner
+from edgestill.pipeline.gate import judge as judge_all
 from edgestill.pipeline.instructions import Counted, document, exit_code
+from edgestill.pipeline.recipe import Gate, Recipe
+from edgestill.pipeline.records import BenchmarkRecord
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -45,6 +57,74 @@ def test_a_count_repeats_and_follows_the_work(valgrind, tmp_path):
     assert "not a time" in one.estimate.method
 
 
+@pytest.mark.slow
+def test_a_budget_on_instructions_is_counted_and_judged(valgrind, tmp_path):
+    folder = tmp_path / "artifacts"
+    overrides = ["compress.variants=['fp32']", "gate.max_instructions=1"]
+    built = edgestill.build(tiny.write(tmp_path), artifacts=folder, overrides=overrides)
+    teacher, variant = built.report.benchmark.models
+    assert 1_000 < variant.instructions.value < 1_000_000
+    assert teacher.instructions.value is None
+    assert "only what may ship" in teacher.instructions.missing
+    assert built.report.verdict.outcome == "not ready"
+    assert "fails max_instructions" in built.report.verdict.why
+    assert "a count, not a time" in (built.run / "report.md").read_text()
+
+
+@pytest.mark.slow
+def test_bench_ends_with_one_where_a_count_is_above_the_baseline(valgrind, tmp_path, capsys):
+    model, kept = dense(tmp_path / "m.onnx", 1), tmp_path / "counts.json"
+    command = ["bench", str(model), "--instructions", "--baseline", str(kept)]
+
+    def run(*more):
+        manner = Manner(json="--json" in more)
+        cli.main([*command, *more], standalone_mode=False, obj=manner)
+        return manner.code, capsys.readouterr().out
+
+    assert run("--update-baseline")[0] == 0
+    entry = baseline.read(kept).entry("m.onnx", "x86_64")
+    assert entry.sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
+    less = entry.model_copy(update={"instructions": entry.instructions * 9 // 10})
+    baseline.write(kept, Baseline(counts=(less,)))
+    code, said = run("--json")
+    assert (code, json.loads(said)["exit_code"]) == (1, 1)
+    assert json.loads(said)["models"][0]["baseline"]["outcome"] == "not ready"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--baseline", "b.json"], "an option of --instructions without it"),
+        (["--device", "raspberry-pi-4"], "an option of --instructions without it"),
+        (["--instructions", "--seconds", "1"], "--seconds with --instructions"),
+        (["--instructions", "--spinning"], "--spinning with --instructions"),
+        (["--instructions", "--update-baseline"], "--update-baseline without --baseline"),
+        (["--instructions", "--baseline", "none.json"], "none.json: no such file"),
+        (["--instructions", "--device", "x86-vnni"], "x86_64 with avx_vnni kernels"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(words, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    dense(tmp_path / "m.onnx", 1)
+    with pytest.raises(UsageError, match=message):
+        cli.main(["bench", "m.onnx", *words], standalone_mode=False, obj=Manner())
+
+
+def test_a_run_without_counts_is_undecided_on_a_budget_of_them():
+    report = report_example.report()
+    measured = BenchmarkRecord(benchmark=report.benchmark)
+    verdict = judge_all(Gate(max_instructions=1), report.quality, measured)
+    assert verdict.outcome == "undecided"
+    assert "benchmark.instructions = true" in verdict.variants[0].checks[0].why
+    assert Recipe.model_validate(recipe_with(max_instructions=1)).measuring.instructions
+    assert not Recipe.model_validate(recipe_with(max_p50_ms=1.0)).measuring.instructions
+
+
+def recipe_with(**gate):
+    told = tomllib.loads(tiny.RECIPE)
+    return {**told, "gate": gate}
+
+
 def test_without_valgrind_the_refusal_says_how_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(HostError, match=r"no valgrind; .*apt-get install valgrind"):
@@ -55,12 +135,12 @@ def test_without_valgrind_the_refusal_says_how_to_get_it(monkeypatch, tmp_path):
 
 def test_the_count_of_one_inference_is_the_middle_difference_of_pairs():
     # 100 instructions an inference, 40 for the marks; one pair met something rare.
-    regions = (140, 940, 140, 940, 140, 6_940)
-    assert per_inference(regions, 3, 9, "m") == 100
+    regions = (140, 240, 140, 240, 140, 9_240)
+    assert per_inference(regions, 3, "m") == 100
     with pytest.raises(MeasureError, match="5 counts, expected 6"):
-        per_inference(regions[:5], 3, 9, "m")
+        per_inference(regions[:5], 3, "m")
     with pytest.raises(MeasureError, match="above 0"):
-        per_inference((9, 9), 1, 9, "m")
+        per_inference((9, 9), 1, "m")
 
 
 def instructions(*counts):

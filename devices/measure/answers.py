@@ -25,6 +25,7 @@ def answer(job: AnswersJob) -> dict[str, Any]:
         path,
         threads=job.threads,
         optimization=job.optimization,
+        precise=job.precise,
         traces=Path(job.optimized) if job.optimized else None,
     )
     schema = runtime.inputs_of(session)

@@ -2,18 +2,19 @@
 
     count(CountJob("model.onnx", "callgrind"))
 
-Regions of one inference and of several take turns, so that the difference of a pair is inferences
-and nothing else: neither the marks themselves nor the entry into the loop. The call from Python
-counts, as it counts in a latency.
+Regions of one inference and of two take turns, so that the difference of a pair is one inference
+and nothing else, and the marks themselves are not in it.
 """
 
 import ctypes
 import gc
 import mmap
+import operator
 import platform
-import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,6 @@ from ..runtimes import onnxruntime as runtime
 BEGIN, END = 0x45440001, 0x45440002
 """What a system call says to the plugin in the emulator; count_instructions.c knows them too."""
 _WARM_UP = 3  # the first query allocates, the second may still resize an arena
-_SEVERAL, _FEW = 9, 2
-"""Inferences in the longer regions: what the heap's state and the addresses do to the count of one
-inference (some 300 instructions) falls by as many as there are more than one. Where an inference is
-long, that is nothing, and two do."""
-_LONG_S = 0.5  # of the processor's, for a neighbour must not change how much is counted
 
 # valgrind.h, amd64: rax holds the address of (request, five arguments), rdx the answer outside
 # valgrind and afterwards the answer; four rotations of rdi by 128 bits in all, which are nothing,
@@ -51,10 +47,17 @@ _GETPRIORITY = 141  # asm-generic/unistd.h, as aarch64 numbers it
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """How this process tells a counter where a region begins and ends."""
+    """How this process tells a counter where a region begins and ends.
+
+    Attributes:
+        begin: a call that does.
+        end: a call that does.
+        owner: what must live as long as they may be called.
+    """
 
     begin: Callable[[], object]
     end: Callable[[], object]
+    owner: object
 
 
 def count(job: CountJob) -> dict[str, Any]:
@@ -72,18 +75,14 @@ def count(job: CountJob) -> dict[str, Any]:
     else:
         feed = load_batches(Path(job.inputs), job.batch)[0]
         check_batch(feed, schema, [runtime.dtype_of(one) for one in schema], job.inputs)
-    runtime.run_once(session, feed, path)
-    began = time.process_time()
     answered = runtime.run_once(session, feed, path)
-    longer = _SEVERAL if time.process_time() - began < _LONG_S else _FEW
     threads = sum(1 for _ in Path("/proc/self/task").iterdir()) - _OTHERS[job.counter]
     if threads != 1:
         # Whose instructions are whose then depends on luck.
         raise MeasureError(f"{threads} threads", expected="one", where=job.model)
     marks = _callgrind() if job.counter == "callgrind" else _qemu()
-    _run_marked(runtime.bind(session, feed, answered), marks, (1, longer) * job.pairs)
+    _run_marked(runtime.bind(session, feed, answered), marks, (1, 2) * job.pairs)
     return {
-        "longer": longer,
         "runtime": f"onnxruntime {runtime.version()}",
         "machine": platform.machine(),
         "python": platform.python_version(),
@@ -93,18 +92,16 @@ def count(job: CountJob) -> dict[str, Any]:
 def _run_marked(run: Callable[[], object], marks: Marks, regions: Sequence[int]) -> None:
     """Run the inference so many times in each marked region.
 
-    The garbage collector is off meanwhile: when it comes is not the model's doing.
+    No line of Python runs meanwhile: the interpreter specializes bytecode anew every few calls,
+    which takes some 400 instructions each time. The garbage collector is off, too.
     """
-    for _ in range(_WARM_UP):
-        run()
+    steps = [run] * _WARM_UP
+    for times in regions:
+        steps += [marks.begin, *[run] * times, marks.end]
     gc.collect()
     gc.disable()
     try:
-        for times in regions:
-            marks.begin()
-            for _ in range(times):
-                run()
-            marks.end()
+        deque(map(operator.call, steps), maxlen=0)
     finally:
         gc.enable()
 
@@ -117,33 +114,28 @@ class _Request:
         self._page = mmap.mmap(-1, mmap.PAGESIZE, prot=protection)
         self._page.write(_REQUEST_AMD64)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self._page))
-        self._ask = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(start)
+        words = ctypes.POINTER(ctypes.c_uint64 * 6)
+        self._ask = ctypes.CFUNCTYPE(ctypes.c_uint64, words, ctypes.c_uint64)(start)
 
-    def __call__(self, code: int) -> int:
-        """The answer; 0 outside valgrind."""
-        words = (ctypes.c_uint64 * 6)(code)
-        return int(self._ask(ctypes.addressof(words), 0))
+    def __call__(self, code: int) -> Callable[[], int]:
+        """A call that makes the request; its answer is 0 outside valgrind."""
+        words = ctypes.pointer((ctypes.c_uint64 * 6)(code))
+        return partial(self._ask, words, 0)
 
 
 def _callgrind() -> Marks:
     if platform.machine() != "x86_64":
         raise MeasureError(platform.machine(), expected="x86_64", where="counting by callgrind")
     request = _Request()
-    if not request(_RUNNING_ON_VALGRIND):
+    if not request(_RUNNING_ON_VALGRIND)():
         raise MeasureError("a process outside valgrind", where="counting by callgrind")
-
-    request(_CALLGRIND + _START)  # from here on all is slow, and stays so: starting again is slower
-    return Marks(lambda: request(_CALLGRIND + _ZERO), lambda: request(_CALLGRIND + _DUMP))
+    request(_CALLGRIND + _START)()  # all is slow from here on; to start again each time is slower
+    return Marks(request(_CALLGRIND + _ZERO), request(_CALLGRIND + _DUMP), request)
 
 
 def _qemu() -> Marks:
     if platform.machine() != "aarch64":
         raise MeasureError(platform.machine(), expected="aarch64", where="counting under qemu")
-    syscall: Any = ctypes.CDLL(None).syscall
-    number, which = ctypes.c_long(_GETPRIORITY), ctypes.c_long(0)
-
-    def mark(code: int) -> Callable[[], object]:
-        # There is no such process, so the call itself does nothing.
-        return lambda: syscall(number, which, ctypes.c_long(code))
-
-    return Marks(mark(BEGIN), mark(END))
+    # There is no such process, so the call itself does nothing.
+    mark = partial(ctypes.CDLL(None).syscall, ctypes.c_long(_GETPRIORITY), ctypes.c_long(0))
+    return Marks(partial(mark, ctypes.c_long(BEGIN)), partial(mark, ctypes.c_long(END)), mark)
