@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import EdgestillError
+from . import counting
 from .host import ROOT, Host, describe, has_vnni, kernel_class, read_text
 from .job import ProbeJob
 from .local import run
@@ -60,6 +61,7 @@ def checks(artifacts: Path | None = None, root: Path = ROOT) -> tuple[Check, ...
         _memory(root),
         _energy(root),
         _counters(root),
+        _counts(),
         *_runtime(),
     ]
     if artifacts is not None:
@@ -192,6 +194,19 @@ def _counters(root: Path) -> Check:
             "sysctl kernel.perf_event_paranoid=2",
         )
     return Check("perf counters", "ok", "a performance unit", "instructions can be counted")
+
+
+def _counts() -> Check:
+    if (refusal := counting.missing()) is not None:
+        return Check(
+            "instruction counts",
+            "missing",
+            refusal.found,
+            "bench --instructions and the budget max_instructions have no figure",
+            refusal.fix or "count on an x86-64 machine",
+        )
+    found = f"callgrind, {counting.shown_kernels()} kernels"
+    return Check("instruction counts", "ok", found, "counts of a model repeat to 0.01 %")
 
 
 def _runtime() -> tuple[Check, ...]:

@@ -22,6 +22,8 @@ from .stats import (
     ratio_over_processes,
 )
 
+_NOT_COUNTED = Estimate.unknown("instructions were not counted; benchmark.instructions = true does")
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -44,6 +46,7 @@ class Figures:
         queries: how many were timed, over all processes.
         settled_processes: how many processes had settled when timing began.
         samples: folder of the raw latencies, relative to the output folder.
+        instructions: of one query, a count; see ``counting``.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Figures:
     queries: int
     settled_processes: int
     samples: str
+    instructions: Estimate = _NOT_COUNTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,63 @@ class ScenarioJob:
 
 
 @dataclass(frozen=True, slots=True)
+class CountJob:
+    """Run one model where something around this process counts its instructions.
+
+    Attributes:
+        model: path of the model.
+        counter: what counts: `callgrind` or `qemu`.
+        pairs: marked regions of one inference, each followed by one of two.
+        inputs: an `.npz` of real inputs, of which the first batch is taken, or None to make them
+            up.
+        threads: intra-op threads; a count is of one.
+        optimization: graph optimization level.
+        batch: samples a query.
+        shapes: full shape by input name.
+        seed: of made-up inputs.
+        kind: which job this is.
+    """
+
+    model: str
+    counter: Literal["callgrind", "qemu"]
+    pairs: int = 5
+    inputs: str | None = None
+    threads: int = 1
+    optimization: str = "all"
+    batch: int = 1
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    seed: int = 0
+    kind: Literal["count"] = "count"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersJob:
+    """Write what one model answers.
+
+    Attributes:
+        model: path of the model.
+        inputs: an `.npz` of inputs, samples along the first axis.
+        outputs: the `.npz` to write, one array an output, its name being `output_0` and so on.
+        threads: intra-op threads.
+        optimization: graph optimization level.
+        batch: samples a query.
+        precise: whether an x86 CPU without VNNI computes int8 without saturation.
+        optimized: a folder for `optimized.onnx`, the graph that runs, or None.
+        kind: which job this is.
+    """
+
+    model: str
+    inputs: str
+    outputs: str
+    threads: int = 1
+    optimization: str = "all"
+    batch: int = 1
+    precise: bool = False
+    optimized: str | None = None
+    kind: Literal["answers"] = "answers"
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeJob:
     """Say which runtime is there.
 
@@ -181,13 +238,24 @@ class AttainJob:
     kind: Literal["attain"] = "attain"
 
 
-Job = MeasureJob | InspectJob | OperatorsJob | AttainJob | ScenarioJob | ProbeJob
+Job = (
+    MeasureJob
+    | InspectJob
+    | OperatorsJob
+    | AttainJob
+    | ScenarioJob
+    | CountJob
+    | AnswersJob
+    | ProbeJob
+)
 _KINDS: Mapping[str, type[Job]] = {
     "measure": MeasureJob,
     "inspect": InspectJob,
     "operators": OperatorsJob,
     "attain": AttainJob,
     "scenario": ScenarioJob,
+    "count": CountJob,
+    "answers": AnswersJob,
     "probe": ProbeJob,
 }
 

@@ -27,6 +27,7 @@ BUNDLED = Path(__file__).with_name("profiles")
 Arch = Literal["x86_64", "aarch64"]
 ARCHITECTURES: tuple[Arch, ...] = ("x86_64", "aarch64")
 _KEYS = {"title": str, "arch": str, "features": list, "source": str}
+_QEMU_CPU = "qemu_cpu"
 FIGURES: Mapping[str, str] = {
     "cores": "cores of this kind",
     "clock_ghz": "highest sustained clock, GHz",
@@ -76,6 +77,7 @@ class Profile:
         source: where the instruction set is written down.
         figures: what else is known of it, by the names of ``FIGURES``.
         reach: how to get there; None where the file does not say.
+        qemu_cpu: what ``qemu-aarch64 -cpu`` calls its core; None where qemu 7.2 has none.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Profile:
     source: str
     figures: Mapping[str, Figure] = field(default_factory=dict)
     reach: Reach | None = None
+    qemu_cpu: str | None = None
 
     @property
     def saturates(self) -> bool:
@@ -156,13 +159,14 @@ def _read(name: str, path: Path) -> Profile:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"a profile that cannot be read ({error})", where=str(path)) from None
     wrong = [key for key, kind in _KEYS.items() if not isinstance(told.get(key), kind)]
-    wrong += [key for key in told if key not in {*_KEYS, *FIGURES, "reach"}]
+    wrong += [key for key in told if key not in {*_KEYS, *FIGURES, "reach", _QEMU_CPU}]
+    if not isinstance(told.get(_QEMU_CPU, ""), str):
+        wrong.append(_QEMU_CPU)
     if wrong or not all(isinstance(one, str) for one in told["features"]):
         raise UsageError(
             f"the keys {', '.join(sorted(map(str, told)))}",
-            expected="title, arch, features (a list of texts), source, and tables of figures: "
-            + ", ".join(FIGURES)
-            + "; and [reach]",
+            expected=f"title, arch, features (a list of texts), source, if wanted {_QEMU_CPU} "
+            f"(a text), tables of figures: {', '.join(FIGURES)}; and [reach]",
             where=str(path),
         )
     if told["arch"] not in ARCHITECTURES:
@@ -172,7 +176,14 @@ def _read(name: str, path: Path) -> Profile:
     figures = {key: _figure(told[key], f"{path}: {key}") for key in FIGURES if key in told}
     reach = reaching.read(told["reach"], f"{path}: reach", path.parent) if "reach" in told else None
     return Profile(
-        name, told["title"], told["arch"], tuple(told["features"]), told["source"], figures, reach
+        name=name,
+        title=told["title"],
+        arch=told["arch"],
+        features=tuple(told["features"]),
+        source=told["source"],
+        figures=figures,
+        reach=reach,
+        qemu_cpu=told.get(_QEMU_CPU),
     )
 
 

@@ -22,7 +22,9 @@ from typing import Any
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
 from .bounds import join, pin
 from .job import (
+    AnswersJob,
     AttainJob,
+    CountJob,
     InspectJob,
     Job,
     MeasureJob,
@@ -89,6 +91,14 @@ def _answer(job: Job) -> dict[str, Any]:
         from .measure import scenario
 
         return scenario.measure(job)
+    if isinstance(job, CountJob):
+        from .measure import counts
+
+        return counts.count(job)
+    if isinstance(job, AnswersJob):
+        from .measure import answers
+
+        return answers.answer(job)
     return probe()
 
 

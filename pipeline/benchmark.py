@@ -1,14 +1,16 @@
 """The benchmark stage: the teacher and every variant, measured side by side on real samples."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..devices import bench
+from ..devices import bench, counting
 from ..devices.place import bounds_of, place_of
 from ..devices.profile import Profile
+from ..devices.stats import Estimate
 from ..exporters.interface import INPUT
 from .budgets import decided
 from .data.arrays import draw, open_split
@@ -49,9 +51,12 @@ def benchmark(
         seed: of the order in which models take turns.
 
     Raises:
+        HostError: instructions are wanted and cannot be counted here.
         MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
             to the device is at fault.
     """
+    if benchmark.instructions and (refusal := counting.missing()) is not None:
+        raise refusal
     made = variants.record
     subjects = [bench.Subject(variant.name, variants.path / variant.file) for variant in made.files]
     inputs = out / "inputs.npz"
@@ -83,4 +88,26 @@ def benchmark(
             on_process=on_process,
             place=place_of(device),
         )
+    if benchmark.instructions:
+        measured = _counted(measured, subjects, inputs, benchmark.batch, progress)
     return BenchmarkRecord(benchmark=measured)
+
+
+def _counted(
+    measured: bench.Benchmark,
+    subjects: Sequence[bench.Subject],
+    inputs: Path,
+    batch: int,
+    progress: Progress,
+) -> bench.Benchmark:
+    """The same with the instructions of each variant; the teacher ships nowhere."""
+    files = {one.name: one.path for one in subjects if one.name != TEACHER}
+    found: dict[str, Estimate] = {
+        TEACHER: Estimate.unknown("only what may ship is counted", "instructions")
+    }
+    with progress.steps("instructions", len(files)) as steps:
+        for name, path in files.items():
+            found[name] = counting.count(path, inputs=inputs, batch=batch).estimate
+            steps.advance(name)
+    models = (replace(one, instructions=found[one.name]) for one in measured.models)
+    return replace(measured, models=tuple(models))

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..devices import counting
 from ..devices.place import place_of
 from ..devices.profile import Profile
 from ..devices.profile import load as load_profile
@@ -286,7 +287,7 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
     # Measured until these are decided, so other ones are another measurement.
     budgets = measured_budgets(r.gate) if r.benchmark.max_seconds else {}
-    timed = {"benchmark": r.benchmark, "device": named.device, "budgets": budgets, "seed": r.seed}
+    timed = {"benchmark": r.measuring, "device": named.device, "budgets": budgets, "seed": r.seed}
     measured = walk(BENCHMARK, variants=variants, data=data, **timed)
     return Flow(data, taught_by, targets, students, plain, tuned, variants, quality, measured)
 
@@ -353,6 +354,9 @@ def build(
         folder = runs.folder_of(Path(artifacts), read.name)
         if (found := runs.find(folder, read, planned, progress.warn)) is not None:
             return Built(found, runs.open_report(found), None, ())
+    if read.measuring.instructions and (refusal := counting.missing()) is not None:
+        # Known now, not after an hour of training.
+        raise refusal
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
         made = flow(read, named, builder)

@@ -14,6 +14,7 @@ import click
 
 from ..errors import StorageError, UsageError
 from .command import Commands, Manner, command, stderr, stdout
+from .emulator_command import setup_emulator
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -83,8 +84,9 @@ def probe(manner: Manner, out: Path | None, seconds: float) -> None:
         click.echo(f"profile: {out}: its path goes wherever a device's name does")
 
 
-# In the order of use: a further command on devices is one more entry here.
-for _name, _one in {"list": list_, "show": show, "probe": probe}.items():
+# In the order of use.
+_COMMANDS = {"list": list_, "show": show, "probe": probe, "setup-emulator": setup_emulator}
+for _name, _one in _COMMANDS.items():
     devices.add_command(_one, _name)
 
 

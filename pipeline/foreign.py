@@ -140,8 +140,20 @@ def asked_shapes(
         UsageError: a shape that is missing or belongs to no input.
         ModelError: a model that is missing, broken or dangerous.
     """
+    return looked_at(models, shapes, batch, ask)[1]
+
+
+def looked_at(
+    models: Sequence[Path], shapes: Sequence[str], batch: int, ask: Ask | None
+) -> tuple[dict[str, bench.Inspection], Shapes]:
+    """What each model says of itself, by a name for it, and full shapes where axes are dynamic.
+
+    Raises:
+        UsageError, ModelError: as ``asked_shapes``.
+    """
     given = given_shapes(shapes)
-    schema = [one for path in models for one in bench.inspect(path).inputs]
+    looked = {one.name: bench.inspect(one.path) for one in subjects_of(models)}
+    schema = [one for each in looked.values() for one in each.inputs]
     unknown = sorted(given.keys() - {one.name for one in schema})
     if unknown:
         raise UsageError(
@@ -149,7 +161,7 @@ def asked_shapes(
             expected=f"one of {', '.join(sorted({printable(one.name) for one in schema}))}",
             where="--shape",
         )
-    return _completed(schema, given, batch, ask)
+    return looked, _completed(schema, given, batch, ask)
 
 
 def new_folder() -> Path:

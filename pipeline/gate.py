@@ -64,6 +64,7 @@ FIGURES: dict[str, Callable[[Subject], Estimate]] = {
     **{key: _measured(of) for key, of in MEASURED.items()},
     "max_size_kib": lambda s: Estimate.exact(s.figures.file_bytes / 1024, "file size"),
     "max_energy_uj": lambda s: s.figures.energy_uj,
+    "max_instructions": lambda s: s.figures.instructions,
 }
 """Where each budget finds its figure, in the budget's own unit."""
 

@@ -68,6 +68,16 @@ from .scenario_options import SINGLE_STREAM, asked_of, scenario_options
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the tables as one HTML page that needs nothing else.",
 )
+@click.option("--instructions", is_flag=True, help="Count instructions instead of measuring time.")
+@click.option(
+    "--baseline",
+    metavar="FILE.json",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --instructions: fail where a count is more than 1 % above the one in this file.",
+)
+@click.option(
+    "--update-baseline", is_flag=True, help="With --baseline: write the counts there instead."
+)
 @click.pass_obj
 def bench(
     manner: Manner,
@@ -77,9 +87,19 @@ def bench(
     out: Path | None,
     csv_file: Path | None,
     html_file: Path | None,
+    instructions: bool,
+    baseline: Path | None,
+    update_baseline: bool,
     **given: Any,
 ) -> None:
     """Measure latency, memory and size of any ONNX model; several take turns."""
+    if instructions:
+        _count(manner, models, shapes, given["batch"], given["device"], baseline, update_baseline)
+        return
+    if baseline or update_baseline:
+        raise UsageError(
+            "an option of --instructions without it", fix="add --instructions, or leave it out"
+        )
     from . import foreign, scenarios
     from .bench_results import can_write, write
     from .progress import OnConsole
@@ -102,6 +122,45 @@ def bench(
         return
     stdout().print(told)
     click.echo(f"raw samples: {folder}")
+
+
+_OF_COUNTS = ("models", "shapes", "batch", "instructions", "device", "baseline", "update_baseline")
+
+
+def _count(
+    manner: Manner,
+    models: tuple[Path, ...],
+    shapes: tuple[str, ...],
+    batch: int,
+    device: str | None,
+    baseline: Path | None,
+    update: bool,
+) -> None:
+    from . import instructions
+    from .progress import OnConsole
+
+    context = click.get_current_context()
+    for name in context.params.keys() - set(_OF_COUNTS):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise UsageError(
+                f"--{name} with --instructions", fix="leave it out: it is for measured times"
+            )
+    if update and baseline is None:
+        raise UsageError("--update-baseline without --baseline", fix="name the file to write")
+    counted = instructions.count(
+        models,
+        shapes,
+        OnConsole(stderr()),
+        device=device or "host",
+        batch=batch,
+        baseline=baseline,
+        update=update,
+    )
+    manner.code = instructions.exit_code(counted)
+    if manner.json:
+        click.echo(json.dumps(instructions.document(counted), allow_nan=False))
+    else:
+        stdout().print(instructions.summary(counted))
 
 
 @command()

@@ -639,6 +639,10 @@ class Benchmark(Part):
         "says, else no.",
     )
     batch: Annotated[int, Field(ge=1, le=65_536)] = Field(1, description="Samples a query.")
+    instructions: bool = Field(
+        False,
+        description="Count the instructions of a query, too; gate.max_instructions asks for it.",
+    )
 
     @model_validator(mode="after")
     def _least_is_not_above_most(self) -> Self:
@@ -677,6 +681,9 @@ class Gate(Part):
     max_size_kib: Positive | None = Field(None, description="Size of the model file, KiB.")
     max_energy_uj: Positive | None = Field(
         None, description="Energy proxy per inference, microjoules; see the report for its method."
+    )
+    max_instructions: Positive | None = Field(
+        None, description="Instructions of a query, a count by callgrind: it is not a time."
     )
     prefer: Preference = Field(
         "latency", description="Which READY variant ships: the best in this figure."
@@ -719,3 +726,9 @@ class Recipe(Part):
     export: Export = Field(default_factory=lambda: Export())
     benchmark: Benchmark = Field(default_factory=lambda: Benchmark())
     gate: Gate
+
+    @property
+    def measuring(self) -> Benchmark:
+        """How the models are measured: instructions are counted where a budget is on them, too."""
+        counted = self.benchmark.instructions or self.gate.max_instructions is not None
+        return self.benchmark.model_copy(update={"instructions": counted})

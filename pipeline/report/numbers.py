@@ -38,6 +38,7 @@ PERCENT = Unit(((0.01, "%"),), decimals=1)
 POINTS = Unit(((0.01, "points"),), decimals=1)
 RATIO = Unit(((1.0, ""),))
 NATS = Unit(((1.0, "nats"),))
+COUNT = Unit(((1.0, ""),), decimals=0)
 PLAIN = Unit(((1.0, ""),), decimals=3)
 _OF_HUNDRED = ("accuracy", "balanced accuracy", "macro-F1", "micro-F1", "mAP", "recall@1")
 """Scores that are shares, and read best in percent."""
@@ -48,6 +49,7 @@ _BUDGETS = {
     "_mib": Unit(((1.0, "MiB"),)),
     "_kib": Unit(((1.0, "KiB"),)),
     "_uj": Unit(((1.0, "µJ"),)),
+    "_instructions": COUNT,
 }
 
 

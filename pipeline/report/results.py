@@ -3,12 +3,12 @@
 sections(report)[0].title   # 'Budgets'
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ..gate import preferred
 from ..records import TEACHER, Report, VariantQuality, VariantVerdict, VerifyRecord
 from . import compression, lost, numbers, rows, words
-from .numbers import BYTES, MICROJOULES, MILLISECONDS, PERCENT, Unit
+from .numbers import BYTES, COUNT, MICROJOULES, MILLISECONDS, PERCENT, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, figure, row, verdict
 
@@ -87,6 +87,7 @@ def _side_by_side(report: Report) -> Section:
         ("Peak memory over the import baseline", [figure(m.memory_bytes, BYTES) for m in models]),
         ("File size", [Cell(numbers.amount(each.variant.bytes, BYTES)) for each in models]),
         ("Energy proxy per query", [figure(each.energy_uj, MICROJOULES) for each in models]),
+        *_instructions(models),
         ("Multiply-accumulates", [_counted(each, "macs") for each in models]),
         (
             "Numbers stored in the file (batch norm folded in)",
@@ -140,6 +141,15 @@ def _score(model: VariantQuality, name: str) -> str:
     if name not in model.metrics:
         return "undefined here"
     return numbers.amount(model.metrics[name], numbers.score_unit(name))
+
+
+def _instructions(models: Sequence[Row]) -> list[tuple[str, list[Cell]]]:
+    """A line where any model has a count, which takes a tool that not every machine has."""
+    counts = [each.figures.instructions if each.figures else None for each in models]
+    if not any(one and one.value is not None for one in counts):
+        return []
+    cells = [figure(one, COUNT) if one else Cell("not measured in this run") for one in counts]
+    return [("Instructions per query (a count, not a time)", cells)]
 
 
 def _judged(model: Row) -> Cell:

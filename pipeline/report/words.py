@@ -35,6 +35,7 @@ BUDGETS = {
     "max_peak_memory_mib": "peak memory",
     "max_size_kib": "file size",
     "max_energy_uj": "energy proxy per query",
+    "max_instructions": "instructions per query (a count, not a time)",
 }
 
 
