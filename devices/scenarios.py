@@ -343,16 +343,21 @@ def cross_check(
             float(np.sort(one.table)[int(0.9 * len(one.table))])
             for one in taken.found[name, "ours"]
         ]
-        p90 = [one["p90_ns"] for one in theirs]
-        net = [one["p90_ns"] - one["crossing_ns"] for one in theirs]
+        p90, inside = ([one[name] for one in theirs] for name in ("p90_ns", "inside_p90_ns"))
+        crossing = [one["p50_ns"] - one["inside_p50_ns"] for one in theirs]
         level = settings.confidence
+
+        def ms(values_ns: Sequence[float]) -> Estimate:
+            return median_over_processes([one / 1e6 for one in values_ns], level)
+
         return LoadgenFigures(
             name,
-            p90_ms=median_over_processes([one / 1e6 for one in ours], level),
-            loadgen_p90_ms=median_over_processes([one / 1e6 for one in p90], level),
-            crossing_ms=median_over_processes([one["crossing_ns"] / 1e6 for one in theirs], level),
+            p90_ms=ms(ours),
+            loadgen_p90_ms=ms(p90),
+            inside_p90_ms=ms(inside),
+            crossing_ms=ms(crossing),
             ratio=ratio_over_processes(ours, p90, level),
-            ratio_net=_net_ratio(ours, net, level),
+            ratio_inside=ratio_over_processes(ours, inside, level),
             valid=sum(bool(one["valid"]) for one in theirs),
             runs=len(theirs),
             logs="samples/*-loadgen-*/",
@@ -388,9 +393,3 @@ def _crowded(host: Host, wanted: int) -> list[str]:
     if wanted <= host.available_cores:
         return []
     return [f"{wanted} threads were run on {host.available_cores} cores"]
-
-
-def _net_ratio(ours: Sequence[float], net: Sequence[float], confidence: float) -> Estimate:
-    if min(net) <= 0:
-        return Estimate.unknown("loadgen's own call takes longer than the model", "", len(net))
-    return ratio_over_processes(ours, net, confidence)

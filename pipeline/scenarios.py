@@ -256,9 +256,10 @@ def _loadgen(one: LoadgenFigures) -> list[Row]:
     return [
         ("p90", _ms(one.p90_ms)),
         ("loadgen's p90", _ms(one.loadgen_p90_ms)),
-        ("of it its own call", _ms(one.crossing_ms)),
         ("ratio", _plain(one.ratio)),
-        ("ratio less its own call", _plain(one.ratio_net)),
+        ("inside of loadgen's", _ms(one.inside_p90_ms)),
+        ("ratio to that", _plain(one.ratio_inside)),
+        ("loadgen's own call", _ms(one.crossing_ms)),
         ("valid runs", f"{one.valid} of {one.runs}"),
         ("loadgen's logs", one.logs),
     ]
