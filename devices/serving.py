@@ -30,16 +30,10 @@ def served(name: str, processes: Sequence[Sampled], load: Load, confidence: floa
         confidence: of the intervals.
     """
     latencies = [one.column("ended_ns") - one.column("due_ns") for one in processes]
-    busy = [
-        load.rate_per_s
-        / load.streams
-        * float(np.mean(one.column("ended_ns") - one.column("started_ns")))
-        / 1e9
-        for one in processes
-    ]
+    busy = [_busy(one, load) for one in processes]
     waiting = [int(one.answer["unanswered"]) for one in processes]
     due = [int(one.answer["queries"]) for one in processes]
-    held = [load_ < 1.0 and not left for load_, left in zip(busy, waiting, strict=True)]
+    held = [each < 1.0 and not left for each, left in zip(busy, waiting, strict=True)]
     verdict: Literal["yes", "no", "undecided"] = (
         "yes" if all(held) else "undecided" if any(held) else "no"
     )
@@ -60,7 +54,9 @@ def served(name: str, processes: Sequence[Sampled], load: Load, confidence: floa
         latency=_unbounded(load, len(processes))
         if verdict == "no"
         else Percentiles.of(latencies, confidence),
-        utilisation=median_over_processes(busy, confidence),
+        utilisation=median_over_processes(busy, confidence)
+        if np.all(np.isfinite(busy))
+        else Estimate.unknown("a process answered no query in its time", "", len(busy)),
         sustained=verdict,
         missed=missed,
         miss_share=share,
@@ -69,6 +65,14 @@ def served(name: str, processes: Sequence[Sampled], load: Load, confidence: floa
         by_tenth_ms=_by_tenth(processes, latencies),
         late_ms=float(np.percentile(late, 99)) / 1e6 if len(late) else None,
     )
+
+
+def _busy(process: Sampled, load: Load) -> float:
+    """The share of its time for which a stream is held; infinite where nothing was answered."""
+    held_ns = process.column("ended_ns") - process.column("started_ns")
+    if not len(held_ns):
+        return float("inf")
+    return load.rate_per_s / load.streams * float(np.mean(held_ns)) / 1e9
 
 
 def _unbounded(load: Load, processes: int) -> Percentiles:
@@ -98,10 +102,13 @@ def about(one: ServerFigures, load: Load) -> list[str]:
     said = []
     if one.sustained != "yes":
         often = "cannot be" if one.sustained == "no" else "was not in all processes"
-        said.append(
-            f"{one.name}: {load.rate_per_s:g} queries a second {often} sustained: each holds a "
-            f"stream for {100 * (one.utilisation.value or 0):.0f} % of the time between two"
+        share = one.utilisation.value
+        why = (
+            one.utilisation.missing
+            if share is None
+            else f"each holds a stream for {100 * share:.0f} % of the time between two"
         )
+        said.append(f"{one.name}: {load.rate_per_s:g} queries a second {often} sustained: {why}")
     p50 = one.latency.p50_ms.value
     if one.late_ms is not None and p50 is not None and one.late_ms > _LATE_SHARE * p50:
         said.append(

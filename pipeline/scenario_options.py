@@ -121,6 +121,16 @@ _USES: Mapping[str, frozenset[str]] = {
 }
 
 
+# An option of the command that a scenario would ignore, and what to do about it.
+_INSTEAD: Mapping[str, tuple[str, str]] = {
+    "offline": ("batch", "say which sizes with --batches"),
+    "server": ("seconds", "say how long with --duration"),
+    "threads": ("threads", "leave it out: all numbers of threads are measured"),
+    "cold-start": ("seconds", "leave it out: each process answers one query"),
+    "sustained": ("seconds", "say how long with --duration"),
+}
+
+
 def check(asked: Asked) -> None:
     """Refuse options that the scenario does not use, and a server without a rate.
 
@@ -165,10 +175,9 @@ def asked_of(given: dict[str, Any], context: click.Context) -> Asked:
     def said(name: str) -> bool:
         return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
 
-    if "duration" in _USES[asked.scenario] and said("seconds"):
-        raise UsageError(
-            f"--seconds with --scenario {asked.scenario}", fix="say how long with --duration"
-        )
+    other = _INSTEAD.get(asked.scenario)
+    if other is not None and said(other[0]):
+        raise UsageError(f"--{other[0]} with --scenario {asked.scenario}", fix=other[1])
     if asked.scenario == "sustained" and not said("processes"):
         given["processes"] = 1
     return asked

@@ -202,6 +202,15 @@ def test_a_rate_that_only_some_processes_kept_up_with_is_undecided():
     assert serving.served("m", left, Load(1000.0), 0.95).sustained == "no"
 
 
+def test_a_process_that_answered_nothing_makes_the_rate_unsustained_and_nothing_else_up():
+    load_ = Load(1000.0, deadline_ms=5.0)
+    found = serving.served("m", [_process([], [], [], unanswered=40)] * 2, load_, 0.95)
+    assert found.sustained == "no"
+    assert found.utilisation.value is None
+    assert found.missed == 80
+    assert "answered no query" in serving.about(found, load_)[0]
+
+
 def test_answers_that_never_came_leave_their_tenths_empty():
     found = serving.served("m", [_queue(2, 1, 30, unanswered=70)], Load(1000.0), 0.95)
     assert [one is None for one in found.by_tenth_ms] == [False] * 3 + [True] * 7
@@ -439,6 +448,7 @@ def test_a_process_says_how_long_it_took_to_start():
     assert 1.0 < answer["process_start_ms"] < (perf_counter_ns() - before) / 1e6
 
 
+@pytest.mark.slow
 def test_all_scenarios_measure_a_real_model(dense, tmp_path):
     subjects, settings = [Subject("m", dense)], _settings(processes=1)
     streams = scenarios.multi_stream(subjects, settings, tmp_path / "1", 2)
@@ -469,6 +479,7 @@ def test_all_scenarios_measure_a_real_model(dense, tmp_path):
     assert one.drift.low is not None
 
 
+@pytest.mark.slow
 def test_batches_and_threads_are_those_asked_for(dense, tmp_path):
     subjects, settings = [Subject("m", dense)], _settings()
     (one,) = scenarios.offline(subjects, settings, tmp_path / "1", [1, 64]).models
@@ -609,6 +620,7 @@ def _bench(*arguments):
     cli.cli.main(["bench", *map(str, arguments)], standalone_mode=False, obj=manner)
 
 
+@pytest.mark.slow
 def test_a_scenario_prints_one_json_document_or_a_table(dense, tmp_path, capsys):
     some = (dense, "--processes", 1, "--out", tmp_path / "o")
     load_ = ("--scenario", "server", "--rate", 100, "--deadline-ms", 900, "--duration", 0.1)
@@ -635,6 +647,9 @@ def test_sustained_is_one_process_and_has_a_duration_not_seconds(dense, tmp_path
     assert document["settings"]["seconds"] == 0.3
     with pytest.raises(UsageError, match="say how long with --duration"):
         _bench(*sustained, "--seconds", 1)
+    for scenario, option in (("threads", "--threads"), ("offline", "--batch")):
+        with pytest.raises(UsageError, match=f"{option} with --scenario {scenario}"):
+            _bench(dense, "--scenario", scenario, option, 2)
     options = cli.cli.commands["bench"].make_context("bench", ["m", "--batches", "1, 16"]).params
     assert options["batches"] == (1, 16)
     with pytest.raises(click.BadParameter, match="is not like 1,2,4"):
