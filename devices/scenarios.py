@@ -23,6 +23,7 @@ from .drift import FEWEST
 from .host import Host
 from .job import Job, ScenarioJob
 from .measure.loadgen import check_installed
+from .place import Place
 from .scenario_figures import (
     BatchFigures,
     ColdFigures,
@@ -56,6 +57,7 @@ def multi_stream(
     *,
     inputs: Path | None = None,
     on_process: Told | None = None,
+    place: Place | None = None,
 ) -> Scenario[StreamFigures]:
     """Several closed loops on one session, each in a thread of one process.
 
@@ -66,13 +68,14 @@ def multi_stream(
         streams: how many.
         inputs: an `.npz` of real inputs; None: made up.
         on_process: called after each process with the subject's name.
+        place: the machine to measure on; None: this one.
 
     Raises:
         UsageError, DataError, ModelError: streams below 1, or a model or inputs that will not do.
         StorageError, MeasureError: as `turns.take`.
     """
     at_least_one(streams, "streams")
-    work = Work(subjects, settings, out, inputs, on_process)
+    work = Work(subjects, settings, out, inputs, on_process, place)
     work.add("streams", lambda subject, samples, _: work.load(subject, samples, streams=streams))
     taken = work.take()
 
@@ -101,6 +104,7 @@ def offline(
     *,
     inputs: Path | None = None,
     on_process: Told | None = None,
+    place: Place | None = None,
 ) -> Scenario[OfflineFigures]:
     """Throughput by batch size, queries one after the other.
 
@@ -111,11 +115,12 @@ def offline(
         batches: samples a query, at least one size; gains are over the first.
         inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
+        place: the machine to measure on; None: this one.
     """
     for batch in batches:
         at_least_one(batch, "batches")
     _unrepeated(batches, "batches")
-    work = Work(subjects, settings, out, inputs, on_process)
+    work = Work(subjects, settings, out, inputs, on_process, place)
     work.check_batches(batches)
 
     def at(batch: int) -> Callable[[Subject, Path, int], Job]:
@@ -155,6 +160,7 @@ def threads(
     *,
     inputs: Path | None = None,
     on_process: Told | None = None,
+    place: Place | None = None,
 ) -> Scenario[ThreadsFigures]:
     """Latency by intra-op threads.
 
@@ -165,11 +171,12 @@ def threads(
         counts: numbers of threads, at least one; speed-ups are over the first.
         inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
+        place: the machine to measure on; None: this one.
     """
     for count in counts:
         at_least_one(count, "threads")
     _unrepeated(counts, "threads")
-    work = Work(subjects, settings, out, inputs, on_process)
+    work = Work(subjects, settings, out, inputs, on_process, place)
 
     def on(count: int) -> Callable[[Subject, Path, int], Job]:
         return lambda subject, samples, _: replace(work.loop(subject, samples), threads=count)
@@ -209,6 +216,7 @@ def server(
     *,
     inputs: Path | None = None,
     on_process: Told | None = None,
+    place: Place | None = None,
 ) -> Scenario[ServerFigures]:
     """Queries at a fixed rate, whether or not the last was answered.
 
@@ -219,8 +227,9 @@ def server(
         load: the rate and the deadline.
         inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
+        place: the machine to measure on; None: this one.
     """
-    work = Work(subjects, settings, out, inputs, on_process)
+    work = Work(subjects, settings, out, inputs, on_process, place)
 
     def job(subject: Subject, samples: Path, repetition: int) -> ScenarioJob:
         made = work.load(subject, samples, scenario="server", streams=load.streams)
@@ -247,6 +256,7 @@ def cold_start(
     *,
     inputs: Path | None = None,
     on_process: Told | None = None,
+    place: Place | None = None,
 ) -> Scenario[ColdFigures]:
     """What stands before the first answer of a fresh process.
 
@@ -256,8 +266,9 @@ def cold_start(
         out: folder for the raw figures.
         inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
+        place: the machine to measure on; None: this one.
     """
-    work = Work(subjects, settings, out, inputs, on_process)
+    work = Work(subjects, settings, out, inputs, on_process, place)
     work.add("cold", lambda subject, samples, _: work.load(subject, samples, scenario="cold-start"))
     taken = work.take()
     parts = ("process_start_ms", "import_ms", "load_ms", "first_inference_ms")
@@ -281,6 +292,7 @@ def sustained(
     *,
     inputs: Path | None = None,
     on_process: Told | None = None,
+    place: Place | None = None,
 ) -> Scenario[SustainedFigures]:
     """One closed loop for `seconds`, looked at in windows.
 
@@ -292,10 +304,11 @@ def sustained(
         windows: how many stretches.
         inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
+        place: the machine to measure on; None: this one.
     """
     if windows < FEWEST:
         raise UsageError(f"{windows}", expected=f"at least {FEWEST}", where="windows")
-    work = Work(subjects, settings, out, inputs, on_process)
+    work = Work(subjects, settings, out, inputs, on_process, place)
 
     def job(subject: Subject, samples: Path, _: int) -> ScenarioJob:
         return replace(work.load(subject, samples, scenario="sustained"), windows=windows)
@@ -318,7 +331,7 @@ def cross_check(
     inputs: Path | None = None,
     on_process: Told | None = None,
 ) -> Scenario[LoadgenFigures]:
-    """Our closed loop and MLPerf's loadgen, in turn.
+    """Our closed loop and MLPerf's loadgen, in turn, on this machine.
 
     Args:
         subjects: at least one, with unique names.

@@ -20,10 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MeasureError, StorageError
-from .disturbance import snapshot
+from .disturbance import Disturbance
 from .disturbance import warnings as disturbances
 from .job import Job
-from .local import run
 
 Key = tuple[str, str]
 
@@ -84,6 +83,8 @@ def take(
     out: Path,
     seed: int,
     timeout_s: float,
+    run: Callable[..., dict[str, Any]],
+    snapshot: Callable[[], Disturbance],
     on_process: Callable[[str], None] | None = None,
 ) -> Taken:
     """Run every turn's job in a fresh process, `repetitions` times.
@@ -94,6 +95,8 @@ def take(
         out: folder for `samples/` and `processes.json`, written after each process.
         seed: of the order.
         timeout_s: seconds until a process is given up.
+        run: a `Place.run`.
+        snapshot: a `Place.snapshot`.
         on_process: called after each process with the subject's name.
 
     Raises:

@@ -13,11 +13,11 @@ from typing import Any, Literal, TypeVar
 
 from ..errors import ModelError, UsageError
 from .bench import Settings, Subject
-from .host import describe
 from .inputs import batch_shapes
 from .inspection import inspect
 from .job import Job, MeasureJob, ScenarioJob
 from .modelfile import Input, printable
+from .place import Local, Place
 from .scenario_figures import Scenario
 from .turns import Taken, Turn, take
 
@@ -35,10 +35,12 @@ class Work:
         out: Path,
         inputs: Path | None,
         on_process: Told | None,
+        place: Place | None = None,
     ) -> None:
         self.subjects, self.settings, self.out = subjects, settings, out
         self.inputs, self.on_process = inputs, on_process
-        self.host = describe()
+        self.place = place or Local()
+        self.host = self.place.describe()
         _check_subjects(subjects)
         shapes = (batch_shapes(inputs, settings.batch) if inputs else {}) | dict(settings.shapes)
         # A foreign file is looked at before any process measures it.
@@ -63,6 +65,12 @@ class Work:
             seed=self.settings.seed,
             timeout_s=self.settings.timeout_s,
             on_process=self.on_process,
+            run=partial(
+                self.place.run,
+                memory_limit_bytes=self.settings.memory_mib and self.settings.memory_mib * 2**20,
+                cores=self.settings.cores,
+            ),
+            snapshot=self.place.snapshot,
         )
 
     def ended(

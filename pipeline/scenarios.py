@@ -11,7 +11,8 @@ from rich.text import Text
 
 from ..devices import scenarios
 from ..devices.bench import Settings, Subject
-from ..devices.host import describe
+from ..devices.place import Local, Place, bounds_of, place_of
+from ..devices.profile import HOST, load
 from ..devices.scenario_figures import (
     ColdFigures,
     Load,
@@ -24,6 +25,7 @@ from ..devices.scenario_figures import (
     ThreadsFigures,
 )
 from ..devices.stats import Estimate
+from ..errors import UsageError
 from .foreign import Ask, asked_shapes, new_folder, subjects_of
 from .progress import Progress
 from .report import numbers
@@ -49,10 +51,11 @@ def measure(
     *,
     ask: Ask | None = None,
     batch: int,
-    threads: int,
-    spinning: bool,
+    threads: int | None,
+    spinning: bool | None,
     processes: int,
     seconds: float,
+    device: str = HOST,
 ) -> tuple[Scenario[Any], Path]:
     """Measure models in a scenario, with inputs made from their own schemas.
 
@@ -64,10 +67,11 @@ def measure(
         asked: the scenario and its options.
         ask: asks the user for an extent; None refuses instead.
         batch: extent of a dynamic first axis.
-        threads: intra-op threads.
-        spinning: whether idle threads spin.
+        threads: intra-op threads; None: what the device says, else 1.
+        spinning: whether idle threads spin; None: what the device says, else not.
         processes: fresh processes a model.
         seconds: timed seconds a process where the scenario has no duration.
+        device: what to measure on, a profile's name or path.
 
     Returns:
         What was found, and the folder of the raw figures.
@@ -75,13 +79,20 @@ def measure(
     Raises:
         UsageError, ModelError, MeasureError: as ``foreign.measure``.
     """
+    profile = load(device, where="--device")
+    place = place_of(profile, where="--device")
+    if asked.loadgen and not isinstance(place, Local):
+        raise UsageError(
+            f"--loadgen on {profile.name}", fix="leave one out: loadgen runs on this machine only"
+        )
     subjects = subjects_of(models)
     given = asked_shapes(models, shapes, batch, ask)
     folder = out or new_folder()
+    # One thread to all cores that it may use.
+    counts = tuple(range(1, place.describe().available_cores + 1))
     usual = {"server": _SERVER_SECONDS, "sustained": _SUSTAINED_SECONDS}
     settings = Settings(
-        threads=threads,
-        spinning=spinning,
+        **bounds_of(profile, threads, spinning),
         batch=batch,
         processes=processes,
         seconds=asked.duration or usual.get(asked.scenario, seconds),
@@ -89,11 +100,11 @@ def measure(
         shapes=given,
         timeout_s=_timeout_s(asked),
     )
-    turns = {"offline": len(asked.batches or BATCHES), "threads": len(_counts())}
+    turns = {"offline": len(asked.batches or BATCHES), "threads": len(counts)}
     turns["single-stream"] = 2
     total = len(subjects) * settings.processes * turns.get(asked.scenario, 1)
     with progress.steps(asked.scenario, total) as steps:
-        found = _run(subjects, settings, folder, asked, steps.advance)
+        found = _run(subjects, settings, folder, asked, counts, steps.advance, place)
     return found, folder
 
 
@@ -131,25 +142,23 @@ def _timeout_s(asked: Asked) -> float:
     return 300.0 + 3.0 * (asked.duration or _SUSTAINED_SECONDS)
 
 
-def _counts() -> tuple[int, ...]:
-    """One thread to all cores that we may use."""
-    return tuple(range(1, describe().available_cores + 1))
-
-
 def _run(
     subjects: Sequence[Subject],
     settings: Settings,
     out: Path,
     asked: Asked,
+    counts: tuple[int, ...],
     told: Callable[[str], None],
+    place: Place,
 ) -> Scenario[Any]:
+    how: dict[str, Any] = {"on_process": told, "place": place}
     match asked.scenario:
         case "multi-stream":
             streams = asked.streams or _STREAMS
-            return scenarios.multi_stream(subjects, settings, out, streams, on_process=told)
+            return scenarios.multi_stream(subjects, settings, out, streams, **how)
         case "offline":
             batches = asked.batches or BATCHES
-            return scenarios.offline(subjects, settings, out, batches, on_process=told)
+            return scenarios.offline(subjects, settings, out, batches, **how)
         case "server":
             load = Load(
                 rate_per_s=asked.rate or 0.0,
@@ -157,13 +166,13 @@ def _run(
                 deadline_ms=asked.deadline_ms,
                 streams=asked.streams or 1,
             )
-            return scenarios.server(subjects, settings, out, load, on_process=told)
+            return scenarios.server(subjects, settings, out, load, **how)
         case "threads":
-            return scenarios.threads(subjects, settings, out, _counts(), on_process=told)
+            return scenarios.threads(subjects, settings, out, counts, **how)
         case "cold-start":
-            return scenarios.cold_start(subjects, settings, out, on_process=told)
+            return scenarios.cold_start(subjects, settings, out, **how)
         case "sustained":
-            return scenarios.sustained(subjects, settings, out, _WINDOWS, on_process=told)
+            return scenarios.sustained(subjects, settings, out, _WINDOWS, **how)
         case _:
             return scenarios.cross_check(subjects, settings, out, on_process=told)
 

@@ -22,6 +22,7 @@ from edgestill.devices.local import run
 from edgestill.devices.measure import frequency, load, loadgen
 from edgestill.devices.measure.frequency import Clock
 from edgestill.devices.measure.latency import time_queries
+from edgestill.devices.place import Local
 from edgestill.devices.scenario_figures import Load
 from edgestill.devices.turns import Sampled, Turn, take
 from edgestill.errors import MeasureError, ModelError, UsageError
@@ -541,6 +542,8 @@ def test_turns_are_all_taken_in_each_repetition_before_the_next(dense, tmp_path)
         out=tmp_path,
         seed=0,
         timeout_s=60,
+        run=Local().run,
+        snapshot=Local().snapshot,
         on_process=order.append,
     )
     records = json.loads((tmp_path / "processes.json").read_text())
