@@ -113,12 +113,9 @@ def write(
 def as_csv(measured: bench.Benchmark, folder: Path) -> str:
     """A line a model, a column a figure, three where it has an interval; empty where unknown."""
     spread, out = spreads(folder), io.StringIO()
-    over = {one.of: one.p50 for one in measured.ratios if one.over == measured.models[0].name}
-    over[measured.models[0].name] = Estimate.exact(1.0, "itself")
     lines = [
-        dict(_cells(one)) | dict(_cells(spread[one.name])) | dict(_figure("time_over_first", ratio))
+        dict(_cells(one)) | dict(_cells(spread[one.name])) | _over_first(measured, one.name)
         for one in measured.models
-        for ratio in (over[one.name],)
     ]
     settings = measured.settings
     about = {"processes": measured.processes, "threads": settings.threads, "batch": settings.batch}
@@ -126,6 +123,13 @@ def as_csv(measured: bench.Benchmark, folder: Path) -> str:
     writer.writeheader()
     writer.writerows({**line, **about} for line in lines)
     return out.getvalue()
+
+
+def _over_first(measured: bench.Benchmark, name: str) -> dict[str, Cell]:
+    first, itself = measured.models[0].name, Estimate.exact(1.0, "itself")
+    pair = next((r for r in measured.ratios if (r.of, r.over) == (name, first)), None)
+    p10, p50 = (pair.p10, pair.p50) if pair else (itself, itself)
+    return dict([*_figure("p10_over_first", p10), *_figure("p50_over_first", p50)])
 
 
 def _cells(record: Any) -> Iterator[tuple[str, Cell]]:

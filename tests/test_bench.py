@@ -76,6 +76,20 @@ def test_every_other_model_is_compared_with_the_first(found):
     assert ratio.energy.value > 1
 
 
+def test_ratios_are_medians_of_those_of_each_repetitions_pair(found):
+    result, out, _ = found
+    (ratio,) = result.ratios
+    for figure, percentile in ((ratio.p50, 50), (ratio.p10, 10)):
+        times = [
+            [np.percentile(np.load(out / "samples" / f"{stem}-{n}.npy"), percentile)
+             for n in range(6)]
+            for stem in ("wide", "small_.._b_")
+        ]  # fmt: skip
+        pairs = np.divide(*times)
+        assert figure.value == pytest.approx(np.median(pairs))
+        assert (figure.low, figure.high) == pytest.approx((pairs.min(), pairs.max()))
+
+
 def test_raw_latencies_and_processes_are_kept_under_names_that_cannot_escape(found):
     _, out, _ = found
     names = sorted(path.name for path in (out / "samples").iterdir())

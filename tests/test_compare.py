@@ -113,9 +113,9 @@ def test_comparing_takes_turns_in_at_least_nine_fresh_processes_each(pair):
 def test_comparisons_csv_has_the_ratio_with_its_interval(pair):
     found, _, folder = pair
     first, second = table(folder / "c.csv")
-    assert [float(first[f"time_over_first{end}"]) for end in ("", "_low", "_high")] == [1, 1, 1]
+    assert [float(first[f"p10_over_first{end}"]) for end in ("", "_low", "_high")] == [1, 1, 1]
     for end, key in (("", "value"), ("_low", "low"), ("_high", "high")):
-        assert float(second[f"time_over_first{end}"]) == found["ratio"][key]
+        assert float(second[f"p10_over_first{end}"]) == found["ratio"][key]
 
 
 def table(file):
@@ -125,7 +125,7 @@ def table(file):
 def fake(monkeypatch, ratio):
     """The same comparison where the measurement finds this ratio."""
     report = report_example.report()
-    pair = dataclasses.replace(report.benchmark.ratios[0], of="B", over="A", p50=ratio)
+    pair = dataclasses.replace(report.benchmark.ratios[0], of="B", over="A", p10=ratio)
     models = tuple(
         dataclasses.replace(one, name=name)
         for name, one in zip("AB", report.benchmark.models[:2], strict=True)
@@ -231,7 +231,7 @@ def test_csv_has_a_line_a_model_and_no_cell_is_a_formula(measured):
         assert int(line["queries"]) == model.queries
         assert (line["p99_ms"], line["processes"]) == ("", "6")
     (ratio,) = [r.p50.value for r in found.ratios if (r.of, r.over) == ("middle", "slow")]
-    assert float(lines[2]["time_over_first"]) == ratio
+    assert float(lines[2]["p50_over_first"]) == ratio
 
 
 def test_the_page_needs_nothing_but_itself_and_escapes_names(measured):
