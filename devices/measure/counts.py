@@ -61,7 +61,7 @@ class Marks:
 
 
 def count(job: CountJob) -> dict[str, Any]:
-    """Run the model in two marked regions; what ran, as JSON-ready values.
+    """Run the model in marked regions; what ran, as JSON-ready values.
 
     Raises:
         ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
