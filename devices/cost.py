@@ -82,12 +82,57 @@ _UNCOUNTED = {
 }
 # Their output is their input under another shape, or known before the first inference.
 _MOVE_NOTHING = {"Constant", "Flatten", "Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"}
+ONLY_MOVE = frozenset(_MOVE_NOTHING) | {
+    "Cast",
+    "Concat",
+    "DepthToSpace",
+    "Expand",
+    "Gather",
+    "GatherND",
+    "Pad",
+    "ReorderInput",
+    "ReorderOutput",
+    "Slice",
+    "SpaceToDepth",
+    "Split",
+    "Tile",
+    "Transpose",
+}
+"""Operators that compute nothing."""
+# Between a stored tensor and whoever computes with it.
+_STAND_BEFORE = {
+    "Cast",
+    "DequantizeLinear",
+    "Identity",
+    "QuantizeLinear",
+    "Reshape",
+    "Transpose",
+}
 _TYPE_NAMES: Mapping[str, str] = {
     "FLOAT": "float32",
     "FLOAT16": "float16",
     "BFLOAT16": "bfloat16",
     "DOUBLE": "float64",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCost:
+    """What one operator takes.
+
+    Attributes:
+        macs: multiply-accumulates; None where it multiplies and could not be counted.
+        operations: arithmetic operations: two a multiply-accumulate, one a value that a pool looks
+            at, else one an element of its first input or output, whichever is larger. None where
+            that is unknown.
+        type: numeric type it multiplies in (float32, int8, ...); empty where it does not.
+        parameters: trained numbers that it is the first to read.
+    """
+
+    macs: int | None
+    operations: int | None
+    type: str
+    parameters: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,19 +186,7 @@ def count_model(
     model: ModelProto, batch: int = 1, shapes: Mapping[str, Sequence[int]] | None = None
 ) -> Cost:
     """Count a model that is in memory; arguments and result as `count`."""
-    import onnx
-    from onnx import inliner, shape_inference
-
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    notes: list[str] = []
-    try:
-        if fixed.functions:
-            fixed = inliner.inline_local_functions(fixed)
-        fix_shapes(fixed.graph, batch, shapes or {})
-        fixed = shape_inference.infer_shapes(fixed, data_prop=True)
-    except (shape_inference.InferenceError, RuntimeError, ValueError) as error:
-        notes.append(f"shapes could not be inferred: {printable(str(error), 200)}")
+    fixed, notes = _inferred(model, batch, shapes or {}, inline=True)
     graph = Graph(fixed.graph)
     macs: dict[str, int] = {}
     uncounted = 0
@@ -177,6 +210,84 @@ def count_model(
         notes.append(f"the size of {unknown} tensors between operators is unknown")
         activation_bytes = None
     return Cost(macs, parameters, weight_bytes, activation_bytes, uncounted, tuple(notes))
+
+
+def by_node(
+    model: ModelProto, batch: int = 1, shapes: Mapping[str, Sequence[int]] | None = None
+) -> tuple[NodeCost, ...]:
+    """What each operator of a model's graph takes, without Constants, in the graph's order.
+
+    A call of a local function is one operator, which could not be counted. Arguments as `count`.
+    """
+    fixed, _ = _inferred(model, batch, shapes or {}, inline=False)
+    graph = Graph(fixed.graph)
+    functions = {(one.domain, one.name) for one in model.functions}
+    seen: set[str] = set()
+    found = []
+    for node in graph.nodes:
+        if node.op_type == "Constant":
+            continue
+        macs: int | None = 0
+        kind = ""
+        if node.op_type in _UNCOUNTED or (node.domain, node.op_type) in functions:
+            macs = None
+        elif node.op_type in OPERANDS:
+            macs, kind = _macs_of(node, graph), _type_of(node, graph)
+        operations = None if macs is None else 2 * macs or _operations(node, graph)
+        found.append(NodeCost(macs, operations, kind, _parameters(node, graph, seen)))
+    return tuple(found)
+
+
+def _inferred(
+    model: ModelProto, batch: int, shapes: Mapping[str, Sequence[int]], *, inline: bool
+) -> tuple[ModelProto, list[str]]:
+    """A copy with the shapes of one query, and what kept them from being inferred."""
+    import onnx
+    from onnx import inliner, shape_inference
+
+    fixed = onnx.ModelProto()
+    fixed.CopyFrom(model)
+    try:
+        if inline and fixed.functions:
+            fixed = inliner.inline_local_functions(fixed)
+        fix_shapes(fixed.graph, batch, shapes)
+        fixed = shape_inference.infer_shapes(fixed, data_prop=True)
+    except (shape_inference.InferenceError, RuntimeError, ValueError) as error:
+        return fixed, [f"shapes could not be inferred: {printable(str(error), 200)}"]
+    return fixed, []
+
+
+def _operations(node: NodeProto, graph: Graph) -> int | None:
+    """Of what multiplies no matrices."""
+    if node.op_type in ONLY_MOVE:
+        return 0
+    known = [graph.shape(name) for name in (*node.input[:1], *node.output[:1])]
+    elements = [math.prod(one) for one in known if one is not None]
+    if not elements:
+        return None
+    if node.op_type in ("MaxPool", "AveragePool", "LpPool"):
+        taps = next((one.ints for one in node.attribute if one.name == "kernel_shape"), ())
+        return elements[-1] * math.prod(taps)
+    return max(elements)
+
+
+def _parameters(node: NodeProto, graph: Graph, seen: set[str]) -> int:
+    """Trained numbers behind a node's inputs, each tensor once in a graph."""
+    if node.op_type in _STAND_BEFORE:
+        return 0
+    total = 0
+    for position, name in enumerate(node.input):
+        taker, at = node, position
+        while name not in graph.stored:
+            maker = graph.maker.get(name)
+            if maker is None or maker.op_type not in _STAND_BEFORE:
+                break
+            taker, at, name = maker, 0, maker.input[0]
+        if name not in graph.stored or name in seen or _is_scale(taker, at):
+            continue
+        seen.add(name)
+        total += _trained(name, graph)
+    return total
 
 
 def _macs_of(node: NodeProto, graph: Graph) -> int | None:
@@ -240,23 +351,25 @@ def _dequantized(name: str, graph: Graph) -> bool:
 
 
 def _weights(graph: Graph) -> tuple[int, int]:
-    from onnx import TensorProto
-
     parameters, size = 0, 0
     for name, tensor in graph.stored.items():
-        elements = math.prod(tensor.dims)
-        size += _size(elements, tensor.data_type)
-        takers = graph.takers.get(name, [])
-        packed = [node for node, at in takers if node.op_type == "MatMulNBits" and at == 1]
-        if packed:
-            parameters += int(_attribute(packed[0], "K", 0)) * int(_attribute(packed[0], "N", 0))
-        elif tensor.data_type not in (
-            TensorProto.INT64,  # shapes and indices
-            TensorProto.BOOL,
-            TensorProto.STRING,
-        ) and not all(_is_scale(node, at) for node, at in takers):
-            parameters += elements
+        size += _size(math.prod(tensor.dims), tensor.data_type)
+        parameters += _trained(name, graph)
     return parameters, size
+
+
+def _trained(name: str, graph: Graph) -> int:
+    """How many trained numbers a stored tensor holds."""
+    from onnx import TensorProto
+
+    tensor, takers = graph.stored[name], graph.takers.get(name, [])
+    packed = [node for node, at in takers if node.op_type == "MatMulNBits" and at == 1]
+    if packed:
+        return int(_attribute(packed[0], "K", 0)) * int(_attribute(packed[0], "N", 0))
+    shapes_and_indices = (TensorProto.INT64, TensorProto.BOOL, TensorProto.STRING)
+    if tensor.data_type in shapes_and_indices or all(_is_scale(node, at) for node, at in takers):
+        return 0
+    return math.prod(tensor.dims)
 
 
 def _is_scale(node: NodeProto, position: int) -> bool:

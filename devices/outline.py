@@ -11,6 +11,7 @@ weight can be held against the fp32 one it was made from. onnx is imported insid
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -36,6 +37,7 @@ WEIGHT_AT: Mapping[str, int] = {
 }
 """Which input of a layer holds its weight, by operator."""
 _SAMPLED = 256
+_SCOPES = "pkg.torch.onnx.name_scopes"
 # Between a stored tensor and the layer it belongs to.
 _PASSED = {"DequantizeLinear", "QuantizeLinear", "Transpose", "Reshape", "Cast", "Identity"}
 # Where a layer that takes its weight as integers has the scale and zero point of it.
@@ -80,6 +82,7 @@ class Node:
         inputs: tensor names, empty where one is left out.
         outputs: tensor names.
         weight: of a layer that multiplies by a stored tensor.
+        scope: path of the module that it was exported from, where the file says so; data.
     """
 
     op: str
@@ -88,6 +91,7 @@ class Node:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     weight: Weight | None = None
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,7 @@ def of_model(model: ModelProto, batch: int, shapes: Mapping[str, Sequence[int]])
             tuple(one.input),
             tuple(one.output),
             _weight(one, graph),
+            _scope(one),
         )
         for one in graph.nodes
         if one.op_type != "Constant"
@@ -182,7 +187,23 @@ def _node(document: Mapping[str, Any]) -> Node:
             sample=tuple(weight["sample"]),
             transposed=tuple(weight["transposed"]),
         ),
+        scope=document["scope"],
     )
+
+
+def _scope(node: NodeProto) -> str:
+    """The innermost module of those that torch's exporter puts down, a list in Python's notation.
+
+    The first is the model, which has no name, and the last is the operation.
+    """
+    told = next((one.value for one in node.metadata_props if one.key == _SCOPES), "")
+    try:
+        scopes = ast.literal_eval(told)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return ""
+    if not isinstance(scopes, list) or len(scopes) < 2:
+        return ""
+    return scopes[-2] if isinstance(scopes[-2], str) else ""
 
 
 def _shapes(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+from .cost import NodeCost
 from .job import OperatorsJob
 from .local import run
 from .outline import Outline, from_json
@@ -30,6 +31,7 @@ class Operator:
         share: of the sum over all operators, by `us`.
         type: of its first input, such as `float` and `uint8`.
         elements: of its first input, None where the runtime did not say.
+        bytes: read and written a query, weights among them; None where it did not say.
     """
 
     node: int | None
@@ -42,6 +44,7 @@ class Operator:
     share: float
     type: str
     elements: int | None
+    bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class Profile:
         source: the graph of the file.
         optimized: the graph the runtime made of it, which is what was timed.
         runtime: the runtime and its version.
+        costs: of each node of `source`.
     """
 
     path: Path
@@ -69,6 +73,7 @@ class Profile:
     source: Outline
     optimized: Outline
     runtime: str
+    costs: tuple[NodeCost, ...] = ()
 
     @property
     def operators_us(self) -> float:
@@ -123,6 +128,7 @@ def profile(
         source=from_json(answer["source"]),
         optimized=from_json(answer["optimized"]),
         runtime=answer["runtime"],
+        costs=tuple(NodeCost(**one) for one in answer["costs"]),
     )
 
 

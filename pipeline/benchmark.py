@@ -8,16 +8,26 @@ from typing import Any
 import numpy as np
 
 from ..devices import bench, counting
-from ..devices.place import bounds_of, place_of
-from ..devices.profile import Profile
+from ..devices.place import Local, bounds_of, place_of
+from ..devices.profile import HOST, Profile
+from ..devices.roofline import Bounds
 from ..devices.stats import Estimate
+from ..errors import MeasureError
 from ..exporters.interface import INPUT
 from .budgets import decided
 from .data.arrays import draw, open_split
 from .flow import Made
+from .operators import figures_here, predictions, profiled
 from .progress import Progress, measuring
 from .recipe import Benchmark
-from .records import TEACHER, BenchmarkRecord, DataRecord, VariantsRecord
+from .records import (
+    TEACHER,
+    BenchmarkRecord,
+    DataRecord,
+    OperatorsRecord,
+    Predicted,
+    VariantsRecord,
+)
 
 BATCHES = 64
 """Batches of test samples the queries cycle through; ``devices.inputs`` takes no more."""
@@ -25,6 +35,8 @@ BATCHES = 64
 CONFIDENCE = 0.99
 """Of all intervals. Half of the error lies on either side, so that a variant whose true latency is
 at its budget is called READY in at most 0.5 % of builds, however often it was looked."""
+_LEAST_RUNS, _MOST_RUNS = 5, 200
+"""Queries that operators are timed over."""
 
 
 def benchmark(
@@ -57,6 +69,7 @@ def benchmark(
     """
     if benchmark.instructions and (refusal := counting.missing()) is not None:
         raise refusal
+    place = place_of(device)
     made = variants.record
     subjects = [bench.Subject(variant.name, variants.path / variant.file) for variant in made.files]
     inputs = out / "inputs.npz"
@@ -86,11 +99,22 @@ def benchmark(
             references=[*([TEACHER] if made.teacher else []), "fp32"],
             until=until,
             on_process=on_process,
-            place=place_of(device),
+            place=place,
         )
     if benchmark.instructions:
         measured = _counted(measured, subjects, inputs, benchmark.batch, progress)
-    return BenchmarkRecord(benchmark=measured)
+    operators: Sequence[OperatorsRecord] = ()
+    predicted: Sequence[Predicted] = ()
+    if isinstance(place, Local):
+        here = figures_here(None)
+        operators = _operators(measured, subjects, inputs, here, progress)
+        if made.plan.target != HOST:
+            predicted = predictions(
+                operators, _medians(measured), here, made.plan.target, threads=settings.threads
+            )
+    return BenchmarkRecord(
+        benchmark=measured, operators=tuple(operators), predicted=tuple(predicted)
+    )
 
 
 def _counted(
@@ -111,3 +135,42 @@ def _counted(
             steps.advance(name)
     models = (replace(one, instructions=found[one.name]) for one in measured.models)
     return replace(measured, models=tuple(models))
+
+
+def _operators(
+    measured: bench.Benchmark,
+    subjects: Sequence[bench.Subject],
+    inputs: Path,
+    here: Bounds | str,
+    progress: Progress,
+) -> list[OperatorsRecord]:
+    """The time of each model's operators; one that cannot be timed is left out with a warning."""
+    known, settings = _medians(measured), measured.settings
+    found: list[OperatorsRecord] = []
+    with progress.steps("operators", len(subjects)) as steps:
+        for one in subjects:
+            try:
+                found.append(
+                    profiled(
+                        one.name,
+                        one.path,
+                        here,
+                        threads=settings.threads,
+                        batch=settings.batch,
+                        inputs=inputs,
+                        runs=_runs(known.get(one.name)),
+                    )
+                )
+            except MeasureError as error:  # a picture less, not a build less
+                progress.warn(f"the operators of {one.name} were not timed: {error}")
+            steps.advance(one.name)
+    return found
+
+
+def _medians(measured: bench.Benchmark) -> dict[str, float]:
+    return {one.name: one.p50_ms.value for one in measured.models if one.p50_ms.value}
+
+
+def _runs(p50_ms: float | None) -> int:
+    """Queries that take about half a second, with profiling and without."""
+    return _MOST_RUNS if p50_ms is None else max(_LEAST_RUNS, min(_MOST_RUNS, int(250 / p50_ms)))

@@ -162,6 +162,8 @@ BENCHMARK = Stage(
     sources=(
         "pipeline/benchmark.py",
         "pipeline/budgets.py",
+        "pipeline/operators.py",
+        "pipeline/compress/joined.py",
         "exporters/interface.py",
         "devices",
         "devices/measure",

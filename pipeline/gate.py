@@ -2,10 +2,12 @@
 
 A variant is READY when every whole interval lies inside its budget, NOT READY when one lies wholly
 outside (or a fault stands), UNDECIDED otherwise. A missing figure is never a pass, and neither is
-NaN. The verdict is the best any variant got. Of the READY variants the best in ``gate.prefer``
-ships; of those that intervals cannot tell apart, the smallest file. Latencies are told apart by
-their ratios to fp32, paired by repetition, in which what disturbed both cancels; and a variant
-whose ratio is above 1, however wide its interval, does not take fp32's place for being smaller.
+NaN, nor a prediction: where the target is not the machine measured on, its latency was not
+measured and its budgets are undecided. The verdict is the best any variant got. Of the READY
+variants the best in ``gate.prefer`` ships; of those that intervals cannot tell apart, the smallest
+file. Latencies are told apart by their ratios to fp32, paired by repetition, in which what
+disturbed both cancels; and a variant whose ratio is above 1, however wide its interval, does not
+take fp32's place for being smaller.
 """
 
 import math
@@ -21,6 +23,7 @@ from .records import (
     BenchmarkRecord,
     Check,
     Outcome,
+    Predicted,
     VariantQuality,
     VariantVerdict,
     Verdict,
@@ -34,6 +37,7 @@ ORT_AGREEMENT = 0.95
 """A quantized .ort file runs other kernels on this host than on its target, so a few answers may
 differ; one that agrees less often than this is not the same model."""
 FP32 = "fp32"
+LATENCIES = ("max_p50_ms", "max_p90_ms", "max_p99_ms")
 EXIT_CODES: dict[Outcome, int] = {"ready": 0, "not ready": 1, "undecided": 5}
 
 
@@ -72,7 +76,8 @@ FIGURES: dict[str, Callable[[Subject], Estimate]] = {
 def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdict:
     """Judge every variant and name the one to ship."""
     subjects = _subjects(quality, measured)
-    verdicts = tuple(_variant(subject, gate.budgets()) for subject in subjects)
+    elsewhere = {one.name: one for one in measured.predicted}
+    verdicts = tuple(_variant(s, gate.budgets(), elsewhere.get(s.quality.name)) for s in subjects)
     ready = [s for s, v in zip(subjects, verdicts, strict=True) if v.outcome == "ready"]
     outcome: Outcome
     if ready:
@@ -112,8 +117,27 @@ def _subjects(quality: VerifyRecord, measured: BenchmarkRecord) -> list[Subject]
     return [Subject(q, figures[q.name], time(q.name)) for q in quality.variants]
 
 
-def _variant(subject: Subject, budgets: Mapping[str, float]) -> VariantVerdict:
-    checks = tuple(check(key, budget, FIGURES[key](subject)) for key, budget in budgets.items())
+def check_predicted(key: str, budget: float, predicted: Predicted) -> Check:
+    """A latency budget of a device on which nothing was measured: undecided, whatever the figure.
+
+    Of p90 and p99 there is not even a prediction.
+    """
+    nothing = f"nothing was measured on {predicted.target}"
+    p50 = key == "max_p50_ms"
+    figure = predicted.p50_ms if p50 else Estimate.unknown(f"{nothing}, and only p50 is predicted")
+    why = f"PREDICTED, and {nothing}: a prediction decides nothing; measure it there"
+    return Check(key=key, budget=budget, figure=figure, outcome="undecided", why=why)
+
+
+def _variant(
+    subject: Subject, budgets: Mapping[str, float], elsewhere: Predicted | None
+) -> VariantVerdict:
+    checks = tuple(
+        check_predicted(key, budget, elsewhere)
+        if elsewhere is not None and key in LATENCIES
+        else check(key, budget, FIGURES[key](subject))
+        for key, budget in budgets.items()
+    )
     faults = _faults(subject.quality)
     outcomes = {c.outcome for c in checks}
     outcome: Outcome = "ready"

@@ -68,6 +68,14 @@ from .scenario_options import SINGLE_STREAM, asked_of, scenario_options
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the tables as one HTML page that needs nothing else.",
 )
+@click.option("--operators", is_flag=True, help="Say where the time goes, operator by operator.")
+@click.option("--predict", is_flag=True, help="Predict the latency on --device from this machine.")
+@click.option(
+    "--host-profile",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With either: this machine's figures, as devices probe writes them; default: measured.",
+)
 @click.option("--instructions", is_flag=True, help="Count instructions instead of measuring time.")
 @click.option(
     "--baseline",
@@ -87,6 +95,9 @@ def bench(
     out: Path | None,
     csv_file: Path | None,
     html_file: Path | None,
+    operators: bool,
+    predict: bool,
+    host_profile: Path | None,
     instructions: bool,
     baseline: Path | None,
     update_baseline: bool,
@@ -96,10 +107,26 @@ def bench(
     if instructions:
         _count(manner, models, shapes, given["batch"], given["device"], baseline, update_baseline)
         return
-    if baseline or update_baseline:
-        raise UsageError(
-            "an option of --instructions without it", fix="add --instructions, or leave it out"
+    if operators or predict:
+        _operators(
+            manner,
+            models,
+            shapes,
+            device=None if given["device"] == "host" else given["device"],
+            host_profile=host_profile,
+            predicting=predict,
+            batch=given["batch"],
+            threads=given["threads"] or 1,
         )
+        return
+    for asked_for, part_of in (
+        (baseline or update_baseline, "--instructions"),
+        (host_profile, "--operators or --predict"),
+    ):
+        if asked_for:
+            raise UsageError(
+                f"an option of {part_of} without it", fix=f"add {part_of}, or leave it out"
+            )
     from . import foreign, scenarios
     from .bench_results import can_write, write
     from .progress import OnConsole
@@ -122,6 +149,20 @@ def bench(
         return
     stdout().print(told)
     click.echo(f"raw samples: {folder}")
+
+
+def _operators(
+    manner: Manner, models: tuple[Path, ...], shapes: tuple[str, ...], **given: Any
+) -> None:
+    from .bench_operators import document, look, summary
+    from .progress import OnConsole
+
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
+    found = look(models, shapes, OnConsole(stderr()), ask=ask if asks else None, **given)
+    if manner.json:
+        click.echo(json.dumps(document(found), allow_nan=False))
+    else:
+        stdout().print(summary(found))
 
 
 _OF_COUNTS = ("models", "shapes", "batch", "instructions", "device", "baseline", "update_baseline")

@@ -453,10 +453,113 @@ class VerifyRecord(Record):
         return (*([self.teacher] if self.teacher else []), *self.variants)
 
 
+class OperatorTime(Record):
+    """One operator of the graph that runs, and what was fused into it."""
+
+    name: str
+    """The module it was exported from where that is known, else the node's name; data."""
+    op: str
+    """As the runtime calls it."""
+    family: str
+    """What it computes, whatever it is called: ``Conv`` of a ``QLinearConv``."""
+    fused: tuple[str, ...]
+    """Types of the file's operators that it computes, in their order; empty where the runtime put
+    it in."""
+    calls: float
+    """A query."""
+    us: float
+    """Microseconds a query, less what profiling costs."""
+    share: float
+    type: str
+    """Numeric type it computes in."""
+    macs: int | None
+    """None where some could not be counted."""
+    operations: int | None
+    """Arithmetic, a multiply-accumulate two."""
+    parameters: int
+    bytes: int | None
+    """Read and written, weights among them."""
+    roof_us: float | None
+    """At the roof of the machine it ran on; None where either is not known."""
+
+    @property
+    def intensity(self) -> float | None:
+        """Operations a byte."""
+        return self.operations / self.bytes if self.operations and self.bytes else None
+
+    @property
+    def gop_s(self) -> float | None:
+        """Attained, 10^9 operations a second."""
+        return self.operations / self.us / 1e3 if self.operations and self.us else None
+
+    @property
+    def attained(self) -> float | None:
+        """Fraction of the roof: above 1 where its data came out of a cache."""
+        return self.roof_us / self.us if self.roof_us is not None and self.us else None
+
+
+class Roof(Record):
+    """The roof of the machine that operators ran on, of the cores that were used."""
+
+    device: str
+    gflop_s: float
+    """Peak in fp32."""
+    gop_s: float | None
+    """Peak in int8; None where it is not known."""
+    gb_s: float
+    """Bandwidth of main memory."""
+    cores: int
+    """That were used."""
+
+
+class OperatorsRecord(Record):
+    """Where one file's time goes, operator by operator."""
+
+    name: str
+    runtime: str
+    threads: int
+    runs: int
+    """Profiled queries."""
+    query_us: float
+    """A query without profiling, the 10th percentile; the operators add up to it."""
+    p50_us: float
+    """The median query without profiling."""
+    profiled_us: float
+    """The median query with it."""
+    operators: tuple[OperatorTime, ...]
+    """In the order they ran."""
+    unplaced_macs: int
+    """Counted in the file, of operators that were not found again in the graph that runs."""
+    roof: Roof | None
+    roof_missing: str | None
+    """Why there is none."""
+
+
+class Predicted(Record):
+    """What one file would take on a device that is only a profile: never measured."""
+
+    name: str
+    target: str
+    """The device's name."""
+    device: str
+    """The same in words."""
+    threads: int
+    p50_ms: Estimate
+    call_us: float
+    """Of it what calling each operator costs, microseconds."""
+    spread: float
+    """Standard deviation of log efficiencies that the band is from."""
+    unroofed: int
+    """Operators that could not be held against a roof."""
+
+
 class BenchmarkRecord(Record):
     """Latency, memory, energy and size of the teacher and every variant."""
 
     benchmark: Benchmark
+    operators: tuple[OperatorsRecord, ...] = ()
+    predicted: tuple[Predicted, ...] = ()
+    """On the target, where that is not the host."""
 
 
 class Check(Record):
@@ -511,4 +614,6 @@ class Report(Record):
     variants: VariantsRecord
     quality: VerifyRecord
     benchmark: Benchmark
+    operators: tuple[OperatorsRecord, ...] = ()
+    predicted: tuple[Predicted, ...] = ()
     verdict: Verdict

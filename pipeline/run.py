@@ -88,6 +88,8 @@ def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
         variants=made.variants.record,
         quality=made.quality.record,
         benchmark=made.measured.record.benchmark,
+        operators=made.measured.record.operators,
+        predicted=made.measured.record.predicted,
         verdict=verdict,
     )
 
@@ -118,6 +120,8 @@ _RECORDS = (
     "variants",
     "quality",
     "benchmark",
+    "operators",
+    "predicted",
 )
 
 

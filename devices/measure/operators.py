@@ -12,7 +12,7 @@ without it.
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
 from statistics import median, median_grouped, quantiles
@@ -20,16 +20,21 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...errors import MeasureError, ModelError
+from ..cost import by_node
 from ..inputs import check_batch, load_batches
 from ..job import OperatorsJob
-from ..modelfile import check_external_data, is_ort
-from ..outline import Outline, outline, to_json
+from ..modelfile import check_external_data, is_ort, load_whole
+from ..outline import Outline, of_model, outline, to_json
 from ..runtimes import onnxruntime as runtime
 from . import latency
 
 _KERNEL = "_kernel_time"
 _WARMUP_RUNS = 5
 _MOST_EVENTS = 200_000  # the runtime stops writing at a million; a file of 100 MB is enough
+# Views of the tensor they are given.
+_MOVE_NOTHING = {"Flatten", "Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"}
+# They read of their first input what they write, however large it is.
+_READ_A_PART = {"Gather", "GatherND", "GatherElements", "Slice", "Split"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,7 @@ class Call:
         us: whole microseconds, rounded down.
         type: of the first input, such as `float` and `uint8`; empty where it has none.
         elements: of the first input; None where the runtime did not say.
+        bytes: read and written, weights among them; None likewise.
     """
 
     name: str
@@ -51,6 +57,7 @@ class Call:
     us: int
     type: str
     elements: int | None
+    bytes: int | None = None
 
 
 def time_operators(job: OperatorsJob) -> dict[str, Any]:
@@ -58,8 +65,8 @@ def time_operators(job: OperatorsJob) -> dict[str, Any]:
 
     Returns:
         `p10_us` and `p50_us` of queries without profiling and `p50_profiled_us` of those with it,
-        `runs`, `runtime`, `operators` in the order they ran, and the outlines `source` and
-        `optimized`.
+        `runs`, `runtime`, `operators` in the order they ran, the outlines `source` and
+        `optimized`, and `costs`, one for each node of `source`.
 
     Raises:
         ModelError: the model will not do, or is in ONNX Runtime's own format, which has no source.
@@ -89,6 +96,7 @@ def time_operators(job: OperatorsJob) -> dict[str, Any]:
             session.run(None, feeds[index % len(feeds)])
         with_profiling = _query_us(session, feeds, runs)
         profile = Path(session.end_profiling()).read_text(encoding="utf-8", errors="replace")
+    model = load_whole(path)
     return {
         "p10_us": quantiles(without, n=10)[0],
         "p50_us": median(without),
@@ -96,7 +104,8 @@ def time_operators(job: OperatorsJob) -> dict[str, Any]:
         "runs": runs,
         "runtime": f"onnxruntime {runtime.version()}",
         "operators": summarize(calls_by_run(profile, str(path))[-runs:], optimized),
-        "source": to_json(outline(path, job.batch, shapes)),
+        "source": to_json(of_model(model, job.batch, shapes)),
+        "costs": [asdict(one) for one in by_node(model, job.batch, shapes)],
         "optimized": to_json(optimized),
     }
 
@@ -190,6 +199,7 @@ def _summary(
         "us": max(0.0, us),
         "type": first.type,
         "elements": first.elements,
+        "bytes": None if first.bytes is None else round(first.bytes * calls),
     }
 
 
@@ -204,7 +214,21 @@ def _call(event: Mapping[str, Any]) -> Call:
         us=int(event["dur"]),
         type=str(kind),
         elements=prod(shape) if shape is not None else None,
+        bytes=_bytes(facts),
     )
+
+
+def _bytes(facts: Mapping[str, Any]) -> int | None:
+    """What a call reads and writes, out of the sizes that the runtime puts down for it."""
+    try:
+        read, weights, written = (
+            int(facts[key]) for key in ("activation_size", "parameter_size", "output_size")
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    if facts.get("op_name") in _MOVE_NOTHING:
+        return 0
+    return 2 * written if facts.get("op_name") in _READ_A_PART else read + weights + written
 
 
 def _feeds(job: OperatorsJob, session: Any) -> list[dict[str, Any]]:

@@ -283,17 +283,17 @@ def join(fp32: Profile, int8: Profile) -> Joined:
     source, quantized = fp32.source, int8.source
     groups = _Groups(len(source.nodes))
     of_fp32 = match(fp32.optimized, source, by_values=False)
-    for node, home in _homes(source, of_fp32).items():
+    for node, home in homes(source, of_fp32).items():
         groups.join(node, home)
     of_int8 = match(int8.optimized, quantized, by_values=False)
     known = match(quantized, source, by_values=True)
-    homes = _homes(quantized, of_int8)
-    for node, home in homes.items():
+    quantized_homes = homes(quantized, of_int8)
+    for node, home in quantized_homes.items():
         if node in known and home in known:
             groups.join(known[node], known[home])
     _join_missing(source, set(known.values()), groups)
     members = _members(quantized, source, known)
-    for node, home in homes.items():  # what was fused into a node that is joined
+    for node, home in quantized_homes.items():  # what was fused into a node that is joined
         if home in members:
             members.setdefault(node, members[home])
 
@@ -322,6 +322,29 @@ def join(fp32: Profile, int8: Profile) -> Joined:
     return Joined(tuple(layers), layer_of_fp32, layer_of_int8, layer_of_node, known)
 
 
+def homes(source: Outline, owners: Mapping[int, int]) -> dict[int, int]:
+    """For each source operator the one whose place in the optimized graph it runs in.
+
+    One that is not there any more was fused into the last of those that feed it, or else into the
+    first that it feeds; one of constants alone was folded and is not in the answer.
+    """
+    last: dict[int, int] = {}
+    for optimized, node in owners.items():
+        last[node] = max(optimized, last.get(node, -1))
+    wiring = Wiring(source)
+    found = {node: node for node in last}
+    computing = [i for i, node in enumerate(source.nodes) if node.op not in CONVERSIONS]
+    for node in computing:
+        before = [found[one] for one in wiring.before(node) if one in found]
+        if node not in found and before and not multiplies(source.nodes[node]):
+            found[node] = max(before, key=last.__getitem__)
+    for node in reversed(computing):
+        after = [found[one] for one in wiring.after(node) if one in found]
+        if node not in found and after and not multiplies(source.nodes[node]):
+            found[node] = min(after, key=last.__getitem__)
+    return found
+
+
 class _Groups:
     """Disjoint sets of nodes (union by first, with path halving)."""
 
@@ -346,29 +369,6 @@ def _placed(profile: Profile, layer_of: Mapping[int, int]) -> dict[int, int]:
         for index, one in enumerate(profile.operators)
         if one.node is not None and one.node in layer_of
     }
-
-
-def _homes(source: Outline, owners: Mapping[int, int]) -> dict[int, int]:
-    """For each source operator the one whose place in the optimized graph it runs in.
-
-    One that is not there any more was fused into the last of those that feed it, or else into the
-    first that it feeds; one of constants alone was folded and is not in the answer.
-    """
-    last: dict[int, int] = {}
-    for optimized, node in owners.items():
-        last[node] = max(optimized, last.get(node, -1))
-    wiring = Wiring(source)
-    homes = {node: node for node in last}
-    computing = [i for i, node in enumerate(source.nodes) if node.op not in CONVERSIONS]
-    for node in computing:
-        before = [homes[one] for one in wiring.before(node) if one in homes]
-        if node not in homes and before and not multiplies(source.nodes[node]):
-            homes[node] = max(before, key=last.__getitem__)
-    for node in reversed(computing):
-        after = [homes[one] for one in wiring.after(node) if one in homes]
-        if node not in homes and after and not multiplies(source.nodes[node]):
-            homes[node] = min(after, key=last.__getitem__)
-    return homes
 
 
 def _join_missing(source: Outline, known: set[int], groups: _Groups) -> None:

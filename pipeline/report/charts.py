@@ -12,8 +12,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from ...devices.stats import Estimate
+from ..operators import by_type, slowest
 from ..records import ModelRecord, Report
-from . import drawing, lost_words, numbers, rows, samples, words
+from . import drawing, lost_words, numbers, operator_charts, operators, rows, samples, words
 from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
 
@@ -60,6 +61,7 @@ def charts(report: Report, folder: Path) -> tuple[Chart, ...]:
         _footprint(models, looks),
         _training(report),
         *_classes(report),
+        *_operators(report),
     )
 
 
@@ -309,6 +311,39 @@ def _classes(report: Report) -> Iterator[Chart]:
             f"{each.name}: {numbers.show(each.drop, numbers.POINTS)}" for each in drawn
         ),
         height=max(11.0, 6.0 + 1.4 * len(drawn)),
+    )
+
+
+def _operators(report: Report) -> Iterator[Chart]:
+    """Where the time of the subject goes, and all that was timed under the roof."""
+    found = operators.shown(report)
+    if not found:
+        return
+    subject = next((one for one in found if one.name == report.verdict.nearest), found[0])
+    kinds = by_type(subject.operators)
+    yield Chart(
+        id="operators",
+        title="Time by type of operator",
+        caption=f"Of {numbers.printable(subject.name)}. Operators of one type together.",
+        figure=operator_charts.shares(kinds),
+        missing=(),
+        alternative="; ".join(f"{each.op}: {each.share:.1%}" for each in kinds),
+        height=6.0 + 1.6 * min(len(kinds), operator_charts.BARS + 1),
+    )
+    yield Chart(
+        id="roofline",
+        title="Operators under the roof",
+        caption="A mark is an operator, its area its share of the query. The lines are what this "
+        "machine could do: bound by main memory where they rise, by arithmetic where they are "
+        "flat. Above them data came out of a cache.",
+        figure=operator_charts.roofline(found),
+        missing=operator_charts.why_not_placed(found),
+        alternative="; ".join(
+            f"{each.name}: {each.attained:.0%} of the roof"
+            for each in slowest(subject.operators, 5)
+            if each.attained is not None
+        )
+        or "nothing to draw",
     )
 
 

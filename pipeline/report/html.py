@@ -18,7 +18,7 @@ from plotly.offline import get_plotlyjs
 
 from ..recipefile import toml
 from ..records import Report
-from . import numbers, pictures, provenance, results, rows, words
+from . import numbers, operators, pictures, provenance, results, rows, words
 from .charts import Chart, charts
 
 _PLOTLY_SETTINGS = {"displayModeBar": False, "responsive": True}
@@ -48,6 +48,7 @@ def page(report: Report, records: Path) -> str:
         if subject and subject.drop
         else None,
         compressed=words.against_fp32(report),
+        predicted=operators.predicted_lines(report),
         gain=words.gain(report),
         files=words.shipped_files(report),
         results=results.sections(report, changed),

@@ -9,7 +9,7 @@ import re
 
 from ..recipefile import toml
 from ..records import Report
-from . import numbers, provenance, results, rows, words
+from . import numbers, operators, provenance, results, rows, words
 from .sections import Section, Table
 
 _ESCAPES = {c: f"\\{c}" for c in "\\`*_[]|#~!{}"} | {c: f"&#{ord(c)};" for c in "&<>@$"}
@@ -49,7 +49,8 @@ def _top(report: Report) -> list[str]:
         points.append(f"{metric}: {numbers.show(subject.score, numbers.score_unit(metric))}")
         if subject.drop:
             points.append(f"{metric} lost: {numbers.show(subject.drop, numbers.lost_unit(metric))}")
-        points += [*words.against_fp32(report), words.gain(report)]
+        points += [*words.against_fp32(report), *operators.predicted_lines(report)]
+        points.append(words.gain(report))
         lines += [f"{lead}, {escape(subject.name)}:", _points(points)]
     warnings = report.benchmark.warnings
     if warnings:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..gate import preferred
 from ..records import TEACHER, Report, VariantQuality, VariantVerdict, VerifyRecord
-from . import compression, lost, numbers, rows, words
+from . import compression, lost, numbers, operators, rows, words
 from .numbers import BYTES, COUNT, MICROJOULES, MILLISECONDS, PERCENT, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, figure, row, verdict
@@ -27,6 +27,7 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
         lost.section(report, pictures),
         _distillation(report),
         compression.section(report),
+        operators.section(report),
         _quality(report),
     )
 
@@ -82,6 +83,7 @@ def _side_by_side(report: Report) -> Section:
         ("Latency p50", [figure(each.p50_ms, MILLISECONDS) for each in models]),
         ("Latency p90", [figure(each.p90_ms, MILLISECONDS) for each in models]),
         ("Latency p99", [figure(each.p99_ms, MILLISECONDS) for each in models]),
+        *_predicted(report, [each.name for each in models]),
         ("Time to load", [figure(each.load_ms, MILLISECONDS) for each in models]),
         ("First inference", [figure(each.first_ms, MILLISECONDS) for each in models]),
         ("Peak memory over the import baseline", [figure(m.memory_bytes, BYTES) for m in models]),
@@ -112,6 +114,14 @@ def _side_by_side(report: Report) -> Section:
             *_other_scores(report),
         ),
     )
+
+
+def _predicted(report: Report, names: Sequence[str]) -> tuple[tuple[str, list[Cell]], ...]:
+    """Where the target is not the host, what was predicted there."""
+    if not report.predicted:
+        return ()
+    what = f"p50 on {report.predicted[0].target}, PREDICTED, roofline"
+    return ((what, operators.predicted_cells(report, names)),)
 
 
 def _other_scores(report: Report) -> tuple[Table, ...]:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from ...devices.stats import Estimate
 from ..records import TEACHER, Report
-from . import lost_words, numbers, rows, words
+from . import lost_words, numbers, operators, rows, words
 from .numbers import BYTES, MICROJOULES, MILLISECONDS, Unit
 from .rows import Row
 
@@ -39,6 +39,7 @@ def table(report: Report) -> RenderableType:
         *(_text(line, "dim") for line in reasons.lines()),
         *_ratios(report),
         *(_text(each) for each in words.against_fp32(report)),
+        *(_text(each, "yellow") for each in operators.predicted_lines(report)),
         *(_text(each) for each in _lost(report)),
         _text(words.gain(report)),
         *(_text(f"warning: {each}", "yellow") for each in report.benchmark.warnings),
