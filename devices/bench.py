@@ -21,18 +21,23 @@ from typing import Any
 import numpy as np
 
 from ..errors import MeasureError, ModelError, StorageError, UsageError
+from . import conditions
+from .disturbance import OUTLIERS, OUTLIERS_SHARE
 from .disturbance import warnings as disturbances
-from .figures import Figures, Measured, Process, Ratio, compare, conclude
+from .figures import Figures, Footprint, Measured, Process, Ratio, compare, conclude
 from .host import Host
 from .inputs import batch_shapes
 from .inspection import Inspection, inspect
-from .job import MeasureJob
+from .job import Job, MeasureJob, MemoryJob
+from .measure.energy import HOROWITZ, Prices
+from .metering import watching
 from .place import Local, Place
 from .until import Looks, Until
 
 __all__ = [
     "Benchmark",
     "Figures",
+    "Footprint",
     "Inspection",
     "Ratio",
     "Settings",
@@ -80,6 +85,8 @@ class Settings:
         providers: execution providers in order of preference; each must be there.
         cores: of the machine measured on, to pin each process to; none: any.
         memory_mib: what each process may have, MiB; None: no limit.
+        idle_seconds: how long the machine is watched doing nothing, where power can be measured.
+        footprint: whether two more short processes a model look at its memory otherwise.
     """
 
     threads: int = 1
@@ -98,6 +105,8 @@ class Settings:
     providers: tuple[str, ...] = ("CPUExecutionProvider",)
     cores: tuple[int, ...] = ()
     memory_mib: int | None = None
+    idle_seconds: float = 2.0
+    footprint: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what no run could honour.
@@ -108,7 +117,7 @@ class Settings:
         for name in ("threads", "batch", "processes", "min_queries", "max_queries"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{getattr(self, name)}", expected="at least 1", where=name)
-        for name in ("seconds", "warmup_seconds", "timeout_s"):
+        for name in ("seconds", "warmup_seconds", "timeout_s", "idle_seconds"):
             # Written so that NaN fails too.
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{getattr(self, name)}", expected="above 0", where=name)
@@ -168,13 +177,15 @@ def measure(
     inputs: Path | None = None,
     references: Sequence[str] = (),
     until: Until | None = None,
+    meter: Path | None = None,
+    prices: Prices = HOROWITZ,
     on_process: Callable[[int, int, str], None] | None = None,
     place: Place | None = None,
 ) -> Benchmark:
     """Measure models, interleaved, in fresh processes.
 
     Everything raw lies under `out` as soon as it exists: `samples/<subject>-<repetition>.npy`
-    (int64 nanoseconds) and `processes.json`.
+    (int64 nanoseconds), `processes.json`, and where asked for `memory.json`.
 
     Args:
         subjects: at least one, with unique names.
@@ -184,13 +195,15 @@ def measure(
             batches in turn. None: inputs are made up from the model's schema.
         references: names of the subjects that all others are compared with; none: the first.
         until: when it is enough; None: after `settings.processes`.
+        meter: a power meter's log that is being written meanwhile, a CSV of time and watts.
+        prices: what the declared model takes energy by, where none is measured.
         on_process: called after each process with how many are done, how many there are at the
             least, and the subject's name.
         place: the machine to measure on; None: this one. Models are inspected on this one.
 
     Raises:
         UsageError: names that repeat, an unknown reference, or settings that do not fit a model.
-        DataError: inputs that do not fit a model.
+        DataError: inputs that do not fit a model, or a meter's log that does not cover the runs.
         ModelError: a model that is missing, broken, dangerous, or gives no finite outputs.
         StorageError: `out` cannot be written.
         MeasureError: a measuring process died or ran out of time; a `ReachError` where the way to
@@ -209,8 +222,18 @@ def measure(
     inspections = {one.name: _inspected(one, settings, shapes) for one in subjects}
     found: dict[str, list[Process]] = {one.name: [] for one in subjects}
 
+    memory = _memory(place, subjects, settings, inputs, inspections) if settings.footprint else {}
+    _write(out / "memory.json", [{"subject": one, "answers": memory[one]} for one in memory])
+
     measured = {
-        name: Measured(name, inspections[name], found[name], f"samples/{slug}-*.npy")
+        name: Measured(
+            name,
+            inspections[name],
+            found[name],
+            f"samples/{slug}-*.npy",
+            memory=memory.get(name),
+            prices=prices,
+        )
         for name, slug in slugs.items()
     }
 
@@ -224,31 +247,40 @@ def measure(
         return tuple(conclude(one, confidence) for one in measured.values()), ratios
 
     looks = Looks(settings.processes, settings.confidence, until)
-    before, began = place.snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
-    total = settings.processes * len(subjects)
-    for repetition in looks.repetitions(conclusions):
-        for index in np.random.default_rng([settings.seed, repetition]).permutation(len(subjects)):
-            subject = subjects[index]
-            samples = out / "samples" / f"{slugs[subject.name]}-{repetition}.npy"
-            job = _job(subject, settings, samples, inputs, inspections[subject.name])
-            answer = place.run(
-                job,
-                timeout_s=settings.timeout_s,
-                memory_limit_bytes=settings.memory_mib and settings.memory_mib * 2**20,
-                cores=settings.cores,
-            )
-            del answer["modules"]
-            turn = {"subject": subject.name, "repetition": repetition}
-            records.append({**turn, "samples": f"samples/{samples.name}", **answer})
-            _write(out / "processes.json", records)
-            latencies = np.load(samples, allow_pickle=False)
-            found[subject.name].append(Process(answer, latencies))
-            if on_process is not None:
-                on_process(len(records), total, subject.name)
-    disturbed = disturbances(before, place.snapshot())
+    here = isinstance(place, Local)
+    with watching(idle_seconds=settings.idle_seconds, log=meter, here=here) as watch:
+        outside = _flags() if here else None
+        before, began = place.snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
+        total = settings.processes * len(subjects)
+        for repetition in looks.repetitions(conclusions):
+            order = np.random.default_rng([settings.seed, repetition]).permutation(len(subjects))
+            for index in order:
+                subject = subjects[index]
+                samples = out / "samples" / f"{slugs[subject.name]}-{repetition}.npy"
+                job = _job(subject, settings, samples, inputs, inspections[subject.name])
+                answer = _run(place, job, settings)
+                turn = {"subject": subject.name, "repetition": repetition}
+                record = {**turn, "samples": f"samples/{samples.name}", **answer}
+                watch.note(record)
+                records.append(record)
+                _write(out / "processes.json", records)
+                latencies = np.load(samples, allow_pickle=False)
+                found[subject.name].append(Process(record, latencies))
+                if on_process is not None:
+                    on_process(len(records), total, subject.name)
+        disturbed = (
+            *disturbances(before, place.snapshot()),
+            *conditions.warnings(_pairs(records, outside)),
+        )
+    _write(out / "processes.json", records)  # with what a meter's log said at the end
 
     models, ratios = conclusions(looks.confidence)
-    said = (*_cautions(host, settings, models, looks), *_limited(records), *disturbed)
+    said = (
+        *_cautions(host, settings, models, looks),
+        *_limited(records),
+        *disturbed,
+        *watch.said,
+    )
     runtime = _runtime(records)
     return Benchmark(host, settings, models, ratios, said, runtime, began, looks.look, looks.enough)
 
@@ -260,8 +292,7 @@ def _job(
     inputs: Path | None,
     inspection: Inspection,
 ) -> MeasureJob:
-    """One process's job; of the shapes only those of this model's own inputs."""
-    own = {one.name for one in inspection.inputs}
+    """One process's job."""
     return MeasureJob(
         model=str(subject.path),
         samples=str(samples),
@@ -271,13 +302,77 @@ def _job(
         optimization=settings.optimization,
         providers=settings.providers,
         batch=settings.batch,
-        shapes={name: shape for name, shape in settings.shapes.items() if name in own},
+        shapes=_own_shapes(settings, inspection),
         seconds=settings.seconds,
         min_queries=settings.min_queries,
         max_queries=settings.max_queries,
         warmup_seconds=settings.warmup_seconds,
         seed=settings.seed,
     )
+
+
+def _own_shapes(settings: Settings, inspection: Inspection) -> dict[str, tuple[int, ...]]:
+    """Of the shapes only those of this model's own inputs."""
+    own = {one.name for one in inspection.inputs}
+    return {name: shape for name, shape in settings.shapes.items() if name in own}
+
+
+def _run(place: Place, job: Job, settings: Settings) -> dict[str, Any]:
+    answer = place.run(
+        job,
+        timeout_s=settings.timeout_s,
+        memory_limit_bytes=settings.memory_mib and settings.memory_mib * 2**20,
+        cores=settings.cores,
+    )
+    del answer["modules"]
+    return answer
+
+
+def _flags() -> conditions.Conditions:
+    """The firmware's flags; all else the processes read themselves."""
+    now = conditions.now(ask=conditions.vcgencmd)
+    return conditions.Conditions(firmware_flags=now.firmware_flags)
+
+
+def _pairs(
+    records: Sequence[Mapping[str, Any]], outside: conditions.Conditions | None
+) -> list[tuple[conditions.Conditions, conditions.Conditions]]:
+    """Conditions before and after of each process, and on this machine its firmware's flags."""
+    inside = [[conditions.Conditions(**one) for one in record["conditions"]] for record in records]
+    flags = [] if outside is None else [[outside, _flags()]]
+    return [(before, after) for before, after in [*inside, *flags]]
+
+
+def _memory(
+    place: Place,
+    subjects: Sequence[Subject],
+    settings: Settings,
+    inputs: Path | None,
+    inspections: Mapping[str, Inspection],
+) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """By subject, what its memory is without the runtime's arena, and without its plan as well.
+
+    In processes that time nothing: no latency depends on them. The graph is looked into on this
+    machine only, for a device need not have what reads it.
+    """
+
+    def look(subject: Subject, *, pattern: bool) -> dict[str, Any]:
+        job = MemoryJob(
+            model=str(subject.path),
+            inputs=str(inputs) if inputs is not None else None,
+            threads=settings.threads,
+            optimization=settings.optimization,
+            providers=settings.providers,
+            batch=settings.batch,
+            shapes=_own_shapes(settings, inspections[subject.name]),
+            arena=False,
+            pattern=pattern,
+            analyze=not pattern and isinstance(place, Local),
+            seed=settings.seed,
+        )
+        return _run(place, job, settings)
+
+    return {one.name: (look(one, pattern=True), look(one, pattern=False)) for one in subjects}
 
 
 def _inspected(
@@ -365,5 +460,10 @@ def _cautions(
         f"processes had not settled after {settings.warmup_seconds:g} s"
         for one in models
         if one.settled_processes < processes
+    ]
+    said += [
+        f"{one.name}: {one.outliers:,} of {one.queries:,} queries were outliers ({OUTLIERS})"
+        for one in models
+        if one.outliers is not None and one.outliers > OUTLIERS_SHARE * one.queries
     ]
     return tuple(said)

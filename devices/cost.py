@@ -353,7 +353,7 @@ def _dequantized(name: str, graph: Graph) -> bool:
 def _weights(graph: Graph) -> tuple[int, int]:
     parameters, size = 0, 0
     for name, tensor in graph.stored.items():
-        size += _size(math.prod(tensor.dims), tensor.data_type)
+        size += tensor_bytes(math.prod(tensor.dims), tensor.data_type)
         parameters += _trained(name, graph)
     return parameters, size
 
@@ -392,7 +392,7 @@ def _activations(graph: Graph) -> tuple[int, int]:
         if shape is None or not elem:
             unknown += 1
         else:
-            size += _size(math.prod(shape), elem)
+            size += tensor_bytes(math.prod(shape), elem)
     return size, unknown
 
 
@@ -408,7 +408,8 @@ def _written(graph: Graph) -> Iterator[str]:
                 yield name
 
 
-def _size(elements: int, elem_type: int) -> int:
+def tensor_bytes(elements: int, elem_type: int) -> int:
+    """Bytes of so many elements of a TensorProto.DataType; of texts none are known, so 0."""
     from onnx import TensorProto, helper
 
     if elem_type in (TensorProto.INT4, TensorProto.UINT4, TensorProto.FLOAT4E2M1):

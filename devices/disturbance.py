@@ -14,6 +14,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from .host import ROOT, read_text
 
 # Shares and rates from which a warning is worth a reader's time. Below them, repeated measurements
@@ -21,6 +24,11 @@ from .host import ROOT, read_text
 _STEAL_SHARE = 0.01
 _OTHERS_SHARE = 0.10
 _SWITCHES_PER_SECOND = 50.0
+OUTLIERS = "above the third quartile by more than 3 interquartile ranges"
+"""Which queries are outliers, within their process: "far out" (Tukey, Exploratory Data Analysis,
+1977, section 2D)."""
+OUTLIERS_SHARE = 0.05
+"""Share of outliers from which a warning is worth a reader's time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +50,18 @@ class Disturbance:
     steal_s: float | None
     own_s: float
     involuntary_switches: int
+
+
+def outliers(latencies_ns: NDArray[np.int64]) -> int:
+    """How many queries of one process are outliers, by the rule that `OUTLIERS` names.
+
+    They are counted, never left out: a deployed model has them too.
+
+    Args:
+        latencies_ns: shape (queries,), int64, nanoseconds.
+    """
+    first, third = np.percentile(latencies_ns, (25, 75))
+    return int(np.count_nonzero(latencies_ns > third + 3 * (third - first)))
 
 
 def snapshot(root: Path = ROOT) -> Disturbance:

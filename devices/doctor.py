@@ -8,13 +8,13 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from ..errors import EdgestillError
-from . import counting
+from . import conditions, counting, sensors
 from .host import ROOT, Host, describe, has_vnni, kernel_class, read_text
 from .job import ProbeJob
 from .local import run
@@ -57,6 +57,7 @@ def checks(artifacts: Path | None = None, root: Path = ROOT) -> tuple[Check, ...
         _int8(host),
         _governor(host),
         _virtual(host, root),
+        *_state(conditions.now(root, conditions.vcgencmd if root == ROOT else None)),
         _clock(),
         _memory(root),
         _energy(root),
@@ -136,6 +137,36 @@ def _virtual(host: Host, root: Path) -> Check:
     )
 
 
+def _state(found: conditions.Conditions) -> tuple[Check, Check]:
+    """What powers the machine, and whether its heat slows it down."""
+    left = "" if found.battery_percent is None else f", {found.battery_percent} % left"
+    if found.on_battery:
+        power = Check(
+            "power supply",
+            "limited",
+            f"battery{left}",
+            "a machine on its battery may lower its clock",
+            "plug it in",
+        )
+    else:
+        power = Check("power supply", "ok", "no battery drains", "no saving of power is due to it")
+    said = conditions.warnings([(conditions.Conditions(), replace(found, on_battery=None))])
+    degrees = "" if found.temperature_c is None else f"{found.temperature_c:.0f} °C"
+    if said:
+        heat = Check(
+            "heat",
+            "limited",
+            "; ".join(filter(None, (degrees, *said))),
+            "a throttled processor measures its cooling",
+            "let it cool down, cool it better, or give the board a stronger power supply",
+        )
+    elif degrees:
+        heat = Check("heat", "ok", degrees, "no throttling")
+    else:
+        heat = Check("heat", "ok", "no sensor to be read", "throttling would go unseen")
+    return power, heat
+
+
 def _clock() -> Check:
     resolution_ns = time.get_clock_info("perf_counter").resolution * 1e9
     ticks = [time.perf_counter_ns() for _ in range(1000)]
@@ -163,12 +194,17 @@ def _memory(root: Path) -> Check:
 def _energy(root: Path) -> Check:
     counters = energy.read_counters(root / "sys/class/powercap")
     if isinstance(counters, str):
+        source = sensors.find(root)
+        if not isinstance(source, str):
+            means = f"energy of {source.covers} is measured, sampled every {source.period_s:g} s"
+            return Check("energy", "ok", source.name, means)
         return Check(
             "energy",
             "missing",
-            counters,
+            f"{counters}; {source}",
             "energy comes from a declared model and is relative",
-            "on bare metal: chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj",
+            "on bare metal: chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj; or a "
+            "power meter: edgestill bench MODEL --meter FILE.csv",
         )
     names = ", ".join(one.name for one in counters)
     return Check("energy", "ok", names, "energy is counted for the package and memory")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .disturbance import outliers
 from .inspection import Inspection
 from .measure import energy
 from .stats import (
@@ -24,6 +25,25 @@ from .stats import (
 
 _NOT_COUNTED = Estimate.unknown("instructions were not counted; benchmark.instructions = true does")
 _UNRECORDED = Estimate.unknown("the version that measured this did not record it")
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Memory in other views than the peak; each is told apart, no two may be added up.
+
+    Attributes:
+        pss_bytes: growth of the proportional set size from before the model to after its queries.
+        peak_without_arena_bytes: the peak over the imports with `enable_cpu_mem_arena` off.
+        peak_without_plan_bytes: the same with `enable_mem_pattern` off as well.
+        weight_bytes: all stored tensors of the graph as the runtime rewrote it.
+        activation_bytes: its tensors that are alive together at most (`devices.liveness`).
+    """
+
+    pss_bytes: Estimate
+    peak_without_arena_bytes: Estimate
+    peak_without_plan_bytes: Estimate
+    weight_bytes: Estimate
+    activation_bytes: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +68,8 @@ class Figures:
         settled_processes: how many processes had settled when timing began.
         samples: folder of the raw latencies, relative to the output folder.
         instructions: of one query, a count; see ``counting``.
+        footprint: memory in other views, None where it was not asked for.
+        outliers: queries far above the others of their process (`disturbance.OUTLIERS`).
     """
 
     name: str
@@ -67,6 +89,8 @@ class Figures:
     settled_processes: int
     samples: str
     instructions: Estimate = _NOT_COUNTED
+    footprint: Footprint | None = None
+    outliers: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +134,23 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """All there is about one model: what it is, and its processes in the order of repetitions."""
+    """All there is about one model: what it is, and its processes in the order of repetitions.
+
+    Attributes:
+        name: the subject's.
+        inspection: what the model says of itself.
+        processes: in the order of repetitions.
+        samples: the raw latencies' files.
+        memory: answers of `measure.footprint` without the arena, and without the plan as well.
+        prices: what the declared model takes energy by.
+    """
 
     name: str
     inspection: Inspection
     processes: Sequence[Process]
     samples: str
+    memory: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+    prices: energy.Prices = energy.HOROWITZ
 
 
 def conclude(measured: Measured, confidence: float) -> Figures:
@@ -140,6 +175,8 @@ def conclude(measured: Measured, confidence: float) -> Figures:
         queries=sum(len(one.latencies_ns) for one in processes),
         settled_processes=sum(bool(one.answer["settled"]) for one in processes),
         samples=measured.samples,
+        footprint=_footprint(measured, confidence),
+        outliers=sum(outliers(one.latencies_ns) for one in processes),
     )
 
 
@@ -162,6 +199,40 @@ def compare(of: Measured, over: Measured, confidence: float) -> Ratio:
 
 def _percentiles_ns(measured: Measured, percentile: float) -> list[float]:
     return [float(np.percentile(one.latencies_ns, percentile)) for one in measured.processes]
+
+
+def _footprint(measured: Measured, confidence: float) -> Footprint | None:
+    if measured.memory is None:
+        return None
+    without_arena, without_plan = measured.memory
+    graph = without_plan["graph"]
+    weights = "stored tensors of the graph as the runtime rewrote it"
+    alive = "liveness over that graph, nothing in place, without workspace and packed weights"
+    if graph["at"]:
+        alive += f"; fullest at {graph['at']}"
+    return Footprint(
+        pss_bytes=_median(measured.processes, "pss_bytes", confidence),
+        peak_without_arena_bytes=_once(without_arena, "enable_cpu_mem_arena off"),
+        peak_without_plan_bytes=_once(
+            without_plan, "enable_cpu_mem_arena and enable_mem_pattern off"
+        ),
+        weight_bytes=_counted(graph["weight_bytes"], graph["missing"], weights),
+        activation_bytes=_counted(graph["activation_bytes"], graph["missing"], alive),
+    )
+
+
+def _once(answer: Mapping[str, Any], how: str) -> Estimate:
+    value = answer["peak_memory_bytes"]
+    method = f"high-water mark of one process, {how}; by the heap, so it repeats to some MiB only"
+    if value is None:
+        return Estimate.unknown(answer["peak_memory_missing"], method)
+    return Estimate(value, None, None, method, 1, "one process")
+
+
+def _counted(value: int | None, missing: str | None, method: str) -> Estimate:
+    if value is None:
+        return Estimate.unknown(missing or "not counted", method)
+    return Estimate.exact(value, method)
 
 
 def _values(processes: Sequence[Process], key: str) -> list[float] | str:
@@ -194,26 +265,71 @@ def _ratio(of: Measured, over: Measured, key: str, confidence: float) -> Estimat
 def _energy(measured: Measured, confidence: float) -> Estimate:
     values = _values(measured.processes, "energy_uj")
     if not isinstance(values, str):
-        found = median_over_processes(values, confidence)
-        method = f"RAPL counters of package and memory, idle not subtracted; {found.method}"
-        return Estimate(found.value, found.low, found.high, method, found.n, found.missing)
+        return _over_idle(measured.processes, values, confidence)
     cost = _countable(measured)
-    return (
-        Estimate.unknown(cost, "declared model")
-        if isinstance(cost, str)
-        else energy.declared(*cost)
-    )
+    if isinstance(cost, str):
+        return Estimate.unknown(cost, "declared model")
+    return energy.declared(*cost, measured.prices)
+
+
+def _over_idle(
+    processes: Sequence[Process], values: Sequence[float], confidence: float
+) -> Estimate:
+    """Median over processes, its interval made wider by what the idle machine's spread leaves."""
+    found = median_over_processes(values, confidence)
+    method = f"{_how(processes)}; {found.method}"
+    if found.value is None or found.value <= 0:
+        return Estimate.unknown("no more was drawn than by the idle machine", method, found.n)
+    less, more = (max(_margins(processes, name)) for name in ("less", "more"))
+    low = None if found.low is None else max(0.0, found.low - less)
+    high = None if found.high is None else found.high + more
+    return Estimate(found.value, low, high, method, found.n, found.missing)
+
+
+def _how(processes: Sequence[Process]) -> str:
+    without = "measured: RAPL counters of package and memory, idle not subtracted"
+    return str(processes[0].answer.get("energy_method", without))
+
+
+def _margins(processes: Sequence[Process], name: str) -> list[float]:
+    """What the idle machine's spread may take off or add, by process."""
+    return [float(one.answer.get(f"energy_{name}_uj", 0.0)) for one in processes]
 
 
 def _energy_ratio(of: Measured, over: Measured, confidence: float) -> Estimate:
-    counted = [_values(one.processes, "energy_uj") for one in (of, over)]
-    if not any(isinstance(one, str) for one in counted):
-        return _ratio(of, over, "energy_uj", confidence)
+    pair = [_values(one.processes, "energy_uj") for one in (of, over)]
+    a, b = pair
+    if not isinstance(a, str) and not isinstance(b, str):
+        return _ratio_over_idle(of, over, a, b, confidence)
     # Both from the declared model, even if one was counted: a ratio of the two would mean nothing.
-    a, b = _countable(of), _countable(over)
-    if isinstance(a, str) or isinstance(b, str):
-        return Estimate.unknown(a if isinstance(a, str) else str(b), "declared model")
-    return energy.declared_ratio(a, b)
+    c, d = _countable(of), _countable(over)
+    if isinstance(c, str) or isinstance(d, str):
+        return Estimate.unknown(c if isinstance(c, str) else str(d), "declared model")
+    return energy.declared_ratio(c, d, of.prices)
+
+
+def _ratio_over_idle(
+    of: Measured, over: Measured, a: Sequence[float], b: Sequence[float], confidence: float
+) -> Estimate:
+    """Paired by repetition, under the idle power found and under both ends of its spread."""
+    found = []
+    for name, sign in (("less", 0.0), ("less", -1.0), ("more", 1.0)):
+        moved = [
+            [
+                value + sign * margin
+                for value, margin in zip(v, _margins(m.processes, name), strict=True)
+            ]
+            for v, m in ((a, of), (b, over))
+        ]
+        if min(map(min, moved)) <= 0:
+            why = "no more was drawn than by the idle machine, in one process at least"
+            return Estimate.unknown(why, _how(of.processes), len(a))
+        found.append(ratio_over_processes(moved[0], moved[1], confidence))
+    middle, method = found[0], f"{_how(of.processes)}; {found[0].method}"
+    lows, highs = [one.low for one in found], [one.high for one in found]
+    low = None if None in lows else min(one for one in lows if one is not None)
+    high = None if None in highs else max(one for one in highs if one is not None)
+    return Estimate(middle.value, low, high, method, middle.n, middle.missing)
 
 
 def _countable(measured: Measured) -> tuple[Mapping[str, int], int, int] | str:

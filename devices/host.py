@@ -10,6 +10,7 @@ that a test can hand it a machine of paper.
 """
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -189,7 +190,11 @@ def _os_name(root: Path) -> str:
 
 def _cpu_quota(root: Path) -> float | None:
     """The tightest limit between this process's control group and the root, in cores."""
-    limits: list[float] = []
+    return min((one for folder in control_groups(root) for one in _quota_of(folder)), default=None)
+
+
+def control_groups(root: Path = ROOT) -> Iterator[Path]:
+    """The folders of this process's CPU control group and of those above it, of both versions."""
     for line in (read_text(root / "proc/self/cgroup") or "").splitlines():
         number, controllers, group = line.split(":", 2)
         if number == "0" and not controllers:
@@ -201,9 +206,8 @@ def _cpu_quota(root: Path) -> float | None:
         for base in bases:
             folder = base / group.lstrip("/")
             while folder.is_relative_to(base):
-                limits += _quota_of(folder)
+                yield folder
                 folder = folder.parent
-    return min(limits, default=None)
 
 
 def _quota_of(folder: Path) -> list[float]:

@@ -207,6 +207,41 @@ class AnswersJob:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryJob:
+    """Memory of one model in this process, without its latency.
+
+    Attributes:
+        model: path of the model.
+        inputs: an `.npz` of real inputs, or None to make them up.
+        threads: intra-op threads.
+        optimization: graph optimization level.
+        providers: execution providers.
+        batch: samples a query.
+        shapes: full shape by input name.
+        queries: how many to run; memory patterns come with the second.
+        arena: whether the runtime keeps an arena.
+        pattern: whether the runtime plans the tensors of a query into one block.
+        analyze: whether to work out from the graph what its weights and tensors take as well.
+        seed: of made-up inputs.
+        kind: which job this is.
+    """
+
+    model: str
+    inputs: str | None = None
+    threads: int = 1
+    optimization: str = "all"
+    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+    batch: int = 1
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    queries: int = 8
+    arena: bool = True
+    pattern: bool = True
+    analyze: bool = False
+    seed: int = 0
+    kind: Literal["memory"] = "memory"
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeJob:
     """Say which runtime is there.
 
@@ -242,6 +277,7 @@ Job = (
     MeasureJob
     | InspectJob
     | OperatorsJob
+    | MemoryJob
     | AttainJob
     | ScenarioJob
     | CountJob
@@ -252,6 +288,7 @@ _KINDS: Mapping[str, type[Job]] = {
     "measure": MeasureJob,
     "inspect": InspectJob,
     "operators": OperatorsJob,
+    "memory": MemoryJob,
     "attain": AttainJob,
     "scenario": ScenarioJob,
     "count": CountJob,

@@ -15,11 +15,12 @@ import resource
 import signal
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
+from . import conditions
 from .bounds import join, pin
 from .job import (
     AnswersJob,
@@ -28,6 +29,7 @@ from .job import (
     InspectJob,
     Job,
     MeasureJob,
+    MemoryJob,
     OperatorsJob,
     ScenarioJob,
     from_json,
@@ -99,6 +101,10 @@ def _answer(job: Job) -> dict[str, Any]:
         from .measure import answers
 
         return answers.answer(job)
+    if isinstance(job, MemoryJob):
+        from .measure import footprint
+
+        return footprint.measure(job)
     return probe()
 
 
@@ -119,6 +125,7 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     # Room for the latencies is ours, not the model's: it is taken before the baseline.
     room = latency.room_for(job.max_queries)
     baseline = memory.begin()
+    share_before = memory.share()
 
     clock = time.perf_counter_ns
     start = clock()
@@ -143,9 +150,14 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
     del outputs
 
+    before_warming = conditions.now()
     warm = latency.settle(session, feeds, cap_seconds=job.warmup_seconds)
+    # The clock once it is warm; the rest before, not to let the core cool in between.
+    conditions_before = replace(before_warming, clock_mhz=conditions.clock_mhz())
     counters = energy.read_counters()
     before = resource.getrusage(resource.RUSAGE_SELF)
+    # The wall clock says when, for sensors and meters that others read; how long, it does not.
+    timed_from, timing = time.time(), clock()
     samples = latency.time_queries(
         session,
         feeds,
@@ -154,9 +166,12 @@ def measure(job: MeasureJob) -> dict[str, Any]:
         max_queries=job.max_queries,
         room=room,
     )
+    timed_seconds = (clock() - timing) / 1e9
     after = resource.getrusage(resource.RUSAGE_SELF)
     spent, no_energy = energy.spent_uj(counters, energy.read_counters())
+    conditions_after = conditions.now()
     peak = memory.peak_over(baseline)
+    held, no_share = memory.grown(share_before, memory.share())
 
     path = Path(job.samples)
     temporary = path.with_name(path.name + ".tmp")
@@ -171,13 +186,18 @@ def measure(job: MeasureJob) -> dict[str, Any]:
         "settled": warm.settled,
         "queries": len(samples),
         "feeds": len(feeds),
+        "timed_from": timed_from,
+        "timed_seconds": timed_seconds,
         "peak_memory_bytes": peak.over_baseline_bytes,
         "peak_memory_total_bytes": peak.total_bytes,
         "peak_memory_missing": peak.missing,
+        "pss_bytes": held,
+        "pss_missing": no_share,
         "energy_uj": None if spent is None else spent / len(samples),
         "energy_missing": no_energy,
         "providers": list(session.get_providers()),
         "process_threads": _threads(),
+        "conditions": [asdict(conditions_before), asdict(conditions_after)],
         "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
         "cpu_seconds": (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime),
         "runtime": f"onnxruntime {runtime.version()}",

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..devices import bench
 from ..devices.stats import Estimate
-from .report import numbers
+from .report import energy, memory, numbers
 from .store import disk_errors, write_atomic
 
 Cell = str | int | float
@@ -161,6 +161,7 @@ def rows(measured: bench.Benchmark, folder: Path) -> list[tuple[str, list[str]]]
     """The figures as people read them: what, and a cell a model."""
     models, spread = measured.models, spreads(folder)
     ms, size = numbers.MILLISECONDS, numbers.BYTES
+    power, drawn = energy.line(models, measured.ratios)
 
     def over_queries(name: str) -> tuple[str, str]:
         s = spread[name]
@@ -179,8 +180,13 @@ def rows(measured: bench.Benchmark, folder: Path) -> list[tuple[str, list[str]]]
         ("load", [numbers.show(m.load_ms, ms) for m in models]),
         ("first inference", [numbers.show(m.first_inference_ms, ms) for m in models]),
         ("peak memory", [numbers.show(m.peak_memory_bytes, size) for m in models]),
+        *(
+            (name, [numbers.show(each, size) for each in estimates])
+            for name, estimates in memory.lines(models, short=True)
+        ),
         ("file size", [numbers.amount(m.file_bytes, size) for m in models]),
-        ("energy proxy", [numbers.show(m.energy_uj, numbers.MICROJOULES) for m in models]),
+        (power, [numbers.show(*shown) for shown in drawn]),
+        ("outliers", [f"{numbers.count(m.outliers)} of {m.queries:,}" for m in models]),
         ("MACs", [numbers.count(m.macs) for m in models]),
         ("parameters", [numbers.count(m.parameters) for m in models]),
     ]
@@ -198,10 +204,12 @@ def how(measured: bench.Benchmark) -> str:
     )
 
 
-def energy_methods(measured: bench.Benchmark) -> list[str]:
-    """What the energy figures are."""
-    methods = (one.energy_uj.method for one in measured.models if one.energy_uj.value)
-    return [f"energy proxy: {method}" for method in dict.fromkeys(methods)]
+def notes(measured: bench.Benchmark) -> list[str]:
+    """What the figures of memory and energy are."""
+    _, drawn = energy.line(measured.models, measured.ratios)
+    methods = energy.methods(measured.models, drawn)
+    views = [f"memory: {memory.NOTE}"] if any(one.footprint for one in measured.models) else []
+    return [*views, *(f"energy: {method}" for method in methods)]
 
 
 def as_html(measured: bench.Benchmark, folder: Path) -> str:
@@ -231,7 +239,7 @@ def _notes(measured: bench.Benchmark) -> Sequence[str]:
         how(measured),
         f"intervals at {100 * measured.settings.confidence:g} %, the process as the unit; measured "
         f"{measured.measured} on {host.cpu} ({host.arch}), {host.os}, kernel {host.kernel}",
-        *energy_methods(measured),
+        *notes(measured),
     )
 
 

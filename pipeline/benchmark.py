@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..devices import bench, counting
+from ..devices.measure.energy import Prices
 from ..devices.place import Local, bounds_of, place_of
 from ..devices.profile import HOST, Profile
 from ..devices.roofline import Bounds
@@ -48,18 +49,20 @@ def benchmark(
     budgets: Mapping[str, float],
     variants: Made[VariantsRecord],
     data: Made[DataRecord],
+    prices: Mapping[str, Any],
     seed: int,
 ) -> BenchmarkRecord:
     """Measure latency, memory, energy and size in fresh processes without torch.
 
     Args:
-        out: ``samples/`` (raw latencies) and ``processes.json`` go here.
+        out: ``samples/`` (raw latencies), ``processes.json`` and ``memory.json`` go here.
         progress: told of each process.
         benchmark: the recipe's part.
         device: what to measure on.
         budgets: of latency and memory, to be decided if that can be done in time.
         variants: the variants stage's output.
         data: the data stage's output.
+        prices: ``devices.measure.energy.Prices`` of the target, for the declared model.
         seed: of the order in which models take turns.
 
     Raises:
@@ -86,6 +89,7 @@ def benchmark(
         max_queries=benchmark.max_queries,
         seed=seed,
         confidence=CONFIDENCE,
+        footprint=benchmark.footprint,
     )
     until = None
     if budgets:
@@ -96,6 +100,7 @@ def benchmark(
             settings,
             out,
             inputs=inputs,
+            prices=Prices(**prices),
             references=[*([TEACHER] if made.teacher else []), "fp32"],
             until=until,
             on_process=on_process,

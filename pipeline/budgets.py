@@ -11,6 +11,7 @@ from ..devices.stats import Estimate
 from .recipe import Gate
 from .records import TEACHER, Outcome
 
+LATENCIES = ("max_p50_ms", "max_p90_ms", "max_p99_ms")
 MEASURED: dict[str, Callable[[Figures], Estimate]] = {
     "max_p50_ms": lambda f: f.p50_ms,
     "max_p90_ms": lambda f: f.p90_ms,
@@ -20,9 +21,10 @@ MEASURED: dict[str, Callable[[Figures], Estimate]] = {
 """Figures in their budget's own unit whose intervals more processes make narrower."""
 
 
-def measured_budgets(gate: Gate) -> dict[str, float]:
-    """The budgets of a gate that measuring longer may decide."""
-    return {key: value for key, value in gate.budgets().items() if key in MEASURED}
+def measured_budgets(gate: Gate, *, latency: bool = True) -> dict[str, float]:
+    """The budgets of a gate that measuring longer may decide, without those of latency if asked."""
+    keys = [key for key in MEASURED if latency or key not in LATENCIES]
+    return {key: value for key, value in gate.budgets().items() if key in keys}
 
 
 def decided(budgets: Mapping[str, float], models: Sequence[Figures]) -> bool:

@@ -7,14 +7,15 @@
 import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..devices import counting
+from ..devices.measure.energy import prices_of
 from ..devices.place import place_of
-from ..devices.profile import Profile
+from ..devices.profile import HOST, Profile
 from ..devices.profile import load as load_profile
 from ..errors import ModelError, UsageError
 from . import reference, teachers
@@ -287,9 +288,17 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     models = {"students": students, "data": data, "tuned": tuple(tuned.values()), **taught}
     variants = walk(VARIANTS, compress=r.compress, plan=plan, export=r.export, **models)
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
-    # Measured until these are decided, so other ones are another measurement.
-    budgets = measured_budgets(r.gate) if r.benchmark.max_seconds else {}
-    timed = {"benchmark": r.measuring, "device": named.device, "budgets": budgets, "seed": r.seed}
+    # Measured until these are decided, so other ones are another measurement; what was measured
+    # here decides no latency elsewhere.
+    predicted = r.compress.target != HOST and named.device.name == HOST
+    budgets = measured_budgets(r.gate, latency=not predicted) if r.benchmark.max_seconds else {}
+    timed = {
+        "benchmark": r.measuring,
+        "device": named.device,
+        "budgets": budgets,
+        "prices": asdict(prices_of(load_profile(r.compress.target))),
+        "seed": r.seed,
+    }
     measured = walk(BENCHMARK, variants=variants, data=data, **timed)
     return Flow(data, taught_by, targets, students, plain, tuned, variants, quality, measured)
 

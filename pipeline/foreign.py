@@ -19,7 +19,7 @@ from ..devices.modelfile import Input, printable
 from ..devices.place import bounds_of, place_of
 from ..devices.profile import HOST, load
 from ..errors import UsageError
-from .bench_results import energy_methods, fastest, how, rows, spreads
+from .bench_results import fastest, how, notes, rows, spreads
 from .progress import Progress
 from .report import numbers
 
@@ -40,6 +40,7 @@ def measure(
     device: str = HOST,
     processes: int,
     seconds: float,
+    meter: Path | None = None,
 ) -> tuple[bench.Benchmark, Path]:
     """Measure models interleaved, with inputs made from their own schemas.
 
@@ -55,6 +56,7 @@ def measure(
         device: what to measure on, a profile's name or path.
         processes: fresh processes a model.
         seconds: timed seconds a process.
+        meter: a power meter's log that is being written meanwhile.
 
     Returns:
         What was found, and the folder of the raw samples.
@@ -62,6 +64,7 @@ def measure(
     Raises:
         UsageError: a shape that is missing or does not fit, or no such device or no way to it.
         ModelError: a model that is missing, broken, dangerous or gives no finite output.
+        DataError: a meter's log that cannot be read or does not cover the measurement.
         MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
             to the device is at fault.
     """
@@ -77,6 +80,7 @@ def measure(
         seconds=seconds,
         max_queries=1_000_000,
         shapes=given,
+        footprint=True,
     )
     with progress.steps("benchmark", len(subjects) * processes) as steps:
         found = bench.measure(
@@ -84,6 +88,7 @@ def measure(
             settings,
             folder,
             references=[one.name for one in subjects],
+            meter=meter,
             on_process=lambda _, __, name: steps.advance(name),
             place=place,
         )
@@ -105,10 +110,10 @@ def summary(measured: bench.Benchmark, folder: Path) -> RenderableType:
     for name, cells in rows(measured, folder):
         table.add_row(name, *map(Text, cells))
     faster = [Text(numbers.printable(each), style="bold") for each in fastest(measured)]
-    told = (how(measured), *energy_methods(measured))
-    notes = [Text(numbers.printable(each), style="dim") for each in told]
+    told = [how(measured), *notes(measured)]
+    said = [Text(numbers.printable(each), style="dim") for each in told]
     warnings = [Text(f"warning: {text}", style="yellow") for text in measured.warnings]
-    return Group(table, *faster, *notes, *warnings)
+    return Group(table, *faster, *said, *warnings)
 
 
 def subjects_of(models: Sequence[Path]) -> list[bench.Subject]:

@@ -101,6 +101,9 @@ def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdi
 def check(key: str, budget: float, figure: Estimate) -> Check:
     """One budget against one figure."""
     outcome, why = hold(key, budget, figure)
+    if key == "max_energy_uj" and figure.method:
+        # No energy without how it was found: a declared model's are not this device's joules.
+        why = f"{why}; {figure.method}"
     return Check(key=key, budget=budget, figure=figure, outcome=outcome, why=why)
 
 

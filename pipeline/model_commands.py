@@ -56,6 +56,12 @@ from .scenario_options import SINGLE_STREAM, asked_of, scenario_options
     help="Timed seconds a process.",
 )
 @click.option(
+    "--meter",
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A power meter's log, written meanwhile: columns time (unix seconds or ISO 8601), watts.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     help="Where raw samples go; default: a new folder below artifacts/bench.",

@@ -639,6 +639,11 @@ class Benchmark(Part):
         "says, else no.",
     )
     batch: Annotated[int, Field(ge=1, le=65_536)] = Field(1, description="Samples a query.")
+    footprint: bool = Field(
+        True,
+        description="Look at memory otherwise as well (without the runtime's arena, and by the "
+        "graph), in two short processes a model.",
+    )
     instructions: bool = Field(
         False,
         description="Count the instructions of a query, too; gate.max_instructions asks for it.",

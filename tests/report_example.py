@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from edgestill.devices import stats
-from edgestill.devices.bench import Benchmark, Figures, Ratio, Settings
+from edgestill.devices.bench import Benchmark, Figures, Footprint, Ratio, Settings
 from edgestill.devices.host import Host
 from edgestill.devices.stats import Estimate
 from edgestill.pipeline import fidelity, metrics
@@ -422,6 +422,16 @@ def _figures(name: str) -> Figures:
         queries=PROCESSES * QUERIES,
         settled_processes=PROCESSES,
         samples=f"samples/{name}-*.npy",
+        footprint=Footprint(
+            pss_bytes=stats.median_over_processes(memory * 0.8),
+            peak_without_arena_bytes=Estimate(
+                MEMORY[name] * 1.2, None, None, "enable_cpu_mem_arena off", 1, "one process"
+            ),
+            peak_without_plan_bytes=Estimate.unknown("the high-water mark cannot be set back"),
+            weight_bytes=Estimate.exact(SIZES[name] - 4_000, "stored tensors"),
+            activation_bytes=Estimate.exact(65_536, "liveness over that graph"),
+        ),
+        outliers=17,
     )
 
 

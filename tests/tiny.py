@@ -29,6 +29,7 @@ learning_rate = 0.05
 processes = 6
 seconds = 0.01
 max_queries = 64
+footprint = false
 [gate]
 min_accuracy = 0.5
 max_size_kib = 100

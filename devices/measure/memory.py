@@ -6,7 +6,9 @@
 
 Linux keeps a high-water mark of resident memory (VmHWM) that writing 5 into
 `/proc/self/clear_refs` sets back to the present (proc(5)). Without setting it back, the mark holds
-whatever a Python start-up once touched.
+whatever a Python start-up once touched. What is resident counts every page this process maps, the
+runtime's code among them, as if nobody else mapped it; the proportional share (PSS) divides such a
+page by how many processes map it.
 """
 
 import ctypes
@@ -74,6 +76,31 @@ def read(proc: Path = _PROC) -> Memory | str:
     if "VmHWM" not in figures or "VmRSS" not in figures:
         return f"{proc}/status has no VmHWM and VmRSS"
     return Memory(figures["VmHWM"], figures["VmRSS"])
+
+
+def share(proc: Path = _PROC) -> int | str:
+    """Proportional set size (PSS) in bytes, or the reason why there is none.
+
+    Each page counts once, divided by how many processes map it (proc(5), `smaps_rollup`).
+    """
+    try:
+        text = (proc / "smaps_rollup").read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        return f"{proc}/smaps_rollup cannot be read: {error.strerror or error}"
+    for line in text.splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) * 1024
+    return f"{proc}/smaps_rollup has no Pss"
+
+
+def grown(before: int | str, after: int | str) -> tuple[int | None, str | None]:
+    """By how much `share` has grown, in bytes; or None and the reason where one is missing."""
+    if isinstance(before, str):
+        return None, before
+    if isinstance(after, str):
+        return None, after
+    # Negative where meanwhile another process began to map the runtime's code.
+    return max(0, after - before), None
 
 
 def peak_over(baseline: Memory | str, proc: Path = _PROC) -> Peak:

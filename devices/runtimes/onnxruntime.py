@@ -73,6 +73,8 @@ def open_session(
     precise: bool = False,
     providers: Sequence[str] = ("CPUExecutionProvider",),
     traces: Path | None = None,
+    arena: bool = True,
+    pattern: bool = True,
 ) -> Any:
     """Open a `.onnx` or `.ort` file for inference.
 
@@ -86,6 +88,10 @@ def open_session(
         providers: execution providers in order of preference, each of which must be there.
         traces: a folder to profile into: `OPTIMIZED`, the graph that runs, at once, and when
             `end_profiling` is called the file whose path it returns. None: no profiling.
+        arena: whether memory of the CPU provider comes from an arena that only grows
+            (`enable_cpu_mem_arena`); the runtime's default.
+        pattern: whether the tensors of a query whose shapes were seen before share one block
+            (`enable_mem_pattern`); the runtime's default.
 
     Returns:
         An `onnxruntime.InferenceSession`.
@@ -96,6 +102,8 @@ def open_session(
         MeasureError: onnxruntime fell back to another provider.
     """
     options = _options(threads, spinning, optimization)
+    options.enable_cpu_mem_arena = arena
+    options.enable_mem_pattern = pattern
     _check_providers(providers)
     if precise:
         options.add_session_config_entry("session.x64quantprecision", "1")

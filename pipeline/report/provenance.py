@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ...devices.stats import Estimate
 from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord
-from . import numbers, rows, words
+from . import memory, numbers, rows, words
 from .numbers import BYTES, MILLISECONDS
 from .sections import Section, Table, pairs, row
 
@@ -34,11 +34,12 @@ def _measurement(report: Report) -> Section:
             pairs("Method of each figure", ("Figure", "Method"), _methods(report)),
             Table(
                 "What each model ran",
-                ("Model", "Timed queries", "Processes that settled"),
+                ("Model", "Timed queries", "Of them outliers", "Processes that settled"),
                 tuple(
                     row(
                         each.name,
                         f"{each.queries:,}",
+                        numbers.count(each.outliers),
                         f"{each.settled_processes:,} of {report.benchmark.processes:,}",
                     )
                     for each in report.benchmark.models
@@ -66,6 +67,8 @@ def _methods(report: Report) -> Iterator[tuple[str, str]]:
         ):
             if estimate:
                 found.setdefault(name, []).append(estimate)
+    for name, views in memory.lines(report.benchmark.models):
+        found[name] = list(views)
     for pair in report.benchmark.ratios:
         found.setdefault("Ratios of latency", []).append(pair.p50)
     for name, estimates in found.items():

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from ..gate import preferred
 from ..records import TEACHER, Report, VariantQuality, VariantVerdict, VerifyRecord
-from . import compression, lost, numbers, operators, rows, words
-from .numbers import BYTES, COUNT, MICROJOULES, MILLISECONDS, PERCENT, Unit
+from . import compression, energy, lost, memory, numbers, operators, rows, words
+from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, figure, row, verdict
 
@@ -76,6 +76,7 @@ def _side_by_side(report: Report) -> Section:
         numbers.score_unit(metric),
         numbers.lost_unit(metric),
     )
+    power, drawn = energy.line([each.figures for each in models], report.benchmark.ratios)
     lines: tuple[tuple[str, list[Cell]], ...] = (
         ("Verdict", [_judged(each) for each in models]),
         (f"{title} on test", [figure(each.score, unit) for each in models]),
@@ -87,8 +88,12 @@ def _side_by_side(report: Report) -> Section:
         ("Time to load", [figure(each.load_ms, MILLISECONDS) for each in models]),
         ("First inference", [figure(each.first_ms, MILLISECONDS) for each in models]),
         ("Peak memory over the import baseline", [figure(m.memory_bytes, BYTES) for m in models]),
+        *(
+            (name, [figure(each, BYTES) for each in estimates])
+            for name, estimates in memory.lines([each.figures for each in models])
+        ),
         ("File size", [Cell(numbers.amount(each.variant.bytes, BYTES)) for each in models]),
-        ("Energy proxy per query", [figure(each.energy_uj, MICROJOULES) for each in models]),
+        (f"{numbers.capital(power)}, per query", [figure(*shown) for shown in drawn]),
         *_instructions(models),
         ("Multiply-accumulates", [_counted(each, "macs") for each in models]),
         (
@@ -102,6 +107,12 @@ def _side_by_side(report: Report) -> Section:
             f"{title} is over {numbers.how_many(report.quality.test_samples, 'test sample')}, "
             "in the runtime that ships. Each interval stands with its figure.",
             *filter(None, [words.teacher_without_file(report)]),
+            *(f"Energy: {each}." for each in energy.methods(report.benchmark.models, drawn)),
+            *(
+                [f"{memory.NOTE}."]
+                if any(each.footprint for each in report.benchmark.models)
+                else []
+            ),
         ),
         tables=(
             Table(

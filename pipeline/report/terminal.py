@@ -13,10 +13,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...devices.bench import Ratio
 from ...devices.stats import Estimate
 from ..records import TEACHER, Report
-from . import lost_words, numbers, operators, rows, words
-from .numbers import BYTES, MICROJOULES, MILLISECONDS, Unit
+from . import energy, lost_words, numbers, operators, rows, words
+from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
 
 _STYLES = {"ready": "bold green", "not ready": "bold red", "undecided": "bold yellow"}
@@ -29,7 +30,12 @@ def table(report: Report) -> RenderableType:
     reasons = _Reasons()
     models = rows.models(report)
     grids: list[RenderableType] = [
-        _grid(models[start : start + _MODELS_ABREAST], report.quality.metric, reasons)
+        _grid(
+            models[start : start + _MODELS_ABREAST],
+            report.quality.metric,
+            report.benchmark.ratios,
+            reasons,
+        )
         for start in range(0, len(models), _MODELS_ABREAST)
     ]
     return Group(
@@ -60,12 +66,13 @@ class _Reasons:
         return (f"[{letter}] {reason}" for reason, letter in self._letters.items())
 
 
-def _grid(models: Sequence[Row], metric: str, reasons: _Reasons) -> Table:
+def _grid(models: Sequence[Row], metric: str, ratios: Sequence[Ratio], reasons: _Reasons) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column("")
     for model in models:
         name = numbers.printable(model.name)
         grid.add_column(Text(f"{name} (ships)" if model.ships else name), overflow="fold")
+    power, drawn = energy.line([each.figures for each in models], ratios)
     figures: tuple[tuple[str, list[Text]], ...] = (
         (metric, [_figure(m.score, numbers.score_unit(metric), reasons) for m in models]),
         ("lost to teacher", [_drop(m, numbers.lost_unit(metric), reasons) for m in models]),
@@ -73,7 +80,7 @@ def _grid(models: Sequence[Row], metric: str, reasons: _Reasons) -> Table:
         ("p90", [_figure(each.p90_ms, MILLISECONDS, reasons) for each in models]),
         ("peak memory", [_figure(each.memory_bytes, BYTES, reasons) for each in models]),
         ("file size", [Text(numbers.amount(each.variant.bytes, BYTES)) for each in models]),
-        ("energy proxy", [_figure(each.energy_uj, MICROJOULES, reasons) for each in models]),
+        (power, [_figure(found, unit, reasons) for found, unit in drawn]),
         ("verdict", [_verdict(each) for each in models]),
     )
     for name, cells in figures:
