@@ -5,6 +5,7 @@
 
 The device needs a Python with numpy and onnxruntime that adb's user may run; `reach.python` names
 it. Since Android 7 `adb shell` hands on stdin, stderr and the exit status, which this relies on.
+Tested with a program that behaves so; not run on a phone yet.
 """
 
 import re

@@ -64,6 +64,12 @@ def join(group: Path) -> bool:
     return True
 
 
+def ran_out(group: Path) -> bool:
+    """Whether the kernel ended a process of this group because its memory was used up."""
+    events = (read_text(group / "memory.events") or "").splitlines()
+    return any(one.startswith("oom_kill ") and one != "oom_kill 0" for one in events)
+
+
 def _make(limit_bytes: int, root: Path) -> Path | None:
     """Below this process's own group or beside it, whichever hands memory limits down (cgroups(7)).
 

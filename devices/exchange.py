@@ -69,14 +69,16 @@ def exchange(words: Sequence[str], told: Iterable[bytes], *, timeout_s: float, w
         try:
             child.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise ReachError(f"no answer after {timeout_s:g} s", where=where) from None
+            raise ReachError(
+                f"no answer after {timeout_s:g} s", where=where, fix="see that the device answers"
+            ) from None
         finally:
             # Also on KeyboardInterrupt: whatever happens, nothing is left running.
             if child.poll() is None:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
-        for thread in threads[:2]:
-            thread.join(timeout=10)
+            for thread in threads:
+                thread.join(timeout=10)
     if unread:
         raise DataError(f"a file that cannot be read ({unread[0]})", where=where)
     return Ended(child.returncode, bytes(out), said.decode(errors="replace"))

@@ -32,10 +32,12 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=_stop_when_left_alone, daemon=True).start()
     # The worker imports this same copy of the package, and nothing of it that stands elsewhere.
-    here = str(Path(__file__).parents[2])
+    here = Path(__file__).parents[2]
     os.environ["PYTHONPATH"] = os.pathsep.join(
-        one for one in (here, os.environ.get("PYTHONPATH", "")) if one
+        one for one in (str(here), os.environ.get("PYTHONPATH", "")) if one
     )
+    # That folder can be written; a phone has no /tmp.
+    os.environ["TMPDIR"] = str(here.parent)
     try:
         answer = {"host": asdict(describe())} if request["ask"] == "host" else _run(request)
     except EdgestillError as error:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
-from .bounds import memory_group
+from .bounds import memory_group, ran_out
 from .job import Job, ProbeJob, to_json
 
 # What a child may see of our environment. Everything else (thread counts, preloads, debug switches)
@@ -79,6 +79,12 @@ def run(
         code, said = _finish(
             command, json.dumps(envelope), environment(threads), timeout_s, subject
         )
+        if code != 0 and group and ran_out(group):
+            raise MeasureError(
+                f"out of memory at the limit of {memory_limit_bytes} bytes",
+                where=subject,
+                fix="give it more memory, or a smaller batch",
+            )
         if code != 0:
             raise _died(code, said, subject)
         return _read(answer, said, subject)

@@ -7,6 +7,7 @@
 The worker is the same everywhere; a place only gets the job there and the answer back.
 """
 
+import os
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -90,7 +91,8 @@ def place_of(profile: Profile, *, where: str = "the device") -> Place:
     """The place that a profile's `[reach]` table leads to; nothing is started yet.
 
     Raises:
-        UsageError: a profile without one, or an emulator, which gives no times.
+        UsageError: a profile without one, one of another machine that claims to be this one, or
+            an emulator, which gives no times.
     """
     reach = profile.reach
     if reach is None:
@@ -111,6 +113,13 @@ def place_of(profile: Profile, *, where: str = "the device") -> Place:
             fix="an emulator counts instructions; for times use the device itself",
         )
     if reach.via == "local":
+        if profile.arch != (here := os.uname().machine):
+            raise UsageError(
+                f"{profile.name}, a device of architecture {profile.arch}",
+                expected=f"{here}, as this machine is",
+                where=where,
+                fix="say how the device itself is reached, reach.via",
+            )
         return Local()
     shell = Ssh(reach) if reach.via == "ssh" else Adb(reach)
     return Remote(shell, reach, arch=profile.arch)

@@ -199,13 +199,13 @@ class Remote:
             return
         files = {name: digest for one in missing for name, digest in one.files.items()}
         sources = {name: path for one in missing for name, path in one.sources.items()}
-        found = self._contact({"ask": "look", "files": files}, (), _CONTACT_S)
+        size = sum(path.stat().st_size for path in sources.values())
+        time = _CONTACT_S + size / _SLOWEST_LINK
+        found = self._contact({"ask": "look", "files": files}, (), time)
         self._check(found)
         absent = [name for name in found["absent"] if name in sources]
         if absent:
-            size = sum(sources[name].stat().st_size for name in absent)
             pieces = _pieces({name: (sources[name], files[name]) for name in absent})
-            time = _CONTACT_S + size / _SLOWEST_LINK
             got = self._contact({"ask": "receive"}, pieces, time)["received"]
             if sorted(got) != sorted(absent):
                 raise ReachError(

@@ -41,8 +41,8 @@ def serve(folder):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (folder / "sshd_config").write_text(
-        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host_key\n"
-        f"AuthorizedKeysFile {folder}/authorized_keys\nPidFile none\nUsePAM no\nStrictModes no\n"
+        f'ListenAddress 127.0.0.1\nPort {port}\nHostKey "{folder}/host_key"\n'
+        f'AuthorizedKeysFile "{folder}/authorized_keys"\nPidFile none\nUsePAM no\nStrictModes no\n'
         "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
     )
     key = (folder / "host_key.pub").read_text().split()

@@ -87,7 +87,14 @@ def test_a_device_that_is_only_a_profile_or_emulated_gives_no_times(tmp_path):
     with pytest.raises(UsageError, match="for times use the device itself"):
         place_of(_reached(tmp_path, 'via = "emulated"'))
     assert isinstance(place_of(load("host")), Local)
-    assert isinstance(place_of(_reached(tmp_path, 'via = "local"')), Local)
+    here = Profile("mine", "M", os.uname().machine, (), "s", reach=Reach(via="local"))
+    assert isinstance(place_of(here), Local)
+
+
+def test_a_profile_of_another_machine_is_not_measured_on_this_one():
+    other = Profile("other", "O", "riscv64", (), "s", reach=Reach(via="local"))
+    with pytest.raises(UsageError, match="other, a device of architecture riscv64"):
+        place_of(other)
 
 
 def test_what_is_asked_for_comes_before_what_the_device_says():
@@ -157,6 +164,13 @@ def test_the_memory_group_lies_below_or_beside_our_own(tmp_path, delegating, bes
         assert (group / "memory.max").read_text() == str(2**28)
         assert bounds.join(group)
         assert (group / "cgroup.procs").read_text() == str(os.getpid())
+
+
+def test_what_the_kernel_says_of_a_group_tells_whether_memory_ran_out(tmp_path):
+    assert not bounds.ran_out(tmp_path)
+    for killed, says in ((0, False), (1, True), (10, True)):
+        (tmp_path / "memory.events").write_text(f"oom 2\noom_kill {killed}\n")
+        assert bounds.ran_out(tmp_path) is says
 
 
 def test_where_no_memory_group_can_be_made_there_is_none(tmp_path):
