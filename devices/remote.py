@@ -164,17 +164,16 @@ class Remote:
 
     def _sent(self, job: Job) -> tuple[Job, dict[str, str]]:
         """The job with the far side's paths, its files brought there; paths here by those there."""
-        bundles = [worker_bundle()]
-        changes: dict[str, Any] = {}
-        paths: dict[str, str] = {}
+        bundles = {}
         for key in {one.name for one in fields(job)} & {"model", "inputs"}:
-            if (value := getattr(job, key)) is None:
-                continue
-            made = self._bundle(Path(value), external=key == "model")
-            bundles.append(made)
-            changes[key] = f"{self._folder}/{made.name}/{Path(value).name}"
-            paths[changes[key]] = value
-        self._bring(bundles)
+            if (value := getattr(job, key)) is not None:
+                bundles[key] = self._bundle(Path(value), external=key == "model")
+        # First this, because it finds out where a relative folder lies.
+        self._bring([worker_bundle(), *bundles.values()])
+        changes: dict[str, Any] = {}
+        for key, made in bundles.items():
+            changes[key] = f"{self._folder}/{made.name}/{Path(getattr(job, key)).name}"
+        paths = {there: getattr(job, key) for key, there in changes.items()}
         return replace(job, **changes), paths
 
     def _bundle(self, path: Path, *, external: bool) -> Bundle:

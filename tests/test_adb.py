@@ -75,6 +75,7 @@ def _dense(path):
     return save(path, [node], *ends, [("w", np.full((8, 8), 0.01, np.float32))])
 
 
+@pytest.mark.slow
 def test_a_bench_over_adb_gives_figures_and_a_second_one_copies_nothing(device, tmp_path):
     model = Subject("m", _dense(tmp_path / "m.onnx"))
     copies = []

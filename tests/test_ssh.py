@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import pwd
 import re
 import shlex
 import signal
@@ -88,6 +89,7 @@ def _until(true, seconds=15):
     return true()
 
 
+@pytest.mark.slow
 def test_a_bench_over_ssh_gives_figures_and_a_second_one_copies_nothing(server, folder, tmp_path):
     model = _dense(tmp_path / "a model's.onnx")
     np.savez(tmp_path / "inputs.npz", x=np.ones((4, 8), np.float32))
@@ -110,6 +112,13 @@ def test_a_bench_over_ssh_gives_figures_and_a_second_one_copies_nothing(server, 
         copies.append(_files(folder))
     assert {"a model's.onnx", "inputs.npz", "worker.py"} <= {p.name for p in copies[0]}
     assert copies[0] == copies[1]
+
+
+def test_a_relative_folder_lies_below_the_home_of_the_user_there(server, tmp_path):
+    relative = os.path.relpath(tmp_path / "far", pwd.getpwuid(os.getuid()).pw_dir)
+    job = MeasureJob(str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
+    assert _place(server["table"], relative).run(job, timeout_s=60)["queries"] == 64
+    assert list((tmp_path / "far").rglob("m.onnx"))
 
 
 def test_weights_beside_the_model_go_with_it(place, tmp_path):
@@ -276,6 +285,7 @@ def test_interrupting_the_measurement_ends_the_process_there(server, folder, tmp
         assert _until(lambda: not _workers(folder))
 
 
+@pytest.mark.slow
 def test_a_connection_lost_in_the_middle_is_a_clear_error_and_keeps_what_was_found(
     server, folder, tmp_path
 ):
@@ -350,6 +360,7 @@ def _command(*words):
     )
 
 
+@pytest.mark.slow
 def test_the_bench_command_measures_on_a_device(server, folder, tmp_path):
     board = _board(tmp_path, server["table"], folder=str(folder), cores=[0], threads=2)
     model = _dense(tmp_path / "m.onnx")
