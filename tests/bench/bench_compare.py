@@ -33,7 +33,7 @@ from simulated import PERCENTILES, Noise, found_different, outcomes
 
 OUT = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "compare.json"
 LAYERS, WIDTH = 20, 256
-QUICK = {"seconds": 0.1, "warmup_seconds": 0.2}
+QUICK = {"seconds": 0.2, "warmup_seconds": 0.2}
 SIMULATED = 2000
 BUSY = "import os; parent = os.getppid()\nwhile os.getppid() == parent: pass"
 """Ends with whoever started it, however that ends."""
