@@ -16,6 +16,7 @@ from rich.text import Text
 from ..devices.profile import HOST, load
 from ..devices.roofline import Bounds, machine_of
 from ..errors import UsageError
+from .bench_results import Line, figure, text
 from .foreign import Ask, looked_at
 from .operators import Kind, by_type, figures_here, predicted, profiled, slowest, total
 from .progress import Progress
@@ -147,6 +148,33 @@ def summary(found: Looked) -> RenderableType:
     for each in found.predicted:
         parts += [_text(line) for line in predicted_lines(each)]
     return Group(*parts)
+
+
+def lines(found: Looked) -> list[Line]:
+    """For a CSV: a line an operator; of a prediction a line a model."""
+    if found.predicted:
+        return [
+            {
+                "name": text(one.name),
+                "target": text(one.target),
+                "what": "PREDICTED",
+                **dict(figure("p50_ms", one.p50_ms)),
+            }
+            for one in found.predicted
+        ]
+    plain = (str, int, float)
+    return [
+        {
+            "model": text(record.name),
+            **{
+                key: text(value) if isinstance(value, str) else "" if value is None else value
+                for key, value in one.model_dump().items()
+                if value is None or isinstance(value, plain)
+            },
+        }
+        for record in found.records
+        for one in record.operators
+    ]
 
 
 def headlines(one: OperatorsRecord) -> Iterator[str]:

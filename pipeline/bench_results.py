@@ -1,17 +1,18 @@
 """What ``edgestill bench`` writes of a measurement: raw spread, CSV, one HTML page.
 
-    write(measured, folder, csv_file=Path("m.csv"), html_file=Path("m.html"))
+    write(lines(measured, folder), as_html(measured, folder), models, csv_file=Path("m.csv"))
 
 A model's name is anyone's text: a cell of the CSV is never a formula, and jinja escapes the page.
 """
 
 import csv
+import html
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,7 +21,11 @@ from ..devices.stats import Estimate
 from .report import energy, memory, numbers
 from .store import disk_errors, write_atomic
 
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
 Cell = str | int | float
+Line = dict[str, Cell]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the start of a formula (OWASP, "CSV injection")."""
 
@@ -72,6 +77,20 @@ def _faster(best: str, other: str, ratio: Estimate) -> str:
     return f"{best} and {other}: no difference could be shown, ratio {shown}"
 
 
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>TITLE</title>
+</head>
+<body style="color: {foreground}; background-color: {background}">
+<pre style="font-family: monospace">{code}</pre>
+</body>
+</html>
+"""
+
+
 def can_write(*files: Path | None) -> None:
     """Fail in the first second, not after the measurement.
 
@@ -87,63 +106,94 @@ def can_write(*files: Path | None) -> None:
 
 
 def write(
-    measured: bench.Benchmark,
-    folder: Path,
+    lines: Sequence[Line],
+    shown: "str | RenderableType",
+    models: Sequence[Path],
     *,
     csv_file: Path | None = None,
     html_file: Path | None = None,
 ) -> None:
-    """Write the tables that were asked for.
+    """Write the files that were asked for.
 
     Args:
-        measured: what was found.
-        folder: of its raw samples.
-        csv_file: where the CSV goes, one line a model; None: nowhere.
+        lines: of the CSV.
+        shown: the page, or what becomes one as a terminal shows it.
+        models: what was measured, for a title.
+        csv_file: where the CSV goes; None: nowhere.
         html_file: where the page goes; None: nowhere.
 
     Raises:
         StorageError: the disk is full.
     """
-    for file, text in ((csv_file, as_csv), (html_file, as_html)):
-        if file is not None:
-            with disk_errors(file):
-                write_atomic(file, text(measured, folder).encode())
+    if csv_file is not None:
+        with disk_errors(csv_file):
+            write_atomic(csv_file, as_csv(lines).encode())
+    if html_file is not None:
+        title = ", ".join(one.name for one in models)
+        page = shown if isinstance(shown, str) else as_page(shown, title)
+        with disk_errors(html_file):
+            write_atomic(html_file, page.encode())
 
 
-def as_csv(measured: bench.Benchmark, folder: Path) -> str:
+def as_csv(lines: Sequence[Line]) -> str:
+    """A line each, with the columns of all; empty where a line has no such figure."""
+    out, columns = io.StringIO(), dict.fromkeys(key for line in lines for key in line)
+    writer = csv.DictWriter(out, list(columns), restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return out.getvalue()
+
+
+def as_page(shown: "RenderableType", title: str) -> str:
+    """One page that shows what a terminal does; it runs no script and loads nothing."""
+    from rich.console import Console
+
+    console = Console(record=True, file=io.StringIO(), width=120)
+    console.print(shown)
+    head = html.escape(f"edgestill bench: {numbers.printable(title)}").replace("{", "{{")
+    return console.export_html(
+        inline_styles=True, code_format=_PAGE.replace("TITLE", head.replace("}", "}}"))
+    )
+
+
+def lines(measured: bench.Benchmark, folder: Path) -> list[Line]:
     """A line a model, a column a figure, three where it has an interval; empty where unknown."""
-    spread, out = spreads(folder), io.StringIO()
-    lines = [
-        dict(_cells(one)) | dict(_cells(spread[one.name])) | _over_first(measured, one.name)
+    spread, settings = spreads(folder), measured.settings
+    about = {"processes": measured.processes, "threads": settings.threads, "batch": settings.batch}
+    return [
+        {
+            **dict(cells(one)),
+            **dict(cells(spread[one.name])),
+            **_over_first(measured, one.name),
+            **about,
+        }
         for one in measured.models
     ]
-    settings = measured.settings
-    about = {"processes": measured.processes, "threads": settings.threads, "batch": settings.batch}
-    writer = csv.DictWriter(out, list(lines[0] | about), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({**line, **about} for line in lines)
-    return out.getvalue()
 
 
 def _over_first(measured: bench.Benchmark, name: str) -> dict[str, Cell]:
     first, itself = measured.models[0].name, Estimate.exact(1.0, "itself")
     pair = next((r for r in measured.ratios if (r.of, r.over) == (name, first)), None)
     p10, p50 = (pair.p10, pair.p50) if pair else (itself, itself)
-    return dict([*_figure("p10_over_first", p10), *_figure("p50_over_first", p50)])
+    return dict([*figure("p10_over_first", p10), *figure("p50_over_first", p50)])
 
 
-def _cells(record: Any) -> Iterator[tuple[str, Cell]]:
+def cells(record: Any) -> Iterator[tuple[str, Cell]]:
+    """The plain figures of a record by name, those of records inside it too."""
     for one in fields(record):
         value = getattr(record, one.name)
         if isinstance(value, Estimate):
-            yield from _figure(one.name, value)
+            yield from figure(one.name, value)
         elif isinstance(value, str):
-            yield one.name, _text(value)
+            yield one.name, text(value)
         elif value is None or isinstance(value, int | float):
             yield one.name, "" if value is None else value
+        elif is_dataclass(value):
+            yield from cells(value)
 
 
-def _figure(name: str, value: Estimate) -> Iterator[tuple[str, Cell]]:
+def figure(name: str, value: Estimate) -> Iterator[tuple[str, Cell]]:
+    """A figure and both ends of its interval, each under a name of its own."""
     for column, number in (
         (name, value.value),
         (f"{name}_low", value.low),
@@ -152,9 +202,10 @@ def _figure(name: str, value: Estimate) -> Iterator[tuple[str, Cell]]:
         yield column, "" if number is None else number
 
 
-def _text(text: str) -> str:
-    shown = numbers.printable(text)
-    return f"'{shown}" if text.startswith(_FORMULA) or shown.startswith(_FORMULA) else shown
+def text(told: str) -> str:
+    """Anyone's text as a cell that no spreadsheet takes for a formula."""
+    shown = numbers.printable(told)
+    return f"'{shown}" if told.startswith(_FORMULA) or shown.startswith(_FORMULA) else shown
 
 
 def rows(measured: bench.Benchmark, folder: Path) -> list[tuple[str, list[str]]]:

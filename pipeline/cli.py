@@ -16,9 +16,10 @@ import click
 
 from .. import __version__
 from ..errors import EdgestillError, HostError, MaterialError, StorageError, UsageError
+from .bench_command import bench
 from .command import Commands, Manner, command, say, stderr, stdout
 from .device_commands import devices
-from .model_commands import bench, compare, explain, quantize
+from .model_commands import compare, explain, quantize
 
 if TYPE_CHECKING:
     from .records import Report

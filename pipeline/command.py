@@ -74,6 +74,12 @@ csv_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the figures as CSV, a line a model.",
 )
+html_option = click.option(
+    "--html",
+    "html_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the tables as one HTML page that needs nothing else.",
+)
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
 )

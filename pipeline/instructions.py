@@ -18,6 +18,7 @@ from ..devices.counting import Instructions
 from ..errors import UsageError
 from . import baseline as baselines
 from .baseline import Entry, Judged, judge
+from .bench_results import Line, text
 from .foreign import looked_at
 from .gate import EXIT_CODES
 from .progress import Progress
@@ -139,6 +140,23 @@ def document(counted: Sequence[Counted]) -> dict[str, Any]:
             for one in counted
         ],
     }
+
+
+def lines(counted: Sequence[Counted]) -> list[Line]:
+    """For a CSV: a line a model."""
+    return [
+        {
+            "name": text(one.entry.name),
+            "instructions": one.entry.instructions,
+            "counter": one.found.counter,
+            "core": one.entry.core,
+            "kernels": one.entry.kernels,
+            "runtime": one.entry.runtime,
+            "batch": one.entry.batch,
+            "outcome": one.judged.outcome if one.judged else "",
+        }
+        for one in counted
+    ]
 
 
 def summary(counted: Sequence[Counted]) -> RenderableType:

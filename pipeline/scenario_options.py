@@ -151,6 +151,11 @@ def check(asked: Asked) -> None:
         )
 
 
+def options_of_scenarios() -> tuple[str, ...]:
+    """Their names."""
+    return tuple(one.name for one in fields(Asked))
+
+
 def scenario_options(function: F) -> F:
     """All options of scenarios, on a command."""
     for option in reversed(_OPTIONS):

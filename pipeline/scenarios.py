@@ -1,7 +1,7 @@
 """``edgestill bench --scenario``: loads other than one query after the other, run and shown."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from ..devices.scenario_figures import (
 )
 from ..devices.stats import Estimate
 from ..errors import UsageError
+from .bench_results import Line, cells
 from .foreign import Ask, asked_shapes, new_folder, subjects_of
 from .progress import Progress
 from .report import numbers
@@ -111,6 +112,18 @@ def measure(
 def document(found: Scenario[Any], folder: Path) -> dict[str, Any]:
     """The scenario as one JSON document."""
     return {**asdict(found), "folder": str(folder)}
+
+
+def lines(found: Scenario[Any]) -> list[Line]:
+    """For a CSV: a line a model, or where it has several rows of figures a line each."""
+    made: list[Line] = []
+    for model in found.models:
+        whole = {"scenario": found.scenario, **dict(cells(model))}
+        told = [getattr(model, one.name) for one in fields(model)]
+        inside = [each for one in told if isinstance(one, tuple) for each in one]
+        rows = [each for each in inside if is_dataclass(each)]
+        made += [{**whole, **dict(cells(one))} for one in rows] or [whole]
+    return made
 
 
 def summary(found: Scenario[Any]) -> RenderableType:

@@ -219,7 +219,7 @@ def test_the_spread_is_of_all_queries_of_a_model_and_of_no_other(measured):
 
 def test_csv_has_a_line_a_model_and_no_cell_is_a_formula(measured):
     found, folder = measured
-    text = bench_results.as_csv(found, folder)
+    text = bench_results.as_csv(bench_results.lines(found, folder))
     lines = list(csv.DictReader(io.StringIO(text)))
     assert [line["name"] for line in lines][::2] == ["slow", "middle"]
     assert lines[1]["name"].startswith("'=1+1")
