@@ -1,15 +1,18 @@
 """Structured pruning: what is cut answers as if silenced, is smaller, and can be trained on."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
 import pytest
+import tiny
 import torch
 import torch.nn.functional as F
 from edgestill.devices.cost import count
 from edgestill.errors import DataError, ModelError, NoEffectError, RecipeError
 from edgestill.exporters.onnx import INPUT, export
+from edgestill.pipeline.build import build as build_all
 from edgestill.pipeline.compress.channels import find
 from edgestill.pipeline.compress.importance import norms, taylor
 from edgestill.pipeline.compress.pruning import prune, restore
@@ -504,12 +507,33 @@ def test_a_share_beyond_what_can_go_is_refused_and_the_most_is_named(name):
 
 def test_a_model_without_channels_to_cut_is_refused_and_what_ties_them_is_named():
     of = Signature((10,), "table", 5)
-    with pytest.raises(NoEffectError, match=r"backbone: the model's output.*leave prune out"):
+    with pytest.raises(NoEffectError, match=r"backbone: the model's output.*leave 'pruned' out of"):
         prune(shipped(nn.Linear(10, 5), of), torch.randn(2, 10), 0.5)
     few = shipped(nn.Sequential(nn.Linear(10, 8), nn.ReLU(), nn.Linear(8, 5)), of)
     with pytest.raises(NoEffectError, match=r"no layer has enough.*more than 8 channels"):
         prune(few, torch.randn(2, 10), 0.5)
     assert prune(few, torch.randn(2, 10), 0.4, multiple=2)[1].kept
+
+
+@pytest.mark.parametrize(
+    ("width", "error", "told"),
+    [
+        (32, RecipeError, r"share of 0\.9, expected at most 0\.\d+ for this model"),
+        (8, NoEffectError, "no channels that can be cut out .no layer has enough"),
+    ],
+)
+def test_a_share_that_cannot_go_is_refused_before_anything_is_trained(tmp_path, width, error, told):
+    recipe = tiny.write(tmp_path)
+    asked = ['compress.variants=["pruned"]', "compress.prune_share=0.9", f"student.width={width}"]
+    with pytest.raises(error, match=told) as refusal:
+        build_all(recipe, artifacts=tmp_path / "a", overrides=asked)
+    kept = [json.loads(path.read_text())["stage"] for path in (tmp_path / "a").rglob("entry.json")]
+    assert kept == ["data"]
+    if error is RecipeError:
+        most = refusal.value.expected.split()[2]
+        asked[1] = f"compress.prune_share={most}"
+        made = build_all(recipe, artifacts=tmp_path / "a", overrides=asked, until="tuned")
+        assert made.ran[-1] == "tuned", "what is named can be had"
 
 
 class Remembers(nn.Module):

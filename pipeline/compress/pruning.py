@@ -63,13 +63,7 @@ def prune(
         ModelError: it cannot be traced, holds NaN, or is not what its layers make it: cut, it
             fails, or answers otherwise than with those channels silenced.
     """
-    if not 0.0 < share < 1.0:
-        raise RecipeError(
-            found=f"a share of {share:g}",
-            expected="one above 0 and below 1",
-            where=WHERE,
-            fix="0.5 takes half of the multiply-accumulates out",
-        )
+    _see_a_share(share)
     large = copy.deepcopy(model).eval().requires_grad_()
     found, macs = find(large, example), _macs(large, example)
     blocks = _blocks(found, importance(large, found.groups), multiple)
@@ -95,6 +89,38 @@ def prune(
         macs_before=macs,
         macs=_macs(cut, example),
     )
+
+
+def see_possible(
+    model: Deployed, example: torch.Tensor, share: float, *, multiple: int = MULTIPLE
+) -> None:
+    """Refuse a share that cannot go, whatever the weights are: sizes alone decide.
+
+    Args:
+        model: of random weights, in eval mode.
+        example: a batch of samples as the model takes it.
+        share: of the multiply-accumulates of one sample that is to go.
+        multiple: of channels left in a layer.
+
+    Raises:
+        RecipeError: no share above 0 and below 1, or more than can go.
+        NoEffectError: the model has no channels that can go.
+        ModelError: it cannot be traced.
+    """
+    _see_a_share(share)
+    found = find(model, example)
+    blocks = _blocks(found, [torch.ones(group.size) for group in found.groups], multiple)
+    _kept(found, blocks, _macs(model, example), share, multiple)
+
+
+def _see_a_share(share: float) -> None:
+    if not 0.0 < share < 1.0:
+        raise RecipeError(
+            found=f"a share of {share:g}",
+            expected="one above 0 and below 1",
+            where=WHERE,
+            fix="0.5 takes half of the multiply-accumulates out",
+        )
 
 
 def restore(model: Deployed, pruned: Pruned) -> Deployed:
@@ -159,7 +185,7 @@ def _kept(
             found=f"no channels that can be cut out ({_ties(found)})",
             expected=f"a layer of more than {multiple} channels that only layers read",
             where=WHERE,
-            fix="leave prune out",
+            fix="leave 'pruned' out of compress.variants",
         )
     kept = [set(range(group.size)) for group in found.groups]
     elsewhere = macs - sum(found.macs.values())
