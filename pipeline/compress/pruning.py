@@ -10,7 +10,7 @@ Which channels can go is found by ``channels``, how much each matters is told by
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -69,9 +69,10 @@ def prune(
     blocks = _blocks(found, importance(large, found.groups), multiple)
     kept = _kept(found, blocks, macs, share, multiple)
     cuts = tuple(
-        Cut(layer=group.layer, channels=group.size, kept=left, along=group.along, into=group.into)
+        cut
         for group, left in zip(found.groups, kept, strict=True)
         if len(left) < group.size
+        for cut in _cuts(group, left)
     )
     small = _cut(copy.deepcopy(model), cuts)
     cut = copy.deepcopy(small).eval()
@@ -89,6 +90,20 @@ def prune(
         macs_before=macs,
         macs=_macs(cut, example),
     )
+
+
+def _cuts(group: Channels, kept: Sequence[int]) -> Iterator[Cut]:
+    """What goes of a group, at each of the places where its channels are."""
+    for channels, start in group.places:
+        before, behind = range(start), range(start + group.size, channels.size)
+        layer, *along = channels.outputs
+        yield Cut(
+            layer=layer,
+            channels=channels.size,
+            kept=(*before, *(start + one for one in kept), *behind),
+            along=tuple(along),
+            into=channels.into,
+        )
 
 
 def see_possible(
@@ -160,7 +175,7 @@ def _blocks(found: Found, importances: Sequence[torch.Tensor], multiple: int) ->
                 where=f"{WHERE}: {group.layer}",
                 fix="look for NaN in the weights",
             )
-        macs = sum(found.macs[name] for name in _touched(group) & found.macs.keys()) / group.size
+        macs = sum(found.macs[name] / size for name, size in _touched(group) if name in found.macs)
         order = each.argsort(stable=True)
         start, end = 0, group.size % multiple or multiple
         while end < group.size:
@@ -171,9 +186,11 @@ def _blocks(found: Found, importances: Sequence[torch.Tensor], multiple: int) ->
     return sorted(blocks)
 
 
-def _touched(group: Channels) -> set[str]:
-    """Layers whose work depends on how many channels there are."""
-    return {group.layer, *group.along, *group.into}
+def _touched(group: Channels) -> Iterator[tuple[str, int]]:
+    """Layers whose work depends on how many channels there are, and of how many."""
+    for channels, _ in group.places:
+        for name in (*channels.outputs, *channels.into):
+            yield name, channels.size
 
 
 def _kept(
@@ -216,8 +233,9 @@ def _macs_left(found: Found, counts: Sequence[int]) -> int:
     """Multiply-accumulates of the layers when each group has so many channels."""
     macs = dict(found.macs)
     for group, count in zip(found.groups, counts, strict=True):
-        for name in _touched(group) & macs.keys():
-            macs[name] = macs[name] * count // group.size
+        for name, size in _touched(group):
+            if name in macs:
+                macs[name] = macs[name] * (size - group.size + count) // size
     return sum(macs.values())
 
 

@@ -157,7 +157,7 @@ def _opens(recipe: Recipe) -> None:
 
 
 def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
-    """The student can lose that share; of vectors, whose length only the teacher tells, see later."""
+    """The student can lose that share; how long vectors are, only the teacher knows."""
     if "pruned" not in recipe.compress.variants or data.task == "embedding":
         return
     from ..compress import recovery
