@@ -254,7 +254,8 @@ def test_channels_that_a_shortcut_pads_with_zeros_are_followed_into_the_wider_on
     layers = [one.channels.layer for one in group.places]
     assert layers == ["backbone.conv1", "backbone.layer2.0.conv2", "backbone.layer3.0.conv2"]
     assert group.places[2].channels.into == ("backbone.linear",)
-    kept = {one.layer: one.kept for one in prune(model, x, 0.4, multiple=8)[1].cuts}
+    kept = {one.layer: one.kept for one in prune(model, x, 0.7)[1].cuts}
+    assert "backbone.conv1" not in prune(model, x, 0.6)[1].kept, "only where nothing else is enough"
     stem = kept["backbone.conv1"]
     assert len(stem) == 8
     assert kept["backbone.layer2.0.conv2"] == (

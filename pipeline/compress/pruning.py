@@ -158,8 +158,13 @@ def restore(model: Deployed, pruned: Pruned) -> Deployed:
 
 
 class _Block(NamedTuple):
-    """Channels of one group that go together; blocks sort by importance over cost."""
+    """Channels of one group that go together; blocks sort by importance over cost.
 
+    Those along a residual connection come last: one block of them is a large part of the whole
+    network, and goes only where what lies between layers is not enough.
+    """
+
+    residual: bool
     worth: float
     group: int
     channels: tuple[int, ...]
@@ -181,7 +186,8 @@ def _blocks(found: Found, importances: Sequence[torch.Tensor], multiple: int) ->
         while end < group.size:
             part = order[start:end]
             worth = each[part].mean().item() / macs
-            blocks.append(_Block(worth, place, tuple(part.tolist())))
+            residual = bool(group.added or group.wider)
+            blocks.append(_Block(residual, worth, place, tuple(part.tolist())))
             start, end = end, end + multiple
     return sorted(blocks)
 
