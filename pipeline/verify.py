@@ -194,8 +194,8 @@ def _twin_parity(path: Path, twin: Made[TunedRecord], *, precise: bool) -> tuple
     """The same of a student that was trained on; in int8 it may differ by one output step.
 
     A value that lies between two levels is rounded up here and down there, after another order of
-    summing. A step is what one level of 256 spans over the outputs; a convolutional network stays
-    within it. In a transformer one such value changes a softmax and the deviation that a token is
+    summing. A step is what one level of 256 spans over the outputs; a convolutional network is
+    held to it. In a transformer one such value changes a softmax and the deviation that a token is
     divided by, hence others further on, and the torch model itself may move by more than a step
     when its arithmetic changes in the last digits. How far was measured, and is then let pass.
     """

@@ -112,7 +112,8 @@ def tune(
     if isinstance(tuned.twin, qat.Captured):
         if inside is not None and inside.layers:
             notes = (*notes, NO_LAYERS)
-        moves = shaken.moved(tuned.twin.net, torch.from_numpy(fed(x, record)))
+        if shaken.passes_on(tuned.twin.net):
+            moves = shaken.moved(tuned.twin.net, torch.from_numpy(fed(x, record)))
     return TunedRecord(
         method=method,
         seed=best.record.seed,
