@@ -562,8 +562,8 @@ class Compress(Qat, Prune):
     reduce_range: Literal["auto", "always", "never"] = Field(
         "auto",
         description="7-bit weights; 'auto': without VNNI 8-bit ones, scaled so that no two "
-        "neighbours saturate, and 7 bits where a method gives all weights the same (int8-qat, "
-        "int8-dynamic).",
+        "neighbours saturate, and 7 bits where a method gives all weights the same "
+        "(int8-dynamic).",
     )
     calibration: Calibrating = Field(
         "minmax",

@@ -251,6 +251,9 @@ class TunedRecord(Record):
     notes: tuple[str, ...]
     rounds: bool
     """Whether it computes in int8."""
+    moves: float = 0.0
+    """Of one that does and has a softmax or a layer norm: the largest change of an output of its
+    torch model when arithmetic changes in the last digits (``compress.shaken``)."""
     sha256: str
 
 

@@ -11,6 +11,8 @@ import onnx
 import pytest
 from edgestill.devices.runtimes.onnxruntime import open_session
 from edgestill.errors import DataError, ModelError, UsageError
+from edgestill.pipeline.compress import method, worker
+from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.quantize import quantize
 from edgestill.pipeline.recipefile import compress_part
@@ -115,6 +117,27 @@ def test_several_inputs_of_whole_numbers(given, tmp_path):
         assert file.changed_nodes > 0
         answers = run(file.path, {"ids": ids, "mask": np.ones_like(ids)})
         assert answers.shape == (40, 4)
+
+
+def test_the_model_itself_is_run_once_whatever_the_number_of_methods(given, monkeypatch):
+    opened = []
+
+    def counted(path, **options):
+        opened.append(path)
+        return open_session(path, **options)
+
+    monkeypatch.setattr(method, "open_session", counted)
+    asked = compress_part(("int8-static", "int8-mixed"), "host", ())
+    given.out.mkdir()
+    request = {
+        "model": str(given.path), "calibration": str(given.data), "folder": str(given.out),
+        "asked": asked.model_dump_json(), "plan": plan(asked).model_dump_json(),
+    }  # fmt: skip
+    work = worker.Work.open(request)
+    for name in asked.variants:
+        work.compress(name, given.out / f"{name}.onnx")
+    assert opened.count(given.path) == 1
+    assert len(opened) > 3
 
 
 def test_what_is_told_is_what_the_files_are(given):

@@ -5,7 +5,8 @@ and, but for fully connected layers, a QuantizeLinear behind it, with nothing bu
 between (its ``qdq_transformer``). So that is where they are put, and nowhere else: a pair that no
 operator takes in is two more passes over memory and one more rounding.
 
-The graph is that of ``torch.export``, in eval mode, batch norm folded.
+Types and bits are those of the target's plan. The graph is that of ``torch.export``, in eval mode,
+batch norm folded.
 """
 
 from typing import Any, cast
@@ -23,6 +24,9 @@ from torchao.quantization.pt2e.quantizer import (
     QuantizationSpec,
     Quantizer,
 )
+
+from ..records import Plan
+from .saturation import fitting, in_kernel_order
 
 aten = torch.ops.aten
 CONVOLUTIONS = (
@@ -88,47 +92,37 @@ AVERAGING = 0.01
 """Share of a batch's range in the running one, while training (Jacob et al. 2018, §3.1)."""
 
 
+class FittingObserver(MovingAveragePerChannelMinMaxObserver):  # type: ignore[misc]
+    """The range of a layer's weights as they are, a channel, in which no pair of them saturates.
+
+    On an x86 CPU without VNNI; see ``saturation``. Large weights with small neighbours keep nearly
+    all eight bits, where seven bits for all would give half of the levels away.
+    """
+
+    def forward(self, weights: torch.Tensor) -> torch.Tensor:
+        """Take the range of weights [outputs, inputs, *kernel]; they are given back."""
+        largest = torch.from_numpy(fitting(in_kernel_order(weights.detach().numpy()))).float()
+        for bound, value in ((self.min_val, -largest), (self.max_val, largest)):
+            bound.resize_(value.shape).copy_(value)
+        return weights
+
+
 class RuntimeQuantizer(Quantizer):  # type: ignore[misc]
     """Annotates convolutions, fully connected layers, products, sums and pooling.
 
-    Weights are symmetric int8 with a scale an output channel, activations uint8 with a scale and a
-    zero point a tensor (Krishnamoorthi 2018, §2). In float stay what is before the first layer,
-    what is behind the last, a softmax and what it is fed with, and whatever no int8 operator reads.
+    Weights are symmetric with a scale an output channel, activations have a scale and a zero point
+    a tensor (Krishnamoorthi 2018, §2). In float stay what is before the first layer, what is behind
+    the last, a softmax and what it is fed with, and whatever no int8 operator reads.
 
     Args:
-        bits: of a weight, 7 or 8; see ``compress.reduce_range``.
+        plan: types and bits; whether weights are scaled so that no pair saturates.
     """
 
-    def __init__(self, bits: int) -> None:
+    def __init__(self, plan: Plan) -> None:
         super().__init__()
-        largest = 2 ** (bits - 1) - 1
-        self._weight = QuantizationSpec(
-            dtype=torch.int8,
-            quant_min=-largest,
-            quant_max=largest,
-            qscheme=torch.per_channel_symmetric,
-            ch_axis=0,
-            # The range is that of the weights as they are, without memory.
-            observer_or_fake_quant_ctr=FakeQuantize.with_args(
-                observer=MovingAveragePerChannelMinMaxObserver,
-                averaging_constant=1.0,
-                eps=SMALLEST_SCALE,
-            ),
-        )
-        self._activation, self._table = (
-            QuantizationSpec(
-                dtype=torch.uint8,
-                quant_min=0,
-                quant_max=255,
-                qscheme=torch.per_tensor_affine,
-                observer_or_fake_quant_ctr=FakeQuantize.with_args(
-                    observer=MovingAverageMinMaxObserver,
-                    averaging_constant=averaging,
-                    eps=SMALLEST_SCALE,
-                ),
-            )
-            for averaging in (AVERAGING, 1.0)
-        )
+        self._weight = _weights(plan, MovingAveragePerChannelMinMaxObserver)
+        self._paired = _weights(plan, FittingObserver) if plan.pairs_fit else self._weight
+        self._activation, self._table = (_activations(plan, each) for each in (AVERAGING, 1.0))
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Write into each node's ``meta`` what is rounded before and behind it."""
@@ -157,7 +151,7 @@ class RuntimeQuantizer(Quantizer):  # type: ignore[misc]
 
     def _annotate(self, node: Node, last: Node, rounded: dict[Node, Node], *, behind: bool) -> None:
         inputs = {
-            given: self._weight if _is_weight(given) else self._activation
+            given: self._of_weight(node, given) if _is_weight(given) else self._activation
             for given in _given(node)
             if given not in rounded
         }
@@ -169,6 +163,12 @@ class RuntimeQuantizer(Quantizer):  # type: ignore[misc]
         node.meta["quantization_annotation"].input_qspec_map = inputs
         if behind:
             last.meta["quantization_annotation"].output_qspec = self._activation
+
+    def _of_weight(self, node: Node, weight: Node) -> QuantizationSpec:
+        """A convolution with one channel a group is computed another way and pairs none."""
+        groups = node.args[6] if node.target in CONVOLUTIONS and len(node.args) > 6 else 1
+        pairs = groups == 1 or weight.meta["val"].shape[1] > 1
+        return self._paired if pairs else self._weight
 
     def _annotate_table(self, node: Node) -> None:
         """Rows are looked up as uint8 and only then become floats: one scale for all of them."""
@@ -189,6 +189,36 @@ class RuntimeQuantizer(Quantizer):  # type: ignore[misc]
             quant_max=self._activation.quant_max,
             qscheme=self._activation.qscheme,
         )
+
+
+def _weights(plan: Plan, observer: type[Any]) -> QuantizationSpec:
+    """Symmetric around 0, or around the middle where the target takes no signs."""
+    largest, signed = 2 ** (plan.weight_bits - 1) - 1, plan.weights == "s8"
+    return QuantizationSpec(
+        dtype=torch.int8 if signed else torch.uint8,
+        quant_min=-largest if signed else 0,
+        quant_max=largest if signed else 2 * largest + 1,
+        qscheme=torch.per_channel_symmetric,
+        ch_axis=0,
+        # The range is that of the weights as they are, without memory.
+        observer_or_fake_quant_ctr=FakeQuantize.with_args(
+            observer=observer, averaging_constant=1.0, eps=SMALLEST_SCALE
+        ),
+    )
+
+
+def _activations(plan: Plan, averaging: float) -> QuantizationSpec:
+    dtype = torch.uint8 if plan.activations == "u8" else torch.int8
+    limits = torch.iinfo(dtype)
+    return QuantizationSpec(
+        dtype=dtype,
+        quant_min=limits.min,
+        quant_max=limits.max,
+        qscheme=torch.per_tensor_affine,
+        observer_or_fake_quant_ctr=FakeQuantize.with_args(
+            observer=MovingAverageMinMaxObserver, averaging_constant=averaging, eps=SMALLEST_SCALE
+        ),
+    )
 
 
 def _same(rounding: list[Any]) -> Any:

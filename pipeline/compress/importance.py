@@ -27,7 +27,8 @@ def norms(model: Deployed, groups: Sequence[Channels]) -> list[torch.Tensor]:
     As in Li et al. 2017 ("Pruning filters for efficient ConvNets", §3.1), with the L2 norm and on
     filters times the scale of the batch norm behind them, weight / sqrt(variance + eps), for
     without it a filter's length means nothing. Lengths of different layers have no common unit,
-    hence the mean.
+    hence the mean. Where several layers make a channel, as along a residual connection, theirs are
+    summed.
 
     Args:
         model: in eval mode.
@@ -35,11 +36,16 @@ def norms(model: Deployed, groups: Sequence[Channels]) -> list[torch.Tensor]:
     """
     found = []
     for group in groups:
-        length = _length(model, group.layer)
-        for name in group.along:
-            # Behind a flattened image a batch norm has several scales a channel: their mean.
-            length = length * _length(model, name).reshape(group.size, -1).mean(1)
-        found.append(length / length.mean().clamp(min=torch.finfo(length.dtype).tiny))
+        total = torch.zeros(group.size)
+        for channels, start in group.places:
+            for layer, along in channels.makers:
+                length = _length(model, layer)
+                for name in along:
+                    # Behind a flattened image a norm has several scales a channel: their mean.
+                    length = length * _length(model, name).reshape(channels.size, -1).mean(1)
+                length = length[start : start + group.size]
+                total += length / length.mean().clamp(min=torch.finfo(length.dtype).tiny)
+        found.append(total)
     return found
 
 
@@ -69,19 +75,22 @@ def taylor(lessons: Iterable[Lesson], loss: Loss) -> Importance:
     """
 
     def importance(model: Deployed, groups: Sequence[Channels]) -> list[torch.Tensor]:
-        weights = [
-            [model.get_parameter(f"{name}.weight") for name in group.into] for group in groups
+        read = [
+            [(name, *place) for place in group.places for name in place.channels.into]
+            for group in groups
         ]
+        weights = [[model.get_parameter(f"{name}.weight") for name, *_ in group] for group in read]
         found = [torch.zeros(group.size) for group in groups]
         batches = 0
         for lesson in lessons:
             told = loss(model(lesson.x).float(), lesson)
             flat = [weight for group in weights for weight in group]
             slopes = iter(torch.autograd.grad(told, flat))
-            for total, group in zip(found, weights, strict=True):
+            for total, group, places in zip(found, weights, read, strict=True):
                 gate = torch.zeros_like(total)
-                for weight in group:
-                    gate += _by_channel(weight.detach() * next(slopes), len(total))
+                for weight, (_, channels, start) in zip(group, places, strict=True):
+                    each = _by_channel(weight.detach() * next(slopes), channels.size)
+                    gate += each[start : start + len(total)]
                 total += gate**2
             batches += 1
         if batches == 0:

@@ -15,7 +15,7 @@ import onnx
 from ..records import Left
 from . import qdq
 from .int8_static import calibrated, said
-from .method import Effect, Job, Outputs, answers, changed
+from .method import Effect, Job, Outputs, answers, changed, fp32_answers
 from .saturation import saturable
 
 
@@ -29,7 +29,7 @@ def quantize(job: Job) -> Effect:
     with TemporaryDirectory(dir=job.target.parent) as folder:
         prepared, model, found = calibrated(job, Path(folder))
         leave, tried = qdq.in_float(model), Path(folder) / "tried.onnx"
-        fp32 = answers(job.source, job)
+        fp32 = fp32_answers(job)
         layers = {layer.name: qdq.with_its_own(model, layer) for layer in qdq.layers(model, leave)}
         damage = {}
         for name, own in layers.items():

@@ -38,6 +38,7 @@ class Job:
         most_lost: what may be lost.
         pad: the id of padding, of a model of tokens that finds its mask itself.
         fusion: who may fuse a transformer.
+        known: fp32's outputs on the samples, where they have been worked out already.
     """
 
     source: Path
@@ -50,6 +51,7 @@ class Job:
     most_lost: float
     pad: int | None = None
     fusion: Fusing = "onnxruntime"
+    known: Outputs | None = None
 
     def feeds(self) -> Iterator[Feed]:
         """The samples in batches, by input; may be asked for again."""
@@ -104,6 +106,11 @@ def answers(path: Path, job: Job) -> Outputs:
     """The first output of a file for all samples, in the mode that the plan's answers are in."""
     session = open_session(path, precise=job.plan.precise)
     return np.concatenate([run_once(session, feed, path)[0] for feed in job.feeds()])
+
+
+def fp32_answers(job: Job) -> Outputs:
+    """The same of the fp32 file, worked out once where several methods are tried on it."""
+    return answers(job.source, job) if job.known is None else job.known
 
 
 @contextmanager

@@ -10,7 +10,7 @@ Which channels can go is found by ``channels``, how much each matters is told by
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -63,21 +63,16 @@ def prune(
         ModelError: it cannot be traced, holds NaN, or is not what its layers make it: cut, it
             fails, or answers otherwise than with those channels silenced.
     """
-    if not 0.0 < share < 1.0:
-        raise RecipeError(
-            found=f"a share of {share:g}",
-            expected="one above 0 and below 1",
-            where=WHERE,
-            fix="0.5 takes half of the multiply-accumulates out",
-        )
+    _see_a_share(share)
     large = copy.deepcopy(model).eval().requires_grad_()
     found, macs = find(large, example), _macs(large, example)
     blocks = _blocks(found, importance(large, found.groups), multiple)
     kept = _kept(found, blocks, macs, share, multiple)
     cuts = tuple(
-        Cut(layer=group.layer, channels=group.size, kept=left, along=group.along, into=group.into)
+        cut
         for group, left in zip(found.groups, kept, strict=True)
         if len(left) < group.size
+        for cut in _cuts(group, left)
     )
     small = _cut(copy.deepcopy(model), cuts)
     cut = copy.deepcopy(small).eval()
@@ -95,6 +90,52 @@ def prune(
         macs_before=macs,
         macs=_macs(cut, example),
     )
+
+
+def _cuts(group: Channels, kept: Sequence[int]) -> Iterator[Cut]:
+    """What goes of a group, at each of the places where its channels are."""
+    for channels, start in group.places:
+        before, behind = range(start), range(start + group.size, channels.size)
+        layer, *along = channels.outputs
+        yield Cut(
+            layer=layer,
+            channels=channels.size,
+            kept=(*before, *(start + one for one in kept), *behind),
+            along=tuple(along),
+            into=channels.into,
+        )
+
+
+def see_possible(
+    model: Deployed, example: torch.Tensor, share: float, *, multiple: int = MULTIPLE
+) -> None:
+    """Refuse a share that cannot go, whatever the weights are: sizes alone decide.
+
+    Args:
+        model: of random weights, in eval mode.
+        example: a batch of samples as the model takes it.
+        share: of the multiply-accumulates of one sample that is to go.
+        multiple: of channels left in a layer.
+
+    Raises:
+        RecipeError: no share above 0 and below 1, or more than can go.
+        NoEffectError: the model has no channels that can go.
+        ModelError: it cannot be traced.
+    """
+    _see_a_share(share)
+    found = find(model, example)
+    blocks = _blocks(found, [torch.ones(group.size) for group in found.groups], multiple)
+    _kept(found, blocks, _macs(model, example), share, multiple)
+
+
+def _see_a_share(share: float) -> None:
+    if not 0.0 < share < 1.0:
+        raise RecipeError(
+            found=f"a share of {share:g}",
+            expected="one above 0 and below 1",
+            where=WHERE,
+            fix="0.5 takes half of the multiply-accumulates out",
+        )
 
 
 def restore(model: Deployed, pruned: Pruned) -> Deployed:
@@ -117,8 +158,13 @@ def restore(model: Deployed, pruned: Pruned) -> Deployed:
 
 
 class _Block(NamedTuple):
-    """Channels of one group that go together; blocks sort by importance over cost."""
+    """Channels of one group that go together; blocks sort by importance over cost.
 
+    Those along a residual connection come last: one block of them is a large part of the whole
+    network, and goes only where what lies between layers is not enough.
+    """
+
+    residual: bool
     worth: float
     group: int
     channels: tuple[int, ...]
@@ -134,20 +180,23 @@ def _blocks(found: Found, importances: Sequence[torch.Tensor], multiple: int) ->
                 where=f"{WHERE}: {group.layer}",
                 fix="look for NaN in the weights",
             )
-        macs = sum(found.macs[name] for name in _touched(group) & found.macs.keys()) / group.size
+        macs = sum(found.macs[name] / size for name, size in _touched(group) if name in found.macs)
         order = each.argsort(stable=True)
         start, end = 0, group.size % multiple or multiple
         while end < group.size:
             part = order[start:end]
             worth = each[part].mean().item() / macs
-            blocks.append(_Block(worth, place, tuple(part.tolist())))
+            residual = bool(group.added or group.wider)
+            blocks.append(_Block(residual, worth, place, tuple(part.tolist())))
             start, end = end, end + multiple
     return sorted(blocks)
 
 
-def _touched(group: Channels) -> set[str]:
-    """Layers whose work depends on how many channels there are."""
-    return {group.layer, *group.along, *group.into}
+def _touched(group: Channels) -> Iterator[tuple[str, int]]:
+    """Layers whose work depends on how many channels there are, and of how many."""
+    for channels, _ in group.places:
+        for name in (*channels.outputs, *channels.into):
+            yield name, channels.size
 
 
 def _kept(
@@ -159,7 +208,7 @@ def _kept(
             found=f"no channels that can be cut out ({_ties(found)})",
             expected=f"a layer of more than {multiple} channels that only layers read",
             where=WHERE,
-            fix="leave prune out",
+            fix="leave 'pruned' out of compress.variants",
         )
     kept = [set(range(group.size)) for group in found.groups]
     elsewhere = macs - sum(found.macs.values())
@@ -190,8 +239,9 @@ def _macs_left(found: Found, counts: Sequence[int]) -> int:
     """Multiply-accumulates of the layers when each group has so many channels."""
     macs = dict(found.macs)
     for group, count in zip(found.groups, counts, strict=True):
-        for name in _touched(group) & macs.keys():
-            macs[name] = macs[name] * count // group.size
+        for name, size in _touched(group):
+            if name in macs:
+                macs[name] = macs[name] * (size - group.size + count) // size
     return sum(macs.values())
 
 

@@ -11,8 +11,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Self
 
+import onnx as onnx_file
 import torch
 from torch import nn
 
@@ -24,7 +26,7 @@ from ..distill.loop import evaluate, fit
 from ..models import example
 from ..models.deployed import Deployed
 from ..recipe import Qat, Schedule
-from ..records import DataRecord
+from ..records import DataRecord, Plan
 from .method import Effect, changed
 from .pupil import FILE, Pupil, Tuned
 
@@ -90,8 +92,7 @@ def train(pupil: Pupil[Qat]) -> Tuned:
         NoEffectError: it has no layer that can be quantized.
     """
     settings, data = pupil.settings, pupil.data.record
-    bits = pupil.plan.uniform_bits
-    model = prepared(pupil.model, data, bits)
+    model = prepared(pupil.model, data, pupil.plan)
     samples = draw(open_split(pupil.data.path, "calibration"), settings.calibration_samples).x
     calibrate(model, [fed(samples[i : i + BATCH], data) for i in range(0, len(samples), BATCH)])
     schedule = _schedule(pupil.schedule, settings)
@@ -104,18 +105,17 @@ def train(pupil: Pupil[Qat]) -> Tuned:
         model.load_state_dict(untrained)
         told += "; rounded without it was better on validation, and is what was kept"
     twin = converted(model)
-    onnx.export(twin, example(data), pupil.out / FILE, opset=pupil.opset)
-    notes = (told, f"uint8 activations, int8 weights of {bits} bits, whatever the target takes")
-    return Tuned(twin, fitted, Effect(changed(pupil.out / FILE, NAME), notes))
+    write(twin, data, pupil.out / FILE, opset=pupil.opset)
+    return Tuned(twin, fitted, Effect(changed(pupil.out / FILE, NAME), (told, *pupil.plan.why)))
 
 
-def prepared(model: Deployed, data: DataRecord, bits: int) -> Captured:
+def prepared(model: Deployed, data: DataRecord, plan: Plan) -> Captured:
     """A student whose layers round what they are given, and their weights.
 
     Args:
         model: in eval mode; shares no weights with what is returned.
         data: what it takes.
-        bits: of a weight.
+        plan: how int8 is done for the target.
 
     Raises:
         HostError: torchao is not installed.
@@ -136,7 +136,7 @@ def prepared(model: Deployed, data: DataRecord, bits: int) -> Captured:
                 fix=f"leave {NAME!r} out of compress.variants",
             ) from error
         graph = program.module(check_guards=False)
-        found = Captured(pt2e.prepare_pt2e(graph, RuntimeQuantizer(bits)))
+        found = Captured(pt2e.prepare_pt2e(graph, RuntimeQuantizer(plan)))
     if not found.roundings():
         raise NoEffectError(
             found=f"no layer of {type(model.backbone).__name__} that can be quantized",
@@ -166,6 +166,35 @@ def converted(model: Captured) -> Captured:
     with _quiet():
         pt2e = _library("torchao.quantization.pt2e.quantize_pt2e")
         return Captured(pt2e.convert_pt2e(model.eval().net))
+
+
+def write(twin: Captured, data: DataRecord, path: Path, *, opset: int) -> None:
+    """Export what was converted, and give each weight a zero point of its own.
+
+    The exporter stores equal ones once. ONNX Runtime's saturation-free mode makes u8 of s8 weights
+    and of their zero points, weight by weight, and refuses to do so twice with one of those.
+
+    Args:
+        twin: by ``converted``.
+        data: what it takes.
+        path: the file to write.
+        opset: ONNX operator set.
+
+    Raises:
+        ModelError: the exporter cannot express it.
+    """
+    onnx.export(twin, example(data), path, opset=opset)
+    model = onnx_file.load(path)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored:
+            own = model.graph.initializer.add()
+            own.CopyFrom(stored[node.input[2]])
+            own.name = node.input[2] = f"{node.input[0]}_zero_point"
+    used = {name for node in model.graph.node for name in node.input}
+    for tensor in [one for one in model.graph.initializer if one.name not in used]:
+        model.graph.initializer.remove(tensor)
+    path.write_bytes(model.SerializeToString(deterministic=True))
 
 
 def _schedule(distill: Schedule, settings: Qat) -> Schedule:

@@ -6,13 +6,32 @@ from ...exporters import onnx
 from ..data.arrays import draw, open_split
 from ..distill.lessons import fed
 from ..distill.loop import fit
-from ..models import example
-from ..recipe import Prune
+from ..models import deployed, example
+from ..recipe import Architecture, Prune
+from ..records import DataRecord
+from . import pruning
 from .method import Effect
-from .pruning import prune
 from .pupil import FILE, Pupil, Tuned
 
 NAME = "pruned"
+
+
+def see_possible(architecture: Architecture, data: DataRecord, share: float) -> None:
+    """Refuse a share that the student cannot lose, before anything is trained.
+
+    Args:
+        architecture: of the student.
+        data: what it takes, and what it is to give.
+        share: of its multiply-accumulates that is to go.
+
+    Raises:
+        RecipeError: more is to go than can; with what can.
+        NoEffectError: it has no channels that can go.
+        ModelError: it cannot be made or traced.
+    """
+    with torch.random.fork_rng(devices=[]):
+        model = deployed(architecture, data).eval()
+    pruning.see_possible(model, example(data), share)
 
 
 def train(pupil: Pupil[Prune]) -> Tuned:
@@ -26,7 +45,7 @@ def train(pupil: Pupil[Prune]) -> Tuned:
     settings, data = pupil.settings, pupil.data.record
     samples = draw(open_split(pupil.data.path, "calibration"), settings.calibration_samples).x
     shown = torch.from_numpy(fed(samples, data))
-    small, cut = prune(pupil.model, shown, settings.prune_share)
+    small, cut = pruning.prune(pupil.model, shown, settings.prune_share)
     schedule = pupil.schedule.model_copy(
         update={
             "epochs": settings.prune_epochs,

@@ -67,13 +67,32 @@ def fitting_scales(model: onnx.ModelProto) -> dict[str, tuple[int, NDArray[np.fl
         rows = _rows(node, weights)
         if rows is None:
             continue
-        both = _both(rows.astype(np.float64))
-        sums = np.maximum(np.maximum(both, 0).sum(2), -np.minimum(both, 0).sum(2)).max(1)
-        # Rounding adds a half to each of two, and 127 + 1 of them still fit.
-        scale = np.maximum(np.abs(rows).max(1), sums) / 127
+        scale = fitting(rows) / 127
         axis = 0 if node.op_type == "Conv" or _is_turned(node) else 1
         found[tensor.name] = (axis, np.where(scale > 0, scale, 1.0).astype(np.float32))
     return found
+
+
+def fitting(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """What 127 must stand for, so that no pair of an output can saturate.
+
+    Rounding adds a half to each of two, and 127 + 1 of them still fit.
+
+    Args:
+        rows: float weights [outputs, inputs], inputs in the order in which the kernel takes them.
+
+    Returns:
+        By output, its largest weight, or its largest sum of two neighbours of one sign.
+    """
+    both = _both(rows.astype(np.float64))
+    sums = np.maximum(np.maximum(both, 0).sum(2), -np.minimum(both, 0).sum(2)).max(1)
+    largest: NDArray[np.float64] = np.maximum(np.abs(rows).max(1), sums)
+    return largest
+
+
+def in_kernel_order(weights: NDArray[Any]) -> NDArray[Any]:
+    """Weights [outputs, inputs, *kernel] as [outputs, inputs], as the kernel takes them."""
+    return np.moveaxis(weights, 1, -1).reshape(len(weights), -1)
 
 
 def _both(rows: NDArray[Any]) -> NDArray[Any]:
@@ -87,7 +106,7 @@ def _rows(node: onnx.NodeProto, weights: NDArray[Any]) -> NDArray[Any] | None:
     """Weights [outputs, inputs] in the kernel's order; None of an operator that pairs none."""
     groups = next((a.i for a in node.attribute if a.name == "group"), 1)
     if node.op_type == "Conv" and (weights.shape[1] > 1 or groups == 1):
-        return np.moveaxis(weights, 1, -1).reshape(len(weights), -1)
+        return in_kernel_order(weights)
     if node.op_type == "Gemm":
         return weights if _is_turned(node) else weights.T
     if node.op_type == "MatMul" and weights.ndim == 2:
@@ -102,16 +121,19 @@ def _is_turned(node: onnx.NodeProto) -> bool:
 
 def _layers(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, NDArray[Any]]]:
     """Layers whose weights are stored in int8, with those as ``pairs`` takes them."""
-    stored = {tensor.name: tensor for tensor in graph.initializer}
-    source = {
-        node.output[0]: stored[node.input[0]]
-        for node in graph.node
-        if node.op_type == "DequantizeLinear" and node.input[0] in stored
+    stored = {
+        tensor.name: onnx.numpy_helper.to_array(tensor)
+        for tensor in graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8
     }
+    weights: dict[str, NDArray[Any]] = {}
     for node in graph.node:
-        tensor = source.get(node.input[1]) if len(node.input) > 1 else None
-        if tensor is None or tensor.data_type != onnx.TensorProto.INT8:
-            continue
-        rows = _rows(node, onnx.numpy_helper.to_array(tensor))
-        if rows is not None:
-            yield node, rows
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored:
+            weights[node.output[0]] = stored[node.input[0]]
+        elif node.op_type == "Transpose" and node.input[0] in weights:
+            order = next((a.ints for a in node.attribute if a.name == "perm"), None)
+            weights[node.output[0]] = weights[node.input[0]].transpose(order)
+        elif len(node.input) > 1 and node.input[1] in weights:
+            rows = _rows(node, weights[node.input[1]])
+            if rows is not None:
+                yield node, rows

@@ -15,6 +15,7 @@ import torch
 from ..answers import TWIN
 from ..data.arrays import draw, open_split
 from ..distill.asking import restored
+from ..distill.lessons import fed
 from ..distill.loop import Course, evaluate, outputs_of
 from ..distill.student import judging, taught
 from ..flow import Made
@@ -23,7 +24,7 @@ from ..progress import Progress
 from ..recipe import Augment, Inside, Part, Schedule, Soft
 from ..records import DataRecord, ModelRecord, Plan, TargetsRecord, TunedRecord
 from ..store import file_sha256
-from . import qat, recovery
+from . import qat, recovery, shaken
 from .pupil import FILE, Pupil, Tuned, best_of
 
 METHODS: dict[str, Callable[[Pupil[Any]], Tuned]] = {
@@ -31,6 +32,10 @@ METHODS: dict[str, Callable[[Pupil[Any]], Tuned]] = {
     "pruned": recovery.train,
 }
 TWIN_SAMPLES = 64
+NO_LAYERS = (
+    "distill.layers does not go on: what is trained is the graph of the student's operators, batch "
+    "norm folded, which has no layers of a name; the teacher's answers teach it as before"
+)
 
 
 def tune(
@@ -103,6 +108,12 @@ def tune(
     _, score = evaluate(tuned.twin, judging(data, targets), record)
     x = draw(open_split(data.path, "validation"), TWIN_SAMPLES).x
     np.savez(out / TWIN, allow_pickle=False, x=x, logits=outputs_of(tuned.twin, x, record))
+    moves, notes = 0.0, tuned.effect.notes
+    if isinstance(tuned.twin, qat.Captured):
+        if inside is not None and inside.layers:
+            notes = (*notes, NO_LAYERS)
+        if shaken.passes_on(tuned.twin.net):
+            moves = shaken.moved(tuned.twin.net, torch.from_numpy(fed(x, record)))
     return TunedRecord(
         method=method,
         seed=best.record.seed,
@@ -111,7 +122,8 @@ def tune(
         validation_score=score,
         score_before=best.record.validation_score,
         changed_nodes=tuned.effect.changed_nodes,
-        notes=tuned.effect.notes,
+        notes=notes,
         rounds=tuned.rounds,
+        moves=moves,
         sha256=file_sha256(out / FILE),
     )

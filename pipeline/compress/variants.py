@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from onnx import load as load_file
+
 from ...exporters import interface, metadata, onnx, ort
 from .. import metrics
 from ..data.arrays import Arrays, draw, open_split
@@ -27,6 +29,7 @@ from .method import Effect, Job, Outputs
 from .methods import METHODS
 from .parts import where_bytes_go
 from .pupil import FILE, best_of
+from .saturation import saturable
 
 
 def compress(
@@ -125,7 +128,8 @@ def _lost(calibration: Arrays, data: DataRecord) -> Callable[[Outputs, Outputs],
 def _taken(made: Made[TunedRecord], target: Path) -> Effect:
     """Copy the file of a student that was trained on."""
     shutil.copyfile(made.path / FILE, target)
-    return Effect(made.record.changed_nodes, made.record.notes)
+    record = made.record
+    return Effect(record.changed_nodes, record.notes, saturable(load_file(target)))
 
 
 def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,7 +26,7 @@ from .. import wire
 from ..archive import unpacked
 from ..recipe import Compress
 from ..records import Plan
-from .method import BATCH, Job, Outputs, answers
+from .method import BATCH, Job, Outputs, answers, fp32_answers
 from .methods import METHODS
 
 LABELS = "y"
@@ -64,7 +65,7 @@ def serve(requests: BinaryIO, replies: BinaryIO, memory_limit_bytes: int) -> Non
         wire.send(replies, reply)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Work:
     """A model, what it is calibrated with, and how."""
 
@@ -100,13 +101,33 @@ class Work:
         """Samples it is calibrated with."""
         return min(map(len, self.feed.values()))
 
+    @cached_property
+    def fp32(self) -> Outputs:
+        """What the model itself answers to the samples."""
+        return fp32_answers(self._job(self.model))
+
     def compress(self, method: str, target: Path) -> dict[str, Any]:
         """Write one file, and say what it is.
 
         Raises:
             ModelError: the model cannot be compressed so.
         """
-        job = Job(
+        job = self._job(target, known=self.fp32)
+        effect = METHODS[method](job)
+        found = answers(target, job)
+        changed = changed_answers(self.fp32, found)
+        return {
+            "changed_nodes": effect.changed_nodes,
+            "notes": effect.notes,
+            "saturable": [one.model_dump(mode="json") for one in effect.saturable],
+            "curve": [one.model_dump(mode="json") for one in effect.curve],
+            "answers_changed": None if changed is None else int(changed.sum()),
+            "lost": job.lost(self.fp32, found),
+            "max_abs_difference": float(np.abs(self.fp32 - found).max()),
+        }
+
+    def _job(self, target: Path, known: Outputs | None = None) -> Job:
+        return Job(
             source=self.model,
             target=target,
             samples=self.feed,
@@ -116,19 +137,8 @@ class Work:
             lost=self._lost(),
             most_lost=self.asked.mixed_max_loss,
             fusion=self.asked.fusion,
+            known=known,
         )
-        effect = METHODS[method](job)
-        fp32, found = answers(self.model, job), answers(target, job)
-        changed = changed_answers(fp32, found)
-        return {
-            "changed_nodes": effect.changed_nodes,
-            "notes": effect.notes,
-            "saturable": [one.model_dump(mode="json") for one in effect.saturable],
-            "curve": [one.model_dump(mode="json") for one in effect.curve],
-            "answers_changed": None if changed is None else int(changed.sum()),
-            "lost": job.lost(fp32, found),
-            "max_abs_difference": float(np.abs(fp32 - found).max()),
-        }
 
     def _lost(self) -> Callable[[Outputs, Outputs], float]:
         """Accuracy lost where there are labels, else the share of answers changed.

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ...errors import DataError, RecipeError
-from ..recipe import IMAGE_FAMILIES, SUITED, Recipe, Task, family_and_depth
+from ..recipe import IMAGE_FAMILIES, SUITED, Architecture, Recipe, Task, family_and_depth
 from ..records import SPLITS, DataRecord, Layout
 from ..teachers import kind
 
@@ -46,7 +46,9 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
     Raises:
         DataError: an empty split, a train set smaller than a batch, or samples that a model does
             not take.
-        RecipeError: a loss, an augmentation or a budget that this task or these samples lack.
+        RecipeError: a loss, an augmentation or a budget that this task or these samples lack, or a
+            share to prune that the student cannot lose.
+        NoEffectError: a student to prune that has no channels that can go.
     """
     _no_split_is_empty(data)
     _fills_a_batch(recipe, data)
@@ -60,6 +62,7 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
     _views_suit(recipe)
     _opens(recipe)
     _labels_exist(recipe, data.task)
+    _can_be_pruned(recipe, data)
     _budgets_exist(recipe, data.task)
 
 
@@ -151,6 +154,16 @@ def _opens(recipe: Recipe) -> None:
             where="distill.initialize",
             fix="leave distill.initialize out",
         )
+
+
+def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
+    """The student can lose that share; how long vectors are, only the teacher knows."""
+    if "pruned" not in recipe.compress.variants or data.task == "embedding":
+        return
+    from ..compress import recovery
+
+    student = recipe.student.only(Architecture)
+    recovery.see_possible(student, data, recipe.compress.prune_share)
 
 
 def _labels_exist(recipe: Recipe, task: Task) -> None:

@@ -1,12 +1,14 @@
 """Is our int8 file the best that this host can run, and what does it cost in answers?
 
-    python tests/bench/bench_int8.py [RESNET8.onnx]
+    python tests/bench/bench_int8.py [--full] [RESNET8.onnx]
 
 ResNet-20 (published weights) and ResNet-8 on CIFAR-10 as JPEG. Ours, as ``plan`` chooses for this
 host, takes turns with onnxruntime's own quantizer by its defaults and with each pair of types, in
 one interleaved run of fresh processes. ResNet-8 is trained here for one epoch from ResNet-20's
 answers, and for another as int8-qat; a path to an fp32 file of one that is better trained
-takes its place, without int8-qat. Needs ../shared/data. Writes artifacts/bench/int8.json, prints a
+takes its place, without int8-qat. In full, ResNet-20 is int8-qat too: an epoch from the published
+weights towards nothing but what those answer themselves, so that what is told is the cost of
+rounding and not of other data. Needs ../shared/data. Writes artifacts/bench/int8.json, prints a
 line a mark, and ends with 1 where one is missed.
 """
 
@@ -19,20 +21,24 @@ from types import SimpleNamespace
 
 import numpy as np
 import onnx
+import torch
 from edgestill.devices import bench
 from edgestill.devices.runtimes.onnxruntime import OPTIMIZED, open_session
 from edgestill.exporters.interface import INPUT
 from edgestill.exporters.onnx import export
 from edgestill.pipeline.answers import logits
 from edgestill.pipeline.build import build
+from edgestill.pipeline.compress import tuning
 from edgestill.pipeline.compress.method import BATCH, Job
 from edgestill.pipeline.compress.methods import METHODS
 from edgestill.pipeline.compress.parity import batches
 from edgestill.pipeline.compress.plan import plan
+from edgestill.pipeline.compress.pupil import FILE
 from edgestill.pipeline.data.arrays import draw, open_split
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.models.weights import load_foreign
-from edgestill.pipeline.recipe import Architecture, Compress
+from edgestill.pipeline.progress import Silent
+from edgestill.pipeline.recipe import Architecture, Compress, Qat, Recipe, Schedule, Soft
 from edgestill.pipeline.recipefile import load
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -92,6 +98,25 @@ def made(fp32: Path, samples: np.ndarray, folder: Path) -> dict[str, Path]:
             prepared, files[name], Reader(samples), quant_format=QuantFormat.QDQ, **options
         )
     return files
+
+
+def trained_on(recipe: Recipe, artifacts: Path, folder: Path) -> Path:
+    """ResNet-20 as int8-qat, an epoch towards its own answers: here the teacher is the student."""
+    data, teacher, targets = (
+        build(recipe, artifacts=artifacts, until=stage).stopped
+        for stage in ("data", "teacher", "targets")
+    )
+    out, work = folder / "int8-qat", folder / "work"
+    out.mkdir()
+    work.mkdir()
+    torch.set_num_threads(recipe.threads)
+    tuning.tune(
+        out, Silent(), method="int8-qat", settings=recipe.compress.only(Qat),
+        plan=plan(Compress()), schedule=recipe.distill.only(Schedule), augment=recipe.augment,
+        opset=20, data=data, students=(teacher,), views_seed=recipe.seed, work=work,
+        soft=Soft(alpha=1.0), targets=targets,
+    )  # fmt: skip
+    return out / FILE
 
 
 def fused(path: Path, folder: Path) -> tuple[int, int]:
@@ -168,7 +193,8 @@ def main() -> int:
     if not WEIGHTS.is_file():
         print("skipped: no CIFAR-10 in ../shared/data")
         return 0
-    given = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None
+    full, paths = "--full" in sys.argv, [one for one in sys.argv[1:] if one != "--full"]
+    given = Path(paths[0]).resolve() if paths else None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         until = "data" if given else "variants"
@@ -185,9 +211,10 @@ def main() -> int:
         export(twenty, example(record), folder / "resnet20.onnx", opset=20)
         eight = given or stopped.path / "fp32.onnx"
         qat = {} if given else {"int8-qat": stopped.path / "int8-qat.onnx"}
+        own = {"int8-qat": trained_on(recipe, artifacts, folder)} if full else {}
         nets = {
             "ResNet-8": tried(eight, data, folder / "8", qat),
-            "ResNet-20": tried(folder / "resnet20.onnx", data, folder / "20", {}),
+            "ResNet-20": tried(folder / "resnet20.onnx", data, folder / "20", own),
         }
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(nets, indent=1))
