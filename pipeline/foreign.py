@@ -4,7 +4,7 @@ Each is looked at and run in a child process, never here.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,7 +145,8 @@ def asked_shapes(
         UsageError: a shape that is missing or belongs to no input.
         ModelError: a model that is missing, broken or dangerous.
     """
-    return looked_at(models, shapes, batch, ask)[1]
+    looked = (bench.inspect(path) for path in dict.fromkeys(models))
+    return _full_shapes(looked, shapes, batch, ask)
 
 
 def looked_at(
@@ -156,9 +157,15 @@ def looked_at(
     Raises:
         UsageError, ModelError: as ``asked_shapes``.
     """
-    given = given_shapes(shapes)
     looked = {one.name: bench.inspect(one.path) for one in subjects_of(models)}
-    schema = [one for each in looked.values() for one in each.inputs]
+    return looked, _full_shapes(looked.values(), shapes, batch, ask)
+
+
+def _full_shapes(
+    looked: Iterable[bench.Inspection], shapes: Sequence[str], batch: int, ask: Ask | None
+) -> Shapes:
+    given = given_shapes(shapes)
+    schema = [one for each in looked for one in each.inputs]
     unknown = sorted(given.keys() - {one.name for one in schema})
     if unknown:
         raise UsageError(
@@ -166,7 +173,7 @@ def looked_at(
             expected=f"one of {', '.join(sorted({printable(one.name) for one in schema}))}",
             where="--shape",
         )
-    return looked, _completed(schema, given, batch, ask)
+    return _completed(schema, given, batch, ask)
 
 
 def new_folder() -> Path:

@@ -94,8 +94,8 @@ def test_bench_ends_with_one_where_a_count_is_above_the_baseline(valgrind, tmp_p
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--baseline", "b.json"], "an option of --instructions without it"),
-        (["--device", "raspberry-pi-4"], "an option of --instructions without it"),
+        (["--baseline", "b.json"], "--baseline, expected it with --instructions"),
+        (["--device", "raspberry-pi-4"], "which is only a profile"),
         (["--instructions", "--seconds", "1"], "--seconds with --instructions"),
         (["--instructions", "--spinning"], "--spinning with --instructions"),
         (["--instructions", "--update-baseline"], "--update-baseline without --baseline"),

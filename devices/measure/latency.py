@@ -159,9 +159,10 @@ def time_queries(
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Collect garbage now, and not again before this is left."""
+    """Collect garbage now, unless it is kept from being collected already, and not again inside."""
     was_on = gc.isenabled()
-    gc.collect()
+    if was_on:
+        gc.collect()
     gc.disable()
     try:
         yield

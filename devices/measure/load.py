@@ -83,7 +83,8 @@ def multi_stream(
             if queries >= most or (end >= deadline and sum(done) >= min_queries):
                 return
 
-    _side_by_side(loop, streams)
+    with no_garbage_collection():
+        _side_by_side(loop, streams)
     return np.concatenate(
         [
             np.stack(
@@ -160,8 +161,7 @@ def serve(
     due = array("q", due_ns.tolist())
     started, ended, late = (array("q", [-1]) * queries for _ in range(3))
     turn = count()  # taking the next is one step for the interpreter: no query goes to two streams
-    origin = clock() + _LEAD_NS
-    stop = origin + int(most_seconds * 1e9)
+    origin = stop = 0
 
     def loop(_: int) -> None:
         for query in turn:
@@ -182,7 +182,11 @@ def serve(
             if idle:
                 late[query] = now - at
 
-    _side_by_side(loop, streams)
+    # Garbage is collected before the clock of arrivals starts.
+    with no_garbage_collection():
+        origin = clock() + _LEAD_NS
+        stop = origin + int(most_seconds * 1e9)
+        _side_by_side(loop, streams)
     answered = np.frombuffer(ended, np.int64) >= 0
     return Served(
         due_ns[answered],
@@ -241,39 +245,40 @@ def sustain(
         (kept, 2): the window and nanoseconds.
     """
     room = room_for(max_queries)
-    begun = perf_counter_ns()
     found, kept = [], []
-    for window in range(windows):
-        start = (perf_counter_ns() - begun) / 1e9
-        latencies = time_queries(
-            session,
-            feeds,
-            # To the end of this window, whatever the ones before took.
-            seconds=max(0.0, seconds * (window + 1) / windows - start),
-            min_queries=1,
-            max_queries=max_queries,
-            room=room,
-        )
-        clock = read()
-        p90 = float(np.percentile(latencies, 90, method="inverted_cdf"))
-        enough = len(latencies) >= least_p90
-        found.append(
-            Window(
-                start,
-                len(latencies),
-                float(np.median(latencies)),
-                p90 if enough else None,
-                clock.mhz,
-                clock.throttled,
+    with no_garbage_collection():
+        begun = perf_counter_ns()
+        for window in range(windows):
+            start = (perf_counter_ns() - begun) / 1e9
+            latencies = time_queries(
+                session,
+                feeds,
+                # To the end of this window, whatever the ones before took.
+                seconds=max(0.0, seconds * (window + 1) / windows - start),
+                min_queries=1,
+                max_queries=max_queries,
+                room=room,
             )
-        )
-        some = latencies[:: -(-len(latencies) // _KEPT)]
-        kept.append(np.stack([np.full(len(some), window, np.int64), some], axis=1))
+            clock = read()
+            p90 = float(np.percentile(latencies, 90, method="inverted_cdf"))
+            enough = len(latencies) >= least_p90
+            found.append(
+                Window(
+                    start,
+                    len(latencies),
+                    float(np.median(latencies)),
+                    p90 if enough else None,
+                    clock.mhz,
+                    clock.throttled,
+                )
+            )
+            some = latencies[:: -(-len(latencies) // _KEPT)]
+            kept.append(np.stack([np.full(len(some), window, np.int64), some], axis=1))
     return tuple(found), np.concatenate(kept)
 
 
 def _side_by_side(loop: Callable[[int], None], threads: int) -> None:
     """Run it in so many threads; what one of them raises is raised here."""
-    with no_garbage_collection(), ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         for ended in [pool.submit(loop, one) for one in range(threads)]:
             ended.result()
