@@ -110,12 +110,18 @@ def benchmark(
         measured = _counted(measured, subjects, inputs, benchmark.batch, progress)
     operators: Sequence[OperatorsRecord] = ()
     predicted: Sequence[Predicted] = ()
-    if isinstance(place, Local):
+    elsewhere = made.plan.target != HOST
+    if isinstance(place, Local) and (benchmark.operators or elsewhere):
         here = figures_here(None)
         operators = _operators(measured, subjects, inputs, here, progress)
-        if made.plan.target != HOST:
+        if elsewhere:
             predicted = predictions(
-                operators, _medians(measured), here, made.plan.target, threads=settings.threads
+                [one.name for one in subjects],
+                operators,
+                _medians(measured),
+                here,
+                made.plan.target,
+                threads=settings.threads,
             )
     return BenchmarkRecord(
         benchmark=measured, operators=tuple(operators), predicted=tuple(predicted)

@@ -146,6 +146,7 @@ def record(name: str, found: Profile, here: Bounds | str, threads: int) -> Opera
 
 
 def predictions(
+    names: Sequence[str],
     measured: Sequence[OperatorsRecord],
     p50_ms: Mapping[str, float],
     host: Bounds | str,
@@ -156,7 +157,8 @@ def predictions(
     """What each of several files would take on a device that is not this one.
 
     Args:
-        measured: the operators of each.
+        names: of the files; each gets a prediction, if only that there is none.
+        measured: the operators of each that could be timed.
         p50_ms: median latency here, by name.
         host: this machine, or why its figures are unknown.
         target_name: the device, by its name or path.
@@ -165,16 +167,17 @@ def predictions(
     told = load(target_name)
     target = machine_of(told)
     missing = next((one for one in (target, host) if isinstance(one, str)), None)
+    timed_here = {one.name: one for one in measured}
     found = []
-    for one in measured:
-        if isinstance(target, Bounds) and isinstance(host, Bounds) and one.name in p50_ms:
-            at = p50_ms[one.name]
+    for name in names:
+        at, one = p50_ms.get(name), timed_here.get(name)
+        if isinstance(target, Bounds) and isinstance(host, Bounds) and at and one:
             found.append(predicted(one, at, host, target, target_name=target_name, threads=threads))
             continue
-        unknown = Estimate.unknown(missing or "its latency here is not known", "PREDICTED")
+        unknown = Estimate.unknown(missing or "its operators were not timed here", "PREDICTED")
         found.append(
             Predicted(
-                name=one.name,
+                name=name,
                 target=target_name,
                 device=told.title,
                 threads=threads,

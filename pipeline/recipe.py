@@ -639,6 +639,11 @@ class Benchmark(Part):
         "says, else no.",
     )
     batch: Annotated[int, Field(ge=1, le=65_536)] = Field(1, description="Samples a query.")
+    operators: bool = Field(
+        True,
+        description="Time every operator, too; always done where a target that is not this "
+        "machine is to be predicted.",
+    )
     footprint: bool = Field(
         True,
         description="Look at memory otherwise as well (without the runtime's arena, and by the "

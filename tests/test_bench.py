@@ -111,6 +111,7 @@ def test_each_repetition_measures_every_model_once_in_an_order_that_varies(found
     assert [one["repetition"] for one in processes] == [n // 2 for n in range(12)]
 
 
+@pytest.mark.slow
 def test_a_measurement_goes_on_until_it_is_enough_and_says_so_where_time_was_up(tmp_path):
     path, told = _dense(tmp_path / "m.onnx"), []
     subjects = [Subject("a", path), Subject("b", path)]

@@ -209,6 +209,7 @@ def test_a_budget_that_measuring_may_decide_is_part_of_the_measurement_alone(bui
     assert keys(fixed[0], "benchmark.max_seconds=0") == keys(fixed[1], "benchmark.max_seconds=0")
 
 
+@pytest.mark.slow
 def test_a_build_measures_until_its_budgets_are_decided_and_the_gate_judges_it_again(built):
     _, recipe, artifacts = built
     done = build(recipe, artifacts=artifacts, overrides=["gate.max_peak_memory_mib=1000"])
@@ -223,6 +224,7 @@ def test_a_build_measures_until_its_budgets_are_decided_and_the_gate_judges_it_a
     assert open_report(found) == report
 
 
+@pytest.mark.slow
 def test_a_target_changes_the_variants_and_its_answers_are_not_this_hosts(built):
     from edgestill.devices.profile import load as profile
 
@@ -280,6 +282,7 @@ def test_json_is_one_document_and_the_only_thing_on_stdout(built):
     assert told["report"]["schema_version"] == "2.0"
 
 
+@pytest.mark.slow
 def test_several_seeds_report_the_gain_with_an_interval_over_seeds(built):
     _, recipe, artifacts = built
     done = edgestill.build(recipe, artifacts=artifacts, overrides=["distill.seeds=3"])

@@ -93,6 +93,7 @@ def command(*told):
     return CliRunner().invoke(cli, [str(one) for one in told], obj=manner), manner
 
 
+@pytest.mark.slow
 def test_a_model_of_two_hundred_times_the_work_takes_another_time_and_misses_the_budget(pair):
     found, manner, folder = pair
     assert found["different"] is True
@@ -188,6 +189,7 @@ def measured(tmp_path_factory):
     return bench.measure(subjects, settings, folder, references=list(layers)), folder
 
 
+@pytest.mark.slow
 def test_the_fastest_is_told_against_every_other(measured):
     found, _ = measured
     first, second = bench_results.fastest(found)
@@ -202,6 +204,7 @@ def test_the_fastest_is_told_against_every_other(measured):
     assert all("no difference could be shown, ratio 1.01" in each for each in told)
 
 
+@pytest.mark.slow
 def test_the_spread_is_of_all_queries_of_a_model_and_of_no_other(measured):
     _, folder = measured
     for name, one in bench_results.spreads(folder).items():
@@ -217,6 +220,7 @@ def test_the_spread_is_of_all_queries_of_a_model_and_of_no_other(measured):
         assert one.sd_ms == pytest.approx(ms.std())
 
 
+@pytest.mark.slow
 def test_csv_has_a_line_a_model_and_no_cell_is_a_formula(measured):
     found, folder = measured
     text = bench_results.as_csv(bench_results.lines(found, folder))
@@ -234,6 +238,7 @@ def test_csv_has_a_line_a_model_and_no_cell_is_a_formula(measured):
     assert float(lines[2]["p50_over_first"]) == ratio
 
 
+@pytest.mark.slow
 def test_the_page_needs_nothing_but_itself_and_escapes_names(measured):
     page = bench_results.as_html(*measured)
     assert "<script" not in page
@@ -254,6 +259,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tm
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.onnx"]
 
 
+@pytest.mark.slow
 def test_bench_writes_csv_page_and_terminal_from_one_measurement(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     one, two = dense(tmp_path / "one.onnx", 1), dense(tmp_path / "two.onnx", 300)

@@ -255,10 +255,19 @@ def board(folder, figures=("fp32_gflop_s", "int8_gop_s", "bandwidth_gb_s")):
     return path
 
 
+def predicted_on(path, *records):
+    timed = records or [operators("fp32")]
+    return predictions(["fp32"], timed, {"fp32": 2.0}, exactly(HOST), str(path), threads=1)
+
+
+def test_a_file_whose_operators_were_not_timed_is_undecided_elsewhere_all_the_same(tmp_path):
+    (found,) = predicted_on(board(tmp_path), operators("another"))
+    assert (found.name, found.p50_ms.value) == ("fp32", None)
+    assert gate.check_predicted("max_p50_ms", 1e9, found).outcome == "undecided"
+
+
 def test_every_line_about_a_prediction_says_so_on_every_page(tmp_path):
-    found = predictions(
-        [operators("fp32")], {"fp32": 2.0}, exactly(HOST), str(board(tmp_path)), threads=1
-    )
+    found = predicted_on(board(tmp_path))
     assert found[0].p50_ms.value > 2.0
     report = report_example.report().model_copy(update={"predicted": found})
     for page in (html.page(report, tmp_path), markdown.page(report)):
@@ -269,7 +278,7 @@ def test_every_line_about_a_prediction_says_so_on_every_page(tmp_path):
 
 def test_a_target_without_figures_is_unknown_with_the_reason_and_still_decides_nothing(tmp_path):
     path = board(tmp_path, figures=())
-    (found,) = predictions([operators("fp32")], {"fp32": 2.0}, exactly(HOST), str(path), threads=1)
+    (found,) = predicted_on(path)
     assert found.p50_ms.value is None
     assert "no fp32_gflop_s" in found.p50_ms.missing
     judgement = gate.check_predicted("max_p50_ms", 1e9, found)

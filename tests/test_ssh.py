@@ -31,6 +31,8 @@ from edgestill.pipeline.run import open_report
 from onnx import TensorProto, external_data_helper, helper, load_model, save_model
 from onnx_files import save
 
+pytestmark = pytest.mark.slow
+
 FLOAT = TensorProto.FLOAT
 QUICK = {"seconds": 0.01, "min_queries": 64, "max_queries": 64, "warmup_seconds": 0.05}
 
@@ -89,7 +91,6 @@ def _until(true, seconds=15):
     return true()
 
 
-@pytest.mark.slow
 def test_a_bench_over_ssh_gives_figures_and_a_second_one_copies_nothing(server, folder, tmp_path):
     model = _dense(tmp_path / "a model's.onnx")
     np.savez(tmp_path / "inputs.npz", x=np.ones((4, 8), np.float32))
@@ -285,7 +286,6 @@ def test_interrupting_the_measurement_ends_the_process_there(server, folder, tmp
         assert _until(lambda: not _workers(folder))
 
 
-@pytest.mark.slow
 def test_a_connection_lost_in_the_middle_is_a_clear_error_and_keeps_what_was_found(
     server, folder, tmp_path
 ):
@@ -360,7 +360,6 @@ def _command(*words):
     )
 
 
-@pytest.mark.slow
 def test_the_bench_command_measures_on_a_device(server, folder, tmp_path):
     board = _board(tmp_path, server["table"], folder=str(folder), cores=[0], threads=2)
     model = _dense(tmp_path / "m.onnx")
@@ -382,7 +381,6 @@ def test_the_bench_command_ends_with_4_where_the_host_key_is_not_known(server, t
     assert "ssh-keyscan" in done.stderr
 
 
-@pytest.mark.slow
 def test_a_build_measures_on_the_device_of_its_recipe(server, folder, built, tmp_path):
     _, recipe, artifacts = built
     before = open_report(built[0].run)

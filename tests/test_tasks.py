@@ -42,6 +42,8 @@ learning_rate = 0.05
 variants = ["fp32"]
 [benchmark]
 processes = 1
+operators = false
+footprint = false
 seconds = 0.001
 min_queries = 1
 max_queries = 4

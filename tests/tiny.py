@@ -30,6 +30,7 @@ processes = 6
 seconds = 0.01
 max_queries = 64
 footprint = false
+operators = false
 [gate]
 min_accuracy = 0.5
 max_size_kib = 100
