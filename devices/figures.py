@@ -24,6 +24,12 @@ from .stats import (
     ratio_over_processes,
 )
 
+_NO_GRAPH = {
+    "weight_bytes": None,
+    "activation_bytes": None,
+    "at": None,
+    "missing": "the graph is looked into on this machine only",
+}
 _NOT_COUNTED = Estimate.unknown("instructions were not counted; benchmark.instructions = true does")
 _UNRECORDED = Estimate.unknown("the version that measured this did not record it")
 
@@ -206,7 +212,7 @@ def _footprint(measured: Measured, confidence: float) -> Footprint | None:
     if measured.memory is None:
         return None
     without_arena, without_plan = measured.memory
-    graph = without_plan["graph"]
+    graph = without_plan["graph"] or _NO_GRAPH
     weights = "stored tensors of the graph as the runtime rewrote it"
     alive = "liveness over that graph, nothing in place, without workspace and packed weights"
     if graph["at"]:

@@ -210,7 +210,8 @@ def _slower(equals: Sequence[Subject]) -> list[Subject]:
     """Of those not told from fp32, where it is among them: what seems slower than it."""
     if all(s.name != FP32 for s in equals):
         return []
-    return [s for s in equals if _or_infinity(s.time_over_fp32.value) > 1.0]
+    others = [s for s in equals if s.name != FP32]
+    return [s for s in others if _or_infinity(s.time_over_fp32.value) > 1.0]
 
 
 def _compared(ready: Sequence[Subject], slower: Sequence[Subject]) -> str:

@@ -315,3 +315,12 @@ def test_measuring_until_it_is_decided_finds_what_is_clearly_inside_or_outside()
 def test_a_neighbour_that_stays_makes_no_variant_ready_that_without_it_is_at_the_budget():
     alone = Noise(bursts=0.0).truth(90.0, processes=50_000)
     assert outcomes(200, "max_p90_ms", alone, Noise(stays=0.8)).get("ready", 0) <= 2
+
+
+def test_where_no_latency_is_known_fp32_ships_and_nothing_fails():
+    report = report_example.report()
+    unknown = Estimate.unknown("too few queries")
+    models = tuple(dataclasses.replace(m, p50_ms=unknown) for m in report.benchmark.models)
+    measured = dataclasses.replace(report.benchmark, models=models)
+    verdict = judge(Gate(max_size_kib=1e6), report.quality, BenchmarkRecord(benchmark=measured))
+    assert (verdict.outcome, verdict.ship) == ("ready", "fp32")

@@ -319,7 +319,7 @@ def test_a_model_is_predicted_for_a_profile_and_refused_for_what_has_no_roof(tmp
 def test_the_command_line_takes_a_device_to_predict_for_and_refuses_one_alone(tmp_path):
     path = tmp_path / "none.onnx"
     for words, said in (
-        (["--device", "raspberry-pi-4"], "add --operators or --predict"),
+        (["--device", "raspberry-pi-4"], "which is only a profile"),
         (["--predict"], "--predict without a device"),
         (["--predict", "--device", "raspberry-pi-5"], "none.onnx"),
     ):
