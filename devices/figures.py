@@ -24,7 +24,7 @@ from .stats import (
     ratio_over_processes,
 )
 
-_NO_GRAPH = {
+_NO_GRAPH: Mapping[str, Any] = {
     "weight_bytes": None,
     "activation_bytes": None,
     "at": None,
