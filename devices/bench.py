@@ -10,8 +10,6 @@ neighbours) falls on all alike and cancels in the paired ratios. One model measu
 one after the other, seemed up to 11 % faster than itself; interleaved, 4 %.
 """
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MeasureError, ModelError, StorageError, UsageError
-from . import conditions
+from ..errors import ModelError, UsageError
+from . import conditions, journal
 from .disturbance import OUTLIERS, OUTLIERS_SHARE
 from .disturbance import warnings as disturbances
 from .figures import Figures, Footprint, Measured, Process, Ratio, compare, conclude
@@ -215,7 +213,7 @@ def measure(
     for unknown in sorted(set(against) - set(slugs)):
         raise UsageError(f"'{unknown}'", expected=f"one of {', '.join(slugs)}", where="references")
     records: list[dict[str, Any]] = []
-    _open(out, records)
+    journal.begin(out, records)
     host = place.describe()
     # Real inputs say what the axes are that a model leaves open.
     shapes = (batch_shapes(inputs, settings.batch) if inputs else {}) | dict(settings.shapes)
@@ -223,7 +221,7 @@ def measure(
     found: dict[str, list[Process]] = {one.name: [] for one in subjects}
 
     memory = _memory(place, subjects, settings, inputs, inspections) if settings.footprint else {}
-    _write(out / "memory.json", [{"subject": one, "answers": memory[one]} for one in memory])
+    journal.write(out / "memory.json", [{"subject": one, "answers": memory[one]} for one in memory])
 
     measured = {
         name: Measured(
@@ -263,7 +261,7 @@ def measure(
                 record = {**turn, "samples": f"samples/{samples.name}", **answer}
                 watch.note(record)
                 records.append(record)
-                _write(out / "processes.json", records)
+                journal.write(out / "processes.json", records)
                 latencies = np.load(samples, allow_pickle=False)
                 found[subject.name].append(Process(record, latencies))
                 if on_process is not None:
@@ -272,7 +270,7 @@ def measure(
             *disturbances(before, place.snapshot()),
             *conditions.warnings(_pairs(records, outside)),
         )
-    _write(out / "processes.json", records)  # with what a meter's log said at the end
+    journal.write(out / "processes.json", records)  # with what a meter's log said at the end
 
     models, ratios = conclusions(looks.confidence)
     said = (
@@ -281,7 +279,7 @@ def measure(
         *disturbed,
         *watch.said,
     )
-    runtime = _runtime(records)
+    runtime = journal.runtime_of(records)
     return Benchmark(host, settings, models, ratios, said, runtime, began, looks.look, looks.enough)
 
 
@@ -398,37 +396,9 @@ def _slugs(subjects: Sequence[Subject]) -> dict[str, str]:
             raise UsageError(f"two models named '{subject.name}'", expected="unique names")
         if not subject.path.is_file():
             raise ModelError("no such file", where=str(subject.path))
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "_", subject.name).strip(".-")[:60] or "model"
+        slug = journal.slug(subject.name)
         slugs[subject.name] = f"{slug}-{index}" if slug in slugs.values() else slug
     return slugs
-
-
-def _open(out: Path, records: list[dict[str, Any]]) -> None:
-    """Fail in the first second, not after the tenth measurement."""
-    try:
-        (out / "samples").mkdir(parents=True, exist_ok=True)
-        _write(out / "processes.json", records)
-    except OSError as error:
-        raise StorageError(
-            f"a folder that cannot be written ({error.strerror or error})", where=str(out)
-        ) from None
-
-
-def _write(path: Path, records: list[dict[str, Any]]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(records, indent=1, allow_nan=False), encoding="utf-8")
-    temporary.replace(path)
-
-
-def _runtime(records: Sequence[Mapping[str, Any]]) -> str:
-    versions = sorted({str(one["runtime"]) for one in records})
-    if len(versions) != 1:
-        raise MeasureError(
-            f"processes with {' and '.join(versions)}",
-            expected="one runtime",
-            fix="do not install packages while measuring",
-        )
-    return versions[0]
 
 
 def _limited(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

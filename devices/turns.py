@@ -8,8 +8,6 @@ In each repetition every turn is taken once, in an order drawn anew, so that wha
 all alike.
 """
 
-import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MeasureError, StorageError
+from . import journal
 from .disturbance import Disturbance
 from .disturbance import warnings as disturbances
 from .job import Job
@@ -105,8 +103,10 @@ def take(
     """
     records: list[dict[str, Any]] = []
     found: dict[Key, list[Sampled]] = {(one.subject, one.variant): [] for one in turns}
-    names = {one: f"{index}-{_slug(one.subject)}-{one.variant}" for index, one in enumerate(turns)}
-    _open(out, records)
+    names = {
+        one: f"{index}-{journal.slug(one.subject)}-{one.variant}" for index, one in enumerate(turns)
+    }
+    journal.begin(out, records)
     before, began = snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
     for repetition in range(repetitions):
         for index in np.random.default_rng([seed, repetition]).permutation(len(turns)):
@@ -119,40 +119,7 @@ def take(
             found[turn.subject, turn.variant].append(Sampled(answer, table))
             place = {"subject": turn.subject, "variant": turn.variant, "repetition": repetition}
             records.append({**place, "samples": f"samples/{samples.name}", **answer})
-            _write(out / "processes.json", records)
+            journal.write(out / "processes.json", records)
             if on_process is not None:
                 on_process(turn.subject)
-    return Taken(found, disturbances(before, snapshot()), _runtime(records), began)
-
-
-def _slug(name: str) -> str:
-    """A subject's name is data and may hold anything; a file's name may not."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".-")[:60] or "model"
-
-
-def _open(out: Path, records: list[dict[str, Any]]) -> None:
-    """Fail in the first second, not after the tenth measurement."""
-    try:
-        (out / "samples").mkdir(parents=True, exist_ok=True)
-        _write(out / "processes.json", records)
-    except OSError as error:
-        raise StorageError(
-            f"a folder that cannot be written ({error.strerror or error})", where=str(out)
-        ) from None
-
-
-def _write(path: Path, records: list[dict[str, Any]]) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(records, indent=1, allow_nan=False), encoding="utf-8")
-    temporary.replace(path)
-
-
-def _runtime(records: Sequence[Mapping[str, Any]]) -> str:
-    versions = sorted({str(one["runtime"]) for one in records})
-    if len(versions) != 1:
-        raise MeasureError(
-            f"processes with {' and '.join(versions)}",
-            expected="one runtime",
-            fix="do not install packages while measuring",
-        )
-    return versions[0]
+    return Taken(found, disturbances(before, snapshot()), journal.runtime_of(records), began)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ..devices.bench import Figures
 from ..devices.stats import Estimate
-from .budgets import MEASURED, hold, scaled
+from .budgets import LATENCIES, MEASURED, hold, scaled
 from .fidelity import worst_class_drop
 from .recipe import Gate
 from .records import (
@@ -37,7 +37,6 @@ ORT_AGREEMENT = 0.95
 """A quantized .ort file runs other kernels on this host than on its target, so a few answers may
 differ; one that agrees less often than this is not the same model."""
 FP32 = "fp32"
-LATENCIES = ("max_p50_ms", "max_p90_ms", "max_p99_ms")
 EXIT_CODES: dict[Outcome, int] = {"ready": 0, "not ready": 1, "undecided": 5}
 
 
