@@ -475,8 +475,9 @@ def test_all_scenarios_measure_a_real_model(dense, tmp_path):
     assert one.import_ms.value > one.first_inference_ms.value
     assert one.total_ms.value == pytest.approx(sum(p.value for p in parts), rel=0.2)
 
-    (one,) = scenarios.sustained(subjects, settings, tmp_path / "4", 10).models
-    assert len(one.windows) == 10
+    # Fewer windows may give no interval, where neighbours resemble each other.
+    (one,) = scenarios.sustained(subjects, settings, tmp_path / "4", 60).models
+    assert len(one.windows) == 60
     assert one.drift.low is not None
 
 
