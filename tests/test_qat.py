@@ -427,15 +427,14 @@ def split(taught, name):
 
 
 def test_training_on_lowers_the_loss_that_rounding_costs(taught, trained):
-    data = taught.data.record
-    model = asking.restored(taught.student, data)
-    rounded = qat.prepared(model, data, SEVEN)
-    qat.calibrate(rounded, [split(taught, "calibration").x])
-    before, _ = evaluate(rounded, split(taught, "validation"), data)
     curve = trained.record.curve
     assert [epoch.epoch for epoch in curve] == [1, 2, 3]
-    assert curve[-1].loss < curve[0].loss
-    assert min(epoch.validation_loss for epoch in curve) < before
+    rounded, how = ready(taught), (LEARNT, Augment(), taught.data, 0, 0)
+    with student.taught(rounded, *how, **taught.of) as course, torch.no_grad():
+        rows = course.lessons.order(LEARNT.batch_size, 0, 0)
+        lessons = [course.lessons(some, course.view_of(0)) for some in rows]
+        before = np.mean([course.loss(rounded(one.x), one).item() for one in lessons])
+    assert curve[-1].loss < before
 
 
 def test_trained_on_a_student_is_as_good_as_quantized_afterwards(taught, trained, tmp_path):
@@ -454,6 +453,13 @@ def test_trained_on_a_student_is_as_good_as_quantized_afterwards(taught, trained
     )
     assert own > 0.85
     assert own >= static - 0.01
+
+
+def test_the_biases_that_folding_batch_norm_makes_are_trained_too(taught):
+    model = ready(taught)
+    model.train()
+    model(torch.from_numpy(split(taught, "calibration").x)).square().mean().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
 
 
 def test_the_record_scores_the_torch_model_that_the_file_was_made_of(taught, trained):
@@ -498,7 +504,7 @@ def test_a_teacher_that_is_asked_meanwhile_keeps_its_statistics(taught, monkeypa
         return teachers[-1]
 
     restored = asking.restored
-    monkeypatch.setattr(asking, "restored", kept)
+    monkeypatch.setattr(student, "restored", kept)
     monkeypatch.setattr(tuning.qat, "write", lambda _, __, path, **___: path.write_bytes(b""))
     monkeypatch.setattr(tuning.qat, "changed", lambda *_: 1)
     none = taught.targets.record.model_copy(update={"views": 0})
@@ -509,11 +515,43 @@ def test_a_teacher_that_is_asked_meanwhile_keeps_its_statistics(taught, monkeypa
         taught, "asked", settings=once, targets=asked, teachers=taught.teachers, shares=(1.0,),
         inside=between,
     )  # fmt: skip
-    assert found.record.notes[-1] == tuning.NO_LAYERS
+    assert found.record.curve[-1].loss > 0.0
     (one, *_), (made,) = teachers, taught.teachers
     before = restored(made, taught.data.record).state_dict()
     assert any(key.endswith("running_mean") for key in before)
     assert all(torch.equal(before[key], value) for key, value in one.state_dict().items())
+
+
+def test_losses_between_layers_go_on_while_it_rounds(taught, monkeypatch):
+    """The batch norm behind a layer is folded, and a rounding stands behind each block."""
+    weights = {}
+
+    def method(given):
+        model = qat.prepared(given.model, taught.data.record, SEVEN)
+        qat.calibrate(model, [split(taught, "calibration").x])
+        plain = [str(node) for node in model.net.graph.nodes]
+        with given.teaching(model, LEARNT) as course:
+            lesson = course.lessons(np.arange(8), course.view_of(0))
+            model.train()
+            course.loss(model(lesson.x), lesson).backward()
+            weights["with"] = [one.grad.clone() for one in model.parameters()]
+            fit(model, course, progress=Silent(), what="", work=None)
+        assert [str(node) for node in model.net.graph.nodes] == plain
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(tuning.METHODS, "int8-qat", method)
+    none = taught.targets.record.model_copy(update={"views": 0})
+    asked = {"targets": SimpleNamespace(path=taught.targets.path, record=none)}
+    asked |= {"teachers": taught.teachers, "shares": (1.0,)}
+    for name, weight in (("heavy", 1e6), ("light", 1e-6)):
+        layer = Layer(loss="attention", teacher="layer2.0", student="layer2.0", weight=weight)
+        with pytest.raises(KeyboardInterrupt):
+            tuned(taught, name, inside=Inside(layers=(layer,)), **asked)
+        weights[name] = weights.pop("with")
+    # Behind the block that is compared only the answers teach; before it the block does as well.
+    first, last = ((weights["heavy"][i] - weights["light"][i]).abs().max() for i in (0, -1))
+    assert first > 1.0
+    assert last < 1e-3
 
 
 def test_where_training_on_makes_it_worse_the_calibrated_student_is_kept(taught, monkeypatch):

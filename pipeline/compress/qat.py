@@ -8,7 +8,7 @@ training at a small rate has no use for statistics that move (Krishnamoorthi 201
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -23,11 +23,12 @@ from ...exporters import onnx
 from ..data.arrays import draw, open_split
 from ..distill.lessons import fed
 from ..distill.loop import evaluate, fit
-from ..models import example
+from ..models import KINDS, example
 from ..models.deployed import Deployed
 from ..recipe import Qat, Schedule
 from ..records import DataRecord, Plan
 from .method import Effect, changed
+from .outputs_of_layers import find, tapped
 from .pupil import FILE, Pupil, Tuned
 
 NAME = "int8-qat"
@@ -43,15 +44,42 @@ class Captured(nn.Module):
     """A graph of ``torch.export`` as a module that knows training from answering.
 
     In training, dropout drops and the ranges of activations follow; otherwise both stand still.
+    It goes on being taught between layers (``distill.layers.Traced``).
 
     Args:
         graph: in eval mode.
+        origin: the model that it was captured from, in eval mode.
+        batch: random samples as it takes them, by which layers are found again.
     """
 
-    def __init__(self, graph: torch.fx.GraphModule) -> None:
+    def __init__(self, graph: torch.fx.GraphModule, origin: Deployed, batch: torch.Tensor) -> None:
         super().__init__()
         self.net = graph
         self.training = False
+        # In a tuple, for what is trained is the graph alone.
+        self._origin = (origin, batch)
+
+    @property
+    def origin(self) -> Deployed:
+        """The model that it was captured from."""
+        return self._origin[0]
+
+    @contextmanager
+    def tapped(self, names: Sequence[str]) -> Iterator[dict[str, nn.Module]]:
+        """By name a module that gives what the layer gave, for as long as this lasts.
+
+        Raises:
+            ModelError: the graph does not compute what a layer gave.
+        """
+        for rounding in self.roundings():
+            rounding.disable_fake_quant()
+        try:
+            nodes = find(self.net, *self._origin, names)
+        finally:
+            for rounding in self.roundings():
+                rounding.enable_fake_quant()
+        with tapped(self.net, nodes) as taps:
+            yield taps
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """As the captured model."""
@@ -136,7 +164,9 @@ def prepared(model: Deployed, data: DataRecord, plan: Plan) -> Captured:
                 fix=f"leave {NAME!r} out of compress.variants",
             ) from error
         graph = program.module(check_guards=False)
-        found = Captured(pt2e.prepare_pt2e(graph, RuntimeQuantizer(plan)))
+        graph = pt2e.prepare_pt2e(graph, RuntimeQuantizer(plan))
+        _train_biases(graph, model)
+        found = Captured(graph, model, _random(data))
     if not found.roundings():
         raise NoEffectError(
             found=f"no layer of {type(model.backbone).__name__} that can be quantized",
@@ -165,7 +195,7 @@ def converted(model: Captured) -> Captured:
     """The trained model with int8 weights and Q/DQ operators; the given one is used up."""
     with _quiet():
         pt2e = _library("torchao.quantization.pt2e.quantize_pt2e")
-        return Captured(pt2e.convert_pt2e(model.eval().net))
+        return Captured(pt2e.convert_pt2e(model.eval().net), *model._origin)
 
 
 def write(twin: Captured, data: DataRecord, path: Path, *, opset: int) -> None:
@@ -222,6 +252,28 @@ def _shapes(data: DataRecord) -> tuple[torch.Tensor, dict[int, Any]]:
     if data.layout != "tokens" or length < 4:
         return batch, {0: dynamic}
     return batch[:, : length // 2], {0: dynamic, 1: dynamic}
+
+
+def _train_biases(graph: torch.fx.GraphModule, model: Deployed) -> None:
+    """Let what folding batch norm has made be trained; torchao leaves it frozen."""
+    known = {name for name, _ in model.named_parameters()}
+    for name, parameter in graph.named_parameters():
+        if name not in known:
+            parameter.requires_grad_()
+
+
+def _random(data: DataRecord) -> torch.Tensor:
+    """A few samples of nothing, which differ at each place."""
+    random = torch.Generator().manual_seed(0)
+    shape = (4, *data.sample_shape)
+    if data.layout == "tokens":
+        return torch.randint(1, data.vocabulary, shape, generator=random, dtype=torch.int32)
+    values = torch.randn(shape, generator=random) * max(data.std) + sum(data.mean) / len(data.mean)
+    kind = KINDS[data.dtype]
+    if not kind.is_floating_point:
+        limits = torch.iinfo(kind)
+        values = values.round().clamp(limits.min, limits.max)
+    return values.to(kind)
 
 
 def _library(module: str) -> Any:

@@ -19,7 +19,6 @@ from ..distill.lessons import fed
 from ..distill.loop import Course, evaluate, outputs_of
 from ..distill.student import judging, taught
 from ..flow import Made
-from ..models.deployed import Deployed
 from ..progress import Progress
 from ..recipe import Augment, Inside, Part, Schedule, Soft
 from ..records import DataRecord, ModelRecord, Plan, TargetsRecord, TunedRecord
@@ -32,10 +31,6 @@ METHODS: dict[str, Callable[[Pupil[Any]], Tuned]] = {
     "pruned": recovery.train,
 }
 TWIN_SAMPLES = 64
-NO_LAYERS = (
-    "distill.layers does not go on: what is trained is the graph of the student's operators, batch "
-    "norm folded, which has no layers of a name; the teacher's answers teach it as before"
-)
 
 
 def tune(
@@ -75,7 +70,7 @@ def tune(
         work: where a training that is killed goes on from.
         soft: the soft losses and their weights.
         targets: stored answers of the teacher.
-        inside: losses between layers, which a model that is no longer the student's has not.
+        inside: losses between layers.
         teachers: asked where there are no stored answers.
         shares: what each teacher counts.
 
@@ -87,9 +82,8 @@ def tune(
     best, record = best_of(students), data.record
 
     def teaching(model: torch.nn.Module, schedule: Schedule) -> AbstractContextManager[Course]:
-        layers = inside if isinstance(model, Deployed) else None
         lesson = (schedule, augment, data, best.record.seed, views_seed)
-        return taught(model, *lesson, soft, layers, targets, teachers, shares)
+        return taught(model, *lesson, soft, inside, targets, teachers, shares)
 
     torch.manual_seed(best.record.seed)
     pupil = Pupil(
@@ -108,12 +102,9 @@ def tune(
     _, score = evaluate(tuned.twin, judging(data, targets), record)
     x = draw(open_split(data.path, "validation"), TWIN_SAMPLES).x
     np.savez(out / TWIN, allow_pickle=False, x=x, logits=outputs_of(tuned.twin, x, record))
-    moves, notes = 0.0, tuned.effect.notes
-    if isinstance(tuned.twin, qat.Captured):
-        if inside is not None and inside.layers:
-            notes = (*notes, NO_LAYERS)
-        if shaken.passes_on(tuned.twin.net):
-            moves = shaken.moved(tuned.twin.net, torch.from_numpy(fed(x, record)))
+    moves = 0.0
+    if isinstance(tuned.twin, qat.Captured) and shaken.passes_on(tuned.twin.net):
+        moves = shaken.moved(tuned.twin.net, torch.from_numpy(fed(x, record)))
     return TunedRecord(
         method=method,
         seed=best.record.seed,
@@ -122,7 +113,7 @@ def tune(
         validation_score=score,
         score_before=best.record.validation_score,
         changed_nodes=tuned.effect.changed_nodes,
-        notes=notes,
+        notes=tuned.effect.notes,
         rounds=tuned.rounds,
         moves=moves,
         sha256=file_sha256(out / FILE),

@@ -8,9 +8,9 @@ Layers go by the names of ``named_modules()`` of the model itself, such as ``lay
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
 
 import torch
 from torch import nn
@@ -33,11 +33,23 @@ _WIDTHS = ("out_channels", "out_features", "num_features", "num_channels", "embe
 """Where torch's layers say how many channels they give."""
 
 
+@runtime_checkable
+class Traced(Protocol):
+    """A model that is a graph of operators, and knows where the layers it once had give theirs."""
+
+    @property
+    def origin(self) -> nn.Module:
+        """The model that has the layers."""
+
+    def tapped(self, names: Sequence[str]) -> AbstractContextManager[Mapping[str, nn.Module]]:
+        """By name a module that gives what the layer gave, for as long as the context lasts."""
+
+
 class Taps:
     """Outputs of some layers of a model, taken at each of its forward passes.
 
     Args:
-        module: the model.
+        module: the model; the layers of a ``Deployed`` one are those of its backbone.
         names: of its layers, as ``named_modules()`` gives them.
         where: what a refusal calls the place they are named at.
 
@@ -46,19 +58,24 @@ class Taps:
     """
 
     def __init__(self, module: nn.Module, names: Sequence[str], where: str) -> None:
-        known = [name for name, _ in module.named_modules(remove_duplicate=False) if name]
+        named = _named(module)
+        known = [name for name, _ in named.named_modules(remove_duplicate=False) if name]
         for name in names:
             if name not in known:
                 raise _unknown(name, known, where)
         self._names, self._where = tuple(dict.fromkeys(names)), where
         self._taken: dict[str, torch.Tensor] = {}
-        self._handles = [
-            module.register_forward_pre_hook(self._forget),
-            *(
-                module.get_submodule(name).register_forward_hook(partial(self._take, name))
-                for name in self._names
-            ),
-        ]
+        with ExitStack() as stack:
+            layers: Mapping[str, nn.Module]
+            if isinstance(module, Traced):
+                layers = stack.enter_context(module.tapped(self._names))
+            else:
+                layers = {name: named.get_submodule(name) for name in self._names}
+            stack.callback(module.register_forward_pre_hook(self._forget).remove)
+            for name, layer in layers.items():
+                hook = layer.register_forward_hook(partial(self._take, name))
+                stack.callback(hook.remove)
+            self._closing = stack.pop_all()
 
     @property
     def taken(self) -> dict[str, torch.Tensor]:
@@ -79,8 +96,7 @@ class Taps:
 
     def close(self) -> None:
         """Leave the model as it was."""
-        for handle in self._handles:
-            handle.remove()
+        self._closing.close()
         self._taken.clear()
 
     def __enter__(self) -> Self:
@@ -155,7 +171,7 @@ class LayerLosses:
     The teacher's features get no gradient.
 
     Args:
-        student: a model; layers of a ``Deployed`` one are those of its backbone.
+        student: a model, as ``Taps`` takes it.
         teacher: the same of the teacher.
         layers: the recipe's part.
         example: a batch that both take as they stand here; it tells the shapes.
@@ -175,14 +191,13 @@ class LayerLosses:
         example: torch.Tensor,
         seed: int = 0,
     ) -> None:
-        named, named_of_teacher = _named(student), _named(teacher)
         with ExitStack() as stack, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._student = stack.enter_context(
-                Taps(named, [layer.student for layer in layers], f"{WHERE}, student")
+                Taps(student, [layer.student for layer in layers], f"{WHERE}, student")
             )
             self._teacher = stack.enter_context(
-                Taps(named_of_teacher, [layer.teacher for layer in layers], f"{WHERE}, teacher")
+                Taps(teacher, [layer.teacher for layer in layers], f"{WHERE}, teacher")
             )
             with torch.enable_grad(), _evaluating(student):
                 student(example)
@@ -192,8 +207,8 @@ class LayerLosses:
             self._pairs = tuple(
                 _pair(
                     layer,
-                    (named, seen[layer.student]),
-                    (named_of_teacher, wanted[layer.teacher]),
+                    (_named(student), seen[layer.student]),
+                    (_named(teacher), wanted[layer.teacher]),
                     len(example),
                 )
                 for layer in layers
@@ -320,6 +335,8 @@ def _channels_first(feature: torch.Tensor, last: bool) -> torch.Tensor:
 
 def _named(model: nn.Module) -> nn.Module:
     """The module that has the names of layers."""
+    if isinstance(model, Traced):
+        model = model.origin
     return model.backbone if isinstance(model, Deployed) else model
 
 

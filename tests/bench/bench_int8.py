@@ -6,10 +6,10 @@ ResNet-20 (published weights) and ResNet-8 on CIFAR-10 as JPEG. Ours, as ``plan`
 host, takes turns with onnxruntime's own quantizer by its defaults and with each pair of types, in
 one interleaved run of fresh processes. ResNet-8 is trained here for one epoch from ResNet-20's
 answers, and for another as int8-qat; a path to an fp32 file of one that is better trained
-takes its place, without int8-qat. In full, ResNet-20 is int8-qat too: an epoch from the published
-weights towards nothing but what those answer themselves, so that what is told is the cost of
-rounding and not of other data. Needs ../shared/data. Writes artifacts/bench/int8.json, prints a
-line a mark, and ends with 1 where one is missed.
+takes its place, without int8-qat. In full, ResNet-20 is int8-qat and pruned too: an epoch from the
+published weights towards nothing but what those answer themselves, so that what is told is the cost
+of rounding and of the cut, and not of other data. Needs ../shared/data. Writes
+artifacts/bench/int8.json, prints a line a mark, and ends with 1 where one is missed.
 """
 
 import json
@@ -38,7 +38,7 @@ from edgestill.pipeline.data.arrays import draw, open_split
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.models.weights import load_foreign
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe import Architecture, Compress, Qat, Recipe, Schedule, Soft
+from edgestill.pipeline.recipe import Architecture, Compress, Prune, Qat, Recipe, Schedule, Soft
 from edgestill.pipeline.recipefile import load
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -69,8 +69,11 @@ QUICK = (
     "distill.epochs=1",
     "distill.seeds=1",
     "compress.qat_epochs=1",
+    "compress.prune_epochs=1",
     'compress.variants=["int8-static", "int8-qat"]',
 )
+
+PARTS = {"int8-qat": Qat, "pruned": Prune}
 
 
 class Reader(CalibrationDataReader):
@@ -100,18 +103,18 @@ def made(fp32: Path, samples: np.ndarray, folder: Path) -> dict[str, Path]:
     return files
 
 
-def trained_on(recipe: Recipe, artifacts: Path, folder: Path) -> Path:
-    """ResNet-20 as int8-qat, an epoch towards its own answers: here the teacher is the student."""
+def trained_on(recipe: Recipe, artifacts: Path, folder: Path, method: str) -> Path:
+    """ResNet-20 trained on, an epoch towards its own answers: here the teacher is the student."""
     data, teacher, targets = (
         build(recipe, artifacts=artifacts, until=stage).stopped
         for stage in ("data", "teacher", "targets")
     )
-    out, work = folder / "int8-qat", folder / "work"
+    out, work = folder / method, folder / f"work-{method}"
     out.mkdir()
     work.mkdir()
     torch.set_num_threads(recipe.threads)
     tuning.tune(
-        out, Silent(), method="int8-qat", settings=recipe.compress.only(Qat),
+        out, Silent(), method=method, settings=recipe.compress.only(PARTS[method]),
         plan=plan(Compress()), schedule=recipe.distill.only(Schedule), augment=recipe.augment,
         opset=20, data=data, students=(teacher,), views_seed=recipe.seed, work=work,
         soft=Soft(alpha=1.0), targets=targets,
@@ -211,7 +214,7 @@ def main() -> int:
         export(twenty, example(record), folder / "resnet20.onnx", opset=20)
         eight = given or stopped.path / "fp32.onnx"
         qat = {} if given else {"int8-qat": stopped.path / "int8-qat.onnx"}
-        own = {"int8-qat": trained_on(recipe, artifacts, folder)} if full else {}
+        own = {one: trained_on(recipe, artifacts, folder, one) for one in PARTS if full}
         nets = {
             "ResNet-8": tried(eight, data, folder / "8", qat),
             "ResNet-20": tried(folder / "resnet20.onnx", data, folder / "20", own),
