@@ -10,8 +10,8 @@ neighbours) falls on all alike and cancels in the paired ratios. One model measu
 one after the other, seemed up to 11 % faster than itself; interleaved, 4 %.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from ..errors import ModelError, UsageError
 from . import conditions, journal
 from .disturbance import OUTLIERS, OUTLIERS_SHARE
 from .disturbance import warnings as disturbances
-from .figures import Figures, Footprint, Measured, Process, Ratio, compare, conclude
+from .figures import Figures, Footprint, Looked, Measured, Process, Ratio, compare, conclude
 from .host import Host
 from .inputs import batch_shapes
 from .inspection import Inspection, inspect
@@ -84,7 +84,8 @@ class Settings:
         cores: of the machine measured on, to pin each process to; none: any.
         memory_mib: what each process may have, MiB; None: no limit.
         idle_seconds: how long the machine is watched doing nothing, where power can be measured.
-        footprint: whether two more short processes a model look at its memory otherwise.
+        memory_processes: fresh processes a model that look at its memory alone; 0: none.
+        footprint: whether two more look at it otherwise.
     """
 
     threads: int = 1
@@ -104,6 +105,7 @@ class Settings:
     cores: tuple[int, ...] = ()
     memory_mib: int | None = None
     idle_seconds: float = 2.0
+    memory_processes: int = 3
     footprint: bool = False
 
     def __post_init__(self) -> None:
@@ -119,8 +121,9 @@ class Settings:
             # Written so that NaN fails too.
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{getattr(self, name)}", expected="above 0", where=name)
-        if self.seed < 0:
-            raise UsageError(f"{self.seed}", expected="at least 0", where="seed")
+        for name in ("seed", "memory_processes"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"{getattr(self, name)}", expected="at least 0", where=name)
         if self.min_queries > self.max_queries:
             raise UsageError(
                 f"{self.min_queries}",
@@ -183,7 +186,7 @@ def measure(
     """Measure models, interleaved, in fresh processes.
 
     Everything raw lies under `out` as soon as it exists: `samples/<subject>-<repetition>.npy`
-    (int64 nanoseconds), `processes.json`, and where asked for `memory.json`.
+    (int64 nanoseconds), `processes.json` and `memory.json`.
 
     Args:
         subjects: at least one, with unique names.
@@ -220,8 +223,12 @@ def measure(
     inspections = {one.name: _inspected(one, settings, shapes) for one in subjects}
     found: dict[str, list[Process]] = {one.name: [] for one in subjects}
 
-    memory = _memory(place, subjects, settings, inputs, inspections) if settings.footprint else {}
-    journal.write(out / "memory.json", [{"subject": one, "answers": memory[one]} for one in memory])
+    memory = {
+        one.name: _memory(place, one, settings, inputs, inspections[one.name]) for one in subjects
+    }
+    journal.write(
+        out / "memory.json", [{"subject": name, **asdict(one)} for name, one in memory.items()]
+    )
 
     measured = {
         name: Measured(
@@ -229,7 +236,7 @@ def measure(
             inspections[name],
             found[name],
             f"samples/{slug}-*.npy",
-            memory=memory.get(name),
+            memory=memory[name],
             prices=prices,
         )
         for name, slug in slugs.items()
@@ -276,6 +283,7 @@ def measure(
     said = (
         *_cautions(host, settings, models, looks),
         *_limited(records),
+        *_more_than_peak(measured),
         *disturbed,
         *watch.said,
     )
@@ -343,18 +351,18 @@ def _pairs(
 
 def _memory(
     place: Place,
-    subjects: Sequence[Subject],
+    subject: Subject,
     settings: Settings,
     inputs: Path | None,
-    inspections: Mapping[str, Inspection],
-) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
-    """By subject, what its memory is without the runtime's arena, and without its plan as well.
+    inspection: Inspection,
+) -> Looked:
+    """A model's memory as it runs, and where asked for without arena, and without plan as well.
 
     In processes that time nothing: no latency depends on them. The graph is looked into on this
     machine only, for a device need not have what reads it.
     """
 
-    def look(subject: Subject, *, pattern: bool) -> dict[str, Any]:
+    def look(*, arena: bool = True, pattern: bool = True) -> dict[str, Any]:
         job = MemoryJob(
             model=str(subject.path),
             inputs=str(inputs) if inputs is not None else None,
@@ -362,15 +370,18 @@ def _memory(
             optimization=settings.optimization,
             providers=settings.providers,
             batch=settings.batch,
-            shapes=_own_shapes(settings, inspections[subject.name]),
-            arena=False,
+            shapes=_own_shapes(settings, inspection),
+            arena=arena,
             pattern=pattern,
             analyze=not pattern and isinstance(place, Local),
             seed=settings.seed,
         )
         return _run(place, job, settings)
 
-    return {one.name: (look(one, pattern=True), look(one, pattern=False)) for one in subjects}
+    peaks = tuple(look() for _ in range(settings.memory_processes))
+    if not settings.footprint:
+        return Looked(peaks)
+    return Looked(peaks, (look(arena=False), look(arena=False, pattern=False)))
 
 
 def _inspected(
@@ -408,6 +419,22 @@ def _limited(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         "no control group could be made, so the memory limit held for the address space, which is "
         "more than what is resident",
     )
+
+
+def _more_than_peak(measured: Mapping[str, Measured]) -> Iterator[str]:
+    """Say where malloc, left alone, held much more than the model's peak."""
+    for name, one in measured.items():
+        peaks = [answer["peak_memory_bytes"] for answer in one.memory.peaks]
+        timed = [process.answer["peak_memory_bytes"] for process in one.processes]
+        if not peaks or None in (*peaks, *timed):
+            continue
+        more = max(timed) - max(peaks)
+        if more > max(2**20, 0.1 * max(peaks)):
+            yield (
+                f"{name}: while it was timed up to {more / 2**20:.1f} MiB more than its peak were "
+                "resident, as malloc's thresholds move by themselves; where memory is short, "
+                "set MALLOC_MMAP_THRESHOLD_=131072 on the device"
+            )
 
 
 def _cautions(

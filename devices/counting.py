@@ -15,7 +15,6 @@ AVX-512, other kernels run outside it; those counted are named in ``kernels``.
 
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -180,22 +179,8 @@ def per_inference(regions: Sequence[int], pairs: int, where: str) -> int:
     return counted
 
 
-def fixed_addresses() -> tuple[str, ...]:
-    """The words that start a program at the same addresses each time, where that is allowed.
-
-    Hash tables of pointers then are the same, too. A container may forbid it; counts differ a
-    little more often then.
-    """
-    words = ("setarch", "-R")
-    if shutil.which(words[0]) is None:
-        return ()
-    tried = subprocess.run([*words, "true"], check=False, capture_output=True)
-    return words if tried.returncode == 0 else ()
-
-
 def _callgrind(folder: Path) -> tuple[str, ...]:
     return (
-        *fixed_addresses(),
         "valgrind",
         "--tool=callgrind",
         "--instr-atstart=no",

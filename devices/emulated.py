@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MeasureError, UsageError
-from .counting import PROCESSES, Instructions, fixed_addresses, repeated
+from .counting import PROCESSES, Instructions, repeated
 from .emulator import find
 from .job import AnswersJob, CountJob
 from .local import run
@@ -122,7 +122,7 @@ def count(
     )
 
     def command(folder: Path) -> tuple[str, ...]:
-        return fixed_addresses() + parts.worker(core, counts=folder / _COUNTS)
+        return parts.worker(core, counts=folder / _COUNTS)
 
     counts, runtime = repeated(job, processes, timeout_s, command, _regions)
     return Instructions(counts, batch, "qemu", core, profile.kernels, runtime)

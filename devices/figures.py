@@ -8,6 +8,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ class Footprint:
 
     Attributes:
         pss_bytes: growth of the proportional set size from before the model to after its queries.
+        peak_as_timed_bytes: the peak over the imports in the processes that were timed, where
+            malloc keeps of what is freed what it will.
         peak_without_arena_bytes: the peak over the imports with `enable_cpu_mem_arena` off.
         peak_without_plan_bytes: the same with `enable_mem_pattern` off as well.
         weight_bytes: all stored tensors of the graph as the runtime rewrote it.
@@ -51,6 +54,7 @@ class Footprint:
     peak_without_plan_bytes: Estimate
     weight_bytes: Estimate
     activation_bytes: Estimate
+    peak_as_timed_bytes: Estimate = _UNRECORDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ class Figures:
         p99_ms: 99th percentile of latency, the same.
         load_ms: from the file to a session.
         first_inference_ms: the first query after that.
-        peak_memory_bytes: most that was resident over what the imports held.
+        peak_memory_bytes: most that was resident over what the imports held, in processes of their
+            own in which what makes it a matter of luck is fixed.
         energy_uj: microjoules a query.
         macs: multiply-accumulates a query, None where some could not be counted.
         parameters: trained numbers, None where they could not be counted.
@@ -108,7 +113,7 @@ class Ratio:
         of: the subject's name.
         over: the reference's name.
         p50: of median latencies, paired by repetition.
-        peak_memory: of peak memory over baseline, paired by repetition.
+        peak_memory: of peak memory over baseline.
         energy: of energy a query.
         size: of file sizes.
         p10: of what the quickest tenth of each process's queries keep to, paired by repetition.
@@ -140,6 +145,19 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """What processes found that looked at a model's memory alone.
+
+    Attributes:
+        peaks: answers of `measure.footprint` under the runtime's own settings.
+        others: those without the arena, and without the plan as well, where they were asked for.
+    """
+
+    peaks: Sequence[Mapping[str, Any]] = ()
+    others: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """All there is about one model: what it is, and its processes in the order of repetitions.
 
@@ -148,7 +166,7 @@ class Measured:
         inspection: what the model says of itself.
         processes: in the order of repetitions.
         samples: the raw latencies' files.
-        memory: answers of `measure.footprint` without the arena, and without the plan as well.
+        memory: what looked at its memory alone.
         prices: what the declared model takes energy by.
     """
 
@@ -156,7 +174,7 @@ class Measured:
     inspection: Inspection
     processes: Sequence[Process]
     samples: str
-    memory: tuple[Mapping[str, Any], Mapping[str, Any]] | None = None
+    memory: Looked = Looked()
     prices: energy.Prices = energy.HOROWITZ
 
 
@@ -174,7 +192,7 @@ def conclude(measured: Measured, confidence: float) -> Figures:
         p99_ms=early_stopping_over_processes(milliseconds, 99, confidence),
         load_ms=_median(processes, "load_ms", confidence),
         first_inference_ms=_median(processes, "first_inference_ms", confidence),
-        peak_memory_bytes=_median(processes, "peak_memory_bytes", confidence),
+        peak_memory_bytes=_peak(measured.memory),
         energy_uj=_energy(measured, confidence),
         macs=cost.macs if cost else None,
         parameters=cost.parameters if cost else None,
@@ -195,7 +213,7 @@ def compare(of: Measured, over: Measured, confidence: float) -> Ratio:
         of=of.name,
         over=over.name,
         p50=ratio_over_processes(ours, theirs, confidence),
-        peak_memory=_ratio(of, over, "peak_memory_bytes", confidence),
+        peak_memory=_memory_ratio(_peak(of.memory), _peak(over.memory)),
         energy=_energy_ratio(of, over, confidence),
         size=Estimate.exact(
             of.inspection.file_bytes / over.inspection.file_bytes, "ratio of file sizes"
@@ -209,9 +227,9 @@ def _percentiles_ns(measured: Measured, percentile: float) -> list[float]:
 
 
 def _footprint(measured: Measured, confidence: float) -> Footprint | None:
-    if measured.memory is None:
+    if measured.memory.others is None:
         return None
-    without_arena, without_plan = measured.memory
+    without_arena, without_plan = measured.memory.others
     graph = without_plan["graph"] or _NO_GRAPH
     weights = "stored tensors of the graph as the runtime rewrote it"
     alive = "liveness over that graph, nothing in place, without workspace and packed weights"
@@ -225,15 +243,48 @@ def _footprint(measured: Measured, confidence: float) -> Footprint | None:
         ),
         weight_bytes=_counted(graph["weight_bytes"], graph["missing"], weights),
         activation_bytes=_counted(graph["activation_bytes"], graph["missing"], alive),
+        peak_as_timed_bytes=_median(measured.processes, "peak_memory_bytes", confidence),
     )
 
 
 def _once(answer: Mapping[str, Any], how: str) -> Estimate:
     value = answer["peak_memory_bytes"]
-    method = f"high-water mark of one process, {how}; by the heap, so it repeats to some MiB only"
+    method = f"high-water mark of one process, {how}{_fixed(answer)}"
     if value is None:
         return Estimate.unknown(answer["peak_memory_missing"], method)
     return Estimate(value, None, None, method, 1, "one process")
+
+
+def _peak(looked: Looked) -> Estimate:
+    """The peak in processes that looked at nothing else: a range, for little is left to luck."""
+    if not looked.peaks:
+        return Estimate.unknown("memory was not looked at")
+    values = [one["peak_memory_bytes"] for one in looked.peaks]
+    method = f"range over {len(values)} processes{_fixed(looked.peaks[0])}"
+    if None in values:
+        missing = next(one["peak_memory_missing"] for one in looked.peaks)
+        return Estimate.unknown(missing or "it was not measured", method, len(values))
+    return Estimate(float(median(values)), min(values), max(values), method, len(values))
+
+
+def _fixed(answer: Mapping[str, Any]) -> str:
+    """What did not vary from process to process."""
+    names = {"addresses": "addresses", "malloc": "malloc's thresholds"}
+    fixed = [told for key, told in names.items() if answer["fixed"][key]]
+    return f"; {' and '.join(fixed)} fixed" if fixed else ""
+
+
+def _memory_ratio(of: Estimate, over: Estimate) -> Estimate:
+    method = "ratio of peaks, over the ranges of both"
+    if of.value is None or of.low is None or of.high is None:
+        return Estimate.unknown(str(of.missing), method)
+    if over.value is None or over.low is None or over.high is None:
+        return Estimate.unknown(str(over.missing), method)
+    if over.low <= 0:
+        return Estimate.unknown("the other model's peak is 0", method, over.n)
+    return Estimate(
+        of.value / over.value, of.low / over.high, of.high / over.low, method, min(of.n, over.n)
+    )
 
 
 def _counted(value: int | None, missing: str | None, method: str) -> Estimate:
@@ -257,16 +308,6 @@ def _median(processes: Sequence[Process], key: str, confidence: float) -> Estima
     if isinstance(values, str):
         return Estimate.unknown(values, "median over processes", len(processes))
     return median_over_processes(values, confidence)
-
-
-def _ratio(of: Measured, over: Measured, key: str, confidence: float) -> Estimate:
-    a, b = _values(of.processes, key), _values(over.processes, key)
-    method = "median of ratios paired by repetition"
-    if isinstance(a, str) or isinstance(b, str):
-        return Estimate.unknown(a if isinstance(a, str) else str(b), method, len(of.processes))
-    if min(b) <= 0:
-        return Estimate.unknown(f"{key} of {over.name} is 0 in one process", method, len(b))
-    return ratio_over_processes(a, b, confidence)
 
 
 def _energy(measured: Measured, confidence: float) -> Estimate:

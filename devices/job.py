@@ -156,7 +156,8 @@ class CountJob:
     Attributes:
         model: path of the model.
         counter: what counts: `callgrind` or `qemu`.
-        pairs: marked regions of one inference, each followed by one of two.
+        pairs: marked regions of one inference, each followed by one of two; even, for what repeats
+            every two.
         inputs: an `.npz` of real inputs, of which the first batch is taken, or None to make them
             up.
         threads: intra-op threads; a count is of one.
@@ -169,7 +170,7 @@ class CountJob:
 
     model: str
     counter: Literal["callgrind", "qemu"]
-    pairs: int = 5
+    pairs: int = 6
     inputs: str | None = None
     threads: int = 1
     optimization: str = "all"

@@ -10,18 +10,20 @@ ends the child.
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
 from .bounds import memory_group, ran_out
-from .job import Job, ProbeJob, to_json
+from .job import CountJob, Job, MemoryJob, ProbeJob, to_json
 
 # What a child may see of our environment. Everything else (thread counts, preloads, debug switches)
 # would make the figure depend on who ran it.
@@ -33,6 +35,10 @@ _KINDS: Mapping[str, type[EdgestillError]] = {
 }
 # -P: the current folder is no place to import from; a foreign one may hold a numpy.py.
 _WORKER = (sys.executable, "-P", "-m", "edgestill.devices.worker")
+# What these jobs find depends on where things lie: whether a window of pages that the kernel maps
+# at once is cut short, in what order a hash table of pointers is walked. It repeats where they lie
+# the same each time. Times are of any layout, so that no figure rests on a lucky one.
+_AT_FIXED_ADDRESSES = (MemoryJob, CountJob)
 
 
 def run(
@@ -76,6 +82,8 @@ def run(
             "spawned_ns": time.perf_counter_ns(),
         }
         threads = 1 if isinstance(job, ProbeJob) else job.threads
+        if isinstance(job, _AT_FIXED_ADDRESSES):
+            command = (*_fixed_addresses(), *command)
         code, said = _finish(
             command, json.dumps(envelope), environment(threads), timeout_s, subject
         )
@@ -88,6 +96,19 @@ def run(
         if code != 0:
             raise _died(code, said, subject)
         return _read(answer, said, subject)
+
+
+@cache
+def _fixed_addresses() -> tuple[str, ...]:
+    """The words that start a program without address randomization, where that is allowed.
+
+    A container may forbid it; figures then differ a little more often.
+    """
+    words = ("setarch", "-R")
+    if shutil.which(words[0]) is None:
+        return ()
+    tried = subprocess.run([*words, "true"], check=False, capture_output=True)
+    return words if tried.returncode == 0 else ()
 
 
 def environment(threads: int, source: Mapping[str, str] = os.environ) -> dict[str, str]:

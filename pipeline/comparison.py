@@ -122,6 +122,7 @@ def compare(
         warmup_seconds=warmup_seconds,
         shapes=full,
         confidence=CONFIDENCE,
+        memory_processes=0,
     )
     subjects = [bench.Subject(name, file) for name, file in zip("AB", files, strict=True)]
     rule = bench.Until(lambda _, ratios: known(ratios[0].p10, max_ratio), max_seconds)

@@ -1,9 +1,11 @@
-"""Memory of one model under other settings of the runtime, and by its graph alone.
+"""Memory of one model, under the runtime's own settings or others, and by its graph alone.
 
     answer = measure(MemoryJob(model="model.onnx", arena=False))
     answer["peak_memory_bytes"]
 
-A process of its own for each: what a runtime's arena once took, no later session gives back.
+A process of its own for each: what a runtime's arena once took, no later session gives back. And
+nothing is timed in it, so that what makes a peak a matter of luck can be fixed: malloc's thresholds
+here, addresses by whoever starts the process.
 """
 
 from pathlib import Path
@@ -22,7 +24,7 @@ def measure(job: MemoryJob) -> dict[str, Any]:
     Returns:
         `peak_memory_bytes` and `peak_memory_missing`, `pss_bytes` and `pss_missing`, and where
         asked for `graph`: `weight_bytes`, `activation_bytes`, `at` and `missing` (see
-        `liveness.Needs`), None otherwise.
+        `liveness.Needs`), None otherwise. `fixed`: which of `addresses` and `malloc` were.
 
     Raises:
         ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
@@ -31,6 +33,7 @@ def measure(job: MemoryJob) -> dict[str, Any]:
 
     path = Path(job.model)
     real = load_batches(Path(job.inputs), job.batch) if job.inputs else None
+    malloc = memory.fix_thresholds()
     baseline = memory.begin()
     share = memory.share()
     session = runtime.open_session(
@@ -58,6 +61,7 @@ def measure(job: MemoryJob) -> dict[str, Any]:
         "peak_memory_missing": peak.missing,
         "pss_bytes": held,
         "pss_missing": no_share,
+        "fixed": {"addresses": memory.addresses_fixed(), "malloc": malloc},
         "graph": _graph(path, job, shapes) if job.analyze else None,
         "runtime": f"onnxruntime {runtime.version()}",
     }
