@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..devices import bench, counting
+from ..devices import bench, countable
 from ..devices.measure.energy import Prices
 from ..devices.place import Local, bounds_of, place_of
-from ..devices.profile import HOST, Profile
+from ..devices.profile import HOST, Profile, load
 from ..devices.roofline import Bounds
 from ..devices.stats import Estimate
 from ..errors import MeasureError
@@ -46,6 +46,7 @@ def benchmark(
     *,
     benchmark: Benchmark,
     device: Profile,
+    target: Profile | None,
     budgets: Mapping[str, float],
     variants: Made[VariantsRecord],
     data: Made[DataRecord],
@@ -59,6 +60,7 @@ def benchmark(
         progress: told of each process.
         benchmark: the recipe's part.
         device: what to measure on.
+        target: the device to ship to, where it is not this machine.
         budgets: of latency and memory, to be decided if that can be done in time.
         variants: the variants stage's output.
         data: the data stage's output.
@@ -70,7 +72,8 @@ def benchmark(
         MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
             to the device is at fault.
     """
-    if benchmark.instructions and (refusal := counting.missing()) is not None:
+    counted_for = target or load(HOST)
+    if benchmark.instructions and (refusal := countable.missing(counted_for)) is not None:
         raise refusal
     place = place_of(device)
     made = variants.record
@@ -107,20 +110,19 @@ def benchmark(
             place=place,
         )
     if benchmark.instructions:
-        measured = _counted(measured, subjects, inputs, benchmark.batch, progress)
+        measured = _counted(measured, subjects, counted_for, inputs, benchmark.batch, progress)
     operators: Sequence[OperatorsRecord] = ()
     predicted: Sequence[Predicted] = ()
-    elsewhere = made.plan.target != HOST
-    if isinstance(place, Local) and (benchmark.operators or elsewhere):
+    if isinstance(place, Local) and (benchmark.operators or target is not None):
         here = figures_here(None)
         operators = _operators(measured, subjects, inputs, here, progress)
-        if elsewhere:
+        if target is not None:
             predicted = predictions(
                 [one.name for one in subjects],
                 operators,
                 _medians(measured),
                 here,
-                made.plan.target,
+                target,
                 threads=settings.threads,
             )
     return BenchmarkRecord(
@@ -131,6 +133,7 @@ def benchmark(
 def _counted(
     measured: bench.Benchmark,
     subjects: Sequence[bench.Subject],
+    target: Profile,
     inputs: Path,
     batch: int,
     progress: Progress,
@@ -142,7 +145,7 @@ def _counted(
     }
     with progress.steps("instructions", len(files)) as steps:
         for name, path in files.items():
-            found[name] = counting.count(path, inputs=inputs, batch=batch).estimate
+            found[name] = countable.count(path, target, inputs=inputs, batch=batch).estimate
             steps.advance(name)
     models = (replace(one, instructions=found[one.name]) for one in measured.models)
     return replace(measured, models=tuple(models))

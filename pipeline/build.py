@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..devices import counting
+from ..devices import countable
 from ..devices.measure.energy import prices_of
 from ..devices.place import place_of
 from ..devices.profile import HOST, Profile
@@ -290,11 +290,13 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
     # Measured until these are decided, so other ones are another measurement; what was measured
     # here decides no latency elsewhere.
-    predicted = r.compress.target != HOST and named.device.name == HOST
+    target = None if r.compress.target == HOST else load_profile(r.compress.target)
+    predicted = target is not None and named.device.name == HOST
     budgets = measured_budgets(r.gate, latency=not predicted) if r.benchmark.max_seconds else {}
     timed = {
         "benchmark": r.measuring,
         "device": named.device,
+        "target": target and replace(target, reach=None),
         "budgets": budgets,
         "prices": asdict(prices_of(load_profile(r.compress.target))),
         "seed": r.seed,
@@ -365,7 +367,8 @@ def build(
         folder = runs.folder_of(Path(artifacts), read.name)
         if (found := runs.find(folder, read, planned, progress.warn)) is not None:
             return Built(found, runs.open_report(found), None, ())
-    if read.measuring.instructions and (refusal := counting.missing()) is not None:
+    target = load_profile(read.compress.target)
+    if read.measuring.instructions and (refusal := countable.missing(target)) is not None:
         # Known now, not after an hour of training.
         raise refusal
     builder = Builder(store, threads, progress, until=until, around=around)

@@ -13,7 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..devices import counting, emulated, profile
+from ..devices import countable, counting, profile
 from ..devices.counting import Instructions
 from ..errors import UsageError
 from . import baseline as baselines
@@ -104,17 +104,15 @@ def on_device(
         UsageError: neither of them shows that core.
         HostError, ModelError, DataError, MeasureError: as ``devices.counting.count``.
     """
-    if target.arch == "aarch64" and target.name != profile.HOST:
-        return emulated.count(path, target, inputs=inputs, batch=batch, shapes=shapes)
     shown = counting.shown_kernels()
-    if target.name != profile.HOST and target.kernels != shown:
+    if target.arch == "x86_64" and target.name != profile.HOST and target.kernels != shown:
         raise UsageError(
             f"{target.name}, x86_64 with {target.kernels} kernels",
             expected=f"{shown} kernels, which are those of the core that valgrind shows here",
             where="--device",
             fix="count on another device, and compare builds of the model there",
         )
-    return counting.count(path, inputs=inputs, batch=batch, shapes=shapes)
+    return countable.count(path, target, inputs=inputs, batch=batch, shapes=shapes)
 
 
 def exit_code(counted: Sequence[Counted]) -> int:

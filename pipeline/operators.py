@@ -19,6 +19,7 @@ from ..devices.outline import Node
 from ..devices.prediction import CONFIDENCE, THREADS_EFFICIENCY, Timed, predict
 from ..devices.probe import probe
 from ..devices.profile import HOST, load
+from ..devices.profile import Profile as Device
 from ..devices.profiling import Operator, Profile, profile
 from ..devices.roofline import Bounds, Work, attained_by, machine_of, roof_us
 from ..devices.stats import Estimate
@@ -150,7 +151,7 @@ def predictions(
     measured: Sequence[OperatorsRecord],
     p50_ms: Mapping[str, float],
     host: Bounds | str,
-    target_name: str,
+    target: Device,
     *,
     threads: int,
 ) -> tuple[Predicted, ...]:
@@ -161,25 +162,24 @@ def predictions(
         measured: the operators of each that could be timed.
         p50_ms: median latency here, by name.
         host: this machine, or why its figures are unknown.
-        target_name: the device, by its name or path.
+        target: the device.
         threads: on both.
     """
-    told = load(target_name)
-    target = machine_of(told)
-    missing = next((one for one in (target, host) if isinstance(one, str)), None)
+    there = machine_of(target)
+    missing = next((one for one in (there, host) if isinstance(one, str)), None)
     timed_here = {one.name: one for one in measured}
     found = []
     for name in names:
         at, one = p50_ms.get(name), timed_here.get(name)
-        if isinstance(target, Bounds) and isinstance(host, Bounds) and at and one:
-            found.append(predicted(one, at, host, target, target_name=target_name, threads=threads))
+        if isinstance(there, Bounds) and isinstance(host, Bounds) and at and one:
+            found.append(predicted(one, at, host, there, target_name=target.name, threads=threads))
             continue
         unknown = Estimate.unknown(missing or "its operators were not timed here", "PREDICTED")
         found.append(
             Predicted(
                 name=name,
-                target=target_name,
-                device=told.title,
+                target=target.name,
+                device=target.title,
                 threads=threads,
                 p50_ms=unknown,
                 call_us=0.0,

@@ -3,12 +3,14 @@
 import os
 import subprocess
 
+import edgestill
 import numpy as np
 import onnx
 import pytest
+import tiny
 from edgestill.devices import emulator
 from edgestill.devices.emulated import Answers, answers, compare, core_of, count, parity
-from edgestill.devices.profile import Profile, load
+from edgestill.devices.profile import BUNDLED, Profile, load
 from edgestill.errors import HostError, MeasureError, UsageError
 from onnx import TensorProto, helper
 from onnx_files import save
@@ -81,6 +83,32 @@ def test_int8_runs_fused_on_an_arm_core_with_the_hosts_answers_and_gains_by_dot_
     assert count(model, new, batch=16, processes=1).instructions < (
         count(model, old, batch=16, processes=1).instructions
     )
+
+
+@pytest.mark.slow
+def test_a_build_for_a_device_of_ones_own_counts_on_its_core_and_predicts_it(emulated, tmp_path):
+    board = (BUNDLED / "raspberry-pi-4.toml").read_text()
+    (tmp_path / "board.toml").write_text(board.replace("Raspberry Pi 4", "Our board"))
+    overrides = ["compress.target='board.toml'", "compress.variants=['fp32']"]
+    overrides += ["gate.max_instructions=1e9", "gate.max_p50_ms=1e3"]
+    built = edgestill.build(
+        tiny.write(tmp_path), artifacts=tmp_path / "artifacts", overrides=overrides
+    )
+    (_, variant) = built.report.benchmark.models
+    assert "counted by qemu on cortex-a72 (neon kernels)" in variant.instructions.method
+    by_key = {one.key: one.outcome for one in built.report.verdict.variants[0].checks}
+    assert by_key["max_instructions"] == "ready"
+    assert by_key["max_p50_ms"] == "undecided", "a prediction decides nothing"
+    told = {one.name: one for one in built.report.predicted}
+    assert told["fp32"].target == "board"
+    assert told["fp32"].p50_ms.value > 0
+
+
+def test_instructions_that_cannot_be_counted_for_a_device_are_refused_before_any_work(tmp_path):
+    overrides = ["gate.max_instructions=1e9", "compress.target='pixel-big'"]
+    with pytest.raises(UsageError, match="pixel-big, aarch64, without a core that qemu knows"):
+        edgestill.build(tiny.write(tmp_path), artifacts=tmp_path, overrides=overrides)
+    assert not list(tmp_path.glob("store/*"))
 
 
 def test_parity_names_the_largest_difference_and_the_answers_that_changed():

@@ -22,6 +22,7 @@ from edgestill.devices.prediction import (
     efficiencies,
     predict,
 )
+from edgestill.devices.profile import load
 from edgestill.devices.roofline import Bounds, Machine, Work, roof_us
 from edgestill.devices.stats import Estimate
 from edgestill.errors import UsageError
@@ -257,7 +258,7 @@ def board(folder, figures=("fp32_gflop_s", "int8_gop_s", "bandwidth_gb_s")):
 
 def predicted_on(path, *records):
     timed = records or [operators("fp32")]
-    return predictions(["fp32"], timed, {"fp32": 2.0}, exactly(HOST), str(path), threads=1)
+    return predictions(["fp32"], timed, {"fp32": 2.0}, exactly(HOST), load(str(path)), threads=1)
 
 
 def test_a_file_whose_operators_were_not_timed_is_undecided_elsewhere_all_the_same(tmp_path):
@@ -267,11 +268,11 @@ def test_a_file_whose_operators_were_not_timed_is_undecided_elsewhere_all_the_sa
 
 
 def test_every_line_about_a_prediction_says_so_on_every_page(tmp_path):
-    found = predicted_on(board(tmp_path))
+    found = predicted_on(board(tmp_path).rename(tmp_path / "our-device.toml"))
     assert found[0].p50_ms.value > 2.0
     report = report_example.report().model_copy(update={"predicted": found})
     for page in (html.page(report, tmp_path), markdown.page(report)):
-        about = [line for line in page.splitlines() if "board.toml" in line or "Board" in line]
+        about = [line for line in page.splitlines() if "our-device" in line]
         assert len(about) >= 2
         assert all("PREDICTED" in line for line in about)
 
