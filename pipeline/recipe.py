@@ -693,8 +693,9 @@ class Gate(Part):
         None, description="Energy proxy per inference, microjoules; see the report for its method."
     )
     max_instructions: Positive | None = Field(
-        None, description="Instructions of a query, a count and not a time: by callgrind, or for an ARM "
-        "target on its emulated core."
+        None,
+        description="Instructions of a query, a count and not a time: by callgrind, or for an ARM "
+        "target on its emulated core.",
     )
     prefer: Preference = Field(
         "latency", description="Which READY variant ships: the best in this figure."
