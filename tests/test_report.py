@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import report_example as example
 import tiny
+from edgestill.devices.figures import Ratio
 from edgestill.devices.stats import Estimate
 from edgestill.pipeline import recipefile
 from edgestill.pipeline import report as pages
@@ -175,6 +177,33 @@ def test_a_ratio_is_a_difference_only_where_its_interval_excludes_none() -> None
     assert speed(1.46, 1.40, 1.50) == "1.46 times slower (1.40 to 1.50)"
     assert speed(0.98, 0.95, 1.02) == "speed: no difference shown (ratio 0.98, 0.95 to 1.02)"
     assert speed(0.50, None, None) == "2.0 times faster (no interval)"
+
+
+@pytest.mark.parametrize(
+    ("time", "size", "said"),
+    [
+        (1.3, 1.2, "Neither faster nor smaller. int8-static against fp32: 1.30 times slower"),
+        (1.3, 0.999, "Slower, and no smaller to speak of. int8-static"),
+        (1.3, 0.5, "It buys size, not time. int8-static"),
+        (0.8, 0.5, "int8-static against fp32: 1.25 times faster"),
+    ],
+)
+def test_the_first_page_says_where_a_compressed_file_is_slower_or_no_smaller(
+    time: float, size: float, said: str
+) -> None:
+    report = example.report()
+    pair = Ratio(
+        of="int8-static",
+        over="fp32",
+        p50=Estimate(time, time - 0.01, time + 0.01, "", 9),
+        peak_memory=Estimate.unknown("none"),
+        energy=Estimate.unknown("none"),
+        size=Estimate.exact(size, ""),
+    )
+    benchmark = replace(report.benchmark, ratios=(pair,))
+    report = report.model_copy(update={"benchmark": benchmark})
+    assert words.against_fp32(report)[-1].startswith(said)
+    assert said in markdown.page(report)
 
 
 @pytest.mark.parametrize(

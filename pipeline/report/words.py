@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...devices.stats import Estimate
+from ..gate import SAME_SIZE
 from ..records import Check, Report
 from . import numbers, rows
 
@@ -158,10 +159,12 @@ def _compressed(report: Report, name: str) -> str:
     speed = compared(pair.p50, "speed", "faster", "slower")
     size = compared(pair.size, "size", "smaller", "larger")
     slower = speed.short.endswith("slower")
-    larger = (pair.size.value or 0.0) >= 1.0
+    share = pair.size.value or 0.0
     worse = ""
-    if slower and larger:
+    if slower and share >= 1.0:
         worse = "Neither faster nor smaller. "
+    elif slower and share >= 1.0 / SAME_SIZE:
+        worse = "Slower, and no smaller to speak of. "
     elif slower:
         worse = "It buys size, not time. "
     return f"{worse}{name} against fp32: {speed}, {size}; {changed}."

@@ -56,9 +56,9 @@ def main() -> int:
         "stages_run_by_the_second_build": (int(told[0]), "<=", 0),
         "second_build_imports_torch": (int(told[1] == "True"), "<=", 0),
         "same_run_again": (int(json.loads(again)["run"] == document["run"]), ">=", 1),
-        "teacher_accuracy": (report["quality"]["teacher"]["accuracy"]["value"], ">=", 0.98),
+        "teacher_accuracy": (report["quality"]["teacher_score"]["value"], ">=", 0.98),
         "teacher_parameters_over_students": (
-            report["teacher"]["parameters"] / report["variants"]["student"]["parameters"],
+            report["teachers"][0]["parameters"] / report["variants"]["student"]["parameters"],
             ">=",
             20.0,
         ),
