@@ -73,6 +73,12 @@ class Estimate:
     n: int
     missing: str | None = None
 
+    def known_within(self, share: float) -> bool:
+        """Whether half the interval is no more than this share of the value."""
+        if self.value is None or self.low is None or self.high is None:
+            return False
+        return self.high - self.low <= 2 * share * abs(self.value)
+
     @classmethod
     def unknown(cls, reason: str, method: str = "", n: int = 0) -> Self:
         """A figure that could not be had, and why."""

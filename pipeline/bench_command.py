@@ -36,7 +36,7 @@ _COMMON = {"models", "shapes", "batch", "csv_file", "html_file"}
 _TIMED = _COMMON | {"device", "threads", "spinning", "processes", "seconds", "out", "scenario"}
 _LOOKED = _COMMON | {"operators", "predict", "device", "host_profile", "threads"}
 _USES: Mapping[str, set[str]] = {
-    "": _TIMED | {"meter", "loadgen"},
+    "": _TIMED | {"meter", "loadgen", "precision", "max_seconds"},
     "--scenario": _TIMED | set(options_of_scenarios()),
     "--operators": _LOOKED,
     "--predict": _LOOKED,
@@ -97,6 +97,19 @@ class Shown(NamedTuple):
     help="Timed seconds a process.",
 )
 @click.option(
+    "--precision",
+    metavar="PERCENT",
+    type=click.FloatRange(0.0, 100.0, min_open=True),
+    help="Go on with more processes until each p50 is known to ± so much, or time is up.",
+)
+@click.option(
+    "--max-seconds",
+    type=click.FloatRange(0.0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="With --precision: when time is up.",
+)
+@click.option(
     "--meter",
     metavar="FILE.csv",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -143,6 +156,8 @@ def bench(
 
     kind = _kind(given)
     _refuse_others(kind)
+    if given["precision"] is None and _was_given("max_seconds"):
+        raise UsageError("--max-seconds without --precision", fix="say how precise it is to be")
     can_write(csv_file, html_file)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
     found = _KINDS[kind](manner, models, shapes, ask if asks else None, given)
@@ -181,15 +196,24 @@ def _refuse_others(kind: str) -> None:
     context = click.get_current_context()
     for one in context.command.params:
         name = one.name or ""
-        given = context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         # Options of other scenarios are refused where scenarios are known.
-        if given and name not in _USES[kind] and kind != "--scenario" and one.expose_value:
+        if (
+            _was_given(name)
+            and name not in _USES[kind]
+            and kind != "--scenario"
+            and one.expose_value
+        ):
             users = [key or "plain latency" for key, uses in _USES.items() if name in uses]
             raise UsageError(
                 f"{one.opts[0]}{f' with {kind}' if kind else ''}",
                 expected=f"it with {' or '.join(users)}",
                 fix="leave it out",
             )
+
+
+def _was_given(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _time(manner: Manner, models: Any, shapes: Any, answers: Any, given: dict[str, Any]) -> Shown:
@@ -199,6 +223,7 @@ def _time(manner: Manner, models: Any, shapes: Any, answers: Any, given: dict[st
 
     del manner
     told = {key: given[key] for key in _USES[""] & given.keys() - {"scenario", "loadgen"}}
+    told["precision"] = given["precision"] and given["precision"] / 100.0
     measured, folder = foreign.measure(
         models, shapes, progress=OnConsole(stderr()), ask=answers, **told
     )
@@ -216,8 +241,9 @@ def _load(manner: Manner, models: Any, shapes: Any, answers: Any, given: dict[st
     from .progress import OnConsole
 
     del manner
-    if given["meter"] is not None:
-        raise UsageError("--meter with --scenario", fix="leave one out")
+    for name in ("meter", "precision"):
+        if given[name] is not None:
+            raise UsageError(f"--{name} with --scenario", fix="leave one out")
     asked = asked_of(given, click.get_current_context())
     keys = _TIMED & given.keys()
     told = {key: given[key] for key in keys}

@@ -171,10 +171,8 @@ def model_of(path: Path) -> Path:
 
 def known(ratio: Estimate, max_ratio: float | None) -> bool:
     """Whether a ratio's interval is narrow and, where there is one, on one side of the budget."""
-    if ratio.value is None or ratio.low is None or ratio.high is None:
-        return False
-    narrow = ratio.high - ratio.low <= 2 * PRECISION * ratio.value
-    return narrow and (max_ratio is None or hold("max_ratio", max_ratio, ratio)[0] != "undecided")
+    undecided = max_ratio is not None and hold("max_ratio", max_ratio, ratio)[0] == "undecided"
+    return ratio.known_within(PRECISION) and not undecided
 
 
 def differs(ratio: Estimate) -> bool | None:

@@ -20,7 +20,7 @@ from ..devices.place import bounds_of, place_of
 from ..devices.profile import HOST, load
 from ..errors import UsageError
 from .bench_results import fastest, how, notes, rows, spreads
-from .progress import Progress
+from .progress import Progress, measuring
 from .report import numbers
 
 Ask = Callable[[str], str]
@@ -40,6 +40,8 @@ def measure(
     device: str = HOST,
     processes: int,
     seconds: float,
+    precision: float | None = None,
+    max_seconds: float = 120.0,
     meter: Path | None = None,
 ) -> tuple[bench.Benchmark, Path]:
     """Measure models interleaved, with inputs made from their own schemas.
@@ -54,8 +56,11 @@ def measure(
         threads: intra-op threads; None: what the device says, else 1.
         spinning: whether idle threads spin; None: what the device says, else not.
         device: what to measure on, a profile's name or path.
-        processes: fresh processes a model.
+        processes: fresh processes a model; with a precision the fewest.
         seconds: timed seconds a process.
+        precision: share of each median latency that half its interval is to be; None: whatever it
+            is after those processes.
+        max_seconds: how long to go on for that.
         meter: a power meter's log that is being written meanwhile.
 
     Returns:
@@ -82,14 +87,20 @@ def measure(
         shapes=given,
         footprint=True,
     )
-    with progress.steps("benchmark", len(subjects) * processes) as steps:
+    until = None
+    if precision is not None:
+        until = bench.Until(
+            lambda models, _: all(one.p50_ms.known_within(precision) for one in models), max_seconds
+        )
+    with measuring(progress, len(subjects) * processes) as on_process:
         found = bench.measure(
             subjects,
             settings,
             folder,
             references=[one.name for one in subjects],
+            until=until,
             meter=meter,
-            on_process=lambda _, __, name: steps.advance(name),
+            on_process=on_process,
             place=place,
         )
     return found, folder

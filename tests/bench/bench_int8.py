@@ -124,10 +124,9 @@ def trained_on(recipe: Recipe, artifacts: Path, folder: Path, method: str) -> Pa
 
 def fused(path: Path, folder: Path) -> tuple[int, int]:
     """Convolutions in int8 in the graph that runs, and convolutions of the file."""
-    traces = folder / f"traces-{path.stem}"
-    traces.mkdir()
-    open_session(path, traces=traces).end_profiling()
-    runs = Counter(node.op_type for node in onnx.load(traces / OPTIMIZED).graph.node)
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        open_session(path, traces=Path(name)).end_profiling()
+        runs = Counter(node.op_type for node in onnx.load(Path(name) / OPTIMIZED).graph.node)
     return runs["QLinearConv"], sum(n.op_type == "Conv" for n in onnx.load(path).graph.node)
 
 
