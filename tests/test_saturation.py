@@ -1,16 +1,38 @@
-"""Saturation: what the static check finds is what the runtime does on an AVX2 CPU."""
+"""Saturation: what the static check finds is what the runtime does on an AVX2 CPU.
+
+Where this CPU has VNNI, the runtime runs inside valgrind, whose CPU has AVX2 and no more.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
 
 import numpy as np
 import onnx
 import pytest
+from edgestill.devices.local import environment
 from edgestill.devices.profile import load
-from edgestill.devices.runtimes.onnxruntime import open_session
 from edgestill.pipeline.compress.saturation import fitting_scales, pairs, saturable
 from onnx import TensorProto, helper, numpy_helper
 from onnx_files import model
 
 SATURATES = load("host").saturates
-HERE = pytest.mark.skipif(not SATURATES, reason="this CPU has VNNI and does not saturate")
+ANSWER = """
+import sys
+from pathlib import Path
+import numpy as np
+from edgestill.devices.runtimes.onnxruntime import open_session
+
+for path in map(Path, sys.argv[1:]):
+    found = []
+    for precise in (False, True):
+        session = open_session(path, precise=precise)
+        (given,) = session.get_inputs()
+        found.append(session.run(None, {"x": np.full(given.shape, 255, np.float32)})[0])
+    np.savez(path.with_suffix(".npz"), fused=found[0], exact=found[1])
+"""
+"""All activations at their largest: the worst that the check reckons with."""
 
 
 def convolution(weights, *, group=1, size=4):
@@ -41,13 +63,6 @@ def convolution(weights, *, group=1, size=4):
     )
 
 
-def answer(made, path, *, precise):
-    path.write_bytes(made.SerializeToString())
-    session = open_session(path, precise=precise)
-    shape = [d.dim_value for d in made.graph.input[0].type.tensor_type.shape.dim]
-    return session.run(None, {"x": np.full(shape, 255, np.float32)})[0]
-
-
 def weights(shape, *places, value=127):
     """Zeros but for two places of each output."""
     made = np.zeros(shape)
@@ -76,25 +91,43 @@ def test_pairs_are_found_where_the_kernel_takes_them(case):
     assert [one.layer for one in found] == ["conv"] * bool(expected)
 
 
-@HERE
+FULL = np.clip(np.random.default_rng(0).normal(0, 60, (16, 16, 3, 3)), -127, 127).round()
+BITS = {"8 bits": (FULL, True), "7 bits": ((FULL / 2).round(), False)}
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """By name, what each model answers as it is fused, and in the saturation-free mode."""
+    folder, watched = tmp_path_factory.mktemp("saturation"), []
+    if not SATURATES:
+        if shutil.which("valgrind") is None:
+            assert not os.environ.get("CI"), "no valgrind"
+            pytest.skip("this CPU has VNNI and does not saturate, and there is no valgrind")
+        watched = ["valgrind", "--tool=none", "-q"]
+    models = {name: convolution(given, group=group) for name, (given, group, _) in CASES.items()}
+    models |= {name: convolution(given) for name, (given, _) in BITS.items()}
+    paths = {name: folder / f"{number}.onnx" for number, name in enumerate(models)}
+    for name, made in models.items():
+        paths[name].write_bytes(made.SerializeToString())
+    line = [*watched, sys.executable, "-P", "-c", ANSWER, *map(str, paths.values())]
+    subprocess.run(line, check=True, timeout=600, env=environment(1))
+    found = {name: np.load(path.with_suffix(".npz")) for name, path in paths.items()}
+    return {name: (one["fused"], one["exact"]) for name, one in found.items()}
+
+
 @pytest.mark.parametrize("case", [case for case in CASES if case != "negative"])
-def test_the_runtime_saturates_where_a_pair_is_found_and_nowhere_else(case, tmp_path):
-    given, group, expected = CASES[case]
-    made = convolution(given, group=group)
-    fused, exact = (answer(made, tmp_path / "m.onnx", precise=p) for p in (False, True))
+def test_the_runtime_saturates_where_a_pair_is_found_and_nowhere_else(case, answers):
+    fused, exact = answers[case]
+    _, _, expected = CASES[case]
     assert (fused != exact).any() == bool(expected)
 
 
-@HERE
-def test_one_file_differs_between_the_modes_with_8_bits_and_agrees_with_7(tmp_path):
-    random = np.random.default_rng(0)
-    full = np.clip(random.normal(0, 60, (16, 16, 3, 3)), -127, 127).round()
-    for bits, differs in ((8, True), (7, False)):
-        made = convolution((full if bits == 8 else full / 2).round())
-        assert bool(saturable(made)) is differs
-        # All activations at their largest: the worst that the check reckons with.
-        fused, exact = (answer(made, tmp_path / "m.onnx", precise=p) for p in (False, True))
-        assert np.array_equal(fused, exact) is not differs
+@pytest.mark.parametrize("bits", BITS)
+def test_one_file_differs_between_the_modes_with_8_bits_and_agrees_with_7(bits, answers):
+    given, differs = BITS[bits]
+    assert bool(saturable(convolution(given))) is differs
+    fused, exact = answers[bits]
+    assert np.array_equal(fused, exact) is not differs
 
 
 def test_the_bound_is_that_of_a_16_bit_sum():
