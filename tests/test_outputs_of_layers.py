@@ -77,6 +77,7 @@ def test_rounding_goes_on_while_it_is_tapped():
 
 def test_a_layer_that_is_folded_into_another_is_refused_by_name():
     _, graph, _ = captured("resnet8")
+    assert graph.absent(["bn1", "conv1", "layer2"]) == ["conv1"]
     with pytest.raises(ModelError, match=r"layer 'conv1', whose output.*name the batch norm"):
         Taps(graph, ["conv1"], "here")
     with pytest.raises(RecipeError, match="'layer9'"):

@@ -69,17 +69,33 @@ class Captured(nn.Module):
         """By name a module that gives what the layer gave, for as long as this lasts.
 
         Raises:
-            ModelError: the graph does not compute what a layer gave.
+            ModelError: the graph does not compute what a layer gave; see ``absent``.
         """
+        nodes = self._found(names)
+        for name in names:
+            if name not in nodes:
+                raise ModelError(
+                    found=f"layer {name!r}, whose output is not computed once batch norm is folded",
+                    expected="a layer whose output is still there",
+                    where=NAME,
+                    fix="name the batch norm or the activation behind it",
+                )
+        with tapped(self.net, nodes) as taps:
+            yield taps
+
+    def absent(self, names: Sequence[str]) -> list[str]:
+        """Those layers whose outputs the graph does not compute any more."""
+        found = self._found(names)
+        return [name for name in names if name not in found]
+
+    def _found(self, names: Sequence[str]) -> dict[str, torch.fx.Node]:
         for rounding in self.roundings():
             rounding.disable_fake_quant()
         try:
-            nodes = find(self.net, *self._origin, names)
+            return find(self.net, *self._origin, names)
         finally:
             for rounding in self.roundings():
                 rounding.enable_fake_quant()
-        with tapped(self.net, nodes) as taps:
-            yield taps
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """As the captured model."""

@@ -31,6 +31,10 @@ METHODS: dict[str, Callable[[Pupil[Any]], Tuned]] = {
     "pruned": recovery.train,
 }
 TWIN_SAMPLES = 64
+FOLDED = (
+    "distill.layers goes on without {layers}: what the layer gave is not computed any more once "
+    "batch norm is folded into it; the batch norm behind it is, if you name that"
+)
 
 
 def tune(
@@ -81,9 +85,16 @@ def tune(
     """
     best, record = best_of(students), data.record
 
+    folded: list[str] = []
+
     def teaching(model: torch.nn.Module, schedule: Schedule) -> AbstractContextManager[Course]:
+        between = inside
+        if inside is not None and isinstance(model, qat.Captured):
+            folded[:] = model.absent([layer.student for layer in inside.layers])
+            left = tuple(layer for layer in inside.layers if layer.student not in folded)
+            between = inside.model_copy(update={"layers": left})
         lesson = (schedule, augment, data, best.record.seed, views_seed)
-        return taught(model, *lesson, soft, inside, targets, teachers, shares)
+        return taught(model, *lesson, soft, between, targets, teachers, shares)
 
     torch.manual_seed(best.record.seed)
     pupil = Pupil(
@@ -102,7 +113,9 @@ def tune(
     _, score = evaluate(tuned.twin, judging(data, targets), record)
     x = draw(open_split(data.path, "validation"), TWIN_SAMPLES).x
     np.savez(out / TWIN, allow_pickle=False, x=x, logits=outputs_of(tuned.twin, x, record))
-    moves = 0.0
+    moves, notes = 0.0, tuned.effect.notes
+    if folded:
+        notes = (*notes, FOLDED.format(layers=", ".join(map(repr, folded))))
     if isinstance(tuned.twin, qat.Captured) and shaken.passes_on(tuned.twin.net):
         moves = shaken.moved(tuned.twin.net, torch.from_numpy(fed(x, record)))
     return TunedRecord(
@@ -113,7 +126,7 @@ def tune(
         validation_score=score,
         score_before=best.record.validation_score,
         changed_nodes=tuned.effect.changed_nodes,
-        notes=tuned.effect.notes,
+        notes=notes,
         rounds=tuned.rounds,
         moves=moves,
         sha256=file_sha256(out / FILE),

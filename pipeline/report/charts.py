@@ -170,7 +170,7 @@ def _footprint(models: Sequence[Row], looks: dict[str, drawing.Look]) -> Chart:
     return Chart(
         id="footprint",
         title="Size and memory",
-        caption="Shorter is better. Bars on memory are intervals over processes.",
+        caption="Shorter is better. Bars on memory are ranges over processes.",
         figure=drawing.laid_out(figure),
         missing=tuple(_why_missing(models, "memory_bytes")),
         alternative="; ".join(
