@@ -19,7 +19,7 @@ from edgestill.devices.stats import Estimate
 from edgestill.pipeline import recipefile
 from edgestill.pipeline import report as pages
 from edgestill.pipeline import run as runs
-from edgestill.pipeline.records import Check, Outcome, Report, VariantVerdict
+from edgestill.pipeline.records import Check, Outcome, Predicted, Report, VariantVerdict
 from edgestill.pipeline.report import (
     charts,
     drawing,
@@ -204,6 +204,28 @@ def test_the_first_page_says_where_a_compressed_file_is_slower_or_no_smaller(
     report = report.model_copy(update={"benchmark": benchmark})
     assert words.against_fp32(report)[-1].startswith(said)
     assert said in markdown.page(report)
+
+
+def test_the_time_of_another_machine_is_no_verdict_on_a_compression_for_the_target() -> None:
+    report = example.report()
+    unknown = Estimate.unknown("its operators were not timed here", "PREDICTED")
+    elsewhere = Predicted(
+        name="fp32", target="raspberry-pi-5", device="a board", threads=1, p50_ms=unknown,
+        call_us=0.0, spread=0.0, unroofed=0,
+    )  # fmt: skip
+    counts = {"fp32": 200_000.0, "int8-static": 120_000.0}
+    models = tuple(
+        replace(one, instructions=Estimate.exact(counts[one.name], "counted by qemu"))
+        if one.name in counts
+        else one
+        for one in report.benchmark.models
+    )
+    benchmark = replace(report.benchmark, models=models)
+    report = report.model_copy(update={"predicted": (elsewhere,), "benchmark": benchmark})
+    said = words.against_fp32(report)[-1]
+    assert not said.startswith("It buys size")
+    assert "0.60 of its instructions" in said
+    assert "On this machine, which is not the target: " in said
 
 
 @pytest.mark.parametrize(

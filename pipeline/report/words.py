@@ -158,6 +158,9 @@ def _compressed(report: Report, name: str) -> str:
         return f"{name} against fp32: not measured beside it in this run; {changed}."
     speed = compared(pair.p50, "speed", "faster", "slower")
     size = compared(pair.size, "size", "smaller", "larger")
+    if report.predicted:
+        to_fp32 = f"{name} against fp32: {size}{_instructions(report, name)}; {changed}"
+        return f"{to_fp32}. On this machine, which is not the target: {speed}."
     slower = speed.short.endswith("slower")
     share = pair.size.value or 0.0
     worse = ""
@@ -168,6 +171,15 @@ def _compressed(report: Report, name: str) -> str:
     elif slower:
         worse = "It buys size, not time. "
     return f"{worse}{name} against fp32: {speed}, {size}; {changed}."
+
+
+def _instructions(report: Report, name: str) -> str:
+    """What share of fp32's instructions a variant takes, where both were counted."""
+    counts = {one.name: one.instructions for one in report.benchmark.models}
+    ours, theirs = (counts[each].value if each in counts else None for each in (name, "fp32"))
+    if not ours or not theirs:
+        return ""
+    return f", {ours / theirs:.2f} of its instructions"
 
 
 def compared(ratio: Estimate, what: str, less: str, more: str) -> Comparison:
