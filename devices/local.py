@@ -83,7 +83,7 @@ def run(
         }
         threads = 1 if isinstance(job, ProbeJob) else job.threads
         if isinstance(job, _AT_FIXED_ADDRESSES):
-            command = (*_fixed_addresses(), *command)
+            command = (*fixed_addresses(), *command)
         code, said = _finish(
             command, json.dumps(envelope), environment(threads), timeout_s, subject
         )
@@ -99,7 +99,7 @@ def run(
 
 
 @cache
-def _fixed_addresses() -> tuple[str, ...]:
+def fixed_addresses() -> tuple[str, ...]:
     """The words that start a program without address randomization, where that is allowed.
 
     A container may forbid it; figures then differ a little more often.

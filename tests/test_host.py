@@ -222,6 +222,15 @@ def test_memory_is_read_in_bytes_over_the_baseline(tmp_path):
     assert (found.over_baseline_bytes, found.total_bytes) == (90 * 1024, 150 * 1024)
 
 
+def test_the_doctor_says_what_peaks_are_worth_where_addresses_cannot_be_fixed(monkeypatch):
+    for words, state in ((("setarch", "-R"), "ok"), ((), "limited")):
+        monkeypatch.setattr(doctor, "fixed_addresses", lambda words=words: words)
+        found = next(one for one in doctor.checks() if one.name == "memory")
+        assert found.state == state
+    assert "64 KiB" in found.means
+    assert "setarch" in found.fix
+
+
 def test_the_doctor_names_a_remedy_for_whatever_is_missing(tmp_path):
     found = doctor.checks(tmp_path / "not" / "yet")
     names = {one.name for one in found}
