@@ -21,6 +21,8 @@ from .command import (
     command,
     csv_option,
     html_option,
+    max_seconds_option,
+    seconds_option,
     shapes_option,
     stderr,
     stdout,
@@ -89,26 +91,14 @@ class Shown(NamedTuple):
     show_default=True,
     help="Fresh processes a model; fewer than 6 give no interval.",
 )
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.0, min_open=True),
-    default=0.3,
-    show_default=True,
-    help="Timed seconds a process.",
-)
+@seconds_option
 @click.option(
     "--precision",
     metavar="PERCENT",
     type=click.FloatRange(0.0, 100.0, min_open=True),
-    help="Go on with more processes until each p50 is known to ± so much, or time is up.",
+    help="Go on with more processes until each p50 is known to ± so much, or --max-seconds are up.",
 )
-@click.option(
-    "--max-seconds",
-    type=click.FloatRange(0.0, min_open=True),
-    default=120.0,
-    show_default=True,
-    help="With --precision: when time is up.",
-)
+@max_seconds_option
 @click.option(
     "--meter",
     metavar="FILE.csv",

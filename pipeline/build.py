@@ -290,15 +290,16 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
     # Measured until these are decided, so other ones are another measurement; what was measured
     # here decides no latency elsewhere.
-    target = None if r.compress.target == HOST else load_profile(r.compress.target)
+    ships_to = load_profile(r.compress.target)
+    target = None if ships_to.name == HOST else replace(ships_to, reach=None)
     predicted = target is not None and named.device.name == HOST
     budgets = measured_budgets(r.gate, latency=not predicted) if r.benchmark.max_seconds else {}
     timed = {
         "benchmark": r.measuring,
         "device": named.device,
-        "target": target and replace(target, reach=None),
+        "target": target,
         "budgets": budgets,
-        "prices": asdict(prices_of(load_profile(r.compress.target))),
+        "prices": asdict(prices_of(ships_to)),
         "seed": r.seed,
     }
     measured = walk(BENCHMARK, variants=variants, data=data, **timed)

@@ -80,6 +80,20 @@ html_option = click.option(
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the tables as one HTML page that needs nothing else.",
 )
+seconds_option = click.option(
+    "--seconds",
+    type=click.FloatRange(0.0, min_open=True),
+    default=0.3,
+    show_default=True,
+    help="Timed seconds a process.",
+)
+max_seconds_option = click.option(
+    "--max-seconds",
+    type=click.FloatRange(0.0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="How long to go on for a narrow interval.",
+)
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
 )

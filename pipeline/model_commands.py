@@ -14,6 +14,8 @@ from .command import (
     batch_option,
     command,
     csv_option,
+    max_seconds_option,
+    seconds_option,
     shapes_option,
     stderr,
     stdout,
@@ -28,20 +30,8 @@ from .command import (
 @click.option("--inputs", type=click.Path(path_type=Path), help="An .npz of real inputs.")
 @batch_option
 @threads_option
-@click.option(
-    "--seconds",
-    type=click.FloatRange(0.0, min_open=True),
-    default=0.3,
-    show_default=True,
-    help="Timed seconds a process.",
-)
-@click.option(
-    "--max-seconds",
-    type=click.FloatRange(0.0, min_open=True),
-    default=120.0,
-    show_default=True,
-    help="How long to go on for a narrow interval.",
-)
+@seconds_option
+@max_seconds_option
 @click.option(
     "--max-ratio",
     type=click.FloatRange(0.0, min_open=True),

@@ -29,14 +29,15 @@ class Tap(nn.Identity):
 @contextmanager
 def tapped(graph: GraphModule, nodes: Mapping[str, Node]) -> Iterator[dict[str, nn.Module]]:
     """Modules in a graph that are given what some of its nodes give, for as long as this lasts."""
-    taps, placed = {name: Tap() for name in nodes}, []
+    taps: dict[str, nn.Module] = {name: Tap() for name in nodes}
+    placed = []
     for number, (name, node) in enumerate(nodes.items()):
         graph.add_submodule(f"tap_{number}", taps[name])
         with graph.graph.inserting_after(node):
             placed.append(graph.graph.call_module(f"tap_{number}", (node,)))
     graph.recompile()
     try:
-        yield dict(taps)
+        yield taps
     finally:
         for node in placed:
             graph.graph.erase_node(node)

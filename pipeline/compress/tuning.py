@@ -89,7 +89,7 @@ def tune(
 
     def teaching(model: torch.nn.Module, schedule: Schedule) -> AbstractContextManager[Course]:
         between = inside
-        if inside is not None and isinstance(model, qat.Captured):
+        if inside is not None and inside.layers and isinstance(model, qat.Captured):
             folded[:] = model.absent([layer.student for layer in inside.layers])
             left = tuple(layer for layer in inside.layers if layer.student not in folded)
             between = inside.model_copy(update={"layers": left})
