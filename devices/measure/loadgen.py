@@ -4,7 +4,7 @@
 
 Takes the `loadgen` extra. Its time of a query holds the way to a Python function and back, by the
 way that has least to convert, and what it does between two queries leaves the caches colder than a
-bare loop does: 0.6 and 0.4 us of a model of 9.6 us. So our own clock runs inside as well, which
+bare loop does: 1.0 and 0.7 us of a model of 9.5 us. So our own clock runs inside as well, which
 tells the two apart.
 """
 
