@@ -13,7 +13,7 @@ import difflib
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -135,6 +135,19 @@ def load(name: str, *, where: str = "the device") -> Profile:
             fix=f"did you mean {near[0]!r}?" if near else None,
         )
     return _read(name, BUNDLED / f"{name}.toml")
+
+
+def same_device(one: Profile, other: Profile) -> bool:
+    """Whether two profiles are of one device: both this machine, or equal but for their figures."""
+    if _is_here(one) and _is_here(other):
+        return True
+    return replace(one, figures={}) == replace(other, figures={})
+
+
+def _is_here(profile: Profile) -> bool:
+    if profile.reach is None:
+        return profile.name == HOST
+    return profile.reach.via == "local"
 
 
 def _readable(here: host.Host) -> dict[str, Figure]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from ..errors import MaterialError, UsageError
 from . import run as runs
 from .gate import judge
+from .older import OLD_VERSION
 from .recipe import Gate
 from .recipefile import load, parse
-from .records import BenchmarkRecord, Report
+from .records import SCHEMA_VERSION, Report
 from .store import file_sha256, write_atomic
 
 PAGES = ("report.json", "report.md", "report.html", "junit.xml")
@@ -50,10 +51,10 @@ def judge_again(
     """
     before, manifest = runs.open_report(run), runs.manifest_of(run)
     _sound(run, runs.differences(run))
-    verdict = judge(gate, before.quality, BenchmarkRecord(benchmark=before.benchmark))
+    verdict = judge(gate, before.quality, before.measured)
     own = parse(manifest["recipe"], where=str(run))
     recipe, keys = own.model_copy(update={"gate": gate}), runs.keys_of(manifest)
-    if recipe == own and verdict == before.verdict:
+    if recipe == own and verdict == before.verdict and not runs.is_old(run):
         return run, before
     folder = run.resolve().parent
     if (found := runs.find(folder, recipe, keys, warn)) is not None:
@@ -82,6 +83,13 @@ def draw_again(run: Path) -> Report:
     from .report import write as draw
 
     report, manifest = runs.open_report(run), runs.manifest_of(run)
+    if runs.is_old(run):
+        raise MaterialError(
+            f"a report of schema {OLD_VERSION}, which an older edgestill wrote",
+            expected=f"schema {SCHEMA_VERSION}",
+            where=str(run),
+            fix=f"judge it again, which writes a new run: edgestill gate {run}",
+        )
     # report.json is what the pages are drawn from: it, too, must be as it was written.
     mendable = {f"{page} {fault}" for page in PAGES[1:] for fault in ("changed", "is missing")}
     _sound(run, [fault for fault in runs.differences(run) if fault not in mendable])

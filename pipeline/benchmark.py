@@ -10,7 +10,7 @@ import numpy as np
 from ..devices import bench, countable
 from ..devices.measure.energy import Prices
 from ..devices.place import Local, bounds_of, place_of
-from ..devices.profile import HOST, Profile, load
+from ..devices.profile import Profile
 from ..devices.roofline import Bounds
 from ..devices.stats import Estimate
 from ..errors import MeasureError
@@ -46,7 +46,8 @@ def benchmark(
     *,
     benchmark: Benchmark,
     device: Profile,
-    target: Profile | None,
+    target: Profile,
+    on_target: bool,
     budgets: Mapping[str, float],
     variants: Made[VariantsRecord],
     data: Made[DataRecord],
@@ -60,7 +61,8 @@ def benchmark(
         progress: told of each process.
         benchmark: the recipe's part.
         device: what to measure on.
-        target: the device to ship to, where it is not this machine.
+        target: the device to ship to.
+        on_target: whether that is the device measured on.
         budgets: of latency and memory, to be decided if that can be done in time.
         variants: the variants stage's output.
         data: the data stage's output.
@@ -72,8 +74,7 @@ def benchmark(
         MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
             to the device is at fault.
     """
-    counted_for = target or load(HOST)
-    if benchmark.instructions and (refusal := countable.missing(counted_for)) is not None:
+    if benchmark.instructions and (refusal := countable.missing(target)) is not None:
         raise refusal
     place = place_of(device)
     made = variants.record
@@ -110,13 +111,13 @@ def benchmark(
             place=place,
         )
     if benchmark.instructions:
-        measured = _counted(measured, subjects, counted_for, inputs, benchmark.batch, progress)
+        measured = _counted(measured, subjects, target, inputs, benchmark.batch, progress)
     operators: Sequence[OperatorsRecord] = ()
     predicted: Sequence[Predicted] = ()
-    if isinstance(place, Local) and (benchmark.operators or target is not None):
+    if isinstance(place, Local) and (benchmark.operators or not on_target):
         here = figures_here(None)
         operators = _operators(measured, subjects, inputs, here, progress)
-        if target is not None:
+        if not on_target:
             predicted = predictions(
                 [one.name for one in subjects],
                 operators,
@@ -126,7 +127,12 @@ def benchmark(
                 threads=settings.threads,
             )
     return BenchmarkRecord(
-        benchmark=measured, operators=tuple(operators), predicted=tuple(predicted)
+        benchmark=measured,
+        measured_on=device.name,
+        target=target.name,
+        on_target=on_target,
+        operators=tuple(operators),
+        predicted=tuple(predicted),
     )
 
 

@@ -11,7 +11,6 @@ from ..devices.stats import Estimate
 from .recipe import Gate
 from .records import TEACHER, Outcome
 
-LATENCIES = ("max_p50_ms", "max_p90_ms", "max_p99_ms")
 MEASURED: dict[str, Callable[[Figures], Estimate]] = {
     "max_p50_ms": lambda f: f.p50_ms,
     "max_p90_ms": lambda f: f.p90_ms,
@@ -19,12 +18,13 @@ MEASURED: dict[str, Callable[[Figures], Estimate]] = {
     "max_peak_memory_mib": lambda f: scaled(f.peak_memory_bytes, 2**-20),
 }
 """Figures in their budget's own unit whose intervals more processes make narrower."""
+OF_THE_MACHINE = frozenset({*MEASURED, "max_energy_uj"})
+"""Budgets whose figures hold only for the device that they were measured on."""
 
 
-def measured_budgets(gate: Gate, *, latency: bool = True) -> dict[str, float]:
-    """The budgets of a gate that measuring longer may decide, without those of latency if asked."""
-    keys = [key for key in MEASURED if latency or key not in LATENCIES]
-    return {key: value for key, value in gate.budgets().items() if key in keys}
+def measured_budgets(gate: Gate) -> dict[str, float]:
+    """The budgets of a gate that measuring longer may decide."""
+    return {key: value for key, value in gate.budgets().items() if key in MEASURED}
 
 
 def decided(budgets: Mapping[str, float], models: Sequence[Figures]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ..devices import countable
 from ..devices.measure.energy import prices_of
 from ..devices.place import place_of
-from ..devices.profile import HOST, Profile
+from ..devices.profile import HOST, Profile, same_device
 from ..devices.profile import load as load_profile
 from ..errors import ModelError, UsageError
 from . import reference, teachers
@@ -229,7 +229,7 @@ def outside(recipe: Recipe) -> Outside:
     tokenizer = recipe.data.text.tokenizer
     device = load_profile(recipe.benchmark.device, where="benchmark.device")
     place_of(device, where="benchmark.device")
-    # What is known of it in figures, its clock of this moment even, changes no measurement.
+    # What is known of it in figures changes no measurement.
     device = replace(device, figures={})
     return Outside(
         fingerprint(recipe.data.source),
@@ -238,6 +238,11 @@ def outside(recipe: Recipe) -> Outside:
         _own_module(recipe.student.model),
         device,
     )
+
+
+def _without_readings(target: Profile) -> Profile:
+    """The device to ship to without what this machine's kernel says of it at this moment."""
+    return replace(target, figures={}) if target.name == HOST else target
 
 
 def _own_module(student: str) -> str | None:
@@ -277,7 +282,7 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
         walk(STUDENT, seed=seed, views_seed=r.seed, schedule=r.distill.control(), **lesson)
         for seed in alone
     )
-    plan = plan_of(r.compress)
+    plan = plan_of(r.compress.model_copy(update={"target": r.target}))
     pupil = {"students": students, "views_seed": r.seed, "opset": r.export.opset, **soft, **seen}
     pupil |= {"schedule": schedule, "plan": plan}
     tuned: dict[str, Made[TunedRecord]] = {
@@ -289,15 +294,15 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     variants = walk(VARIANTS, compress=r.compress, plan=plan, export=r.export, **models)
     quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
     # Measured until these are decided, so other ones are another measurement; what was measured
-    # here decides no latency elsewhere.
-    ships_to = load_profile(r.compress.target)
-    target = None if ships_to.name == HOST else replace(ships_to, reach=None)
-    predicted = target is not None and named.device.name == HOST
-    budgets = measured_budgets(r.gate, latency=not predicted) if r.benchmark.max_seconds else {}
+    # on another device than the target decides none of them.
+    ships_to = load_profile(r.target)
+    on_target = same_device(ships_to, named.device)
+    budgets = measured_budgets(r.gate) if on_target and r.benchmark.max_seconds else {}
     timed = {
         "benchmark": r.measuring,
         "device": named.device,
-        "target": target,
+        "target": _without_readings(replace(ships_to, reach=None)),
+        "on_target": on_target,
         "budgets": budgets,
         "prices": asdict(prices_of(ships_to)),
         "seed": r.seed,
@@ -368,7 +373,7 @@ def build(
         folder = runs.folder_of(Path(artifacts), read.name)
         if (found := runs.find(folder, read, planned, progress.warn)) is not None:
             return Built(found, runs.open_report(found), None, ())
-    target = load_profile(read.compress.target)
+    target = load_profile(read.target)
     if read.measuring.instructions and (refusal := countable.missing(target)) is not None:
         # Known now, not after an hour of training.
         raise refusal

@@ -2,12 +2,12 @@
 
 A variant is READY when every whole interval lies inside its budget, NOT READY when one lies wholly
 outside (or a fault stands), UNDECIDED otherwise. A missing figure is never a pass, and neither is
-NaN, nor a prediction: where the target is not the machine measured on, its latency was not
-measured and its budgets are undecided. The verdict is the best any variant got. Of the READY
-variants the best in ``gate.prefer`` ships; of those that intervals cannot tell apart, the smallest
-file. Latencies are told apart by their ratios to fp32, paired by repetition, in which what
-disturbed both cancels; and a variant whose ratio is above 1, however wide its interval, does not
-take fp32's place for being smaller.
+NaN, nor a prediction: where the target is not the machine measured on, its latency, peak memory and
+energy were not measured and their budgets are undecided. The verdict is the best any variant got.
+Of the READY variants the best in ``gate.prefer`` ships; of those that intervals cannot tell apart,
+the smallest file. Latencies are told apart by their ratios to fp32, paired by repetition, in which
+what disturbed both cancels; and a variant whose ratio is above 1, however wide its interval, does
+not take fp32's place for being smaller.
 """
 
 import math
@@ -16,14 +16,13 @@ from typing import NamedTuple
 
 from ..devices.bench import Figures
 from ..devices.stats import Estimate
-from .budgets import LATENCIES, MEASURED, hold, scaled
+from .budgets import MEASURED, OF_THE_MACHINE, hold, scaled
 from .fidelity import worst_class_drop
 from .recipe import Gate
 from .records import (
     BenchmarkRecord,
     Check,
     Outcome,
-    Predicted,
     VariantQuality,
     VariantVerdict,
     Verdict,
@@ -75,8 +74,7 @@ FIGURES: dict[str, Callable[[Subject], Estimate]] = {
 def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdict:
     """Judge every variant and name the one to ship."""
     subjects = _subjects(quality, measured)
-    elsewhere = {one.name: one for one in measured.predicted}
-    verdicts = tuple(_variant(s, gate.budgets(), elsewhere.get(s.quality.name)) for s in subjects)
+    verdicts = tuple(_variant(s, gate.budgets(), measured) for s in subjects)
     ready = [s for s, v in zip(subjects, verdicts, strict=True) if v.outcome == "ready"]
     outcome: Outcome
     if ready:
@@ -119,24 +117,31 @@ def _subjects(quality: VerifyRecord, measured: BenchmarkRecord) -> list[Subject]
     return [Subject(q, figures[q.name], time(q.name)) for q in quality.variants]
 
 
-def check_predicted(key: str, budget: float, predicted: Predicted) -> Check:
-    """A latency budget of a device on which nothing was measured: undecided, whatever the figure.
+def check_elsewhere(key: str, budget: float, name: str, measured: BenchmarkRecord) -> Check:
+    """A budget of a device on which nothing was measured: undecided, whatever another one took.
 
-    Of p90 and p99 there is not even a prediction.
+    Only p50 is predicted, and a prediction decides nothing either.
     """
-    nothing = f"nothing was measured on {predicted.target}"
-    p50 = key == "max_p50_ms"
-    figure = predicted.p50_ms if p50 else Estimate.unknown(f"{nothing}, and only p50 is predicted")
-    why = f"PREDICTED, and {nothing}: a prediction decides nothing; measure it there"
+    if measured.on_target is None:
+        nothing = "this run does not say whether it was measured on the device to ship to"
+        fix = "build it again"
+    else:
+        nothing = f"nothing was measured on {measured.target}, only on {measured.measured_on}"
+        fix = "measure it there"
+    predicted = next((one.p50_ms for one in measured.predicted if one.name == name), None)
+    if key == "max_p50_ms" and predicted is not None:
+        figure, why = predicted, f"PREDICTED, and {nothing}: a prediction decides nothing; {fix}"
+    else:
+        figure, why = Estimate.unknown(nothing), f"{nothing}; {fix}"
     return Check(key=key, budget=budget, figure=figure, outcome="undecided", why=why)
 
 
 def _variant(
-    subject: Subject, budgets: Mapping[str, float], elsewhere: Predicted | None
+    subject: Subject, budgets: Mapping[str, float], measured: BenchmarkRecord
 ) -> VariantVerdict:
     checks = tuple(
-        check_predicted(key, budget, elsewhere)
-        if elsewhere is not None and key in LATENCIES
+        check_elsewhere(key, budget, subject.name, measured)
+        if key in OF_THE_MACHINE and not measured.on_target
         else check(key, budget, FIGURES[key](subject))
         for key, budget in budgets.items()
     )

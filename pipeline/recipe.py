@@ -550,10 +550,12 @@ class Compress(Qat, Prune):
         "int8-qat (needs torchao) and pruned train the student on.",
         min_length=1,
     )
-    target: str = Field(
-        "host",
-        description="Device to compress for, whose instruction set decides about int8: 'host', a "
-        "bundled profile ('raspberry-pi-5', 'x86-vnni', …) or the path of a .toml file.",
+    target: str | None = Field(
+        None,
+        description="Device to ship to, whose instruction set decides about int8: 'host', a "
+        "bundled profile ('raspberry-pi-5', 'x86-vnni', …) or the path of a .toml file; none: "
+        "benchmark.device. Measured on another device, its latency, memory and energy budgets are "
+        "UNDECIDED.",
     )
     types: Literal["auto", "u8s8", "s8s8", "u8u8"] = Field(
         "auto",
@@ -738,6 +740,11 @@ class Recipe(Part):
     export: Export = Field(default_factory=lambda: Export())
     benchmark: Benchmark = Field(default_factory=lambda: Benchmark())
     gate: Gate
+
+    @property
+    def target(self) -> str:
+        """The device to ship to, by name or path: the one measured on where none is named."""
+        return self.compress.target or self.benchmark.device
 
     @property
     def measuring(self) -> Benchmark:

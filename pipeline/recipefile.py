@@ -138,7 +138,7 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
     members = tuple(_member(folder, member, "teacher.members") for member in teacher.members)
     teacher = _member(folder, teacher, "teacher").model_copy(update={"members": members})
     data = data.model_copy(update={**told, "text": text})
-    if compress.target.endswith(".toml"):
+    if compress.target is not None and compress.target.endswith(".toml"):
         target = _below(folder, Path(compress.target), "compress.target")
         compress = compress.model_copy(update={"target": str(target)})
     if benchmark.device.endswith(".toml"):

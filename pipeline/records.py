@@ -13,7 +13,7 @@ from ..devices.bench import Benchmark
 from ..devices.stats import Estimate
 from .recipe import Architecture, Task
 
-SCHEMA_VERSION: Literal["2.0"] = "2.0"
+SCHEMA_VERSION: Literal["3.0"] = "3.0"
 TEACHER = "teacher"
 """What the teacher's file is called among the variants."""
 Split = Literal["train", "validation", "calibration", "test"]
@@ -560,9 +560,16 @@ class BenchmarkRecord(Record):
     """Latency, memory, energy and size of the teacher and every variant."""
 
     benchmark: Benchmark
+    measured_on: str
+    """The name of the device that everything here was measured on."""
+    target: str
+    """The name of the device to ship to."""
+    on_target: bool | None
+    """Whether these two are one device. None where the record does not say (schema 2.0). Unless
+    True, no latency, memory or energy of this record decides a budget."""
     operators: tuple[OperatorsRecord, ...] = ()
     predicted: tuple[Predicted, ...] = ()
-    """On the target, where that is not the host."""
+    """On the target, where that is not the device measured on."""
 
 
 class Check(Record):
@@ -601,7 +608,7 @@ class Verdict(Record):
 class Report(Record):
     """All of a run, as ``report.json``; the pages are drawn from this and nothing else."""
 
-    schema_version: Literal["2.0"] = SCHEMA_VERSION
+    schema_version: Literal["3.0"] = SCHEMA_VERSION
     name: str
     created: str
     """UTC, ISO 8601."""
@@ -616,7 +623,5 @@ class Report(Record):
     plain_students: tuple[ModelRecord, ...]
     variants: VariantsRecord
     quality: VerifyRecord
-    benchmark: Benchmark
-    operators: tuple[OperatorsRecord, ...] = ()
-    predicted: tuple[Predicted, ...] = ()
+    measured: BenchmarkRecord
     verdict: Verdict

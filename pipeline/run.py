@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from .. import __version__
 from ..errors import MaterialError
+from . import older
 from .data import shown
 from .gate import judge
 from .recipe import Recipe
@@ -87,9 +88,7 @@ def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
         plain_students=tuple(m.record for m in made.plain),
         variants=made.variants.record,
         quality=made.quality.record,
-        benchmark=made.measured.record.benchmark,
-        operators=made.measured.record.operators,
-        predicted=made.measured.record.predicted,
+        measured=made.measured.record,
         verdict=verdict,
     )
 
@@ -119,9 +118,7 @@ _RECORDS = (
     "plain_students",
     "variants",
     "quality",
-    "benchmark",
-    "operators",
-    "predicted",
+    "measured",
 )
 
 
@@ -133,6 +130,9 @@ def open_report(run: Path) -> Report:
     """
     path = run / "report.json"
     try:
+        content = _content(path)
+        if older.is_old(content):
+            return older.upgraded(content)
         return Report.model_validate_json(path.read_bytes())
     except OSError as error:
         raise MaterialError(
@@ -146,6 +146,19 @@ def open_report(run: Path) -> Report:
         raise MaterialError(
             f"not a report of this version ({key}: {problem['msg']})", where=str(path)
         ) from None
+
+
+def is_old(run: Path) -> bool:
+    """Whether an older version of edgestill wrote a run's report."""
+    return older.is_old(_content(run / "report.json"))
+
+
+def _content(path: Path) -> Any:
+    """What a JSON file holds; None where it is no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError:
+        return None
 
 
 def keys_of(manifest: Mapping[str, Any]) -> dict[str, str]:
@@ -231,7 +244,7 @@ def _ship(draft: Path, report: Report) -> None:
 def _drawing() -> dict[str, str]:
     """What a run holds beyond the store's stages: the verdict's rules and the pages' looks."""
     root = Path(__file__).parent
-    rules = [root / name for name in ("budgets.py", "gate.py", "run.py")]
+    rules = [root / name for name in ("budgets.py", "gate.py", "older.py", "run.py")]
     files = [*rules, *sorted((root / "report").iterdir())]
     return {_PAGES: digest_of([file_sha256(file) for file in files if file.is_file()])}
 

@@ -21,6 +21,7 @@ from edgestill.devices.stats import Estimate
 from edgestill.pipeline import fidelity, metrics
 from edgestill.pipeline.recipe import Task
 from edgestill.pipeline.records import (
+    BenchmarkRecord,
     Bytes,
     Check,
     DataRecord,
@@ -132,7 +133,9 @@ def report(
                 ),
             ),
         ),
-        benchmark=_benchmark(),
+        measured=BenchmarkRecord(
+            benchmark=_benchmark(), measured_on="host", target="host", on_target=True
+        ),
         verdict=Verdict(
             outcome=outcome,
             ship=ship,
@@ -162,18 +165,25 @@ def write_changed(whole: Report, records: Path) -> dict[str, NDArray[np.float32]
     return arrays
 
 
+def with_measured(whole: Report, **changes: object) -> Report:
+    """The same report with other fields of what was measured."""
+    return whole.model_copy(update={"measured": whole.measured.model_copy(update=changes)})
+
+
 def with_black_box(whole: Report) -> Report:
     """The same report of a teacher that has no file."""
     teacher = whole.teachers[0].model_copy(
         update={"origin": "black box", "parameters": None, "curve": (), "best_epoch": None}
     )
-    models = tuple(each for each in whole.benchmark.models if each.name != "teacher")
+    models = tuple(each for each in whole.measured.benchmark.models if each.name != "teacher")
     return whole.model_copy(
         update={
             "teachers": (teacher,),
             "variants": whole.variants.model_copy(update={"teacher": None}),
             "quality": whole.quality.model_copy(update={"teacher": None}),
-            "benchmark": replace(whole.benchmark, models=models, ratios=()),
+            "measured": whole.measured.model_copy(
+                update={"benchmark": replace(whole.measured.benchmark, models=models, ratios=())}
+            ),
         }
     )
 
@@ -221,10 +231,9 @@ def _judged(task: Task, name: str) -> dict[str, object]:
 
 def without_energy(whole: Report, reason: str) -> Report:
     """The same report where no model's energy could be had."""
-    models = tuple(
-        replace(each, energy_uj=Estimate.unknown(reason)) for each in whole.benchmark.models
-    )
-    return whole.model_copy(update={"benchmark": replace(whole.benchmark, models=models)})
+    bench = whole.measured.benchmark
+    models = tuple(replace(each, energy_uj=Estimate.unknown(reason)) for each in bench.models)
+    return with_measured(whole, benchmark=replace(bench, models=models))
 
 
 def with_gain(whole: Report, difference: Estimate) -> Report:

@@ -17,7 +17,6 @@ from edgestill.pipeline.benchmark import CONFIDENCE
 from edgestill.pipeline.budgets import decided
 from edgestill.pipeline.gate import judge
 from edgestill.pipeline.recipe import Gate
-from edgestill.pipeline.records import BenchmarkRecord
 
 QUERIES = 80
 """Of a process; 64 allow a p90."""
@@ -83,7 +82,7 @@ def outcomes(trials, key, budget, noise, *, looks=Looks, most=60.0, seed=0):
     report, gate = report_example.report(), Gate(**{key: budget})
     fp32 = report.quality.variants[0]
     quality = report.quality.model_copy(update={"variants": (fp32,)})
-    model = next(one for one in report.benchmark.models if one.name == fp32.name)
+    model = next(one for one in report.measured.benchmark.models if one.name == fp32.name)
     found = Counter()
     for trial in range(trials):
         drawn = noise.latencies(np.random.default_rng([seed, trial]), int(most))
@@ -98,8 +97,10 @@ def outcomes(trials, key, budget, noise, *, looks=Looks, most=60.0, seed=0):
         for _ in watch.repetitions(conclude):
             done.append(1)  # noqa: PERF401 - the clock counts what is done so far
         models, _ = conclude(watch.confidence)
-        measured = dataclasses.replace(report.benchmark, models=tuple(models))
-        found[judge(gate, quality, BenchmarkRecord(benchmark=measured)).outcome] += 1
+        measured = dataclasses.replace(report.measured.benchmark, models=tuple(models))
+        found[
+            judge(gate, quality, report.measured.model_copy(update={"benchmark": measured})).outcome
+        ] += 1
     return dict(found)
 
 

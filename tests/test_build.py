@@ -122,14 +122,14 @@ def test_the_best_epoch_is_the_best_on_validation(built):
 
 def test_the_teacher_is_benchmarked_beside_every_variant_and_raw_samples_are_kept(built):
     report, run = built[0].report, built[0].run
-    assert [m.name for m in report.benchmark.models] == [
+    assert [m.name for m in report.measured.benchmark.models] == [
         "teacher",
         "fp32",
         "int8-dynamic",
         "int8-static",
     ]
     int8 = {"int8-dynamic", "int8-static"}
-    over = {name: {r.of for r in report.benchmark.ratios if r.over == name}
+    over = {name: {r.of for r in report.measured.benchmark.ratios if r.over == name}
             for name in ("teacher", "fp32")}  # fmt: skip
     assert over == {"teacher": {"fp32", *int8}, "fp32": {"teacher", *int8}}
     assert len(list((run / "records" / "samples").glob("*.npy"))) == 4 * 6
@@ -214,13 +214,13 @@ def test_a_build_measures_until_its_budgets_are_decided_and_the_gate_judges_it_a
     _, recipe, artifacts = built
     done = build(recipe, artifacts=artifacts, overrides=["gate.max_peak_memory_mib=1000"])
     assert done.ran == ("benchmark",)
-    benchmark = done.report.benchmark
+    benchmark = done.report.measured.benchmark
     assert benchmark.enough
     assert benchmark.processes >= 9  # tiny asks for 6, which give no interval at 99 %
     assert done.report.verdict.outcome == "ready"
     found, report = judge_again(done.run, Gate(max_peak_memory_mib=0.001))
     assert report.verdict.outcome == "not ready"
-    assert report.benchmark == benchmark
+    assert report.measured.benchmark == benchmark
     assert open_report(found) == report
 
 
@@ -301,7 +301,7 @@ def test_judging_again_by_other_budgets_writes_a_new_run_and_leaves_the_old_one(
     found, report = judge_again(run, Gate(max_size_kib=0.5))
     assert found != run
     assert report.verdict.outcome == "not ready"
-    assert report.benchmark == before.benchmark
+    assert report.measured.benchmark == before.measured.benchmark
     assert not list((found / "models").iterdir())
     assert differences(found) == []
     assert open_report(run) == before

@@ -126,12 +126,12 @@ def table(file):
 def fake(monkeypatch, ratio):
     """The same comparison where the measurement finds this ratio."""
     report = report_example.report()
-    pair = dataclasses.replace(report.benchmark.ratios[0], of="B", over="A", p10=ratio)
+    pair = dataclasses.replace(report.measured.benchmark.ratios[0], of="B", over="A", p10=ratio)
     models = tuple(
         dataclasses.replace(one, name=name)
-        for name, one in zip("AB", report.benchmark.models[:2], strict=True)
+        for name, one in zip("AB", report.measured.benchmark.models[:2], strict=True)
     )
-    measured = dataclasses.replace(report.benchmark, models=models, ratios=(pair,))
+    measured = dataclasses.replace(report.measured.benchmark, models=models, ratios=(pair,))
     monkeypatch.setattr(bench, "measure", lambda *_, **__: measured)
 
 

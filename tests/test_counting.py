@@ -20,7 +20,6 @@ from edgestill.pipeline.command import Manner
 from edgestill.pipeline.gate import judge as judge_all
 from edgestill.pipeline.instructions import Counted, document, exit_code
 from edgestill.pipeline.recipe import Gate, Recipe
-from edgestill.pipeline.records import BenchmarkRecord
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -62,7 +61,7 @@ def test_a_budget_on_instructions_is_counted_and_judged(valgrind, tmp_path):
     folder = tmp_path / "artifacts"
     overrides = ["compress.variants=['fp32']", "gate.max_instructions=1"]
     built = edgestill.build(tiny.write(tmp_path), artifacts=folder, overrides=overrides)
-    teacher, variant = built.report.benchmark.models
+    teacher, variant = built.report.measured.benchmark.models
     assert 1_000 < variant.instructions.value < 1_000_000
     assert teacher.instructions.value is None
     assert "only what may ship" in teacher.instructions.missing
@@ -114,7 +113,7 @@ def test_options_that_do_not_go_together_are_refused(words, message, tmp_path, m
 
 def test_a_run_without_counts_is_undecided_on_a_budget_of_them():
     report = report_example.report()
-    measured = BenchmarkRecord(benchmark=report.benchmark)
+    measured = report.measured
     verdict = judge_all(Gate(max_instructions=1), report.quality, measured)
     assert verdict.outcome == "undecided"
     assert "benchmark.instructions = true" in verdict.variants[0].checks[0].why

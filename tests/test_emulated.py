@@ -94,12 +94,12 @@ def test_a_build_for_a_device_of_ones_own_counts_on_its_core_and_predicts_it(emu
     built = edgestill.build(
         tiny.write(tmp_path), artifacts=tmp_path / "artifacts", overrides=overrides
     )
-    (_, variant) = built.report.benchmark.models
+    (_, variant) = built.report.measured.benchmark.models
     assert "counted by qemu on cortex-a72 (neon kernels)" in variant.instructions.method
     by_key = {one.key: one.outcome for one in built.report.verdict.variants[0].checks}
     assert by_key["max_instructions"] == "ready"
     assert by_key["max_p50_ms"] == "undecided", "a prediction decides nothing"
-    told = {one.name: one for one in built.report.predicted}
+    told = {one.name: one for one in built.report.measured.predicted}
     assert told["fp32"].target == "board"
     assert told["fp32"].p50_ms.value > 0
 

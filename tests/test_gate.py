@@ -10,7 +10,6 @@ from edgestill.devices.until import Looks
 from edgestill.pipeline.budgets import decided, measured_budgets
 from edgestill.pipeline.gate import EXIT_CODES, check, judge
 from edgestill.pipeline.recipe import Gate
-from edgestill.pipeline.records import BenchmarkRecord
 from simulated import Noise, outcomes
 
 
@@ -56,9 +55,7 @@ def check_or_refuse(key, budget, found):
 
 def judged(**budgets):
     report = report_example.report()
-    return judge(
-        Gate(**budgets), report.quality, BenchmarkRecord(benchmark=report.benchmark)
-    ), report
+    return judge(Gate(**budgets), report.quality, report.measured), report
 
 
 def shipped(prefer="latency", without=(), sizes=None, **ratios):
@@ -68,19 +65,20 @@ def shipped(prefer="latency", without=(), sizes=None, **ratios):
     size = {"fp32": 1000} | dict.fromkeys(names[1:], 500) | (sizes or {})
     over = dict(zip(names[1:], ratios.values(), strict=True))
     models = tuple(
-        dataclasses.replace(m, file_bytes=size.get(m.name, 900)) for m in report.benchmark.models
+        dataclasses.replace(m, file_bytes=size.get(m.name, 900))
+        for m in report.measured.benchmark.models
     )
     paired = tuple(
         dataclasses.replace(r, p50=over.get(r.of, figure(9.0, 8.0, 10.0)))
-        for r in report.benchmark.ratios
+        for r in report.measured.benchmark.ratios
         if r.over == "fp32"
     )
     others = tuple(v for v in report.quality.variants if v.name in set(names) - set(without))
-    bench = dataclasses.replace(report.benchmark, models=models, ratios=paired)
+    bench = dataclasses.replace(report.measured.benchmark, models=models, ratios=paired)
     return judge(
         Gate(min_accuracy=0.01, prefer=prefer),
         report.quality.model_copy(update={"variants": others}),
-        BenchmarkRecord(benchmark=bench),
+        report.measured.model_copy(update={"benchmark": bench}),
     )
 
 
@@ -150,7 +148,7 @@ def test_a_file_that_differs_from_pytorch_never_ships_whatever_the_budgets():
     assert parity, "the example's fp32 carries parity"
     wrong = fp32.model_copy(update={"parity": parity})
     quality = report.quality.model_copy(update={"variants": (wrong, *report.quality.variants[1:])})
-    verdict = judge(Gate(min_accuracy=0.01), quality, BenchmarkRecord(benchmark=report.benchmark))
+    verdict = judge(Gate(min_accuracy=0.01), quality, report.measured)
     assert verdict.variants[0].outcome == "not ready"
     assert "PyTorch" in verdict.variants[0].faults[0]
     assert verdict.ship != "fp32"
@@ -160,10 +158,14 @@ def test_a_missing_latency_never_wins_the_preference():
     report = report_example.report()
     models = tuple(
         dataclasses.replace(m, p50_ms=Estimate.unknown("lost")) if m.name == "fp32" else m
-        for m in report.benchmark.models
+        for m in report.measured.benchmark.models
     )
-    bench = dataclasses.replace(report.benchmark, models=models)
-    verdict = judge(Gate(min_accuracy=0.01), report.quality, BenchmarkRecord(benchmark=bench))
+    bench = dataclasses.replace(report.measured.benchmark, models=models)
+    verdict = judge(
+        Gate(min_accuracy=0.01),
+        report.quality,
+        report.measured.model_copy(update={"benchmark": bench}),
+    )
     assert verdict.ship not in (None, "fp32")
 
 
@@ -201,7 +203,7 @@ def with_quality(report, **figures):
 
 
 def judged_by(report, quality, **budgets):
-    return judge(Gate(**budgets), quality, BenchmarkRecord(benchmark=report.benchmark))
+    return judge(Gate(**budgets), quality, report.measured)
 
 
 @pytest.mark.parametrize(
@@ -273,13 +275,13 @@ def test_a_preferred_score_is_called_by_its_name():
     ],
 )
 def test_measuring_goes_on_while_a_variant_lies_on_both_sides_of_a_budget(p90, enough):
-    models = report_example.report().benchmark.models
+    models = report_example.report().measured.benchmark.models
     ours = [dataclasses.replace(m, p90_ms=p90) for m in models if m.name == "int8-static"]
     assert decided({"max_p90_ms": 1.0, "max_p50_ms": 1000.0}, ours) is enough
 
 
 def test_measuring_goes_on_for_no_teacher_and_for_no_budget_it_cannot_decide():
-    models = report_example.report().benchmark.models
+    models = report_example.report().measured.benchmark.models
     open_ = figure(0.9, 0.8, 1.1)
     teacher = [dataclasses.replace(m, p90_ms=open_) for m in models if m.name == "teacher"]
     assert decided({"max_p90_ms": 1.0}, teacher)
@@ -320,7 +322,11 @@ def test_a_neighbour_that_stays_makes_no_variant_ready_that_without_it_is_at_the
 def test_where_no_latency_is_known_fp32_ships_and_nothing_fails():
     report = report_example.report()
     unknown = Estimate.unknown("too few queries")
-    models = tuple(dataclasses.replace(m, p50_ms=unknown) for m in report.benchmark.models)
-    measured = dataclasses.replace(report.benchmark, models=models)
-    verdict = judge(Gate(max_size_kib=1e6), report.quality, BenchmarkRecord(benchmark=measured))
+    models = tuple(dataclasses.replace(m, p50_ms=unknown) for m in report.measured.benchmark.models)
+    measured = dataclasses.replace(report.measured.benchmark, models=models)
+    verdict = judge(
+        Gate(max_size_kib=1e6),
+        report.quality,
+        report.measured.model_copy(update={"benchmark": measured}),
+    )
     assert (verdict.outcome, verdict.ship) == ("ready", "fp32")

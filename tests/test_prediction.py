@@ -31,7 +31,7 @@ from edgestill.pipeline.bench_operators import document, look, summary
 from edgestill.pipeline.operators import predictions
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe import Gate
-from edgestill.pipeline.records import BenchmarkRecord, OperatorsRecord, OperatorTime, Predicted
+from edgestill.pipeline.records import OperatorsRecord, OperatorTime, Predicted
 from edgestill.pipeline.report import html, markdown
 from onnx import TensorProto, helper
 from onnx_files import save
@@ -210,7 +210,9 @@ def foretold(name, low, high):
 def judged(low, high, **budgets):
     report = report_example.report()
     predicted = tuple(foretold(one.name, low, high) for one in report.variants.variants)
-    measured = BenchmarkRecord(benchmark=report.benchmark, predicted=predicted)
+    measured = report.measured.model_copy(
+        update={"predicted": predicted, "target": "raspberry-pi-4", "on_target": False}
+    )
     return gate.judge(Gate(**budgets), report.quality, measured)
 
 
@@ -220,8 +222,8 @@ def test_a_latency_that_is_only_predicted_decides_nothing_wherever_it_lies(key, 
     verdict = judged(low, high, **{key: 1.0})
     assert (verdict.outcome, verdict.ship) == ("undecided", None)
     check = verdict.variants[0].checks[0]
-    assert "PREDICTED" in check.why
-    assert "raspberry-pi-4" in check.why
+    assert ("PREDICTED" in check.why) is (key == "max_p50_ms")
+    assert "nothing was measured on raspberry-pi-4" in check.why
     assert (check.figure.value is not None) is (key == "max_p50_ms")
 
 
@@ -229,8 +231,7 @@ def test_other_budgets_are_decided_as_ever_and_so_is_latency_where_it_was_measur
     assert judged(0.1, 0.2, min_accuracy=0.01).outcome == "ready"
     assert judged(0.1, 0.2, max_size_kib=0.001, max_p50_ms=1.0).outcome == "not ready"
     report = report_example.report()
-    measured = BenchmarkRecord(benchmark=report.benchmark)
-    assert gate.judge(Gate(max_p50_ms=1.0), report.quality, measured).outcome == "ready"
+    assert gate.judge(Gate(max_p50_ms=1.0), report.quality, report.measured).outcome == "ready"
 
 
 def operators(name):
@@ -256,6 +257,13 @@ def board(folder, figures=("fp32_gflop_s", "int8_gop_s", "bandwidth_gb_s")):
     return path
 
 
+def judged_elsewhere(found):
+    measured = report_example.report().measured.model_copy(
+        update={"predicted": (found,), "target": "board", "on_target": False}
+    )
+    return gate.check_elsewhere("max_p50_ms", 1e9, found.name, measured)
+
+
 def predicted_on(path, *records):
     timed = records or [operators("fp32")]
     return predictions(["fp32"], timed, {"fp32": 2.0}, exactly(HOST), load(str(path)), threads=1)
@@ -264,13 +272,15 @@ def predicted_on(path, *records):
 def test_a_file_whose_operators_were_not_timed_is_undecided_elsewhere_all_the_same(tmp_path):
     (found,) = predicted_on(board(tmp_path), operators("another"))
     assert (found.name, found.p50_ms.value) == ("fp32", None)
-    assert gate.check_predicted("max_p50_ms", 1e9, found).outcome == "undecided"
+    assert judged_elsewhere(found).outcome == "undecided"
 
 
 def test_every_line_about_a_prediction_says_so_on_every_page(tmp_path):
     found = predicted_on(board(tmp_path).rename(tmp_path / "our-device.toml"))
     assert found[0].p50_ms.value > 2.0
-    report = report_example.report().model_copy(update={"predicted": found})
+    report = report_example.with_measured(
+        report_example.report(), predicted=found, on_target=False, target="our-device"
+    )
     for page in (html.page(report, tmp_path), markdown.page(report)):
         about = [line for line in page.splitlines() if "our-device" in line]
         assert len(about) >= 2
@@ -282,8 +292,7 @@ def test_a_target_without_figures_is_unknown_with_the_reason_and_still_decides_n
     (found,) = predicted_on(path)
     assert found.p50_ms.value is None
     assert "no fp32_gflop_s" in found.p50_ms.missing
-    judgement = gate.check_predicted("max_p50_ms", 1e9, found)
-    assert judgement.outcome == "undecided"
+    assert judged_elsewhere(found).outcome == "undecided"
 
 
 def asked(path, **given):

@@ -200,8 +200,8 @@ def test_the_first_page_says_where_a_compressed_file_is_slower_or_no_smaller(
         energy=Estimate.unknown("none"),
         size=Estimate.exact(size, ""),
     )
-    benchmark = replace(report.benchmark, ratios=(pair,))
-    report = report.model_copy(update={"benchmark": benchmark})
+    benchmark = replace(report.measured.benchmark, ratios=(pair,))
+    report = example.with_measured(report, benchmark=benchmark)
     assert words.against_fp32(report)[-1].startswith(said)
     assert said in markdown.page(report)
 
@@ -218,10 +218,16 @@ def test_the_time_of_another_machine_is_no_verdict_on_a_compression_for_the_targ
         replace(one, instructions=Estimate.exact(counts[one.name], "counted by qemu"))
         if one.name in counts
         else one
-        for one in report.benchmark.models
+        for one in report.measured.benchmark.models
     )
-    benchmark = replace(report.benchmark, models=models)
-    report = report.model_copy(update={"predicted": (elsewhere,), "benchmark": benchmark})
+    benchmark = replace(report.measured.benchmark, models=models)
+    report = example.with_measured(
+        report,
+        predicted=(elsewhere,),
+        on_target=False,
+        target=elsewhere.target,
+        benchmark=benchmark,
+    )
     said = words.against_fp32(report)[-1]
     assert not said.startswith("It buys size")
     assert "0.60 of its instructions" in said

@@ -480,10 +480,10 @@ def test_two_long_names_that_begin_alike_stay_two_classes() -> None:
 
 def test_an_unmeasured_variant_has_four_unknown_ratios() -> None:
     report = example.report()
-    benchmark = replace(report.benchmark, ratios=report.benchmark.ratios[1:])
+    benchmark = replace(report.measured.benchmark, ratios=report.measured.benchmark.ratios[1:])
     section = next(
         s
-        for s in results.sections(report.model_copy(update={"benchmark": benchmark}))
+        for s in results.sections(example.with_measured(report, benchmark=benchmark))
         if s.title == "Against the teacher"
     )
     assert {len(row) for row in section.tables[0].rows} == {5}

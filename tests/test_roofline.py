@@ -308,7 +308,7 @@ def test_a_report_without_operators_says_so_and_draws_none(tmp_path):
 
 def test_the_roofline_bends_at_the_ridge_and_is_left_out_without_a_roof():
     report = shown_report()
-    drawn = operator_charts.roofline(report.operators)
+    drawn = operator_charts.roofline(report.measured.operators)
     roof = next(one for one in drawn.data if one.name == "roof, fp32")
     assert roof.x[1] == pytest.approx(10 / 4)
     assert max(roof.y) == roof.y[1] == pytest.approx(10.0)

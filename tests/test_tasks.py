@@ -511,7 +511,7 @@ def test_a_black_box_teaches_and_is_measured_by_its_answers_alone(here):
     assert report.quality.teacher is None
     assert report.quality.teacher_score.value > 0.9
     assert report.variants.teacher is None
-    assert [one.name for one in report.benchmark.models] == ["fp32"]
+    assert [one.name for one in report.measured.benchmark.models] == ["fp32"]
     assert report.quality.variants[0].drop_vs_teacher.low is not None
     changed = np.load(done.run / "records" / "changed.npz")
     told = report.quality.variants[0].fidelity.changed.examples

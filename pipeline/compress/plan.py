@@ -20,12 +20,12 @@ class _Choice(NamedTuple):
 
 
 def plan(asked: Compress) -> Plan:
-    """Types and bits of int8 for the recipe's target, and why.
+    """Types and bits of int8 for the target that is asked for, else this machine, and why.
 
     Raises:
         UsageError: no such target.
     """
-    target, here = load(asked.target, where="compress.target"), load(HOST)
+    target, here = load(asked.target or HOST, where="compress.target"), load(HOST)
     types = _types(target, asked)
     fits = asked.reduce_range == "auto" and types.weights == "s8" and target.saturates
     bits, why_bits = _bits(target, types, asked)

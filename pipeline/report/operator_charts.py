@@ -1,6 +1,6 @@
 """What the charts of operators draw: shares of time, and a roofline (``devices.roofline``).
 
-figure = roofline(report.operators)     # None where there is no roof
+figure = roofline(report.measured.operators)     # None where there is no roof
 """
 
 from collections.abc import Iterator, Sequence

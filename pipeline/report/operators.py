@@ -21,7 +21,7 @@ _FIGURES = ("Time, µs", "Share", "MACs", "Parameters", "Bytes", "Op/byte", "Gop
 def shown(report: Report) -> tuple[OperatorsRecord, ...]:
     """The records of fp32 and of the variant that ships or is nearest to it."""
     wanted = (FP32, report.verdict.nearest)
-    return tuple(one for one in report.operators if one.name in wanted)
+    return tuple(one for one in report.measured.operators if one.name in wanted)
 
 
 def section(report: Report) -> Section:
@@ -50,13 +50,13 @@ def predicted_lines(report: Report) -> tuple[str, ...]:
     return tuple(
         f"{one.name}, predicted on {one.target}: p50 {numbers.show(one.p50_ms, MILLISECONDS)}, "
         "PREDICTED, roofline; never measured there."
-        for one in report.predicted
+        for one in report.measured.predicted
     )
 
 
 def predicted_cells(report: Report, names: Sequence[str]) -> list[Cell]:
     """The predicted median of each of these files."""
-    known = {one.name: one for one in report.predicted}
+    known = {one.name: one for one in report.measured.predicted}
     return [
         figure(known[name].p50_ms, MILLISECONDS) if name in known else Cell("not predicted")
         for name in names
@@ -68,7 +68,7 @@ def predicted_how(report: Report) -> Iterator[str]:
     yield from dict.fromkeys(
         f"{one.name} on {one.device}, {numbers.how_many(one.threads, 'thread')}: "
         f"{one.p50_ms.method}."
-        for one in report.predicted
+        for one in report.measured.predicted
         if one.p50_ms.value is not None
     )
 

@@ -40,9 +40,9 @@ def _measurement(report: Report) -> Section:
                         each.name,
                         f"{each.queries:,}",
                         numbers.count(each.outliers),
-                        f"{each.settled_processes:,} of {report.benchmark.processes:,}",
+                        f"{each.settled_processes:,} of {report.measured.benchmark.processes:,}",
                     )
-                    for each in report.benchmark.models
+                    for each in report.measured.benchmark.models
                 ),
             ),
         ),
@@ -67,9 +67,9 @@ def _methods(report: Report) -> Iterator[tuple[str, str]]:
         ):
             if estimate:
                 found.setdefault(name, []).append(estimate)
-    for name, views in memory.lines(report.benchmark.models):
+    for name, views in memory.lines(report.measured.benchmark.models):
         found[name] = list(views)
-    for pair in report.benchmark.ratios:
+    for pair in report.measured.benchmark.ratios:
         found.setdefault("Ratios of latency", []).append(pair.p50)
     for name, estimates in found.items():
         methods = dict.fromkeys(each.method for each in estimates if each.method)
@@ -77,7 +77,7 @@ def _methods(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _host(report: Report) -> Section:
-    host = report.benchmark.host
+    host = report.measured.benchmark.host
     cores = (
         f"{numbers.count(host.physical_cores, 'the kernel does not tell')} physical, "
         f"{host.logical_cores:,} logical, {host.available_cores:,} available to the measurement"
@@ -90,7 +90,7 @@ def _host(report: Report) -> Section:
                 "The machine that measured",
                 ("Property", "Value"),
                 (
-                    ("Measured", report.benchmark.measured),
+                    ("Measured", report.measured.benchmark.measured),
                     ("CPU", host.cpu),
                     ("Architecture", host.arch),
                     ("Cores", cores),

@@ -70,13 +70,14 @@ def _checks(judged: VariantVerdict, metric: str) -> Table:
 
 def _side_by_side(report: Report) -> Section:
     models = rows.models(report)
+    measured = report.measured.benchmark
     metric = report.quality.metric
     title, unit, lost_unit = (
         numbers.capital(metric),
         numbers.score_unit(metric),
         numbers.lost_unit(metric),
     )
-    power, drawn = energy.line([each.figures for each in models], report.benchmark.ratios)
+    power, drawn = energy.line([each.figures for each in models], measured.ratios)
     lines: tuple[tuple[str, list[Cell]], ...] = (
         ("Verdict", [_judged(each) for each in models]),
         (f"{title} on test", [figure(each.score, unit) for each in models]),
@@ -107,12 +108,8 @@ def _side_by_side(report: Report) -> Section:
             f"{title} is over {numbers.how_many(report.quality.test_samples, 'test sample')}, "
             "in the runtime that ships. Each interval stands with its figure.",
             *filter(None, [words.teacher_without_file(report)]),
-            *(f"Energy: {each}." for each in energy.methods(report.benchmark.models, drawn)),
-            *(
-                [f"{memory.NOTE}."]
-                if any(each.footprint for each in report.benchmark.models)
-                else []
-            ),
+            *(f"Energy: {each}." for each in energy.methods(measured.models, drawn)),
+            *([f"{memory.NOTE}."] if any(each.footprint for each in measured.models) else []),
         ),
         tables=(
             Table(
@@ -129,9 +126,9 @@ def _side_by_side(report: Report) -> Section:
 
 def _predicted(report: Report, names: Sequence[str]) -> tuple[tuple[str, list[Cell]], ...]:
     """Where the target is not the host, what was predicted there."""
-    if not report.predicted:
+    if not report.measured.predicted:
         return ()
-    what = f"p50 on {report.predicted[0].target}, PREDICTED, roofline"
+    what = f"p50 on {report.measured.predicted[0].target}, PREDICTED, roofline"
     return ((what, operators.predicted_cells(report, names)),)
 
 

@@ -71,7 +71,7 @@ def subject(report: Report) -> Row | None:
 
 def ratio(report: Report, name: str, over: str = TEACHER) -> Ratio | None:
     """One file over another, or None where the two were not measured together."""
-    pairs = report.benchmark.ratios
+    pairs = report.measured.benchmark.ratios
     return next((each for each in pairs if each.of == name and each.over == over), None)
 
 
@@ -82,7 +82,7 @@ def _row(
     verdict: VariantVerdict | None,
 ) -> Row:
     name = variant.name
-    figures = next((each for each in report.benchmark.models if each.name == name), None)
+    figures = next((each for each in report.measured.benchmark.models if each.name == name), None)
     unmeasured = _absent("not measured in this run")
     unverified = _absent("not verified in this run")
     drop = quality.drop_vs_teacher if quality else unverified

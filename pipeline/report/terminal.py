@@ -33,7 +33,7 @@ def table(report: Report) -> RenderableType:
         _grid(
             models[start : start + _MODELS_ABREAST],
             report.quality.metric,
-            report.benchmark.ratios,
+            report.measured.benchmark.ratios,
             reasons,
         )
         for start in range(0, len(models), _MODELS_ABREAST)
@@ -48,7 +48,7 @@ def table(report: Report) -> RenderableType:
         *(_text(each, "yellow") for each in operators.predicted_lines(report)),
         *(_text(each) for each in _lost(report)),
         _text(words.gain(report)),
-        *(_text(f"warning: {each}", "yellow") for each in report.benchmark.warnings),
+        *(_text(f"warning: {each}", "yellow") for each in report.measured.benchmark.warnings),
     )
 
 

@@ -158,7 +158,7 @@ def _compressed(report: Report, name: str) -> str:
         return f"{name} against fp32: not measured beside it in this run; {changed}."
     speed = compared(pair.p50, "speed", "faster", "slower")
     size = compared(pair.size, "size", "smaller", "larger")
-    if report.predicted:
+    if not report.measured.on_target:
         to_fp32 = f"{name} against fp32: {size}{_instructions(report, name)}; {changed}"
         return f"{to_fp32}. On this machine, which is not the target: {speed}."
     slower = speed.short.endswith("slower")
@@ -175,7 +175,7 @@ def _compressed(report: Report, name: str) -> str:
 
 def _instructions(report: Report, name: str) -> str:
     """What share of fp32's instructions a variant takes, where both were counted."""
-    counts = {one.name: one.instructions for one in report.benchmark.models}
+    counts = {one.name: one.instructions for one in report.measured.benchmark.models}
     ours, theirs = (counts[each].value if each in counts else None for each in (name, "fp32"))
     if not ours or not theirs:
         return ""
@@ -238,9 +238,9 @@ def gain(report: Report) -> str:
 
 def settings(report: Report) -> tuple[tuple[str, str], ...]:
     """What the latencies hold for: runtime, threads, spinning, processes, warm-up."""
-    settings = report.benchmark.settings
+    settings = report.measured.benchmark.settings
     return (
-        ("Runtime", report.benchmark.runtime),
+        ("Runtime", report.measured.benchmark.runtime),
         ("Graph optimization", settings.optimization),
         ("Threads", numbers.how_many(settings.threads, "intra-op thread")),
         ("Spinning", "idle threads spin" if settings.spinning else "idle threads do not spin"),
@@ -267,7 +267,7 @@ def _listed(cores: tuple[int, ...], none: str) -> str:
 
 
 def _processes(report: Report) -> str:
-    measured = report.benchmark
+    measured = report.measured.benchmark
     text = f"{measured.processes:,} fresh ones a model, the models in turn"
     if measured.looks == 1 and measured.enough:
         return text
