@@ -19,12 +19,12 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from .pipeline.build import build as build
-    from .pipeline.recipe import Recipe as Recipe
+    from .pipeline.recipe.recipe import Recipe as Recipe
 
 __version__ = "0.1.0"
 __all__ = ["Recipe", "__version__", "build"]
 
-_PUBLIC = {"build": ".pipeline.build", "Recipe": ".pipeline.recipe"}
+_PUBLIC = {"build": ".pipeline.build", "Recipe": ".pipeline.recipe.recipe"}
 
 
 def __getattr__(name: str) -> Any:

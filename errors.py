@@ -14,7 +14,7 @@
 
 It stands at the root, not under ``pipeline/``, because exporters and devices raise these too and
 may not import the pipeline. The message names what was found, what was expected, where, and what to
-do about it; ``pipeline/cli.py`` turns it into one line and the exit code.
+do about it; ``pipeline/commands/cli.py`` turns it into one line and the exit code.
 
     >>> print(RecipeError(found="-1", expected="a number above 0", where="r.toml: seed"))
     r.toml: seed: found -1, expected a number above 0

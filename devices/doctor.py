@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import EdgestillError
-from . import conditions, counting, sensors
-from .host import ROOT, Host, describe, has_vnni, kernel_class, read_text
-from .job import ProbeJob
-from .local import fixed_addresses, run
-from .measure import energy
+from .energy import sensors
+from .instructions import callgrind as counting
+from .onboard.machine import conditions
+from .onboard.machine.host import ROOT, Host, describe, has_vnni, kernel_class, read_text
+from .onboard.measure import energy
+from .onboard.measure.job import ProbeJob
+from .onboard.process.run_job import fixed_addresses, run
 
 State = Literal["ok", "limited", "missing"]
 _ENOUGH_DISK_BYTES = 2 * 1024**3

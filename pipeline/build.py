@@ -12,200 +12,49 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..devices import countable
-from ..devices.measure.energy import prices_of
-from ..devices.place import place_of
-from ..devices.profile import HOST, Profile, same_device
-from ..devices.profile import load as load_profile
+from ..devices.energy.declared import prices_of
+from ..devices.instructions import count as countable
+from ..devices.place.place import place_of
+from ..devices.profiles.profile import HOST, Profile, same_device
+from ..devices.profiles.profile import load as load_profile
 from ..errors import ModelError, UsageError
-from . import reference, teachers
-from . import run as runs
-from .budgets import measured_budgets
+from . import teachers
 from .compress.plan import plan as plan_of
 from .data import fingerprint, tokenizer_fingerprint
-from .data.demands import fits
-from .flow import Builder, Made, Planner, Stage, Step, StopHereError, Walk
+from .engine.flow import Builder, Made, Planner, Step, StopHereError, Walk
+from .engine.store import Store, disk_errors
+from .judge.budgets import measured_budgets
+from .preflight import fits
 from .progress import Progress, Silent
-from .recipe import (
+from .recipe import user_function as reference
+from .recipe.files import load
+from .recipe.recipe import (
     Architecture,
     Asking,
     Inside,
-    Part,
-    Prune,
-    Qat,
     Recipe,
     Schedule,
     Soft,
     is_factory,
 )
-from .recipefile import load
 from .records import (
-    BenchmarkRecord,
-    DataRecord,
-    ModelRecord,
     Report,
-    TargetsRecord,
     TunedRecord,
-    VariantsRecord,
-    VerifyRecord,
 )
-from .store import Store, disk_errors
-
-_ARRAYS = "pipeline/data/arrays.py"
-_TRAINING = (
-    "pipeline/distill",
-    "pipeline/models",
-    "pipeline/teachers",
-    "pipeline/archive.py",
-    "pipeline/child.py",
-    "pipeline/wire.py",
-    "pipeline/metrics.py",
-    "pipeline/reference.py",
-    "pipeline/data/checks.py",
-    "devices/host.py",
-    "devices/stats.py",
-    "devices/distributions.py",
-    "devices/modelfile.py",
-    "devices/job.py",
-    "devices/bounds.py",
-    "devices/local.py",
-    _ARRAYS,
+from .runs import run as runs
+from .runs.flow_result import Flow
+from .stages import (
+    BENCHMARK,
+    DATA,
+    STAGES,
+    STUDENT,
+    TARGETS,
+    TEACHER,
+    TUNED,
+    TUNED_VARIANTS,
+    VARIANTS,
+    VERIFY,
 )
-
-DATA = Stage(
-    "data",
-    "pipeline.data.prepare:prepare",
-    DataRecord,
-    sources=("pipeline/data", "pipeline/archive.py", "pipeline/reference.py"),
-    libraries=("numpy", "scikit-learn"),
-)
-TEACHER = Stage(
-    "teacher",
-    "pipeline.distill.teacher:teach",
-    ModelRecord,
-    sources=_TRAINING,
-    libraries=("torch", "numpy", "safetensors"),
-    threads=True,
-    resumes=True,
-)
-TARGETS = Stage(
-    "targets",
-    "pipeline.distill.targets:ask",
-    TargetsRecord,
-    sources=_TRAINING,
-    libraries=("torch", "numpy", "onnxruntime"),
-    threads=True,
-    resumes=True,
-)
-STUDENT = Stage(
-    "student",
-    "pipeline.distill.student:learn",
-    ModelRecord,
-    sources=_TRAINING,
-    libraries=("torch", "numpy", "safetensors"),
-    threads=True,
-    resumes=True,
-)
-_TUNED = Stage(
-    "tuned",
-    "pipeline.compress.tuning:tune",
-    TunedRecord,
-    sources=(
-        *_TRAINING,
-        "pipeline/answers.py",
-        "pipeline/compress",
-        "exporters",
-        "devices/runtimes",
-    ),
-    libraries=("torch", "numpy", "safetensors", "onnx", "onnxscript", "onnxruntime"),
-    threads=True,
-    resumes=True,
-)
-TUNED: dict[str, tuple[Stage[TunedRecord], type[Part]]] = {
-    "pruned": (_TUNED, Prune),
-    "int8-qat": (replace(_TUNED, libraries=(*_TUNED.libraries, "torchao")), Qat),
-}
-"""Variants that the student is trained on for: the stage and the part of the recipe it is told."""
-VARIANTS = Stage(
-    "variants",
-    "pipeline.compress.variants:compress",
-    VariantsRecord,
-    sources=(
-        *_TRAINING,
-        "pipeline/compress",
-        "exporters",
-        "devices",
-        "devices/measure",
-        "devices/runtimes",
-    ),
-    libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
-    threads=True,
-)
-VERIFY = Stage(
-    "verify",
-    "pipeline.verify:verify",
-    VerifyRecord,
-    sources=(
-        *_TRAINING,
-        "pipeline/verify.py",
-        "pipeline/answers.py",
-        "pipeline/fidelity.py",
-        "exporters/interface.py",
-        "devices/runtimes",
-    ),
-    libraries=("torch", "numpy", "onnx", "onnxruntime"),
-    threads=True,
-)
-BENCHMARK = Stage(
-    "benchmark",
-    "pipeline.benchmark:benchmark",
-    BenchmarkRecord,
-    sources=(
-        "pipeline/benchmark.py",
-        "pipeline/budgets.py",
-        "pipeline/operators.py",
-        "pipeline/compress/joined.py",
-        "exporters/interface.py",
-        "devices",
-        "devices/measure",
-        "devices/runtimes",
-        _ARRAYS,
-    ),
-    libraries=("numpy", "onnx", "onnxruntime"),
-    machine=True,
-)
-STAGES = tuple(
-    stage.name for stage in (DATA, TEACHER, TARGETS, STUDENT, _TUNED, VARIANTS, VERIFY, BENCHMARK)
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """What came out of every stage."""
-
-    data: Made[DataRecord]
-    teachers: tuple[Made[ModelRecord], ...]
-    targets: Made[TargetsRecord]
-    students: tuple[Made[ModelRecord], ...]
-    plain: tuple[Made[ModelRecord], ...]
-    tuned: dict[str, Made[TunedRecord]]
-    variants: Made[VariantsRecord]
-    quality: Made[VerifyRecord]
-    measured: Made[BenchmarkRecord]
-
-    def keys(self) -> dict[str, str]:
-        """The key of every stage, by a name that says which."""
-        keys = {
-            "data": self.data.key,
-            "targets": self.targets.key,
-            "variants": self.variants.key,
-            "verify": self.quality.key,
-            "benchmark": self.measured.key,
-        }
-        several = (("teacher", self.teachers), ("student", self.students), ("plain", self.plain))
-        for name, made in several:
-            keys |= {f"{name}-{i}": each.key for i, each in enumerate(made)}
-        return keys | {name: made.key for name, made in self.tuned.items()}
 
 
 class Outside(NamedTuple):
@@ -287,7 +136,7 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     pupil |= {"schedule": schedule, "plan": plan}
     tuned: dict[str, Made[TunedRecord]] = {
         name: walk(stage, method=name, settings=r.compress.only(part), **pupil)
-        for name, (stage, part) in TUNED.items()
+        for name, (stage, part) in TUNED_VARIANTS.items()
         if name in r.compress.variants
     }
     models = {"students": students, "data": data, "tuned": tuple(tuned.values()), **taught}
@@ -355,10 +204,10 @@ def build(
     if until is not None and until not in STAGES:
         raise UsageError(found=repr(until), expected=f"one of {', '.join(STAGES)}", where="--until")
     read = recipe if isinstance(recipe, Recipe) else load(Path(recipe), overrides, seed=seed)
-    if until == _TUNED.name and TUNED.keys().isdisjoint(read.compress.variants):
+    if until == TUNED.name and TUNED_VARIANTS.keys().isdisjoint(read.compress.variants):
         raise UsageError(
             found=f"{until!r}, and no variant that is trained on",
-            expected=f"compress.variants with {' or '.join(TUNED)}",
+            expected=f"compress.variants with {' or '.join(TUNED_VARIANTS)}",
             where="--until",
         )
     progress = progress or Silent()

@@ -9,9 +9,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ..devices.bench import Benchmark
-from ..devices.stats import Estimate
-from .recipe import Architecture, Task
+from ..devices.bench.bench import Benchmark
+from ..devices.onboard.stats.estimate import Estimate
+from .recipe.recipe import Architecture, Task
 
 SCHEMA_VERSION: Literal["3.0"] = "3.0"
 TEACHER = "teacher"

@@ -1,6 +1,9 @@
 """Small ONNX models and files, written by hand."""
 
-from onnx import helper, numpy_helper
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+FLOAT = TensorProto.FLOAT
 
 
 def model(nodes, inputs, outputs, stored=(), *, opset=17, ir_version=9, domain="", functions=()):
@@ -22,3 +25,16 @@ def save(path, nodes, inputs, outputs, stored=()):
     """The same as a file."""
     path.write_bytes(model(nodes, inputs, outputs, stored).SerializeToString())
     return path
+
+
+def dense(path, layers, width=128):
+    nodes = [
+        helper.make_node("MatMul", [f"h{i}" if i else "x", f"w{i}"], [f"h{i + 1}"])
+        for i in range(layers)
+    ]
+    stored = [(f"w{i}", np.full((width, width), 0.01, np.float32)) for i in range(layers)]
+    ends = (
+        [("x", TensorProto.FLOAT, ["n", width])],
+        [(f"h{layers}", TensorProto.FLOAT, ["n", width])],
+    )
+    return save(path, nodes, *ends, stored)

@@ -4,8 +4,9 @@
     write_samples(run / "records" / "samples")
     write_changed(report, run / "records")
 
-Latencies and answers are drawn, then judged by ``devices.stats`` and ``fidelity`` like measured
-ones, so that figures, intervals and samples agree with each other.
+Latencies and answers are drawn, then judged like measured ones by
+``devices.onboard.stats.processes`` and ``fidelity``, so that figures, intervals and samples agree
+with each other.
 """
 
 import json
@@ -14,12 +15,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from edgestill.devices import stats
-from edgestill.devices.bench import Benchmark, Figures, Footprint, Ratio, Settings
-from edgestill.devices.host import Host
-from edgestill.devices.stats import Estimate
-from edgestill.pipeline import fidelity, metrics
-from edgestill.pipeline.recipe import Task
+from edgestill.devices.bench.bench import Benchmark, Figures, Footprint, Ratio, Settings
+from edgestill.devices.onboard.machine.host import Host
+from edgestill.devices.onboard.stats import processes as stats
+from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.pipeline.recipe.recipe import Task
 from edgestill.pipeline.records import (
     BenchmarkRecord,
     Bytes,
@@ -40,6 +40,7 @@ from edgestill.pipeline.records import (
     Verdict,
     VerifyRecord,
 )
+from edgestill.pipeline.tasks import fidelity, metrics
 from numpy.typing import NDArray
 
 PROCESSES = 9

@@ -10,13 +10,13 @@ from collections import Counter
 
 import numpy as np
 import report_example
-from edgestill.devices.stats import median_over_processes, ratio_over_processes
-from edgestill.devices.until import Looks, Until
-from edgestill.pipeline import comparison
-from edgestill.pipeline.benchmark import CONFIDENCE
-from edgestill.pipeline.budgets import decided
-from edgestill.pipeline.gate import judge
-from edgestill.pipeline.recipe import Gate
+from edgestill.devices.bench.stopping import Looks, Until
+from edgestill.devices.onboard.stats.processes import median_over_processes, ratio_over_processes
+from edgestill.pipeline.commands import compare as comparison
+from edgestill.pipeline.judge.benchmark import CONFIDENCE
+from edgestill.pipeline.judge.budgets import decided
+from edgestill.pipeline.judge.gate import judge
+from edgestill.pipeline.recipe.recipe import Gate
 
 QUERIES = 80
 """Of a process; 64 allow a p90."""

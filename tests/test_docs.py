@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 import pytest
 from edgestill import __version__
-from edgestill.pipeline.cli import cli
-from edgestill.pipeline.recipe import Part, Recipe
-from edgestill.pipeline.recipefile import bundled
+from edgestill.pipeline.commands.cli import cli
+from edgestill.pipeline.recipe.files import bundled
+from edgestill.pipeline.recipe.recipe import Part, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -62,8 +62,8 @@ def test_the_changelog_has_the_version():
 
 def test_every_exit_code_of_the_readme_is_one_of_ours():
     from edgestill import errors
-    from edgestill.pipeline.cli import INTERRUPTED
-    from edgestill.pipeline.gate import EXIT_CODES
+    from edgestill.pipeline.commands.cli import INTERRUPTED
+    from edgestill.pipeline.judge.gate import EXIT_CODES
 
     ours = {e.exit_code for e in vars(errors).values() if isinstance(e, type)}
     rows = re.findall(r"^\| ([0-9, ]+) \|", README, re.MULTILINE)

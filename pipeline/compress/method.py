@@ -11,9 +11,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ...devices.runtimes.onnxruntime import open_session, run_once
+from ...devices.onboard.runtimes.onnxruntime import open_session, run_once
 from ...errors import NoEffectError
-from ..recipe import Calibrating, Fusing
+from ..recipe.recipe import Calibrating, Fusing
 from ..records import Left, Plan, Saturable
 from .parity import Feed, batches
 

@@ -10,8 +10,10 @@ from collections.abc import Callable
 import onnx
 
 from ...errors import NoEffectError
-from . import fp16, fusion, int8_dynamic, int8_mixed, int8_static, weight_only
+from .fuse import fusion
+from .int8 import int8_dynamic, int8_mixed, int8_static
 from .method import Effect, Job
+from .weights import fp16, weight_only
 
 
 def _fused(job: Job) -> Effect:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...devices.runtimes.onnxruntime import open_session, outputs_of, run_once
+from ...devices.onboard.runtimes.onnxruntime import open_session, outputs_of, run_once
 from ...errors import ModelError
 
 Feed = dict[str, NDArray[Any]]

@@ -8,8 +8,8 @@ The figures behind the rules are in DECISIONS.md.
 
 from typing import Literal, NamedTuple
 
-from ...devices.profile import HOST, Profile, load
-from ..recipe import Compress
+from ...devices.profiles.profile import HOST, Profile, load
+from ..recipe.recipe import Compress
 from ..records import Plan
 
 

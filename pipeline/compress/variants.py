@@ -8,28 +8,20 @@ from typing import Any
 from onnx import load as load_file
 
 from ...exporters import interface, metadata, onnx, ort
-from .. import metrics
 from ..data.arrays import Arrays, draw, open_split
-from ..distill.asking import ensemble, exportable
-from ..flow import Made
+from ..distill.teacher_answers import ensemble, exportable
+from ..engine.flow import Made
+from ..engine.store import file_sha256
 from ..models import example
 from ..progress import Progress
-from ..recipe import Compress, Export
-from ..records import (
-    TEACHER,
-    DataRecord,
-    ModelRecord,
-    Plan,
-    TunedRecord,
-    Variant,
-    VariantsRecord,
-)
-from ..store import file_sha256
+from ..recipe.recipe import Compress, Export
+from ..records import TEACHER, DataRecord, ModelRecord, Plan, TunedRecord, Variant, VariantsRecord
+from ..tasks import metrics
+from .byte_breakdown import where_bytes_go
+from .int8.saturation import saturable
 from .method import Effect, Job, Outputs
 from .methods import METHODS
-from .parts import where_bytes_go
-from .pupil import FILE, best_of
-from .saturation import saturable
+from .train.contract import FILE, best_of
 
 
 def compress(

@@ -17,14 +17,15 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ...devices.inputs import check_batch
-from ...devices.modelfile import check_external_data, printable
-from ...devices.runtimes.onnxruntime import dtype_of, inputs_of, open_session
-from ...devices.worker import confine, told
+from ...devices.onboard.model.inputs import check_batch
+from ...devices.onboard.model.modelfile import check_external_data, printable
+from ...devices.onboard.process.confine import confine
+from ...devices.onboard.process.refusals import told
+from ...devices.onboard.runtimes.onnxruntime import dtype_of, inputs_of, open_session
 from ...errors import DataError, EdgestillError, ModelError
-from .. import wire
-from ..archive import unpacked
-from ..recipe import Compress
+from ..data.archive import unpacked
+from ..isolation import wire
+from ..recipe.recipe import Compress
 from ..records import Plan
 from .method import BATCH, Job, Outputs, answers, fp32_answers
 from .methods import METHODS

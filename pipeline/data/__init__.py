@@ -15,7 +15,7 @@ from typing import Any
 
 from ...errors import RecipeError
 from ..progress import Progress
-from ..recipe import SOURCE_KINDS, Data, is_factory
+from ..recipe.recipe import SOURCE_KINDS, Data, is_factory
 from . import audio, digits, function, images, npz, table, text
 
 Arrays = Mapping[str, Any]

@@ -24,11 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
-from ..archive import unpacked
 from ..progress import Progress
-from ..recipe import AudioForm, Data
+from ..recipe.recipe import AudioForm, Data
 from ..records import SPLITS
 from . import checks, folders, frontend, npz
+from .archive import unpacked
 from .arrays import create
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg"})

@@ -25,9 +25,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..recipe import Data
+from ..engine.store import file_sha256
+from ..recipe.recipe import Data
 from ..records import SPLITS, Split
-from ..store import file_sha256
 
 METADATA = "metadata.csv"
 NAMES: Mapping[str, Split] = {split: split for split in SPLITS} | {

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..reference import load, said
+from ..recipe.user_function import load, said
 
 
 def fingerprint(reference: str) -> str:

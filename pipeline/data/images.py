@@ -30,11 +30,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
-from ..archive import unpacked
 from ..progress import Progress
-from ..recipe import Data, ImageForm
+from ..recipe.recipe import Data, ImageForm
 from ..records import Split
 from . import folders, npz
+from .archive import unpacked
 from .arrays import create
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
-from ..archive import unpacked
-from ..recipe import Data
+from ..engine.store import file_sha256
+from ..recipe.recipe import Data
 from ..records import SPLITS
-from ..store import file_sha256
+from .archive import unpacked
 
 _FIX = "write it with numpy.savez(file, x=…, y=…) from numeric arrays"
 KNOWN = ("x", "y", "labels", *(f"{axis}_{split}" for split in SPLITS for axis in "xy"))

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..progress import Progress
-from ..recipe import Data
+from ..recipe.recipe import Data
 from ..records import SPLITS, DataRecord, Layout, Split
-from . import answers, checks, find, shown, splits
+from . import checks, find, shown, splits
+from . import labels as answers
 from .arrays import create
-from .texts import Texts
+from .text_store import Texts
 
 
 class Taken(NamedTuple):

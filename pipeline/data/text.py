@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..progress import Progress
-from ..recipe import Data
+from ..recipe.recipe import Data
 from . import columns as files
 from . import table
 from .columns import Column, listed
 from .table import SPLIT_NAMES, Part
-from .texts import Texts
+from .text_store import Texts
 
 fingerprint = table.fingerprint
 

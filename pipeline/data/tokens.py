@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
-from ..recipe import TextForm
-from .texts import BLOCK, Texts
+from ..recipe.recipe import TextForm
+from .text_store import BLOCK, Texts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from ..store import write_atomic
+from ..engine.store import write_atomic
 
 FILE = "checkpoint.safetensors"
 Groups = Mapping[str, Mapping[str, torch.Tensor]]

@@ -17,7 +17,7 @@ from torch import nn
 
 from ...errors import ModelError, RecipeError
 from ..models.deployed import Deployed
-from ..recipe import Layer
+from ..recipe.recipe import Layer
 from .losses import LAYER_LOSSES
 
 WHERE = "distill.layers"

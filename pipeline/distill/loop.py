@@ -17,17 +17,17 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from ...devices import host
+from ...devices.onboard.machine import host
 from ...errors import ModelError
-from .. import metrics
 from ..data.arrays import Arrays
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
-from ..recipe import Schedule
+from ..recipe.recipe import Schedule
 from ..records import DataRecord, Epoch
+from ..tasks import metrics
 from . import checkpoint
-from .hard import Loss, hard_labels
-from .lessons import Lesson, Lessons, ViewOf, fed
+from .batches import Lesson, Lessons, ViewOf, fed
+from .hard_labels import Loss, hard_labels
 from .optimizer import Average, optimizer_of, put_back, set_rate, state_of
 
 EVALUATION_BATCH = 128

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 from ...errors import RecipeError
-from ..recipe import LayerLoss, Soft, SoftLoss, Task
+from ..recipe.recipe import LayerLoss, Soft, SoftLoss, Task
 
 ANGLE_SAMPLES = 64
 """Samples of a batch whose angles ``rkd`` compares, for their number grows with the third power.

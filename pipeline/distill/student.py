@@ -9,22 +9,22 @@ import numpy as np
 import torch
 
 from ..data.arrays import Arrays, open_split
-from ..flow import Made
+from ..engine.flow import Made
+from ..engine.store import file_sha256
 from ..models import deployed, example, parameters
 from ..models.deployed import Deployed
 from ..models.transformer import initialize
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
-from ..recipe import Architecture, Augment, Inside, Schedule, Soft
+from ..recipe.recipe import Architecture, Augment, Inside, Schedule, Soft
 from ..records import DataRecord, ModelRecord, TargetsRecord
-from ..store import file_sha256
 from . import losses
-from .asking import Asking, restored
-from .hard import Loss, hard_labels
+from .batches import Lesson, Lessons, ViewOf
+from .hard_labels import Loss, hard_labels
 from .layers import LayerLosses
-from .lessons import Lesson, Lessons, ViewOf
 from .loop import Course, every_epoch_anew, fit
 from .targets import ANSWERS, open_targets
+from .teacher_answers import Asking, restored
 
 Answer = Callable[[Lesson], torch.Tensor]
 """The teacher's outputs [n, outputs] for a batch."""

@@ -16,18 +16,18 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ...errors import DataError, ModelError, RecipeError
-from .. import metrics
 from ..data.arrays import create, open_split
 from ..data.checks import chunks
-from ..flow import Made
+from ..engine.flow import Made
+from ..engine.store import write_atomic
 from ..progress import Progress
-from ..recipe import Asking as Asks
-from ..recipe import Augment
+from ..recipe.recipe import Asking as Asks
+from ..recipe.recipe import Augment
 from ..records import DataRecord, ModelRecord, Split, TargetsRecord
-from ..store import write_atomic
+from ..tasks import metrics
 from . import losses
-from .asking import BLOCK, Asking, exportable
-from .lessons import Lessons
+from .batches import Lessons
+from .teacher_answers import BLOCK, Asking, exportable
 from .views import nth
 
 LOGITS, PLACES, REST, ROWS = "logits.npy", "places.npy", "rest.npy", "rows.npy"

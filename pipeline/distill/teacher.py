@@ -14,21 +14,22 @@ import torch
 from numpy.typing import NDArray
 
 from ...errors import ModelError
-from .. import metrics, teachers
+from .. import teachers
 from ..data.arrays import Arrays, create, open_ids, open_split
 from ..data.checks import chunks
-from ..flow import Made
+from ..engine.flow import Made
+from ..engine.store import digest_of, file_sha256, folder_digests
 from ..models import deployed, example, parameters
 from ..models.deployed import Deployed
 from ..models.weights import WEIGHTS, load_foreign, save
 from ..progress import Progress
-from ..recipe import Augment, Teacher
+from ..recipe.recipe import Augment, Teacher
 from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
-from ..store import digest_of, file_sha256, folder_digests
-from .asking import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
-from .hard import hard_labels
-from .lessons import Lessons
+from ..tasks import metrics
+from .batches import Lessons
+from .hard_labels import hard_labels
 from .loop import Course, every_epoch_anew, fit, outputs_of
+from .teacher_answers import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
 
 _JUDGING: tuple[Split, ...] = ("validation", "test")
 """Splits whose vectors a student of vectors is chosen and judged by."""

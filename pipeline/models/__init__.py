@@ -10,7 +10,7 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..recipe import Architecture, family_and_depth, is_factory
+from ..recipe.recipe import Architecture, family_and_depth, is_factory
 from ..records import DataRecord
 from . import conv1d, dscnn, factory, mlp, mobilenet, resnet, transformer
 from .deployed import Deployed

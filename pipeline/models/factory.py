@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ...errors import ModelError
-from .. import reference
-from ..recipe import Architecture
+from ..recipe import user_function as reference
+from ..recipe.recipe import Architecture
 from .signature import Signature, tokens
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ...errors import RecipeError
-from ..recipe import SUITED
+from ..recipe.recipe import SUITED
 from ..records import DataRecord, Layout
 
 

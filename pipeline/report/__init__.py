@@ -25,7 +25,7 @@ def write(report: Report, run: Path) -> None:
         OSError: the folder cannot be written.
     """
     # The pages need plotly and jinja, a terminal table does not: half a second either way.
-    from ..store import write_atomic
+    from ..engine.store import write_atomic
     from . import html, junit, markdown
 
     write_atomic(run / "report.json", report.model_dump_json(indent=2).encode() + b"\n")

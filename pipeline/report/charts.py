@@ -11,8 +11,8 @@ from pathlib import Path
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from ...devices.stats import Estimate
-from ..operators import by_type, slowest
+from ...devices.onboard.stats.estimate import Estimate
+from ..judge.operator_types import by_type, slowest
 from ..records import ModelRecord, Report
 from . import drawing, lost_words, numbers, operator_charts, operators, rows, samples, words
 from .numbers import BYTES, MILLISECONDS, Unit

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from ...devices.stats import Estimate
+from ...devices.onboard.stats.estimate import Estimate
 from . import numbers
 
 # Okabe & Ito 2008 (told apart by all common kinds of colour blindness), without the hues that

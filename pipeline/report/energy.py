@@ -9,8 +9,8 @@ where there is nothing to compare with.
 
 from collections.abc import Sequence
 
-from ...devices.bench import Figures, Ratio
-from ...devices.stats import Estimate
+from ...devices.bench.bench import Figures, Ratio
+from ...devices.onboard.stats.estimate import Estimate
 from . import numbers
 from .numbers import MICROJOULES, RATIO, Unit
 

@@ -16,7 +16,7 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ..recipefile import toml
+from ..recipe.files import toml
 from ..records import Report
 from . import numbers, operators, pictures, provenance, results, rows, words
 from .charts import Chart, charts

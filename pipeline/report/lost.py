@@ -5,7 +5,7 @@ section(report).title   # 'What the student lost of the teacher'
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ...devices.stats import Estimate
+from ...devices.onboard.stats.estimate import Estimate
 from ..records import Calibration, ClassDrop, Example, Fidelity, Report
 from . import lost_words, numbers, rows
 from .numbers import NATS, PERCENT, POINTS, RATIO, Unit

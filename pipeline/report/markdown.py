@@ -7,7 +7,7 @@ Every name and sentence is escaped: a label cannot end a table, start a link or 
 
 import re
 
-from ..recipefile import toml
+from ..recipe.files import toml
 from ..records import Report
 from . import numbers, operators, provenance, results, rows, words
 from .sections import Section, Table

@@ -13,7 +13,7 @@ import math
 import unicodedata
 from dataclasses import dataclass
 
-from ...devices.stats import Estimate
+from ...devices.onboard.stats.estimate import Estimate
 
 NO_INTERVAL = "no interval"
 

@@ -1,4 +1,4 @@
-"""What the charts of operators draw: shares of time, and a roofline (``devices.roofline``).
+"""Charts of operators: shares of time, and a roofline (``devices.operators.roofline``).
 
 figure = roofline(report.measured.operators)     # None where there is no roof
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import plotly.graph_objects as go
 
-from ..operators import Kind
+from ..judge.operator_types import Kind
 from ..records import OperatorsRecord, OperatorTime, Roof
 from . import drawing, numbers
 

@@ -6,7 +6,7 @@ predicted_lines(report)     # ('int8-static, PREDICTED on raspberry-pi-4: p50 â€
 
 from collections.abc import Iterator, Sequence
 
-from ..operators import Kind, by_type, slowest
+from ..judge.operator_types import Kind, by_type, slowest
 from ..records import OperatorsRecord, OperatorTime, Report
 from . import numbers
 from .numbers import MILLISECONDS

@@ -6,7 +6,7 @@ sections(report)[-1].title   # 'Reproduce'
 import json
 from collections.abc import Iterator
 
-from ...devices.stats import Estimate
+from ...devices.onboard.stats.estimate import Estimate
 from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord
 from . import memory, numbers, rows, words
 from .numbers import BYTES, MILLISECONDS

@@ -5,7 +5,7 @@ sections(report)[0].title   # 'Budgets'
 
 from collections.abc import Mapping, Sequence
 
-from ..gate import preferred
+from ..judge.gate import preferred
 from ..records import TEACHER, Report, VariantQuality, VariantVerdict, VerifyRecord
 from . import compression, energy, lost, memory, numbers, operators, rows, words
 from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, Unit

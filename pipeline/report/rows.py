@@ -9,8 +9,8 @@ that say so, never a blank.
 
 from dataclasses import dataclass
 
-from ...devices.bench import Figures, Ratio
-from ...devices.stats import Estimate
+from ...devices.bench.bench import Figures, Ratio
+from ...devices.onboard.stats.estimate import Estimate
 from ..records import TEACHER, Outcome, Report, Variant, VariantQuality, VariantVerdict
 
 

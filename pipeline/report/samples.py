@@ -67,7 +67,7 @@ def curve(processes: Sequence[Latencies]) -> Curve:
     pooled = np.concatenate(processes)
     last = max(2.0, len(pooled) / _QUERIES_IN_TAIL)
     odds = np.geomspace(1.0, last, _POINTS)
-    # inverted_cdf as in devices.stats: each point is a latency that did occur.
+    # inverted_cdf as in devices.onboard.stats.processes: each point is a latency that did occur.
     at = np.quantile(pooled, 1.0 - 1.0 / odds, method="inverted_cdf")
     return Curve(
         odds=tuple(float(f"{value:.5g}") for value in odds),

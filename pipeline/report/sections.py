@@ -9,7 +9,7 @@ All text in here is unescaped; the module that prints it escapes it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...devices.stats import Estimate
+from ...devices.onboard.stats.estimate import Estimate
 from ..records import Outcome
 from . import numbers
 from .numbers import Unit

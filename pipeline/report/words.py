@@ -10,8 +10,8 @@ A difference is called one only where its interval excludes "no difference".
 from dataclasses import dataclass
 from typing import Any
 
-from ...devices.stats import Estimate
-from ..gate import SAME_SIZE
+from ...devices.onboard.stats.estimate import Estimate
+from ..judge.gate import SAME_SIZE
 from ..records import Check, Report
 from . import numbers, rows
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ...errors import ModelError
-from ..recipe import PATH_KINDS, TEACHER_KINDS, is_factory
-from ..store import digest_of, file_sha256
+from ..engine.store import digest_of, file_sha256
+from ..recipe.recipe import PATH_KINDS, TEACHER_KINDS, is_factory
 
 Kind = Literal["family", "factory", "onnx", "logits", "hf", "timm"]
 _MODEL_FIX = "correct teacher.model"
@@ -72,7 +72,7 @@ def _of_model(told: Kind, place: str, model: str) -> str | None:
     if told == "hf":
         return _folder(Path(place))
     if told == "factory":
-        from .. import reference
+        from ..recipe import user_function as reference
 
         return reference.fingerprint(model, "teacher.model", ModelError)
     return None

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ModelError
-from ..child import PYTHON, TIMEOUT_S, Child
+from ..isolation.child import PYTHON, TIMEOUT_S, Child
 from .fitting import Arrangement, Port, Signature, bare, choose, plan
 
 WORKER = (*PYTHON, "edgestill.pipeline.teachers.worker")

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ...devices.modelfile import printable
+from ...devices.onboard.model.modelfile import printable
 from ...errors import ModelError
 
 if TYPE_CHECKING:
-    from ..recipe import Task
+    from ..recipe.recipe import Task
     from ..records import DataRecord, Layout
 
 _IDS = frozenset({"input_ids", "ids", "token_ids", "tokens", "input_word_ids"})

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..archive import unpacked
+from ..data.archive import unpacked
 from ..records import Split
 from . import recorded_parquet
 from .recorded_parquet import BLOCK, Read, float32

@@ -15,10 +15,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ...devices.modelfile import Input, check_external_data
-from ...devices.worker import confine, told
+from ...devices.onboard.model.modelfile import Input, check_external_data
+from ...devices.onboard.process.confine import confine
+from ...devices.onboard.process.refusals import told
 from ...errors import EdgestillError, ModelError
-from .. import wire
+from ..isolation import wire
 
 _MOST_WRITTEN = 1 << 24
 """Bytes: it writes nothing but its last words."""
@@ -66,7 +67,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, memory_limit_bytes: int) -> Non
 
 
 def _open(path: Path, threads: int) -> tuple[Any, dict[str, Any]]:
-    from ...devices.runtimes import onnxruntime as runtime
+    from ...devices.onboard.runtimes import onnxruntime as runtime
 
     session = runtime.open_session(path, threads=threads)
     return session, {
@@ -76,7 +77,7 @@ def _open(path: Path, threads: int) -> tuple[Any, dict[str, Any]]:
 
 
 def _described(one: Input) -> dict[str, Any]:
-    from ...devices.runtimes.onnxruntime import dtype_of
+    from ...devices.onboard.runtimes.onnxruntime import dtype_of
 
     try:
         dtype = dtype_of(one).str
@@ -90,7 +91,7 @@ def _run(session: Any, model: Path, request: dict[str, Any], arrays: list[NDArra
 
     Answers the shapes of every output of the first slice, and the one that is wanted, whole.
     """
-    from ...devices.runtimes.onnxruntime import run_once
+    from ...devices.onboard.runtimes.onnxruntime import run_once
 
     feed = dict(zip(request["names"], arrays, strict=True))
     samples = request["samples"]

@@ -22,11 +22,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench_latency import dense
-from edgestill.devices.distributions import binomial_cdf
-from edgestill.devices.host import describe
-from edgestill.devices.stats import proportion
-from edgestill.pipeline import comparison
+from edgestill.devices.onboard.machine.host import describe
+from edgestill.devices.onboard.stats.distributions import binomial_cdf
+from edgestill.pipeline.commands import compare as comparison
 from edgestill.pipeline.progress import Silent
+from edgestill.pipeline.tasks.intervals import proportion
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from simulated import PERCENTILES, Noise, found_different, outcomes

@@ -15,9 +15,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from edgestill.devices import counting, emulated
-from edgestill.devices.host import describe
-from edgestill.devices.profile import load
+from edgestill.devices.instructions import callgrind as counting
+from edgestill.devices.instructions import emulated_core as emulated
+from edgestill.devices.onboard.machine.host import describe
+from edgestill.devices.profiles.profile import load
 from edgestill.errors import HostError
 from onnx import TensorProto, helper, numpy_helper
 

@@ -23,12 +23,12 @@ import torch.nn.functional as F
 from edgestill.pipeline.build import build
 from edgestill.pipeline.data.arrays import Arrays, open_split
 from edgestill.pipeline.distill import losses, targets
-from edgestill.pipeline.distill.asking import BLOCK, Network
-from edgestill.pipeline.distill.hard import hard_labels
-from edgestill.pipeline.distill.lessons import Lesson, Lessons
+from edgestill.pipeline.distill.batches import Lesson, Lessons
+from edgestill.pipeline.distill.hard_labels import hard_labels
+from edgestill.pipeline.distill.teacher_answers import BLOCK, Network
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, load_foreign, save
-from edgestill.pipeline.recipefile import load
+from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.records import DataRecord, ModelRecord, TargetsRecord
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -22,24 +22,32 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import torch
-from edgestill.devices import bench
-from edgestill.devices.runtimes.onnxruntime import OPTIMIZED, open_session
+from edgestill.devices.bench import bench
+from edgestill.devices.onboard.runtimes.onnxruntime import OPTIMIZED, open_session
 from edgestill.exporters.interface import INPUT
 from edgestill.exporters.onnx import export
-from edgestill.pipeline.answers import logits
 from edgestill.pipeline.build import build
-from edgestill.pipeline.compress import tuning
 from edgestill.pipeline.compress.method import BATCH, Job
 from edgestill.pipeline.compress.methods import METHODS
 from edgestill.pipeline.compress.parity import batches
 from edgestill.pipeline.compress.plan import plan
-from edgestill.pipeline.compress.pupil import FILE
+from edgestill.pipeline.compress.train import stage as tuning
+from edgestill.pipeline.compress.train.contract import FILE
 from edgestill.pipeline.data.arrays import draw, open_split
+from edgestill.pipeline.judge.answers import logits
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.models.weights import load_foreign
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe import Architecture, Compress, Prune, Qat, Recipe, Schedule, Soft
-from edgestill.pipeline.recipefile import load
+from edgestill.pipeline.recipe.files import load
+from edgestill.pipeline.recipe.recipe import (
+    Architecture,
+    Compress,
+    Prune,
+    Qat,
+    Recipe,
+    Schedule,
+    Soft,
+)
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,

@@ -24,12 +24,13 @@ from pathlib import Path
 from time import perf_counter_ns
 
 import numpy as np
-from edgestill.devices import disturbance
-from edgestill.devices.host import describe
-from edgestill.devices.job import MeasureJob, ScenarioJob
-from edgestill.devices.local import environment, run
-from edgestill.devices.measure.latency import time_queries
-from edgestill.devices.stats import Estimate, median_over_processes, ratio_over_processes
+from edgestill.devices.onboard.machine import disturbance
+from edgestill.devices.onboard.machine.host import describe
+from edgestill.devices.onboard.measure.job import MeasureJob, ScenarioJob
+from edgestill.devices.onboard.measure.latency import time_queries
+from edgestill.devices.onboard.process.run_job import environment, run
+from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.devices.onboard.stats.processes import median_over_processes, ratio_over_processes
 from onnx import TensorProto, helper, numpy_helper
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "latency.json"

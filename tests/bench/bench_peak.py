@@ -24,9 +24,9 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from edgestill.devices import bench
-from edgestill.devices.job import MemoryJob
-from edgestill.devices.local import environment, run
+from edgestill.devices.bench import bench
+from edgestill.devices.onboard.measure.job import MemoryJob
+from edgestill.devices.onboard.process.run_job import environment, run
 from onnx import TensorProto, helper, numpy_helper
 
 OUT = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "peak.json"

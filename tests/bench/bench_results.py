@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from edgestill.pipeline.build import build
-from edgestill.pipeline.recipefile import load
+from edgestill.pipeline.recipe.files import load
 from table import HEAD, row
 
 RECIPE = Path(__file__).parent / "recipes" / "cifar10.toml"

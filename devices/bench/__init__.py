@@ -1,0 +1,1 @@
+"""Benchmarks: fresh processes that take turns, until the measurement is precise enough."""

@@ -1,0 +1,83 @@
+"""Look at a model nobody vouches for, in a child.
+
+>>> inspect(Path("model.onnx")).inputs          # doctest: +SKIP
+(Input(name='x', type='tensor(float)', shape=('batch', 3, 32, 32)),)
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ..onboard.measure.job import InspectJob
+from ..onboard.model.cost import Cost
+from ..onboard.model.modelfile import Input
+from ..onboard.process.run_job import run
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a model says of itself, checked.
+
+    Attributes:
+        path: the model.
+        format: `onnx` or `ort`.
+        inputs: what it takes.
+        outputs: what it gives.
+        cost: what one inference computes and moves, None where it cannot be counted.
+        cost_missing: why there is no cost.
+        external_files: weights kept beside it.
+        file_bytes: size of all its files.
+        runtime: the runtime that loaded it.
+    """
+
+    path: Path
+    format: Literal["onnx", "ort"]
+    inputs: tuple[Input, ...]
+    outputs: tuple[Input, ...]
+    cost: Cost | None
+    cost_missing: str | None
+    external_files: tuple[Path, ...]
+    file_bytes: int
+    runtime: str
+
+
+def inspect(
+    path: Path,
+    *,
+    timeout_s: float = 60.0,
+    batch: int = 1,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    memory_limit_bytes: int | None = None,
+) -> Inspection:
+    """Schema, files and cost of a `.onnx` or `.ort` model, found out in a child process.
+
+    Args:
+        path: the model.
+        timeout_s: seconds until the child is ended.
+        batch: samples a query, for the costs.
+        shapes: full shape by input name, for the costs of models with other dynamic axes.
+        memory_limit_bytes: of the child's address space, or None.
+
+    Raises:
+        ModelError: missing, broken, or with external data outside its own folder.
+        MeasureError: the child died or ran out of time.
+    """
+    job = InspectJob(model=str(path), batch=batch, shapes=dict(shapes or {}))
+    answer = run(job, timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes)
+    cost = answer["cost"]
+    return Inspection(
+        path=path,
+        format=answer["format"],
+        inputs=_inputs(answer["inputs"]),
+        outputs=_inputs(answer["outputs"]),
+        cost=Cost(**{**cost, "notes": tuple(cost["notes"])}) if cost else None,
+        cost_missing=answer["cost_missing"],
+        external_files=tuple(Path(one) for one in answer["external_files"]),
+        file_bytes=answer["file_bytes"],
+        runtime=answer["runtime"],
+    )
+
+
+def _inputs(found: list[dict[str, Any]]) -> tuple[Input, ...]:
+    return tuple(Input(one["name"], one["type"], tuple(one["shape"])) for one in found)

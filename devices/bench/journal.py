@@ -1,0 +1,52 @@
+"""The raw figures of a measurement as they lie in its folder, whole after every process."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import MeasureError, StorageError
+
+
+def slug(name: str) -> str:
+    """A subject's name is data and may hold anything; a file's name may not."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".-")[:60] or "model"
+
+
+def begin(out: Path, records: list[dict[str, Any]]) -> None:
+    """Make the folder and its first record: fail in the first second, not after the tenth process.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    try:
+        (out / "samples").mkdir(parents=True, exist_ok=True)
+        write(out / "processes.json", records)
+    except OSError as error:
+        raise StorageError(
+            f"a folder that cannot be written ({error.strerror or error})", where=str(out)
+        ) from None
+
+
+def write(path: Path, records: list[dict[str, Any]]) -> None:
+    """Replace the records in one step."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(records, indent=1, allow_nan=False), encoding="utf-8")
+    temporary.replace(path)
+
+
+def runtime_of(records: Sequence[Mapping[str, Any]]) -> str:
+    """The one runtime that all processes had.
+
+    Raises:
+        MeasureError: they had several.
+    """
+    versions = sorted({str(one["runtime"]) for one in records})
+    if len(versions) != 1:
+        raise MeasureError(
+            f"processes with {' and '.join(versions)}",
+            expected="one runtime",
+            fix="do not install packages while measuring",
+        )
+    return versions[0]

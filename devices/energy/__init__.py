@@ -1,0 +1,1 @@
+"""Energy: power meters and sensors, and the declared model where nothing can be read."""

@@ -1,0 +1,211 @@
+"""Energy of what was timed, over an idle machine's: which source, when, and what it found.
+
+    with watching(idle_seconds=2.0) as watch:
+        record = run(job, timeout_s=300)        # the answer says when it timed, and how many
+        watch.note(record)                      # record["energy_uj"] is a query's, idle subtracted
+    print(watch.said)
+
+RAPL's counters are read by the measured process itself, exactly at both ends of what it timed; here
+only the idle machine is watched by them. Other sensors are sampled by a thread of this process. A
+meter's log is read when all is over; of a device over a wire it is the only source, and the two
+clocks must agree.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any, Protocol, TypeVar
+
+from ...errors import DataError
+from ..onboard.machine.host import ROOT
+from . import meter, sensors
+from .power import Idle, Sampler, Source, Trace, idle
+
+T = TypeVar("T")
+_IDLE_SAMPLES = 5
+_EDGE_S = 0.05
+"""Left out at both ends of the idle stretch: what starts and ends it is not idle."""
+
+
+class Watch(Protocol):
+    """What is told of each measured process.
+
+    Attributes:
+        said: what a reader should know, in plain sentences.
+    """
+
+    said: tuple[str, ...]
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Put the energy of one process into its record, now or when the watch ends."""
+
+
+@contextmanager
+def watching(
+    *,
+    idle_seconds: float,
+    log: Path | None = None,
+    here: bool = True,
+    root: Path = ROOT,
+    ask: sensors.Ask | None = None,
+) -> Iterator[Watch]:
+    """Watch the idle machine first, then whatever is noted.
+
+    Args:
+        idle_seconds: how long the machine is left idle first; no time is spent without a source.
+        log: a meter's, which is then the source.
+        here: whether it is this machine that is measured, whose sensors tell of it.
+        root: of the file system whose `/sys` is read.
+        ask: as of `sensors.find`.
+
+    Raises:
+        DataError: a meter's log that cannot be read, or does not cover what was timed.
+    """
+    if log is not None:
+        yield from _by_meter(log, idle_seconds)
+        return
+    if not here:
+        yield _Nothing()
+        return
+    counters = sensors.rapl(root / "sys/class/powercap")
+    if not isinstance(counters, str):
+        yield _Counted(_idle_machine(counters, idle_seconds), counters)
+        return
+    source = sensors.find(root, ask)
+    if isinstance(source, str):
+        yield _Nothing()
+        return
+    with Sampler(source) as sampler:
+        yield _Sampled(sampler, source, *_left_idle(idle_seconds))
+
+
+def subtract(record: dict[str, Any], gross_uj: float, still: Idle, how: str) -> None:
+    """Put a query's energy over the idle machine's into a record, with what idle leaves open.
+
+    Args:
+        record: of a process; `timed_seconds` and `queries` are read.
+        gross_uj: microjoules of all that was timed.
+        still: the idle machine.
+        how: the source, for the reader of a report.
+    """
+    queries, seconds = record["queries"], record["timed_seconds"]
+    record["energy_uj"] = (gross_uj - 1e6 * still.watts * seconds) / queries
+    record["energy_missing"] = None
+    record["energy_gross_uj"] = gross_uj / queries
+    # What it would be less and more with the idle power at the ends of its spread.
+    record["energy_less_uj"] = 1e6 * (still.high - still.watts) * seconds / queries
+    record["energy_more_uj"] = 1e6 * (still.watts - still.low) * seconds / queries
+    record["energy_method"] = (
+        f"measured: {how}; idle of {still.watts:.3g} W ({still.low:.3g} to {still.high:.3g}, "
+        f"watched for {still.seconds:.3g} s before the runs) subtracted"
+    )
+
+
+class _Nothing:
+    said: tuple[str, ...] = ()
+
+    def note(self, record: dict[str, Any]) -> None:
+        """There is nothing to note."""
+
+
+class _Counted:
+    """RAPL: the worker counted what it timed; here only the idle machine's share is taken off."""
+
+    def __init__(self, still: Idle | str, source: Source) -> None:
+        self._still, self._source = still, source
+        self.said = _unknown(still)
+
+    def note(self, record: dict[str, Any]) -> None:
+        if record["energy_uj"] is None or isinstance(self._still, str):
+            return
+        how = f"{self._source.name} ({self._source.covers})"
+        subtract(record, record["energy_uj"] * record["queries"], self._still, how)
+
+
+class _Sampled:
+    """A sensor that is read all the time."""
+
+    def __init__(self, sampler: Sampler, source: Source, start: float, end: float) -> None:
+        self._sampler, self._source = sampler, source
+        self._still = idle(sampler.trace(end), start, end)
+        self.said = _unknown(self._still)
+
+    def note(self, record: dict[str, Any]) -> None:
+        start, end = _timed(record)
+        how = f"{self._source.name} ({self._source.covers}), sampled"
+        joules = self._sampler.trace(end).joules(start, end)
+        missing = next((one for one in (self._still, joules) if isinstance(one, str)), None)
+        if missing or isinstance(self._still, str) or isinstance(joules, str):
+            record["energy_uj"], record["energy_missing"] = None, self._sampler.broken or missing
+            self.said = (f"no energy was measured: {record['energy_missing']}",)
+            return
+        subtract(record, 1e6 * joules, self._still, how)
+
+
+class _Logged:
+    """A meter's log, read when all is over."""
+
+    said: tuple[str, ...] = ()
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+
+    def note(self, record: dict[str, Any]) -> None:
+        self.records.append(record)
+
+
+def _by_meter(log: Path, idle_seconds: float) -> Iterator[Watch]:
+    # A file that is no log is told before anything was measured.
+    times = meter.read(log).times
+    period = median(b - a for a, b in pairwise(times)) if len(times) > 1 else 0.0
+    start, end = _left_idle(max(idle_seconds, _IDLE_SAMPLES * period))
+    watch = _Logged()
+    yield watch
+    if not watch.records:
+        return
+    trace = meter.read_until(log, max(_timed(one)[1] for one in watch.records))
+    still = _covered(idle(trace, start, end), trace, log)
+    for record in watch.records:
+        joules = _covered(trace.joules(*_timed(record)), trace, log)
+        subtract(record, 1e6 * joules, still, f"the meter's log {log.name}")
+
+
+def _covered(found: T | str, trace: Trace, log: Path) -> T:
+    if not isinstance(found, str):
+        return found
+    span = f"{trace.times[0]:.1f} to {trace.times[-1]:.1f}" if trace.times else "nothing"
+    raise DataError(
+        found,
+        expected="a log of the whole measurement, at least three samples to each timed stretch",
+        where=f"{log} ({span}, unix seconds)",
+        fix="start the meter first, see that its clock agrees, or time for longer (--seconds)",
+    )
+
+
+def _unknown(still: Idle | str) -> tuple[str, ...]:
+    return (f"idle power is unknown: {still}",) if isinstance(still, str) else ()
+
+
+def _timed(record: dict[str, Any]) -> tuple[float, float]:
+    start: float = record["timed_from"]
+    return start, start + record["timed_seconds"]
+
+
+def _left_idle(seconds: float) -> tuple[float, float]:
+    """Do nothing for so long; the unix seconds between which nothing was done."""
+    time.sleep(_EDGE_S)
+    start = time.time()
+    time.sleep(seconds)
+    end = time.time()
+    time.sleep(_EDGE_S)
+    return start, end
+
+
+def _idle_machine(source: Source, seconds: float) -> Idle | str:
+    with Sampler(source) as sampler:
+        time.sleep(2 * source.period_s)
+        start, end = _left_idle(seconds)
+        return idle(sampler.trace(end), start, end)

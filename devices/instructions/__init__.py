@@ -1,0 +1,1 @@
+"""Instruction counts: callgrind on this machine, emulated ARM cores elsewhere."""

@@ -1,0 +1,49 @@
+"""Count a model's instructions for a device: an ARM core is emulated, all others are counted here.
+
+>>> count(Path("model.onnx"), load("raspberry-pi-5")).core      # doctest: +SKIP
+'cortex-a76'
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...errors import EdgestillError
+from ..profiles.profile import HOST, Profile
+from . import callgrind as counting
+from . import emulated_core as emulated
+from . import setup_emulator as emulator
+from .callgrind import Instructions
+
+
+def missing(target: Profile) -> EdgestillError | None:
+    """Why instructions cannot be counted for a device on this machine; None where they can."""
+    if not _is_emulated(target):
+        return counting.missing()
+    try:
+        emulated.core_of(target)
+        emulator.find()
+    except EdgestillError as error:
+        return error
+    return None
+
+
+def count(
+    path: Path,
+    target: Profile,
+    *,
+    inputs: Path | None = None,
+    batch: int = 1,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> Instructions:
+    """Count the instructions of one inference on one thread.
+
+    Raises:
+        EdgestillError: as ``missing`` says, or as ``counting.count``.
+    """
+    if _is_emulated(target):
+        return emulated.count(path, target, inputs=inputs, batch=batch, shapes=shapes)
+    return counting.count(path, inputs=inputs, batch=batch, shapes=shapes)
+
+
+def _is_emulated(target: Profile) -> bool:
+    return target.arch == "aarch64" and target.name != HOST

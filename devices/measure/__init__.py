@@ -1,1 +1,0 @@
-"""What is read off a running model: time, memory, energy. Standard library and numpy only."""

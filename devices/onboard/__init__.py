@@ -1,0 +1,1 @@
+"""Everything that runs on a device, and all that is copied to it: numpy, a runtime, errors."""

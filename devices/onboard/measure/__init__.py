@@ -1,0 +1,1 @@
+"""What a measuring process does: one module a kind of job."""

@@ -1,0 +1,85 @@
+"""Memory of one model, under the runtime's own settings or others, and by its graph alone.
+
+    answer = measure(MemoryJob(model="model.onnx", arena=False))
+    answer["peak_memory_bytes"]
+
+A process of its own for each: what a runtime's arena once took, no later session gives back. And
+nothing is timed in it, so that what makes a peak a matter of luck can be fixed: malloc's thresholds
+here, addresses by whoever starts the process.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ..model.inputs import check_batch, load_batches
+from ..model.modelfile import is_ort
+from . import memory
+from .job import MemoryJob
+
+
+def measure(job: MemoryJob) -> dict[str, Any]:
+    """Peak memory over the baseline and growth of the proportional share, as JSON-ready values.
+
+    Returns:
+        `peak_memory_bytes` and `peak_memory_missing`, `pss_bytes` and `pss_missing`, and where
+        asked for `graph`: `weight_bytes`, `activation_bytes`, `at` and `missing` (see
+        `liveness.Needs`), None otherwise. `fixed`: which of `addresses` and `malloc` were.
+
+    Raises:
+        ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
+    """
+    from ..runtimes import onnxruntime as runtime
+
+    path = Path(job.model)
+    real = load_batches(Path(job.inputs), job.batch) if job.inputs else None
+    malloc = memory.fix_thresholds()
+    baseline = memory.begin()
+    share = memory.share()
+    session = runtime.open_session(
+        path,
+        threads=job.threads,
+        optimization=job.optimization,
+        providers=job.providers,
+        arena=job.arena,
+        pattern=job.pattern,
+    )
+    schema = runtime.inputs_of(session)
+    if real is None:
+        feeds = [runtime.make_inputs(schema, job.batch, job.shapes, job.seed)]
+    else:
+        feeds = real
+        check_batch(feeds[0], schema, [runtime.dtype_of(one) for one in schema], str(job.inputs))
+    for index in range(job.queries):
+        runtime.run_once(session, feeds[index % len(feeds)], path)
+    peak = memory.peak_over(baseline)
+    held, no_share = memory.grown(share, memory.share())
+    shapes = {name: one.shape for name, one in feeds[0].items()}
+    del session
+    return {
+        "peak_memory_bytes": peak.over_baseline_bytes,
+        "peak_memory_missing": peak.missing,
+        "pss_bytes": held,
+        "pss_missing": no_share,
+        "fixed": {"addresses": memory.addresses_fixed(), "malloc": malloc},
+        "graph": _graph(path, job, shapes) if job.analyze else None,
+        "runtime": f"onnxruntime {runtime.version()}",
+    }
+
+
+def _graph(path: Path, job: MemoryJob, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+    from ..runtimes import onnxruntime as runtime
+
+    if is_ort(path):
+        missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
+        return {"weight_bytes": None, "activation_bytes": None, "at": None, "missing": missing}
+    from dataclasses import asdict
+
+    from ..model import liveness
+
+    # The layout pass of level "all" gives tensors new names and padded channels without writing
+    # their shapes down, so the graph is read before it.
+    level = "extended" if job.optimization == "all" else job.optimization
+    with TemporaryDirectory(prefix="edgestill-") as folder:
+        runtime.open_session(path, optimization=level, traces=Path(folder))
+        return asdict(liveness.needs(path, Path(folder) / runtime.OPTIMIZED, job.batch, shapes))

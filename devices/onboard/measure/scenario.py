@@ -1,0 +1,139 @@
+"""One model under one load, in this process.
+
+    answer = measure(ScenarioJob("m.onnx", "server", "samples.npy", rate_per_s=200.0))
+
+The raw figures lie in the job's samples file; `columns` in the answer names its columns.
+"""
+
+import os
+import resource
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..machine import clock as frequency
+from ..runtimes import onnxruntime as runtime
+from ..stats.processes import min_queries
+from . import latency, load
+from .feeds import feeds_of
+from .job import ScenarioJob
+from .latency import Feed, Session
+from .outputs import check_finite
+
+_REHEARSAL_SECONDS = 0.1
+# An overloaded run ends after so many times its length, for its queue grows without end.
+_OVERTIME = 2.0
+
+Found = tuple[dict[str, Any], tuple[str, ...], NDArray[np.int64]]
+
+
+def measure(job: ScenarioJob) -> dict[str, Any]:
+    """Load a model as the job says; the figures of this process as JSON-ready values.
+
+    Raises:
+        EdgestillError: the model, its inputs or an option will not do.
+    """
+    session = runtime.open_session(
+        Path(job.model),
+        threads=job.threads,
+        spinning=job.spinning,
+        optimization=job.optimization,
+        providers=job.providers,
+    )
+    feeds = feeds_of(job, runtime.inputs_of(session))
+    outputs = runtime.run_once(session, feeds[0], Path(job.model))
+    check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
+    warm = latency.settle(session, feeds, cap_seconds=job.warmup_seconds)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    facts, columns, table = _LOADS[job.scenario](job, session, feeds)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    _save(Path(job.samples), table)
+    return {
+        **facts,
+        "columns": list(columns),
+        "settled": warm.settled,
+        "providers": list(session.get_providers()),
+        "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
+        "runtime": f"onnxruntime {runtime.version()}",
+    }
+
+
+def _multi_stream(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
+    def query(seconds: float, fewest: int) -> NDArray[np.int64]:
+        return load.multi_stream(
+            session,
+            feeds,
+            streams=job.streams,
+            seconds=seconds,
+            min_queries=fewest,
+            max_queries=job.max_queries,
+        )
+
+    # One stream has settled; that many have not met yet.
+    query(min(_REHEARSAL_SECONDS, job.seconds), 1)
+    table = query(job.seconds, job.min_queries)
+    return {"queries": len(table)}, ("stream", "start_ns", "latency_ns"), table
+
+
+def _server(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
+    # No fewest: at one query a second, 64 of them would take a minute nobody asked for.
+    queries = min(max(1, round(job.rate_per_s * job.seconds)), job.max_queries)
+    due = load.arrivals(job.rate_per_s, queries, poisson=job.poisson, seed=job.seed)
+    served = load.serve(
+        session,
+        feeds,
+        due,
+        streams=job.streams,
+        most_seconds=_OVERTIME * max(job.seconds, float(due[-1]) / 1e9),
+    )
+    columns = ("due_ns", "started_ns", "ended_ns", "late_ns")
+    table = np.stack([getattr(served, name) for name in columns], axis=1)
+    return {"queries": len(due), "unanswered": served.unanswered}, columns, table
+
+
+def _sustained(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
+    cpus = sorted(os.sched_getaffinity(0))
+    windows, table = load.sustain(
+        session,
+        feeds,
+        seconds=job.seconds,
+        windows=job.windows,
+        max_queries=job.max_queries,
+        least_p90=min_queries(90),
+        read=lambda: frequency.read(cpus),
+    )
+    found = [asdict(one) for one in windows]
+    queries = sum(one.queries for one in windows)
+    return {"queries": queries, "windows": found}, ("window", "latency_ns"), table
+
+
+def _loadgen(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
+    from . import loadgen
+
+    found = loadgen.single_stream(
+        session,
+        feeds,
+        seconds=job.seconds,
+        min_queries=job.min_queries,
+        logs=Path(job.samples).with_suffix(""),
+    )
+    return asdict(found), (), np.empty((0, 0), np.int64)
+
+
+_LOADS: Mapping[str, Callable[[ScenarioJob, Session, Sequence[Feed]], Found]] = {
+    "multi-stream": _multi_stream,
+    "server": _server,
+    "sustained": _sustained,
+    "loadgen": _loadgen,
+}
+
+
+def _save(path: Path, table: NDArray[np.int64]) -> None:
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        np.save(file, table, allow_pickle=False)
+    temporary.replace(path)

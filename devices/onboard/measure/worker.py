@@ -1,0 +1,258 @@
+"""The fresh process in which one model is measured or looked at.
+
+    python -m edgestill.devices.worker < job.json
+
+The job names the file that the answer goes to; stdout belongs to whatever the runtime prints. The
+process holds numpy and the runtime and nothing else, because it is what the device would hold: with
+torch in it the memory figure is a lie. A failure is an answer too; only a crash is not.
+"""
+
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ....errors import EdgestillError, MeasureError
+from ..machine import conditions
+from ..machine.limits import join, pin
+from ..model.modelfile import check_external_data, is_ort
+from ..process.confine import confine
+from ..process.refusals import told
+from .job import (
+    AnswersJob,
+    AttainJob,
+    CountJob,
+    InspectJob,
+    Job,
+    MeasureJob,
+    MemoryJob,
+    OperatorsJob,
+    ScenarioJob,
+    from_json,
+)
+
+_STARTED_NS = time.perf_counter_ns()  # one clock for all processes of a machine
+
+
+def main() -> int:
+    """Read the job from stdin, write the answer to the file it names."""
+    envelope = json.load(sys.stdin)
+    answer_to = Path(envelope["answer"])
+    limit, group = envelope.get("memory_limit_bytes"), envelope.get("memory_group")
+    grouped = group is not None and join(Path(group))
+    confine(int(envelope["parent"]), None if grouped else limit)
+    try:
+        if envelope.get("cores"):
+            pin(envelope["cores"])
+        answer = _answer(from_json(envelope["job"]))
+    except EdgestillError as error:
+        answer = {"error": told(error)}
+    except MemoryError:
+        out = MeasureError(
+            "out of memory" + (f" at the limit of {limit} bytes" if limit else ""),
+            where=json.loads(envelope["job"]).get("model"),
+            fix="give it more memory, or a smaller batch",
+        )
+        answer = {"error": told(out)}
+    if "spawned_ns" in envelope:  # a parent on another machine has another clock
+        answer["process_start_ms"] = (_STARTED_NS - envelope["spawned_ns"]) / 1e6
+    answer["modules"] = sorted(sys.modules)
+    answer["cores"] = sorted(os.sched_getaffinity(0))
+    if limit is not None:
+        answer["memory_limit"] = "control group" if grouped else "address space"
+    temporary = answer_to.with_suffix(".tmp")
+    temporary.write_text(json.dumps(answer, allow_nan=False), encoding="utf-8")
+    temporary.replace(answer_to)
+    return 0
+
+
+def _answer(job: Job) -> dict[str, Any]:
+    if isinstance(job, MeasureJob):
+        return measure(job)
+    if isinstance(job, InspectJob):
+        return inspect(job)
+    if isinstance(job, OperatorsJob):
+        from . import operators
+
+        return operators.time_operators(job)
+    if isinstance(job, AttainJob):
+        from . import peaks as attained
+
+        return attained.measure(job)
+    if isinstance(job, ScenarioJob):
+        if job.scenario == "cold-start":
+            from . import cold_start as cold
+
+            return cold.start(job)
+        from . import scenario
+
+        return scenario.measure(job)
+    if isinstance(job, CountJob):
+        from . import counts
+
+        return counts.count(job)
+    if isinstance(job, AnswersJob):
+        from . import answers
+
+        return answers.answer(job)
+    if isinstance(job, MemoryJob):
+        from . import footprint
+
+        return footprint.measure(job)
+    return probe()
+
+
+def measure(job: MeasureJob) -> dict[str, Any]:
+    """Measure one model; the figures of this process as JSON-ready values.
+
+    Raises:
+        EdgestillError: the model, its inputs or an option will not do.
+    """
+    import numpy as np
+
+    from ..model.inputs import check_batch, load_batches
+    from ..runtimes import onnxruntime as runtime
+    from . import energy, latency, memory
+    from .outputs import check_finite
+
+    real = load_batches(Path(job.inputs), job.batch) if job.inputs else None
+    # Room for the latencies is ours, not the model's: it is taken before the baseline.
+    room = latency.room_for(job.max_queries)
+    baseline = memory.begin()
+    share_before = memory.share()
+
+    clock = time.perf_counter_ns
+    start = clock()
+    session = runtime.open_session(
+        Path(job.model),
+        threads=job.threads,
+        spinning=job.spinning,
+        optimization=job.optimization,
+        providers=job.providers,
+    )
+    opened = clock()
+    schema = runtime.inputs_of(session)
+    if real is None:
+        feeds = [runtime.make_inputs(schema, job.batch, job.shapes, job.seed)]
+    else:
+        feeds = real
+        check_batch(feeds[0], schema, [runtime.dtype_of(one) for one in schema], str(job.inputs))
+
+    first = clock()
+    outputs = runtime.run_once(session, feeds[0], Path(job.model))
+    first_ended = clock()
+    check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
+    del outputs
+
+    before_warming = conditions.now()
+    warm = latency.settle(session, feeds, cap_seconds=job.warmup_seconds)
+    # The clock once it is warm; the rest before, not to let the core cool in between.
+    conditions_before = replace(before_warming, clock_mhz=conditions.clock_mhz())
+    counters = energy.read_counters()
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    # The wall clock says when, for sensors and meters that others read; how long, it does not.
+    timed_from, timing = time.time(), clock()
+    samples = latency.time_queries(
+        session,
+        feeds,
+        seconds=job.seconds,
+        min_queries=job.min_queries,
+        max_queries=job.max_queries,
+        room=room,
+    )
+    timed_seconds = (clock() - timing) / 1e9
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    spent, no_energy = energy.spent_uj(counters, energy.read_counters())
+    conditions_after = conditions.now()
+    peak = memory.peak_over(baseline)
+    held, no_share = memory.grown(share_before, memory.share())
+
+    path = Path(job.samples)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        np.save(file, samples, allow_pickle=False)
+    temporary.replace(path)
+    return {
+        "load_ms": (opened - start) / 1e6,
+        "first_inference_ms": (first_ended - first) / 1e6,
+        "warmup_queries": warm.queries,
+        "warmup_seconds": warm.seconds,
+        "settled": warm.settled,
+        "queries": len(samples),
+        "feeds": len(feeds),
+        "timed_from": timed_from,
+        "timed_seconds": timed_seconds,
+        "peak_memory_bytes": peak.over_baseline_bytes,
+        "peak_memory_total_bytes": peak.total_bytes,
+        "peak_memory_missing": peak.missing,
+        "pss_bytes": held,
+        "pss_missing": no_share,
+        "energy_uj": None if spent is None else spent / len(samples),
+        "energy_missing": no_energy,
+        "providers": list(session.get_providers()),
+        "process_threads": _threads(),
+        "conditions": [asdict(conditions_before), asdict(conditions_after)],
+        "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
+        "cpu_seconds": (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime),
+        "runtime": f"onnxruntime {runtime.version()}",
+        "python": platform.python_version(),
+    }
+
+
+def inspect(job: InspectJob) -> dict[str, Any]:
+    """Schema and cost of a foreign model, after its external data was found harmless.
+
+    Raises:
+        EdgestillError: the model will not do.
+    """
+    from ..model.cost import count
+    from ..runtimes import onnxruntime as runtime
+
+    path = Path(job.model)
+    ort_format = is_ort(path)
+    external = check_external_data(path)
+    # The runtime's own check of the graph comes before ours counts in it.
+    session = runtime.open_session(path, threads=job.threads, optimization="none")
+    cost: dict[str, Any] | None = None
+    missing = None
+    if ort_format:
+        missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
+    else:
+        cost = asdict(count(path, job.batch, job.shapes))
+    return {
+        "format": "ort" if ort_format else "onnx",
+        "inputs": [asdict(one) for one in runtime.inputs_of(session)],
+        "outputs": [asdict(one) for one in runtime.outputs_of(session)],
+        "cost": cost,
+        "cost_missing": missing,
+        "external_files": [str(one) for one in external],
+        "file_bytes": sum(one.stat().st_size for one in (path, *external)),
+        "runtime": f"onnxruntime {runtime.version()}",
+    }
+
+
+def probe() -> dict[str, Any]:
+    """Which runtime loads here, and whether it stays quiet."""
+    from ..runtimes import onnxruntime as runtime
+
+    return {
+        "runtime": f"onnxruntime {runtime.version()}",
+        "providers": list(runtime.available_providers()),
+        "process_threads": _threads(),
+    }
+
+
+def _threads() -> int | None:
+    try:
+        return sum(1 for _ in Path("/proc/self/task").iterdir())
+    except OSError:
+        return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

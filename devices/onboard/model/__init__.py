@@ -1,0 +1,1 @@
+"""A model file: its graph, its inputs, its cost, its memory."""

@@ -1,0 +1,111 @@
+"""Real inputs: an `.npz` of one array a model input, samples along the first axis.
+
+    feeds = load_batches(Path("inputs.npz"), batch=4)
+    check_batch(feeds[0], schema, "inputs.npz")
+
+Standard library and numpy only: the measuring process reads them.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ....errors import DataError
+from .modelfile import Input, printable
+
+_MOST_BATCHES = 64  # enough that no cache holds the answer, few enough to stay small
+
+
+def load_batches(path: Path, batch: int) -> list[dict[str, NDArray[Any]]]:
+    """The first samples, cut into batches.
+
+    The last batch begins again at the front, so that every query is of full size.
+
+    Args:
+        path: an `.npz`; nothing in it is unpickled.
+        batch: samples a query.
+
+    Returns:
+        At most 64 feeds, each array of shape (batch, ...), C order.
+
+    Raises:
+        DataError: no such archive, or its arrays do not hold one number of samples.
+    """
+    arrays = _load(path)
+    n = len(next(iter(arrays.values())))
+    feeds = []
+    for index in range(min(_MOST_BATCHES, -(-n // batch))):
+        rows = (index * batch + np.arange(batch)) % n
+        feeds.append({name: np.ascontiguousarray(one[rows]) for name, one in arrays.items()})
+    return feeds
+
+
+def batch_shapes(path: Path, batch: int) -> dict[str, tuple[int, ...]]:
+    """The shape that each input has in a query.
+
+    Raises:
+        DataError: as `load_batches`.
+    """
+    return {name: (batch, *one.shape[1:]) for name, one in _load(path).items()}
+
+
+def check_batch(
+    feed: Mapping[str, NDArray[Any]],
+    schema: Sequence[Input],
+    dtypes: Sequence[DTypeLike],
+    where: str,
+) -> None:
+    """Refuse a feed that the model does not take as it is; nothing is cast.
+
+    Args:
+        feed: arrays by input name.
+        schema: what the model takes.
+        dtypes: the numpy dtype of each input in `schema`.
+        where: the file, for the message.
+
+    Raises:
+        DataError: a name, dtype or shape that differs.
+    """
+    wanted = {one.name for one in schema}
+    if set(feed) != wanted:
+        raise DataError(
+            f"arrays {', '.join(map(printable, sorted(feed)))}",
+            expected=", ".join(map(printable, sorted(wanted))),
+            where=where,
+            fix="name each array after the model's input",
+        )
+    for one, dtype in zip(schema, dtypes, strict=True):
+        array = feed[one.name]
+        fits = array.ndim == len(one.shape) and all(
+            not isinstance(extent, int) or extent == have
+            for extent, have in zip(one.shape, array.shape, strict=True)
+        )
+        if array.dtype != dtype or not fits:
+            raise DataError(
+                f"{array.dtype} of shape {array.shape} for a query",
+                expected=f"{np.dtype(dtype)} of shape {one.shape}",
+                where=f"{where}: {printable(one.name)}",
+            )
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]]:
+    where = str(path)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, AttributeError, TypeError) as error:
+        # AttributeError and TypeError: a bare .npy gives an array, which is no archive.
+        raise DataError(
+            f"a file that cannot be read ({error})", expected="an .npz of arrays", where=where
+        ) from None
+    lengths = {len(one) if one.ndim else 0 for one in arrays.values()}
+    if len(lengths) != 1 or lengths == {0}:
+        raise DataError(
+            f"arrays of {', '.join(map(str, sorted(lengths))) or 'no'} samples",
+            expected="one array an input, all of the same number of samples",
+            where=where,
+        )
+    return arrays

@@ -1,0 +1,1 @@
+"""Time by operator, roofline, prediction for another device."""

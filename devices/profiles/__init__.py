@@ -1,0 +1,1 @@
+"""What is known of a device, and how it is reached."""

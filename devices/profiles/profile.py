@@ -1,0 +1,218 @@
+"""What a device is: its instruction set, for whoever compresses a model for it, and its figures.
+
+>>> load("raspberry-pi-5").dot_product
+True
+>>> load("raspberry-pi-5").figures["clock_ghz"].value
+2.4
+
+A profile is the machine at hand (``host``), one of ``profiles/*.toml`` by its name, or the path of
+a ``.toml`` file of the user's with the same keys.
+"""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ...errors import UsageError
+from ..onboard.machine import host
+from . import connection as reaching
+from .connection import Reach
+
+HOST = "host"
+BUNDLED = Path(__file__).parent
+Arch = Literal["x86_64", "aarch64"]
+ARCHITECTURES: tuple[Arch, ...] = ("x86_64", "aarch64")
+_KEYS = {"title": str, "arch": str, "features": list, "source": str}
+_QEMU_CPU = "qemu_cpu"
+FIGURES: Mapping[str, str] = {
+    "cores": "cores of this kind",
+    "clock_ghz": "highest sustained clock, GHz",
+    "l1d_kib": "level 1 data cache of one core, KiB",
+    "l2_kib": "level 2 cache, KiB",
+    "l3_kib": "level 3 or system cache, KiB",
+    "memory_gib": "main memory, GiB",
+    "bandwidth_gb_s": "main memory bandwidth of one core, read and written, 10^9 bytes a second",
+    "fp32_gflop_s": "peak of one core in fp32, 10^9 operations a second (a multiply-add is two)",
+    "int8_gop_s": "peak of one core in int8, 10^9 operations a second (a multiply-add is two)",
+    "idle_watts": "power with nothing to do, watts",
+    "busy_watts": "power under load, watts",
+    "fp32_mac_pj": "energy of one fp32 multiply-accumulate, picojoules",
+    "int8_mac_pj": "energy of one int8 multiply-accumulate, picojoules",
+    "byte_pj": "energy of one byte to or from main memory, picojoules",
+}
+"""What a profile may say in figures, with their units; each is a table of its own in the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of a device and where it is written down.
+
+    Attributes:
+        value: in the unit that ``FIGURES`` names.
+        source: a document, or how it follows from other figures.
+        low: lowest it may be, where that is known.
+        high: highest it may be, where that is known.
+    """
+
+    value: float
+    source: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One device, as far as it decides how a model is compressed.
+
+    Attributes:
+        name: as the recipe has it.
+        title: in words.
+        arch: ``x86_64`` or ``aarch64``, as ``uname -m`` says it.
+        features: instruction set extensions, in the kernel's spelling (``/proc/cpuinfo``; 64-bit
+            ARM's ``asimd`` is ``neon``).
+        source: where the instruction set is written down.
+        figures: what else is known of it, by the names of ``FIGURES``.
+        reach: how to get there; None where the file does not say.
+        qemu_cpu: what ``qemu-aarch64 -cpu`` calls its core; None where qemu 7.2 has none.
+    """
+
+    name: str
+    title: str
+    arch: str
+    features: tuple[str, ...]
+    source: str
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    reach: Reach | None = None
+    qemu_cpu: str | None = None
+
+    @property
+    def saturates(self) -> bool:
+        """Whether its int8 kernels cut sums of two products of 8 bits off."""
+        return host.saturates(self.arch, self.features)
+
+    @property
+    def dot_product(self) -> bool:
+        """Whether an ARM core multiplies and adds four pairs of int8 at once (sdot)."""
+        return "asimddp" in self.features
+
+    @property
+    def kernels(self) -> str:
+        """The family of matrix kernels that a runtime picks on it."""
+        return host.kernel_class(self.features)
+
+
+def names() -> tuple[str, ...]:
+    """The machine at hand and every bundled profile."""
+    return (HOST, *sorted(file.stem for file in BUNDLED.glob("*.toml")))
+
+
+def load(name: str, *, where: str = "the device") -> Profile:
+    """A profile by its name or path.
+
+    Args:
+        name: ``host``, a bundled profile's name, or a path ending in ``.toml``.
+        where: who asks, for a refusal.
+
+    Raises:
+        UsageError: no such profile, or a file that is none.
+    """
+    if name == HOST:
+        here = host.describe()
+        figures = _readable(here)
+        return Profile(HOST, here.cpu, here.arch, here.features, "/proc/cpuinfo", figures)
+    if name.endswith(".toml"):
+        return _read(Path(name).stem, Path(name))
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        raise UsageError(
+            found=repr(name),
+            expected=f"one of {', '.join(names())}, or the path of a .toml file",
+            where=where,
+            fix=f"did you mean {near[0]!r}?" if near else None,
+        )
+    return _read(name, BUNDLED / f"{name}.toml")
+
+
+def same_device(one: Profile, other: Profile) -> bool:
+    """Whether two profiles are of one device: both this machine, or equal but for their figures."""
+    if _is_here(one) and _is_here(other):
+        return True
+    return replace(one, figures={}) == replace(other, figures={})
+
+
+def _is_here(profile: Profile) -> bool:
+    if profile.reach is None:
+        return profile.name == HOST
+    return profile.reach.via == "local"
+
+
+def _readable(here: host.Host) -> dict[str, Figure]:
+    """What the kernel tells of this machine without anything being measured."""
+    found: dict[str, Figure] = {}
+    if here.physical_cores:
+        found["cores"] = Figure(here.physical_cores, "/sys/devices/system/cpu/cpu*/topology")
+    if clock := host.clock_ghz():
+        found["clock_ghz"] = Figure(round(clock[0], 3), clock[1])
+    keys = {1: "l1d_kib", 2: "l2_kib", 3: "l3_kib"}
+    for level, size in host.caches().items():
+        if level in keys:
+            found[keys[level]] = Figure(size / 1024, "/sys/devices/system/cpu/cpu0/cache")
+    if here.memory_bytes:
+        found["memory_gib"] = Figure(round(here.memory_bytes / 1024**3, 2), "/proc/meminfo")
+    return found
+
+
+def _read(name: str, path: Path) -> Profile:
+    try:
+        told: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"a profile that cannot be read ({error})", where=str(path)) from None
+    wrong = [key for key, kind in _KEYS.items() if not isinstance(told.get(key), kind)]
+    wrong += [key for key in told if key not in {*_KEYS, *FIGURES, "reach", _QEMU_CPU}]
+    if not isinstance(told.get(_QEMU_CPU, ""), str):
+        wrong.append(_QEMU_CPU)
+    if wrong or not all(isinstance(one, str) for one in told["features"]):
+        raise UsageError(
+            f"the keys {', '.join(sorted(map(str, told)))}",
+            expected=f"title, arch, features (a list of texts), source, if wanted {_QEMU_CPU} "
+            f"(a text), tables of figures: {', '.join(FIGURES)}; and [reach]",
+            where=str(path),
+        )
+    if told["arch"] not in ARCHITECTURES:
+        raise UsageError(
+            repr(told["arch"]), expected=" or ".join(ARCHITECTURES), where=f"{path}: arch"
+        )
+    figures = {key: _figure(told[key], f"{path}: {key}") for key in FIGURES if key in told}
+    reach = reaching.read(told["reach"], f"{path}: reach", path.parent) if "reach" in told else None
+    return Profile(
+        name=name,
+        title=told["title"],
+        arch=told["arch"],
+        features=tuple(told["features"]),
+        source=told["source"],
+        figures=figures,
+        reach=reach,
+        qemu_cpu=told.get(_QEMU_CPU),
+    )
+
+
+def _figure(table: Any, where: str) -> Figure:
+    """A figure out of its table: value, source, and if need be low and high."""
+    expected = "a table of value (above 0), source (a text), and if known low <= value <= high"
+    if not isinstance(table, dict) or not {"value", "source"} <= set(table):
+        raise UsageError(repr(table)[:80], expected=expected, where=where)
+    if unknown := sorted(set(table) - {"value", "source", "low", "high"}):
+        raise UsageError(f"the key {unknown[0]!r}", expected=expected, where=where)
+    numbers = [table[key] for key in ("low", "value", "high") if key in table]
+    if (
+        any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers)
+        or not all(0 < one < math.inf for one in numbers)
+        or sorted(numbers) != numbers
+        or not isinstance(table["source"], str)
+    ):
+        raise UsageError(repr(table)[:80], expected=expected, where=where)
+    return Figure(**table)

@@ -1,0 +1,1 @@
+"""Loads other than one query after the other."""

@@ -1,0 +1,263 @@
+"""``edgestill bench --operators`` and ``--predict``: on a terminal or as JSON.
+
+>>> found = look([Path("model.onnx")], (), Silent(), device=None, ...)    # doctest: +SKIP
+>>> Console().print(summary(found))                                        # doctest: +SKIP
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ...devices.operators.roofline import Bounds, machine_of
+from ...devices.profiles.profile import HOST, load
+from ...errors import UsageError
+from ..judge.operator_types import Kind, by_type, slowest, total
+from ..judge.operators import figures_here, predicted, profiled
+from ..progress import Progress
+from ..records import OperatorsRecord, OperatorTime, Predicted
+from ..report import numbers
+from .bench_latency import Ask, looked_at
+from .bench_tables import Line, figure, text
+
+_SHOWN = 15
+"""Slowest operators on a terminal; all are in the JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one command found.
+
+    Attributes:
+        records: one a model.
+        predicted: one a model, where a device was to be predicted for.
+    """
+
+    records: tuple[OperatorsRecord, ...]
+    predicted: tuple[Predicted, ...]
+
+
+def look(
+    models: Sequence[Path],
+    shapes: Sequence[str],
+    progress: Progress,
+    *,
+    ask: Ask | None = None,
+    device: str | None,
+    host_profile: Path | None,
+    predicting: bool,
+    batch: int,
+    threads: int,
+) -> Looked:
+    """Profile models, operator by operator, and if asked predict them on a device.
+
+    Args:
+        models: ``.onnx`` files.
+        shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
+        progress: told of each process.
+        ask: asks the user for an extent; None refuses instead.
+        device: to predict for; else the profile of this machine, by its name or path.
+        host_profile: figures of this machine, as ``edgestill devices probe`` writes them; None:
+            they are measured.
+        predicting: whether ``device`` is predicted for.
+        batch: extent of a dynamic first axis.
+        threads: intra-op threads.
+
+    Raises:
+        UsageError: a device that is none or lacks the figures of a roof, or a shape.
+        ModelError, MeasureError: as ``profiled``.
+    """
+    target = _target(device) if predicting else None
+    looked, given = looked_at(models, shapes, batch, ask)
+    with progress.steps("operators", len(looked) + 1) as steps:
+        named = None if host_profile is None else str(host_profile)
+        here = figures_here(named if predicting else named or device)
+        if target is not None and isinstance(here, str):
+            raise UsageError(here, expected="figures of this machine", where="--host-profile")
+        steps.advance("this machine")
+        records = []
+        for name, one in looked.items():
+            own = {i.name: given[i.name] for i in one.inputs if i.name in given}
+            records.append(profiled(name, one.path, here, threads=threads, batch=batch, shapes=own))
+            steps.advance(name)
+    if target is None or isinstance(here, str):
+        return Looked(tuple(records), ())
+    at, name = target, str(device)
+    foretold = [
+        predicted(one, one.p50_us / 1e3, here, at, target_name=name, threads=threads)
+        for one in records
+    ]
+    return Looked(tuple(records), tuple(foretold))
+
+
+def _target(device: str | None) -> Bounds:
+    if device is None or device == HOST:
+        raise UsageError(
+            "--predict without a device",
+            expected="one to predict for",
+            fix="name it: --device raspberry-pi-4; this machine is measured, not predicted",
+        )
+    found = machine_of(load(device, where="--device"))
+    if isinstance(found, str):
+        raise UsageError(
+            found,
+            expected="a profile with these figures, each a table of value and source",
+            where=f"--device {device}",
+        )
+    return found
+
+
+def document(found: Looked) -> dict[str, Any]:
+    """Everything as one JSON document; what follows from other figures stands there too."""
+    return {
+        "models": [_document(one) for one in found.records],
+        "predicted": [
+            {"status": "PREDICTED", **one.model_dump(mode="json")} for one in found.predicted
+        ],
+    }
+
+
+def _document(one: OperatorsRecord) -> dict[str, Any]:
+    told = one.model_dump(mode="json")
+    for line, operator in zip(told["operators"], one.operators, strict=True):
+        line |= _derived(operator)
+    kinds = [asdict(kind) | _derived(kind) for kind in by_type(one.operators)]
+    return {**told, "types": kinds}
+
+
+def _derived(one: OperatorTime | Kind) -> dict[str, float | None]:
+    return {"intensity": one.intensity, "gop_s": one.gop_s, "attained": one.attained}
+
+
+def summary(found: Looked) -> RenderableType:
+    """Two tables a model, by type and of the slowest operators, and what was predicted."""
+    parts: list[RenderableType] = []
+    for one in found.records:
+        parts += [_text(line) for line in headlines(one)]
+        head = ("type", "how many")
+        kinds = by_type(one.operators)
+        parts.append(_table(head, [((k.op, str(k.count)), k) for k in kinds], one.roof is not None))
+        some = slowest(one.operators, _SHOWN)
+        lines = [((o.name, _runs_as(o)), o) for o in some]
+        parts.append(_table(("slowest", "runs as"), lines, one.roof is not None))
+        if one.roof_missing is not None:
+            parts.append(_text(f"no roofline: {one.roof_missing}", "dim"))
+    for each in found.predicted:
+        parts += [_text(line) for line in predicted_lines(each)]
+    return Group(*parts)
+
+
+def lines(found: Looked) -> list[Line]:
+    """For a CSV: a line an operator; of a prediction a line a model."""
+    if found.predicted:
+        return [
+            {
+                "name": text(one.name),
+                "target": text(one.target),
+                "what": "PREDICTED",
+                **dict(figure("p50_ms", one.p50_ms)),
+            }
+            for one in found.predicted
+        ]
+    plain = (str, int, float)
+    return [
+        {
+            "model": text(record.name),
+            **{
+                key: text(value) if isinstance(value, str) else "" if value is None else value
+                for key, value in one.model_dump().items()
+                if value is None or isinstance(value, plain)
+            },
+        }
+        for record in found.records
+        for one in record.operators
+    ]
+
+
+def headlines(one: OperatorsRecord) -> Iterator[str]:
+    """What a record says of a file, in plain sentences."""
+    macs = total([each.macs for each in one.operators])
+    counted = f"{macs:,} multiply-accumulates" if macs is not None else "operations not all counted"
+    yield (
+        f"{one.name}: {one.query_us:.1f} µs a query in "
+        f"{numbers.how_many(len(one.operators), 'operator')}, {counted}"
+    )
+    if one.unplaced_macs:
+        yield f"{one.unplaced_macs:,} of the file's could not be found in the graph that runs"
+    yield (
+        f"by onnxruntime's profiling of {one.runs} queries, less what profiling costs (the median "
+        f"query takes {one.p50_us:.0f} µs without and {one.profiled_us:.0f} with it), "
+        f"{numbers.how_many(one.threads, 'thread')}, {one.runtime}"
+    )
+    if one.roof is not None:
+        int8 = "unknown" if one.roof.gop_s is None else f"{one.roof.gop_s:.3g}"
+        yield (
+            f"roof of {one.roof.device}, {numbers.how_many(one.roof.cores, 'core')}: "
+            f"{one.roof.gflop_s:.3g} GFLOP/s in fp32, {int8} Gop/s in int8, "
+            f"{one.roof.gb_s:.3g} GB/s of main memory; above 100 % of it data came from a cache"
+        )
+
+
+def predicted_lines(one: Predicted) -> Iterator[str]:
+    """A prediction and how it was made; every line says that it is one."""
+    found = numbers.show(one.p50_ms, numbers.MILLISECONDS)
+    yield f"PREDICTED on {one.target}, never measured: {one.name} p50 {found}"
+    yield f"PREDICTED for {one.device}, {numbers.how_many(one.threads, 'thread')}"
+    yield one.p50_ms.method
+    if one.unroofed:
+        yield (
+            f"PREDICTED: {one.unroofed} operators have no roof (not counted); they are scaled by "
+            "whichever figure is the slowest"
+        )
+
+
+def _runs_as(one: OperatorTime) -> str:
+    more = [op for op in one.fused if op != one.op]
+    return f"{one.op} ({' '.join(more)})" if more else one.op
+
+
+def _table(
+    head: tuple[str, str],
+    lines: Sequence[tuple[tuple[str, str], OperatorTime | Kind]],
+    roofed: bool,
+) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in head:
+        table.add_column(name, overflow="fold", max_width=26)
+    names = ("µs", "share", "MACs", "bytes", "op/B", "Gop/s", *(("roof",) if roofed else ()))
+    for name in names:
+        table.add_column(name, justify="right")
+    for cells, one in lines:
+        figures = (
+            f"{one.us:.1f}",
+            f"{one.share:.0%}",
+            _short(one.macs),
+            _short(one.bytes),
+            _short(one.intensity),
+            _given(one.gop_s, ".3g"),
+        )
+        last = (_given(one.attained, ".0%"),) if roofed else ()
+        table.add_row(*(_text(each) for each in (*cells, *figures, *last)))
+    return table
+
+
+def _short(value: float | None) -> str:
+    """A count in three digits, as ``2.36M``."""
+    if value is None:
+        return "—"
+    factor, name = next(
+        (step for step in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if value >= step[0]), (1.0, "")
+    )
+    return f"{value / factor:.3g}{name}"
+
+
+def _given(value: float | None, form: str) -> str:
+    return "—" if value is None else format(value, form)
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(numbers.printable(text), style)

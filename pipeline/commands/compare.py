@@ -1,0 +1,226 @@
+"""``edgestill compare``: does one model take another's time? A ratio, its interval, a sentence.
+
+    compared = compare(Path("a.onnx"), Path("b.onnx"), progress, …)
+    compared.sentence                 # "B takes 0.78 (0.75 to 0.82) of A's time"
+
+Both are measured in fresh processes that take turns, in an order drawn anew each time. So if B is
+A, each pair is as likely to fall out one way as the other, whatever the neighbours do and however
+long: the signs are the coin's, not the machine's (Fisher, "The Design of Experiments", 1935). The
+interval of the median of the pairs' ratios holds at 99 % over all looks together
+(``devices.bench.stopping``). A process's time is its p10, what its quickest tenth of queries keep
+to: neighbours disturb that least, and a tenth more work is found in a fraction of the pairs that
+the p50 takes. What differs only among slow queries shows in the p50 and p90, which stand beside it.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from ...devices.bench import bench
+from ...devices.onboard.stats.estimate import Estimate
+from ...errors import MaterialError
+from ..engine.store import file_sha256
+from ..judge.budgets import hold
+from ..progress import Progress, measuring
+from ..records import Outcome
+from ..report import numbers
+from ..runs import run as runs
+from .bench_latency import Ask, asked_shapes, given_shapes
+
+CONFIDENCE = 0.99
+"""Of the ratio's interval, over all looks together."""
+PRECISION = 0.03
+"""Measuring goes on until half the interval is this share of the ratio, or time is up."""
+PROCESSES = 9
+"""Of each model at the least; fewer give no interval at the first look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What two models' times have to do with each other.
+
+    Attributes:
+        a: the first model's file.
+        b: the second's.
+        ratio: of B's time over A's, the p10 of a process, paired by repetition.
+        p50: the same of median latencies.
+        different: whether the interval leaves out 1; None where there is no interval.
+        sentence: the same in words.
+        max_ratio: the largest ratio asked for, None where none was.
+        outcome: how the ratio stands to it.
+        measured: everything else that was found.
+        folder: of the raw samples.
+    """
+
+    a: str
+    b: str
+    ratio: Estimate
+    p50: Estimate
+    different: bool | None
+    sentence: str
+    max_ratio: float | None
+    outcome: Outcome | None
+    measured: bench.Benchmark
+    folder: str
+
+
+def compare(
+    a: Path,
+    b: Path,
+    progress: Progress,
+    *,
+    shapes: tuple[str, ...] = (),
+    inputs: Path | None = None,
+    batch: int = 1,
+    threads: int = 1,
+    seconds: float = 0.3,
+    warmup_seconds: float = 2.0,
+    max_seconds: float = 120.0,
+    max_ratio: float | None = None,
+    ask: Ask | None = None,
+    out: Path | None = None,
+) -> Compared:
+    """Measure two models in turn until their ratio is known well enough, or time is up.
+
+    Args:
+        a: an ``.onnx`` or ``.ort`` file, or a run's folder: then the file that it ships.
+        b: the same.
+        progress: told of each process.
+        shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
+        inputs: an ``.npz`` with an array for each input; None: they are made up.
+        batch: samples a query.
+        threads: intra-op threads.
+        seconds: timed seconds a process.
+        warmup_seconds: when a process stops waiting for the times to settle.
+        max_seconds: how long to go on.
+        max_ratio: the largest ratio of B's time to A's that will do; measuring goes on until it is
+            known to be kept or missed, too.
+        ask: asks the user for an extent; None refuses instead.
+        out: where raw samples go; None: a new folder below ``artifacts/bench``.
+
+    Raises:
+        UsageError: a shape that is missing or does not fit.
+        MaterialError: a folder that is no run, or ships nothing.
+        ModelError: a model that is missing, broken, dangerous or gives no finite output.
+        MeasureError: a measuring process died or ran out of time.
+    """
+    files = model_of(a), model_of(b)
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+    folder = out or Path("artifacts/bench") / stamp
+    # Real inputs tell what the axes are that a model leaves open.
+    full = given_shapes(shapes) if inputs else asked_shapes(files, shapes, batch, ask)
+    settings = bench.Settings(
+        threads=threads,
+        batch=batch,
+        processes=PROCESSES,
+        seconds=seconds,
+        max_queries=1_000_000,
+        warmup_seconds=warmup_seconds,
+        shapes=full,
+        confidence=CONFIDENCE,
+        memory_processes=0,
+    )
+    subjects = [bench.Subject(name, file) for name, file in zip("AB", files, strict=True)]
+    rule = bench.Until(lambda _, ratios: known(ratios[0].p10, max_ratio), max_seconds)
+    with measuring(progress, len(subjects) * PROCESSES) as on_process:
+        measured = bench.measure(
+            subjects, settings, folder, inputs=inputs, until=rule, on_process=on_process
+        )
+    ratio = measured.ratios[0].p10
+    return Compared(
+        a=str(files[0]),
+        b=str(files[1]),
+        ratio=ratio,
+        p50=measured.ratios[0].p50,
+        different=differs(ratio),
+        sentence=sentence(ratio),
+        max_ratio=max_ratio,
+        outcome=None if max_ratio is None else hold("max_ratio", max_ratio, ratio)[0],
+        measured=measured,
+        folder=str(folder),
+    )
+
+
+def model_of(path: Path) -> Path:
+    """A model's file as it is; of a run's folder the file that it ships.
+
+    Raises:
+        MaterialError: a folder that is no run or ships nothing, or whose file is another than the
+            run was written with.
+    """
+    if not path.is_dir():
+        return path
+    report = runs.open_report(path)
+    ship = report.verdict.ship
+    if ship is None:
+        raise MaterialError(
+            f"a run that is {report.verdict.outcome} and ships nothing",
+            where=str(path),
+            fix=f"name a model's file, such as one below {path / 'variants'}",
+        )
+    variant = next(one for one in report.variants.variants if one.name == ship)
+    file = path / "variants" / variant.file
+    if not file.is_file() or file_sha256(file) != variant.sha256:
+        raise MaterialError("not as it was written", where=str(file), fix="build it again")
+    return file
+
+
+def known(ratio: Estimate, max_ratio: float | None) -> bool:
+    """Whether a ratio's interval is narrow and, where there is one, on one side of the budget."""
+    undecided = max_ratio is not None and hold("max_ratio", max_ratio, ratio)[0] == "undecided"
+    return ratio.known_within(PRECISION) and not undecided
+
+
+def differs(ratio: Estimate) -> bool | None:
+    """Whether a ratio's whole interval lies on one side of 1; None without one."""
+    if ratio.low is None or ratio.high is None:
+        return None
+    return ratio.low > 1.0 or ratio.high < 1.0
+
+
+def sentence(ratio: Estimate) -> str:
+    """What the ratio of B's time to A's means, claiming no more than its interval does."""
+    shown = numbers.show(ratio, numbers.RATIO)
+    different = differs(ratio)
+    if different is None:
+        return f"nothing can be said of a difference: ratio {shown}"
+    if not different:
+        return f"no difference could be shown: ratio {shown}"
+    return f"B takes {shown} of A's time"
+
+
+def document(compared: Compared) -> dict[str, Any]:
+    """The comparison as one JSON document."""
+    return asdict(compared)
+
+
+def summary(compared: Compared) -> RenderableType:
+    """Both models, the sentence, the budget's verdict and what disturbed."""
+    s, measured = compared.measured.settings, compared.measured
+    both = zip("AB", (compared.a, compared.b), measured.models, strict=True)
+    lines = [
+        Text(
+            f"{name}: {numbers.printable(file)}, p50 {numbers.show(m.p50_ms, numbers.MILLISECONDS)}"
+        )
+        for name, file, m in both
+    ]
+    lines.append(Text(compared.sentence, style="bold"))
+    if compared.outcome is not None:
+        told = {"ready": "kept", "not ready": "missed", "undecided": "undecided"}
+        lines.append(Text(f"at most {compared.max_ratio:g}: {told[compared.outcome]}"))
+    p50 = numbers.show(compared.p50, numbers.RATIO)
+    lines.append(Text(f"by p10 of each process; of p50 the ratio is {p50}"))
+    lines.append(
+        Text(
+            f"median of {measured.processes} pairs of fresh processes in turn, interval at "
+            f"{100 * CONFIDENCE:g} % over {numbers.how_many(measured.looks, 'look')}; "
+            f"{numbers.how_many(s.threads, 'thread')}, batch {s.batch}, {measured.runtime}",
+            style="dim",
+        )
+    )
+    lines += [Text(f"warning: {text}", style="yellow") for text in measured.warnings]
+    return Group(*lines)

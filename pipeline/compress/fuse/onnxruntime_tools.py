@@ -1,0 +1,70 @@
+"""Fusion by onnxruntime-tools 1.7.0 (2021), which its makers have moved into onnxruntime since.
+
+    python -m edgestill.pipeline.compress.old_fusion SOURCE.onnx TARGET.onnx
+
+It runs in a process of its own: both bring modules of the same names. ``SkipLayerNormalization``
+stays off, because to fuse it this package infers shapes first and refuses every opset from 13 on.
+"""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import onnx
+
+from ....errors import HostError, ModelError
+
+TIMEOUT_S = 600.0
+PACKAGE = "onnxruntime_tools"
+
+
+def fuse(source: Path, target: Path) -> onnx.ModelProto:
+    """The source, fused by the old package.
+
+    Args:
+        source: an fp32 file.
+        target: a file that may be written.
+
+    Raises:
+        HostError: the package is not installed.
+        ModelError: it cannot fuse this model.
+    """
+    if find_spec(PACKAGE) is None:
+        raise HostError(
+            found="onnxruntime-tools is not installed",
+            expected="it, for compress.fusion",
+            fix="pip install 'edgestill[onnxruntime-tools]'",
+        )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__, str(source), str(target)],
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise ModelError(f"onnxruntime-tools took more than {TIMEOUT_S:g} s") from None
+    if done.returncode or not target.is_file():
+        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
+        raise ModelError(f"onnxruntime-tools fails on it ({last})")
+    return onnx.load(target)
+
+
+def main(source: str, target: str) -> None:
+    """What the process does: heads and width are read off the model, as its own command does."""
+    from onnxruntime_tools import optimizer
+    from onnxruntime_tools.transformers.onnx_model_bert import BertOptimizationOptions
+
+    options = BertOptimizationOptions("bert")
+    options.use_raw_attention_mask(True)
+    options.enable_skip_layer_norm = False
+    fused = optimizer.optimize_model(
+        source, "bert", num_heads=0, hidden_size=0, optimization_options=options, opt_level=0
+    )
+    onnx.save(fused.model, target)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

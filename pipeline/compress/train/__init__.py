@@ -1,0 +1,1 @@
+"""Variants that the student is trained on for."""

@@ -1,0 +1,65 @@
+"""Pruned: channels are cut out of the student, and it learns again from the same teacher."""
+
+import torch
+
+from ....exporters import onnx
+from ...data.arrays import draw, open_split
+from ...distill.batches import fed
+from ...distill.loop import fit
+from ...models import deployed, example
+from ...recipe.recipe import Architecture, Prune
+from ...records import DataRecord
+from ..method import Effect
+from . import pruning
+from .contract import FILE, Pupil, Tuned
+
+NAME = "pruned"
+
+
+def see_possible(architecture: Architecture, data: DataRecord, share: float) -> None:
+    """Refuse a share that the student cannot lose, before anything is trained.
+
+    Args:
+        architecture: of the student.
+        data: what it takes, and what it is to give.
+        share: of its multiply-accumulates that is to go.
+
+    Raises:
+        RecipeError: more is to go than can; with what can.
+        NoEffectError: it has no channels that can go.
+        ModelError: it cannot be made or traced.
+    """
+    with torch.random.fork_rng(devices=[]):
+        model = deployed(architecture, data).eval()
+    pruning.see_possible(model, example(data), share)
+
+
+def train(pupil: Pupil[Prune]) -> Tuned:
+    """Cut a student, train what is left of it, and write it as ONNX.
+
+    Raises:
+        RecipeError: more is to go than can.
+        ModelError: the student cannot be traced or exported.
+        NoEffectError: it has no channels that can go.
+    """
+    settings, data = pupil.settings, pupil.data.record
+    samples = draw(open_split(pupil.data.path, "calibration"), settings.calibration_samples).x
+    shown = torch.from_numpy(fed(samples, data))
+    small, cut = pruning.prune(pupil.model, shown, settings.prune_share)
+    schedule = pupil.schedule.model_copy(
+        update={
+            "epochs": settings.prune_epochs,
+            "learning_rate": settings.prune_learning_rate or pupil.schedule.learning_rate,
+        }
+    )
+    with pupil.teaching(small, schedule) as course:
+        fitted = fit(small, course, progress=pupil.progress, what=NAME, work=pupil.work)
+    onnx.export(small, example(data), pupil.out / FILE, opset=pupil.opset)
+    notes = (
+        f"{1 - cut.macs / cut.macs_before:.1%} of the multiply-accumulates and "
+        f"{1 - cut.parameters / cut.parameters_before:.1%} of the parameters are cut out, then "
+        f"distilled for {len(fitted.curve)} epochs",
+        *(f"{one.layer}: {len(one.kept)} of {one.channels} channels are left" for one in cut.cuts),
+        *(f"{layer} is left whole: {why}" for layer, why in cut.left.items()),
+    )
+    return Tuned(small, fitted, Effect(len(cut.cuts), notes), rounds=False)

@@ -1,0 +1,135 @@
+"""The tuned stage: the best student trained on, by a method that changes what is trained.
+
+One table names the methods. A method is given the student and the lessons that taught it, trains in
+the one loop, and writes an ONNX file; the stage scores it and keeps what its torch model answers.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...data.arrays import draw, open_split
+from ...distill.batches import fed
+from ...distill.loop import Course, evaluate, outputs_of
+from ...distill.student import judging, taught
+from ...distill.teacher_answers import restored
+from ...engine.flow import Made
+from ...engine.store import file_sha256
+from ...judge.answers import TWIN
+from ...progress import Progress
+from ...recipe.recipe import Augment, Inside, Part, Schedule, Soft
+from ...records import DataRecord, ModelRecord, Plan, TargetsRecord, TunedRecord
+from . import prune_and_distil as recovery
+from . import qat
+from . import rounding_sensitivity as shaken
+from .contract import FILE, Pupil, Tuned, best_of
+
+METHODS: dict[str, Callable[[Pupil[Any]], Tuned]] = {
+    "int8-qat": qat.train,
+    "pruned": recovery.train,
+}
+TWIN_SAMPLES = 64
+FOLDED = (
+    "distill.layers goes on without {layers}: what the layer gave is not computed any more once "
+    "batch norm is folded into it; the batch norm behind it is, if you name that"
+)
+
+
+def tune(
+    out: Path,
+    progress: Progress,
+    *,
+    method: str,
+    settings: Part,
+    plan: Plan,
+    schedule: Schedule,
+    augment: Augment,
+    opset: int,
+    data: Made[DataRecord],
+    students: tuple[Made[ModelRecord], ...],
+    views_seed: int,
+    work: Path,
+    soft: Soft,
+    targets: Made[TargetsRecord],
+    inside: Inside | None = None,
+    teachers: tuple[Made[ModelRecord], ...] = (),
+    shares: tuple[float, ...] = (),
+) -> TunedRecord:
+    """Train the best student on, with the teacher that taught it.
+
+    Args:
+        out: ``model.onnx`` and ``twin.npz`` go here.
+        progress: told of each step.
+        method: a name in ``METHODS``.
+        settings: the method's part of the recipe.
+        plan: how int8 is done for the target.
+        schedule: by which the students were trained.
+        augment: how samples are varied.
+        opset: of the file.
+        data: the data stage's output.
+        students: the distilled students; the variants stage ships the same one.
+        views_seed: of the views.
+        work: where a training that is killed goes on from.
+        soft: the soft losses and their weights.
+        targets: stored answers of the teacher.
+        inside: losses between layers.
+        teachers: asked where there are no stored answers.
+        shares: what each teacher counts.
+
+    Raises:
+        HostError: a library that the method needs is not installed.
+        ModelError: the student cannot be captured or exported.
+        NoEffectError: the method changed nothing.
+    """
+    best, record = best_of(students), data.record
+
+    folded: list[str] = []
+
+    def teaching(model: torch.nn.Module, schedule: Schedule) -> AbstractContextManager[Course]:
+        between = inside
+        if inside is not None and inside.layers and isinstance(model, qat.Captured):
+            folded[:] = model.absent([layer.student for layer in inside.layers])
+            left = tuple(layer for layer in inside.layers if layer.student not in folded)
+            between = inside.model_copy(update={"layers": left})
+        lesson = (schedule, augment, data, best.record.seed, views_seed)
+        return taught(model, *lesson, soft, between, targets, teachers, shares)
+
+    torch.manual_seed(best.record.seed)
+    pupil = Pupil(
+        model=restored(best, record),
+        settings=settings,
+        plan=plan,
+        schedule=schedule,
+        teaching=teaching,
+        data=data,
+        opset=opset,
+        out=out,
+        work=work,
+        progress=progress,
+    )
+    tuned = METHODS[method](pupil)
+    _, score = evaluate(tuned.twin, judging(data, targets), record)
+    x = draw(open_split(data.path, "validation"), TWIN_SAMPLES).x
+    np.savez(out / TWIN, allow_pickle=False, x=x, logits=outputs_of(tuned.twin, x, record))
+    moves, notes = 0.0, tuned.effect.notes
+    if folded:
+        notes = (*notes, FOLDED.format(layers=", ".join(map(repr, folded))))
+    if isinstance(tuned.twin, qat.Captured) and shaken.passes_on(tuned.twin.net):
+        moves = shaken.moved(tuned.twin.net, torch.from_numpy(fed(x, record)))
+    return TunedRecord(
+        method=method,
+        seed=best.record.seed,
+        curve=tuned.fitted.curve,
+        best_epoch=tuned.fitted.best.epoch,
+        validation_score=score,
+        score_before=best.record.validation_score,
+        changed_nodes=tuned.effect.changed_nodes,
+        notes=notes,
+        rounds=tuned.rounds,
+        moves=moves,
+        sha256=file_sha256(out / FILE),
+    )

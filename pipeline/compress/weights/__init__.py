@@ -1,0 +1,1 @@
+"""Variants whose weights alone are made smaller."""

@@ -1,0 +1,1 @@
+"""Why a quantized model is slow, and which layers to leave in float."""

@@ -1,0 +1,132 @@
+"""What a step of training sees: rows in an order, one view of each, and their answers."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..data.arrays import Arrays
+from ..data.checks import chunks
+from ..recipe.recipe import Augment
+from ..records import DataRecord
+from .views import Views
+
+ViewOf = Callable[[int], int]
+"""The view that an epoch (from 0) shows."""
+_POOL = 64
+"""Batches of text that are sorted by length together: long enough to waste little padding, short
+enough to leave the order random."""
+_MULTIPLE = 8
+"""Text is cut to a multiple of so many tokens, so that a few shapes come again."""
+
+
+class Lesson(NamedTuple):
+    """One batch.
+
+    Attributes:
+        x: samples as the model takes them, [n, *sample_shape].
+        y: their answers, [n] or [n, k]; [n, 0] where a task has none.
+        rows: their places in train, int64 [n].
+        view: which view of them this is.
+        partners: with mixup, answers of the samples blended in.
+        share: with mixup, the share of the own sample, float32 [n].
+    """
+
+    x: torch.Tensor
+    y: torch.Tensor
+    rows: NDArray[np.int64]
+    view: int
+    partners: torch.Tensor | None = None
+    share: torch.Tensor | None = None
+
+
+class Lessons:
+    """Train as a sequence of batches, each a function of the seed, the epoch and its place.
+
+    Args:
+        data: what the data stage laid down.
+        train: its train split.
+        augment: how samples are varied.
+        seed: of the variation; students that share stored targets share it.
+    """
+
+    def __init__(self, data: DataRecord, train: Arrays, augment: Augment, seed: int) -> None:
+        self.train = train
+        floats = data.dtype == "float32"
+        self.views = Views(
+            train.x,
+            augment,
+            layout=data.layout,
+            seed=seed,
+            # A blank is the mean of what float features hold, and black in whole numbers.
+            fill=np.asarray(data.mean, np.float32) if floats else 0,
+            std=np.asarray(data.std, np.float32) if data.std else 1.0,
+            pad=data.pad,
+            hide=data.unknown,
+        )
+        self._pad = data.pad
+        self._lengths = lengths_of(train.x, data.pad) if data.layout == "tokens" else None
+
+    def __len__(self) -> int:
+        return len(self.train.x)
+
+    def order(self, batch: int, seed: int, epoch: int) -> NDArray[np.int64]:
+        """Rows of each step of an epoch, int64 [steps, batch]; the rest waits for another epoch."""
+        random = np.random.default_rng((seed, epoch))
+        # Cut before it is sorted: otherwise it would always be the longest texts that wait.
+        shuffled = random.permutation(len(self))[: len(self) // batch * batch]
+        if self._lengths is None:
+            return shuffled.reshape(-1, batch)
+        steps = _by_length(shuffled, self._lengths, batch).reshape(-1, batch)
+        return steps[random.permutation(len(steps))]
+
+    def __call__(self, rows: NDArray[np.int64], view: int) -> Lesson:
+        """One view of some rows, as a batch."""
+        seen = self.views(rows, view)
+        lesson = Lesson(torch.from_numpy(self._cut(seen.x)), self._answers(rows), rows, view)
+        if seen.partners is None or seen.share is None:
+            return lesson
+        return lesson._replace(
+            partners=self._answers(seen.partners), share=torch.from_numpy(seen.share)
+        )
+
+    def _answers(self, rows: NDArray[np.int64]) -> torch.Tensor:
+        return torch.from_numpy(self.train.y[rows])
+
+    def _cut(self, x: NDArray[Any]) -> NDArray[Any]:
+        return x if self._lengths is None else trimmed(x, self._pad)
+
+
+def lengths_of(x: NDArray[Any], pad: int) -> NDArray[np.int64]:
+    """Tokens of each text before its padding, int64 [n]."""
+    found = np.empty(len(x), np.int64)
+    for part in chunks(len(x), x.shape[1]):
+        found[part] = _lengths(x[part], pad)
+    return found
+
+
+def trimmed(x: NDArray[Any], pad: int) -> NDArray[Any]:
+    """Texts without the padding that all of them have."""
+    longest = int(_lengths(x, pad).max(initial=1))
+    return np.array(x[:, : -(-longest // _MULTIPLE) * _MULTIPLE])
+
+
+def fed(x: NDArray[Any], data: DataRecord) -> NDArray[Any]:
+    """Samples in memory as a model is fed them: texts without the padding that all of them have."""
+    return trimmed(x, data.pad) if data.layout == "tokens" else np.array(x)
+
+
+def _lengths(x: NDArray[Any], pad: int) -> NDArray[np.int64]:
+    """The place behind the last token that is no padding."""
+    words = x != pad
+    return np.where(words.any(1), x.shape[1] - words[:, ::-1].argmax(1), 0)
+
+
+def _by_length(
+    shuffled: NDArray[np.int64], lengths: NDArray[np.int64], batch: int
+) -> NDArray[np.int64]:
+    """Rows sorted by length within pools of batches, so that a batch pads little."""
+    pools = [shuffled[i : i + _POOL * batch] for i in range(0, len(shuffled), _POOL * batch)]
+    return np.concatenate([pool[np.argsort(lengths[pool], kind="stable")] for pool in pools])

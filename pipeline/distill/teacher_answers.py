@@ -1,0 +1,272 @@
+"""The teacher, or several as one, asked for answers: whatever kind each of them is."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...errors import ModelError
+from .. import teachers
+from ..engine.flow import Made
+from ..models import deployed
+from ..models.deployed import Deployed
+from ..models.signature import signature
+from ..models.weights import WEIGHTS, restore
+from ..recipe.recipe import Task
+from ..records import DataRecord, ModelRecord, Split
+from .batches import fed
+
+Answers = NDArray[np.float32]
+BLACK_BOX = "model.onnx"
+"""Where a teacher that is a black box keeps its file."""
+RECORDED = "logits_{split}.npy"
+"""Where a recorded teacher keeps its answers, in the order of a split."""
+FOLDER = "foreign"
+"""Where a teacher of another library keeps what it is made from."""
+BLOCK = 128
+"""Samples asked about at once."""
+
+
+class Asked(Protocol):
+    """One teacher that answers."""
+
+    def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers | None:
+        """Outputs [n, outputs] for samples, which are these rows of a split, or views of them.
+
+        None where it has no answers for the split.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
+
+
+class Network:
+    """A teacher that is a torch module here: in eval mode, and it stays in eval mode."""
+
+    def __init__(self, made: Made[ModelRecord], data: DataRecord) -> None:
+        self.model = restored(made, data)
+        self._data = data
+
+    @torch.no_grad()
+    def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers:  # noqa: ARG002
+        """Outputs for samples as the model takes them."""
+        self.model.eval()
+        answers: Answers = self.model(torch.from_numpy(fed(x, self._data))).float().numpy()
+        return answers
+
+    def close(self) -> None:
+        """A module holds nothing outside memory."""
+
+
+class Recorded:
+    """A teacher whose answers were written down: it knows samples as they are, no views."""
+
+    def __init__(self, made: Made[ModelRecord]) -> None:
+        self._folder = made.path
+
+    def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers | None:  # noqa: ARG002
+        """The rows' recorded answers."""
+        path = self._folder / RECORDED.format(split=split)
+        if not path.exists():
+            return None
+        answers: Answers = np.load(path, mmap_mode="r")[rows]
+        return answers
+
+    def close(self) -> None:
+        """A memory map closes itself."""
+
+
+class BlackBox:
+    """A teacher in an ONNX file, run in a process of its own."""
+
+    def __init__(self, made: Made[ModelRecord], data: DataRecord) -> None:
+        from ..teachers import black_box
+
+        self._process = black_box.BlackBox(made.path / BLACK_BOX, black_box.Signature.of(data))
+        self._data = data
+
+    def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers:  # noqa: ARG002
+        """Outputs for samples as the data set holds them, or for texts without their padding."""
+        if self._data.layout == "tokens":
+            behind = self._data.sample_shape[0] - x.shape[1]
+            x = np.pad(x, ((0, 0), (0, behind)), constant_values=self._data.pad)
+        return self._process.ask(x)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.close()
+
+
+class Asking:
+    """All teachers as one that answers with the mean of their answers, by their shares.
+
+    The mean of class logits is that of log-softmax, whose softmax is the geometric mean of the
+    teachers' probabilities (Hinton, Vinyals & Dean 2015, §1, names it beside the arithmetic one):
+    raw logits of two teachers have no common zero. Other tasks' outputs have, and are averaged.
+    """
+
+    def __init__(
+        self, each: Sequence[Made[ModelRecord]], shares: Sequence[float], data: DataRecord
+    ) -> None:
+        self._stack = ExitStack()
+        self._shares, self._task = shares, data.task
+        self.outputs = _of_all(each)
+        self._asked: list[Asked] = []
+        try:
+            for made in each:
+                asked = opened(made, data)
+                self._stack.callback(asked.close)
+                self._asked.append(asked)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers | None:
+        """Outputs [n, outputs] of all teachers together; None where one of them has none.
+
+        Raises:
+            ModelError: an answer that is not finite, which would teach NaN.
+        """
+        answers = [asked(x, split, rows) for asked in self._asked]
+        known = [answer for answer in answers if answer is not None]
+        if len(known) < len(answers):
+            return None
+        found = mixed(known, self._shares, self._task)
+        if not np.isfinite(found).all():
+            row = int(rows[int(np.argmax(~np.isfinite(found).all(1)))])
+            raise ModelError(
+                found=f"answers of the teacher that are not finite, for row {row} of {split}",
+                where="targets",
+                fix="look for outliers in the data, or give data.mean and data.std",
+            )
+        return found
+
+
+def _of_all(each: Sequence[Made[ModelRecord]]) -> int:
+    """How many numbers every one of the teachers gives.
+
+    Raises:
+        ModelError: vectors of several lengths, which have no mean.
+    """
+    outputs = {made.record.model: made.record.outputs for made in each}
+    if len(set(outputs.values())) > 1:
+        raise ModelError(
+            found="teachers whose answers differ in length: "
+            + ", ".join(f"{model!r} gives {number}" for model, number in outputs.items()),
+            expected="as many numbers of each",
+            where="teacher.members",
+        )
+    return each[0].record.outputs
+
+
+def opened(made: Made[ModelRecord], data: DataRecord) -> Asked:
+    """One teacher, ready to answer."""
+    if made.record.origin == "black box":
+        return BlackBox(made, data)
+    if made.record.origin == "recorded":
+        return Recorded(made)
+    return Network(made, data)
+
+
+def restored(made: Made[ModelRecord], data: DataRecord) -> Deployed:
+    """A trained or loaded model as it was kept, in eval mode."""
+    record = made.record
+    with torch.random.fork_rng(devices=[]):  # the first weights of one training are not for another
+        if teachers.kind(record.model) in ("hf", "timm"):
+            return foreign(record.model, made.path / FOLDER, data).eval()
+        model = deployed(record.architecture, data, record.outputs)
+    restore(model, made.path / WEIGHTS)
+    return model.eval()
+
+
+def foreign(model: str, place: Path, data: DataRecord) -> Deployed:
+    """A model of another library, as a module that takes what the data set holds.
+
+    Args:
+        model: ``hf:FOLDER`` or ``timm:NAME``.
+        place: the folder of a ``hf`` model; that which holds the checkpoint of a ``timm`` one.
+        data: the data set; without classes a ``timm`` model gives its features.
+    """
+    outputs = data.classes
+    if teachers.kind(model) == "hf":
+        from ..teachers import huggingface
+
+        length = data.sample_shape[0]
+        backbone = huggingface.load(
+            place, outputs, pad=data.pad, vocabulary=data.vocabulary, length=length
+        )
+    else:
+        from ..teachers import timm_
+
+        channels, height, width = signature(data, outputs).backbone_shape
+        (weights,) = place.iterdir()
+        backbone = timm_.load(
+            teachers.address(model), weights, outputs, channels=channels, size=(height, width)
+        )
+    return Deployed(backbone, data.layout, data.mean, data.std)
+
+
+class Ensemble(torch.nn.Module):
+    """Several models as one, as ``mixed`` mixes their answers; what the teacher's file holds."""
+
+    def __init__(self, models: Sequence[Deployed], shares: Sequence[float], task: Task) -> None:
+        super().__init__()
+        self.models = torch.nn.ModuleList(models)
+        self._shares, self._task = tuple(shares), task
+
+    def forward(self, samples: torch.Tensor) -> torch.Tensor:
+        """Outputs [n, outputs] of samples as the data set holds them."""
+        answers = [model(samples) for model in self.models]
+        if self._task == "classification":
+            answers = [answer.log_softmax(1) for answer in answers]
+        shared = [share * answer for share, answer in zip(self._shares, answers, strict=True)]
+        return torch.stack(shared).sum(0)
+
+
+def exportable(made: Sequence[Made[ModelRecord]]) -> bool:
+    """Whether all of them are modules here, which a file can be made of."""
+    return all(each.record.origin in ("trained", "loaded") for each in made)
+
+
+def ensemble(
+    made: Sequence[Made[ModelRecord]], shares: Sequence[float], data: DataRecord
+) -> torch.nn.Module:
+    """One model as it was kept, or several as one, in eval mode."""
+    models = [restored(each, data) for each in made]
+    return models[0] if len(models) == 1 else Ensemble(models, shares, data.task).eval()
+
+
+def mixed(answers: Sequence[Answers], shares: Sequence[float], task: Task) -> Answers:
+    """The weighted mean of several teachers' answers; one teacher's answers as they are."""
+    if len(answers) == 1:
+        return answers[0]
+    if task == "classification":
+        answers = [_log_softmax(answer) for answer in answers]
+    return sum(
+        (share * answer for share, answer in zip(shares, answers, strict=True)),
+        np.zeros_like(answers[0]),
+    )
+
+
+def _log_softmax(x: Answers) -> Answers:
+    shifted = x - x.max(1, keepdims=True)
+    found: Answers = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return found

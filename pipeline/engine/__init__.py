@@ -1,0 +1,1 @@
+"""Keys, the store, and what runs the flow."""

@@ -1,0 +1,103 @@
+"""Which modules decide a stage's result: those that its function's module imports, directly or not.
+
+>>> "pipeline/distill/losses.py" in behind("pipeline.distill.student")
+True
+>>> "devices/doctor.py" in behind("pipeline.compress.variants")
+False
+
+Imports are found in the text, so that a build with nothing to do imports nothing heavy. A module
+that is started as a process of its own is named in a string, ``"edgestill.…"``, and counts too.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+NAME = "edgestill"
+CARRIERS = frozenset(
+    {
+        "",
+        "errors",
+        "exporters",
+        "devices",
+        "pipeline",
+        "pipeline.progress",
+        "pipeline.records",
+        "pipeline.engine.flow",
+        "pipeline.engine.sources",
+        "pipeline.engine.store",
+        "pipeline.recipe.recipe",
+    }
+)
+"""Modules that carry, name or report. They decide no figure; what they hold is hashed by value."""
+
+_FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]+)", re.M)
+_PROCESS = re.compile(rf"""["']{NAME}\.([\w.]+)["']""")
+_TYPES_ONLY = re.compile(r"^if TYPE_CHECKING:\n(?:[ \t]+.*\n|\n)+", re.M)
+
+
+@cache
+def behind(module: str) -> tuple[str, ...]:
+    """Files, relative to the package, whose text decides what a module does; sorted.
+
+    Args:
+        module: dotted, below the package.
+    """
+    found: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name in CARRIERS:
+            continue
+        found.add(name)
+        waiting += imported_by(name)
+    return tuple(sorted(file.relative_to(ROOT).as_posix() for file in map(_file, found) if file))
+
+
+@cache
+def digest(module: str) -> str:
+    """SHA-256 over the names and texts of all files behind a module."""
+    total = hashlib.sha256()
+    for name in behind(module):
+        total.update(name.encode() + b"\0" + (ROOT / name).read_bytes())
+    return total.hexdigest()
+
+
+@cache
+def imported_by(module: str) -> frozenset[str]:
+    """Modules of this package that a module imports or starts, dotted, below the package."""
+    file = _file(module)
+    if file is None:
+        return frozenset()
+    text = _TYPES_ONLY.sub("", file.read_text(encoding="utf-8"))
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    started = (one for one in _PROCESS.findall(text) if _file(one) is not None)
+    return frozenset((*_imports(text, package), *started))
+
+
+def _imports(text: str, package: str) -> Iterator[str]:
+    for dots, name, names in _FROM.findall(text):
+        if dots:
+            steps = package.split(".") if package else []
+            above = steps[: len(steps) - len(dots) + 1]
+            base = ".".join([*above, name] if name else above)
+        elif name.partition(".")[0] == NAME:
+            base = name.removeprefix(NAME).removeprefix(".")
+        else:
+            continue
+        for word in names.strip("()").split(","):
+            imported = word.split("#")[0].split()
+            inner = f"{base}.{imported[0]}".lstrip(".") if imported else base
+            yield inner if _file(inner) is not None else base
+
+
+@cache
+def _file(module: str) -> Path | None:
+    path = ROOT.joinpath(*module.split(".")) if module else ROOT
+    for file in (path.with_suffix(".py"), path / "__init__.py"):
+        if file.is_file():
+            return file
+    return None

@@ -1,0 +1,1 @@
+"""A child process for a model that is not trusted or does not fit in ours."""

@@ -1,0 +1,64 @@
+"""What a model file answers in the runtime that ships: logits of a whole split."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...devices.onboard.runtimes.onnxruntime import open_session
+from ...errors import ModelError
+from ...exporters.interface import INPUT, OUTPUT
+
+Logits = NDArray[np.float32]
+TWIN = "twin.npz"
+"""Samples (``x``) and what the torch model that a tuned file was made of answers (``logits``)."""
+GOLDEN = "golden.npz"
+"""A few samples and what every file answered, in a run's records."""
+
+
+def logits(
+    path: Path,
+    x: NDArray[Any],
+    *,
+    batch: int,
+    workers: int = 1,
+    optimization: str = "all",
+    precise: bool = False,
+) -> Logits:
+    """Run a file over samples in order, each run on one thread.
+
+    Args:
+        path: a ``.onnx`` or ``.ort`` file of ours.
+        x: samples [n, …] as the model takes them.
+        batch: samples a run; the last run may hold fewer.
+        workers: threads that share the samples out; what is answered does not depend on them.
+        optimization: graph optimization level, ``none`` or ``all``.
+        precise: whether int8 is computed without saturation whatever this host does.
+
+    Returns:
+        float32 [n, classes].
+
+    Raises:
+        ModelError: the file cannot be run, or gives NaN or infinity.
+    """
+    session = open_session(path, optimization=optimization, precise=precise)
+
+    def answered(starts: range) -> list[Logits]:
+        return [
+            session.run([OUTPUT], {INPUT: np.ascontiguousarray(x[start : start + batch])})[0]
+            for start in starts
+        ]
+
+    starts = range(0, len(x), batch)  # The same runs, however they are shared out.
+    share = -(-len(starts) // workers)
+    with ThreadPoolExecutor(workers) as pool:
+        parts = pool.map(answered, [starts[i : i + share] for i in range(0, len(starts), share)])
+        found = np.concatenate([block for part in parts for block in part])
+    if not np.isfinite(found).all():
+        row = int(np.argwhere(~np.isfinite(found))[0][0])
+        raise ModelError(
+            found=f"NaN or infinity for sample {row}", expected="finite logits", where=path.name
+        )
+    return found.astype(np.float32, copy=False)

@@ -1,0 +1,197 @@
+"""The benchmark stage: the teacher and every variant, measured side by side on real samples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...devices.bench import bench
+from ...devices.energy.declared import Prices
+from ...devices.instructions import count as countable
+from ...devices.onboard.stats.estimate import Estimate
+from ...devices.operators.roofline import Bounds
+from ...devices.place.place import Local, bounds_of, place_of
+from ...devices.profiles.profile import Profile
+from ...errors import MeasureError
+from ...exporters.interface import INPUT
+from ..data.arrays import draw, open_split
+from ..engine.flow import Made
+from ..progress import Progress, measuring
+from ..recipe.recipe import Benchmark
+from ..records import (
+    TEACHER,
+    BenchmarkRecord,
+    DataRecord,
+    OperatorsRecord,
+    Predicted,
+    VariantsRecord,
+)
+from .budgets import decided
+from .operators import figures_here, predictions, profiled
+
+BATCHES = 64
+"""Batches of test samples that queries cycle through; ``onboard.model.inputs`` takes no more."""
+
+CONFIDENCE = 0.99
+"""Of all intervals. Half of the error lies on either side, so that a variant whose true latency is
+at its budget is called READY in at most 0.5 % of builds, however often it was looked."""
+_LEAST_RUNS, _MOST_RUNS = 5, 200
+"""Queries that operators are timed over."""
+
+
+def benchmark(
+    out: Path,
+    progress: Progress,
+    *,
+    benchmark: Benchmark,
+    device: Profile,
+    target: Profile,
+    on_target: bool,
+    budgets: Mapping[str, float],
+    variants: Made[VariantsRecord],
+    data: Made[DataRecord],
+    prices: Mapping[str, Any],
+    seed: int,
+) -> BenchmarkRecord:
+    """Measure latency, memory, energy and size in fresh processes without torch.
+
+    Args:
+        out: ``samples/`` (raw latencies), ``processes.json`` and ``memory.json`` go here.
+        progress: told of each process.
+        benchmark: the recipe's part.
+        device: what to measure on.
+        target: the device to ship to.
+        on_target: whether that is the device measured on.
+        budgets: of latency and memory, to be decided if that can be done in time.
+        variants: the variants stage's output.
+        data: the data stage's output.
+        prices: ``devices.onboard.measure.energy.Prices`` of the target, for the declared model.
+        seed: of the order in which models take turns.
+
+    Raises:
+        HostError: instructions are wanted and cannot be counted here.
+        MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
+            to the device is at fault.
+    """
+    if benchmark.instructions and (refusal := countable.missing(target)) is not None:
+        raise refusal
+    place = place_of(device)
+    made = variants.record
+    subjects = [bench.Subject(variant.name, variants.path / variant.file) for variant in made.files]
+    inputs = out / "inputs.npz"
+    samples: dict[str, Any] = {
+        INPUT: draw(open_split(data.path, "test"), BATCHES * benchmark.batch).x
+    }
+    np.savez(inputs, allow_pickle=False, **samples)
+    settings = bench.Settings(
+        **bounds_of(device, benchmark.threads, benchmark.spinning),
+        batch=benchmark.batch,
+        processes=benchmark.processes,
+        seconds=benchmark.seconds,
+        min_queries=benchmark.min_queries,
+        max_queries=benchmark.max_queries,
+        seed=seed,
+        confidence=CONFIDENCE,
+        footprint=benchmark.footprint,
+    )
+    until = None
+    if budgets:
+        until = bench.Until(lambda models, _: decided(budgets, models), benchmark.max_seconds)
+    with measuring(progress, len(subjects) * benchmark.processes) as on_process:
+        measured = bench.measure(
+            subjects,
+            settings,
+            out,
+            inputs=inputs,
+            prices=Prices(**prices),
+            references=[*([TEACHER] if made.teacher else []), "fp32"],
+            until=until,
+            on_process=on_process,
+            place=place,
+        )
+    if benchmark.instructions:
+        measured = _counted(measured, subjects, target, inputs, benchmark.batch, progress)
+    operators: Sequence[OperatorsRecord] = ()
+    predicted: Sequence[Predicted] = ()
+    if isinstance(place, Local) and (benchmark.operators or not on_target):
+        here = figures_here(None)
+        operators = _operators(measured, subjects, inputs, here, progress)
+        if not on_target:
+            predicted = predictions(
+                [one.name for one in subjects],
+                operators,
+                _medians(measured),
+                here,
+                target,
+                threads=settings.threads,
+            )
+    return BenchmarkRecord(
+        benchmark=measured,
+        measured_on=device.name,
+        target=target.name,
+        on_target=on_target,
+        operators=tuple(operators),
+        predicted=tuple(predicted),
+    )
+
+
+def _counted(
+    measured: bench.Benchmark,
+    subjects: Sequence[bench.Subject],
+    target: Profile,
+    inputs: Path,
+    batch: int,
+    progress: Progress,
+) -> bench.Benchmark:
+    """The same with the instructions of each variant; the teacher ships nowhere."""
+    files = {one.name: one.path for one in subjects if one.name != TEACHER}
+    found: dict[str, Estimate] = {
+        TEACHER: Estimate.unknown("only what may ship is counted", "instructions")
+    }
+    with progress.steps("instructions", len(files)) as steps:
+        for name, path in files.items():
+            found[name] = countable.count(path, target, inputs=inputs, batch=batch).estimate
+            steps.advance(name)
+    models = (replace(one, instructions=found[one.name]) for one in measured.models)
+    return replace(measured, models=tuple(models))
+
+
+def _operators(
+    measured: bench.Benchmark,
+    subjects: Sequence[bench.Subject],
+    inputs: Path,
+    here: Bounds | str,
+    progress: Progress,
+) -> list[OperatorsRecord]:
+    """The time of each model's operators; one that cannot be timed is left out with a warning."""
+    known, settings = _medians(measured), measured.settings
+    found: list[OperatorsRecord] = []
+    with progress.steps("operators", len(subjects)) as steps:
+        for one in subjects:
+            try:
+                found.append(
+                    profiled(
+                        one.name,
+                        one.path,
+                        here,
+                        threads=settings.threads,
+                        batch=settings.batch,
+                        inputs=inputs,
+                        runs=_runs(known.get(one.name)),
+                    )
+                )
+            except MeasureError as error:  # a picture less, not a build less
+                progress.warn(f"the operators of {one.name} were not timed: {error}")
+            steps.advance(one.name)
+    return found
+
+
+def _medians(measured: bench.Benchmark) -> dict[str, float]:
+    return {one.name: one.p50_ms.value for one in measured.models if one.p50_ms.value}
+
+
+def _runs(p50_ms: float | None) -> int:
+    """Queries that take about half a second, with profiling and without."""
+    return _MOST_RUNS if p50_ms is None else max(_LEAST_RUNS, min(_MOST_RUNS, int(250 / p50_ms)))

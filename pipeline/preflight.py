@@ -1,0 +1,190 @@
+"""What the rest of a recipe asks of the data, seen before the first model is trained."""
+
+from typing import NamedTuple
+
+from ..errors import DataError, RecipeError
+from .recipe.recipe import IMAGE_FAMILIES, SUITED, Architecture, Recipe, Task, family_and_depth
+from .records import SPLITS, DataRecord, Layout
+from .teachers import kind
+
+
+class Takes(NamedTuple):
+    """What a family takes.
+
+    Attributes:
+        layouts: of samples.
+        words: for them.
+        reshape: how rows of a table could become that.
+    """
+
+    layouts: frozenset[Layout]
+    words: str
+    reshape: str = ""
+
+
+_IMAGES = Takes(frozenset({"hw", "hwc", "chw"}), "images", "[n, height, width]")
+TAKES: dict[str, Takes] = {
+    "mlp": Takes(frozenset({"table", "hw", "hwc", "chw", "tc"}), "numbers"),
+    "conv1d": Takes(frozenset({"tc", "hw"}), "windows", "[n, time, channels]"),
+    "transformer": Takes(frozenset({"tokens"}), "texts"),
+    **dict.fromkeys(IMAGE_FAMILIES, _IMAGES),
+}
+JUDGED: dict[str, frozenset[Task]] = {
+    "min_accuracy": frozenset({"classification"}),
+    "max_worst_class_drop": frozenset({"classification", "multi-label"}),
+}
+"""Budgets that only some tasks have a figure for."""
+OF_LABELS = ("label_smoothing", "control_smoothing", "class_weights")
+"""Keys of a schedule that say something of labels alone."""
+CLOSED = ("onnx", "logits")
+"""Kinds of teachers that are known by their answers."""
+
+
+def fits(recipe: Recipe, data: DataRecord) -> None:
+    """Refuse what cannot be trained, taught or judged on this data.
+
+    Raises:
+        DataError: an empty split, a train set smaller than a batch, or samples that a model does
+            not take.
+        RecipeError: a loss, an augmentation or a budget that this task or these samples lack, or a
+            share to prune that the student cannot lose.
+        NoEffectError: a student to prune that has no channels that can go.
+    """
+    _no_split_is_empty(data)
+    _fills_a_batch(recipe, data)
+    for model in (*(one.model for one in recipe.teacher.each()), recipe.student.model):
+        _takes(model, data)
+    from .distill import losses, targets, views
+
+    losses.check(recipe.distill, data.task)
+    targets.kept_of(data.classes, recipe.distill.top_k, data)
+    views.check(recipe.augment, data.layout, data.sample_shape)
+    _views_suit(recipe)
+    _opens(recipe)
+    _labels_exist(recipe, data.task)
+    _can_be_pruned(recipe, data)
+    _budgets_exist(recipe, data.task)
+
+
+def _no_split_is_empty(data: DataRecord) -> None:
+    for split in SPLITS:
+        if not data.samples(split):
+            raise DataError(
+                found=f"no sample in {split} ({data.dropped} dropped as duplicates)",
+                expected="some in every split",
+                where=data.source,
+                fix="bring samples that stand in no other split",
+            )
+
+
+def _fills_a_batch(recipe: Recipe, data: DataRecord) -> None:
+    learns = any(
+        one.weights is None and kind(one.model) in ("family", "factory")
+        for one in recipe.teacher.each()
+    )
+    taught = [("distill", recipe.distill.batch_size)]
+    for part, batch in [("teacher", recipe.teacher.batch_size)] * learns + taught:
+        if data.samples("train") < batch:
+            raise DataError(
+                found=f"{data.samples('train')} samples in train",
+                expected=f"at least one batch of {batch}",
+                where=f"{part}.batch_size",
+                fix="lower batch_size or bring more samples",
+            )
+
+
+def _takes(model: str, data: DataRecord) -> None:
+    if ":" in model:  # only the model itself can tell
+        return
+    takes = TAKES[family_and_depth(model)[0]]
+    if data.layout in takes.layouts:
+        return
+    from .models.signature import signature
+
+    suited = SUITED.get(data.layout, "resnet20")
+    fix = f"use a model such as {suited!r}"
+    if data.layout == "table" and takes.reshape:
+        fix = f"reshape x to {takes.reshape} or {fix}"
+    raise DataError(
+        found=f"{signature(data).described} for {model!r}",
+        expected=f"{takes.words}, or the family {suited.rstrip('0123456789')}",
+        where=data.source,
+        fix=fix,
+    )
+
+
+def _views_suit(recipe: Recipe) -> None:
+    told = recipe.distill
+    if told.views > 1 and not recipe.augment.varies:
+        raise RecipeError(
+            found=f"views = {told.views}, and nothing in [augment]",
+            expected="views = 1, as all of them would be alike",
+            where="distill.views",
+            fix="set crop, flip or another key of [augment]",
+        )
+    if told.layers and (told.views or len(recipe.teacher.each()) > 1):
+        raise RecipeError(
+            found="losses between layers",
+            expected="views = 0 and one teacher, whose layers are looked into at every step",
+            where="distill.layers",
+        )
+
+
+def _opens(recipe: Recipe) -> None:
+    """The teacher's inside can be had, where the student is to take something of it."""
+    told = recipe.distill
+    closed = [kind(one.model) for one in recipe.teacher.each() if kind(one.model) in CLOSED]
+    if told.needed and closed:
+        raise RecipeError(
+            found=f"a teacher of the kind {closed[0]!r}",
+            expected="one that can be looked into",
+            where="distill.layers" if told.layers else "distill.initialize",
+            fix="leave it out, or give the teacher as a model with its weights",
+        )
+    models = recipe.teacher, recipe.student
+    if not told.initialize or any(":" in one.model for one in models):
+        return
+    (family, deep), (own, depth) = (family_and_depth(one.model) for one in models)
+    teacher, student = (f"{one.model!r} of width {one.width}" for one in models)
+    alike = family == own == "transformer" and recipe.teacher.width == recipe.student.width
+    if not alike or depth > deep:
+        raise RecipeError(
+            found=f"a student {student} and a teacher {teacher}",
+            expected="transformers of one width, the student no deeper",
+            where="distill.initialize",
+            fix="leave distill.initialize out",
+        )
+
+
+def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
+    """The student can lose that share; how long vectors are, only the teacher knows."""
+    if "pruned" not in recipe.compress.variants or data.task == "embedding":
+        return
+    from .compress.train import prune_and_distil as recovery
+
+    student = recipe.student.only(Architecture)
+    recovery.see_possible(student, data, recipe.compress.prune_share)
+
+
+def _labels_exist(recipe: Recipe, task: Task) -> None:
+    if task in ("classification", "multi-label"):
+        return
+    for part, told in (("teacher", recipe.teacher), ("distill", recipe.distill)):
+        for key in OF_LABELS:
+            if getattr(told, key, False):
+                raise RecipeError(
+                    found=f"{key} for {task}",
+                    expected="a task of classes or labels",
+                    where=f"{part}.{key}",
+                    fix=f"leave {part}.{key} out",
+                )
+
+
+def _budgets_exist(recipe: Recipe, task: Task) -> None:
+    for key in recipe.gate.budgets():
+        if task not in JUDGED.get(key, {task}):
+            raise RecipeError(
+                found=f"a budget of classes, for {task}",
+                expected="min_score, max_drop_vs_teacher or a budget of time and size",
+                where=f"gate.{key}",
+            )

@@ -1,0 +1,284 @@
+"""Recipes as TOML: read, overridden, refused in our words, and written again.
+
+    >>> recipe = load(bundled("digits"), overrides=["distill.temperature=2"])
+    >>> recipe.distill.temperature
+    2.0
+
+Unknown keys are refused with the nearest known one, and each refusal names the file, the key, what
+was found and what is expected. Paths inside a recipe are relative to the recipe's own folder.
+"""
+
+import copy
+import difflib
+import json
+import math
+import re
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from ...errors import RecipeError
+from .recipe import PATH_KINDS, SOURCE_KINDS, Compress, Member, Recipe
+
+
+def bundled(name: str) -> Path:
+    """The path of a recipe that ships with edgestill, such as ``digits``."""
+    return Path(__file__).with_name(f"{name}.toml")
+
+
+def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: the TOML file.
+        overrides: ``key.path=value`` texts; a value is TOML, a bare word is taken as a string.
+        seed: replaces the recipe's own seed where given.
+
+    Raises:
+        RecipeError: the file, a key or a value is wrong; names which, and what was expected.
+    """
+    tree = _read(path)
+    if seed is not None:
+        tree["seed"] = seed
+    return _anchored(parse(tree, where=str(path), overrides=overrides), path.parent.resolve())
+
+
+def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ()) -> Recipe:
+    """Make a recipe of a parsed tree, as TOML or JSON gives it.
+
+    Raises:
+        RecipeError: a key or a value is wrong; ``where`` names the file.
+    """
+    changed = copy.deepcopy(dict(tree))
+    for text in overrides:
+        _override(changed, text)
+    try:
+        return Recipe.model_validate(_tuples(changed))
+    except ValidationError as error:
+        raise _refusal(error, where) from None
+
+
+def compress_part(methods: Sequence[str], target: str, settings: Iterable[str] = ()) -> Compress:
+    """The ``[compress]`` part alone, for a model that comes without a recipe.
+
+    Args:
+        methods: variants to make.
+        target: device to compress for.
+        settings: ``key=value`` texts of keys in that part.
+
+    Raises:
+        RecipeError: a method, a key or a value is wrong.
+    """
+    tree: dict[str, Any] = {"compress": {"variants": list(methods), "target": target}}
+    for text in settings:
+        _override(tree, f"compress.{text}")
+    try:
+        return Compress.model_validate(_tuples(tree["compress"]))
+    except ValidationError as error:
+        raise _refusal(error, "quantize", below=("compress",)) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RecipeError(
+            "no such file", where=str(path), fix="write one with: edgestill init DIR"
+        ) from None
+    except OSError as error:
+        raise RecipeError(f"cannot be read ({error.strerror})", where=str(path)) from None
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"not UTF-8 ({error})", where=str(path)) from None
+    except (ValueError, RecursionError) as error:  # ValueError: also a number of 5,000 digits
+        raise RecipeError(f"not valid TOML: {error}", where=str(path)) from None
+
+
+def _override(tree: dict[str, Any], text: str) -> None:
+    key, mark, value = text.partition("=")
+    key = key.strip()
+    if not mark or not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", key):
+        raise RecipeError(
+            found=repr(text), expected="key=value, such as distill.temperature=2", where="--set"
+        )
+    try:
+        parsed, *more = tomllib.loads(f"value = {value.strip()}").values()
+    except (ValueError, RecursionError):
+        parsed, more = value.strip(), []
+    if more:
+        raise RecipeError(found=repr(text), expected="one key and one value", where="--set")
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+        if not isinstance(tree, dict):
+            raise RecipeError(found=f"{key!r}", expected=f"{parent!r} to be a table", where="--set")
+    tree[leaf] = parsed
+
+
+def _tuples(node: Any) -> Any:
+    """Lists as tuples and whole numbers as they are: strict models take no list for a tuple."""
+    if isinstance(node, Mapping):
+        return {key: _tuples(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return tuple(_tuples(value) for value in node)
+    return node
+
+
+def _anchored(recipe: Recipe, folder: Path) -> Recipe:
+    """The same recipe with every path made absolute, from the recipe's own folder."""
+    data, teacher = recipe.data, recipe.teacher
+    compress, benchmark = recipe.compress, recipe.benchmark
+    told = {"source": _named(folder, data.source, SOURCE_KINDS, "data.source")}
+    text = data.text
+    if text.tokenizer is not None:
+        file = _below(folder, text.tokenizer, "data.text.tokenizer")
+        text = text.model_copy(update={"tokenizer": file})
+    members = tuple(_member(folder, member, "teacher.members") for member in teacher.members)
+    teacher = _member(folder, teacher, "teacher").model_copy(update={"members": members})
+    data = data.model_copy(update={**told, "text": text})
+    if compress.target is not None and compress.target.endswith(".toml"):
+        target = _below(folder, Path(compress.target), "compress.target")
+        compress = compress.model_copy(update={"target": str(target)})
+    if benchmark.device.endswith(".toml"):
+        file = _below(folder, Path(benchmark.device), "benchmark.device")
+        benchmark = benchmark.model_copy(update={"device": str(file)})
+    parts = {"data": data, "teacher": teacher, "compress": compress, "benchmark": benchmark}
+    return recipe.model_copy(update=parts)
+
+
+M = TypeVar("M", bound=Member)
+
+
+def _member(folder: Path, member: M, where: str) -> M:
+    told: dict[str, Any] = {"model": _named(folder, member.model, PATH_KINDS, f"{where}.model")}
+    if member.weights is not None:
+        told["weights"] = _below(folder, member.weights, f"{where}.weights")
+    return member.model_copy(update=told)
+
+
+def _named(folder: Path, name: str, kinds: Sequence[str], where: str) -> str:
+    """``KIND:PATH`` with its path made absolute; any other name as it is."""
+    kind, _, rest = name.partition(":")
+    return f"{kind}:{_below(folder, Path(rest), where)}" if kind in kinds and rest else name
+
+
+def _below(folder: Path, path: Path, where: str) -> Path:
+    try:
+        return folder / path.expanduser()
+    except RuntimeError:
+        raise RecipeError(
+            found=repr(str(path)), expected="a home that exists", where=where
+        ) from None
+
+
+def _refusal(error: ValidationError, where: str, below: Sequence[str] = ()) -> RecipeError:
+    """The first thing wrong, in our words: one line, one key, what to do."""
+    problems = error.errors()
+    # A misspelt key is also a missing one; what stands there is the better lead.
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    path = [*below, *(str(step) for step in problem["loc"])]
+    key = ".".join(path) or "the recipe"
+    place = f"{where}: {key}"
+    if problem["type"] == "extra_forbidden":
+        known = _keys_beside(path[:-1])
+        near = difflib.get_close_matches(path[-1], known, n=1)
+        fix = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        return RecipeError(f"unknown key{more}", where=place, fix=fix)
+    if problem["type"] == "missing":
+        return RecipeError(f"missing{more}", where=place, fix=f"add it: {_hint(path)}")
+    expected = _expected(problem) + more
+    if isinstance(problem["input"], Mapping) and problem["type"] == "value_error":
+        return RecipeError(f"expected {expected}", where=place)
+    return RecipeError(found=_short(problem["input"]), expected=expected, where=place)
+
+
+def _expected(problem: Mapping[str, Any]) -> str:
+    context: Mapping[str, Any] = problem.get("ctx", {})
+    if problem["type"] == "value_error":
+        return str(context["error"])
+    if problem["type"] == "string_pattern_mismatch":
+        return f"text that matches {context['pattern']}"
+    if problem["type"] == "model_type":
+        return "a table"
+    text = str(problem["msg"])
+    text = re.sub(r"^Input should be ", "", text).replace("valid integer", "whole number")
+    return text[:1].lower() + text[1:]
+
+
+def _keys_beside(path: Sequence[str]) -> list[str]:
+    model: type[BaseModel] = Recipe
+    for step in path:
+        if step.isdecimal():  # the place in a list, whose item is the model already
+            continue
+        annotation: Any = model.model_fields[step].annotation
+        kinds = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
+        inner = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _hint(path: Sequence[str]) -> str:
+    examples = {
+        "name": 'name = "my-model"',
+        "data": '[data] with source = "npz:my.npz"',
+        "data.source": 'source = "npz:my.npz"',
+        "teacher": '[teacher] with model = "resnet20"',
+        "teacher.model": 'model = "resnet20"',
+        "student": '[student] with model = "resnet8"',
+        "student.model": 'model = "resnet8"',
+        "gate": "[gate] with min_accuracy = 0.9",
+    }
+    return examples.get(".".join(path), path[-1])
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "a table"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    text = repr(list(value)) if isinstance(value, tuple) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def dump(recipe: Recipe) -> str:
+    """A recipe as TOML that ``load`` reads back as the same recipe."""
+    return toml(recipe.model_dump(mode="json", exclude_none=True))
+
+
+def toml(tree: Mapping[str, Any]) -> str:
+    """A recipe's tree as TOML: sections of plain values, a table inside a section on one line.
+
+    A plain value looks the same in JSON and in TOML.
+    """
+    lines = [_line(key, value) for key, value in tree.items() if not isinstance(value, dict)]
+    for section, part in tree.items():
+        if isinstance(part, dict):
+            lines += ["", f"[{section}]", *(_line(key, value) for key, value in part.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _line(key: str, value: Any) -> str:
+    return f"{key} = {_value(value)}"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(_line(key, inner) for key, inner in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    # TOML, unlike JSON, wants DEL escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    """The JSON Schema of a recipe or a report."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **model.model_json_schema(),
+        "title": title,
+    }

@@ -1,0 +1,1 @@
+"""One build on disk: written, found, judged again."""

@@ -1,0 +1,282 @@
+"""A run: one build on disk, whole and immutable, in a folder of its own.
+
+runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
+                   recipe.toml     all that was asked for, to build it again
+                   models/         what to ship and what it needs, empty unless READY
+                   variants/       every file that was made, the teacher's too, and the tokenizer
+                   records/        every record, raw latencies, answers on test, golden outputs
+                   report.*        drawn from report.json alone
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from ... import __version__
+from ...errors import MaterialError
+from ..data import shown
+from ..engine import sources
+from ..engine.store import digest_of, file_sha256, folder_digests, move_whole, write_atomic
+from ..judge.gate import judge
+from ..recipe.files import dump
+from ..recipe.recipe import Recipe
+from ..records import Report, Verdict
+from . import older
+
+if TYPE_CHECKING:
+    from .flow_result import Flow
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+RECIPE = "recipe.toml"
+LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "scikit-learn", "safetensors")
+
+
+def prepare(artifacts: Path, name: str) -> None:
+    """See in the first second that the run can be written."""
+    folder = folder_of(artifacts, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / f".probe.{os.getpid()}"
+    write_atomic(probe, b"")
+    probe.unlink()
+
+
+def folder_of(artifacts: Path, name: str) -> Path:
+    """Where the runs of a recipe's name lie."""
+    return artifacts / "runs" / name
+
+
+def find(
+    folder: Path, recipe: Recipe, keys: Mapping[str, str], warn: Callable[[str], None]
+) -> Path | None:
+    """The newest sound run in a folder of this recipe with these very keys, if there is one."""
+    wanted = {"recipe": recipe.model_dump(mode="json"), "keys": {**keys, **_drawing()}}
+    for manifest in sorted(folder.glob(f"[0-9]*/{MANIFEST}"))[::-1]:
+        try:
+            content = json.loads(manifest.read_text())
+        except (OSError, ValueError):
+            continue
+        if {key: content.get(key) for key in wanted} != wanted:
+            continue
+        faults = differences(manifest.parent)
+        if not faults:
+            return manifest.parent
+        warn(f"{manifest.parent}: {faults[0]}; building the run again")
+    return None
+
+
+def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
+    """Judge, draw and lay down a run from finished stages."""
+    verdict = judge(recipe.gate, made.quality.record, made.measured.record)
+    report = Report(
+        name=recipe.name,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        edgestill=__version__,
+        libraries={name: metadata.version(name) for name in LIBRARIES},
+        recipe=recipe.model_dump(mode="json", exclude_none=True),
+        # The record keeps the name the data had when it was laid down; the content is the same.
+        data=made.data.record.model_copy(update={"source": shown(recipe.data.source)}),
+        teachers=tuple(m.record for m in made.teachers),
+        targets=made.targets.record,
+        students=tuple(m.record for m in made.students),
+        plain_students=tuple(m.record for m in made.plain),
+        variants=made.variants.record,
+        quality=made.quality.record,
+        measured=made.measured.record,
+        verdict=verdict,
+    )
+
+    def fill(draft: Path) -> None:
+        variants = draft / "variants"
+        shutil.copytree(made.variants.path, variants, ignore=_entry)
+        for file in report.data.files:
+            shutil.copyfile(made.data.path / file, variants / file)
+        records = draft / "records"
+        shutil.copytree(made.quality.path, records, ignore=_entry)
+        shutil.copytree(made.measured.path, records, ignore=_entry, dirs_exist_ok=True)
+        for name, record in report.model_dump(mode="json", include=set(_RECORDS)).items():
+            text = json.dumps(record, indent=1, allow_nan=False)
+            (records / f"{name}.json").write_text(text)
+
+    folder = folder_of(artifacts, recipe.name)
+    return publish(folder, report, made.keys(), recipe, fill), report
+
+
+_PAGES = "report"
+"""The key, among those of the stages, of the verdict's rules and the pages' looks."""
+_RECORDS = (
+    "data",
+    "teachers",
+    "targets",
+    "students",
+    "plain_students",
+    "variants",
+    "quality",
+    "measured",
+)
+
+
+def open_report(run: Path) -> Report:
+    """A run's report.
+
+    Raises:
+        MaterialError: this is no run, or one of another version.
+    """
+    path = run / "report.json"
+    try:
+        content = _content(path)
+        if older.is_old(content):
+            return older.upgraded(content)
+        return Report.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise MaterialError(
+            f"no report.json to read there ({os.strerror(error.errno or 0).lower()})",
+            where=str(run),
+            fix="name a run's folder, such as artifacts/runs/<name>/<time>",
+        ) from None
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(str(step) for step in problem["loc"])
+        raise MaterialError(
+            f"not a report of this version ({key}: {problem['msg']})", where=str(path)
+        ) from None
+
+
+def is_old(run: Path) -> bool:
+    """Whether an older version of edgestill wrote a run's report."""
+    return older.is_old(_content(run / "report.json"))
+
+
+def _content(path: Path) -> Any:
+    """What a JSON file holds; None where it is no JSON."""
+    try:
+        return json.loads(path.read_bytes())
+    except ValueError:
+        return None
+
+
+def keys_of(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The keys of a run's stages, without that of its pages."""
+    return {key: value for key, value in manifest["keys"].items() if key != _PAGES}
+
+
+def differences(run: Path) -> list[str]:
+    """What differs between a run's manifest and its files."""
+    expected: dict[str, str] = manifest_of(run)["files"]
+    found = folder_digests(run)
+    found.pop(MANIFEST, None)
+    faults = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
+    faults += [f"{name} is not in the manifest" for name in sorted(found.keys() - expected.keys())]
+    shared = sorted(expected.keys() & found.keys())
+    return faults + [f"{name} changed" for name in shared if expected[name] != found[name]]
+
+
+def publish(
+    folder: Path,
+    report: Report,
+    keys: Mapping[str, str],
+    recipe: Recipe,
+    fill: Callable[[Path], None],
+) -> Path:
+    """Fill a draft in the folder of runs and rename it: the run is there whole or not at all.
+
+    Args:
+        folder: of this name's runs.
+        report: to draw.
+        keys: of the stages it stands on.
+        recipe: that was built.
+        fill: lays ``variants/`` and ``records/`` down in the draft.
+    """
+    from ..report import write as draw
+
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S-%fZ")
+    draft = folder / f".draft-{stamp}"
+    draft.mkdir()
+    try:
+        fill(draft)
+        (draft / RECIPE).write_text(dump(recipe), encoding="utf-8")
+        _ship(draft, report)
+        draw(report, draft)
+        content = {
+            "format": FORMAT,
+            "edgestill": __version__,
+            "created": report.created,
+            "recipe": recipe.model_dump(mode="json"),
+            "keys": {**keys, **_drawing()},
+            "files": folder_digests(draft),
+        }
+        write_atomic(draft / MANIFEST, json.dumps(content, indent=1).encode())
+        move_whole(draft, folder / stamp)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return folder / stamp
+
+
+def _ship(draft: Path, report: Report) -> None:
+    """Copy the variant to ship, with what it takes to use it, under the run's name."""
+    models = draft / "models"
+    models.mkdir()
+    verdict: Verdict = report.verdict
+    if verdict.ship is None:
+        return
+    variant = next(v for v in report.variants.variants if v.name == verdict.ship)
+    stem = f"{report.name}-{variant.name}"
+    for file in (variant.file, variant.ort_file):
+        shutil.copyfile(draft / "variants" / file, models / f"{stem}{Path(file).suffix}")
+    for file in (report.variants.operators_file, *report.data.files):
+        shutil.copyfile(draft / "variants" / file, models / file)
+    data = report.data
+    if data.labels:
+        lines = "".join(f"{label}\n" for label in data.labels)
+        (models / "labels.txt").write_text(lines, encoding="utf-8")
+    if data.front_end is not None:
+        text = json.dumps(data.front_end, indent=1, ensure_ascii=False, allow_nan=False)
+        (models / "front_end.json").write_text(text, encoding="utf-8")
+
+
+def _drawing() -> dict[str, str]:
+    """What a run holds beyond the store's stages: the verdict's rules and the pages' looks."""
+    drawn = sorted((Path(__file__).parents[1] / "report").iterdir())
+    return {
+        _PAGES: digest_of(
+            [
+                *(sources.digest(name) for name in ("pipeline.judge.gate", "pipeline.runs.run")),
+                *(file_sha256(file) for file in drawn if file.is_file()),
+            ]
+        )
+    }
+
+
+def manifest_of(run: Path) -> dict[str, Any]:
+    """A run's manifest.
+
+    Raises:
+        MaterialError: this is no run, or one of another version.
+    """
+    try:
+        content: dict[str, Any] = json.loads((run / MANIFEST).read_text())
+        if content["format"] != FORMAT:
+            raise MaterialError(
+                found=f"format {content['format']}", expected=str(FORMAT), where=str(run / MANIFEST)
+            )
+        return {**content, "files": dict(content["files"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise MaterialError(
+            f"no readable {MANIFEST} there ({type(error).__name__})",
+            where=str(run),
+            fix="name a run's folder, such as artifacts/runs/<name>/<time>",
+        ) from None
+
+
+def _entry(folder: str, names: list[str]) -> list[str]:
+    """The store's own bookkeeping stays in the store."""
+    del folder
+    return [name for name in names if name == "entry.json"]

@@ -1,0 +1,1 @@
+"""What outputs mean for a task: metrics, intervals, fidelity."""

@@ -1,0 +1,116 @@
+"""When a measurement may end, and that looking often deceives nobody."""
+
+from itertools import islice
+
+import numpy as np
+import pytest
+from edgestill.devices.bench.stopping import Looks, Until, confidence_at, fewest, schedule
+from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.devices.onboard.stats.processes import median_over_processes
+from edgestill.errors import UsageError
+
+
+def never(models, ratios):
+    return False
+
+
+def run(processes, until, confidence=0.99, seconds_each=0.0):
+    """The looks, how many repetitions there were, and how many of them each look saw."""
+    done, looked = [], []
+
+    def conclude(confidence):
+        looked.append((len(done), confidence))
+        return [len(done)], []
+
+    looks = Looks(processes, confidence, until, clock=lambda: seconds_each * len(done))
+    for repetition in looks.repetitions(conclude):
+        assert repetition == len(done)
+        done.append(repetition)
+    return looks, len(done), looked
+
+
+def test_without_a_rule_there_are_as_many_repetitions_as_asked_for_and_no_look():
+    looks, done, looked = run(5, None, 0.95)
+    assert (done, looked) == (5, [])
+    assert (looks.confidence, looks.look, looks.enough) == (0.95, 1, True)
+
+
+def test_the_errors_of_all_looks_add_up_to_no_more_than_was_allowed():
+    errors = [1 - confidence_at(look, 0.99) for look in range(1, 10_000)]
+    assert errors == sorted(errors, reverse=True)
+    assert 0.0099 < sum(errors) <= 0.01
+
+
+def test_looks_are_a_third_more_each_and_end_at_the_most():
+    assert list(schedule(9, 60)) == [9, 12, 16, 22, 30, 40, 54, 60]
+    assert list(schedule(9, 9)) == [9]
+    assert list(schedule(9, 5)) == [5]
+    assert list(islice(schedule(1, 100), 3)) == [1, 2, 3]
+
+
+def test_the_first_look_is_where_an_interval_can_be():
+    assert fewest(0.995) == 9
+    for processes, first in ((1, 9), (9, 9), (12, 12)):
+        _, done, looked = run(processes, Until(lambda *_: True, 60.0))
+        assert (done, looked[0]) == (first, (first, 0.995))
+        values = np.arange(first, dtype=float)
+        assert median_over_processes(values, 0.995).low is not None
+    assert median_over_processes(np.arange(8.0), 0.995).low is None
+
+
+def test_it_goes_on_until_it_is_enough_and_each_look_knows_its_confidence():
+    looks, done, looked = run(9, Until(lambda models, ratios: models[0] >= 20, 60.0))
+    assert done == 22
+    assert [count for count, _ in looked] == [9, 12, 16, 22]
+    assert [c for _, c in looked] == [confidence_at(k, 0.99) for k in (1, 2, 3, 4)]
+    assert (looks.look, looks.confidence, looks.enough) == (4, confidence_at(4, 0.99), True)
+
+
+def test_at_the_most_processes_it_ends_and_was_not_enough():
+    looks, done, _ = run(9, Until(never, 60.0, max_processes=13))
+    assert (done, looks.look, looks.enough) == (13, 3, False)
+
+
+@pytest.mark.parametrize(("seconds", "processes"), [(1.0, 9), (11.9, 9), (12.0, 12), (21.9, 16)])
+def test_what_would_not_end_in_time_is_not_begun(seconds, processes):
+    looks, done, looked = run(9, Until(never, seconds), seconds_each=1.0)
+    assert (done, looked[-1][0], looks.enough) == (processes, processes, False)
+
+
+def test_time_up_before_the_first_look_still_says_whether_it_was_enough():
+    rule = Until(lambda models, ratios: models == [2], 1.0)
+    looks, done, looked = run(2, rule, seconds_each=1.0)
+    assert (done, looked) == (2, [(2, 0.995)])
+    assert looks.enough
+
+
+@pytest.mark.parametrize(
+    ("key", "rule"),
+    [
+        ("max_seconds", lambda: Until(never, 0.0)),
+        ("max_seconds", lambda: Until(never, float("nan"))),
+        ("max_processes", lambda: Until(never, 1.0, 0)),
+    ],
+)
+def test_rules_that_no_run_could_honour_are_refused(key, rule):
+    with pytest.raises(UsageError, match=key):
+        rule()
+
+
+def looked(values, interval):
+    """The first interval that leaves 0 out, over all looks, as a Looks would see them."""
+    for look, count in enumerate(schedule(9, len(values)), 1):
+        found: Estimate = interval(values[:count], look)
+        if found.low is not None and not found.low <= 0.0 <= found.high:
+            return True
+    return False
+
+
+def test_who_stops_when_he_likes_is_wrong_no_more_often_than_he_says_and_naively_far_more():
+    random = np.random.default_rng(0)
+    trials = [random.standard_normal(96) for _ in range(2000)]
+    ours = [looked(one, lambda v, k: median_over_processes(v, confidence_at(k, 0.99)))
+            for one in trials]  # fmt: skip
+    naive = [looked(one, lambda v, _: median_over_processes(v, 0.99)) for one in trials]
+    assert np.mean(ours) <= 0.01
+    assert np.mean(naive) > 0.02

@@ -1,0 +1,209 @@
+"""Where a job runs: the `[reach]` table, pinned cores, bounded memory, the way to each place."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from edgestill.devices.bench.bench import Settings, Subject, measure
+from edgestill.devices.onboard.machine import limits as bounds
+from edgestill.devices.onboard.measure.job import MeasureJob, ProbeJob, to_json
+from edgestill.devices.onboard.process.run_job import run
+from edgestill.devices.place.place import Local, bounds_of, place_of
+from edgestill.devices.place.remote import Remote
+from edgestill.devices.profiles.connection import Reach
+from edgestill.devices.profiles.profile import Profile, load
+from edgestill.errors import DataError, MeasureError, UsageError
+from onnx import TensorProto, helper
+from onnx_files import save
+
+PROFILE = 'title = "T"\narch = "x86_64"\nfeatures = ["avx2"]\nsource = "its manual"\n[reach]\n'
+
+
+def _dense(path):
+    node = helper.make_node("MatMul", ["x", "w"], ["y"])
+    ends = [("x", TensorProto.FLOAT, ["n", 8])], [("y", TensorProto.FLOAT, ["n", 8])]
+    return save(path, [node], *ends, [("w", np.full((8, 8), 0.01, np.float32))])
+
+
+def _reached(folder, text):
+    path = folder / "board.toml"
+    path.write_text(PROFILE + text)
+    return load(str(path))
+
+
+def test_a_users_profile_says_how_its_device_is_reached(tmp_path):
+    text = 'via = "ssh"\nhost = "board"\nport = 2222\nuser = "pi"\ncores = [2, 3]\nthreads = 2\n'
+    profile = _reached(tmp_path, text + 'identity = "keys/id"\n')
+    assert profile.reach == Reach(
+        via="ssh",
+        host="board",
+        port=2222,
+        user="pi",
+        identity=str(tmp_path / "keys/id"),
+        cores=(2, 3),
+        threads=2,
+    )
+    assert isinstance(place_of(profile), Remote)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("cores = [1]", "reach.via: found None, expected a table with one of local, ssh, adb"),
+        ('via = "telnet"', "found 'telnet'"),
+        ('via = "ssh"', "no host, expected the name or address"),
+        ('via = "ssh"\nhost = "-oProxyCommand=x"', "no - in front"),
+        ('via = "ssh"\nhost = "b"\nuser = "-x"', "reach.user: found '-x'"),
+        ('via = "ssh"\nhost = "b"\nport = 0', "from 1 to 65535"),
+        ('via = "ssh"\nhost = "b"\nport = true', "from 1 to 65535"),
+        ('via = "ssh"\nhost = "b"\nfolder = "~/x"', "begins with none of - and ~"),
+        ('via = "ssh"\nhost = "b"\npython = "-c"', "begins with none of - and ~"),
+        ('via = "ssh"\nhost = "b"\nidentity = "a%b"', "a path without double"),
+        ('via = "ssh"\nhost = "b"\nhosts = "c"', "reach.hosts: found an unknown key"),
+        ('via = "local"\nhost = "b"', "reach.host: found a key without a use"),
+        ('via = "adb"\nport = 5', "reach.port: found a key without a use"),
+        ('via = "local"\ncores = []', "a list of different core numbers"),
+        ('via = "local"\ncores = [1, 1]', "a list of different core numbers"),
+        ('via = "local"\ncores = [-1]', "a list of different core numbers"),
+        ('via = "local"\nmemory_mib = 0', "a whole number above 0"),
+        ('via = "local"\nthreads = 0', "from 1 to 1024"),
+        ('via = "local"\nspinning = 1', "true or false"),
+    ],
+)
+def test_a_table_that_cannot_be_is_refused(tmp_path, text, said):
+    with pytest.raises(UsageError) as refusal:
+        _reached(tmp_path, text)
+    assert said in str(refusal.value)
+    assert "board.toml: reach" in str(refusal.value)
+
+
+def test_a_device_that_is_only_a_profile_or_emulated_gives_no_times(tmp_path):
+    with pytest.raises(UsageError, match="raspberry-pi-5, which is only a profile"):
+        place_of(load("raspberry-pi-5"))
+    with pytest.raises(UsageError, match="for times use the device itself"):
+        place_of(_reached(tmp_path, 'via = "emulated"'))
+    assert isinstance(place_of(load("host")), Local)
+    here = Profile("mine", "M", os.uname().machine, (), "s", reach=Reach(via="local"))
+    assert isinstance(place_of(here), Local)
+
+
+def test_a_profile_of_another_machine_is_not_measured_on_this_one():
+    other = Profile("other", "O", "riscv64", (), "s", reach=Reach(via="local"))
+    with pytest.raises(UsageError, match="other, a device of architecture riscv64"):
+        place_of(other)
+
+
+def test_what_is_asked_for_comes_before_what_the_device_says():
+    reach = Reach(threads=4, spinning=True, cores=(1,), memory_mib=64)
+    device = Profile("d", "D", "x86_64", (), "s", reach=reach)
+    plain = Profile("p", "P", "x86_64", (), "s")
+    given = {"cores": (1,), "memory_mib": 64}
+    assert bounds_of(device, None, None) == {"threads": 4, "spinning": True, **given}
+    assert bounds_of(device, 2, False) == {"threads": 2, "spinning": False, **given}
+    assert bounds_of(plain, None, None) == {
+        "threads": 1,
+        "spinning": False,
+        "cores": (),
+        "memory_mib": None,
+    }
+
+
+def test_a_process_runs_on_the_cores_it_is_pinned_to():
+    last = max(os.sched_getaffinity(0))
+    assert Local().run(ProbeJob(), timeout_s=60, cores=[last])["cores"] == [last]
+    assert Local().run(ProbeJob(), timeout_s=60)["cores"] == sorted(os.sched_getaffinity(0))
+
+
+def test_a_core_that_is_not_there_is_refused_even_beside_one_that_is():
+    there = min(os.sched_getaffinity(0))
+    for cores in ([4000], [there, 4000]):
+        with pytest.raises(UsageError, match="cores: found core 4000, expected some of"):
+            run(ProbeJob(), timeout_s=60, cores=cores)
+
+
+def test_a_benchmark_passes_cores_and_memory_on_and_says_how_memory_was_bounded(tmp_path):
+    core = min(os.sched_getaffinity(0))
+    quick = {"seconds": 0.01, "min_queries": 64, "max_queries": 64, "warmup_seconds": 0.05}
+    settings = Settings(processes=1, threads=2, cores=(core,), memory_mib=4096, **quick)
+    found = measure([Subject("m", _dense(tmp_path / "m.onnx"))], settings, tmp_path / "out")
+    (process,) = json.loads((tmp_path / "out/processes.json").read_text())
+    assert process["cores"] == [core]
+    by_address_space = process["memory_limit"] == "address space"
+    assert (
+        any("no control group could be made" in one for one in found.warnings) is by_address_space
+    )
+    assert "2 threads were run on 1 cores" in found.warnings
+
+
+def test_memory_that_is_too_little_is_an_error_not_a_figure(tmp_path):
+    job = MeasureJob(str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), seconds=0.01)
+    with pytest.raises((MeasureError, DataError)):
+        run(job, timeout_s=60, memory_limit_bytes=64 * 2**20)
+
+
+def _tree(root, own, delegating):
+    """A paper control group file system, whose groups in `delegating` hand memory limits down."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(f"12:cpu:/\n0::{own}\n")
+    (root / "sys/fs/cgroup").joinpath(own.lstrip("/")).mkdir(parents=True)
+    for one in delegating:
+        (root / "sys/fs/cgroup" / one / "cgroup.subtree_control").write_text("cpu memory\n")
+
+
+@pytest.mark.parametrize(
+    ("delegating", "beside"), [(["user", "user/own"], False), (["user"], True)]
+)
+def test_the_memory_group_lies_below_or_beside_our_own(tmp_path, delegating, beside):
+    _tree(tmp_path, "/user/own", delegating)
+    with bounds.memory_group(2**28, tmp_path) as group:
+        assert group.parent == tmp_path / "sys/fs/cgroup/user" / ("" if beside else "own")
+        assert (group / "memory.max").read_text() == str(2**28)
+        assert bounds.join(group)
+        assert (group / "cgroup.procs").read_text() == str(os.getpid())
+
+
+def test_what_the_kernel_says_of_a_group_tells_whether_memory_ran_out(tmp_path):
+    assert not bounds.ran_out(tmp_path)
+    for killed, says in ((0, False), (1, True), (10, True)):
+        (tmp_path / "memory.events").write_text(f"oom 2\noom_kill {killed}\n")
+        assert bounds.ran_out(tmp_path) is says
+
+
+def test_where_no_memory_group_can_be_made_there_is_none(tmp_path):
+    _tree(tmp_path, "/user/own", [])
+    with bounds.memory_group(2**28, tmp_path) as group:
+        assert group is None
+    with bounds.memory_group(2**28, tmp_path / "no such root") as group:
+        assert group is None
+    with bounds.memory_group(None) as group:
+        assert group is None
+    assert not bounds.join(tmp_path / "no such group")
+
+
+def test_a_process_in_a_group_is_not_bounded_by_address_space_too(tmp_path):
+    """64 MiB of address space do not hold the runtime; a group that is only paper does."""
+    (tmp_path / "group").mkdir()
+    for group, works in ((str(tmp_path / "group"), True), (None, False)):
+        envelope = {
+            "job": to_json(ProbeJob()),
+            "answer": str(tmp_path / "answer.json"),
+            "parent": os.getpid(),
+            "memory_limit_bytes": 64 * 2**20,
+            "memory_group": group,
+        }
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "edgestill.devices.onboard.measure.worker"],
+            input=json.dumps(envelope),
+            capture_output=True,
+            text=True,
+        )
+        answer = Path(tmp_path / "answer.json")
+        told = json.loads(answer.read_text()) if answer.exists() else {"error": done.stderr}
+        assert ("error" not in told) is works
+        if works:
+            assert told["memory_limit"] == "control group"
+        answer.unlink(missing_ok=True)

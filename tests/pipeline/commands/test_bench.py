@@ -1,0 +1,275 @@
+"""Benchmarks of real models in real processes, small ones."""
+
+import json
+
+import numpy as np
+import pytest
+from edgestill.devices.bench.bench import Benchmark, Settings, Subject, Until, measure
+from edgestill.devices.onboard.machine.host import describe
+from edgestill.errors import ModelError, StorageError, UsageError
+from edgestill.pipeline.commands.cli import cli
+from edgestill.pipeline.commands.shared import Manner
+from onnx import TensorProto, helper, numpy_helper
+from pydantic import TypeAdapter
+
+QUICK = {"seconds": 0.01, "min_queries": 64, "max_queries": 64, "warmup_seconds": 0.25}
+
+
+def _dense(path, width=8, weight=0.01):
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", width])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", width])],
+        [numpy_helper.from_array(np.full((width, width), weight, np.float32), "w")],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    path.write_bytes(
+        helper.make_model(graph, opset_imports=opsets, ir_version=9).SerializeToString()
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """Two models, six processes each: the fewest that give intervals."""
+    folder = tmp_path_factory.mktemp("bench")
+    subjects = [
+        Subject("small/../<b>", _dense(folder / "a.onnx")),
+        Subject("wide", _dense(folder / "b.onnx", 256)),
+    ]
+    inputs_seen = []
+    result = measure(
+        subjects,
+        Settings(processes=6, **QUICK),
+        folder / "out",
+        on_process=lambda *told: inputs_seen.append(told),
+    )
+    return result, folder / "out", inputs_seen
+
+
+def test_every_model_has_every_figure_with_its_interval(found):
+    result, _, _ = found
+    for model in result.models:
+        for figure in (model.p50_ms, model.p90_ms, model.load_ms, model.first_inference_ms):
+            assert 0 < figure.low <= figure.value <= figure.high
+            assert figure.n == 6
+        assert model.queries == 6 * 64
+        assert model.energy_uj.value > 0
+
+
+def test_a_percentile_beyond_the_queries_is_unknown_with_its_reason(found):
+    p99 = found[0].models[0].p99_ms
+    assert p99.value is None
+    assert "at least 662 queries a process, there were 64" in p99.missing
+
+
+def test_the_operations_are_counted(found):
+    small, wide = found[0].models
+    assert (small.macs, small.parameters, small.weight_bytes) == (64, 64, 256)
+    assert wide.macs == 256 * 256
+
+
+def test_every_other_model_is_compared_with_the_first(found):
+    (ratio,) = found[0].ratios
+    assert (ratio.of, ratio.over) == ("wide", "small/../<b>")
+    assert ratio.p50.low <= ratio.p50.value <= ratio.p50.high
+    assert ratio.size.value == found[0].models[1].file_bytes / found[0].models[0].file_bytes
+    assert ratio.energy.value > 1
+
+
+def test_ratios_are_medians_of_those_of_each_repetitions_pair(found):
+    result, out, _ = found
+    (ratio,) = result.ratios
+    for figure, percentile in ((ratio.p50, 50), (ratio.p10, 10)):
+        times = [
+            [np.percentile(np.load(out / "samples" / f"{stem}-{n}.npy"), percentile)
+             for n in range(6)]
+            for stem in ("wide", "small_.._b_")
+        ]  # fmt: skip
+        pairs = np.divide(*times)
+        assert figure.value == pytest.approx(np.median(pairs))
+        assert (figure.low, figure.high) == pytest.approx((pairs.min(), pairs.max()))
+
+
+def test_raw_latencies_and_processes_are_kept_under_names_that_cannot_escape(found):
+    _, out, _ = found
+    names = sorted(path.name for path in (out / "samples").iterdir())
+    assert names == sorted(f"{stem}-{n}.npy" for stem in ("small_.._b_", "wide") for n in range(6))
+    processes = json.loads((out / "processes.json").read_text())
+    assert len(processes) == 12
+    for one in processes:
+        assert np.load(out / one["samples"]).shape == (one["queries"],)
+
+
+def test_each_repetition_measures_every_model_once_in_an_order_that_varies(found):
+    _, out, told = found
+    assert [done for done, _, _ in told] == list(range(1, 13))
+    assert {total for _, total, _ in told} == {12}
+    processes = json.loads((out / "processes.json").read_text())
+    pairs = [tuple(one["subject"] for one in processes[i : i + 2]) for i in range(0, 12, 2)]
+    assert all(len(set(pair)) == 2 for pair in pairs)
+    assert len(set(pairs)) == 2
+    assert [one["repetition"] for one in processes] == [n // 2 for n in range(12)]
+
+
+@pytest.mark.slow
+def test_a_measurement_goes_on_until_it_is_enough_and_says_so_where_time_was_up(tmp_path):
+    path, told = _dense(tmp_path / "m.onnx"), []
+    subjects = [Subject("a", path), Subject("b", path)]
+    settings = Settings(processes=2, confidence=0.6, **QUICK)
+
+    def seen(models, ratios):
+        told.append((models[0].p50_ms.n, models[1].p50_ms.low is not None, ratios[0].p50.n))
+        return len(told) == 2
+
+    found = measure(subjects, settings, tmp_path / "out", until=Until(seen, 60.0))
+    # An interval at the first look's 80 % takes 4 processes; a third more of 4 are 6.
+    assert told == [(4, True, 4), (6, True, 6)]
+    assert (found.processes, found.looks, found.enough) == (6, 2, True)
+    assert len(list((tmp_path / "out" / "samples").iterdir())) == 12
+    assert not any("time was up" in said for said in found.warnings)
+    short = measure(subjects, settings, tmp_path / "b", until=Until(lambda *_: False, 1e-9))
+    assert (short.processes, short.looks, short.enough) == (2, 1, False)
+    assert "time was up after 2 processes a model" in short.warnings[0]
+
+
+@pytest.mark.parametrize("wanted", ["99", "0.0001"])
+def test_bench_goes_on_until_its_medians_are_as_precise_as_asked_or_time_is_up(
+    wanted, tmp_path, capsys
+):
+    command = ["bench", str(_dense(tmp_path / "m.onnx")), "--processes", "2", "--seconds", "0.01"]
+    command += ["--out", str(tmp_path / "out"), "--precision", wanted, "--max-seconds", "6"]
+    cli.main(command, standalone_mode=False, obj=Manner(json=True))
+    told = json.loads(capsys.readouterr().out)
+    p50 = told["models"][0]["p50_ms"]
+    assert p50["n"] >= 7, "the fewest that have an interval at the first look"
+    precise = (p50["high"] - p50["low"]) / 2 <= float(wanted) / 100 * p50["value"]
+    assert precise == told["enough"] == (wanted == "99")
+    assert any("time was up" in one for one in told["warnings"]) != precise
+
+
+def test_a_benchmark_goes_through_json_and_back(found):
+    adapter = TypeAdapter(Benchmark)
+    assert adapter.validate_json(adapter.dump_json(found[0])) == found[0]
+
+
+def test_too_few_processes_have_figures_without_intervals(tmp_path):
+    path = _dense(tmp_path / "m.onnx")
+    result = measure(
+        [Subject("a", path), Subject("b", path)], Settings(processes=2, **QUICK), tmp_path / "out"
+    )
+    for estimate in (result.models[0].p50_ms, result.ratios[0].p50):
+        assert estimate.value > 0
+        assert estimate.low is None
+        assert "at least 6" in estimate.missing
+
+
+def test_a_model_that_fails_leaves_what_was_measured_before_it(tmp_path):
+    good, bad = _dense(tmp_path / "good.onnx"), _dense(tmp_path / "bad.onnx", weight=np.nan)
+    # With this seed the good one comes first.
+    with pytest.raises(ModelError, match="not finite"):
+        measure(
+            [Subject("good", good), Subject("bad", bad)],
+            Settings(processes=6, seed=_seed_that_starts_with(0), **QUICK),
+            tmp_path / "out",
+        )
+    processes = json.loads((tmp_path / "out" / "processes.json").read_text())
+    assert [one["subject"] for one in processes] == ["good"]
+    assert (tmp_path / "out" / "samples" / "good-0.npy").is_file()
+
+
+def _seed_that_starts_with(index):
+    return next(
+        seed for seed in range(100) if np.random.default_rng([seed, 0]).permutation(2)[0] == index
+    )
+
+
+def test_an_ort_file_takes_its_operations_from_the_graph_it_was_made_of(tmp_path):
+    path = _dense(tmp_path / "m.onnx")
+    twin = _dense(tmp_path / "twin.onnx", 16)
+    result = measure(
+        [Subject("m", path, graph=twin)], Settings(processes=1, **QUICK), tmp_path / "out"
+    )
+    assert result.models[0].macs == 256
+    assert result.models[0].file_bytes == path.stat().st_size
+
+
+def test_real_inputs_reach_the_model(tmp_path):
+    path, inputs = _dense(tmp_path / "m.onnx"), tmp_path / "inputs.npz"
+    np.savez(inputs, x=np.full((3, 8), np.nan, np.float32))
+    with pytest.raises(ModelError, match="not finite"):
+        measure(
+            [Subject("m", path)], Settings(processes=1, **QUICK), tmp_path / "out", inputs=inputs
+        )
+
+
+def test_real_inputs_say_what_the_open_axes_are(tmp_path):
+    path, inputs = tmp_path / "m.onnx", tmp_path / "inputs.npz"
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "length", 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", "length", 4])],
+        [numpy_helper.from_array(np.ones((8, 4), np.float32), "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    np.savez(inputs, x=np.ones((3, 5, 8), np.float32))
+    quick = Settings(processes=1, batch=2, **QUICK)
+    result = measure([Subject("m", path)], quick, tmp_path / "out", inputs=inputs)
+    assert result.models[0].macs == 2 * 5 * 8 * 4
+    with pytest.raises(UsageError, match="no extent for axis 1"):
+        measure([Subject("m", path)], quick, tmp_path / "out")
+
+
+def test_names_and_references_are_checked_before_anything_runs(tmp_path):
+    path = _dense(tmp_path / "m.onnx")
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match="no model"):
+        measure([], Settings(), out)
+    with pytest.raises(UsageError, match="two models named 'm'"):
+        measure([Subject("m", path), Subject("m", path)], Settings(), out)
+    with pytest.raises(UsageError, match="references: found 'x', expected one of m"):
+        measure([Subject("m", path)], Settings(), out, references=["x"])
+    with pytest.raises(ModelError, match="no such file"):
+        measure([Subject("m", tmp_path / "absent.onnx")], Settings(), out)
+    assert not out.exists()
+
+
+def test_a_folder_that_cannot_be_written_fails_before_anything_runs(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written"):
+        measure([Subject("m", _dense(tmp_path / "m.onnx"))], Settings(), tmp_path / "file" / "out")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("threads", 0),
+        ("threads", -1),
+        ("batch", 0),
+        ("processes", 0),
+        ("seconds", 0.0),
+        ("seconds", float("nan")),
+        ("timeout_s", float("inf")),
+        ("min_queries", 20_000),
+        ("confidence", 95.0),
+        ("seed", -1),
+        ("cores", (-1,)),
+        ("memory_mib", 0),
+    ],
+)
+def test_settings_that_no_run_could_honour_are_refused(option, value):
+    with pytest.raises(UsageError, match=option):
+        Settings(**{option: value})
+
+
+def test_more_threads_than_cores_are_warned_of(tmp_path):
+    cores = describe().available_cores
+    result = measure(
+        [Subject("m", _dense(tmp_path / "m.onnx"))],
+        Settings(processes=1, threads=cores + 1, **QUICK),
+        tmp_path / "out",
+    )
+    assert f"{cores + 1} threads were run on {cores} cores" in result.warnings

@@ -1,0 +1,298 @@
+"""``edgestill compare`` and what ``bench`` writes: ratios, sentences, exit codes, files."""
+
+import csv
+import dataclasses
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import report_example
+from click.testing import CliRunner
+from edgestill.devices.bench import bench
+from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.errors import MaterialError, StorageError
+from edgestill.pipeline.commands import bench_tables as bench_results
+from edgestill.pipeline.commands import compare as comparison
+from edgestill.pipeline.commands.cli import cli
+from edgestill.pipeline.commands.shared import Manner
+from edgestill.pipeline.progress import Silent
+from onnx import TensorProto, helper, numpy_helper
+from simulated import Noise, found_different
+
+HOSTILE = '=1+1,"<script>alert(1)</script>\x1b[31m'
+
+
+def estimate(value, low=None, high=None):
+    return Estimate(value, low, high, "test", 9, None if low else "2 processes")
+
+
+def dense(path, layers, width=64):
+    nodes = [helper.make_node("MatMul", [f"h{i}", "w"], [f"h{i + 1}"]) for i in range(layers)]
+    weight = np.eye(width, dtype=np.float32)
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("h0", TensorProto.FLOAT, [1, width])],
+        [helper.make_tensor_value_info(f"h{layers}", TensorProto.FLOAT, [1, width])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words", "different"),
+    [
+        (estimate(0.78, 0.75, 0.82), "B takes 0.780 (0.750 to 0.820) of A's time", True),
+        (estimate(1.2, 1.1, 1.3), "B takes 1.20 (1.10 to 1.30) of A's time", True),
+        (estimate(1.01, 0.97, 1.05), "no difference could be shown: ratio 1.01", False),
+        (estimate(1.01, 1.0, 1.05), "no difference could be shown", False),
+        (estimate(0.5), "nothing can be said of a difference: ratio 0.500 (no interval", None),
+        (Estimate.unknown("lost"), "nothing can be said of a difference: ratio unknown", None),
+    ],
+)
+def test_the_sentence_claims_no_more_than_the_interval_does(ratio, words, different):
+    assert comparison.sentence(ratio).startswith(words)
+    assert comparison.differs(ratio) is different
+
+
+@pytest.mark.parametrize(
+    ("ratio", "max_ratio", "known"),
+    [
+        (estimate(1.0, 0.98, 1.02), None, True),
+        (estimate(1.0, 0.95, 1.05), None, False),
+        (estimate(10.0, 9.8, 10.2), None, True),
+        (estimate(0.1), None, False),
+        (estimate(1.0, 0.98, 1.02), 1.02, True),
+        (estimate(1.0, 0.98, 1.02), 1.01, False),
+        (estimate(1.0, 0.98, 1.02), 0.97, True),
+    ],
+)
+def test_measuring_goes_on_until_the_ratio_is_narrow_and_the_budget_decided(
+    ratio, max_ratio, known
+):
+    assert comparison.known(ratio, max_ratio) is known
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """One model of 1 layer and one of 200 compared on the command line, with every option."""
+    folder = tmp_path_factory.mktemp("compare")
+    small, large = dense(folder / "a.onnx", 1), dense(folder / "b.onnx", 200)
+    told = ["compare", small, large, "--seconds", 0.02, "--max-seconds", 1, "--json"]
+    done, manner = command(*told, "--csv", folder / "c.csv", "--max-ratio", 1.0)
+    return json.loads(done.stdout), manner, folder
+
+
+def command(*told):
+    manner = Manner(json="--json" in told)
+    return CliRunner().invoke(cli, [str(one) for one in told], obj=manner), manner
+
+
+@pytest.mark.slow
+def test_a_model_of_two_hundred_times_the_work_takes_another_time_and_misses_the_budget(pair):
+    found, manner, folder = pair
+    assert found["different"] is True
+    assert found["ratio"]["low"] > 2
+    assert re.fullmatch(r"B takes [\d.]+ \([\d.]+ to [\d.]+\) of A's time", found["sentence"])
+    assert (found["outcome"], manner.code, found["exit_code"]) == ("not ready", 1, 1)
+    assert (found["a"], found["b"]) == (str(folder / "a.onnx"), str(folder / "b.onnx"))
+
+
+def test_comparing_takes_turns_in_at_least_nine_fresh_processes_each(pair):
+    found, _, _ = pair
+    processes = json.loads((Path(found["folder"]) / "processes.json").read_text())
+    assert len(processes) == 2 * found["ratio"]["n"] >= 18
+    for first, second in zip(processes[::2], processes[1::2], strict=True):
+        assert {first["subject"], second["subject"]} == {"A", "B"}
+
+
+def test_comparisons_csv_has_the_ratio_with_its_interval(pair):
+    found, _, folder = pair
+    first, second = table(folder / "c.csv")
+    assert [float(first[f"p10_over_first{end}"]) for end in ("", "_low", "_high")] == [1, 1, 1]
+    for end, key in (("", "value"), ("_low", "low"), ("_high", "high")):
+        assert float(second[f"p10_over_first{end}"]) == found["ratio"][key]
+
+
+def table(file):
+    return list(csv.DictReader(io.StringIO(file.read_text())))
+
+
+def fake(monkeypatch, ratio):
+    """The same comparison where the measurement finds this ratio."""
+    report = report_example.report()
+    pair = dataclasses.replace(report.measured.benchmark.ratios[0], of="B", over="A", p10=ratio)
+    models = tuple(
+        dataclasses.replace(one, name=name)
+        for name, one in zip("AB", report.measured.benchmark.models[:2], strict=True)
+    )
+    measured = dataclasses.replace(report.measured.benchmark, models=models, ratios=(pair,))
+    monkeypatch.setattr(bench, "measure", lambda *_, **__: measured)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "option", "code", "words"),
+    [
+        (estimate(2.0, 1.9, 2.1), (), 0, "B takes 2.00"),
+        (estimate(1.0, 0.99, 1.01), (), 0, "no difference could be shown"),
+        (estimate(2.0, 1.9, 2.1), ("--max-ratio", 1.05), 1, "at most 1.05: missed"),
+        (estimate(1.0, 0.99, 1.01), ("--max-ratio", 1.05), 0, "at most 1.05: kept"),
+        (estimate(1.0, 0.9, 1.1), ("--max-ratio", 1.05), 5, "at most 1.05: undecided"),
+    ],
+)
+def test_the_exit_code_is_the_budgets_and_else_zero(
+    tmp_path, monkeypatch, ratio, option, code, words
+):
+    fake(monkeypatch, ratio)
+    model = dense(tmp_path / "m.onnx", 1)
+    done, manner = command("compare", model, model, *option)
+    assert done.exception is None
+    assert manner.code == code
+    assert words in done.stdout
+
+
+def test_of_two_runs_the_files_they_ship_are_compared(built):
+    run, report = built[0].run, built[0].report
+    variant = next(v for v in report.variants.variants if v.name == report.verdict.ship)
+    assert comparison.model_of(run) == run / "variants" / variant.file
+    assert comparison.model_of(run).is_file()
+
+
+def test_a_run_that_ships_nothing_or_is_not_as_written_is_refused(built, tmp_path):
+    from edgestill.pipeline.recipe.recipe import Gate
+    from edgestill.pipeline.runs.rejudge import judge_again
+
+    shutil.copytree(built[0].run, tmp_path / "run")
+    nothing, _ = judge_again(tmp_path / "run", Gate(max_size_kib=0.1))
+    with pytest.raises(MaterialError, match="not ready and ships nothing"):
+        comparison.model_of(nothing)
+    with comparison.model_of(tmp_path / "run").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(MaterialError, match="not as it was written"):
+        comparison.model_of(tmp_path / "run")
+    with pytest.raises(MaterialError, match=r"no report\.json"):
+        comparison.model_of(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """Three models, one of a hostile name, the fastest in the middle; six processes each."""
+    folder = tmp_path_factory.mktemp("bench")
+    layers = {"slow": 300, HOSTILE: 1, "middle": 100}
+    subjects = [bench.Subject(name, dense(folder / f"{n}.onnx", n)) for name, n in layers.items()]
+    settings = bench.Settings(processes=6, seconds=0.01, max_queries=64, warmup_seconds=0.25)
+    return bench.measure(subjects, settings, folder, references=list(layers)), folder
+
+
+@pytest.mark.slow
+def test_the_fastest_is_told_against_every_other(measured):
+    found, _ = measured
+    first, second = bench_results.fastest(found)
+    assert re.match(r".*ran [\d.]+ \([\d.]+ to [\d.]+\) times as fast as slow$", first, re.DOTALL)
+    assert second.endswith("as fast as middle")
+    assert bench_results.fastest(dataclasses.replace(found, models=found.models[:1])) == []
+    alike = [
+        dataclasses.replace(one, p50=estimate(1.01, 0.9, 1.1)) if one.over == HOSTILE else one
+        for one in found.ratios
+    ]
+    told = bench_results.fastest(dataclasses.replace(found, ratios=tuple(alike)))
+    assert all("no difference could be shown, ratio 1.01" in each for each in told)
+
+
+@pytest.mark.slow
+def test_the_spread_is_of_all_queries_of_a_model_and_of_no_other(measured):
+    _, folder = measured
+    for name, one in bench_results.spreads(folder).items():
+        files = [
+            folder / p["samples"]
+            for p in json.loads((folder / "processes.json").read_text())
+            if p["subject"] == name
+        ]
+        ms = np.concatenate([np.load(file) for file in files]) / 1e6
+        assert len(files) == 6
+        assert (one.min_ms, one.max_ms) == (ms.min(), ms.max())
+        assert one.mean_ms == pytest.approx(ms.mean())
+        assert one.sd_ms == pytest.approx(ms.std())
+
+
+@pytest.mark.slow
+def test_csv_has_a_line_a_model_and_no_cell_is_a_formula(measured):
+    found, folder = measured
+    text = bench_results.as_csv(bench_results.lines(found, folder))
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert [line["name"] for line in lines][::2] == ["slow", "middle"]
+    assert lines[1]["name"].startswith("'=1+1")
+    assert "\x1b" not in text
+    assert not [v for line in lines for v in line.values() if v[:1] in "=+@\t\r" and v]
+    for line, model in zip(lines, found.models, strict=True):
+        assert float(line["p50_ms"]) == model.p50_ms.value
+        assert float(line["p50_ms_low"]) == model.p50_ms.low
+        assert int(line["queries"]) == model.queries
+        assert (line["p99_ms"], line["processes"]) == ("", "6")
+    (ratio,) = [r.p50.value for r in found.ratios if (r.of, r.over) == ("middle", "slow")]
+    assert float(lines[2]["p50_over_first"]) == ratio
+
+
+@pytest.mark.slow
+def test_the_page_needs_nothing_but_itself_and_escapes_names(measured):
+    page = bench_results.as_html(*measured)
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert "\x1b" not in page
+    assert not re.search(r"(?:src|href)=\"(?!data:)", page)
+    assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
+    assert "times as fast as slow" in page
+    assert bench_results.how(measured[0]) in page
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path):
+    model = dense(tmp_path / "m.onnx", 1)
+    for option in ("--csv", "--html"):
+        done, _ = command("bench", model, option, tmp_path / "no" / "file")
+        assert isinstance(done.exception, StorageError)
+    bench_results.can_write(tmp_path / "m.csv", None)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.onnx"]
+
+
+@pytest.mark.slow
+def test_bench_writes_csv_page_and_terminal_from_one_measurement(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one, two = dense(tmp_path / "one.onnx", 1), dense(tmp_path / "two.onnx", 300)
+    quick = ("--processes", 6, "--seconds", 0.01)
+    done, _ = command("bench", two, one, *quick, "--csv", "t.csv", "--html", "t.html")
+    assert done.exception is None, done.exception
+    assert "one.onnx ran" in done.stdout
+    assert "mean ± sd" in done.stdout
+    assert [line["name"] for line in table(tmp_path / "t.csv")] == ["two.onnx", "one.onnx"]
+    assert "<h1>two.onnx and one.onnx</h1>" in (tmp_path / "t.html").read_text()
+
+
+def test_progress_says_once_that_it_goes_on():
+    from edgestill.pipeline.progress import measuring
+
+    class Told(Silent):
+        notes = ()
+
+        def note(self, text):
+            self.notes += (text,)
+
+    progress = Told()
+    with measuring(progress, 4) as told:
+        for done in range(1, 9):
+            told(done, 4, "A")
+    assert progress.notes == ("benchmark: not decided yet, going on with more processes",)
+
+
+def test_a_model_against_itself_is_different_in_at_most_one_trial_of_a_hundred():
+    # However long neighbours stay: the order within a pair is a coin's.
+    assert found_different(1000, 1.0, Noise(stays=0.8), most=100.0) <= 10
+
+
+def test_a_tenth_more_time_is_found():
+    assert found_different(100, 1.1, Noise(between=0.03)) >= 95

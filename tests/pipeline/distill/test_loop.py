@@ -1,0 +1,740 @@
+"""The one training loop: repeatable, fair to both students, and stopped when it goes wrong."""
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from edgestill.errors import ModelError
+from edgestill.pipeline.data.arrays import Arrays
+from edgestill.pipeline.distill import checkpoint, loop, student, targets, teacher
+from edgestill.pipeline.distill.batches import Lesson, Lessons, lengths_of, trimmed
+from edgestill.pipeline.distill.hard_labels import hard_labels
+from edgestill.pipeline.distill.loop import Course, evaluate, every_epoch_anew, fit, logits_of
+from edgestill.pipeline.models import deployed
+from edgestill.pipeline.models.weights import WEIGHTS, restore
+from edgestill.pipeline.progress import Silent
+from edgestill.pipeline.recipe.recipe import Architecture, Asking, Augment, Schedule, Soft, Teacher
+from edgestill.pipeline.records import SPLITS, DataRecord, ModelRecord, TargetsRecord
+from safetensors.torch import load_file, save_file
+
+DATA = DataRecord(
+    source="test", task="classification", labels=("a", "b", "c"), sample_shape=(6, 6), layout="hw",
+    dtype="float32", mean=(0.0,), std=(1.0,), rows={"train": 96}, counts={"train": (32, 32, 32)},
+    dropped=0, notes=(), fingerprint="",
+)  # fmt: skip
+PLAIN = Augment()
+NET = Architecture(model="mlp1", width=8)
+SHORT = Schedule(epochs=3, batch_size=16, learning_rate=0.05)
+
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def drawn(samples=96, seed=0, noise=0.0):
+    """Images of which each class is brighter than the last, and some wrong labels."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, samples)
+    x = (rng.normal(size=(samples, 6, 6)) + y[:, None, None]).astype(np.float32)
+    wrong = rng.random(samples) < noise
+    return Arrays(x, np.where(wrong, rng.integers(0, 3, samples), y).astype(np.int64))
+
+
+def fresh(model="mlp1", seed=0):
+    torch.manual_seed(seed)
+    return deployed(Architecture(model=model, width=4), DATA)
+
+
+class Told(Silent):
+    """A progress that keeps what it is told, and calls ``each`` behind every step."""
+
+    def __init__(self, each=lambda step: None):
+        super().__init__()
+        self.each, self.told, self.notes = each, [], []
+
+    def steps(self, what, total):
+        self.total = total
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def advance(self, detail=""):
+        self.told.append(detail)
+        self.each(len(self.told))
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def copied(model):
+    """A model's state as it is now."""
+    return {key: value.clone() for key, value in model.state_dict().items()}
+
+
+def run(
+    model, *, loss=None, seed=0, schedule=SHORT, train=None, validation=None, augment=PLAIN,
+    progress=None, work=None, data=DATA, extra=(),
+):  # fmt: skip
+    lessons = Lessons(data, train or drawn(), augment, seed)
+    course = Course(
+        lessons, validation or drawn(60, 1), data, schedule, loss or hard_labels(data, schedule),
+        every_epoch_anew, seed, extra,
+    )  # fmt: skip
+    return fit(model, course, progress=progress or Silent(), what="a model", work=work)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """The data stage's output, small."""
+    for i, split in enumerate(SPLITS):
+        arrays = drawn(96 if split == "train" else 48, i)
+        np.save(tmp_path / f"x_{split}.npy", arrays.x)
+        np.save(tmp_path / f"y_{split}.npy", arrays.y)
+    return SimpleNamespace(path=tmp_path, record=DATA)
+
+
+def made(tmp_path, name, function, **inputs):
+    """A stage's output: what it recorded and where its files lie."""
+    (tmp_path / name).mkdir()
+    work = tmp_path / f"work-{name}"
+    work.mkdir()
+    if function is student.learn:
+        inputs = {"schedule": SHORT, "augment": PLAIN, "views_seed": 0, **inputs}
+    if function is teacher.teach:
+        inputs = {"augment": PLAIN, "named": None, **inputs}
+    if function is targets.ask:
+        inputs = {"augment": PLAIN, "asking": Asking(), "shares": (1.0,), "seed": 0, **inputs}
+    record = function(tmp_path / name, Silent(), work=work, **inputs)
+    return SimpleNamespace(path=tmp_path / name, record=record)
+
+
+def known(model="mlp1", width=4, **told):
+    """The record of a teacher."""
+    return ModelRecord(
+        model=model, width=width, outputs=3, parameters=1, seed=0, distilled=False,
+        origin="loaded", curve=(), best_epoch=None, validation_score=1.0, weights_sha256="", **told,
+    )  # fmt: skip
+
+
+def answered(tmp_path, name, logits, x):
+    """Stored targets of these logits, [views, n, classes]."""
+    folder = tmp_path / name
+    folder.mkdir()
+    np.save(folder / targets.LOGITS, logits.astype(np.float16))
+    np.save(folder / targets.ROWS, targets.identities(x))
+    record = TargetsRecord(
+        views=len(logits), rows=len(x), outputs=3, kept=3, bytes=0, train_score=1.0, answered=(),
+    )  # fmt: skip
+    return SimpleNamespace(path=folder, record=record)
+
+
+# --- repeatable -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["mlp1", "resnet8"])
+def test_the_same_seed_trains_the_same_weights_bit_for_bit(model):
+    nets = [fresh(model) for _ in range(2)]
+    curves = [run(net).curve for net in nets]
+    first, second = (net.state_dict() for net in nets)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert [e.loss for e in curves[0]] == [e.loss for e in curves[1]]
+
+
+def test_another_seed_trains_other_weights(tmp_path, data):
+    one, same, other = (
+        made(tmp_path, str(i), student.learn, architecture=NET, data=data, seed=seed)
+        for i, seed in enumerate((0, 0, 1))
+    )
+    assert one.record.weights_sha256 == same.record.weights_sha256
+    assert one.record.weights_sha256 != other.record.weights_sha256
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_training_changes_the_weights_and_learns(seed):
+    net = fresh(seed=seed)
+    before = copied(net)
+    told = Schedule(epochs=16, batch_size=16, learning_rate=0.1)
+    fitted = run(net, schedule=told, seed=seed)
+    assert not torch.equal(before["backbone.1.weight"], net.state_dict()["backbone.1.weight"])
+    assert fitted.best.validation_score > 0.85  # 0.88 to 0.95 over seeds 0 to 7
+    assert fitted.curve[-1].loss < fitted.curve[0].loss / 4  # 0.07 to 0.13 of it
+
+
+# --- fair -------------------------------------------------------------------------------------
+
+
+def test_students_with_and_without_a_teacher_see_the_same_batches():
+    seen = {"plain": [], "soft": []}
+
+    def watched(name, weight):
+        def loss(logits, lesson):
+            seen[name].append(lesson.rows.tolist())
+            return weight * F.cross_entropy(logits, lesson.y)
+
+        return loss
+
+    run(fresh(), loss=watched("plain", 1.0))
+    run(fresh(seed=5), loss=watched("soft", 0.3))
+    assert seen["plain"] == seen["soft"]
+    assert len(seen["plain"]) == 3 * 6
+    for start in (0, 6, 12):
+        epoch = np.concatenate(seen["plain"][start : start + 6])
+        assert sorted(epoch) == list(range(96))
+    assert seen["plain"][:6] != seen["plain"][6:12]
+
+
+def test_rows_are_where_the_batchs_samples_stand_in_train():
+    train = drawn()
+
+    def loss(logits, lesson):
+        assert np.array_equal(train.y[lesson.rows], lesson.y.numpy())
+        assert np.array_equal(train.x[lesson.rows], lesson.x.numpy())
+        return F.cross_entropy(logits, lesson.y)
+
+    assert len(run(fresh(), loss=loss, train=train).curve) == 3
+
+
+def test_a_student_distilled_with_alpha_zero_is_the_plain_student_bit_for_bit(tmp_path, data):
+    logits = np.random.default_rng(0).normal(size=(1, 96, 3))
+    taught = answered(tmp_path, "t", logits, np.load(data.path / "x_train.npy"))
+    lesson = {"architecture": NET, "data": data, "seed": 3}
+    plain = made(tmp_path, "plain", student.learn, **lesson)
+    off, on = (
+        made(tmp_path, f"alpha{a}", student.learn, soft=Soft(alpha=a), targets=taught, **lesson)
+        for a in (0.0, 0.9)
+    )
+    assert off.record.weights_sha256 == plain.record.weights_sha256
+    assert on.record.weights_sha256 != plain.record.weights_sha256
+    assert (plain.record.distilled, on.record.distilled) == (False, True)
+
+
+# --- the teacher ------------------------------------------------------------------------------
+
+
+def test_asking_leaves_the_models_statistics_alone_and_answers_each_sample_by_itself():
+    net, x = fresh("resnet8"), drawn(40).x
+    net.train()
+    before = copied(net)
+    together = torch.cat([logits for logits, _ in logits_of(net, x, DATA)])
+    alone = torch.cat([logits for one in x for logits, _ in logits_of(net, one[None], DATA)])
+    assert not net.training
+    assert all(torch.equal(before[key], value) for key, value in net.state_dict().items())
+    torch.testing.assert_close(together, alone, rtol=1e-5, atol=1e-5)
+    assert not together.requires_grad
+
+
+def test_targets_are_the_teachers_logits_in_train_order_in_eval_mode(tmp_path, data):
+    part = Teacher(model="resnet8", width=4, epochs=8, batch_size=16, learning_rate=0.02)
+    taught = made(tmp_path, "teacher", teacher.teach, teacher=part, data=data, seed=0)
+    asked = made(tmp_path, "targets", targets.ask, teachers=(taught,), data=data)
+    stored = np.load(asked.path / targets.LOGITS)[0]
+    net = deployed(Architecture(model="resnet8", width=4), DATA)
+    restore(net, taught.path / teacher.WEIGHTS)
+    train = Arrays(np.load(data.path / "x_train.npy"), np.load(data.path / "y_train.npy"))
+    with torch.no_grad():
+        expected = net.eval()(torch.from_numpy(train.x)).numpy()
+    np.testing.assert_allclose(stored, expected, rtol=1e-3, atol=1e-3)
+    assert stored.dtype == np.float16
+    assert asked.record.train_score == (stored.argmax(1) == train.y).mean()
+    assert asked.record.answered == (), "its own file is asked about test, later"
+    assert int(net.state_dict()["backbone.bn1.num_batches_tracked"]) <= 8 * 6
+
+
+def test_a_teacher_that_answers_nan_is_refused_with_the_row(tmp_path, data):
+    x = np.load(data.path / "x_train.npy")
+    x[17] = 3e38
+    np.save(data.path / "x_train.npy", x)
+    (tmp_path / "teacher").mkdir()
+    net = fresh()
+    save_file(
+        {k: 100.0 * v for k, v in net.state_dict().items()}, tmp_path / "teacher" / teacher.WEIGHTS
+    )
+    taught = SimpleNamespace(path=tmp_path / "teacher", record=known())
+    with pytest.raises(ModelError, match="not finite, for row 17 of train"):
+        made(tmp_path, "targets", targets.ask, teachers=(taught,), data=data)
+
+
+# --- the best epoch, and none -----------------------------------------------------------------
+
+
+def test_the_model_is_left_at_its_best_epoch():
+    validation = drawn(60, 1, noise=0.3)
+    schedule = Schedule(epochs=12, batch_size=16, learning_rate=0.1)
+    net = fresh()
+    fitted = run(net, schedule=schedule, train=drawn(noise=0.5), validation=validation)
+    accuracies = [epoch.validation_score for epoch in fitted.curve]
+    assert fitted.best.validation_score == max(accuracies)
+    assert fitted.best.epoch < 12, "a best epoch that is the last proves nothing"
+    assert accuracies[-1] < max(accuracies)
+    loss, accuracy = evaluate(net, validation, DATA)
+    assert accuracy == fitted.best.validation_score
+    assert loss == pytest.approx(fitted.best.validation_loss, rel=1e-6)
+    ties = [e for e in fitted.curve if e.validation_score == max(accuracies)]
+    assert fitted.best.validation_loss == min(e.validation_loss for e in ties)
+
+
+def test_the_saved_student_has_the_accuracy_its_record_says(tmp_path, data):
+    found = made(tmp_path, "s", student.learn, architecture=NET, data=data, seed=0)
+    net = deployed(NET, DATA)
+    net.load_state_dict(load_file(found.path / teacher.WEIGHTS))
+    split = Arrays(*(np.load(data.path / f"{axis}_validation.npy") for axis in "xy"))
+    assert evaluate(net, split, DATA)[1] == found.record.validation_score
+
+
+def test_a_loss_that_is_not_finite_stops_the_training_where_it_happened():
+    calls = []
+
+    def loss(logits, lesson):
+        calls.append(lesson.rows)
+        return F.cross_entropy(logits, lesson.y) * (float("nan") if len(calls) == 8 else 1.0)
+
+    with pytest.raises(ModelError, match="a model: found a loss of nan in epoch 2, step 2") as stop:
+        run(fresh(), loss=loss)
+    assert len(calls) == 8
+    assert "learning_rate" in stop.value.fix
+
+
+def test_a_loss_that_is_not_finite_on_validation_stops_the_training_too():
+    validation = drawn(60, 1)
+    validation.x[3] = 3e38
+    with pytest.raises(ModelError, match="in epoch 1, on validation"):
+        run(fresh(), validation=validation)
+
+
+def test_the_last_samples_that_fill_no_batch_wait_for_another_epoch():
+    sizes = []
+
+    def loss(logits, lesson):
+        sizes.append(len(lesson.rows))
+        return F.cross_entropy(logits, lesson.y)
+
+    run(fresh(), loss=loss, train=drawn(41))
+    assert sizes == [16, 16] * 3
+
+
+def test_every_step_is_told_with_its_loss():
+    progress = Told()
+    run(fresh(), progress=progress)
+    assert len(progress.told) == progress.total == 18
+    assert progress.told[0].startswith("loss ")
+    assert "validation accuracy" in progress.told[-1]
+    (note,) = progress.notes
+    assert re.fullmatch(r"  a model: best epoch \d, accuracy 0\.\d{4} on validation", note)
+
+
+# --- a training that is killed goes on --------------------------------------------------------
+
+TEXTS = DATA.model_copy(
+    update={"layout": "tokens", "sample_shape": (24,), "dtype": "int32", "mean": (), "std": (),
+            "vocabulary": 30, "pad": 0, "unknown": 1}
+)  # fmt: skip
+
+
+def texts(samples=96, seed=0):
+    """Texts of 2 to 24 tokens in which a class prefers tokens of its own."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, samples)
+    lengths = rng.integers(2, 25, samples)
+    x = rng.integers(2, 12, (samples, 24)) + 9 * y[:, None] * (rng.random((samples, 24)) < 0.7)
+    x[np.arange(24) >= lengths[:, None]] = 0
+    return Arrays(np.ascontiguousarray(x, np.int32), y.astype(np.int64))
+
+
+KILLED = {
+    "adamw, one cycle, ema, clip, dropout": {
+        "model": "dscnn1",
+        "schedule": {"ema": 0.8, "clip": 0.5},
+    },
+    "sgd, cosine, warm-up, augmented": {
+        "model": "resnet8",
+        "schedule": {"optimizer": "sgd", "schedule": "cosine", "warmup": 0.3},
+        "augment": Augment(crop=1, flip=True, mixup=0.3),
+    },
+    "sgd, ema, a bridge": {
+        "model": "dscnn1",
+        "schedule": {"optimizer": "sgd", "ema": 0.5, "label_smoothing": 0.1},
+        "bridge": True,
+    },
+    "adamw, cosine, a bridge, bf16": {
+        "model": "mlp1",
+        "schedule": {"schedule": "cosine", "precision": "bf16"},
+        "bridge": True,
+    },
+    "texts, dropout": {
+        "model": "transformer1",
+        "schedule": {"clip": 1.0, "ema": 0.9},
+        "augment": Augment(token_dropout=0.2),
+        "texts": True,
+    },
+}
+
+
+class Killable:
+    """One training that can be killed behind a step and taken up again."""
+
+    def __init__(self, work, model, schedule, augment=PLAIN, bridge=False, texts=False):
+        self.work, self.kind, self.augment = work, model, augment
+        self.schedule = SHORT.model_copy(update=schedule)
+        self.data, self.bridge = TEXTS if texts else DATA, bridge
+
+    def run(self, *, kill=None, seed=0, work=True):
+        """Weights, those of the bridge, curve and best epoch; None where it was killed."""
+        torch.manual_seed(seed)
+        model = deployed(Architecture(model=self.kind, width=4), self.data)
+        extra = (torch.nn.Parameter(torch.randn(3, 3)),) if self.bridge else ()
+        hard = hard_labels(self.data, self.schedule)
+
+        def loss(outputs, lesson):
+            return hard(outputs @ extra[0] if extra else outputs, lesson)
+
+        def each(step):
+            if step == kill:
+                raise KeyboardInterrupt
+
+        source = texts if self.data is TEXTS else drawn
+        told = {"train": source(), "validation": source(60, 1), "data": self.data, "extra": extra}
+        told |= {"augment": self.augment, "schedule": self.schedule, "loss": loss}
+        self.progress = Told(each)
+        try:
+            fitted = run(model, progress=self.progress, work=self.work if work else None, **told)
+        except KeyboardInterrupt:
+            return None
+        curve = [epoch.model_copy(update={"seconds": 0.0}) for epoch in fitted.curve]
+        return copied(model), [p.detach() for p in extra], curve, fitted.best.epoch
+
+
+def same(one, other):
+    assert one[0].keys() == other[0].keys()
+    assert all(torch.equal(one[0][key], other[0][key]) for key in one[0])
+    assert all(map(torch.equal, one[1], other[1]))
+    assert one[2:] == other[2:]
+
+
+@pytest.mark.parametrize("told", KILLED.values(), ids=KILLED)
+def test_a_training_that_is_killed_goes_on_to_the_same_weights_bit_for_bit(
+    told, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    training = Killable(tmp_path, **told)
+    whole = training.run(work=False)
+    # What is left then: a checkpoint in an epoch, before its last step, at its end, in the next.
+    for number, kill in enumerate((4, 9, 2, 3)):
+        assert training.run(kill=kill, seed=number) is None
+    same(training.run(seed=9), whole)  # from other first weights, other random numbers
+    assert training.progress.notes[0] == "  a model: goes on behind step 14 of 18"
+    assert training.progress.total == len(training.progress.told) == 4
+
+
+def test_a_training_may_be_killed_wherever_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    told = {"model": "mlp1", "schedule": {"ema": 0.8, "clip": 0.5}}
+    whole = Killable(tmp_path, **told).run(work=False)
+    for kill in (2, 6, 7, 8, 12, 13, 17, 18):  # 6 steps an epoch
+        work = tmp_path / str(kill)
+        work.mkdir()
+        training = Killable(work, **told)
+        assert training.run(kill=kill) is None
+        same(training.run(seed=9), whole)
+
+
+def test_a_training_that_is_killed_at_its_very_end_has_nothing_left_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    training = Killable(tmp_path, **KILLED["adamw, one cycle, ema, clip, dropout"])
+    whole = training.run()
+    assert checkpoint.read(tmp_path).facts["step"] == 18
+    same(training.run(seed=9), whole)
+    assert training.progress.total == 0
+    assert "accuracy" in training.progress.notes[-1]
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_checkpoint_begins_anew(damage, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    training = Killable(tmp_path, **KILLED["adamw, one cycle, ema, clip, dropout"])
+    whole = training.run(work=False)
+    assert training.run(kill=9) is None
+    path = tmp_path / checkpoint.FILE
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 16
+    path.write_bytes(content[:-100] if damage == "cut" else content)
+    same(training.run(), whole)
+    assert training.progress.total == 18
+
+
+def test_checkpoints_do_not_change_a_training_and_are_not_written_at_every_step(
+    tmp_path, monkeypatch
+):
+    written = []
+    monkeypatch.setattr(checkpoint, "write", lambda *told: written.append(told))
+    training = Killable(tmp_path, **KILLED["adamw, one cycle, ema, clip, dropout"])
+    without = training.run(work=False)
+    same(training.run(), without)
+    assert not written
+    monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    same(training.run(), without)
+    assert len(written) == 18
+
+
+# --- a training that goes wrong ---------------------------------------------------------------
+
+
+def test_the_best_weights_are_kept_where_a_training_stops(tmp_path):
+    states = []
+    net = fresh()
+
+    def loss(logits, lesson):
+        states.append(copied(net))
+        return F.cross_entropy(logits, lesson.y) * (float("inf") if len(states) == 15 else 1.0)
+
+    with pytest.raises(ModelError, match="a loss of inf in epoch 3, step 3") as stop:
+        run(net, loss=loss, work=tmp_path)
+    epoch = int(re.search(r"the best so far, epoch (\d), is kept as ", stop.value.fix)[1])
+    assert str(tmp_path / WEIGHTS) in stop.value.fix
+    kept, expected = load_file(tmp_path / WEIGHTS), states[6 * epoch]
+    assert all(torch.equal(kept[key], expected[key]) for key in expected)
+
+
+def test_a_training_that_stops_in_its_first_epoch_has_nothing_to_keep(tmp_path):
+    with pytest.raises(ModelError, match="epoch 1, step 1") as stop:
+        run(fresh(), loss=lambda z, _: z.sum() * float("nan"), work=tmp_path)
+    assert "kept" not in stop.value.fix
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_keeps_rising_stops_the_training():
+    calls = []
+
+    def loss(logits, lesson):
+        calls.append(1)
+        return F.cross_entropy(logits, lesson.y) + (
+            1.3 ** (len(calls) - 60) if len(calls) > 60 else 0
+        )
+
+    told = Schedule(epochs=20, batch_size=16, learning_rate=0.05)
+    with pytest.raises(ModelError, match=r"a loss that rises \(lately .* in epoch 1\d, step"):
+        run(fresh(), loss=loss, schedule=told)
+    assert 60 < len(calls) < 110
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_noisy_loss_does_not_stop_the_training(seed):
+    random = np.random.default_rng(seed)
+
+    def loss(logits, lesson):
+        return F.cross_entropy(logits, lesson.y) * float(random.lognormal(0.0, 1.0))
+
+    told = Schedule(epochs=20, batch_size=16, learning_rate=0.1)
+    train = drawn(seed=seed, noise=0.3)
+    assert len(run(fresh(seed=seed), loss=loss, schedule=told, train=train, seed=seed).curve) == 20
+
+
+# --- the average, the clip, the precision -----------------------------------------------------
+
+
+def test_the_weights_that_ship_are_those_of_the_average():
+    net = fresh("resnet8")
+    mean = {key: value.double() for key, value in copied(net).items()}
+
+    def each(step):
+        decay = min(0.7, (1 + step) / (10 + step))
+        for key, value in copied(net).items():
+            mean[key] = decay * mean[key] + (1 - decay) * value.double()
+        last.update(copied(net))
+
+    last = {}
+    fitted = run(net, schedule=Schedule(epochs=1, batch_size=16, ema=0.7), progress=Told(each))
+    for key, value in net.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value.double(), mean[key], rtol=1e-4, atol=1e-6)
+    key = "backbone.conv1.weight"
+    assert not torch.equal(net.state_dict()[key], last[key])
+    assert evaluate(net, drawn(60, 1), DATA)[1] == fitted.best.validation_score
+
+
+@pytest.mark.parametrize("clip", [0.0, 0.1])
+def test_clip_bounds_the_norm_of_the_gradient_of_all_parameters(clip):
+    net, bridge = fresh(), torch.nn.Parameter(torch.ones(3))
+    norms = []
+
+    def each(_):
+        gradients = [p.grad for p in (*net.parameters(), bridge)]
+        norms.append(torch.cat([g.flatten() for g in gradients]).norm().item())
+
+    def loss(logits, lesson):
+        return 100.0 * F.cross_entropy(logits * bridge, lesson.y)
+
+    schedule = SHORT.model_copy(update={"clip": clip})
+    run(net, schedule=schedule, loss=loss, extra=(bridge,), progress=Told(each))
+    if clip:
+        assert max(norms) <= clip * (1 + 1e-5)
+    else:
+        assert min(norms) > 0.1
+
+
+def test_bfloat16_trains_in_half_precision_and_ships_in_single(monkeypatch):
+    def trained(precision, *features):
+        monkeypatch.setattr(loop.host, "describe", lambda: SimpleNamespace(features=features))
+        net = fresh()
+        fitted = run(net, schedule=SHORT.model_copy(update={"precision": precision}))
+        assert all(p.dtype == torch.float32 for p in net.parameters())
+        assert all(torch.isfinite(p).all() for p in net.parameters())
+        assert fitted.best.validation_score > 0.4
+        return copied(net)["backbone.1.weight"]
+
+    single, half = trained("fp32", "avx512_bf16"), trained("bf16")
+    assert not torch.equal(single, half)
+    assert torch.equal(trained("auto", "avx2"), single)
+    for feature in ("avx512_bf16", "amx_bf16", "bf16"):
+        assert torch.equal(trained("auto", "avx2", feature), half)
+
+
+# --- learning from labels ---------------------------------------------------------------------
+
+
+def lesson_of(y, partners=None, share=None):
+    of = torch.from_numpy
+    return Lesson(torch.zeros(0), of(y), np.arange(len(y)), 0, *(
+        (None, None) if share is None else (of(partners), of(share))
+    ))  # fmt: skip
+
+
+def log_softmax(z):
+    shifted = z - z.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+
+
+COUNTS = (48, 32, 16)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_loss_of_classes_is_that_of_its_formula(smoothing, weighted, mixed):
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, 3, (20, 3))
+    y, partners = rng.integers(0, 3, (2, 20))
+    share = rng.uniform(0.5, 1, 20)
+    data = DATA.model_copy(update={"counts": {"train": COUNTS}})
+
+    def by_sample(answers):
+        target = (1 - smoothing) * np.eye(3)[answers] + smoothing / 3
+        weights = 96 / (3 * np.array(COUNTS)) if weighted else np.ones(3)
+        return -(target * log_softmax(z)).sum(1) * weights[answers]
+
+    expected = by_sample(y)
+    if mixed:
+        expected = share * expected + (1 - share) * by_sample(partners)
+    loss = hard_labels(data, Schedule(label_smoothing=smoothing, class_weights=weighted))
+    found = loss(torch.from_numpy(z), lesson_of(y, partners, share if mixed else None))
+    assert found.item() == pytest.approx(expected.mean(), rel=1e-6)
+
+
+def test_weights_of_classes_leave_the_mean_sample_as_it_was():
+    data = DATA.model_copy(update={"counts": {"train": COUNTS}})
+    y = np.repeat(np.arange(3), COUNTS)
+    found = hard_labels(data, Schedule(class_weights=True))(torch.zeros(96, 3), lesson_of(y))
+    assert found.item() == pytest.approx(np.log(3), rel=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_loss_of_labels_is_that_of_its_formula(weighted, mixed):
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, 3, (20, 3))
+    y, partners = (rng.random((2, 20, 3)) < 0.4).astype(np.float64)
+    share = rng.uniform(0.5, 1, 20)
+    counts = (60, 24, 0)
+    data = DATA.model_copy(update={"task": "multi-label", "counts": {"train": counts}})
+    # A label that no sample has counts as one that one sample has.
+    weights = np.array([36 / 60, 72 / 24, 95 / 1]) if weighted else np.ones(3)
+
+    def by_sample(answers):
+        target = 0.8 * answers + 0.1
+        holds, holds_not = -np.log1p(np.exp(-z)), -np.log1p(np.exp(z))
+        return -(weights * target * holds + (1 - target) * holds_not).mean(1)
+
+    expected = by_sample(y)
+    if mixed:
+        expected = share * expected + (1 - share) * by_sample(partners)
+    loss = hard_labels(data, Schedule(label_smoothing=0.2, class_weights=weighted))
+    found = loss(torch.from_numpy(z), lesson_of(y, partners, share if mixed else None))
+    assert found.item() == pytest.approx(expected.mean(), rel=1e-6)
+
+
+def test_the_loss_of_numbers_is_in_deviations_of_each():
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(0, 3, (2, 20, 2)).astype(np.float32)
+    told = {"task": "regression", "labels": ("a", "b"), "answer_std": (0.5, 1000.0)}
+    loss = hard_labels(DATA.model_copy(update={**told, "answer_mean": (0.0, 0.0)}))
+    expected = (((z - y) / np.array([0.5, 1000.0])) ** 2).mean()
+    found = loss(torch.from_numpy(z), lesson_of(y))
+    assert found.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_embeddings_have_no_loss_of_labels():
+    loss = hard_labels(DATA.model_copy(update={"task": "embedding"}), SHORT)
+    assert loss(torch.ones(4, 3), lesson_of(np.zeros((4, 0)))).item() == 0.0
+
+
+# --- texts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("samples", [96, 101, 3000])
+def test_texts_are_seen_at_most_once_an_epoch_and_all_of_them_over_epochs(samples):
+    lessons = Lessons(TEXTS, texts(samples), PLAIN, 0)
+    seen = set()
+    for epoch in range(6):
+        order = lessons.order(16, 3, epoch)
+        assert order.shape == (samples // 16, 16)
+        assert len(np.unique(order)) == order.size
+        assert np.array_equal(order, lessons.order(16, 3, epoch))
+        assert not np.array_equal(order, lessons.order(16, 4, epoch))
+        seen |= set(order.ravel())
+    assert len(seen) == samples, "the longest texts must not always be those that wait"
+
+
+def test_batches_of_texts_are_padded_little_and_come_in_no_order_of_length():
+    lessons = Lessons(TEXTS, texts(3000), PLAIN, 0)
+    lengths = lengths_of(lessons.train.x, 0)
+    order = lessons.order(16, 0, 0)
+    width = np.array([lessons(rows, 0).x.shape[1] for rows in order])
+    assert set(width) == {8, 16, 24}
+    words = lengths[order].sum()
+    assert words / (16 * width.sum()) > 0.75  # 0.54 where all are padded to the longest
+    assert abs(np.corrcoef(np.arange(len(width)), width)[0, 1]) < 0.2
+    for rows in order[:50]:
+        found = lessons(rows, 0)
+        assert np.array_equal(found.y.numpy(), lessons.train.y[rows])
+        expected = lessons.train.x[rows]
+        assert np.array_equal(found.x.numpy(), expected[:, : found.x.shape[1]])
+        assert not expected[:, found.x.shape[1] :].any()
+
+
+def test_a_text_of_padding_alone_has_no_length_and_still_a_shape():
+    x = np.zeros((3, 24), np.int32)
+    x[0, 5] = 4
+    assert lengths_of(x, 0).tolist() == [6, 0, 0]
+    assert trimmed(x[1:], 0).shape == (2, 8)
+    assert trimmed(x[:, :3], 0).shape == (3, 3)
+
+
+def test_a_trimmed_batch_teaches_what_the_padded_one_does():
+    torch.manual_seed(0)
+    net = deployed(Architecture(model="transformer1", width=4), TEXTS).eval()
+    lessons = Lessons(TEXTS, texts(), PLAIN, 0)
+    rows = np.argsort(lengths_of(lessons.train.x, 0))[:16]
+    found = lessons(rows, 0)
+    assert found.x.shape[1] == 8
+    loss, gradients = hard_labels(TEXTS), []
+    for x in (found.x, torch.from_numpy(lessons.train.x[rows])):
+        net.zero_grad()
+        loss(net(x), found).backward()
+        gradients.append([p.grad.clone() for p in net.parameters()])
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-6)

@@ -1,0 +1,556 @@
+"""Each loss against its paper, in float64: the formula, its limits, its gradient."""
+
+from itertools import permutations
+from typing import get_args
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from edgestill.errors import RecipeError
+from edgestill.pipeline.distill import losses
+from edgestill.pipeline.recipe.recipe import LayerLoss, Soft, SoftLoss, Task
+
+
+def hinton(z, y, t, *, temperature, alpha):
+    """The default: kd alone."""
+    # Beyond the range of a recipe, too: a limit is tested.
+    soft = Soft.model_construct(temperature=temperature, alpha=alpha, losses={"kd": 1.0})
+    return losses.distillation(z, F.cross_entropy(z, y), y, t, soft)
+
+
+def drawn(samples=6, classes=5, scale=3.0):
+    """Logits of a student and a teacher, and labels."""
+    generator = torch.Generator().manual_seed(0)
+    z, t = (
+        scale * torch.randn(samples, classes, generator=generator, dtype=torch.float64)
+        for _ in range(2)
+    )
+    return z, torch.randint(0, classes, (samples,), generator=generator), t
+
+
+def softmax(logits):
+    raised = np.exp(logits - logits.max(1, keepdims=True))
+    return raised / raised.sum(1, keepdims=True)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0, 20.0])
+@pytest.mark.parametrize("alpha", [0.0, 0.3, 1.0])
+def test_the_loss_is_the_papers_formula(temperature, alpha):
+    z, y, t = drawn()
+    p, q = softmax(t.numpy() / temperature), softmax(z.numpy() / temperature)
+    soft = (p * (np.log(p) - np.log(q))).sum(1).mean()
+    hard = -np.log(softmax(z.numpy())[np.arange(len(y)), y.numpy()]).mean()
+    found = hinton(z, y, t, temperature=temperature, alpha=alpha).item()
+    assert found == pytest.approx((1 - alpha) * hard + alpha * temperature**2 * soft, rel=1e-12)
+
+
+def test_the_soft_term_is_zero_and_flat_where_student_and_teacher_agree():
+    z, y, _ = drawn()
+    student = z.clone().requires_grad_()
+    loss = hinton(student, y, z, temperature=4.0, alpha=1.0)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.0, abs=1e-14)
+    assert student.grad.abs().max().item() < 1e-14
+
+
+def test_the_soft_term_is_above_zero_where_they_differ():
+    z, y, t = drawn()
+    assert hinton(z, y, t, temperature=4.0, alpha=1.0).item() > 0.1
+
+
+def test_alpha_zero_is_cross_entropy_bit_for_bit():
+    z, y, t = drawn()
+    found = hinton(z.float(), y, t.float(), temperature=4.0, alpha=0.0)
+    assert torch.equal(found, F.cross_entropy(z.float(), y))
+
+
+def test_a_constant_added_to_the_teachers_logits_changes_nothing():
+    z, y, t = drawn()
+    one, other = (hinton(z, y, t + c, temperature=3.0, alpha=0.7).item() for c in (0.0, 50.0))
+    assert other == pytest.approx(one, rel=1e-12)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_the_gradient_is_that_of_the_loss(alpha):
+    z, y, t = drawn()
+
+    def loss(student):
+        return hinton(student, y, t, temperature=3.0, alpha=alpha)
+
+    assert torch.autograd.gradcheck(loss, z.requires_grad_())
+
+
+def test_at_high_temperature_the_gradient_matches_logits():
+    """Equation 4: ∂C/∂z tends to (z - v) / (N T²) for zero-mean logits; T² takes T out again."""
+    z, y, t = drawn()
+    limit = (z - z.mean(1, keepdim=True)) - (t - t.mean(1, keepdim=True))
+    limit /= z.numel()  # N classes, and the mean over the batch
+    distances = []
+    for temperature in (10.0, 100.0, 1000.0):
+        student = z.clone().requires_grad_()
+        hinton(student, y, t, temperature=temperature, alpha=1.0).backward()
+        distances.append((student.grad - limit).abs().max().item() / limit.abs().max().item())
+    assert distances[0] > 5 * distances[1] > 25 * distances[2]
+    assert distances[2] < 0.005
+
+
+def test_extreme_logits_give_a_finite_loss():
+    z = torch.tensor([[1e4, -1e4, 0.0]], requires_grad=True)
+    loss = hinton(z, torch.tensor([1]), -z.detach(), temperature=1.0, alpha=0.5)
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(z.grad).all()
+
+
+def test_no_gradient_flows_where_the_teacher_was_asked_without():
+    z, y, t = drawn()
+    z.requires_grad_()
+    hinton(z, y, t, temperature=2.0, alpha=0.5).backward()
+    assert z.grad.abs().sum().item() > 0
+    assert t.grad is None
+
+
+# --- the other soft losses --------------------------------------------------------------------
+
+
+def test_mse_is_numpys():
+    z, _, t = drawn()
+    assert losses.mse(z, t).item() == pytest.approx(((z - t).numpy() ** 2).mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 4.0])
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0, 8.0), (0.0, 1.0), (2.0, 0.0)])
+def test_dkd_is_the_papers_formula(temperature, alpha, beta):
+    z, y, t = drawn()
+    rows, labels = np.arange(len(y)), y.numpy()
+    parts = []
+    for logits in (t, z):
+        p = softmax(logits.numpy() / temperature)
+        own = p[rows, labels]
+        others = np.delete(p, labels + rows * p.shape[1]).reshape(len(p), -1)
+        parts.append((np.stack([own, 1 - own], 1), others / others.sum(1, keepdims=True)))
+    (binary_t, others_t), (binary_z, others_z) = parts
+    tckd = (binary_t * np.log(binary_t / binary_z)).sum(1).mean()
+    nckd = (others_t * np.log(others_t / others_z)).sum(1).mean()
+    found = losses.dkd(z, t, y, temperature, alpha, beta).item()
+    assert found == pytest.approx(temperature**2 * (alpha * tckd + beta * nckd), rel=1e-10)
+
+
+def test_dkd_with_the_teachers_own_weight_of_the_others_is_kd():
+    """Equation 6, sample by sample, for the weight differs from one to the next."""
+    z, y, t = drawn()
+    for i in range(len(y)):
+        one = slice(i, i + 1)
+        others = 1.0 - softmax(t[one].numpy() / 3.0)[0, y[i]]
+        found = losses.dkd(z[one], t[one], y[one], 3.0, 1.0, float(others)).item()
+        assert found == pytest.approx(losses.kd(z[one], t[one], 3.0).item(), rel=1e-9)
+
+
+def test_dist_is_the_papers_formula():
+    z, _, t = drawn()
+    q, p = softmax(z.numpy() / 2.0), softmax(t.numpy() / 2.0)
+    inter = np.mean([1 - np.corrcoef(a, b)[0, 1] for a, b in zip(q, p, strict=True)])
+    intra = np.mean([1 - np.corrcoef(a, b)[0, 1] for a, b in zip(q.T, p.T, strict=True)])
+    assert losses.dist(z, t, 2.0).item() == pytest.approx(4.0 * (inter + intra), rel=1e-9)
+
+
+def test_standardized_logits_have_mean_zero_and_deviation_one_and_forget_scale():
+    z, _, _ = drawn()
+    found = losses.standardize(z).numpy()
+    np.testing.assert_allclose(found.mean(1), 0.0, atol=1e-12)
+    np.testing.assert_allclose(found.std(1), 1.0, rtol=1e-6)
+    np.testing.assert_allclose(losses.standardize(7.0 * z + 3.0).numpy(), found, rtol=1e-6)
+    assert torch.isfinite(losses.standardize(torch.zeros(2, 3))).all()
+
+
+def test_binary_kd_is_the_formula_with_the_mean_over_labels():
+    z, _, t = drawn()
+    p, q = (1 / (1 + np.exp(-x.numpy() / 3.0)) for x in (t, z))
+    kl = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
+    assert losses.binary_kd(z, t, 3.0).item() == pytest.approx(9.0 * kl.mean(), rel=1e-10)
+
+
+def test_binary_kd_of_one_label_is_kd_of_two_classes():
+    z, _, t = drawn(classes=1)
+    two = [torch.cat([x, torch.zeros_like(x)], dim=1) for x in (z, t)]
+    found = losses.binary_kd(z, t, 2.0).item()
+    assert found == pytest.approx(losses.kd(*two, 2.0).item(), rel=1e-12)
+
+
+def test_binary_kd_at_high_temperature_matches_logits():
+    """T² · KL tends to (z - t)² / 8, for a Bernoulli's variance tends to 1/4."""
+    z, _, t = drawn()
+    limit = losses.mse(z, t).item() / 8
+    distances = [abs(losses.binary_kd(z, t, at).item() / limit - 1) for at in (3.0, 30.0, 300.0)]
+    assert distances[0] > 50 * distances[1] > 2500 * distances[2]
+    assert distances[2] < 1e-4
+
+
+def test_binary_kd_of_extreme_logits_is_finite():
+    z = torch.tensor([[1e4, -1e4]], requires_grad=True)
+    loss = losses.binary_kd(z, -z.detach(), 1.0)
+    loss.backward()
+    assert loss.item() == pytest.approx(1e4)
+    assert torch.isfinite(z.grad).all()
+
+
+EVERY = [(task, name) for task, known in losses.SOFT_LOSSES.items() for name in known]
+
+
+@pytest.mark.parametrize(("task", "name"), EVERY)
+class TestEverySoftLoss:
+    def test_is_zero_where_student_and_teacher_agree(self, task, name):
+        z, y, _ = drawn()
+        assert losses.SOFT_LOSSES[task][name](z, z, y, Soft()).item() == pytest.approx(
+            0.0, abs=1e-10
+        )
+
+    def test_is_above_zero_where_they_differ(self, task, name):
+        z, y, t = drawn()
+        assert losses.SOFT_LOSSES[task][name](z, t, y, Soft()).item() > 0.01
+
+    def test_has_the_gradient_of_its_value(self, task, name):
+        z, y, t = drawn()
+        loss = losses.SOFT_LOSSES[task][name]
+        assert torch.autograd.gradcheck(lambda s: loss(s, t, y, Soft()), z.requires_grad_())
+
+    def test_takes_part_in_the_whole(self, task, name):
+        z, y, t = drawn()
+        hard = z.pow(2).mean()
+        soft = Soft(losses={name: 2.0}, alpha=0.25, temperature=3.0)
+        alone = losses.SOFT_LOSSES[task][name](z, t, y, soft)
+        found = losses.distillation(z, hard, y, t, soft, task)
+        assert found.item() == pytest.approx((0.75 * hard + 0.5 * alone).item(), rel=1e-12)
+
+    def test_needs_labels_for_dkd_alone(self, task, name):
+        z, _, t = drawn()
+        if name == "dkd":
+            with pytest.raises(ValueError, match="dkd needs labels"):
+                losses.distillation(z, z.mean(), None, t, Soft(losses={name: 1.0}), task)
+        else:
+            found = losses.distillation(z, z.mean(), None, t, Soft(losses={name: 1.0}), task)
+            assert found.item() > 0.01
+
+    def test_is_let_through(self, task, name):
+        losses.check(Soft(losses={name: 1.0}), task)
+
+    def test_draws_a_student_to_the_teachers_answers(self, task, name):
+        z, y, t = drawn(samples=32)
+        student = z.clone().requires_grad_()
+        optimizer = torch.optim.Adam([student], lr=0.3)
+        for _ in range(120):
+            optimizer.zero_grad()
+            losses.SOFT_LOSSES[task][name](student, t, y, Soft()).backward()
+            optimizer.step()
+        assert (z.argmax(1) == t.argmax(1)).float().mean() < 0.5
+        assert (student.argmax(1) == t.argmax(1)).float().mean() > 0.95
+
+    def test_is_one_a_recipe_may_name(self, task, name):
+        assert Soft(losses={name: 1.0}).losses == {name: 1.0}
+
+
+def test_a_weighted_sum_is_the_sum_of_its_parts():
+    z, y, t = drawn()
+    soft = Soft(losses={"kd": 0.5, "dkd": 2.0}, standardize=True, temperature=2.0, alpha=0.7)
+    hard = F.cross_entropy(z, y)
+    found = losses.distillation(z, hard, y, t, soft)
+    a, b = losses.standardize(z), losses.standardize(t)
+    parts = 0.5 * losses.kd(a, b, 2.0) + 2.0 * losses.dkd(a, b, y, 2.0, 1.0, 8.0)
+    wanted = 0.3 * hard + 0.7 * parts
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [
+        (task, name)
+        for task, known in losses.SOFT_LOSSES.items()
+        for name in get_args(SoftLoss)
+        if name not in known
+    ],
+)
+def test_a_soft_loss_that_a_task_does_not_have_is_refused_with_those_it_has(task, name):
+    with pytest.raises(RecipeError) as caught:
+        losses.check(Soft(losses={name: 1.0}), task)
+    assert caught.value.where == "distill.losses"
+    assert caught.value.found == repr(name)
+    for known in losses.SOFT_LOSSES[task]:
+        assert repr(known) in caught.value.expected
+    assert repr(task) in caught.value.expected
+    assert "losses = { " in caught.value.fix
+
+
+def test_standardized_outputs_are_for_classes_only():
+    losses.check(Soft(standardize=True), "classification")
+    with pytest.raises(RecipeError, match="standardize"):
+        losses.check(Soft(standardize=True), "multi-label")
+
+
+# --- soft targets kept in part ----------------------------------------------------------------
+
+
+def test_top_keeps_the_largest_logits_and_the_mass_of_the_others():
+    _, _, t = drawn(classes=7)
+    indices, kept, rest = losses.top(t, 3)
+    order = np.argsort(-t.numpy(), axis=1)
+    np.testing.assert_array_equal(indices.numpy(), order[:, :3])
+    np.testing.assert_array_equal(kept.numpy(), np.take_along_axis(t.numpy(), order[:, :3], 1))
+    others = np.take_along_axis(t.numpy(), order[:, 3:], 1)
+    np.testing.assert_allclose(rest.numpy(), np.log(np.exp(others).sum(1)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 3, 6, 7])
+def test_the_kept_probabilities_are_those_of_the_whole(k):
+    _, _, t = drawn(classes=7)
+    indices, kept, rest = losses.top(t, k)
+    dense = losses.expand(indices, kept, rest, 7)
+    assert dense.shape == t.shape
+    found, wanted = (softmax(x.numpy()) for x in (dense, t))
+    at = indices.numpy()
+    np.testing.assert_allclose(
+        np.take_along_axis(found, at, 1), np.take_along_axis(wanted, at, 1), rtol=1e-12
+    )
+    assert torch.equal(dense.argmax(1), t.argmax(1))
+
+
+def test_the_others_share_their_mass_evenly():
+    _, _, t = drawn(classes=7)
+    indices, kept, rest = losses.top(t, 2)
+    dense = losses.expand(indices, kept, rest, 7)
+    others = dense.scatter(1, indices, torch.nan)
+    for row, mass in zip(others, rest, strict=True):
+        (share,) = row[~row.isnan()].unique()
+        assert 5 * share.exp().item() == pytest.approx(mass.exp().item(), rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [7, 8, 1000])
+def test_all_classes_kept_are_the_logits_themselves(k):
+    _, _, t = drawn(classes=7)
+    indices, kept, rest = losses.top(t, k)
+    assert indices.shape == (len(t), 7)
+    assert torch.isneginf(rest).all()
+    assert torch.equal(losses.expand(indices, kept, rest, 7), t)
+
+
+def test_all_but_one_kept_are_exact():
+    _, _, t = drawn(classes=7)
+    torch.testing.assert_close(losses.expand(*losses.top(t, 6), 7), t, rtol=1e-14, atol=1e-14)
+
+
+def test_places_stored_as_small_integers_are_taken():
+    _, _, t = drawn(classes=7)
+    indices, kept, rest = losses.top(t.float(), 3)
+    wanted = losses.expand(indices, kept, rest, 7)
+    assert torch.equal(losses.expand(indices.to(torch.int32), kept, rest, 7), wanted)
+    assert wanted.dtype == torch.float32
+
+
+# --- losses between layers --------------------------------------------------------------------
+
+
+def features(*shape, scale=1.0, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return scale * torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def orthogonal(size):
+    return torch.linalg.qr(features(size, size, seed=9)).Q
+
+
+def test_cosine_is_numpys():
+    s, t = features(6, 4), features(6, 4, seed=1)
+    a, b = s.numpy(), t.numpy()
+    cosines = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert losses.cosine(s, t).item() == pytest.approx(1 - cosines.mean(), rel=1e-12)
+
+
+def test_cosine_of_tokens_is_the_mean_over_them():
+    s, t = features(3, 4, 5), features(3, 4, 5, seed=1)
+    each = [losses.cosine(s[:, :, i], t[:, :, i]).item() for i in range(5)]
+    assert losses.cosine(s, t).item() == pytest.approx(np.mean(each), rel=1e-12)
+
+
+def test_cosine_forgets_scale_and_is_two_for_opposites():
+    s, t = features(6, 4), features(6, 4, seed=1)
+    assert losses.cosine(3.0 * s, t).item() == pytest.approx(losses.cosine(s, t).item())
+    assert losses.cosine(s, -s).item() == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (6, 4, 3, 2)])
+def test_hint_is_half_the_mean_squared_error(shape):
+    s, t = features(*shape), features(*shape, seed=1)
+    wanted = 0.5 * ((s - t).numpy() ** 2).mean()
+    assert losses.hint(s, t).item() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_hint_pools_whichever_is_larger_along_each_axis():
+    s, t = features(2, 3, 8, 2), features(2, 3, 4, 6, seed=1)
+    pooled_s = s.numpy().reshape(2, 3, 4, 2, 2).mean(3)
+    pooled_t = t.numpy().reshape(2, 3, 4, 2, 3).mean(4)
+    wanted = 0.5 * ((pooled_s - pooled_t) ** 2).mean()
+    assert losses.hint(s, t).item() == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("places", [(5,), (3, 4)])
+def test_attention_is_the_papers_formula(places):
+    s, t = features(6, 4, *places), features(6, 7, *places, seed=1)
+    maps = []
+    for x in (s, t):
+        q = (x.numpy() ** 2).sum(1).reshape(6, -1)
+        maps.append(q / np.linalg.norm(q, axis=1, keepdims=True))
+    wanted = np.linalg.norm(maps[0] - maps[1], axis=1).mean()
+    assert losses.attention(s, t).item() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_attention_pools_the_larger_map():
+    s, t = features(6, 4, 6), features(6, 7, 3, seed=1)
+    q = (s.numpy() ** 2).sum(1).reshape(6, 3, 2).mean(2)
+    told = (t.numpy() ** 2).sum(1)
+    maps = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (q, told)]
+    wanted = np.linalg.norm(maps[0] - maps[1], axis=1).mean()
+    assert losses.attention(s, t).item() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_attention_forgets_the_scale_of_each_sample_and_the_order_of_channels():
+    s, t = features(6, 4, 3, 3), features(6, 7, 3, 3, seed=1)
+    scaled = (
+        s[:, [2, 0, 3, 1]] * torch.linspace(0.1, 9.0, 6, dtype=torch.float64)[:, None, None, None]
+    )
+    assert losses.attention(scaled, t).item() == pytest.approx(losses.attention(s, t).item())
+
+
+def test_similarity_is_the_papers_formula():
+    s, t = features(6, 4), features(6, 7, 2, seed=1)
+    grams = []
+    for x in (s, t):
+        q = x.numpy().reshape(6, -1)
+        g = q @ q.T
+        grams.append(g / np.linalg.norm(g, axis=1, keepdims=True))
+    wanted = ((grams[0] - grams[1]) ** 2).sum() / 36
+    assert losses.similarity(s, t).item() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_similarity_forgets_rotation_and_scale_but_not_shift():
+    s, t = features(6, 4), features(6, 7, seed=1)
+    wanted = losses.similarity(s, t).item()
+    assert losses.similarity(5.0 * s @ orthogonal(4), t).item() == pytest.approx(wanted)
+    assert losses.similarity(s + 3.0, t).item() != pytest.approx(wanted, rel=0.05)
+
+
+def huber(error):
+    return np.where(np.abs(error) <= 1, 0.5 * error**2, np.abs(error) - 0.5)
+
+
+def relations(x):
+    """Distances of pairs in units of their mean, and cosines at the middle of triplets."""
+    x = x.numpy()
+    between = np.array([np.linalg.norm(x[i] - x[j]) for i, j in permutations(range(len(x)), 2)])
+    cosines = []
+    for i, j, k in permutations(range(len(x)), 3):
+        a, b = x[i] - x[j], x[k] - x[j]
+        cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    return between / between.mean(), np.array(cosines)
+
+
+@pytest.mark.parametrize(("distance", "angle"), [(1.0, 2.0), (1.0, 0.0), (0.0, 1.0)])
+def test_rkd_is_the_papers_formula(distance, angle):
+    # One sample far off: an error above 1, where Huber's loss is linear.
+    s, t = features(6, 4), features(6, 7, seed=1)
+    s[0] *= 30.0
+    (near, seen), (far, wanted) = relations(s), relations(t)
+    assert np.abs(near - far).max() > 1
+    parts = distance * huber(near - far).mean() + angle * huber(seen - wanted).mean()
+    assert losses.rkd(s, t, distance, angle).item() == pytest.approx(parts, rel=1e-10)
+
+
+def test_rkd_weighs_distances_to_angles_as_the_paper_one_to_two():
+    s, t = features(6, 4), features(6, 7, seed=1)
+    parts = losses.rkd(s, t, 1.0, 0.0) + 2.0 * losses.rkd(s, t, 0.0, 1.0)
+    assert losses.rkd(s, t).item() == pytest.approx(parts.item(), rel=1e-12)
+
+
+def test_rkd_forgets_rotation_shift_and_scale():
+    s, t = features(6, 4), features(6, 7, seed=1)
+    moved = 5.0 * s @ orthogonal(4) + 3.0
+    assert losses.rkd(moved, t).item() == pytest.approx(losses.rkd(s, t).item(), rel=1e-9)
+    assert losses.rkd(s, moved).item() == pytest.approx(0.0, abs=1e-12)
+
+
+def test_rkd_averages_places():
+    s, t = features(6, 4, 3, 2), features(6, 7, seed=1)
+    wanted = losses.rkd(s.mean((2, 3)), t).item()
+    assert losses.rkd(s, t).item() == pytest.approx(wanted, rel=1e-12)
+
+
+def test_rkd_compares_angles_of_the_first_samples_of_a_large_batch_and_all_distances():
+    most = losses.ANGLE_SAMPLES
+    s, t = features(most + 5, 4), features(most + 5, 7, seed=1)
+    wanted = losses.rkd(s[:most], t[:most], 0.0, 1.0).item()
+    assert losses.rkd(s, t, 0.0, 1.0).item() == pytest.approx(wanted, rel=1e-12)
+    first = losses.rkd(s[:most], t[:most], 1.0, 0.0).item()
+    assert losses.rkd(s, t, 1.0, 0.0).item() != pytest.approx(first, rel=1e-6)
+
+
+def test_rkd_of_two_samples_has_no_angle_and_of_equal_ones_is_finite():
+    s, t = features(2, 4), features(2, 7, seed=1)
+    assert losses.rkd(s, t).item() == pytest.approx(0.0, abs=1e-12)
+    same = torch.ones(5, 4, dtype=torch.float64, requires_grad=True)
+    loss = losses.rkd(same, features(5, 7, seed=1))
+    loss.backward()
+    assert loss.item() > 0.01
+    assert torch.isfinite(same.grad).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        (name, shape)
+        for name in losses.LAYER_LOSSES
+        for shape in [(5, 4), (5, 4, 3), (5, 4, 3, 2)]
+        if name != "attention" or len(shape) > 2  # a map needs places
+    ],
+)
+class TestEveryLayerLoss:
+    def test_is_zero_where_student_and_teacher_agree(self, name, shape):
+        s = features(*shape)
+        assert losses.LAYER_LOSSES[name](s, s).item() == pytest.approx(0.0, abs=1e-12)
+
+    def test_is_a_scalar_above_zero_where_they_differ(self, name, shape):
+        found = losses.LAYER_LOSSES[name](features(*shape), features(*shape, seed=1))
+        assert found.shape == ()
+        assert found.item() > 0.01
+
+    def test_has_the_gradient_of_its_value(self, name, shape):
+        t = features(*shape, seed=1)
+        s = features(*shape).requires_grad_()
+        assert torch.autograd.gradcheck(lambda x: losses.LAYER_LOSSES[name](x, t), s)
+
+    def test_has_a_finite_gradient_where_features_are_dead(self, name, shape):
+        s = torch.zeros(*shape, requires_grad=True)
+        losses.LAYER_LOSSES[name](s, features(*shape).float()).backward()
+        assert torch.isfinite(s.grad).all()
+
+    def test_has_a_finite_gradient_where_they_agree(self, name, shape):
+        t = features(*shape).float()
+        s = t.clone().requires_grad_()
+        losses.LAYER_LOSSES[name](s, t).backward()
+        assert torch.isfinite(s.grad).all()
+
+    def test_falls_when_a_student_follows_it(self, name, shape):
+        t = features(*shape, seed=1)
+        s = features(*shape).requires_grad_()
+        before = losses.LAYER_LOSSES[name](s, t).item()
+        optimizer = torch.optim.Adam([s], lr=0.1)
+        for _ in range(60):
+            optimizer.zero_grad()
+            losses.LAYER_LOSSES[name](s, t).backward()
+            optimizer.step()
+        assert losses.LAYER_LOSSES[name](s, t).item() < 0.3 * before
+
+
+def test_the_tables_name_what_a_recipe_may_name():
+    assert set(losses.LAYER_LOSSES) == set(get_args(LayerLoss))
+    assert set(losses.SOFT_LOSSES) == set(get_args(Task))
+    named = {name for known in losses.SOFT_LOSSES.values() for name in known}
+    assert named == set(get_args(SoftLoss))

@@ -1,0 +1,116 @@
+"""What was measured on one device decides nothing for another, on every way to a verdict."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import edgestill
+import pytest
+import tiny
+from edgestill.pipeline.runs.run import differences, folder_digests, manifest_of
+
+BUDGETS = {
+    "max_p50_ms": 1e6,
+    "max_p90_ms": 1e6,
+    "max_p99_ms": 1e6,
+    "max_peak_memory_mib": 1e6,
+    "max_energy_uj": 1e9,
+}
+"""Each so wide that every figure measured here is far inside it."""
+
+
+def command(*words):
+    line = [sys.executable, "-m", "edgestill", *map(str, words)]
+    return subprocess.run(line, capture_output=True, text=True, timeout=300, check=False)
+
+
+def told(*words):
+    done = command(*words, "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory):
+    """A tiny build for a Raspberry Pi 5 that was measured here: (run, recipe, artifacts)."""
+    folder = tmp_path_factory.mktemp("foreign")
+    recipe = tiny.write(folder)
+    overrides = ["compress.target='raspberry-pi-5'", "compress.variants=['fp32']"]
+    built = edgestill.build(recipe, artifacts=folder / "artifacts", overrides=overrides)
+    return built, recipe, folder / "artifacts"
+
+
+def test_the_record_says_where_it_was_measured_and_for_what(foreign):
+    measured = foreign[0].report.measured
+    assert (measured.measured_on, measured.target) == ("host", "raspberry-pi-5")
+    assert measured.on_target is False
+
+
+@pytest.mark.parametrize("key", sorted(BUDGETS))
+def test_gate_leaves_each_figure_of_the_machine_undecided_for_another_target(foreign, key):
+    built, _, _ = foreign
+    code, document = told("gate", built.run, "--set", f"gate.{key}={BUDGETS[key]}")
+    assert (code, document["report"]["verdict"]["outcome"]) == (5, "undecided")
+    (check,) = (
+        one for one in document["report"]["verdict"]["variants"][0]["checks"] if one["key"] == key
+    )
+    assert "raspberry-pi-5" in check["why"]
+    assert not list((Path(document["run"]) / "models").iterdir())
+    again, drawn = told("report", document["run"])
+    assert (again, Path(drawn["report"]).parent) == (0, Path(document["run"]))
+    page = (Path(document["run"]) / "report.md").read_text()
+    assert page.startswith("# tiny: UNDECIDED")
+    sound, _ = told("verify", document["run"])
+    assert sound == 0
+
+
+def test_a_build_that_finds_the_run_which_gate_wrote_is_undecided_too(foreign):
+    built, recipe, artifacts = foreign
+    _, document = told("gate", built.run, "--set", "gate.max_p50_ms=4000")
+    overrides = ["compress.target='raspberry-pi-5'", "compress.variants=['fp32']"]
+    again = edgestill.build(
+        recipe, artifacts=artifacts, overrides=[*overrides, "gate.max_p50_ms=4000"]
+    )
+    assert again.ran == ()
+    assert str(again.run) == document["run"]
+    assert again.report.verdict.outcome == "undecided"
+
+
+def test_size_and_accuracy_are_decided_for_another_target(foreign):
+    built, _, _ = foreign
+    assert built.report.verdict.outcome == "ready"
+    code, _ = told("gate", built.run, "--set", "gate.max_size_kib=0.001")
+    assert code == 1
+
+
+def aged(run, artifacts):
+    """The same run as edgestill 0.1.0 wrote it: schema 2.0, the benchmark's record in three."""
+    import shutil
+
+    old = artifacts / "runs" / "tiny" / "2026-01-01T00-00-00-000000Z"
+    shutil.copytree(run, old)
+    report = json.loads((old / "report.json").read_text())
+    measured = report.pop("measured")
+    report |= {key: measured[key] for key in ("benchmark", "operators", "predicted")}
+    report["schema_version"] = "2.0"
+    report["recipe"]["gate"]["max_p50_ms"] = 1e6
+    (old / "report.json").write_text(json.dumps(report))
+    manifest = manifest_of(old)
+    manifest["recipe"]["gate"]["max_p50_ms"] = 1e6
+    manifest["files"] = folder_digests(old)
+    del manifest["files"]["manifest.json"]
+    (old / "manifest.json").write_text(json.dumps(manifest))
+    assert not differences(old)
+    return old
+
+
+def test_an_old_run_that_does_not_say_where_it_was_measured_is_undecided(foreign):
+    built, _, artifacts = foreign
+    old = aged(built.run, artifacts)
+    code, document = told("gate", old)
+    assert (code, document["report"]["verdict"]["outcome"]) == (5, "undecided")
+    assert document["run"] != str(old), "the old run says READY in its files"
+    code, refusal = told("report", old)
+    assert code == 3
+    assert "schema 2.0" in refusal["error"]["found"]
+    assert told("verify", old)[0] == 0
