@@ -20,11 +20,15 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 if TYPE_CHECKING:
     from .pipeline.build import build as build
     from .pipeline.recipe.recipe import Recipe as Recipe
+    from .version import __version__ as __version__
 
-__version__ = "0.1.0"
 __all__ = ["Recipe", "__version__", "build"]
 
-_PUBLIC = {"build": ".pipeline.build", "Recipe": ".pipeline.recipe.recipe"}
+_PUBLIC = {
+    "build": ".pipeline.build",
+    "Recipe": ".pipeline.recipe.recipe",
+    "__version__": ".version",
+}
 
 
 def __getattr__(name: str) -> Any:

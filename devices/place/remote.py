@@ -24,7 +24,7 @@ from ..onboard.machine.disturbance import Disturbance
 from ..onboard.machine.host import Host
 from ..onboard.measure.job import Job, to_json
 from ..onboard.model.modelfile import check_external_data
-from ..onboard.process.refusals import last_line, refusal
+from ..onboard.refusals import last_line, refusal
 from ..profiles.connection import Reach
 from .exchange import exchange
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from ... import __version__
 from ...errors import EdgestillError, HostError, MaterialError, StorageError, UsageError
+from ...version import __version__
 from .bench import bench
 from .devices import devices
 from .models import compare, explain, quantize

@@ -17,10 +17,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.onboard.machine.confine import confine
 from ...devices.onboard.model.inputs import check_batch
 from ...devices.onboard.model.modelfile import check_external_data, printable
-from ...devices.onboard.process.confine import confine
-from ...devices.onboard.process.refusals import told
+from ...devices.onboard.refusals import told
 from ...devices.onboard.runtimes.onnxruntime import dtype_of, inputs_of, open_session
 from ...errors import DataError, EdgestillError, ModelError
 from ..data.archive import unpacked

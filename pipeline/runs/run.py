@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from ... import __version__
 from ...errors import MaterialError
+from ...version import __version__
 from ..data import shown
 from ..engine import sources
 from ..engine.store import digest_of, file_sha256, folder_digests, move_whole, write_atomic

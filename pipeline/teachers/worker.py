@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.onboard.machine.confine import confine
 from ...devices.onboard.model.modelfile import Input, check_external_data
-from ...devices.onboard.process.confine import confine
-from ...devices.onboard.process.refusals import told
+from ...devices.onboard.refusals import told
 from ...errors import EdgestillError, ModelError
 from ..isolation import wire
 

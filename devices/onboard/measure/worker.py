@@ -19,10 +19,10 @@ from typing import Any
 
 from ....errors import EdgestillError, MeasureError
 from ..machine import conditions
+from ..machine.confine import confine
 from ..machine.limits import join, pin
 from ..model.modelfile import check_external_data, is_ort
-from ..process.confine import confine
-from ..process.refusals import told
+from ..refusals import told
 from .job import (
     AnswersJob,
     AttainJob,

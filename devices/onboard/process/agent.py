@@ -21,8 +21,8 @@ from ....errors import EdgestillError
 from ..machine.disturbance import snapshot
 from ..machine.host import describe
 from ..measure.job import from_json
+from ..refusals import told
 from . import run_job as local
-from .refusals import told
 
 
 def main() -> int:

@@ -24,7 +24,7 @@ from typing import Any
 from ....errors import MeasureError
 from ..machine.limits import memory_group, ran_out
 from ..measure.job import CountJob, Job, MemoryJob, ProbeJob, to_json
-from .refusals import last_line, refusal
+from ..refusals import last_line, refusal
 
 # What a child may see of our environment. Everything else (thread counts, preloads, debug switches)
 # would make the figure depend on who ran it.

@@ -7,7 +7,7 @@ UsageError('-1', 'a number above 0', None, None)
 from collections.abc import Mapping
 from typing import Any
 
-from ....errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
+from ...errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
 
 
 def told(error: EdgestillError) -> dict[str, Any]:
