@@ -130,7 +130,12 @@ def report(
                 distilled_score=(0.9756,),
                 plain_score=(0.9689,),
                 difference=Estimate(
-                    0.0067, -0.0051, 0.0184, "paired difference, 95 % interval", TEST
+                    0.0067,
+                    -0.0051,
+                    0.0184,
+                    "paired difference, 95 % interval",
+                    TEST,
+                    kind="measured",
                 ),
             ),
         ),
@@ -415,16 +420,24 @@ def _figures(name: str) -> Figures:
         name=name,
         file=f"models/digits-{name}.onnx",
         file_bytes=SIZES[name],
-        p50_ms=stats.percentile_over_processes(drawn, 50),
-        p90_ms=stats.percentile_over_processes(drawn, 90),
-        p99_ms=stats.percentile_over_processes(drawn, 99),
-        load_ms=stats.median_over_processes(np.linspace(3.9, 4.4, PROCESSES) * (SIZES[name] / 1e6)),
-        first_inference_ms=stats.median_over_processes(
-            np.linspace(2.0, 2.6, PROCESSES) * MEDIANS_MS[name]
+        p50_ms=stats.percentile_over_processes(drawn, 50, unit="ms"),
+        p90_ms=stats.percentile_over_processes(drawn, 90, unit="ms"),
+        p99_ms=stats.percentile_over_processes(drawn, 99, unit="ms"),
+        load_ms=stats.median_over_processes(
+            np.linspace(3.9, 4.4, PROCESSES) * (SIZES[name] / 1e6), unit="ms"
         ),
-        peak_memory_bytes=stats.median_over_processes(memory),
+        first_inference_ms=stats.median_over_processes(
+            np.linspace(2.0, 2.6, PROCESSES) * MEDIANS_MS[name], unit="ms"
+        ),
+        peak_memory_bytes=stats.median_over_processes(memory, unit="bytes"),
         energy_uj=Estimate(
-            energy, energy * 0.5, energy * 2.4, "declared model after Horowitz, ISSCC 2014", 1
+            energy,
+            energy * 0.5,
+            energy * 2.4,
+            "declared model after Horowitz, ISSCC 2014",
+            1,
+            kind="declared",
+            unit="uJ",
         ),
         macs=MACS[name],
         parameters=464_154 if name == "teacher" else 19_962,
@@ -433,14 +446,23 @@ def _figures(name: str) -> Figures:
         settled_processes=PROCESSES,
         samples=f"samples/{name}-*.npy",
         footprint=Footprint(
-            pss_bytes=stats.median_over_processes(memory * 0.8),
+            pss_bytes=stats.median_over_processes(memory * 0.8, unit="bytes"),
             peak_without_arena_bytes=Estimate(
-                MEMORY[name] * 1.2, None, None, "enable_cpu_mem_arena off", 1, "one process"
+                MEMORY[name] * 1.2,
+                None,
+                None,
+                "enable_cpu_mem_arena off",
+                1,
+                "one process",
+                "bytes",
+                "measured",
             ),
-            peak_without_plan_bytes=Estimate.unknown("the high-water mark cannot be set back"),
-            weight_bytes=Estimate.exact(SIZES[name] - 4_000, "stored tensors"),
-            activation_bytes=Estimate.exact(65_536, "liveness over that graph"),
-            peak_as_timed_bytes=stats.median_over_processes(memory * 1.1),
+            peak_without_plan_bytes=Estimate.unknown(
+                "the high-water mark cannot be set back", unit="bytes"
+            ),
+            weight_bytes=Estimate.exact(SIZES[name] - 4_000, "stored tensors", "bytes"),
+            activation_bytes=Estimate.exact(65_536, "liveness over that graph", "bytes"),
+            peak_as_timed_bytes=stats.median_over_processes(memory * 1.1, unit="bytes"),
         ),
         outliers=17,
     )
@@ -448,7 +470,7 @@ def _figures(name: str) -> Figures:
 
 def _ratio(name: str, reference: str = "teacher") -> Ratio:
     def over(values: dict[str, float]) -> Estimate:
-        return Estimate.exact(values[name] / values[reference], "ratio of counted bytes")
+        return Estimate.exact(values[name] / values[reference], "ratio of counted bytes", "ratio")
 
     medians = [
         [float(np.median(each)) for each in samples(subject)] for subject in (name, reference)
@@ -462,7 +484,15 @@ def _ratio(name: str, reference: str = "teacher") -> Ratio:
             np.full(PROCESSES, MEMORY[name]) + np.arange(PROCESSES) * 4096.0,
             np.full(PROCESSES, MEMORY[reference]),
         ),
-        energy=Estimate(energy, energy * 0.7, energy * 1.5, "ratio under the declared model", 1),
+        energy=Estimate(
+            energy,
+            energy * 0.7,
+            energy * 1.5,
+            "ratio under the declared model",
+            1,
+            kind="declared",
+            unit="ratio",
+        ),
         size=over({key: float(value) for key, value in SIZES.items()}),
     )
 

@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -31,8 +31,12 @@ _NO_GRAPH: Mapping[str, Any] = {
     "at": None,
     "missing": "the graph is looked into on this machine only",
 }
-_NOT_COUNTED = Estimate.unknown("instructions were not counted; benchmark.instructions = true does")
-_UNRECORDED = Estimate.unknown("the version that measured this did not record it")
+_NOT_COUNTED = Estimate.unknown(
+    "instructions were not counted; benchmark.instructions = true does", unit="instructions"
+)
+_UNRECORDED = "the version that measured this did not record it"
+_NO_PEAK = Estimate.unknown(_UNRECORDED, unit="bytes")
+_NO_RATIO = Estimate.unknown(_UNRECORDED, unit="ratio")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Footprint:
     peak_without_plan_bytes: Estimate
     weight_bytes: Estimate
     activation_bytes: Estimate
-    peak_as_timed_bytes: Estimate = _UNRECORDED
+    peak_as_timed_bytes: Estimate = _NO_PEAK
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,7 @@ class Ratio:
     peak_memory: Estimate
     energy: Estimate
     size: Estimate
-    p10: Estimate = _UNRECORDED
+    p10: Estimate = _NO_RATIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +191,11 @@ def conclude(measured: Measured, confidence: float) -> Figures:
         name=measured.name,
         file=found.path.name,
         file_bytes=found.file_bytes,
-        p50_ms=percentile_over_processes(milliseconds, 50, confidence),
-        p90_ms=early_stopping_over_processes(milliseconds, 90, confidence),
-        p99_ms=early_stopping_over_processes(milliseconds, 99, confidence),
-        load_ms=_median(processes, "load_ms", confidence),
-        first_inference_ms=_median(processes, "first_inference_ms", confidence),
+        p50_ms=percentile_over_processes(milliseconds, 50, confidence, "ms"),
+        p90_ms=early_stopping_over_processes(milliseconds, 90, confidence, "ms"),
+        p99_ms=early_stopping_over_processes(milliseconds, 99, confidence, "ms"),
+        load_ms=_median(processes, "load_ms", confidence, "ms"),
+        first_inference_ms=_median(processes, "first_inference_ms", confidence, "ms"),
         peak_memory_bytes=_peak(measured.memory),
         energy_uj=_energy(measured, confidence),
         macs=cost.macs if cost else None,
@@ -216,7 +220,7 @@ def compare(of: Measured, over: Measured, confidence: float) -> Ratio:
         peak_memory=_memory_ratio(_peak(of.memory), _peak(over.memory)),
         energy=_energy_ratio(of, over, confidence),
         size=Estimate.exact(
-            of.inspection.file_bytes / over.inspection.file_bytes, "ratio of file sizes"
+            of.inspection.file_bytes / over.inspection.file_bytes, "ratio of file sizes", "ratio"
         ),
         p10=ratio_over_processes(*quick, confidence),
     )
@@ -236,14 +240,14 @@ def _footprint(measured: Measured, confidence: float) -> Footprint | None:
     if graph["at"]:
         alive += f"; fullest at {graph['at']}"
     return Footprint(
-        pss_bytes=_median(measured.processes, "pss_bytes", confidence),
+        pss_bytes=_median(measured.processes, "pss_bytes", confidence, "bytes"),
         peak_without_arena_bytes=_once(without_arena, "enable_cpu_mem_arena off"),
         peak_without_plan_bytes=_once(
             without_plan, "enable_cpu_mem_arena and enable_mem_pattern off"
         ),
         weight_bytes=_counted(graph["weight_bytes"], graph["missing"], weights),
         activation_bytes=_counted(graph["activation_bytes"], graph["missing"], alive),
-        peak_as_timed_bytes=_median(measured.processes, "peak_memory_bytes", confidence),
+        peak_as_timed_bytes=_median(measured.processes, "peak_memory_bytes", confidence, "bytes"),
     )
 
 
@@ -251,20 +255,28 @@ def _once(answer: Mapping[str, Any], how: str) -> Estimate:
     value = answer["peak_memory_bytes"]
     method = f"high-water mark of one process, {how}{_fixed(answer)}"
     if value is None:
-        return Estimate.unknown(answer["peak_memory_missing"], method)
-    return Estimate(value, None, None, method, 1, "one process")
+        return Estimate.unknown(answer["peak_memory_missing"], method, unit="bytes")
+    return Estimate(value, None, None, method, 1, "one process", "bytes", "measured")
 
 
 def _peak(looked: Looked) -> Estimate:
     """The peak in processes that looked at nothing else: a range, for little is left to luck."""
     if not looked.peaks:
-        return Estimate.unknown("memory was not looked at")
+        return Estimate.unknown("memory was not looked at", unit="bytes")
     values = [one["peak_memory_bytes"] for one in looked.peaks]
     method = f"range over {len(values)} processes{_fixed(looked.peaks[0])}"
     if None in values:
         missing = next(one["peak_memory_missing"] for one in looked.peaks)
-        return Estimate.unknown(missing or "it was not measured", method, len(values))
-    return Estimate(float(median(values)), min(values), max(values), method, len(values))
+        return Estimate.unknown(missing or "it was not measured", method, len(values), "bytes")
+    return Estimate(
+        float(median(values)),
+        min(values),
+        max(values),
+        method,
+        len(values),
+        unit="bytes",
+        kind="measured",
+    )
 
 
 def _fixed(answer: Mapping[str, Any]) -> str:
@@ -277,20 +289,26 @@ def _fixed(answer: Mapping[str, Any]) -> str:
 def _memory_ratio(of: Estimate, over: Estimate) -> Estimate:
     method = "ratio of peaks, over the ranges of both"
     if of.value is None or of.low is None or of.high is None:
-        return Estimate.unknown(str(of.missing), method)
+        return Estimate.unknown(str(of.missing), method, unit="ratio")
     if over.value is None or over.low is None or over.high is None:
-        return Estimate.unknown(str(over.missing), method)
+        return Estimate.unknown(str(over.missing), method, unit="ratio")
     if over.low <= 0:
-        return Estimate.unknown("the other model's peak is 0", method, over.n)
+        return Estimate.unknown("the other model's peak is 0", method, over.n, "ratio")
     return Estimate(
-        of.value / over.value, of.low / over.high, of.high / over.low, method, min(of.n, over.n)
+        of.value / over.value,
+        of.low / over.high,
+        of.high / over.low,
+        method,
+        min(of.n, over.n),
+        unit="ratio",
+        kind="measured",
     )
 
 
 def _counted(value: int | None, missing: str | None, method: str) -> Estimate:
     if value is None:
-        return Estimate.unknown(missing or "not counted", method)
-    return Estimate.exact(value, method)
+        return Estimate.unknown(missing or "not counted", method, unit="bytes")
+    return Estimate.exact(value, method, "bytes")
 
 
 def _values(processes: Sequence[Process], key: str) -> list[float] | str:
@@ -303,11 +321,11 @@ def _values(processes: Sequence[Process], key: str) -> list[float] | str:
     return [float(one) for one in values]
 
 
-def _median(processes: Sequence[Process], key: str, confidence: float) -> Estimate:
+def _median(processes: Sequence[Process], key: str, confidence: float, unit: str) -> Estimate:
     values = _values(processes, key)
     if isinstance(values, str):
-        return Estimate.unknown(values, "median over processes", len(processes))
-    return median_over_processes(values, confidence)
+        return Estimate.unknown(values, "median over processes", len(processes), unit)
+    return median_over_processes(values, confidence, unit)
 
 
 def _energy(measured: Measured, confidence: float) -> Estimate:
@@ -316,7 +334,7 @@ def _energy(measured: Measured, confidence: float) -> Estimate:
         return _over_idle(measured.processes, values, confidence)
     cost = _countable(measured)
     if isinstance(cost, str):
-        return Estimate.unknown(cost, "declared model")
+        return Estimate.unknown(cost, "declared model", unit="uJ")
     return declared(*cost, measured.prices)
 
 
@@ -324,14 +342,14 @@ def _over_idle(
     processes: Sequence[Process], values: Sequence[float], confidence: float
 ) -> Estimate:
     """Median over processes, its interval made wider by what the idle machine's spread leaves."""
-    found = median_over_processes(values, confidence)
+    found = median_over_processes(values, confidence, "uJ")
     method = f"{_how(processes)}; {found.method}"
     if found.value is None or found.value <= 0:
-        return Estimate.unknown("no more was drawn than by the idle machine", method, found.n)
+        return Estimate.unknown("no more was drawn than by the idle machine", method, found.n, "uJ")
     less, more = (max(_margins(processes, name)) for name in ("less", "more"))
     low = None if found.low is None else max(0.0, found.low - less)
     high = None if found.high is None else found.high + more
-    return Estimate(found.value, low, high, method, found.n, found.missing)
+    return replace(found, low=low, high=high, method=method)
 
 
 def _how(processes: Sequence[Process]) -> str:
@@ -352,7 +370,8 @@ def _energy_ratio(of: Measured, over: Measured, confidence: float) -> Estimate:
     # Both from the declared model, even if one was counted: a ratio of the two would mean nothing.
     c, d = _countable(of), _countable(over)
     if isinstance(c, str) or isinstance(d, str):
-        return Estimate.unknown(c if isinstance(c, str) else str(d), "declared model")
+        why = c if isinstance(c, str) else str(d)
+        return Estimate.unknown(why, "declared model", unit="ratio")
     return declared_ratio(c, d, of.prices)
 
 
@@ -371,13 +390,13 @@ def _ratio_over_idle(
         ]
         if min(map(min, moved)) <= 0:
             why = "no more was drawn than by the idle machine, in one process at least"
-            return Estimate.unknown(why, _how(of.processes), len(a))
+            return Estimate.unknown(why, _how(of.processes), len(a), "ratio")
         found.append(ratio_over_processes(moved[0], moved[1], confidence))
     middle, method = found[0], f"{_how(of.processes)}; {found[0].method}"
     lows, highs = [one.low for one in found], [one.high for one in found]
     low = None if None in lows else min(one for one in lows if one is not None)
     high = None if None in highs else max(one for one in highs if one is not None)
-    return Estimate(middle.value, low, high, method, middle.n, middle.missing)
+    return replace(middle, low=low, high=high, method=method)
 
 
 def _countable(measured: Measured) -> tuple[Mapping[str, int], int, int] | str:

@@ -118,10 +118,10 @@ def declared(
     )
     missing = _uncountable(macs_by_type, weight_bytes, activation_bytes, prices)
     if missing:
-        return Estimate.unknown(missing, method)
+        return Estimate.unknown(missing, method, unit="uJ")
     cost = macs_by_type, weight_bytes, activation_bytes
     low, value, high = (_picojoules(*cost, prices, at, at) / 1e6 for at in range(3))
-    return Estimate(value, low, high, method, 0)
+    return Estimate(value, low, high, method, 0, None, "uJ", "declared")
 
 
 def declared_ratio(
@@ -147,13 +147,14 @@ def declared_ratio(
     )
     missing = _uncountable(*over, prices) or _uncountable(*under, prices)
     if missing:
-        return Estimate.unknown(missing, method)
+        return Estimate.unknown(missing, method, unit="ratio")
     ratios = {
         (macs, moved): _picojoules(*over, prices, macs, moved)
         / _picojoules(*under, prices, macs, moved)
         for macs, moved in product(range(3), range(3))
     }
-    return Estimate(ratios[1, 1], min(ratios.values()), max(ratios.values()), method, 0)
+    low, high = min(ratios.values()), max(ratios.values())
+    return Estimate(ratios[1, 1], low, high, method, 0, None, "ratio", "declared")
 
 
 def _uncountable(

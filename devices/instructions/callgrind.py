@@ -76,7 +76,15 @@ class Instructions:
             "a count, not a time"
         )
         low, high = float(min(self.counts)), float(max(self.counts))
-        return Estimate(float(self.instructions), low, high, method, len(self.counts))
+        return Estimate(
+            float(self.instructions),
+            low,
+            high,
+            method,
+            len(self.counts),
+            unit="instructions",
+            kind="measured",
+        )
 
 
 def missing() -> HostError | None:

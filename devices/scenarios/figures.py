@@ -62,9 +62,9 @@ class Percentiles:
         """Those of latencies in nanoseconds, shape (queries,), one array a process."""
         milliseconds = [one / 1e6 for one in latencies_ns]
         return cls(
-            percentile_over_processes(milliseconds, 50, confidence),
-            early_stopping_over_processes(milliseconds, 90, confidence),
-            early_stopping_over_processes(milliseconds, 99, confidence),
+            percentile_over_processes(milliseconds, 50, confidence, "ms"),
+            early_stopping_over_processes(milliseconds, 90, confidence, "ms"),
+            early_stopping_over_processes(milliseconds, 99, confidence, "ms"),
         )
 
 

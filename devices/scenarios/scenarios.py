@@ -141,7 +141,7 @@ def offline(
         found = tuple(
             BatchFigures(
                 batch,
-                median_over_processes(speed, settings.confidence),
+                median_over_processes(speed, settings.confidence, "samples/s"),
                 ratio_over_processes(speed, first, settings.confidence),
                 _p50(taken.found[name, f"batch-{batch}"], settings.confidence),
             )
@@ -279,7 +279,8 @@ def cold_start(
         columns = [[float(one[part]) for one in answers] for part in parts]
         totals = [sum(one) for one in zip(*columns, strict=True)]
         return ColdFigures(
-            name, *(median_over_processes(one, settings.confidence) for one in (*columns, totals))
+            name,
+            *(median_over_processes(one, settings.confidence, "ms") for one in (*columns, totals)),
         )
 
     return work.ended("cold-start", taken, tuple(figures(one.name) for one in subjects))
@@ -362,7 +363,7 @@ def cross_check(
         level = settings.confidence
 
         def ms(values_ns: Sequence[float]) -> Estimate:
-            return median_over_processes([one / 1e6 for one in values_ns], level)
+            return median_over_processes([one / 1e6 for one in values_ns], level, "ms")
 
         return LoadgenFigures(
             name,
@@ -394,7 +395,7 @@ def _unrepeated(values: Sequence[int], where: str) -> None:
 
 
 def _p50(processes: Sequence[Sampled], confidence: float) -> Estimate:
-    return percentile_over_processes([one.table / 1e6 for one in processes], 50, confidence)
+    return percentile_over_processes([one.table / 1e6 for one in processes], 50, confidence, "ms")
 
 
 def _throughput(process: Sampled) -> float:

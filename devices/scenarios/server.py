@@ -46,7 +46,7 @@ def served(name: str, processes: Sequence[Sampled], load: Load, confidence: floa
         ]
         missed = sum(each)
         share = median_over_processes(
-            [late / all_ for late, all_ in zip(each, due, strict=True)], confidence
+            [late / all_ for late, all_ in zip(each, due, strict=True)], confidence, "share"
         )
     late = np.concatenate([one.column("late_ns") for one in processes])
     late = late[late >= 0]
@@ -55,9 +55,9 @@ def served(name: str, processes: Sequence[Sampled], load: Load, confidence: floa
         latency=_unbounded(load, len(processes))
         if verdict == "no"
         else Percentiles.of(latencies, confidence),
-        utilisation=median_over_processes(busy, confidence)
+        utilisation=median_over_processes(busy, confidence, "share")
         if np.all(np.isfinite(busy))
-        else Estimate.unknown("a process answered no query in its time", "", len(busy)),
+        else Estimate.unknown("a process answered no query in its time", "", len(busy), "share"),
         sustained=verdict,
         missed=missed,
         miss_share=share,
@@ -78,7 +78,7 @@ def _busy(process: Sampled, load: Load) -> float:
 
 def _unbounded(load: Load, processes: int) -> Percentiles:
     reason = f"{load.rate_per_s:g} queries a second cannot be sustained: the queue grows"
-    found = Estimate.unknown(reason, "", processes)
+    found = Estimate.unknown(reason, "", processes, "ms")
     return Percentiles(found, found, found)
 
 

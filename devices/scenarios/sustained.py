@@ -43,9 +43,9 @@ def lasted(name: str, processes: Sequence[Sampled], confidence: float) -> Sustai
         drift=drifts[0]
         if len(drifts) == 1
         else _over_processes([one.value or 0.0 for one in drifts], drifts[0].method, confidence),
-        clock=median_over_processes(known, confidence)
+        clock=median_over_processes(known, confidence, "ratio")
         if len(known) == len(clocks)
-        else Estimate.unknown("this machine shows no clock of its cores", "", len(clocks)),
+        else Estimate.unknown("this machine shows no clock of its cores", "", len(clocks), "ratio"),
         throttled=sum(counted) if len(counted) == len(runs) else None,
         queries=sum(int(one.answer["queries"]) for one in processes),
     )
@@ -92,6 +92,6 @@ def _window(same: Sequence[Mapping[str, Any]]) -> WindowFigures:
 
 
 def _over_processes(values: Sequence[float], what: str, confidence: float) -> Estimate:
-    found = median_over_processes(values, confidence)
+    found = median_over_processes(values, confidence, "share")
     method = f"{what.partition(';')[0]}; {found.method}"
     return replace(found, method=method)

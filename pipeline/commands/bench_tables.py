@@ -172,7 +172,7 @@ def lines(measured: bench.Benchmark, folder: Path) -> list[Line]:
 
 
 def _over_first(measured: bench.Benchmark, name: str) -> dict[str, Cell]:
-    first, itself = measured.models[0].name, Estimate.exact(1.0, "itself")
+    first, itself = measured.models[0].name, Estimate.exact(1.0, "itself", "ratio")
     pair = next((r for r in measured.ratios if (r.of, r.over) == (name, first)), None)
     p10, p50 = (pair.p10, pair.p50) if pair else (itself, itself)
     return dict([*figure("p10_over_first", p10), *figure("p50_over_first", p50)])

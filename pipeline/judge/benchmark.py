@@ -148,7 +148,9 @@ def _counted(
     """The same with the instructions of each variant; the teacher ships nowhere."""
     files = {one.name: one.path for one in subjects if one.name != TEACHER}
     found: dict[str, Estimate] = {
-        TEACHER: Estimate.unknown("only what may ship is counted", "instructions")
+        TEACHER: Estimate.unknown(
+            "only what may ship is counted", "instructions", unit="instructions"
+        )
     }
     with progress.steps("instructions", len(files)) as steps:
         for name, path in files.items():

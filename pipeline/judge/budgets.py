@@ -5,9 +5,10 @@ A figure decides a budget when its whole interval lies on one side of it.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from ...devices.bench.figures import Figures
-from ...devices.onboard.stats.estimate import Estimate
+from ...devices.onboard.stats.estimate import Estimate, Kind
 from ..recipe.recipe import Gate
 from ..records import TEACHER, Outcome
 
@@ -15,11 +16,20 @@ MEASURED: dict[str, Callable[[Figures], Estimate]] = {
     "max_p50_ms": lambda f: f.p50_ms,
     "max_p90_ms": lambda f: f.p90_ms,
     "max_p99_ms": lambda f: f.p99_ms,
-    "max_peak_memory_mib": lambda f: scaled(f.peak_memory_bytes, 2**-20),
+    "max_peak_memory_mib": lambda f: scaled(f.peak_memory_bytes, 2**-20, "MiB"),
 }
 """Figures in their budget's own unit whose intervals more processes make narrower."""
 OF_THE_MACHINE = frozenset({*MEASURED, "max_energy_uj"})
 """Budgets whose figures hold only for the device that they were measured on."""
+
+UNDECIDING: dict[Kind, str] = {
+    "declared": "the energy is computed by a declared model, not measured, and decides no budget; "
+    "measure on a machine with a power sensor (`edgestill doctor` lists those of this machine)",
+    "predicted": "the figure is predicted, not measured, and decides no budget; measure on the "
+    "device",
+    "unknown": "the record does not state whether the figure was measured; build again",
+}
+"""Kinds of figures that decide no budget: why, and the cheapest next step."""
 
 
 def measured_budgets(gate: Gate) -> dict[str, float]:
@@ -52,6 +62,8 @@ def hold(key: str, budget: float, figure: Estimate) -> tuple[Outcome, str]:
     low, high = figure.low, figure.high
     if not all(math.isfinite(v) for v in (figure.value, low, high) if v is not None):
         return "not ready", "not a finite number"
+    if figure.kind in UNDECIDING:
+        return "undecided", UNDECIDING[figure.kind]
     if low is None or high is None:
         return "undecided", f"no interval: {figure.missing}"
     # Seen from the budget, the end of the interval that is worst and the one that is best.
@@ -65,17 +77,16 @@ def hold(key: str, budget: float, figure: Estimate) -> tuple[Outcome, str]:
     return "undecided", "the budget lies inside the interval; measure more or on more samples"
 
 
-def scaled(figure: Estimate, factor: float) -> Estimate:
-    """The figure in another unit."""
+def scaled(figure: Estimate, factor: float, unit: str | None = None) -> Estimate:
+    """The figure times a factor, in another unit where one is given."""
 
     def scale(value: float | None) -> float | None:
         return None if value is None else value * factor
 
-    return Estimate(
-        scale(figure.value),
-        scale(figure.low),
-        scale(figure.high),
-        figure.method,
-        figure.n,
-        figure.missing,
+    return replace(
+        figure,
+        value=scale(figure.value),
+        low=scale(figure.low),
+        high=scale(figure.high),
+        unit=figure.unit if unit is None else unit,
     )

@@ -2,8 +2,9 @@
 
 A variant is READY when every whole interval lies inside its budget, NOT READY when one lies wholly
 outside (or a fault stands), UNDECIDED otherwise. A missing figure is never a pass, and neither is
-NaN, nor a prediction: where the target is not the machine measured on, its latency, peak memory and
-energy were not measured and their budgets are undecided. The verdict is the best any variant got.
+NaN. A prediction and a declared model decide nothing (``budgets.UNDECIDING``): where the target is
+not the machine measured on, its latency, peak memory and energy were not measured and their budgets
+are undecided. The verdict is the best any variant got.
 Of the READY variants the best in ``gate.prefer`` ships; of those that intervals cannot tell apart,
 the smallest file. Latencies are told apart by their ratios to fp32, paired by repetition, in which
 what disturbed both cancels; and a variant whose ratio is above 1, however wide its interval, does
@@ -64,7 +65,7 @@ FIGURES: dict[str, Callable[[Subject], Estimate]] = {
     "min_agreement": lambda s: s.quality.agreement_with_teacher,
     "max_worst_class_drop": lambda s: _worst_class(s.quality),
     **{key: _measured(of) for key, of in MEASURED.items()},
-    "max_size_kib": lambda s: Estimate.exact(s.figures.file_bytes / 1024, "file size"),
+    "max_size_kib": lambda s: Estimate.exact(s.figures.file_bytes / 1024, "file size", "KiB"),
     "max_energy_uj": lambda s: s.figures.energy_uj,
     "max_instructions": lambda s: s.figures.instructions,
 }
@@ -107,12 +108,12 @@ def check(key: str, budget: float, figure: Estimate) -> Check:
 def _subjects(quality: VerifyRecord, measured: BenchmarkRecord) -> list[Subject]:
     figures = {model.name: model for model in measured.benchmark.models}
     ratios = {one.of: one.p50 for one in measured.benchmark.ratios if one.over == FP32}
-    ratios[FP32] = Estimate.exact(1.0, "fp32 itself")
+    ratios[FP32] = Estimate.exact(1.0, "fp32 itself", "ratio")
 
     def time(name: str) -> Estimate:
         if figures[name].p50_ms.value is None:
             return figures[name].p50_ms
-        return ratios.get(name, Estimate.unknown("not measured beside fp32"))
+        return ratios.get(name, Estimate.unknown("not measured beside fp32", unit="ratio"))
 
     return [Subject(q, figures[q.name], time(q.name)) for q in quality.variants]
 
@@ -241,7 +242,9 @@ def _ratio(figure: Estimate) -> str:
 
 
 def _point(figure: Estimate) -> Estimate:
-    return figure if figure.value is None else Estimate.exact(figure.value, figure.method)
+    return (
+        figure if figure.value is None else Estimate.exact(figure.value, figure.method, figure.unit)
+    )
 
 
 def _or_infinity(value: float | None) -> float:

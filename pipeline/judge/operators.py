@@ -140,7 +140,9 @@ def predictions(
         if isinstance(there, Bounds) and isinstance(host, Bounds) and at and one:
             found.append(predicted(one, at, host, there, target_name=target.name, threads=threads))
             continue
-        unknown = Estimate.unknown(missing or "its operators were not timed here", "PREDICTED")
+        unknown = Estimate.unknown(
+            missing or "its operators were not timed here", "PREDICTED", unit="ms"
+        )
         found.append(
             Predicted(
                 name=name,
@@ -190,6 +192,8 @@ def predicted(
         f"{CONFIDENCE:.0%} if efficiencies carry over within a factor of "
         f"{math.exp(found.spread):.2f}, with the figures of both machines at their ends",
         0,
+        unit="ms",
+        kind="predicted",
     )
     return Predicted(
         name=measured.name,

@@ -692,7 +692,9 @@ class Gate(Part):
     )
     max_size_kib: Positive | None = Field(None, description="Size of the model file, KiB.")
     max_energy_uj: Positive | None = Field(
-        None, description="Energy proxy per inference, microjoules; see the report for its method."
+        None,
+        description="Energy per inference, microjoules. Only measured energy decides; the declared "
+        "model leaves it undecided.",
     )
     max_instructions: Positive | None = Field(
         None,

@@ -165,7 +165,9 @@ def _footprint(models: Sequence[Row], looks: dict[str, drawing.Look]) -> Chart:
         subplot_titles=("Model file", "Peak memory over the import baseline"),
     )
     measured = [each for each in models if _known(each.memory_bytes)]
-    _stack(figure, 1, models, [Estimate.exact(m.variant.bytes, "file") for m in models], looks)
+    _stack(
+        figure, 1, models, [Estimate.exact(m.variant.bytes, "file", "bytes") for m in models], looks
+    )
     _stack(figure, 2, measured, [each.memory_bytes for each in measured], looks)
     return Chart(
         id="footprint",

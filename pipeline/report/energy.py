@@ -14,7 +14,7 @@ from ...devices.onboard.stats.estimate import Estimate
 from . import numbers
 from .numbers import MICROJOULES, RATIO, Unit
 
-REFERENCE = Estimate.exact(1.0, "the reference itself")
+REFERENCE = Estimate.exact(1.0, "the reference itself", "ratio")
 """What stands for the reference in a row of ratios."""
 
 Shown = tuple[Estimate, Unit]
@@ -60,4 +60,4 @@ def _alone(model: Figures | None) -> Shown:
 
 
 def _is_measured(figure: Estimate) -> bool:
-    return figure.value is not None and figure.method.startswith("measured")
+    return figure.value is not None and figure.kind == "measured"

@@ -106,4 +106,4 @@ def _row(
 
 
 def _absent(reason: str) -> Estimate:
-    return Estimate(value=None, low=None, high=None, method="none", n=0, missing=reason)
+    return Estimate.unknown(reason, "none")

@@ -5,13 +5,15 @@
 'undecided'
 
 A report of schema 2.0 does not say whether its figures were measured on the device to ship to. It
-is judged again without them: what was READY by latency, memory or energy becomes UNDECIDED.
+is judged again without them: what was READY by latency, memory or energy becomes UNDECIDED. Its
+estimates have neither kind nor unit, which are filled in from where they stand.
 """
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
+from ...devices.onboard.stats.estimate import Kind
 from ..judge.gate import judge
 from ..recipe.recipe import Gate
 from ..records import SCHEMA_VERSION, Report
@@ -35,11 +37,58 @@ def upgraded(content: Mapping[str, Any]) -> Report:
     measured = {key: content[key] for key in _MEASURED if key in content}
     unknown = {"measured_on": "not recorded", "target": "not recorded", "on_target": None}
     changed |= {"schema_version": SCHEMA_VERSION, "measured": {**measured, **unknown}}
-    report = Report.model_validate_json(json.dumps(changed))
-    told = content["recipe"]
-    gate = Gate.model_validate(told["gate"] if isinstance(told, Mapping) else {})
+    report = Report.model_validate_json(json.dumps(_with_kinds(changed)))
+    recipe = content["recipe"]
+    gate = Gate.model_validate(recipe["gate"] if isinstance(recipe, Mapping) else {})
     return report.model_copy(update={"verdict": judge(gate, report.quality, report.measured)})
 
 
 _MEASURED = ("benchmark", "operators", "predicted")
 """Fields of schema 2.0 that are one record today."""
+_ESTIMATE = {"value", "low", "high", "method", "n", "missing"}
+"""Fields of an estimate of schema 2.0."""
+_UNITS = {
+    **dict.fromkeys(("p50_ms", "p90_ms", "p99_ms", "load_ms", "first_inference_ms"), "ms"),
+    **dict.fromkeys(
+        (
+            "peak_memory_bytes",
+            "pss_bytes",
+            "peak_as_timed_bytes",
+            "peak_without_arena_bytes",
+            "peak_without_plan_bytes",
+            "weight_bytes",
+            "activation_bytes",
+        ),
+        "bytes",
+    ),
+    **dict.fromkeys(("p50", "p10", "peak_memory", "energy", "size"), "ratio"),
+    "energy_uj": "uJ",
+    "instructions": "instructions",
+}
+"""Of estimates of schema 2.0, by the field that holds them; quality has plain numbers."""
+
+
+def _with_kinds(content: Any, field: str = "", *, predicted: bool = False) -> Any:
+    """The same content with a kind and a unit in every estimate."""
+    if isinstance(content, list | tuple):
+        return [_with_kinds(item, field, predicted=predicted) for item in content]
+    if not isinstance(content, Mapping):
+        return content
+    if content.keys() == _ESTIMATE:
+        kind = "predicted" if predicted and content["value"] is not None else _kind(content)
+        return {**content, "kind": kind, "unit": _UNITS.get(field, "")}
+    return {
+        key: _with_kinds(value, key, predicted=predicted or key == "predicted")
+        for key, value in content.items()
+    }
+
+
+def _kind(estimate: Mapping[str, Any]) -> Kind:
+    """What schema 2.0 said only in the text of ``method``."""
+    if estimate["value"] is None:
+        return "unknown"
+    if "declared model" in estimate["method"]:
+        return "declared"
+    if estimate["n"] == 1 and estimate["low"] == estimate["value"] == estimate["high"]:
+        return "exact"
+    return "measured"

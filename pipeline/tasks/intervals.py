@@ -5,6 +5,7 @@ The unit that is resampled is the test sample; a seed where several students wer
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from statistics import NormalDist
 
 import numpy as np
@@ -68,7 +69,7 @@ def proportion(successes: int, n: int, confidence: float = 0.95) -> Estimate:
     # The end at 0 or n is exact in theory and a rounding error away from it in floating point.
     low = 0.0 if successes == 0 else (centre - half) / scale
     high = 1.0 if successes == n else (centre + half) / scale
-    return Estimate(p, low, high, method, n)
+    return Estimate(p, low, high, method, n, None, "share", "measured")
 
 
 def paired_difference(
@@ -103,7 +104,8 @@ def paired_difference(
     centre = p_a - p_b
     half = z * math.sqrt((p_a + p_b - centre * centre) / (n + 2))
     low, high = max(-1.0, centre - half), min(1.0, centre + half)
-    return Estimate((only_a - only_b) / n, low, high, method, n)
+    lost = (only_a - only_b) / n
+    return Estimate(lost, low, high, method, n, None, "share", "measured")
 
 
 def bootstrap(
@@ -153,19 +155,19 @@ def bootstrap(
         return Estimate.unknown("it is not defined on these samples", method, n)
     if n == 1:
         reason = "an interval takes at least 2 samples, there was 1"
-        return Estimate(value, None, None, method, n, reason)
+        return Estimate(value, None, None, method, n, reason, kind="measured")
     random = np.random.default_rng(seed)
     found = np.concatenate([statistic(weights) for weights in _resampled(n, resamples, random)])
     found = found[np.isfinite(found)]
     if len(found) < _ENOUGH_DEFINED * resamples:
         reason = f"it exists in only {len(found)} of {resamples} resamples"
-        return Estimate(value, None, None, method, n, reason)
+        return Estimate(value, None, None, method, n, reason, kind="measured")
     if np.ptp(found) <= _ROUNDING * max(1.0, abs(value)):
         seen = n if rarest is None else rarest
         return _unanimous(value, what, confidence, bounds, n=n, seen=seen)
     z = _expanded(confidence, n if rarest is None else rarest)
     low, high = _bca(value, found, _jackknifed(statistic, n, random), z)
-    return Estimate(value, low, high, method, n)
+    return Estimate(value, low, high, method, n, kind="measured")
 
 
 def bootstrap_paired(
@@ -274,8 +276,11 @@ def worst_of(estimates: Sequence[Estimate], most: float) -> Estimate:
     highs = [one.high for one in known if one.high is not None]
     if min(len(lows), len(highs)) < len(known):
         reason = next((one.missing for one in known if one.missing), "an interval is missing")
-        return Estimate(value, None, None, method, n, reason)
-    return Estimate(value, max(lows), most if unseen else max(highs), method, n)
+        return replace(
+            known[0], value=value, low=None, high=None, method=method, n=n, missing=reason
+        )
+    high = most if unseen else max(highs)
+    return replace(known[0], value=value, low=max(lows), high=high, method=method, n=n)
 
 
 def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Estimate:
@@ -297,10 +302,16 @@ def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Estimate:
     mean = float(np.mean(array))
     if n == 1:
         return Estimate(
-            mean, None, None, method, 1, "an interval takes at least 2 seeds, there was 1"
+            mean,
+            None,
+            None,
+            method,
+            1,
+            "an interval takes at least 2 seeds, there was 1",
+            kind="measured",
         )
     half = student_t(confidence, n - 1) * float(np.std(array, ddof=1)) / math.sqrt(n)
-    return Estimate(mean, mean - half, mean + half, method, n)
+    return Estimate(mean, mean - half, mean + half, method, n, kind="measured")
 
 
 def _resampled(
@@ -379,8 +390,8 @@ def _unanimous(
     """Where all resamples agree: as far as samples of a kind not met could take it."""
     if bounds is None:
         reason = "all resamples give the same, which says nothing of other samples"
-        return Estimate(value, None, None, f"{what}, bootstrap", n, reason)
+        return Estimate(value, None, None, f"{what}, bootstrap", n, reason, kind="measured")
     unseen = 1.0 - ((1.0 - confidence) / 2.0) ** (1.0 / seen)
     low, high = (value + unseen * (end - value) for end in bounds)
     method = f"{what}, {_percent(confidence)} interval of the unseen by Hanley & Lippman-Hand 1983"
-    return Estimate(value, min(low, value), max(high, value), method, n)
+    return Estimate(value, min(low, value), max(high, value), method, n, kind="measured")

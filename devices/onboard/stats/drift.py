@@ -56,16 +56,17 @@ def drift(values: Sequence[float], confidence: float = 0.95) -> Estimate:
     )
     if n < FEWEST:
         reason = f"an interval takes at least {FEWEST} windows, there were {n}"
-        return Estimate(value * scale, None, None, method, n, reason)
+        return Estimate(value * scale, None, None, method, n, reason, "share", "measured")
     variance = n * (n - 1) * (2 * n + 5) / 18.0 * _inflation(array - value * np.arange(n))
     reach = normal_quantile(confidence) * math.sqrt(variance)
     low = int((len(slopes) - reach) / 2.0)
     # A reach beyond all slopes says that such figures could come from any.
     if low < 0:
         reason = "the windows depend on each other too much for an interval"
-        return Estimate(value * scale, None, None, method, n, reason)
+        return Estimate(value * scale, None, None, method, n, reason, "share", "measured")
     ends = float(slopes[low]), float(slopes[len(slopes) - 1 - low])
-    return Estimate(value * scale, ends[0] * scale, ends[1] * scale, method, n)
+    low_end, high_end = (end * scale for end in ends)
+    return Estimate(value * scale, low_end, high_end, method, n, None, "share", "measured")
 
 
 def _inflation(residuals: NDArray[np.float64]) -> float:

@@ -12,6 +12,7 @@ loadgen's results.cc): it comes down to the plain percentile as queries are adde
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,14 +64,15 @@ def discarded(n: int, percentile: float) -> int:
 
 
 def early_stopping_over_processes(
-    samples: Sequence[NDArray[Any]], percentile: float, confidence: float = 0.95
+    samples: Sequence[NDArray[Any]], percentile: float, confidence: float = 0.95, unit: str = ""
 ) -> Estimate:
     """The early-stopping estimate of each process, then the median over processes.
 
     Args:
-        samples: one 1-D array of latencies a process, any numeric dtype, any unit.
+        samples: one 1-D array of latencies a process, any numeric dtype.
         percentile: in percent.
         confidence: of the interval over processes.
+        unit: of the samples.
 
     Returns:
         In the unit of the samples; unknown where any process has fewer than `min_queries`.
@@ -83,7 +85,6 @@ def early_stopping_over_processes(
             f"p{percentile:g} takes at least {min_queries(percentile)} queries a process, "
             f"there were {min((len(one) for one in samples), default=0)} in the shortest"
         )
-        return Estimate.unknown(reason, what, len(each))
-    found = median_over_processes(known, confidence)
-    method = f"{what}; {found.method}"
-    return Estimate(found.value, found.low, found.high, method, found.n, found.missing)
+        return Estimate.unknown(reason, what, len(each), unit)
+    estimate = median_over_processes(known, confidence, unit)
+    return replace(estimate, method=f"{what}; {estimate.method}")

@@ -1,7 +1,11 @@
 """A figure with its interval, or the reason why there is none."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
+
+Kind = Literal["measured", "predicted", "declared", "exact", "unknown"]
+"""Where a figure comes from: sampled on the device or on test data; computed for a device that was
+not measured; counted operations times published energy; counted; not available."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -9,12 +13,16 @@ class Estimate:
     """A figure with its interval, or the reason why there is none.
 
     Attributes:
-        value: the point estimate, None where it could not be had.
+        value: the point estimate, None where it is not available.
         low: lower end of the interval, None where there is no interval.
         high: upper end of the interval, None where there is no interval.
-        method: how value and interval were found, for the reader of a report.
+        method: how value and interval were computed, for the reader of a report. No code reads it.
         n: how many independent observations it rests on.
         missing: why value or interval is None; None where nothing is missing.
+        unit: of value, low and high: `ms`, `bytes`, `uJ`, `ratio`, `share`, `instructions`; empty
+            for a plain number, such as a score.
+        kind: where the figure comes from. `unknown` unless set, so that a figure of no stated
+            origin decides no budget.
     """
 
     value: float | None
@@ -23,6 +31,8 @@ class Estimate:
     method: str
     n: int
     missing: str | None = None
+    unit: str = ""
+    kind: Kind = "unknown"
 
     def known_within(self, share: float) -> bool:
         """Whether half the interval is no more than this share of the value."""
@@ -31,11 +41,11 @@ class Estimate:
         return self.high - self.low <= 2 * share * abs(self.value)
 
     @classmethod
-    def unknown(cls, reason: str, method: str = "", n: int = 0) -> Self:
-        """A figure that could not be had, and why."""
-        return cls(None, None, None, method, n, reason)
+    def unknown(cls, reason: str, method: str = "", n: int = 0, unit: str = "") -> Self:
+        """A figure that is not available, and why."""
+        return cls(None, None, None, method, n, reason, unit, "unknown")
 
     @classmethod
-    def exact(cls, value: float, method: str) -> Self:
+    def exact(cls, value: float, method: str, unit: str = "") -> Self:
         """A figure that is counted, not sampled: its interval is itself."""
-        return cls(float(value), float(value), float(value), method, 1)
+        return cls(float(value), float(value), float(value), method, 1, None, unit, "exact")

@@ -12,6 +12,7 @@ reasonable time", ISMM 2013). Of a model's quality the unit is the test sample.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -57,14 +58,15 @@ def min_queries(percentile: float) -> int:
 
 
 def percentile_over_processes(
-    samples: Sequence[NDArray[Any]], percentile: float, confidence: float = 0.95
+    samples: Sequence[NDArray[Any]], percentile: float, confidence: float = 0.95, unit: str = ""
 ) -> Estimate:
     """A latency percentile: taken within each process, then the median over processes.
 
     Args:
-        samples: one 1-D array of latencies a process, any numeric dtype, any unit.
+        samples: one 1-D array of latencies a process, any numeric dtype.
         percentile: in percent.
         confidence: of the interval over processes.
+        unit: of the samples.
 
     Returns:
         In the unit of the samples; unknown where any process has fewer than `min_queries`.
@@ -77,15 +79,15 @@ def percentile_over_processes(
             f"there were {fewest} in the shortest",
             f"p{percentile:g} of each process, MLPerf early-stopping rule",
             len(samples),
+            unit,
         )
     # inverted_cdf: nearest rank, so the figure is a latency that did occur.
     each = [float(np.percentile(one, percentile, method="inverted_cdf")) for one in samples]
-    found = median_over_processes(each, confidence)
-    method = f"p{percentile:g} of each process; {found.method}"
-    return Estimate(found.value, found.low, found.high, method, found.n, found.missing)
+    estimate = median_over_processes(each, confidence, unit)
+    return replace(estimate, method=f"p{percentile:g} of each process; {estimate.method}")
 
 
-def median_over_processes(values: ArrayLike, confidence: float = 0.95) -> Estimate:
+def median_over_processes(values: ArrayLike, confidence: float = 0.95, unit: str = "") -> Estimate:
     """Median over processes with the distribution-free interval of order statistics.
 
     The interval [x(k), x(n+1-k)] covers the median with probability
@@ -95,11 +97,12 @@ def median_over_processes(values: ArrayLike, confidence: float = 0.95) -> Estima
     Args:
         values: one figure a process, shape (n,).
         confidence: in (0, 1).
+        unit: of the values.
 
     Raises:
         ValueError: a value that is not finite, or confidence outside (0, 1).
     """
-    return _median_interval(_finite(values), confidence, "median over processes")
+    return _median_interval(_finite(values), confidence, "median over processes", unit)
 
 
 def ratio_over_processes(
@@ -122,15 +125,18 @@ def ratio_over_processes(
         raise ValueError(f"{len(over)} numerators for {len(under)} denominators")
     if np.any(under <= 0):
         raise ValueError("a ratio needs denominators above 0")
-    return _median_interval(over / under, confidence, "median of ratios paired by repetition")
+    what = "median of ratios paired by repetition"
+    return _median_interval(over / under, confidence, what, "ratio")
 
 
-def _median_interval(values: NDArray[np.float64], confidence: float, what: str) -> Estimate:
+def _median_interval(
+    values: NDArray[np.float64], confidence: float, what: str, unit: str
+) -> Estimate:
     check_confidence(confidence)
     n = len(values)
     method = f"{what}, {_percent(confidence)} interval by binomial order statistics"
     if n == 0:
-        return Estimate.unknown("no process was measured", method)
+        return Estimate.unknown("no process was measured", method, unit=unit)
     ordered = np.sort(values)
     median = float(np.median(ordered))
     rank = order_statistic(n, confidence)
@@ -140,8 +146,9 @@ def _median_interval(values: NDArray[np.float64], confidence: float, what: str) 
             f"an interval at {_percent(confidence)} takes at least {needed} processes, "
             f"there {'was' if n == 1 else 'were'} {n}"
         )
-        return Estimate(median, None, None, method, n, reason)
-    return Estimate(median, float(ordered[rank - 1]), float(ordered[n - rank]), method, n)
+        return Estimate(median, None, None, method, n, reason, unit, "measured")
+    low, high = float(ordered[rank - 1]), float(ordered[n - rank])
+    return Estimate(median, low, high, method, n, None, unit, "measured")
 
 
 def _finite(values: ArrayLike) -> NDArray[np.float64]:

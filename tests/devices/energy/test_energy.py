@@ -431,9 +431,21 @@ def test_a_ratio_spans_cheap_and_dear_operations_alike():
 
 
 def test_a_budget_on_energy_names_the_method_of_its_figure():
-    figure = Estimate(5.0, 4.0, 6.0, "declared model after X", 0)
+    figure = Estimate(5.0, 4.0, 6.0, "declared model after X", 0, None, "uJ", "declared")
     assert "declared model after X" in check("max_energy_uj", 10.0, figure).why
-    assert "declared" not in check("max_p90_ms", 10.0, figure).why
+    assert "after X" not in check("max_p90_ms", 10.0, figure).why
+
+
+@pytest.mark.parametrize("budget", [10.0, 5.0, 1.0])
+def test_declared_energy_decides_no_budget_and_the_next_step_is_named(budget):
+    figure = Estimate(5.0, 4.0, 6.0, "declared model after X", 0, None, "uJ", "declared")
+    judged = check("max_energy_uj", budget, figure)
+    assert judged.outcome == "undecided"
+    assert "not measured" in judged.why
+    assert "edgestill doctor" in judged.why
+    measured = Estimate(5.0, 4.0, 6.0, "measured: RAPL", 9, None, "uJ", "measured")
+    assert check("max_energy_uj", 10.0, measured).outcome == "ready"
+    assert check("max_energy_uj", 1.0, measured).outcome == "not ready"
 
 
 def test_the_doctor_names_the_sensor_that_can_be_read(tmp_path):

@@ -200,7 +200,9 @@ def test_a_band_that_ignored_the_spread_would_be_found_out():
 
 
 def foretold(name, low, high):
-    figure = Estimate((low + high) / 2, low, high, "PREDICTED, not measured: made up", 0)
+    figure = Estimate(
+        (low + high) / 2, low, high, "PREDICTED, not measured: made up", 0, None, "ms", "predicted"
+    )
     return Predicted(
         name=name, target="raspberry-pi-4", device="Pi", threads=1, p50_ms=figure, call_us=1.0,
         spread=0.35, unroofed=0,

@@ -27,7 +27,9 @@ HOSTILE = '=1+1,"<script>alert(1)</script>\x1b[31m'
 
 
 def estimate(value, low=None, high=None):
-    return Estimate(value, low, high, "test", 9, None if low else "2 processes")
+    return Estimate(
+        value, low, high, "test", 9, None if low else "2 processes", "ratio", "measured"
+    )
 
 
 def dense(path, layers, width=64):

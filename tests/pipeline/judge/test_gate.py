@@ -14,7 +14,7 @@ from simulated import Noise, outcomes
 
 
 def figure(value, low, high):
-    return Estimate(value, low, high, "test", 9)
+    return Estimate(value, low, high, "test", 9, kind="measured")
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,12 @@ def figure(value, low, high):
         ("min_accuracy", 0.9, figure(0.8, 0.7, 0.85), "not ready"),
         ("max_drop_vs_fp32", -0.01, figure(-0.02, -0.03, -0.015), "ready"),
         ("max_p99_ms", 1.0, Estimate.unknown("too few queries"), "undecided"),
-        ("max_p90_ms", 1.0, Estimate(0.1, None, None, "t", 1, "one process"), "undecided"),
+        (
+            "max_p90_ms",
+            1.0,
+            Estimate(0.1, None, None, "t", 1, "one process", kind="measured"),
+            "undecided",
+        ),
         ("max_p90_ms", 1.0, figure(math.nan, 0.1, 0.2), "not ready"),
         ("max_p90_ms", 1.0, figure(0.1, 0.1, math.nan), "not ready"),
         ("max_p90_ms", 1.0, figure(0.1, -math.inf, 0.2), "not ready"),
@@ -101,8 +106,8 @@ def test_the_smallest_file_ships_where_size_is_preferred_however_slow():
         (figure(1.34, 0.99, 1.5), "fp32"),
         (figure(1.01, 0.9, 1.2), "fp32"),
         (figure(1.34, 1.2, 1.5), "fp32"),
-        (Estimate(0.9, None, None, "t", 2, "2 processes"), "int8-static"),
-        (Estimate(1.1, None, None, "t", 2, "2 processes"), "fp32"),
+        (Estimate(0.9, None, None, "t", 2, "2 processes", kind="measured"), "int8-static"),
+        (Estimate(1.1, None, None, "t", 2, "2 processes", kind="measured"), "fp32"),
         (Estimate.unknown("not measured"), "fp32"),
         (figure(0.5, 0.4, 0.6), "int8-static"),
     ],
@@ -270,7 +275,7 @@ def test_a_preferred_score_is_called_by_its_name():
         (figure(0.8, 0.7, 0.9), True),
         (figure(1.3, 1.1, 1.5), True),
         (figure(0.9, 0.8, 1.1), False),
-        (Estimate(0.9, None, None, "t", 6, "6 processes"), False),
+        (Estimate(0.9, None, None, "t", 6, "6 processes", kind="measured"), False),
         (Estimate.unknown("too few queries, however many processes"), True),
     ],
 )
