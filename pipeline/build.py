@@ -27,16 +27,12 @@ from .judge.budgets import measured_budgets
 from .preflight import fits
 from .progress import Progress, Silent
 from .recipe import user_function as reference
+from .recipe.architecture import Architecture
+from .recipe.distill import SoftLosses, SoftTargets, TeacherLayers
 from .recipe.files import load
-from .recipe.recipe import (
-    Architecture,
-    Asking,
-    Inside,
-    Recipe,
-    Schedule,
-    Soft,
-    is_factory,
-)
+from .recipe.model_names import is_factory
+from .recipe.recipe import Recipe
+from .recipe.training import Schedule
 from .records import (
     Report,
     TunedRecord,
@@ -83,7 +79,7 @@ def outside(recipe: Recipe) -> Outside:
     return Outside(
         fingerprint(recipe.data.source),
         tokenizer_fingerprint(tokenizer) if tokenizer else None,
-        tuple(teachers.fingerprint(one.model, one.weights) for one in recipe.teacher.each()),
+        tuple(teachers.fingerprint(one.model, one.weights) for one in recipe.teacher.teachers()),
         _own_module(recipe.student.model),
         device,
     )
@@ -109,14 +105,14 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     data = walk(DATA, data=r.data, seed=r.seed, **source)
     walk.require(partial(fits, r), data)
     seen = {"augment": r.augment, "data": data}
-    each = enumerate(zip(r.teacher.each(), named.teachers, strict=True))
+    each = enumerate(zip(r.teacher.teachers(), named.teachers, strict=True))
     taught_by = tuple(
         walk(TEACHER, teacher=one, named=known, seed=r.seed + i, **seen) for i, (one, known) in each
     )
     taught = {"teachers": taught_by, "shares": r.teacher.shares}
-    targets = walk(TARGETS, asking=r.distill.only(Asking), seed=r.seed, **taught, **seen)
-    soft = {"soft": r.distill.only(Soft), "targets": targets}
-    inside = r.distill.only(Inside)
+    targets = walk(TARGETS, asking=r.distill.only(SoftTargets), seed=r.seed, **taught, **seen)
+    soft = {"soft": r.distill.only(SoftLosses), "targets": targets}
+    inside = r.distill.only(TeacherLayers)
     if not r.distill.views or inside.needed:
         soft |= {"inside": inside, **taught}
     lesson = {"architecture": r.student.only(Architecture), "named": named.student, **seen}
@@ -148,7 +144,7 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
     on_target = same_device(ships_to, named.device)
     budgets = measured_budgets(r.gate) if on_target and r.benchmark.max_seconds else {}
     timed = {
-        "benchmark": r.measuring,
+        "benchmark": r.effective_benchmark,
         "device": named.device,
         "target": _without_readings(replace(ships_to, reach=None)),
         "on_target": on_target,
@@ -223,7 +219,7 @@ def build(
         if (found := runs.find(folder, read, planned, progress.warn)) is not None:
             return Built(found, runs.open_report(found), None, ())
     target = load_profile(read.target)
-    if read.measuring.instructions and (refusal := countable.missing(target)) is not None:
+    if read.effective_benchmark.instructions and (refusal := countable.missing(target)) is not None:
         # Known now, not after an hour of training.
         raise refusal
     builder = Builder(store, threads, progress, until=until, around=around)

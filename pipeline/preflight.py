@@ -3,7 +3,10 @@
 from typing import NamedTuple
 
 from ..errors import DataError, RecipeError
-from .recipe.recipe import IMAGE_FAMILIES, SUITED, Architecture, Recipe, Task, family_and_depth
+from .recipe.architecture import Architecture
+from .recipe.data import Task
+from .recipe.model_names import IMAGE_FAMILIES, SUITED, family_and_depth
+from .recipe.recipe import Recipe
 from .records import SPLITS, DataRecord, Layout
 from .teachers import kind
 
@@ -52,7 +55,7 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
     """
     _no_split_is_empty(data)
     _fills_a_batch(recipe, data)
-    for model in (*(one.model for one in recipe.teacher.each()), recipe.student.model):
+    for model in (*(one.model for one in recipe.teacher.teachers()), recipe.student.model):
         _takes(model, data)
     from .distill import losses, targets, views
 
@@ -80,7 +83,7 @@ def _no_split_is_empty(data: DataRecord) -> None:
 def _fills_a_batch(recipe: Recipe, data: DataRecord) -> None:
     learns = any(
         one.weights is None and kind(one.model) in ("family", "factory")
-        for one in recipe.teacher.each()
+        for one in recipe.teacher.teachers()
     )
     taught = [("distill", recipe.distill.batch_size)]
     for part, batch in [("teacher", recipe.teacher.batch_size)] * learns + taught:
@@ -122,7 +125,7 @@ def _views_suit(recipe: Recipe) -> None:
             where="distill.views",
             fix="set crop, flip or another key of [augment]",
         )
-    if told.layers and (told.views or len(recipe.teacher.each()) > 1):
+    if told.layers and (told.views or len(recipe.teacher.teachers()) > 1):
         raise RecipeError(
             found="losses between layers",
             expected="views = 0 and one teacher, whose layers are looked into at every step",
@@ -133,7 +136,7 @@ def _views_suit(recipe: Recipe) -> None:
 def _opens(recipe: Recipe) -> None:
     """The teacher's inside can be had, where the student is to take something of it."""
     told = recipe.distill
-    closed = [kind(one.model) for one in recipe.teacher.each() if kind(one.model) in CLOSED]
+    closed = [kind(one.model) for one in recipe.teacher.teachers() if kind(one.model) in CLOSED]
     if told.needed and closed:
         raise RecipeError(
             found=f"a teacher of the kind {closed[0]!r}",

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from ..devices.bench.bench import Benchmark
 from ..devices.onboard.stats.estimate import Estimate
-from .recipe.recipe import Architecture, Task
+from .recipe.architecture import Architecture
+from .recipe.data import Task
 
 SCHEMA_VERSION: Literal["3.0"] = "3.0"
 TEACHER = "teacher"

@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from .engine.flow import Stage
-from .recipe.recipe import Part, Prune, Qat
+from .recipe.compress import Prune, Qat
+from .recipe.part import Part
 from .records import (
     BenchmarkRecord,
     DataRecord,

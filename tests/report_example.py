@@ -19,7 +19,7 @@ from edgestill.devices.bench.bench import Benchmark, Figures, Footprint, Ratio, 
 from edgestill.devices.onboard.machine.host import Host
 from edgestill.devices.onboard.stats import processes as stats
 from edgestill.devices.onboard.stats.estimate import Estimate
-from edgestill.pipeline.recipe.recipe import Task
+from edgestill.pipeline.recipe.data import Task
 from edgestill.pipeline.records import (
     BenchmarkRecord,
     Bytes,

@@ -16,7 +16,7 @@ from edgestill.pipeline.commands import compare as comparison
 from edgestill.pipeline.judge.benchmark import CONFIDENCE
 from edgestill.pipeline.judge.budgets import decided
 from edgestill.pipeline.judge.gate import judge
-from edgestill.pipeline.recipe.recipe import Gate
+from edgestill.pipeline.recipe.gate import Gate
 
 QUERIES = 80
 """Of a process; 64 allow a p90."""

@@ -10,7 +10,8 @@ import pytest
 from edgestill import __version__
 from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.recipe.files import bundled
-from edgestill.pipeline.recipe.recipe import Part, Recipe
+from edgestill.pipeline.recipe.part import Part
+from edgestill.pipeline.recipe.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

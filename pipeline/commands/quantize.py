@@ -17,7 +17,7 @@ from ..compress.plan import plan
 from ..engine.store import disk_errors
 from ..isolation.child import PYTHON, Child
 from ..progress import Progress
-from ..recipe.recipe import Compress
+from ..recipe.compress import Compress
 from ..records import Left, Plan, Record, Saturable
 from ..report import numbers
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import EdgestillError, MaterialError
 from ..judge.answers import GOLDEN, Logits, logits
-from ..recipe.recipe import Task
+from ..recipe.data import Task
 from ..runs.run import differences, open_report
 
 TOLERANCE = 1e-4

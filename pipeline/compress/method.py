@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...devices.onboard.runtimes.onnxruntime import open_session, run_once
 from ...errors import NoEffectError
-from ..recipe.recipe import Calibrating, Fusing
+from ..recipe.compress import CalibrationMethod, FusionTool
 from ..records import Left, Plan, Saturable
 from .parity import Feed, batches
 
@@ -45,12 +45,12 @@ class Job:
     target: Path
     samples: Mapping[str, NDArray[Any]]
     plan: Plan
-    calibration: Calibrating
+    calibration: CalibrationMethod
     percentile: float
     lost: Callable[[Outputs, Outputs], float]
     most_lost: float
     pad: int | None = None
-    fusion: Fusing = "onnxruntime"
+    fusion: FusionTool = "onnxruntime"
     known: Outputs | None = None
 
     def feeds(self) -> Iterator[Feed]:

@@ -9,7 +9,7 @@ The figures behind the rules are in DECISIONS.md.
 from typing import Literal, NamedTuple
 
 from ...devices.profiles.profile import HOST, Profile, load
-from ..recipe.recipe import Compress
+from ..recipe.compress import Compress
 from ..records import Plan
 
 

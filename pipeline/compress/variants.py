@@ -14,7 +14,8 @@ from ..engine.flow import Made
 from ..engine.store import file_sha256
 from ..models import example
 from ..progress import Progress
-from ..recipe.recipe import Compress, Export
+from ..recipe.compress import Compress
+from ..recipe.export import Export
 from ..records import TEACHER, DataRecord, ModelRecord, Plan, TunedRecord, Variant, VariantsRecord
 from ..tasks import metrics
 from .byte_breakdown import where_bytes_go

@@ -25,7 +25,7 @@ from ...devices.onboard.runtimes.onnxruntime import dtype_of, inputs_of, open_se
 from ...errors import DataError, EdgestillError, ModelError
 from ..data.archive import unpacked
 from ..isolation import wire
-from ..recipe.recipe import Compress
+from ..recipe.compress import Compress
 from ..records import Plan
 from .method import BATCH, Job, Outputs, answers, fp32_answers
 from .methods import METHODS

@@ -15,7 +15,8 @@ from typing import Any
 
 from ...errors import RecipeError
 from ..progress import Progress
-from ..recipe.recipe import SOURCE_KINDS, Data, is_factory
+from ..recipe.data import SOURCE_KINDS, Data
+from ..recipe.model_names import is_factory
 from . import audio, digits, function, images, npz, table, text
 
 Arrays = Mapping[str, Any]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
 from ..progress import Progress
-from ..recipe.recipe import AudioForm, Data
+from ..recipe.data import AudioForm, Data
 from ..records import SPLITS
 from . import checks, folders, frontend, npz
 from .archive import unpacked

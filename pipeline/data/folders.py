@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..engine.store import file_sha256
-from ..recipe.recipe import Data
+from ..recipe.data import Data
 from ..records import SPLITS, Split
 
 METADATA = "metadata.csv"

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..recipe.recipe import AudioForm
+from ..recipe.data import AudioForm
 
 FLOOR = 1e-6
 """Least energy of a band before the logarithm, of samples in -1 … 1.

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..recipe.user_function import load, said
+from ..recipe.user_function import load, quoted
 
 
 def fingerprint(reference: str) -> str:
@@ -38,7 +38,7 @@ def _call(reference: str) -> Mapping[str, Any]:
     try:
         arrays = function()
     except (Exception, SystemExit) as error:
-        raise DataError(f"failed with {said(error)}", where=where) from error
+        raise DataError(f"failed with {quoted(error)}", where=where) from error
     if not isinstance(arrays, Mapping) or not arrays:
         raise DataError(
             found=f"a {type(arrays).__name__}",

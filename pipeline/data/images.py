@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
 from ..progress import Progress
-from ..recipe.recipe import Data, ImageForm
+from ..recipe.data import Data, ImageForm
 from ..records import Split
 from . import folders, npz
 from .archive import unpacked

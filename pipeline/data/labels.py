@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..recipe.recipe import Task
+from ..recipe.data import Task
 from . import checks
 
 

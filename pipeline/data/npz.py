@@ -6,7 +6,7 @@ from typing import Any
 
 from ...errors import DataError
 from ..engine.store import file_sha256
-from ..recipe.recipe import Data
+from ..recipe.data import Data
 from ..records import SPLITS
 from .archive import unpacked
 

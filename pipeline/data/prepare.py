@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..progress import Progress
-from ..recipe.recipe import Data
+from ..recipe.data import Data
 from ..records import SPLITS, DataRecord, Layout, Split
 from . import checks, find, shown, splits
 from . import labels as answers

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..progress import Progress
-from ..recipe.recipe import Data
+from ..recipe.data import Data
 from ..records import SPLITS, Split
 from . import columns as files
 from . import npz

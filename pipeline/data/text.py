@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..progress import Progress
-from ..recipe.recipe import Data
+from ..recipe.data import Data
 from . import columns as files
 from . import table
 from .columns import Column, listed

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
-from ..recipe.recipe import TextForm
+from ..recipe.data import TextForm
 from .text_store import BLOCK, Texts
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..data.arrays import Arrays
 from ..data.checks import chunks
-from ..recipe.recipe import Augment
+from ..recipe.augment import Augment
 from ..records import DataRecord
 from .views import Views
 

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from ..recipe.recipe import Schedule, Task
+from ..recipe.data import Task
+from ..recipe.training import Schedule
 from ..records import DataRecord
 from .batches import Lesson
 

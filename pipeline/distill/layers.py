@@ -17,7 +17,7 @@ from torch import nn
 
 from ...errors import ModelError, RecipeError
 from ..models.deployed import Deployed
-from ..recipe.recipe import Layer
+from ..recipe.distill import LayerPair
 from .losses import LAYER_LOSSES
 
 WHERE = "distill.layers"
@@ -150,7 +150,7 @@ class Bridge(nn.Module):
 class _Pair(NamedTuple):
     """A layer of the student beside one of the teacher."""
 
-    layer: Layer
+    layer: LayerPair
     student_last: bool
     """Whether the channels are on the last axis, as those of tokens are."""
     teacher_last: bool
@@ -187,7 +187,7 @@ class LayerLosses:
         self,
         student: nn.Module,
         teacher: nn.Module,
-        layers: Sequence[Layer],
+        layers: Sequence[LayerPair],
         example: torch.Tensor,
         seed: int = 0,
     ) -> None:
@@ -247,7 +247,7 @@ class LayerLosses:
 
 
 def _pair(
-    layer: Layer,
+    layer: LayerPair,
     student: tuple[nn.Module, torch.Tensor],
     teacher: tuple[nn.Module, torch.Tensor],
     samples: int,
@@ -275,7 +275,7 @@ def _pair(
     return _Pair(layer, lasts[0], lasts[1], bridge)
 
 
-def _comparable(layer: Layer, student: torch.Tensor, teacher: torch.Tensor) -> None:
+def _comparable(layer: LayerPair, student: torch.Tensor, teacher: torch.Tensor) -> None:
     """Refuse what the loss cannot compare, or what no weight of the student would learn from."""
     if not student.requires_grad:
         raise RecipeError(

@@ -22,7 +22,7 @@ from ...errors import ModelError
 from ..data.arrays import Arrays
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
-from ..recipe.recipe import Schedule
+from ..recipe.training import Schedule
 from ..records import DataRecord, Epoch
 from ..tasks import metrics
 from . import checkpoint

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 
 from ...errors import RecipeError
-from ..recipe.recipe import LayerLoss, Soft, SoftLoss, Task
+from ..recipe.data import Task
+from ..recipe.distill import LayerLoss, SoftLoss, SoftLosses
 
 ANGLE_SAMPLES = 64
 """Samples of a batch whose angles ``rkd`` compares, for their number grows with the third power.
@@ -282,7 +283,7 @@ def expand(
     return even[:, None].repeat(1, classes).scatter(1, indices.long(), top_logits)
 
 
-OnOutputs = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, Soft], torch.Tensor]
+OnOutputs = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, SoftLosses], torch.Tensor]
 """``loss(logits, teacher_logits, labels, soft)``."""
 OnLayers = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """``loss(student, teacher)``, of features."""
@@ -315,7 +316,7 @@ LAYER_LOSSES: dict[LayerLoss, OnLayers] = {
 }
 
 
-def check(soft: Soft, task: Task) -> None:
+def check(soft: SoftLosses, task: Task) -> None:
     """Refuse soft losses that a task does not have.
 
     Raises:
@@ -344,7 +345,7 @@ def distillation(
     hard: torch.Tensor,
     labels: torch.Tensor | None,
     teacher_logits: torch.Tensor,
-    soft: Soft,
+    soft: SoftLosses,
     task: Task = "classification",
 ) -> torch.Tensor:
     """Hard labels and a weighted sum of soft losses.

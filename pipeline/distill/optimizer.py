@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
-from ..recipe.recipe import Schedule
+from ..recipe.training import Schedule
 
 MOMENTUM = 0.9
 ONE_CYCLE_MOMENTUM = (0.85, 0.95)

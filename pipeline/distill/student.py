@@ -16,7 +16,10 @@ from ..models.deployed import Deployed
 from ..models.transformer import initialize
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
-from ..recipe.recipe import Architecture, Augment, Inside, Schedule, Soft
+from ..recipe.architecture import Architecture
+from ..recipe.augment import Augment
+from ..recipe.distill import SoftLosses, TeacherLayers
+from ..recipe.training import Schedule
 from ..records import DataRecord, ModelRecord, TargetsRecord
 from . import losses
 from .batches import Lesson, Lessons, ViewOf
@@ -50,8 +53,8 @@ def learn(
     views_seed: int,
     work: Path,
     named: str | None = None,
-    soft: Soft | None = None,
-    inside: Inside | None = None,
+    soft: SoftLosses | None = None,
+    inside: TeacherLayers | None = None,
     targets: Made[TargetsRecord] | None = None,
     teachers: tuple[Made[ModelRecord], ...] = (),
     shares: tuple[float, ...] = (),
@@ -116,8 +119,8 @@ def taught(
     data: Made[DataRecord],
     seed: int,
     views_seed: int,
-    soft: Soft | None = None,
-    inside: Inside | None = None,
+    soft: SoftLosses | None = None,
+    inside: TeacherLayers | None = None,
     targets: Made[TargetsRecord] | None = None,
     teachers: tuple[Made[ModelRecord], ...] = (),
     shares: tuple[float, ...] = (),
@@ -175,7 +178,7 @@ def judging(data: Made[DataRecord], targets: Made[TargetsRecord] | None) -> Arra
     return validation
 
 
-def _soft(hard: Loss, answer: Answer, soft: Soft, data: DataRecord) -> Loss:
+def _soft(hard: Loss, answer: Answer, soft: SoftLosses, data: DataRecord) -> Loss:
     """Hard labels and the teacher's answers."""
     unit = torch.tensor(data.answer_std) if data.task == "regression" else torch.ones(())
 
@@ -187,7 +190,7 @@ def _soft(hard: Loss, answer: Answer, soft: Soft, data: DataRecord) -> Loss:
     return loss
 
 
-def _online(hard: Loss, soft: Soft, asking: Asking, data: DataRecord) -> Tuition:
+def _online(hard: Loss, soft: SoftLosses, asking: Asking, data: DataRecord) -> Tuition:
     """A teacher that is asked at every step."""
 
     def answer(lesson: Lesson) -> torch.Tensor:
@@ -199,7 +202,7 @@ def _online(hard: Loss, soft: Soft, asking: Asking, data: DataRecord) -> Tuition
 
 
 def _inside(
-    hard: Loss, soft: Soft, teacher: Deployed, between: LayerLosses, data: DataRecord
+    hard: Loss, soft: SoftLosses, teacher: Deployed, between: LayerLosses, data: DataRecord
 ) -> Tuition:
     """A teacher that is asked at every step and looked into, for layers are compared."""
 

@@ -21,8 +21,8 @@ from ..data.checks import chunks
 from ..engine.flow import Made
 from ..engine.store import write_atomic
 from ..progress import Progress
-from ..recipe.recipe import Asking as Asks
-from ..recipe.recipe import Augment
+from ..recipe.augment import Augment
+from ..recipe.distill import SoftTargets
 from ..records import DataRecord, ModelRecord, Split, TargetsRecord
 from ..tasks import metrics
 from . import losses
@@ -49,7 +49,7 @@ def ask(
     *,
     teachers: tuple[Made[ModelRecord], ...],
     shares: tuple[float, ...],
-    asking: Asks,
+    asking: SoftTargets,
     augment: Augment,
     data: Made[DataRecord],
     seed: int,
@@ -178,7 +178,12 @@ def _note(work: Path, files: Mapping[str, Any], blocks: int) -> None:
 
 
 def _answer(
-    teacher: Asking, lessons: Lessons, view: int, part: slice, files: Mapping[str, Any], kept: int
+    teacher: Asking,
+    lessons: Lessons,
+    view: int,
+    part: slice,
+    files: Mapping[str, Any],
+    kept: int,
 ) -> None:
     rows = np.arange(part.start, part.stop)
     found = teacher(lessons.views(rows, view).x, "train", rows)

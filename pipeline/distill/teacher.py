@@ -23,7 +23,8 @@ from ..models import deployed, example, parameters
 from ..models.deployed import Deployed
 from ..models.weights import WEIGHTS, load_foreign, save
 from ..progress import Progress
-from ..recipe.recipe import Augment, Teacher
+from ..recipe.architecture import Teacher
+from ..recipe.augment import Augment
 from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
 from ..tasks import metrics
 from .batches import Lessons

@@ -17,7 +17,7 @@ from ..models import deployed
 from ..models.deployed import Deployed
 from ..models.signature import signature
 from ..models.weights import WEIGHTS, restore
-from ..recipe.recipe import Task
+from ..recipe.data import Task
 from ..records import DataRecord, ModelRecord, Split
 from .batches import fed
 

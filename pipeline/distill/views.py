@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ...errors import RecipeError
 from ..data.checks import chunks
-from ..recipe.recipe import Augment
+from ..recipe.augment import Augment
 from ..records import Layout
 
 _SUITS: dict[str, frozenset[Layout]] = {

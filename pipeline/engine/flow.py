@@ -22,7 +22,7 @@ from ...devices.onboard.machine import host
 from ...devices.profiles.profile import Profile
 from ...errors import HostError
 from ..progress import Progress
-from ..recipe.recipe import Part
+from ..recipe.part import Part
 from ..records import Record
 from . import sources
 from .store import Store, digest_of

@@ -29,7 +29,18 @@ CARRIERS = frozenset(
         "pipeline.engine.flow",
         "pipeline.engine.sources",
         "pipeline.engine.store",
+        "pipeline.recipe.architecture",
+        "pipeline.recipe.augment",
+        "pipeline.recipe.benchmark",
+        "pipeline.recipe.compress",
+        "pipeline.recipe.data",
+        "pipeline.recipe.distill",
+        "pipeline.recipe.export",
+        "pipeline.recipe.gate",
+        "pipeline.recipe.model_names",
+        "pipeline.recipe.part",
         "pipeline.recipe.recipe",
+        "pipeline.recipe.training",
     }
 )
 """Modules that carry, name or report. They decide no figure; what they hold is hashed by value."""

@@ -19,7 +19,7 @@ from ...exporters.interface import INPUT
 from ..data.arrays import draw, open_split
 from ..engine.flow import Made
 from ..progress import Progress, measuring
-from ..recipe.recipe import Benchmark
+from ..recipe.benchmark import Benchmark
 from ..records import (
     TEACHER,
     BenchmarkRecord,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from ...devices.bench.figures import Figures
 from ...devices.onboard.stats.estimate import Estimate, Kind
-from ..recipe.recipe import Gate
+from ..recipe.gate import Gate
 from ..records import TEACHER, Outcome
 
 MEASURED: dict[str, Callable[[Figures], Estimate]] = {

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ...devices.bench.bench import Figures
 from ...devices.onboard.stats.estimate import Estimate
-from ..recipe.recipe import Gate
+from ..recipe.gate import Gate
 from ..records import (
     BenchmarkRecord,
     Check,

@@ -10,7 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from ..recipe.recipe import Architecture, family_and_depth, is_factory
+from ..recipe.architecture import Architecture
+from ..recipe.model_names import family_and_depth, is_factory
 from ..records import DataRecord
 from . import conv1d, dscnn, factory, mlp, mobilenet, resnet, transformer
 from .deployed import Deployed

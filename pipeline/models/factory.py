@@ -9,7 +9,7 @@ from torch import nn
 
 from ...errors import ModelError
 from ..recipe import user_function as reference
-from ..recipe.recipe import Architecture
+from ..recipe.architecture import Architecture
 from .signature import Signature, tokens
 
 
@@ -30,7 +30,7 @@ def build(architecture: Architecture, of: Signature) -> nn.Module:
         module = function(**architecture.arguments)
     except (Exception, SystemExit) as error:
         raise ModelError(
-            f"failed with {reference.said(error)}",
+            f"failed with {reference.quoted(error)}",
             where=where,
             fix="see that the recipe's arguments are the function's",
         ) from error
@@ -56,7 +56,7 @@ def _answers(module: nn.Module, of: Signature, where: str) -> None:
             found = module.eval()(samples)
     except Exception as error:
         raise ModelError(
-            f"failed with {reference.said(error)} {told}",
+            f"failed with {reference.quoted(error)} {told}",
             where=where,
             fix=f"it must take {of.described}",
         ) from error

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ...errors import RecipeError
-from ..recipe.recipe import SUITED
+from ..recipe.model_names import SUITED
 from ..records import DataRecord, Layout
 
 

@@ -1,1 +1,1 @@
-"""What a build is asked for: models of each part, TOML, the user's functions, bundled recipes."""
+"""The recipe of a build: models of each section, TOML, functions of the user, bundled recipes."""

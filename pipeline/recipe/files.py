@@ -1,11 +1,11 @@
-"""Recipes as TOML: read, overridden, refused in our words, and written again.
+"""Recipes as TOML: read, override, check and write them.
 
     >>> recipe = load(bundled("digits"), overrides=["distill.temperature=2"])
     >>> recipe.distill.temperature
     2.0
 
-Unknown keys are refused with the nearest known one, and each refusal names the file, the key, what
-was found and what is expected. Paths inside a recipe are relative to the recipe's own folder.
+An unknown key is an error that suggests the nearest known key. Every error names the file, the key,
+the value found and what is expected. Paths in a recipe are relative to the folder of its file.
 """
 
 import copy
@@ -14,14 +14,18 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from ...errors import RecipeError
-from .recipe import PATH_KINDS, SOURCE_KINDS, Compress, Member, Recipe
+from .architecture import Member
+from .compress import Compress
+from .data import SOURCE_KINDS
+from .model_names import PATH_KINDS
+from .recipe import Recipe
 
 
 def bundled(name: str) -> Path:
@@ -34,11 +38,12 @@ def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) 
 
     Args:
         path: the TOML file.
-        overrides: ``key.path=value`` texts; a value is TOML, a bare word is taken as a string.
-        seed: replaces the recipe's own seed where given.
+        overrides: ``key.path=value`` texts; a value is TOML, a bare word is a string.
+        seed: replaces the recipe's own seed, unless None.
 
     Raises:
-        RecipeError: the file, a key or a value is wrong; names which, and what was expected.
+        RecipeError: the file, a key or a value is wrong; the error names it and says what was
+            expected.
     """
     tree = _read(path)
     if seed is not None:
@@ -47,27 +52,27 @@ def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) 
 
 
 def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ()) -> Recipe:
-    """Make a recipe of a parsed tree, as TOML or JSON gives it.
+    """Make a recipe of a tree that TOML or JSON was parsed to.
 
     Raises:
         RecipeError: a key or a value is wrong; ``where`` names the file.
     """
-    changed = copy.deepcopy(dict(tree))
+    overridden = copy.deepcopy(dict(tree))
     for text in overrides:
-        _override(changed, text)
+        _override(overridden, text)
     try:
-        return Recipe.model_validate(_tuples(changed))
+        return Recipe.model_validate(_tuples(overridden))
     except ValidationError as error:
         raise _refusal(error, where) from None
 
 
 def compress_part(methods: Sequence[str], target: str, settings: Iterable[str] = ()) -> Compress:
-    """The ``[compress]`` part alone, for a model that comes without a recipe.
+    """The ``[compress]`` section alone, for a model without a recipe.
 
     Args:
         methods: variants to make.
         target: device to compress for.
-        settings: ``key=value`` texts of keys in that part.
+        settings: ``key=value`` texts of keys in that section.
 
     Raises:
         RecipeError: a method, a key or a value is wrong.
@@ -97,17 +102,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _override(tree: dict[str, Any], text: str) -> None:
-    key, mark, value = text.partition("=")
+    key, equals, value = text.partition("=")
     key = key.strip()
-    if not mark or not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", key):
+    if not equals or not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", key):
         raise RecipeError(
             found=repr(text), expected="key=value, such as distill.temperature=2", where="--set"
         )
     try:
-        parsed, *more = tomllib.loads(f"value = {value.strip()}").values()
+        parsed, *others = tomllib.loads(f"value = {value.strip()}").values()
     except (ValueError, RecursionError):
-        parsed, more = value.strip(), []
-    if more:
+        parsed, others = value.strip(), []
+    if others:
         raise RecipeError(found=repr(text), expected="one key and one value", where="--set")
     *parents, leaf = key.split(".")
     for parent in parents:
@@ -118,7 +123,7 @@ def _override(tree: dict[str, Any], text: str) -> None:
 
 
 def _tuples(node: Any) -> Any:
-    """Lists as tuples and whole numbers as they are: strict models take no list for a tuple."""
+    """The same tree with lists as tuples, for strict models accept no list as a tuple."""
     if isinstance(node, Mapping):
         return {key: _tuples(value) for key, value in node.items()}
     if isinstance(node, list):
@@ -127,17 +132,17 @@ def _tuples(node: Any) -> Any:
 
 
 def _anchored(recipe: Recipe, folder: Path) -> Recipe:
-    """The same recipe with every path made absolute, from the recipe's own folder."""
+    """The same recipe with absolute paths; relative ones start from the recipe's own folder."""
     data, teacher = recipe.data, recipe.teacher
     compress, benchmark = recipe.compress, recipe.benchmark
-    told = {"source": _named(folder, data.source, SOURCE_KINDS, "data.source")}
+    source = _absolute_name(folder, data.source, SOURCE_KINDS, "data.source")
     text = data.text
     if text.tokenizer is not None:
         file = _below(folder, text.tokenizer, "data.text.tokenizer")
         text = text.model_copy(update={"tokenizer": file})
     members = tuple(_member(folder, member, "teacher.members") for member in teacher.members)
     teacher = _member(folder, teacher, "teacher").model_copy(update={"members": members})
-    data = data.model_copy(update={**told, "text": text})
+    data = data.model_copy(update={"source": source, "text": text})
     if compress.target is not None and compress.target.endswith(".toml"):
         target = _below(folder, Path(compress.target), "compress.target")
         compress = compress.model_copy(update={"target": str(target)})
@@ -152,14 +157,15 @@ M = TypeVar("M", bound=Member)
 
 
 def _member(folder: Path, member: M, where: str) -> M:
-    told: dict[str, Any] = {"model": _named(folder, member.model, PATH_KINDS, f"{where}.model")}
+    model = _absolute_name(folder, member.model, PATH_KINDS, f"{where}.model")
+    update: dict[str, Any] = {"model": model}
     if member.weights is not None:
-        told["weights"] = _below(folder, member.weights, f"{where}.weights")
-    return member.model_copy(update=told)
+        update["weights"] = _below(folder, member.weights, f"{where}.weights")
+    return member.model_copy(update=update)
 
 
-def _named(folder: Path, name: str, kinds: Sequence[str], where: str) -> str:
-    """``KIND:PATH`` with its path made absolute; any other name as it is."""
+def _absolute_name(folder: Path, name: str, kinds: Collection[str], where: str) -> str:
+    """``KIND:PATH`` with an absolute path; any other name unchanged."""
     kind, _, rest = name.partition(":")
     return f"{kind}:{_below(folder, Path(rest), where)}" if kind in kinds and rest else name
 
@@ -169,23 +175,23 @@ def _below(folder: Path, path: Path, where: str) -> Path:
         return folder / path.expanduser()
     except RuntimeError:
         raise RecipeError(
-            found=repr(str(path)), expected="a home that exists", where=where
+            found=repr(str(path)), expected="a home folder that exists", where=where
         ) from None
 
 
 def _refusal(error: ValidationError, where: str, below: Sequence[str] = ()) -> RecipeError:
-    """The first thing wrong, in our words: one line, one key, what to do."""
+    """Pydantic's first problem as one line: the key, what is wrong with it, what to do."""
     problems = error.errors()
-    # A misspelt key is also a missing one; what stands there is the better lead.
+    # A misspelt key is reported as missing, too. The unknown key tells the user more.
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     path = [*below, *(str(step) for step in problem["loc"])]
     key = ".".join(path) or "the recipe"
     place = f"{where}: {key}"
     if problem["type"] == "extra_forbidden":
-        known = _keys_beside(path[:-1])
-        near = difflib.get_close_matches(path[-1], known, n=1)
-        fix = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(known)}"
+        keys = _keys_beside(path[:-1])
+        near = difflib.get_close_matches(path[-1], keys, n=1)
+        fix = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(keys)}"
         return RecipeError(f"unknown key{more}", where=place, fix=fix)
     if problem["type"] == "missing":
         return RecipeError(f"missing{more}", where=place, fix=f"add it: {_hint(path)}")
@@ -209,13 +215,14 @@ def _expected(problem: Mapping[str, Any]) -> str:
 
 
 def _keys_beside(path: Sequence[str]) -> list[str]:
+    """The keys of the section at a path."""
     model: type[BaseModel] = Recipe
     for step in path:
-        if step.isdecimal():  # the place in a list, whose item is the model already
+        if step.isdecimal():  # an index into a list; ``model`` is the type of its items already
             continue
         annotation: Any = model.model_fields[step].annotation
-        kinds = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
-        inner = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+        types = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
+        inner = next((kind for kind in types if issubclass(kind, BaseModel)), None)
         if inner is None:
             return []
         model = inner
@@ -223,6 +230,7 @@ def _keys_beside(path: Sequence[str]) -> list[str]:
 
 
 def _hint(path: Sequence[str]) -> str:
+    """An example of a missing key."""
     examples = {
         "name": 'name = "my-model"',
         "data": '[data] with source = "npz:my.npz"',
@@ -246,14 +254,14 @@ def _short(value: Any) -> str:
 
 
 def dump(recipe: Recipe) -> str:
-    """A recipe as TOML that ``load`` reads back as the same recipe."""
+    """A recipe as TOML. ``load`` reads it back as the same recipe."""
     return toml(recipe.model_dump(mode="json", exclude_none=True))
 
 
 def toml(tree: Mapping[str, Any]) -> str:
-    """A recipe's tree as TOML: sections of plain values, a table inside a section on one line.
+    """A recipe's tree as TOML: one section per table; a table inside a section is on one line.
 
-    A plain value looks the same in JSON and in TOML.
+    Numbers, strings and booleans are written as JSON, which TOML shares.
     """
     lines = [_line(key, value) for key, value in tree.items() if not isinstance(value, dict)]
     for section, part in tree.items():
@@ -271,7 +279,7 @@ def _value(value: Any) -> str:
         return "{ " + ", ".join(_line(key, inner) for key, inner in value.items()) + " }"
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
-    # TOML, unlike JSON, wants DEL escaped.
+    # TOML, unlike JSON, requires that DEL is escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 

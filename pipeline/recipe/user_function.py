@@ -1,9 +1,9 @@
-"""A function of the user's, named in a recipe as ``module:function``.
+"""A function of the user, which a recipe names as ``module:function``.
 
 >>> load("math:sqrt", "student.model", EdgestillError)(9.0)
 3.0
 
-The module is looked up on the Python path and in the current folder.
+The module is searched on the Python path and in the current folder.
 """
 
 import ast
@@ -21,23 +21,23 @@ from typing import Any
 from ...errors import EdgestillError, ModelError
 
 INSTALLED = ("site-packages", "dist-packages")
-"""Folders whose packages go by their version."""
+"""Folders of installed packages, which are identified by their version."""
 
 
 def load(reference: str, where: str, error: type[EdgestillError]) -> Callable[..., Any]:
-    """Import the module and get the function; it is for the caller to call it.
+    """Import the module and return the function, without calling it.
 
     Args:
         reference: ``module:function``.
-        where: the recipe's key, for a refusal.
-        error: the kind of refusal.
+        where: the recipe's key, for the error message.
+        error: the class of error to raise.
 
     Raises:
-        EdgestillError: of the kind asked for; there is no such module or function in it, or the
-            module fails while it is imported.
+        EdgestillError: of the class ``error``; there is no such module, no such function in it, or
+            the module fails while it is imported.
     """
     name, _, attribute = reference.partition(":")
-    _look_here()
+    _search_current_folder()
     try:
         function: Callable[..., Any] = getattr(importlib.import_module(name), attribute)
     except (ImportError, AttributeError) as failure:
@@ -47,33 +47,33 @@ def load(reference: str, where: str, error: type[EdgestillError]) -> Callable[..
             fix=f"put {name}.py in the current folder or on PYTHONPATH, with {attribute}() in it",
         ) from failure
     except (Exception, SystemExit) as failure:
-        raise error(f"cannot be loaded ({said(failure)})", where=where) from failure
+        raise error(f"cannot be loaded ({quoted(failure)})", where=where) from failure
     return function
 
 
-def said(error: BaseException) -> str:
-    """An error of the user's code as a refusal quotes it."""
+def quoted(error: BaseException) -> str:
+    """An error of the user's code, for an error message: its class and its text."""
     return f"{type(error).__name__}: {error}"
 
 
 def fingerprint(
     reference: str, where: str | None = None, error: type[EdgestillError] = ModelError
 ) -> str:
-    """The hash of the function's source, without importing it.
+    """The hash of the function's source. The module is not imported.
 
-    Of a module of the user's, its file; of a package, every ``.py`` file in it; and the same of
-    all of the user's own that these import. What is installed goes by its version.
+    The hash covers the module's file, or every ``.py`` file of a package, and the same of all
+    modules of the user that these import. An installed package is hashed by its version.
 
     Args:
         reference: ``module:function``.
-        where: the recipe's key, for a refusal.
-        error: the kind of refusal.
+        where: the recipe's key, for the error message.
+        error: the class of error to raise.
 
     Raises:
-        EdgestillError: of the kind asked for; there is no such module.
+        EdgestillError: of the class ``error``; there is no such module.
     """
     top = reference.partition(":")[0].partition(".")[0]
-    _look_here()
+    _search_current_folder()
     if _spec(top) is None:
         raise error(
             f"cannot be loaded (no module named {top!r})",
@@ -83,7 +83,7 @@ def fingerprint(
     try:
         return _hash(top)
     except OSError as failure:
-        raise error(f"cannot be read ({said(failure)})", where=where) from failure
+        raise error(f"cannot be read ({quoted(failure)})", where=where) from failure
 
 
 def _hash(top: str) -> str:
@@ -97,22 +97,22 @@ def _hash(top: str) -> str:
         for inside, path in files.items():
             text = path.read_bytes()
             digest.update(f"{name} {inside} {len(text)}\0".encode() + text)
-            more = sorted(_imported(text) - seen)
-            seen.update(more)
-            waiting += more
+            imported = sorted(_imported(text) - seen)
+            seen.update(imported)
+            waiting += imported
     return digest.hexdigest()
 
 
-def _look_here() -> None:
+def _search_current_folder() -> None:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    # A file written a moment ago is not yet in the finders' listings.
+    # The finders cache folder listings, which lack a file that was just written.
     importlib.invalidate_caches()
 
 
 def _spec(name: str) -> ModuleSpec | None:
-    """Where a top-level module lies; those below would import it to find out."""
+    """The spec of a top-level module; to find one of a submodule would import its package."""
     try:
         return importlib.util.find_spec(name)
     except (ImportError, ValueError):  # ValueError: a module without a spec, such as __main__
@@ -120,7 +120,7 @@ def _spec(name: str) -> ModuleSpec | None:
 
 
 def _sources(name: str) -> dict[str, Path]:
-    """The files of a module of the user's, by their place in it; none of what is installed."""
+    """The files of a module of the user, by their path in it; none if the module is installed."""
     spec = _spec(name)
     if spec is None:
         return {}
@@ -143,11 +143,11 @@ def _is_installed(path: Path) -> bool:
 
 
 def _imported(source: bytes) -> set[str]:
-    """Top-level names that a source imports from outside its package."""
+    """Top-level modules that a source imports, other than its own package."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
-        return set()  # whoever loads it will say so
+        return set()  # loading the module reports it
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -158,7 +158,7 @@ def _imported(source: bytes) -> set[str]:
 
 
 def _version(name: str) -> str:
-    """The version of the installed distributions that a module comes from, or Python's own."""
+    """The versions of the installed distributions that provide a module, or Python's version."""
     owners = sorted(set(importlib.metadata.packages_distributions().get(name, ())))
-    known = [f"{owner} {importlib.metadata.version(owner)}" for owner in owners]
-    return ", ".join(known) or f"Python {sys.version.split()[0]}"
+    versions = [f"{owner} {importlib.metadata.version(owner)}" for owner in owners]
+    return ", ".join(versions) or f"Python {sys.version.split()[0]}"

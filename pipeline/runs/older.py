@@ -15,7 +15,7 @@ from typing import Any
 
 from ...devices.onboard.stats.estimate import Kind
 from ..judge.gate import judge
-from ..recipe.recipe import Gate
+from ..recipe.gate import Gate
 from ..records import SCHEMA_VERSION, Report
 
 OLD_VERSION = "2.0"

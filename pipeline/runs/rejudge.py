@@ -10,7 +10,7 @@ from ...errors import MaterialError, UsageError
 from ..engine.store import file_sha256, write_atomic
 from ..judge.gate import judge
 from ..recipe.files import load, parse
-from ..recipe.recipe import Gate
+from ..recipe.gate import Gate
 from ..records import SCHEMA_VERSION, Report
 from . import run as runs
 from .older import OLD_VERSION

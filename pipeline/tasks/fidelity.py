@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
-from ..recipe import recipe
+from ..recipe import data as recipe
 from ..records import Calibration, Changed, ClassDrop, Example, Fidelity
 from . import intervals, metrics
 from .intervals import Statistic

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
-from ..recipe import recipe
+from ..recipe import data as recipe
 from . import intervals
 from .intervals import Statistic
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from ...errors import ModelError
 from ..engine.store import digest_of, file_sha256
-from ..recipe.recipe import PATH_KINDS, TEACHER_KINDS, is_factory
+from ..recipe.model_names import PATH_KINDS, TEACHER_KINDS, is_factory
 
 Kind = Literal["family", "factory", "onnx", "logits", "hf", "timm"]
 _MODEL_FIX = "correct teacher.model"

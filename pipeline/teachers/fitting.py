@@ -18,7 +18,7 @@ from ...devices.onboard.model.modelfile import printable
 from ...errors import ModelError
 
 if TYPE_CHECKING:
-    from ..recipe.recipe import Task
+    from ..recipe.data import Task
     from ..records import DataRecord, Layout
 
 _IDS = frozenset({"input_ids", "ids", "token_ids", "tokens", "input_word_ids"})

@@ -80,7 +80,7 @@ def prepare(folder: Path) -> None:
     from edgestill.exporters.onnx import export
     from edgestill.pipeline.models import deployed, example
     from edgestill.pipeline.models.weights import load_foreign
-    from edgestill.pipeline.recipe.recipe import Architecture
+    from edgestill.pipeline.recipe.architecture import Architecture
     from edgestill.pipeline.records import DataRecord
     from PIL import Image
 

@@ -38,16 +38,12 @@ from edgestill.pipeline.judge.answers import logits
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.models.weights import load_foreign
 from edgestill.pipeline.progress import Silent
+from edgestill.pipeline.recipe.architecture import Architecture
+from edgestill.pipeline.recipe.compress import Compress, Prune, Qat
+from edgestill.pipeline.recipe.distill import SoftLosses
 from edgestill.pipeline.recipe.files import load
-from edgestill.pipeline.recipe.recipe import (
-    Architecture,
-    Compress,
-    Prune,
-    Qat,
-    Recipe,
-    Schedule,
-    Soft,
-)
+from edgestill.pipeline.recipe.recipe import Recipe
+from edgestill.pipeline.recipe.training import Schedule
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -125,7 +121,7 @@ def trained_on(recipe: Recipe, artifacts: Path, folder: Path, method: str) -> Pa
         out, Silent(), method=method, settings=recipe.compress.only(PARTS[method]),
         plan=plan(Compress()), schedule=recipe.distill.only(Schedule), augment=recipe.augment,
         opset=20, data=data, students=(teacher,), views_seed=recipe.seed, work=work,
-        soft=Soft(alpha=1.0), targets=targets,
+        soft=SoftLosses(alpha=1.0), targets=targets,
     )  # fmt: skip
     return out / FILE
 

@@ -13,7 +13,7 @@ import torch
 from edgestill.errors import ModelError
 from edgestill.exporters import metadata, onnx, ort
 from edgestill.pipeline.models import deployed, example
-from edgestill.pipeline.recipe.recipe import Architecture
+from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
 
 ROOT = Path(__file__).resolve().parents[2]

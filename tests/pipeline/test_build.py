@@ -15,7 +15,7 @@ from edgestill.errors import UsageError
 from edgestill.pipeline.build import STAGES, build, plan
 from edgestill.pipeline.engine import flow
 from edgestill.pipeline.recipe.files import load
-from edgestill.pipeline.recipe.recipe import Gate
+from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.runs.rejudge import draw_again, judge_again
 from edgestill.pipeline.runs.run import differences, open_report
 
@@ -411,6 +411,19 @@ def test_every_module_a_stage_imports_is_among_the_sources_of_its_key():
         paths = [root.joinpath(*module.split(".")) for module in reached]
         files = {p / "__init__.py" if p.is_dir() else p.with_suffix(".py") for p in paths}
         assert {file.relative_to(root).as_posix() for file in files} == set(sources.behind(start))
+
+
+def test_the_text_of_a_recipe_part_decides_nothing_for_its_values_are_hashed():
+    from edgestill.pipeline import stages
+    from edgestill.pipeline.engine import sources
+
+    # These two are no parts: one reads TOML, the other loads and hashes a function of the user's.
+    others = {"files", "user_function", "__init__"}
+    folder = Path(edgestill.__file__).parent / "pipeline" / "recipe"
+    parts = {f"pipeline/recipe/{file.name}" for file in folder.glob("*.py")}
+    parts -= {f"pipeline/recipe/{name}.py" for name in others}
+    for stage in (s for s in vars(stages).values() if isinstance(s, flow.Stage)):
+        assert parts.isdisjoint(sources.behind(stage.run.partition(":")[0]))
 
 
 def test_the_doctor_decides_no_variant_and_the_measuring_process_decides_the_benchmark():

@@ -25,7 +25,7 @@ from ....devices.bench import bench
 from ....devices.onboard.runtimes.onnxruntime import open_session, run_once
 from ....devices.onboard.stats.estimate import Estimate
 from ....errors import ModelError
-from ...recipe.recipe import Fusing
+from ...recipe.compress import FusionTool
 from ...records import Record
 from .. import parity
 from ..method import quiet
@@ -80,7 +80,7 @@ def fuse(
     *,
     pad: int | None,
     samples: Mapping[str, NDArray[Any]],
-    by: Fusing = "onnxruntime",
+    by: FusionTool = "onnxruntime",
     settings: bench.Settings = SETTINGS,
     ways: Mapping[str, Way] | None = None,
 ) -> Fusion:
@@ -238,7 +238,7 @@ _NOW: dict[str, Way] = {
     "fused": partial(_by_onnxruntime, skip_layer_norm=True),
 }
 _THEN: dict[str, Way] = {"fused by onnxruntime-tools": _by_tools}
-WAYS: Mapping[Fusing, dict[str, Way]] = {
+WAYS: Mapping[FusionTool, dict[str, Way]] = {
     "onnxruntime": _NOW,
     "onnxruntime-tools": _THEN,
     "both": _THEN | _NOW,

@@ -29,7 +29,7 @@ from ....devices.onboard.model.inputs import check_batch
 from ....devices.onboard.model.modelfile import Input, check_external_data, load, printable
 from ....devices.onboard.runtimes import onnxruntime as runtime
 from ....errors import DataError, ModelError
-from ...recipe.recipe import Calibrating as Method
+from ...recipe.compress import CalibrationMethod as Method
 from . import histogram
 from .histogram import Histogram
 

@@ -12,7 +12,8 @@ from ...distill.loop import Course, Fitted
 from ...engine.flow import Made
 from ...models.deployed import Deployed
 from ...progress import Progress
-from ...recipe.recipe import Part, Schedule
+from ...recipe.part import Part
+from ...recipe.training import Schedule
 from ...records import DataRecord, ModelRecord, Plan
 from ..method import Effect
 

@@ -7,7 +7,8 @@ from ...data.arrays import draw, open_split
 from ...distill.batches import fed
 from ...distill.loop import fit
 from ...models import deployed, example
-from ...recipe.recipe import Architecture, Prune
+from ...recipe.architecture import Architecture
+from ...recipe.compress import Prune
 from ...records import DataRecord
 from ..method import Effect
 from . import pruning

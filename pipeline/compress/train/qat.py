@@ -25,7 +25,8 @@ from ...distill.batches import fed
 from ...distill.loop import evaluate, fit
 from ...models import KINDS, example
 from ...models.deployed import Deployed
-from ...recipe.recipe import Qat, Schedule
+from ...recipe.compress import Qat
+from ...recipe.training import Schedule
 from ...records import DataRecord, Plan
 from ..method import Effect, changed
 from .contract import FILE, Pupil, Tuned

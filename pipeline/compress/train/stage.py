@@ -21,7 +21,10 @@ from ...engine.flow import Made
 from ...engine.store import file_sha256
 from ...judge.answers import TWIN
 from ...progress import Progress
-from ...recipe.recipe import Augment, Inside, Part, Schedule, Soft
+from ...recipe.augment import Augment
+from ...recipe.distill import SoftLosses, TeacherLayers
+from ...recipe.part import Part
+from ...recipe.training import Schedule
 from ...records import DataRecord, ModelRecord, Plan, TargetsRecord, TunedRecord
 from . import prune_and_distil as recovery
 from . import qat
@@ -53,9 +56,9 @@ def tune(
     students: tuple[Made[ModelRecord], ...],
     views_seed: int,
     work: Path,
-    soft: Soft,
+    soft: SoftLosses,
     targets: Made[TargetsRecord],
-    inside: Inside | None = None,
+    inside: TeacherLayers | None = None,
     teachers: tuple[Made[ModelRecord], ...] = (),
     shares: tuple[float, ...] = (),
 ) -> TunedRecord:

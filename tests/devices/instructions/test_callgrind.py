@@ -18,7 +18,8 @@ from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.commands.instruction_baseline import Baseline, Entry, judge
 from edgestill.pipeline.commands.shared import Manner
 from edgestill.pipeline.judge.gate import judge as judge_all
-from edgestill.pipeline.recipe.recipe import Gate, Recipe
+from edgestill.pipeline.recipe.gate import Gate
+from edgestill.pipeline.recipe.recipe import Recipe
 from onnx import TensorProto
 from onnx_files import dense
 
@@ -106,8 +107,8 @@ def test_a_run_without_counts_is_undecided_on_a_budget_of_them():
     verdict = judge_all(Gate(max_instructions=1), report.quality, measured)
     assert verdict.outcome == "undecided"
     assert "benchmark.instructions = true" in verdict.variants[0].checks[0].why
-    assert Recipe.model_validate(recipe_with(max_instructions=1)).measuring.instructions
-    assert not Recipe.model_validate(recipe_with(max_p50_ms=1.0)).measuring.instructions
+    assert Recipe.model_validate(recipe_with(max_instructions=1)).effective_benchmark.instructions
+    assert not Recipe.model_validate(recipe_with(max_p50_ms=1.0)).effective_benchmark.instructions
 
 
 def recipe_with(**gate):

@@ -30,7 +30,7 @@ from edgestill.pipeline.commands.bench_operators import document, look, summary
 from edgestill.pipeline.judge import gate
 from edgestill.pipeline.judge.operators import predictions
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.recipe import Gate
+from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.records import OperatorsRecord, OperatorTime, Predicted
 from edgestill.pipeline.report import html, markdown
 from onnx import TensorProto, helper

@@ -4,9 +4,9 @@ import pytest
 from edgestill.devices.profiles.profile import HOST, load, names
 from edgestill.errors import UsageError
 from edgestill.pipeline.compress.plan import plan
+from edgestill.pipeline.recipe.compress import Compress
 from edgestill.pipeline.recipe.files import bundled
 from edgestill.pipeline.recipe.files import load as load_recipe
-from edgestill.pipeline.recipe.recipe import Compress
 
 GOOD = 'title = "T"\narch = "aarch64"\nfeatures = ["neon"]\nsource = "its manual"\n'
 

@@ -167,7 +167,7 @@ def test_of_two_runs_the_files_they_ship_are_compared(built):
 
 
 def test_a_run_that_ships_nothing_or_is_not_as_written_is_refused(built, tmp_path):
-    from edgestill.pipeline.recipe.recipe import Gate
+    from edgestill.pipeline.recipe.gate import Gate
     from edgestill.pipeline.runs.rejudge import judge_again
 
     shutil.copytree(built[0].run, tmp_path / "run")

@@ -16,7 +16,8 @@ from edgestill.pipeline.compress.method import Job
 from edgestill.pipeline.compress.methods import METHODS
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.models import deployed, example
-from edgestill.pipeline.recipe.recipe import Architecture, Compress, Variant
+from edgestill.pipeline.recipe.architecture import Architecture
+from edgestill.pipeline.recipe.compress import Compress, Variant
 from edgestill.pipeline.records import DataRecord
 from onnx import TensorProto, helper, numpy_helper
 

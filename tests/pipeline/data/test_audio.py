@@ -10,7 +10,7 @@ import pytest
 from edgestill.errors import DataError, HostError
 from edgestill.pipeline.data import audio, frontend
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.recipe import AudioForm, Data
+from edgestill.pipeline.recipe.data import AudioForm, Data
 from shared_data import SHARED
 
 FSDD = SHARED / "fsdd_8k_int16.npz"

@@ -11,7 +11,7 @@ import pytest
 from edgestill.errors import DataError, HostError
 from edgestill.pipeline.data import images
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.recipe import Data
+from edgestill.pipeline.recipe.data import Data
 from PIL import Image
 from shared_data import SHARED
 

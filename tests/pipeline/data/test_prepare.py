@@ -13,8 +13,8 @@ from edgestill.errors import DataError, RecipeError
 from edgestill.pipeline.data import checks, find, fingerprint, splits
 from edgestill.pipeline.data.prepare import prepare
 from edgestill.pipeline.progress import Silent
+from edgestill.pipeline.recipe.data import Data, TextForm
 from edgestill.pipeline.recipe.files import parse
-from edgestill.pipeline.recipe.recipe import Data, TextForm
 from edgestill.pipeline.records import SPLITS, DataRecord
 
 FRACTIONS = {"test": 0.2, "validation": 0.1, "calibration": 0.1}

@@ -8,7 +8,7 @@ import pytest
 from edgestill.errors import DataError, HostError
 from edgestill.pipeline.data import columns, table
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.recipe import Data, TableForm
+from edgestill.pipeline.recipe.data import Data, TableForm
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from edgestill.errors import DataError, HostError
 from edgestill.pipeline.data import text
 from edgestill.pipeline.data.text_store import BLOCK, Texts
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.recipe import Data, TextForm
+from edgestill.pipeline.recipe.data import Data, TextForm
 from shared_data import SHARED
 
 SST2 = SHARED / "sst2_sentences.npz"

@@ -25,7 +25,7 @@ from edgestill.pipeline.diagnose.advice import Edge, Ledger, choose
 from edgestill.pipeline.diagnose.diagnosis import conclude, diagnose
 from edgestill.pipeline.diagnose.leave_in_float import leave_in_float
 from edgestill.pipeline.models import deployed, example
-from edgestill.pipeline.recipe.recipe import Architecture
+from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
 from onnx import TensorProto, helper
 from onnx_files import model, save

@@ -8,7 +8,7 @@ from edgestill.pipeline.distill.layers import Bridge, LayerLosses, Taps
 from edgestill.pipeline.models import FAMILIES
 from edgestill.pipeline.models.deployed import Deployed
 from edgestill.pipeline.models.signature import Signature
-from edgestill.pipeline.recipe.recipe import Layer
+from edgestill.pipeline.recipe.distill import LayerPair
 from torch import nn
 
 
@@ -52,7 +52,7 @@ def images(n=8, size=6, dtype=torch.float32, seed=1):
 
 
 def layer(loss, student="stage1", teacher="stage1", weight=1.0):
-    return Layer(loss=loss, student=student, teacher=teacher, weight=weight)
+    return LayerPair(loss=loss, student=student, teacher=teacher, weight=weight)
 
 
 # --- taps -------------------------------------------------------------------------------------

@@ -16,7 +16,10 @@ from edgestill.pipeline.distill.loop import Course, evaluate, every_epoch_anew, 
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, restore
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.recipe import Architecture, Asking, Augment, Schedule, Soft, Teacher
+from edgestill.pipeline.recipe.architecture import Architecture, Teacher
+from edgestill.pipeline.recipe.augment import Augment
+from edgestill.pipeline.recipe.distill import SoftLosses, SoftTargets
+from edgestill.pipeline.recipe.training import Schedule
 from edgestill.pipeline.records import SPLITS, DataRecord, ModelRecord, TargetsRecord
 from safetensors.torch import load_file, save_file
 
@@ -109,7 +112,7 @@ def made(tmp_path, name, function, **inputs):
     if function is teacher.teach:
         inputs = {"augment": PLAIN, "named": None, **inputs}
     if function is targets.ask:
-        inputs = {"augment": PLAIN, "asking": Asking(), "shares": (1.0,), "seed": 0, **inputs}
+        inputs = {"augment": PLAIN, "asking": SoftTargets(), "shares": (1.0,), "seed": 0, **inputs}
     record = function(tmp_path / name, Silent(), work=work, **inputs)
     return SimpleNamespace(path=tmp_path / name, record=record)
 
@@ -206,7 +209,9 @@ def test_a_student_distilled_with_alpha_zero_is_the_plain_student_bit_for_bit(tm
     lesson = {"architecture": NET, "data": data, "seed": 3}
     plain = made(tmp_path, "plain", student.learn, **lesson)
     off, on = (
-        made(tmp_path, f"alpha{a}", student.learn, soft=Soft(alpha=a), targets=taught, **lesson)
+        made(
+            tmp_path, f"alpha{a}", student.learn, soft=SoftLosses(alpha=a), targets=taught, **lesson
+        )
         for a in (0.0, 0.9)
     )
     assert off.record.weights_sha256 == plain.record.weights_sha256

@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from edgestill.errors import RecipeError
 from edgestill.pipeline.distill import losses
-from edgestill.pipeline.recipe.recipe import LayerLoss, Soft, SoftLoss, Task
+from edgestill.pipeline.recipe.data import Task
+from edgestill.pipeline.recipe.distill import LayerLoss, SoftLoss, SoftLosses
 
 
 def hinton(z, y, t, *, temperature, alpha):
     """The default: kd alone."""
     # Beyond the range of a recipe, too: a limit is tested.
-    soft = Soft.model_construct(temperature=temperature, alpha=alpha, losses={"kd": 1.0})
+    soft = SoftLosses.model_construct(temperature=temperature, alpha=alpha, losses={"kd": 1.0})
     return losses.distillation(z, F.cross_entropy(z, y), y, t, soft)
 
 
@@ -202,23 +203,23 @@ EVERY = [(task, name) for task, known in losses.SOFT_LOSSES.items() for name in 
 class TestEverySoftLoss:
     def test_is_zero_where_student_and_teacher_agree(self, task, name):
         z, y, _ = drawn()
-        assert losses.SOFT_LOSSES[task][name](z, z, y, Soft()).item() == pytest.approx(
+        assert losses.SOFT_LOSSES[task][name](z, z, y, SoftLosses()).item() == pytest.approx(
             0.0, abs=1e-10
         )
 
     def test_is_above_zero_where_they_differ(self, task, name):
         z, y, t = drawn()
-        assert losses.SOFT_LOSSES[task][name](z, t, y, Soft()).item() > 0.01
+        assert losses.SOFT_LOSSES[task][name](z, t, y, SoftLosses()).item() > 0.01
 
     def test_has_the_gradient_of_its_value(self, task, name):
         z, y, t = drawn()
         loss = losses.SOFT_LOSSES[task][name]
-        assert torch.autograd.gradcheck(lambda s: loss(s, t, y, Soft()), z.requires_grad_())
+        assert torch.autograd.gradcheck(lambda s: loss(s, t, y, SoftLosses()), z.requires_grad_())
 
     def test_takes_part_in_the_whole(self, task, name):
         z, y, t = drawn()
         hard = z.pow(2).mean()
-        soft = Soft(losses={name: 2.0}, alpha=0.25, temperature=3.0)
+        soft = SoftLosses(losses={name: 2.0}, alpha=0.25, temperature=3.0)
         alone = losses.SOFT_LOSSES[task][name](z, t, y, soft)
         found = losses.distillation(z, hard, y, t, soft, task)
         assert found.item() == pytest.approx((0.75 * hard + 0.5 * alone).item(), rel=1e-12)
@@ -227,13 +228,13 @@ class TestEverySoftLoss:
         z, _, t = drawn()
         if name == "dkd":
             with pytest.raises(ValueError, match="dkd needs labels"):
-                losses.distillation(z, z.mean(), None, t, Soft(losses={name: 1.0}), task)
+                losses.distillation(z, z.mean(), None, t, SoftLosses(losses={name: 1.0}), task)
         else:
-            found = losses.distillation(z, z.mean(), None, t, Soft(losses={name: 1.0}), task)
+            found = losses.distillation(z, z.mean(), None, t, SoftLosses(losses={name: 1.0}), task)
             assert found.item() > 0.01
 
     def test_is_let_through(self, task, name):
-        losses.check(Soft(losses={name: 1.0}), task)
+        losses.check(SoftLosses(losses={name: 1.0}), task)
 
     def test_draws_a_student_to_the_teachers_answers(self, task, name):
         z, y, t = drawn(samples=32)
@@ -241,18 +242,18 @@ class TestEverySoftLoss:
         optimizer = torch.optim.Adam([student], lr=0.3)
         for _ in range(120):
             optimizer.zero_grad()
-            losses.SOFT_LOSSES[task][name](student, t, y, Soft()).backward()
+            losses.SOFT_LOSSES[task][name](student, t, y, SoftLosses()).backward()
             optimizer.step()
         assert (z.argmax(1) == t.argmax(1)).float().mean() < 0.5
         assert (student.argmax(1) == t.argmax(1)).float().mean() > 0.95
 
     def test_is_one_a_recipe_may_name(self, task, name):
-        assert Soft(losses={name: 1.0}).losses == {name: 1.0}
+        assert SoftLosses(losses={name: 1.0}).losses == {name: 1.0}
 
 
 def test_a_weighted_sum_is_the_sum_of_its_parts():
     z, y, t = drawn()
-    soft = Soft(losses={"kd": 0.5, "dkd": 2.0}, standardize=True, temperature=2.0, alpha=0.7)
+    soft = SoftLosses(losses={"kd": 0.5, "dkd": 2.0}, standardize=True, temperature=2.0, alpha=0.7)
     hard = F.cross_entropy(z, y)
     found = losses.distillation(z, hard, y, t, soft)
     a, b = losses.standardize(z), losses.standardize(t)
@@ -272,7 +273,7 @@ def test_a_weighted_sum_is_the_sum_of_its_parts():
 )
 def test_a_soft_loss_that_a_task_does_not_have_is_refused_with_those_it_has(task, name):
     with pytest.raises(RecipeError) as caught:
-        losses.check(Soft(losses={name: 1.0}), task)
+        losses.check(SoftLosses(losses={name: 1.0}), task)
     assert caught.value.where == "distill.losses"
     assert caught.value.found == repr(name)
     for known in losses.SOFT_LOSSES[task]:
@@ -282,9 +283,9 @@ def test_a_soft_loss_that_a_task_does_not_have_is_refused_with_those_it_has(task
 
 
 def test_standardized_outputs_are_for_classes_only():
-    losses.check(Soft(standardize=True), "classification")
+    losses.check(SoftLosses(standardize=True), "classification")
     with pytest.raises(RecipeError, match="standardize"):
-        losses.check(Soft(standardize=True), "multi-label")
+        losses.check(SoftLosses(standardize=True), "multi-label")
 
 
 # --- soft targets kept in part ----------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 import torch
 from edgestill.pipeline.distill import checkpoint
 from edgestill.pipeline.distill.optimizer import Average, optimizer_of, put_back, set_rate, state_of
-from edgestill.pipeline.recipe.recipe import Schedule
+from edgestill.pipeline.recipe.training import Schedule
 from torch import nn
 
 BOTH = pytest.mark.parametrize("name", ["adamw", "sgd"])

@@ -14,13 +14,16 @@ from edgestill.pipeline.distill.targets import identities, open_targets
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, restore, save
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.recipe import Architecture, Asking, Augment, Schedule, Soft
+from edgestill.pipeline.recipe.architecture import Architecture
+from edgestill.pipeline.recipe.augment import Augment
+from edgestill.pipeline.recipe.distill import SoftLosses, SoftTargets
+from edgestill.pipeline.recipe.training import Schedule
 from edgestill.pipeline.records import DataRecord, ModelRecord, TargetsRecord
 
 ROWS = 300
 AUGMENT = Augment(crop=1, flip=True, mixup=0.3)
 NET = Architecture(model="resnet8", width=4)
-SOFT = Soft(alpha=0.5)
+SOFT = SoftLosses(alpha=0.5)
 
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -101,7 +104,7 @@ def asked(tmp_path, data, name="targets", *, views=2, augment=AUGMENT, seed=5, w
     teacher = SimpleNamespace(path=tmp_path, record=known(origin="black box"))
     inputs = {"teachers": (teacher,), "shares": (1.0,)}
     inputs |= {
-        "asking": Asking(views=views),
+        "asking": SoftTargets(views=views),
         "augment": augment,
         "data": data,
         "seed": seed,

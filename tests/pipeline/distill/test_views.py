@@ -7,7 +7,7 @@ import pytest
 from edgestill.errors import RecipeError
 from edgestill.pipeline.distill import views
 from edgestill.pipeline.distill.views import Views, check, draws
-from edgestill.pipeline.recipe.recipe import Augment
+from edgestill.pipeline.recipe.augment import Augment
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 9, 7, 3), np.uint8)
 SOUND = np.random.default_rng(1).normal(3.0, 2.0, (40, 12, 5)).astype(np.float32)

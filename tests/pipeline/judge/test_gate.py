@@ -9,7 +9,7 @@ from edgestill.devices.bench.stopping import Looks
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.judge.budgets import decided, measured_budgets
 from edgestill.pipeline.judge.gate import EXIT_CODES, check, judge
-from edgestill.pipeline.recipe.recipe import Gate
+from edgestill.pipeline.recipe.gate import Gate
 from simulated import Noise, outcomes
 
 

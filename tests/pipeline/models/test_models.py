@@ -14,8 +14,8 @@ from edgestill.pipeline.models.deployed import Deployed
 from edgestill.pipeline.models.resnet import Block
 from edgestill.pipeline.models.transformer import MASKED, heads, initialize
 from edgestill.pipeline.models.weights import load_foreign, restore, save
-from edgestill.pipeline.recipe import recipe
-from edgestill.pipeline.recipe.recipe import Architecture
+from edgestill.pipeline.recipe import model_names
+from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
 from safetensors.torch import save_file
 from shared_data import SHARED
@@ -95,9 +95,9 @@ def test_a_perceptron_has_as_many_hidden_layers_as_its_name_says():
 
 
 def test_the_recipe_knows_every_family_that_can_be_built():
-    assert set(recipe.FAMILIES) == set(FAMILIES)
-    for family, (least, step) in recipe.FAMILIES.items():
-        for depth in (least, least + step):
+    assert set(model_names.FAMILIES) == set(FAMILIES)
+    for family, depths in model_names.FAMILIES.items():
+        for depth in (depths.least, depths.least + depths.step):
             of = TEXTS if family == "transformer" else IMAGES
             assert parameters(build(f"{family}{depth}", of, width=2)) > 0
 

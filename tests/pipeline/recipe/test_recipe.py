@@ -4,9 +4,12 @@ import tomllib
 
 import pytest
 from edgestill.errors import RecipeError
-from edgestill.pipeline.recipe import recipe
+from edgestill.pipeline.recipe.data import SOURCE_KINDS
+from edgestill.pipeline.recipe.distill import SoftLosses
 from edgestill.pipeline.recipe.files import bundled, dump, load, parse, schema_of
+from edgestill.pipeline.recipe.model_names import family_and_depth
 from edgestill.pipeline.recipe.recipe import Recipe
+from edgestill.pipeline.recipe.training import Schedule
 from pydantic import ValidationError
 
 REQUIRED = {"name", "data.source", "teacher.model", "student.model"}
@@ -155,7 +158,7 @@ def test_where_something_lies_does_not_enter_a_stages_key():
 
 def test_a_part_of_a_part_holds_its_own_keys_alone():
     found = parse(TREE, where="r").distill
-    assert set(found.only(recipe.Soft).ingredients()) == {
+    assert set(found.only(SoftLosses).ingredients()) == {
         "temperature",
         "alpha",
         "losses",
@@ -163,7 +166,7 @@ def test_a_part_of_a_part_holds_its_own_keys_alone():
         "dkd_alpha",
         "dkd_beta",
     }
-    assert "alpha" not in found.only(recipe.Schedule).ingredients()
+    assert "alpha" not in found.only(Schedule).ingredients()
 
 
 @pytest.mark.parametrize("part", ["data", "teacher", "distill", "gate"])
@@ -202,7 +205,7 @@ def test_a_long_value_is_cut_in_a_refusal():
      ("resnet110", ("resnet", 110))],
 )  # fmt: skip
 def test_a_models_name_is_its_family_and_depth(model, parts):
-    assert recipe.family_and_depth(model) == parts
+    assert family_and_depth(model) == parts
 
 
 @pytest.mark.parametrize(
@@ -256,13 +259,13 @@ def with_teacher(**teacher):
 def test_one_teacher_alone_counts_whole():
     found = with_teacher(weight=7.0).teacher
     assert found.shares == (1.0,)
-    assert [one.model for one in found.each()] == ["mlp2"]
+    assert [one.model for one in found.teachers()] == ["mlp2"]
 
 
 def test_every_member_is_a_teacher_by_itself_that_trains_by_the_first_ones_schedule():
     found = with_teacher(members=MEMBERS, epochs=3, width=9, optimizer="sgd").teacher
     assert found.shares == (0.125, 0.375, 0.5)
-    first, *others = found.each()
+    first, *others = found.teachers()
     assert [one.model for one in (first, *others)] == ["mlp2", "resnet14", "onnx:m.onnx"]
     assert [one.width for one in (first, *others)] == [9, 4, 16]
     for one in (first, *others):
@@ -274,9 +277,9 @@ def test_what_a_member_counts_does_not_enter_the_key_of_its_training():
     one, other = (
         with_teacher(members=[{"model": "mlp3", "weight": w}], weight=w).teacher for w in (1.0, 5.0)
     )
-    assert [t.ingredients() for t in one.each()] == [t.ingredients() for t in other.each()]
+    assert [t.ingredients() for t in one.teachers()] == [t.ingredients() for t in other.teachers()]
     alone = with_teacher().teacher
-    assert alone.each()[0].ingredients() == one.each()[0].ingredients()
+    assert alone.teachers()[0].ingredients() == one.teachers()[0].ingredients()
 
 
 @pytest.mark.parametrize("model", ["onnx:a/m.onnx", "logits:l.npz", "hf:folder"])
@@ -334,7 +337,7 @@ def test_every_path_of_a_recipe_is_taken_from_its_folder(tmp_path, monkeypatch):
     found = load(tmp_path / "there/r.toml")
     assert found.data.source == f"text:{folder}/d/t.csv"
     assert found.data.text.tokenizer == folder / "tok.json"
-    assert [one.model for one in found.teacher.each()] == [
+    assert [one.model for one in found.teacher.teachers()] == [
         f"hf:{folder}/bert",
         f"onnx:{folder}/m/a.onnx",
         f"logits:{folder}/../l.npz",
@@ -346,7 +349,7 @@ def test_every_path_of_a_recipe_is_taken_from_its_folder(tmp_path, monkeypatch):
     assert found.student.model == "mine.models:make"
 
 
-@pytest.mark.parametrize("kind", recipe.SOURCE_KINDS)
+@pytest.mark.parametrize("kind", SOURCE_KINDS)
 def test_every_kind_of_source_that_names_a_path_is_anchored(kind, tmp_path):
     found = load(written(tmp_path), [f"data.source={kind}:x y"])
     assert found.data.source == f"{kind}:{tmp_path}/x y"
@@ -427,10 +430,10 @@ def test_the_control_learns_as_the_student_does_but_for_its_smoothing():
     told = {"epochs": 7, "label_smoothing": 0.0, "control_smoothing": 0.1}
     distill = parse({**TREE, "distill": told}, where="r").distill
     assert distill.control().label_smoothing == 0.1
-    same = distill.only(recipe.Schedule).model_copy(update={"label_smoothing": 0.1})
+    same = distill.only(Schedule).model_copy(update={"label_smoothing": 0.1})
     assert distill.control() == same
     plain = parse({**TREE, "distill": {"label_smoothing": 0.2}}, where="r").distill
-    assert plain.control() == plain.only(recipe.Schedule)
+    assert plain.control() == plain.only(Schedule)
 
 
 @pytest.mark.parametrize(

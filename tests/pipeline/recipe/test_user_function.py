@@ -140,7 +140,7 @@ def test_a_module_that_is_not_there_has_no_fingerprint(folder):
 def test_torch_is_not_imported_for_a_fingerprint(folder):
     write(folder / "own_k.py", "import torch")
     code = (
-        "import sys; from edgestill.pipeline.reference import fingerprint; "
+        "import sys; from edgestill.pipeline.recipe.user_function import fingerprint; "
         "fingerprint('own_k:make'); fingerprint('torch:make'); sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)

@@ -5,7 +5,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
-from edgestill.pipeline.recipe import recipe
+from edgestill.pipeline.recipe import data as recipe
 from edgestill.pipeline.tasks import metrics
 from sklearn import metrics as sklearn
 

@@ -19,7 +19,7 @@ from edgestill.pipeline.compress.fuse import attention, fusion
 from edgestill.pipeline.compress.fuse import onnxruntime_tools as old_fusion
 from edgestill.pipeline.compress.fuse import padding_cases as hostile
 from edgestill.pipeline.models import deployed, example
-from edgestill.pipeline.recipe.recipe import Architecture
+from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
 from onnx import TensorProto, helper
 from onnxruntime.transformers.optimizer import optimize_model

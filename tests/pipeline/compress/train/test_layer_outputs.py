@@ -7,7 +7,8 @@ from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.compress.train import qat
 from edgestill.pipeline.distill.layers import Taps
 from edgestill.pipeline.models import deployed
-from edgestill.pipeline.recipe.recipe import Architecture, Compress
+from edgestill.pipeline.recipe.architecture import Architecture
+from edgestill.pipeline.recipe.compress import Compress
 from edgestill.pipeline.records import DataRecord
 from torch import nn
 

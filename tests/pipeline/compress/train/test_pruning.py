@@ -23,7 +23,9 @@ from edgestill.pipeline.distill.loop import Course, every_epoch_anew, fit
 from edgestill.pipeline.models import Signature, build, parameters, weights
 from edgestill.pipeline.models.deployed import Deployed
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.recipe import Architecture, Augment, Schedule
+from edgestill.pipeline.recipe.architecture import Architecture
+from edgestill.pipeline.recipe.augment import Augment
+from edgestill.pipeline.recipe.training import Schedule
 from edgestill.pipeline.records import DataRecord, Pruned
 from torch import nn
 

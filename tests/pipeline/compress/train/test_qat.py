@@ -35,20 +35,13 @@ from edgestill.pipeline.judge.answers import TWIN, logits
 from edgestill.pipeline.models import deployed, example, parameters
 from edgestill.pipeline.models.deployed import Deployed
 from edgestill.pipeline.progress import Silent
+from edgestill.pipeline.recipe.architecture import Architecture, Teacher
+from edgestill.pipeline.recipe.augment import Augment
+from edgestill.pipeline.recipe.compress import Compress, Qat
+from edgestill.pipeline.recipe.distill import LayerPair, SoftLosses, SoftTargets, TeacherLayers
 from edgestill.pipeline.recipe.files import load
-from edgestill.pipeline.recipe.recipe import (
-    Architecture,
-    Asking,
-    Augment,
-    Compress,
-    Inside,
-    Layer,
-    Qat,
-    Recipe,
-    Schedule,
-    Soft,
-    Teacher,
-)
+from edgestill.pipeline.recipe.recipe import Recipe
+from edgestill.pipeline.recipe.training import Schedule
 from edgestill.pipeline.records import SPLITS, DataRecord, Epoch
 from onnx import numpy_helper
 from sklearn.datasets import load_digits
@@ -396,8 +389,8 @@ def taught(tmp_path_factory):
     by = (made("teacher", teacher.teach, seed=0, named=None, teacher=Teacher(
         model="resnet8", width=8, epochs=6, batch_size=32, learning_rate=0.01)),)  # fmt: skip
     all_of = {"teachers": by, "shares": (1.0,)}
-    told = made("targets", targets.ask, asking=Asking(), seed=0, **all_of)
-    of = {"soft": Soft(), "targets": told}
+    told = made("targets", targets.ask, asking=SoftTargets(), seed=0, **all_of)
+    of = {"soft": SoftLosses(), "targets": told}
     best = made("student", student.learn, architecture=Architecture(model="resnet8", width=4),
                 schedule=LEARNT, seed=0, views_seed=0, **of)  # fmt: skip
     torch.set_num_threads(were)
@@ -516,8 +509,8 @@ def test_a_teacher_that_is_asked_meanwhile_keeps_its_statistics(taught, monkeypa
     asked = SimpleNamespace(path=taught.targets.path, record=none)
     once = Qat(qat_epochs=1)
     pairs = (("layer2", "layer2"), ("layer1", "conv1"))
-    between = Inside(
-        layers=tuple(Layer(loss="similarity", teacher=by, student=one) for by, one in pairs)
+    between = TeacherLayers(
+        layers=tuple(LayerPair(loss="similarity", teacher=by, student=one) for by, one in pairs)
     )
     found = tuned(
         taught, "asked", settings=once, targets=asked, teachers=taught.teachers, shares=(1.0,),
@@ -552,9 +545,9 @@ def test_losses_between_layers_go_on_while_it_rounds(taught, monkeypatch):
     asked = {"targets": SimpleNamespace(path=taught.targets.path, record=none)}
     asked |= {"teachers": taught.teachers, "shares": (1.0,)}
     for name, weight in (("heavy", 1e6), ("light", 1e-6)):
-        layer = Layer(loss="attention", teacher="layer2.0", student="layer2.0", weight=weight)
+        layer = LayerPair(loss="attention", teacher="layer2.0", student="layer2.0", weight=weight)
         with pytest.raises(KeyboardInterrupt):
-            tuned(taught, name, inside=Inside(layers=(layer,)), **asked)
+            tuned(taught, name, inside=TeacherLayers(layers=(layer,)), **asked)
         weights[name] = weights.pop("with")
     # Behind the block that is compared only the answers teach; before it the block does as well.
     first, last = ((weights["heavy"][i] - weights["light"][i]).abs().max() for i in (0, -1))

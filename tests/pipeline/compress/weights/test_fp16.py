@@ -13,7 +13,7 @@ from edgestill.exporters import ort
 from edgestill.exporters.onnx import INPUT, export
 from edgestill.pipeline.compress.weights import fp16
 from edgestill.pipeline.models import deployed, example
-from edgestill.pipeline.recipe.recipe import Architecture
+from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
 from onnx import TensorProto, helper, numpy_helper
 

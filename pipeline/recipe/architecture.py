@@ -1,0 +1,100 @@
+"""``[teacher]`` and ``[student]``: which models they are, and how the teacher is made.
+
+>>> Student(model="resnet8").width
+8
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from .model_names import PATH_KINDS, TEACHER_FORMS, TEACHER_KINDS, family_and_depth, is_factory
+from .part import Part, Positive
+from .training import Schedule
+
+_WIDTH = (
+    "Channels of the first stage; of mlp: units of a hidden layer; of transformer: size of a "
+    "token's vector."
+)
+
+
+class Architecture(Part):
+    """A model: a family with depth and width, or a function of the user's that returns it."""
+
+    model: str = Field(
+        description="Family and depth in one name ('resnet20', 'mlp2'), or 'module:function'."
+    )
+    width: Annotated[int, Field(ge=1, le=8192)] = Field(16, description=_WIDTH)
+    arguments: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="Arguments of the function 'module:function'."
+    )
+
+    @field_validator("model")
+    @classmethod
+    def _is_a_family_and_a_depth(cls, value: str) -> str:
+        if value.partition(":")[0] in TEACHER_KINDS or not is_factory(value):
+            family_and_depth(value)
+        return value
+
+
+class Member(Architecture):
+    """One more teacher of an ensemble."""
+
+    addresses = frozenset({"weights"})
+
+    weights: Path | None = Field(None, description="As teacher.weights.", strict=False)
+    weight: Positive = Field(1.0, description="How much this teacher's answers count.")
+
+    @field_validator("model")
+    @classmethod
+    def _is_a_family_and_a_depth(cls, value: str) -> str:
+        """A teacher may also be one of ``TEACHER_KINDS``."""
+        kind, colon, rest = value.partition(":")
+        if not (colon and rest and kind in TEACHER_KINDS) and not is_factory(value):
+            family_and_depth(value)
+        return value
+
+    def ingredients(self) -> dict[str, Any]:
+        """Without the path of a file, whose content is hashed instead."""
+        values = super().ingredients()
+        if (kind := self.model.partition(":")[0]) in PATH_KINDS:
+            values["model"] = kind
+        return values
+
+
+class Teacher(Member, Schedule):
+    """The teacher: trained here, loaded, run as a black box, or recorded logits."""
+
+    model: str = Field(
+        description="Family and depth in one name ('resnet20', 'mlp2'), 'module:function', "
+        f"{', '.join(TEACHER_FORMS[:-1])} or {TEACHER_FORMS[-1]}."
+    )
+    weights: Path | None = Field(
+        None,
+        description="A .safetensors (or weights-only .pt) file to load instead of training.",
+        strict=False,
+    )
+    members: tuple[Member, ...] = Field((), description="More teachers, which make an ensemble.")
+
+    def teachers(self) -> tuple["Teacher", ...]:
+        """This teacher and every member, as teachers without members; all have one schedule."""
+        schedule = {key: getattr(self, key) for key in Schedule.model_fields}
+        alone: dict[str, Any] = {"members": (), "weight": 1.0}
+        members = ({key: getattr(m, key) for key in Member.model_fields} for m in self.members)
+        return (
+            self.model_copy(update=alone),
+            *(Teacher.model_construct(**{**schedule, **member, **alone}) for member in members),
+        )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """The weight of each teacher's answers, in the order of ``teachers``; their sum is 1."""
+        weights = (self.weight, *(member.weight for member in self.members))
+        return tuple(weight / sum(weights) for weight in weights)
+
+
+class Student(Architecture):
+    """The model that ships."""
+
+    width: Annotated[int, Field(ge=1, le=8192)] = Field(8, description=_WIDTH)
