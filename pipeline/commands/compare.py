@@ -139,7 +139,7 @@ def compare(
         different=differs(ratio),
         sentence=sentence(ratio),
         max_ratio=max_ratio,
-        outcome=None if max_ratio is None else hold("max_ratio", max_ratio, ratio)[0],
+        outcome=None if max_ratio is None else hold("at most", max_ratio, ratio)[0],
         measured=measured,
         folder=str(folder),
     )
@@ -171,7 +171,7 @@ def model_of(path: Path) -> Path:
 
 def known(ratio: Estimate, max_ratio: float | None) -> bool:
     """Whether a ratio's interval is narrow and, where there is one, on one side of the budget."""
-    undecided = max_ratio is not None and hold("max_ratio", max_ratio, ratio)[0] == "undecided"
+    undecided = max_ratio is not None and hold("at most", max_ratio, ratio)[0] == "undecided"
     return ratio.known_within(PRECISION) and not undecided
 
 

@@ -1,80 +1,62 @@
-"""Budgets that a measurement must decide, and how a figure is held against its budget.
+"""The budgets that a recipe may set, and how a figure is compared with its budget.
 
-A figure decides a budget when its whole interval lies on one side of it.
+    BUDGETS["max_p90_ms"].direction     # 'at most'
+    hold("at most", 2.0, figure)        # ('ready', 'the whole interval is inside the budget')
+
+A figure decides a budget when its whole interval lies on one side of it. A new budget is a key of
+``recipe.Gate`` and a line of ``BUDGETS``.
 """
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from ...devices.bench.figures import Figures
 from ...devices.onboard.stats.estimate import Estimate, Kind
 from ..recipe.gate import Gate
-from ..records import TEACHER, Outcome
+from ..records import TEACHER, Outcome, Predicted, VariantQuality
 
-MEASURED: dict[str, Callable[[Figures], Estimate]] = {
-    "max_p50_ms": lambda f: f.p50_ms,
-    "max_p90_ms": lambda f: f.p90_ms,
-    "max_p99_ms": lambda f: f.p99_ms,
-    "max_peak_memory_mib": lambda f: scaled(f.peak_memory_bytes, 2**-20, "MiB"),
-}
-"""Figures in their budget's own unit whose intervals more processes make narrower."""
-OF_THE_MACHINE = frozenset({*MEASURED, "max_energy_uj"})
-"""Budgets whose figures hold only for the device that they were measured on."""
-
-UNDECIDING: dict[Kind, str] = {
-    "declared": "the energy is computed by a declared model, not measured, and decides no budget; "
-    "measure on a machine with a power sensor (`edgestill doctor` lists those of this machine)",
-    "predicted": "the figure is predicted, not measured, and decides no budget; measure on the "
-    "device",
-    "unknown": "the record does not state whether the figure was measured; build again",
-}
-"""Kinds of figures that decide no budget: why, and the cheapest next step."""
+Direction = Literal["at least", "at most"]
+Unit = Literal[
+    "ms", "MiB", "KiB", "uJ", "instructions", "share", "points", "score", "score difference"
+]
+"""What a budget is given in; a share of 0.05 is 5 %, as points it is 5 points."""
 
 
-def measured_budgets(gate: Gate) -> dict[str, float]:
-    """The budgets of a gate that measuring longer may decide."""
-    return {key: value for key, value in gate.budgets().items() if key in MEASURED}
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """One budget that a recipe may set.
 
-
-def decided(budgets: Mapping[str, float], models: Sequence[Figures]) -> bool:
-    """Whether every variant is known to keep or to miss each of these budgets.
-
-    A figure that has no value stays without one however many processes there are, so nothing is
-    waited for; the gate leaves it undecided. The teacher is not judged.
+    Attributes:
+        unit: of the budget and of its figure.
+        direction: on which side of the budget the figure has to lie.
+        title: what it limits; ``{metric}`` stands for the task's score.
+        quality: its figure, where the verify stage finds it.
+        measured: its figure, where the benchmark stage finds it.
+        predicted: its figure where only a prediction exists.
+        of_machine: whether the figure holds only for the device that it was measured on.
+        repeats: whether more measuring processes make its interval narrower.
+        with_method: whether the verdict names how the figure was computed.
     """
-    figures = (
-        (key, budget, MEASURED[key](model))
-        for model in models
-        if model.name != TEACHER
-        for key, budget in budgets.items()
-    )
-    return all(
-        figure.value is None or hold(key, budget, figure)[0] != "undecided"
-        for key, budget, figure in figures
-    )
 
+    unit: Unit
+    direction: Direction
+    title: str
+    quality: Callable[[VariantQuality], Estimate] | None = None
+    measured: Callable[[Figures], Estimate] | None = None
+    predicted: Callable[[Predicted], Estimate] | None = None
+    of_machine: bool = False
+    repeats: bool = False
+    with_method: bool = False
 
-def hold(key: str, budget: float, figure: Estimate) -> tuple[Outcome, str]:
-    """What one figure says of its budget, and why."""
-    if figure.value is None:
-        return "undecided", f"not measured: {figure.missing}"
-    low, high = figure.low, figure.high
-    if not all(math.isfinite(v) for v in (figure.value, low, high) if v is not None):
-        return "not ready", "not a finite number"
-    if figure.kind in UNDECIDING:
-        return "undecided", UNDECIDING[figure.kind]
-    if low is None or high is None:
-        return "undecided", f"no interval: {figure.missing}"
-    # Seen from the budget, the end of the interval that is worst and the one that is best.
-    at_least = key.startswith("min_")
-    worst, best = (low, high) if at_least else (-high, -low)
-    limit = budget if at_least else -budget
-    if worst >= limit:
-        return "ready", "the whole interval is inside the budget"
-    if best < limit:
-        return "not ready", "the whole interval is outside the budget"
-    return "undecided", "the budget lies inside the interval; measure more or on more samples"
+    def figure(self, quality: VariantQuality, measured: Figures) -> Estimate:
+        """The figure of one variant, in the budget's unit."""
+        if self.quality is not None:
+            return self.quality(quality)
+        if self.measured is not None:
+            return self.measured(measured)
+        return Estimate.unknown(f"no stage finds {self.title}")
 
 
 def scaled(figure: Estimate, factor: float, unit: str | None = None) -> Estimate:
@@ -90,3 +72,159 @@ def scaled(figure: Estimate, factor: float, unit: str | None = None) -> Estimate
         high=scale(figure.high),
         unit=figure.unit if unit is None else unit,
     )
+
+
+def size_kib(measured: Figures) -> Estimate:
+    """Size of the model file."""
+    return Estimate.exact(measured.file_bytes / 1024, "file size", "KiB")
+
+
+def _worst_class_drop(quality: VariantQuality) -> Estimate:
+    if quality.fidelity is None:
+        return Estimate.unknown("the teacher's answers on test are not known")
+    return quality.fidelity.worst_drop
+
+
+BUDGETS: dict[str, Budget] = {
+    "min_accuracy": Budget(
+        "share", "at least", "accuracy on test", quality=lambda quality: quality.score
+    ),
+    "min_score": Budget(
+        "score", "at least", "{metric} on test", quality=lambda quality: quality.score
+    ),
+    "max_drop_vs_teacher": Budget(
+        "score difference",
+        "at most",
+        "{metric} lost to the teacher",
+        quality=lambda quality: quality.drop_vs_teacher,
+    ),
+    "max_drop_vs_fp32": Budget(
+        "score difference",
+        "at most",
+        "{metric} lost to the fp32 student",
+        quality=lambda quality: quality.drop_vs_fp32,
+    ),
+    "min_agreement": Budget(
+        "share",
+        "at least",
+        "same answer as the teacher",
+        quality=lambda quality: quality.agreement_with_teacher,
+    ),
+    "max_worst_class_drop": Budget(
+        "points", "at most", "recall lost by the worst hit class", quality=_worst_class_drop
+    ),
+    "max_p50_ms": Budget(
+        "ms",
+        "at most",
+        "latency, p50",
+        measured=lambda measured: measured.p50_ms,
+        predicted=lambda predicted: predicted.p50_ms,
+        of_machine=True,
+        repeats=True,
+    ),
+    "max_p90_ms": Budget(
+        "ms",
+        "at most",
+        "latency, p90",
+        measured=lambda measured: measured.p90_ms,
+        of_machine=True,
+        repeats=True,
+    ),
+    "max_p99_ms": Budget(
+        "ms",
+        "at most",
+        "latency, p99",
+        measured=lambda measured: measured.p99_ms,
+        of_machine=True,
+        repeats=True,
+    ),
+    "max_peak_memory_mib": Budget(
+        "MiB",
+        "at most",
+        "peak memory",
+        measured=lambda measured: scaled(measured.peak_memory_bytes, 2**-20, "MiB"),
+        of_machine=True,
+        repeats=True,
+    ),
+    "max_size_kib": Budget("KiB", "at most", "file size", measured=size_kib),
+    "max_energy_uj": Budget(
+        "uJ",
+        "at most",
+        "energy proxy per query",
+        measured=lambda measured: measured.energy_uj,
+        of_machine=True,
+        with_method=True,
+    ),
+    "max_instructions": Budget(
+        "instructions",
+        "at most",
+        "instructions per query (a count, not a time)",
+        measured=lambda measured: measured.instructions,
+    ),
+}
+"""By the key that a recipe's ``[gate]`` sets."""
+UNDECIDING: dict[Kind, str] = {
+    "declared": "the energy is computed by a declared model, not measured, and decides no budget; "
+    "measure on a machine with a power sensor (`edgestill doctor` lists those of this machine)",
+    "predicted": "the figure is predicted, not measured, and decides no budget; measure on the "
+    "device",
+    "unknown": "the record does not state whether the figure was measured; build again",
+}
+"""Kinds of figures that decide no budget: why, and the cheapest next step."""
+
+
+def measured_budgets(gate: Gate) -> dict[str, float]:
+    """The budgets of a gate that measuring longer may decide."""
+    return {key: value for key, value in gate.budgets().items() if BUDGETS[key].repeats}
+
+
+def decided(budgets: Mapping[str, float], models: Sequence[Figures]) -> bool:
+    """Whether the intervals of every variant decide each of these budgets.
+
+    A figure that has no value stays without one however many processes there are, so nothing is
+    waited for; the gate leaves it undecided. The teacher is not judged.
+
+    Args:
+        budgets: of what the benchmark stage measures, by key.
+        models: the figures of each model so far.
+    """
+    for key, value in budgets.items():
+        budget = BUDGETS[key]
+        if budget.measured is None:
+            continue
+        for model in models:
+            if model.name == TEACHER:
+                continue
+            figure = budget.measured(model)
+            if figure.value is None:
+                continue
+            if hold(budget.direction, value, figure)[0] == "undecided":
+                return False
+    return True
+
+
+def hold(direction: Direction, budget: float, figure: Estimate) -> tuple[Outcome, str]:
+    """What one figure says of its budget, and why.
+
+    Args:
+        direction: on which side of the budget the figure has to lie.
+        budget: in the figure's unit.
+        figure: with its interval.
+    """
+    if figure.value is None:
+        return "undecided", f"not measured: {figure.missing}"
+    low, high = figure.low, figure.high
+    if not all(math.isfinite(v) for v in (figure.value, low, high) if v is not None):
+        return "not ready", "not a finite number"
+    if figure.kind in UNDECIDING:
+        return "undecided", UNDECIDING[figure.kind]
+    if low is None or high is None:
+        return "undecided", f"no interval: {figure.missing}"
+    # Seen from the budget, the end of the interval that is worst and the one that is best.
+    worst, best = (low, high) if direction == "at least" else (-high, -low)
+    limit = budget if direction == "at least" else -budget
+    if worst >= limit:
+        return "ready", "the whole interval is inside the budget"
+    if best < limit:
+        return "not ready", "the whole interval is outside the budget"
+    return "undecided", "the budget lies inside the interval; measure more or on more samples"

@@ -12,7 +12,7 @@ not take fp32's place for being smaller.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from ...devices.bench.bench import Figures
@@ -27,8 +27,7 @@ from ..records import (
     Verdict,
     VerifyRecord,
 )
-from ..tasks.fidelity import worst_class_drop
-from .budgets import MEASURED, OF_THE_MACHINE, hold, scaled
+from .budgets import BUDGETS, hold, scaled, size_kib
 
 SAME_SIZE = 1.02
 """Files no more than this factor apart are of one size; of those the first made, the plainest, is
@@ -53,29 +52,10 @@ class Subject(NamedTuple):
         return self.quality.name
 
 
-def _measured(of: Callable[[Figures], Estimate]) -> Callable[[Subject], Estimate]:
-    return lambda subject: of(subject.figures)
-
-
-FIGURES: dict[str, Callable[[Subject], Estimate]] = {
-    "min_accuracy": lambda s: s.quality.score,
-    "min_score": lambda s: s.quality.score,
-    "max_drop_vs_teacher": lambda s: s.quality.drop_vs_teacher,
-    "max_drop_vs_fp32": lambda s: s.quality.drop_vs_fp32,
-    "min_agreement": lambda s: s.quality.agreement_with_teacher,
-    "max_worst_class_drop": lambda s: _worst_class(s.quality),
-    **{key: _measured(of) for key, of in MEASURED.items()},
-    "max_size_kib": lambda s: Estimate.exact(s.figures.file_bytes / 1024, "file size", "KiB"),
-    "max_energy_uj": lambda s: s.figures.energy_uj,
-    "max_instructions": lambda s: s.figures.instructions,
-}
-"""Where each budget finds its figure, in the budget's own unit."""
-
-
 def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdict:
     """Judge every variant and name the one to ship."""
     subjects = _subjects(quality, measured)
-    verdicts = tuple(_variant(s, gate.budgets(), measured) for s in subjects)
+    verdicts = tuple(_variant(subject, gate, measured) for subject in subjects)
     ready = [s for s, v in zip(subjects, verdicts, strict=True) if v.outcome == "ready"]
     outcome: Outcome
     if ready:
@@ -96,13 +76,13 @@ def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdi
     )
 
 
-def check(key: str, budget: float, figure: Estimate) -> Check:
+def check(key: str, value: float, figure: Estimate) -> Check:
     """One budget against one figure."""
-    outcome, why = hold(key, budget, figure)
-    if key == "max_energy_uj" and figure.method:
-        # No energy without how it was found: a declared model's are not this device's joules.
+    budget = BUDGETS[key]
+    outcome, why = hold(budget.direction, value, figure)
+    if budget.with_method and figure.method:
         why = f"{why}; {figure.method}"
-    return Check(key=key, budget=budget, figure=figure, outcome=outcome, why=why)
+    return Check(key=key, budget=value, figure=figure, outcome=outcome, why=why)
 
 
 def _subjects(quality: VerifyRecord, measured: BenchmarkRecord) -> list[Subject]:
@@ -118,33 +98,32 @@ def _subjects(quality: VerifyRecord, measured: BenchmarkRecord) -> list[Subject]
     return [Subject(q, figures[q.name], time(q.name)) for q in quality.variants]
 
 
-def check_elsewhere(key: str, budget: float, name: str, measured: BenchmarkRecord) -> Check:
-    """A budget of a device on which nothing was measured: undecided, whatever another one took.
-
-    Only p50 is predicted, and a prediction decides nothing either.
-    """
+def check_elsewhere(key: str, value: float, name: str, measured: BenchmarkRecord) -> Check:
+    """A budget of a device on which nothing was measured: undecided, whatever another one took."""
     if measured.on_target is None:
         nothing = "this run does not say whether it was measured on the device to ship to"
         fix = "build it again"
     else:
         nothing = f"nothing was measured on {measured.target}, only on {measured.measured_on}"
         fix = "measure it there"
-    predicted = next((one.p50_ms for one in measured.predicted if one.name == name), None)
-    if key == "max_p50_ms" and predicted is not None:
-        figure, why = predicted, f"PREDICTED, and {nothing}: a prediction decides nothing; {fix}"
+    of, predicted = (
+        BUDGETS[key].predicted,
+        next((prediction for prediction in measured.predicted if prediction.name == name), None),
+    )
+    if of is not None and predicted is not None:
+        figure = of(predicted)
+        why = f"PREDICTED, and {nothing}: a prediction decides nothing; {fix}"
     else:
         figure, why = Estimate.unknown(nothing), f"{nothing}; {fix}"
-    return Check(key=key, budget=budget, figure=figure, outcome="undecided", why=why)
+    return Check(key=key, budget=value, figure=figure, outcome="undecided", why=why)
 
 
-def _variant(
-    subject: Subject, budgets: Mapping[str, float], measured: BenchmarkRecord
-) -> VariantVerdict:
+def _variant(subject: Subject, gate: Gate, measured: BenchmarkRecord) -> VariantVerdict:
     checks = tuple(
-        check_elsewhere(key, budget, subject.name, measured)
-        if key in OF_THE_MACHINE and not measured.on_target
-        else check(key, budget, FIGURES[key](subject))
-        for key, budget in budgets.items()
+        check_elsewhere(key, value, subject.name, measured)
+        if BUDGETS[key].of_machine and not measured.on_target
+        else check(key, value, BUDGETS[key].figure(subject.quality, subject.figures))
+        for key, value in gate.budgets().items()
     )
     faults = _faults(subject.quality)
     outcomes = {c.outcome for c in checks}
@@ -174,7 +153,7 @@ def _faults(quality: VariantQuality) -> tuple[str, ...]:
 
 PREFERENCES: dict[str, Callable[[Subject], Estimate]] = {
     "latency": lambda s: s.time_over_fp32,
-    "size": FIGURES["max_size_kib"],
+    "size": lambda s: size_kib(s.figures),
     # The interval of a declared model is what all variants' energies share; it does not part them.
     "energy": lambda s: _point(s.figures.energy_uj),
     "accuracy": lambda s: scaled(s.quality.score, -1.0),
@@ -268,9 +247,3 @@ def _why_not(nearest: VariantVerdict) -> str:
     parts = [f"fails {', '.join(missed)}"] if missed else []
     parts += [f"cannot be decided on {', '.join(undecided)}"] if undecided else []
     return f"no variant is inside every budget; the nearest, {nearest.name}, {' and '.join(parts)}"
-
-
-def _worst_class(quality: VariantQuality) -> Estimate:
-    if quality.fidelity is None:
-        return Estimate.unknown("the teacher's answers on test are not known")
-    return worst_class_drop(quality.fidelity)

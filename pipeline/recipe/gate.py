@@ -66,6 +66,6 @@ class Gate(Part):
         """The budgets that are set, by key."""
         return {
             key: value
-            for key, value in self.model_dump().items()
-            if key.startswith(("min_", "max_")) and value is not None
+            for key, value in self.model_dump(exclude={"prefer"}).items()
+            if value is not None
         }

@@ -14,6 +14,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from ...devices.onboard.stats.estimate import Estimate
+from ..judge import budgets
 
 NO_INTERVAL = "no interval"
 
@@ -44,13 +45,16 @@ _OF_HUNDRED = ("accuracy", "balanced accuracy", "macro-F1", "micro-F1", "mAP", "
 """Scores that are shares, and read best in percent."""
 _IN_THE_ANSWERS_UNITS = ("RMSE", "MAE")
 
-_BUDGETS = {
-    "_ms": Unit(((1.0, "ms"),)),
-    "_mib": Unit(((1.0, "MiB"),)),
-    "_kib": Unit(((1.0, "KiB"),)),
-    "_uj": Unit(((1.0, "µJ"),)),
-    "_instructions": COUNT,
+_BUDGETS: dict[budgets.Unit, Unit] = {
+    "ms": Unit(((1.0, "ms"),)),
+    "MiB": Unit(((1.0, "MiB"),)),
+    "KiB": Unit(((1.0, "KiB"),)),
+    "uJ": Unit(((1.0, "µJ"),)),
+    "instructions": COUNT,
+    "share": PERCENT,
+    "points": POINTS,
 }
+"""By a budget's unit; a budget is shown in its own, not in the one that its value reads best in."""
 
 
 def score_unit(metric: str) -> Unit:
@@ -67,13 +71,12 @@ def lost_unit(metric: str) -> Unit:
 
 def budget_unit(key: str, metric: str) -> Unit:
     """The unit a budget is read in: ``max_p90_ms`` in ms, ``min_score`` in that of the metric."""
-    if key == "max_worst_class_drop":
-        return POINTS
-    if "drop" in key:
-        return lost_unit(metric)
-    if key == "min_score":
+    unit = budgets.BUDGETS[key].unit
+    if unit == "score":
         return score_unit(metric)
-    return next((unit for end, unit in _BUDGETS.items() if key.endswith(end)), PERCENT)
+    if unit == "score difference":
+        return lost_unit(metric)
+    return _BUDGETS[unit]
 
 
 def show(estimate: Estimate, unit: Unit) -> str:
@@ -112,8 +115,7 @@ def amount(value: float, unit: Unit) -> str:
 def budget(key: str, value: float, metric: str) -> str:
     """A budget as the reader compares it: ``at most 2 ms``, ``at least 94 %``."""
     factor, name = _step(value, budget_unit(key, metric))
-    sense = "at least" if key.startswith("min_") else "at most"
-    return f"{sense} {_with_unit(f'{value / factor:,.10g}', name)}"
+    return f"{budgets.BUDGETS[key].direction} {_with_unit(f'{value / factor:,.10g}', name)}"
 
 
 def count(value: int | None, missing: str = "not counted") -> str:

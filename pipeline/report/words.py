@@ -8,9 +8,10 @@ A difference is called one only where its interval excludes "no difference".
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from ...devices.onboard.stats.estimate import Estimate
+from ..judge.budgets import BUDGETS
 from ..judge.gate import SAME_SIZE
 from ..records import Check, Report
 from . import numbers, rows
@@ -23,21 +24,6 @@ ORIGINS = {
     "recorded": "recorded answers, not trained here",
 }
 """Why a model has no training curve."""
-BUDGETS = {
-    "min_accuracy": "accuracy on test",
-    "min_score": "METRIC on test",
-    "max_drop_vs_teacher": "METRIC lost to the teacher",
-    "max_drop_vs_fp32": "METRIC lost to the fp32 student",
-    "min_agreement": "same answer as the teacher",
-    "max_worst_class_drop": "recall lost by the worst hit class",
-    "max_p50_ms": "latency, p50",
-    "max_p90_ms": "latency, p90",
-    "max_p99_ms": "latency, p99",
-    "max_peak_memory_mib": "peak memory",
-    "max_size_kib": "file size",
-    "max_energy_uj": "energy proxy per query",
-    "max_instructions": "instructions per query (a count, not a time)",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +34,17 @@ class Comparison:
         what: ``speed``, ``size``, ``peak memory`` or ``energy proxy``.
         short: ``4.3 times faster``, ``no difference shown`` or ``unknown``.
         detail: the interval, the ratio or the reason.
+        change: whether the variant takes less or more; None where no change was shown or known.
     """
 
     what: str
     short: str
     detail: str | None
+    change: Literal["less", "more"] | None = None
 
     def __str__(self) -> str:
-        text = self.short if self.short.endswith(_ADJECTIVES) else f"{self.what}: {self.short}"
+        text = self.short if self.change else f"{self.what}: {self.short}"
         return f"{text} ({self.detail})" if self.detail else text
-
-
-_ADJECTIVES = ("faster", "slower", "smaller", "larger", "memory", "energy")
 
 
 def headline(report: Report) -> str:
@@ -87,13 +72,12 @@ def shipped_files(report: Report) -> str | None:
 
 
 def budget_name(check: Check, metric: str) -> str:
-    """What a budget judges, in words; an unknown key stands for itself."""
-    known = BUDGETS.get(check.key)
-    return known.replace("METRIC", metric) if known else check.key
+    """What a budget judges, in words."""
+    return BUDGETS[check.key].title.format(metric=metric)
 
 
 def found(check: Check, metric: str) -> str:
-    """The figure a budget was held against, in the budget's own unit."""
+    """The figure that was compared with a budget, in the budget's unit."""
     return numbers.show(check.figure, numbers.budget_unit(check.key, metric))
 
 
@@ -161,7 +145,7 @@ def _compressed(report: Report, name: str) -> str:
     if not report.measured.on_target:
         to_fp32 = f"{name} against fp32: {size}{_instructions(report, name)}; {changed}"
         return f"{to_fp32}. On this machine, which is not the target: {speed}."
-    slower = speed.short.endswith("slower")
+    slower = speed.change == "more"
     share = pair.size.value or 0.0
     worse = ""
     if slower and share >= 1.0:
@@ -189,11 +173,11 @@ def compared(ratio: Estimate, what: str, less: str, more: str) -> Comparison:
         return Comparison(what, "unknown", ratio.missing or "no reason was recorded")
     if low is None or high is None or low <= 0:
         detail = f"{numbers.NO_INTERVAL}: {ratio.missing}" if ratio.missing else numbers.NO_INTERVAL
-        return Comparison(what, _times(value, less, more), detail)
+        return _changed(value, what, (less, more), detail)
     if low <= 1.0 <= high and low != high:
         detail = f"ratio {value:.2f}, {low:.2f} to {high:.2f}"
         return Comparison(what, "no difference shown", detail)
-    return Comparison(what, _times(value, less, more), None if low == high else _span(ratio, less))
+    return _changed(value, what, (less, more), None if low == high else _span(ratio, less))
 
 
 def _span(ratio: Estimate, less: str) -> str:
@@ -288,12 +272,17 @@ def _in_percent(ratio: float, less: str) -> bool:
     return 0.5 < ratio < 2.0 and less != "faster"
 
 
-def _times(ratio: float, less: str, more: str) -> str:
-    word = less if ratio < 1.0 else more
-    if _in_percent(ratio, less):
-        percent = f"{abs(1.0 - ratio) * 100:.1f}"
-        return "the same" if percent == "0.0" else f"{percent} % {word}"
-    return f"{_factor(max(ratio, 1 / ratio))} times {word}"
+def _changed(ratio: float, what: str, words: tuple[str, str], detail: str | None) -> Comparison:
+    """A ratio in words: of less, such as ``faster``, and of more, such as ``slower``."""
+    change: Literal["less", "more"] = "less" if ratio < 1.0 else "more"
+    word = words[0] if change == "less" else words[1]
+    if not _in_percent(ratio, words[0]):
+        short = f"{_factor(max(ratio, 1 / ratio))} times {word}"
+        return Comparison(what, short, detail, change)
+    percent = f"{abs(1.0 - ratio) * 100:.1f}"
+    if percent == "0.0":
+        return Comparison(what, "the same", detail)
+    return Comparison(what, f"{percent} % {word}", detail, change)
 
 
 def _factor(factor: float, like: float | None = None) -> str:

@@ -72,7 +72,7 @@ def test_a_processor_that_no_profile_can_name_is_refused(monkeypatch):
 
 
 def test_asking_for_a_probe_loads_no_runtime_here():
-    code = "import sys, edgestill.devices.probe; print('onnxruntime' in sys.modules)"
+    code = "import sys, edgestill.devices.operators.probe; print('onnxruntime' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "False"
 

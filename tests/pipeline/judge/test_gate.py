@@ -7,7 +7,7 @@ import pytest
 import report_example
 from edgestill.devices.bench.stopping import Looks
 from edgestill.devices.onboard.stats.estimate import Estimate
-from edgestill.pipeline.judge.budgets import decided, measured_budgets
+from edgestill.pipeline.judge.budgets import BUDGETS, decided, measured_budgets
 from edgestill.pipeline.judge.gate import EXIT_CODES, check, judge
 from edgestill.pipeline.recipe.gate import Gate
 from simulated import Noise, outcomes
@@ -55,7 +55,7 @@ def check_or_refuse(key, budget, found):
         math.isfinite(v) for v in (found.value, found.low, found.high) if v is not None
     ):
         return check(key, budget, found).outcome
-    return hold(key, budget, found)[0]
+    return hold(BUDGETS[key].direction, budget, found)[0]
 
 
 def judged(**budgets):
@@ -335,3 +335,7 @@ def test_where_no_latency_is_known_fp32_ships_and_nothing_fails():
         report.measured.model_copy(update={"benchmark": measured}),
     )
     assert (verdict.outcome, verdict.ship) == ("ready", "fp32")
+
+
+def test_every_key_of_the_recipes_gate_but_the_preference_has_a_line_in_the_table_of_budgets():
+    assert list(BUDGETS) == [key for key in Gate.model_fields if key != "prefer"]
