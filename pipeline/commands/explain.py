@@ -13,7 +13,8 @@ from rich.text import Text
 from ...devices.bench import bench
 from ...devices.onboard.stats.estimate import Estimate
 from ...errors import NoEffectError, StorageError, UsageError
-from ..diagnose.diagnosis import Diagnosis, diagnose
+from ..diagnose.diagnosis import diagnose
+from ..diagnose.findings import Diagnosis
 from ..diagnose.leave_in_float import leave_in_float
 from ..progress import Progress
 from ..report import numbers

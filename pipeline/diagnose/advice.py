@@ -1,102 +1,112 @@
-"""Which layers of a quantized file to leave in float, by the times of both files.
+"""Which layers of a quantized file to leave in float, computed from the times of both files.
 
-    ledger = ledger_of(joined, int8_profile, costs)
-    chosen = choose(ledger)
-    ledger.saving_us(chosen)
-
-Leaving a layer in float saves its int8 time and costs its fp32 time; and the conversions at its
-edges come or go with what its neighbours are in. So layers cannot be chosen one by one: the set is
-searched for, from several beginnings, by putting in or taking out one layer at a time.
+advice = advise(joined, before, after)
+advice.exclude, advice.saving_us
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 
-from ...devices.operators.layer_matching import Joined, Wiring
+from ...devices.operators.layers import JoinedLayers
 from ...devices.operators.profiling import Profile
+from ...devices.operators.wiring import Wiring, shown
+from .file_times import FileTimes, computes, is_quantized
+from .findings import Advice
+from .layer_choice import Edge, LayerCosts, choose
 
-_ROUNDS = 20
+LEAST_SHARE = 0.02
+"""Of a query: a smaller saving is not worth an advice."""
+LEAST_SHARE_OF_A_LAYER = 0.01
+"""Of a query: what each layer must add to the saving."""
+_RESOLUTION_US = 1.0
+"""The resolution of the runtime's clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """A tensor that the quantized file holds as integers.
+def advise(joined: JoinedLayers, before: FileTimes, after: FileTimes) -> Advice | None:
+    """The layers to leave in float; None if that saves less than `LEAST_SHARE` of a query.
 
-    Attributes:
-        maker: the layer that computes it; None for an input of the model.
-        takers: the layers that read it.
-        elements: how many numbers it has.
+    Args:
+        joined: the layers of both files.
+        before: times of the fp32 file.
+        after: times of the quantized file.
     """
-
-    maker: int | None
-    takers: tuple[int, ...]
-    elements: int
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What each layer costs in either form, and what the conversions between them cost.
-
-    Attributes:
-        gains_us: by layer that may be left in float: its time as it is, less its time in fp32.
-        weighted: layers that have weights of their own.
-        in_float: layers that the quantized file computes in float as it is.
-        unquantized: layers that it does not quantize at all.
-        edges: tensors held as integers.
-        quantize_us: microseconds an element.
-        dequantize_us: microseconds an element.
-    """
-
-    gains_us: Mapping[int, float]
-    weighted: frozenset[int]
-    in_float: frozenset[int]
-    unquantized: frozenset[int]
-    edges: Sequence[Edge]
-    quantize_us: float
-    dequantize_us: float
-
-    def saving_us(self, chosen: frozenset[int]) -> float:
-        """Microseconds a query that leaving these layers in float is expected to save."""
-        changed = self._changed(chosen)
-        gained = sum(self.gains_us[one] for one in changed)
-        return gained + self._conversions_us(frozenset()) - self._conversions_us(changed)
-
-    def _changed(self, chosen: frozenset[int]) -> frozenset[int]:
-        """Those that do run in float then.
-
-        What has no weights and stands between DQ and Q still is fused with them: it changes only
-        where something beside it is in float too.
-        """
-        touched: set[int] = set()
-        for edge in self.edges:
-            if edge.maker is None or edge.maker in self.unquantized or edge.maker in chosen:
-                touched.update(edge.takers)
-            if edge.maker is not None and not chosen.isdisjoint(edge.takers):
-                touched.add(edge.maker)
-        return frozenset(one for one in chosen if one in self.weighted or one in touched)
-
-    def _conversions_us(self, chosen: frozenset[int]) -> float:
-        """What the conversions between layers are expected to take.
-
-        A Q runs where a layer that computes in float makes what another takes as integers, a DQ
-        where one that computes in float takes what is there as integers only.
-        """
-        in_float = self.in_float | chosen
-        free = self.unquantized | chosen  # their output is there in float
-        total = 0.0
-        for edge in self.edges:
-            from_float = edge.maker is None or edge.maker in free
-            through = [one for one in edge.takers if not (one in free and from_float)]
-            if not through:
-                continue
-            if edge.maker is None or edge.maker in in_float:
-                total += self.quantize_us * edge.elements
-            total += self.dequantize_us * edge.elements * sum(one in in_float for one in through)
-        return total
+    query_us = after.profile.p10_us
+    costs = layer_costs(joined, before, after)
+    chosen = choose(costs, max(_RESOLUTION_US, LEAST_SHARE_OF_A_LAYER * query_us))
+    saving = costs.saving_us(chosen)
+    if not chosen or saving < LEAST_SHARE * query_us:
+        return None
+    fp32, int8 = before.profile.source.nodes, after.profile.source.nodes
+    wiring = Wiring(after.profile.source)
+    nodes = [
+        n
+        for layer in sorted(chosen)
+        for n in sorted(joined.layers[layer].int8_nodes)
+        if _takes_integers(n, wiring)
+    ]
+    return Advice(
+        layers=tuple(joined.layers[layer].name for layer in sorted(chosen)),
+        exclude=tuple(
+            shown(fp32[joined.fp32_of_node[n]]) for n in nodes if n in joined.fp32_of_node
+        ),
+        nodes=tuple(shown(int8[n]) for n in nodes),
+        saving_us=saving,
+    )
 
 
-def edges_of(joined: Joined, int8: Profile) -> list[Edge]:
+def layer_costs(joined: JoinedLayers, before: FileTimes, after: FileTimes) -> LayerCosts:
+    """What each layer costs in either file and what a conversion costs; arguments as `advise`."""
+    operators = after.profile.operators
+    wiring = Wiring(after.profile.source)
+    takes_integers = {
+        layer for node, layer in joined.layer_of_node.items() if _takes_integers(node, wiring)
+    }
+    in_float = frozenset(
+        index
+        for index, layer in enumerate(joined.layers)
+        if computes([operators[i] for i in layer.int8]) == "float"
+    )
+    every = range(len(joined.layers))
+    return LayerCosts(
+        gains_us=_gains(before, after, [i for i in every if i in takes_integers], in_float),
+        weighted=frozenset(i for i, layer in enumerate(joined.layers) if layer.multiplies),
+        in_float=in_float,
+        unquantized=frozenset(i for i in every if i not in takes_integers),
+        edges=edges_of(joined, after.profile),
+        quantize_us=after.us_an_element("QuantizeLinear"),
+        dequantize_us=after.us_an_element("DequantizeLinear"),
+    )
+
+
+def _gains(
+    before: FileTimes, after: FileTimes, layers: list[int], in_float: frozenset[int]
+) -> dict[int, float]:
+    """Time in the quantized file minus time in the fp32 file, by layer."""
+    operators = after.profile.operators
+    own_conversions = {
+        index: us
+        for index, us in after.conversions.items()
+        if operators[index].op == "DynamicQuantizeLinear" or after.converts_stored(index)
+    }
+    gains: dict[int, float] = {}
+    for layer in layers:
+        fp32_us, int8_us = before.us(layer), after.us(layer)
+        if fp32_us is None or int8_us is None:
+            continue
+        converting_us = after.around(layer, own_conversions)
+        if layer in in_float and not converting_us:
+            gains[layer] = 0.0  # both files run the same kernel on the same numbers
+            continue
+        gains[layer] = (
+            int8_us
+            + converting_us
+            + after.around(layer, after.reorders)
+            - fp32_us
+            - before.around(layer, before.reorders)
+        )
+    return gains
+
+
+def edges_of(joined: JoinedLayers, int8: Profile) -> list[Edge]:
     """The tensors that the source graph of the quantized file holds as integers."""
     graph = int8.source
     wiring = Wiring(graph)
@@ -105,56 +115,23 @@ def edges_of(joined: Joined, int8: Profile) -> list[Edge]:
         quantizes = node.op == "QuantizeLinear" and node.inputs[0] not in graph.stored
         if not quantizes and not node.op.startswith("Q"):
             continue
-        source = wiring.maker.get(node.inputs[0]) if quantizes else index
+        producer = wiring.producer.get(node.inputs[0]) if quantizes else index
         tensor = node.inputs[0] if quantizes else node.outputs[0]
         shape = graph.shapes.get(tensor) or graph.shapes.get(node.outputs[0])
-        takers = [joined.layer_of_node.get(one) for one in wiring.after(index)]
+        readers = [joined.layer_of_node.get(reader) for reader in wiring.after(index)]
         edges.append(
             Edge(
-                maker=None if source is None else joined.layer_of_node.get(source),
-                takers=tuple(dict.fromkeys(one for one in takers if one is not None)),
+                producer=None if producer is None else joined.layer_of_node.get(producer),
+                readers=tuple(dict.fromkeys(layer for layer in readers if layer is not None)),
                 elements=prod(shape) if shape else 0,
             )
         )
     return edges
 
 
-def choose(ledger: Ledger, least_us: float) -> frozenset[int]:
-    """The layers whose leaving in float saves most; empty for none.
-
-    Args:
-        ledger: what each costs.
-        least_us: what each of them must add, microseconds; one that adds less is not worth naming.
-    """
-    every = frozenset(ledger.gains_us)
-    slower = frozenset(one for one, gain in ledger.gains_us.items() if gain > 0)
-    beginnings = (frozenset[int](), slower, every)
-    best = max((_climb(ledger, one) for one in beginnings), key=ledger.saving_us)
-    if ledger.saving_us(best) <= 0:
-        return frozenset()
-    return _thinned(ledger, best, least_us)
-
-
-def _climb(ledger: Ledger, chosen: frozenset[int]) -> frozenset[int]:
-    """Put in or take out one layer at a time while that saves more."""
-    saving = ledger.saving_us(chosen)
-    for _ in range(_ROUNDS):
-        before = chosen
-        for one in sorted(ledger.gains_us):
-            other = chosen ^ {one}
-            found = ledger.saving_us(other)
-            if found > saving:
-                chosen, saving = other, found
-        if chosen == before:
-            break
-    return chosen
-
-
-def _thinned(ledger: Ledger, chosen: frozenset[int], least_us: float) -> frozenset[int]:
-    """Without the layers that add less than that, the least first."""
-    while chosen:
-        fewer = max((chosen - {one} for one in sorted(chosen)), key=ledger.saving_us)
-        if ledger.saving_us(chosen) - ledger.saving_us(fewer) >= least_us:
-            break
-        chosen = fewer
-    return chosen
+def _takes_integers(index: int, wiring: Wiring) -> bool:
+    """Whether a node of a source graph computes in integers or reads a DQ."""
+    nodes = wiring.graph.nodes
+    return is_quantized(nodes[index]) or any(
+        nodes[producer].op == "DequantizeLinear" for producer in wiring.next(index, backward=True)
+    )

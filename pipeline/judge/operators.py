@@ -5,8 +5,8 @@
 0.43
 
 The runtime's graph is not the file's: operators are fused, renamed and put in. Each operator of the
-file belongs to one that runs (``compress.joined``) and its cost goes there, so the costs of a graph
-add up to those of its file. Bytes are those of the tensors that the runtime handed over.
+file belongs to one that runs (`devices.operators.layers`) and its cost goes there, so the costs of
+a graph add up to those of its file. Bytes are those of the tensors that the runtime handed over.
 """
 
 import math
@@ -16,19 +16,13 @@ from pathlib import Path
 
 from ...devices.onboard.model.outline import Node
 from ...devices.onboard.stats.estimate import Estimate
-from ...devices.operators.layer_matching import (
-    CONVERSIONS,
-    REORDERS,
-    Wiring,
-    family,
-    homes,
-    match,
-    shown,
-)
+from ...devices.operators.layer_matching import match
+from ...devices.operators.layers import homes
 from ...devices.operators.prediction import CONFIDENCE, THREADS_EFFICIENCY, Timed, predict
 from ...devices.operators.probe import probe
 from ...devices.operators.profiling import Operator, Profile, profile
 from ...devices.operators.roofline import Bounds, Work, attained_by, machine_of, roof_us
+from ...devices.operators.wiring import CONVERSIONS, REORDERS, Wiring, family, shown
 from ...devices.profiles.profile import HOST, load
 from ...devices.profiles.profile import Profile as Device
 from ..records import OperatorsRecord, OperatorTime, Predicted, Roof
