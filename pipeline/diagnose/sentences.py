@@ -1,7 +1,7 @@
 """A diagnosis in words, one fact a sentence.
 
-    >>> next(sentences(diagnosis, busy=False))                     # doctest: +SKIP
-    'int8 takes 1.19× the latency of fp32: 238 µs and 200 µs a query at the 10th percentile, ...'
+>>> next(sentences(diagnosis, busy=False))                     # doctest: +SKIP
+'int8 takes 1.19× the latency of fp32: 238 µs and 200 µs a query at the 10th percentile, ...'
 """
 
 from collections import Counter
