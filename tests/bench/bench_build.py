@@ -17,7 +17,7 @@ from pathlib import Path
 OUT = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "build.json"
 TORCHLESS = (
     "import sys; from edgestill.pipeline.build import build; "
-    "from edgestill.pipeline.recipefile import bundled; "
+    "from edgestill.pipeline.recipe.files import bundled; "
     "b = build(bundled('digits'), artifacts=sys.argv[1]); "
     "print(len(b.ran), 'torch' in sys.modules)"
 )

@@ -35,9 +35,9 @@ SETTINGS = bench.Settings(processes=3, seconds=0.05, warmup_seconds=0.2)
 QUERIES = 200
 """So many that the observer gets to see each state."""
 IMPORTS = (
-    "import gc, ctypes, sys, edgestill.devices.worker, numpy\n"
-    "from edgestill.devices.measure import footprint, memory\n"
-    "from edgestill.devices.runtimes import onnxruntime\n"
+    "import gc, ctypes, sys, edgestill.devices.onboard.measure.worker, numpy\n"
+    "from edgestill.devices.onboard.measure import footprint, memory\n"
+    "from edgestill.devices.onboard.runtimes import onnxruntime\n"
     "memory.fix_thresholds()\n"
     "memory.begin()\n"
     "print('ready', flush=True)\n"

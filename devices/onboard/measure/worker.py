@@ -1,6 +1,6 @@
 """The fresh process in which one model is measured or looked at.
 
-    python -m edgestill.devices.worker < job.json
+    python -m edgestill.devices.onboard.measure.worker < job.json
 
 The job names the file that the answer goes to; stdout belongs to whatever the runtime prints. The
 process holds numpy and the runtime and nothing else, because it is what the device would hold: with

@@ -1,6 +1,6 @@
 """Fusion by onnxruntime-tools 1.7.0 (2021), which its makers have moved into onnxruntime since.
 
-    python -m edgestill.pipeline.compress.old_fusion SOURCE.onnx TARGET.onnx
+    python -m edgestill.pipeline.compress.fuse.onnxruntime_tools SOURCE.onnx TARGET.onnx
 
 It runs in a process of its own: both bring modules of the same names. ``SkipLayerNormalization``
 stays off, because to fuse it this package infers shapes first and refuses every opset from 13 on.

@@ -278,8 +278,8 @@ def test_training_twice_gives_the_same_file_on_any_number_of_cores(tokens, corpu
     script = (
         "import sys, numpy as np; from pathlib import Path\n"
         "from edgestill.pipeline.data import tokens\n"
-        "from edgestill.pipeline.data.texts import Texts\n"
-        "from edgestill.pipeline.recipe import TextForm\n"
+        "from edgestill.pipeline.data.text_store import Texts\n"
+        "from edgestill.pipeline.recipe.data import TextForm\n"
         "tokens.train(Texts.open(Path(sys.argv[1])), np.arange(50),"
         " TextForm(vocabulary=300), Path(sys.argv[2]))\n"
     )
@@ -384,8 +384,8 @@ def test_a_process_that_forks_after_encoding_neither_hangs_nor_is_warned(tokens,
     script = (
         "import os, signal, sys, numpy as np; from pathlib import Path\n"
         "from edgestill.pipeline.data import tokens\n"
-        "from edgestill.pipeline.data.texts import Texts\n"
-        "from edgestill.pipeline.recipe import TextForm\n"
+        "from edgestill.pipeline.data.text_store import Texts\n"
+        "from edgestill.pipeline.recipe.data import TextForm\n"
         "texts, path = Texts.open(Path(sys.argv[1])), Path(sys.argv[2])\n"
         "tokens.train(texts, np.arange(50), TextForm(), path)\n"
         "out = np.zeros((60, 64), np.int32)\n"

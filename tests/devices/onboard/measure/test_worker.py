@@ -345,8 +345,8 @@ def test_an_interrupted_parent_ends_its_child(tmp_path):
     child = f"import os,time; open({str(noted)!r},'w').write(str(os.getpid())); time.sleep(600)"
     parent = (
         "import sys\n"
-        "from edgestill.devices.job import ProbeJob\n"
-        "from edgestill.devices.local import run\n"
+        "from edgestill.devices.onboard.measure.job import ProbeJob\n"
+        "from edgestill.devices.onboard.process.run_job import run\n"
         f"run(ProbeJob(), timeout_s=600, command=(sys.executable, '-c', {child!r}))\n"
     )
     started = subprocess.Popen(_program(parent), stderr=subprocess.DEVNULL)
@@ -364,7 +364,7 @@ def test_a_worker_does_not_outlive_its_parent(tmp_path):
     os.mkfifo(tmp_path / "never")
     grandchild = (
         "import os, sys\n"
-        "from edgestill.devices.worker import _die_with_parent\n"
+        "from edgestill.devices.onboard.machine.confine import _die_with_parent\n"
         "_die_with_parent(os.getppid())\n"
         f"open({str(noted)!r}, 'w').write(str(os.getpid()))\n"
         f"open({str(tmp_path / 'never')!r})\n"
