@@ -29,8 +29,8 @@ CHILD = """
 import edgestill, contextlib, json, re, resource, sys, time
 from pathlib import Path
 import numpy as np
-from edgestill.devices.measure import memory
-from edgestill.pipeline.compress.calibration import ranges
+from edgestill.devices.onboard.measure import memory
+from edgestill.pipeline.compress.int8.calibration import ranges
 from onnxruntime.quantization import CalibrationMethod
 from onnxruntime.quantization.calibrate import create_calibrator
 

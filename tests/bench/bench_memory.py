@@ -60,7 +60,7 @@ def arrays():
 CHILD = """
 import json, re, sys, threading, time
 from pathlib import Path
-import edgestill.pipeline.cli, sklearn.model_selection, torch, onnx, onnxruntime
+import edgestill.pipeline.commands.cli, sklearn.model_selection, torch, onnx, onnxruntime
 from edgestill.pipeline.build import build
 def anonymous():
     text = Path("/proc/self/status").read_text()

@@ -121,7 +121,7 @@ def test_two_processes_make_a_key_once_and_the_second_says_whom_it_waits_for(tmp
     code = """
 import sys, time
 from pathlib import Path
-from edgestill.pipeline.store import Store
+from edgestill.pipeline.engine.store import Store
 def make(out):
     print("making", flush=True)
     time.sleep(1.0)
@@ -155,7 +155,7 @@ def test_a_full_disk_is_said_so_and_leaves_no_half_entry(tmp_path):
 import resource, signal, sys
 from pathlib import Path
 from edgestill.errors import StorageError
-from edgestill.pipeline.store import Store
+from edgestill.pipeline.engine.store import Store
 store = Store(Path(sys.argv[1]))
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))

@@ -22,7 +22,7 @@ ANSWER = """
 import sys
 from pathlib import Path
 import numpy as np
-from edgestill.devices.runtimes.onnxruntime import open_session
+from edgestill.devices.onboard.runtimes.onnxruntime import open_session
 
 for path in map(Path, sys.argv[1:]):
     found = []
