@@ -14,6 +14,7 @@ from edgestill.pipeline.recipe.part import Part
 from edgestill.pipeline.recipe.recipe import Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
+OURS = ("devices", "docs", "exporters", "pipeline", "tests")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -113,3 +114,59 @@ def test_the_tests_have_every_extra():
     ]
     (named,) = [each for each in extras["dev"] if each.startswith("edgestill[")]
     assert set(re.findall(r"[\w-]+", named)[1:]) == set(extras) - {"dev"}
+
+
+def texts():
+    """Every file of the repository that may name a module or a path of ours."""
+    for folder in (".", ".ci", *OURS):
+        for pattern in ("*.py", "*.md", "*.toml", "Makefile", "run"):
+            for path in (ROOT / folder).glob(pattern if folder[0] == "." else f"**/{pattern}"):
+                if path.parent.name != "tools":  # its tests make up names
+                    yield path, path.read_text(encoding="utf-8")
+
+
+def is_ours(name):
+    """Whether a dotted name is a module, or the name that follows one."""
+    path = ROOT
+    for part in name.split("."):
+        if path.joinpath(f"{part}.py").exists():
+            return True
+        if not path.joinpath(part).is_dir():
+            return path.joinpath("__init__.py").exists() and bool(
+                re.search(rf"\b{part}\b", path.joinpath("__init__.py").read_text())
+            )
+        path /= part
+    return True
+
+
+def test_every_module_that_is_named_exists():
+    named = re.compile(r"\bedgestill\.((?:devices|exporters|pipeline)(?:\.\w+)*)")
+    stale = {
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path, text in texts()
+        for match in named.finditer(text)
+        if not is_ours(match[1])
+    }
+    assert stale == set()
+
+
+def test_every_name_that_a_text_imports_from_a_folder_is_a_module_of_it():
+    imported = re.compile(r"from edgestill\.([\w.]+) import (\w+)")
+    stale = {
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path, text in texts()
+        for match in imported.finditer(text)
+        if not is_ours(f"{match[1]}.{match[2]}")
+    }
+    assert stale == set()
+
+
+def test_every_path_that_is_named_exists():
+    named = re.compile(r"(?<![\w/.-])(?:devices|docs|exporters|pipeline|tests)/[\w/]+\.[a-z]+")
+    stale = {
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path, text in texts()
+        for match in named.finditer(text)
+        if not (ROOT / match[0]).exists() and "NAME" not in match[0]
+    }
+    assert stale == set()
