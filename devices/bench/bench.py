@@ -26,7 +26,8 @@ from ..onboard.machine.disturbance import OUTLIERS, OUTLIERS_SHARE
 from ..onboard.machine.disturbance import warnings as disturbances
 from ..onboard.machine.host import Host
 from ..onboard.measure.job import Job, MeasureJob, MemoryJob
-from ..onboard.model.inputs import batch_shapes
+from ..onboard.model.inputs import with_real_shapes
+from ..onboard.settings import Feed, Session, Timing, above_zero, at_least, named
 from ..place.place import Local, Place
 from . import journal
 from .figures import Figures, Footprint, Looked, Measured, Process, Ratio, compare, conclude
@@ -67,21 +68,14 @@ class Settings:
     """How to measure.
 
     Attributes:
-        threads: intra-op threads.
-        spinning: whether idle threads spin.
-        batch: samples a query.
+        session: how the runtime holds each model.
+        feed: what each model is queried with.
+        timing: how long each process times queries.
         processes: fresh processes a model; an interval at 95 % takes at least 6, at 99 % 8. With
             `Until` the fewest.
-        seconds: how long each process times queries.
-        min_queries: fewest queries a process; 64 allow a p90, 662 a p99.
-        max_queries: most queries a process.
-        warmup_seconds: when a process stops waiting for the times to settle.
-        seed: of the order and of made-up inputs.
+        seed: of the order in which models take turns, and of random arrivals.
         timeout_s: seconds until a process is given up.
-        shapes: full shape by input name, for inputs whose dynamic axes are not only the batch.
         confidence: of all intervals; with `Until` of those of all looks together.
-        optimization: onnxruntime's graph optimization level: none, basic, extended, all.
-        providers: execution providers in order of preference; each must be there.
         cores: of the machine measured on, to pin each process to; none: any.
         memory_mib: what each process may have, MiB; None: no limit.
         idle_seconds: how long the machine is watched doing nothing, where power can be measured.
@@ -89,20 +83,13 @@ class Settings:
         footprint: whether two more look at it otherwise.
     """
 
-    threads: int = 1
-    spinning: bool = False
-    batch: int = 1
+    session: Session = field(default_factory=Session)
+    feed: Feed = field(default_factory=Feed)
+    timing: Timing = field(default_factory=Timing)
     processes: int = 9
-    seconds: float = 0.3
-    min_queries: int = 64
-    max_queries: int = 10_000
-    warmup_seconds: float = 2.0
     seed: int = 0
     timeout_s: float = 300.0
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     confidence: float = 0.95
-    optimization: str = "all"
-    providers: tuple[str, ...] = ("CPUExecutionProvider",)
     cores: tuple[int, ...] = ()
     memory_mib: int | None = None
     idle_seconds: float = 2.0
@@ -115,28 +102,15 @@ class Settings:
         Raises:
             UsageError: a figure out of its range.
         """
-        for name in ("threads", "batch", "processes", "min_queries", "max_queries"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{getattr(self, name)}", expected="at least 1", where=name)
-        for name in ("seconds", "warmup_seconds", "timeout_s", "idle_seconds"):
-            # Written so that NaN fails too.
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{getattr(self, name)}", expected="above 0", where=name)
-        for name in ("seed", "memory_processes"):
-            if getattr(self, name) < 0:
-                raise UsageError(f"{getattr(self, name)}", expected="at least 0", where=name)
-        if self.min_queries > self.max_queries:
-            raise UsageError(
-                f"{self.min_queries}",
-                expected=f"no more than max_queries ({self.max_queries})",
-                where="min_queries",
-            )
+        at_least(1, processes=self.processes)
+        at_least(0, seed=self.seed, memory_processes=self.memory_processes)
+        above_zero(timeout_s=self.timeout_s, idle_seconds=self.idle_seconds)
         if not 0 < self.confidence < 1:
             raise UsageError(f"{self.confidence}", expected="between 0 and 1", where="confidence")
         if any(core < 0 for core in self.cores):
             raise UsageError(f"{min(self.cores)}", expected="at least 0", where="cores")
-        if self.memory_mib is not None and self.memory_mib < 1:
-            raise UsageError(f"{self.memory_mib}", expected="at least 1", where="memory_mib")
+        if self.memory_mib is not None:
+            at_least(1, memory_mib=self.memory_mib)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +119,7 @@ class Benchmark:
 
     Attributes:
         host: the machine.
-        settings: as asked for.
+        settings: as given, but of the real inputs only the file's name.
         models: one a subject, in the order given.
         ratios: each other subject over each reference.
         warnings: what a reader should know, in plain sentences.
@@ -176,7 +150,6 @@ def measure(
     settings: Settings,
     out: Path,
     *,
-    inputs: Path | None = None,
     references: Sequence[str] = (),
     until: Until | None = None,
     meter: Path | None = None,
@@ -193,8 +166,6 @@ def measure(
         subjects: at least one, with unique names.
         settings: how.
         out: folder for the raw figures, made if need be.
-        inputs: an `.npz` with one array an input, samples along the first axis; queries take its
-            batches in turn. None: inputs are made up from the model's schema.
         references: names of the subjects that all others are compared with; none: the first.
         until: when it is enough; None: after `settings.processes`.
         meter: a power meter's log that is being written meanwhile, a CSV of time and watts.
@@ -219,14 +190,10 @@ def measure(
     records: list[dict[str, Any]] = []
     journal.begin(out, records)
     host = place.describe()
-    # Real inputs say what the axes are that a model leaves open.
-    shapes = (batch_shapes(inputs, settings.batch) if inputs else {}) | dict(settings.shapes)
-    inspections = {one.name: _inspected(one, settings, shapes) for one in subjects}
+    inspections = {one.name: _inspected(one, settings) for one in subjects}
     found: dict[str, list[Process]] = {one.name: [] for one in subjects}
 
-    memory = {
-        one.name: _memory(place, one, settings, inputs, inspections[one.name]) for one in subjects
-    }
+    memory = {one.name: _memory(place, one, settings, inspections[one.name]) for one in subjects}
     journal.write(
         out / "memory.json", [{"subject": name, **asdict(one)} for name, one in memory.items()]
     )
@@ -263,7 +230,7 @@ def measure(
             for index in order:
                 subject = subjects[index]
                 samples = out / "samples" / f"{slugs[subject.name]}-{repetition}.npy"
-                job = _job(subject, settings, samples, inputs, inspections[subject.name])
+                job = _job(subject, settings, samples, inspections[subject.name])
                 answer = _run(place, job, settings)
                 turn = {"subject": subject.name, "repetition": repetition}
                 record = {**turn, "samples": f"samples/{samples.name}", **answer}
@@ -289,39 +256,31 @@ def measure(
         *watch.said,
     )
     runtime = journal.runtime_of(records)
-    return Benchmark(host, settings, models, ratios, said, runtime, began, looks.look, looks.enough)
+    shown = replace(settings, feed=named(settings.feed))
+    return Benchmark(host, shown, models, ratios, said, runtime, began, looks.look, looks.enough)
 
 
 def _job(
     subject: Subject,
     settings: Settings,
     samples: Path,
-    inputs: Path | None,
     inspection: Inspection,
 ) -> MeasureJob:
     """One process's job."""
     return MeasureJob(
         model=str(subject.path),
         samples=str(samples),
-        inputs=str(inputs) if inputs is not None else None,
-        threads=settings.threads,
-        spinning=settings.spinning,
-        optimization=settings.optimization,
-        providers=settings.providers,
-        batch=settings.batch,
-        shapes=_own_shapes(settings, inspection),
-        seconds=settings.seconds,
-        min_queries=settings.min_queries,
-        max_queries=settings.max_queries,
-        warmup_seconds=settings.warmup_seconds,
-        seed=settings.seed,
+        session=settings.session,
+        feed=_own_feed(settings, inspection),
+        timing=settings.timing,
     )
 
 
-def _own_shapes(settings: Settings, inspection: Inspection) -> dict[str, tuple[int, ...]]:
-    """Of the shapes only those of this model's own inputs."""
-    own = {one.name for one in inspection.inputs}
-    return {name: shape for name, shape in settings.shapes.items() if name in own}
+def _own_feed(settings: Settings, inspection: Inspection) -> Feed:
+    """The feed with the shapes of this model's own inputs only."""
+    own = {port.name for port in inspection.inputs}
+    shapes = {name: shape for name, shape in settings.feed.shapes.items() if name in own}
+    return replace(settings.feed, shapes=shapes)
 
 
 def _run(place: Place, job: Job, settings: Settings) -> dict[str, Any]:
@@ -354,7 +313,6 @@ def _memory(
     place: Place,
     subject: Subject,
     settings: Settings,
-    inputs: Path | None,
     inspection: Inspection,
 ) -> Looked:
     """A model's memory as it runs, and where asked for without arena, and without plan as well.
@@ -366,16 +324,9 @@ def _memory(
     def look(*, arena: bool = True, pattern: bool = True) -> dict[str, Any]:
         job = MemoryJob(
             model=str(subject.path),
-            inputs=str(inputs) if inputs is not None else None,
-            threads=settings.threads,
-            optimization=settings.optimization,
-            providers=settings.providers,
-            batch=settings.batch,
-            shapes=_own_shapes(settings, inspection),
-            arena=arena,
-            pattern=pattern,
+            session=replace(settings.session, arena=arena, pattern=pattern),
+            feed=_own_feed(settings, inspection),
             analyze=not pattern and isinstance(place, Local),
-            seed=settings.seed,
         )
         return _run(place, job, settings)
 
@@ -385,11 +336,11 @@ def _memory(
     return Looked(peaks, (look(arena=False), look(arena=False, pattern=False)))
 
 
-def _inspected(
-    subject: Subject, settings: Settings, shapes: Mapping[str, tuple[int, ...]]
-) -> Inspection:
+def _inspected(subject: Subject, settings: Settings) -> Inspection:
+    feed = with_real_shapes(settings.feed)
+
     def look(path: Path) -> Inspection:
-        return inspect(path, timeout_s=settings.timeout_s, batch=settings.batch, shapes=shapes)
+        return inspect(path, feed=feed, timeout_s=settings.timeout_s)
 
     found = look(subject.path)
     if subject.graph is None:
@@ -445,17 +396,16 @@ def _cautions(
     if not looks.enough:
         said.append(f"time was up after {processes} processes a model; more would say more")
     cores = len(settings.cores) or host.available_cores
-    if settings.threads > cores:
-        said.append(f"{settings.threads} threads were run on {cores} cores")
-    if host.cpu_quota is not None and host.cpu_quota < settings.threads:
-        said.append(
-            f"the control group allows {host.cpu_quota:g} cores for {settings.threads} threads"
-        )
+    threads = settings.session.threads
+    if threads > cores:
+        said.append(f"{threads} threads were run on {cores} cores")
+    if host.cpu_quota is not None and host.cpu_quota < threads:
+        said.append(f"the control group allows {host.cpu_quota:g} cores for {threads} threads")
     if host.governor not in (None, "performance"):
         said.append(f"the frequency governor is {host.governor}, so the clock may move")
     said += [
         f"{one.name}: {processes - one.settled_processes} of {processes} "
-        f"processes had not settled after {settings.warmup_seconds:g} s"
+        f"processes had not settled after {settings.timing.warmup_seconds:g} s"
         for one in models
         if one.settled_processes < processes
     ]

@@ -4,7 +4,6 @@
 (Input(name='x', type='tensor(float)', shape=('batch', 3, 32, 32)),)
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from ..onboard.measure.job import InspectJob
 from ..onboard.model.cost import Cost
 from ..onboard.model.modelfile import Input
 from ..onboard.process.run_job import run
+from ..onboard.settings import DEFAULT_FEED, Feed
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +45,23 @@ class Inspection:
 def inspect(
     path: Path,
     *,
+    feed: Feed = DEFAULT_FEED,
     timeout_s: float = 60.0,
-    batch: int = 1,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
     memory_limit_bytes: int | None = None,
 ) -> Inspection:
     """Schema, files and cost of a `.onnx` or `.ort` model, found out in a child process.
 
     Args:
         path: the model.
+        feed: batch and shapes, for the costs.
         timeout_s: seconds until the child is ended.
-        batch: samples a query, for the costs.
-        shapes: full shape by input name, for the costs of models with other dynamic axes.
         memory_limit_bytes: of the child's address space, or None.
 
     Raises:
         ModelError: missing, broken, or with external data outside its own folder.
         MeasureError: the child died or ran out of time.
     """
-    job = InspectJob(model=str(path), batch=batch, shapes=dict(shapes or {}))
+    job = InspectJob(str(path), feed=feed)
     answer = run(job, timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes)
     cost = answer["cost"]
     return Inspection(

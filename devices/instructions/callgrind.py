@@ -16,7 +16,7 @@ AVX-512, other kernels run outside it; those counted are named in ``kernels``.
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -26,6 +26,7 @@ from ...errors import HostError, MeasureError
 from ..onboard.machine import host
 from ..onboard.measure.job import CountJob
 from ..onboard.process.run_job import run
+from ..onboard.settings import DEFAULT_FEED, Feed
 from ..onboard.stats.estimate import Estimate
 
 REPEATS_TO = 1e-4
@@ -106,9 +107,7 @@ def shown_kernels() -> str:
 def count(
     path: Path,
     *,
-    inputs: Path | None = None,
-    batch: int = 1,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    feed: Feed = DEFAULT_FEED,
     processes: int = PROCESSES,
     timeout_s: float = 1200.0,
 ) -> Instructions:
@@ -118,9 +117,7 @@ def count(
 
     Args:
         path: a `.onnx` or `.ort` file.
-        inputs: an `.npz` with one array an input, of which the first batch is taken; None: made up.
-        batch: samples an inference.
-        shapes: full shape by input name, for inputs with dynamic axes other than the batch.
+        feed: what it is queried with; of real inputs, the first batch.
         processes: fresh processes, at least 1.
         timeout_s: seconds until a process is given up.
 
@@ -131,15 +128,9 @@ def count(
     """
     if (refusal := missing()) is not None:
         raise refusal
-    job = CountJob(
-        model=str(path),
-        counter="callgrind",
-        inputs=str(inputs) if inputs is not None else None,
-        batch=batch,
-        shapes=dict(shapes or {}),
-    )
+    job = CountJob(str(path), "callgrind", feed=feed)
     counts, runtime = repeated(job, processes, timeout_s, _callgrind, _totals)
-    return Instructions(counts, batch, "callgrind", "x86_64", shown_kernels(), runtime)
+    return Instructions(counts, feed.batch, "callgrind", "x86_64", shown_kernels(), runtime)
 
 
 def repeated(

@@ -4,10 +4,10 @@
 'cortex-a76'
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import EdgestillError
+from ..onboard.settings import DEFAULT_FEED, Feed
 from ..profiles.profile import HOST, Profile
 from . import callgrind as counting
 from . import emulated_core as emulated
@@ -31,9 +31,7 @@ def count(
     path: Path,
     target: Profile,
     *,
-    inputs: Path | None = None,
-    batch: int = 1,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    feed: Feed = DEFAULT_FEED,
 ) -> Instructions:
     """Count the instructions of one inference on one thread.
 
@@ -41,8 +39,8 @@ def count(
         EdgestillError: as ``missing`` says, or as ``counting.count``.
     """
     if _is_emulated(target):
-        return emulated.count(path, target, inputs=inputs, batch=batch, shapes=shapes)
-    return counting.count(path, inputs=inputs, batch=batch, shapes=shapes)
+        return emulated.count(path, target, feed=feed)
+    return counting.count(path, feed=feed)
 
 
 def _is_emulated(target: Profile) -> bool:

@@ -14,8 +14,7 @@ the kernels run are those of any core with that instruction set.
 """
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from ...errors import MeasureError, UsageError
 from ..onboard.measure.job import AnswersJob, CountJob
 from ..onboard.process.run_job import run
+from ..onboard.settings import DEFAULT_FEED, Feed, Session
 from ..profiles.profile import Profile, load
 from .callgrind import PROCESSES, Instructions, repeated
 from .setup_emulator import find
@@ -89,9 +89,7 @@ def count(
     path: Path,
     profile: Profile,
     *,
-    inputs: Path | None = None,
-    batch: int = 1,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    feed: Feed = DEFAULT_FEED,
     processes: int = PROCESSES,
     timeout_s: float = 1200.0,
 ) -> Instructions:
@@ -100,9 +98,7 @@ def count(
     Args:
         path: a `.onnx` or `.ort` file.
         profile: the device.
-        inputs: an `.npz` with one array an input, of which the first batch is taken; None: made up.
-        batch: samples an inference.
-        shapes: full shape by input name, for inputs with dynamic axes other than the batch.
+        feed: what it is queried with; of real inputs, the first batch.
         processes: fresh processes, at least 1; each takes some seconds.
         timeout_s: seconds until a process is given up.
 
@@ -113,19 +109,15 @@ def count(
         MeasureError: a process died, ran out of time or counted nothing.
     """
     core, parts = core_of(profile), find()
-    job = CountJob(
-        model=str(path.absolute()),
-        counter="qemu",
-        inputs=str(inputs.absolute()) if inputs is not None else None,
-        batch=batch,
-        shapes=dict(shapes or {}),
-    )
+    # The emulator starts the worker elsewhere.
+    inputs = None if feed.inputs is None else str(Path(feed.inputs).absolute())
+    job = CountJob(str(path.absolute()), "qemu", feed=replace(feed, inputs=inputs))
 
     def command(folder: Path) -> tuple[str, ...]:
         return parts.worker(core, counts=folder / _COUNTS)
 
     counts, runtime = repeated(job, processes, timeout_s, command, _regions)
-    return Instructions(counts, batch, "qemu", core, profile.kernels, runtime)
+    return Instructions(counts, feed.batch, "qemu", core, profile.kernels, runtime)
 
 
 def answers(
@@ -158,12 +150,10 @@ def answers(
     with TemporaryDirectory(prefix="edgestill-") as name:
         job = AnswersJob(
             model=str(path.absolute()),
-            inputs=str(inputs.absolute()),
             outputs=str(Path(name) / _OUTPUTS),
-            optimization=optimization,
-            batch=batch,
+            feed=Feed(str(inputs.absolute()), batch),
             # An ARM core cuts no sums of int8 products off, so this machine shall not either.
-            precise=True,
+            session=Session(optimization=optimization, precise=True),
             optimized=str(optimized.absolute()) if optimized is not None else None,
         )
         worker = (

@@ -5,7 +5,7 @@
 'Conv'
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -14,6 +14,7 @@ from ..onboard.measure.job import OperatorsJob
 from ..onboard.model.cost import NodeCost
 from ..onboard.model.outline import Outline, from_json
 from ..onboard.process.run_job import run
+from ..onboard.settings import DEFAULT_FEED, DEFAULT_SESSION, Feed, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,8 @@ class Profile:
 def profile(
     path: Path,
     *,
-    threads: int = 1,
-    batch: int = 1,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
-    inputs: Path | None = None,
+    session: Session = DEFAULT_SESSION,
+    feed: Feed = DEFAULT_FEED,
     runs: int = 200,
     timeout_s: float = 300.0,
 ) -> Profile:
@@ -95,10 +94,8 @@ def profile(
 
     Args:
         path: a `.onnx` file.
-        threads: intra-op threads.
-        batch: samples a query.
-        shapes: full shape by input name, for inputs with dynamic axes other than the batch.
-        inputs: an `.npz` with one array an input, samples along the first axis; None: made up.
+        session: how the runtime holds the model.
+        feed: what it is queried with.
         runs: queries to take the times of; fewer for graphs of thousands of nodes.
         timeout_s: seconds until the child is ended.
 
@@ -106,14 +103,7 @@ def profile(
         ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
         MeasureError: the child died or ran out of time.
     """
-    job = OperatorsJob(
-        model=str(path),
-        inputs=str(inputs) if inputs is not None else None,
-        threads=threads,
-        batch=batch,
-        shapes=dict(shapes or {}),
-        runs=runs,
-    )
+    job = OperatorsJob(str(path), session, feed, runs)
     answer = run(job, timeout_s=timeout_s)
     operators = tuple(
         Operator(profiled_us=one["us"], share=0.0, **one) for one in answer["operators"]

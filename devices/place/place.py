@@ -17,6 +17,7 @@ from ..onboard.machine.disturbance import Disturbance
 from ..onboard.machine.host import Host
 from ..onboard.measure.job import Job
 from ..onboard.process import run_job as local
+from ..onboard.settings import Session
 from ..profiles.connection import Reach
 from ..profiles.profile import HOST, Profile
 from .adb import Adb
@@ -127,7 +128,7 @@ def place_of(profile: Profile, *, where: str = "the device") -> Place:
 
 
 def bounds_of(profile: Profile, threads: int | None, spinning: bool | None) -> dict[str, Any]:
-    """Threads, spinning, cores and memory of a measuring process, by the names of `bench.Settings`.
+    """Session, cores and memory of a measuring process, by the names of `bench.Settings`.
 
     Args:
         profile: the device, whose `[reach]` table may say all four.
@@ -136,8 +137,10 @@ def bounds_of(profile: Profile, threads: int | None, spinning: bool | None) -> d
     """
     reach = profile.reach or Reach()
     return {
-        "threads": threads or reach.threads or 1,
-        "spinning": bool(reach.spinning) if spinning is None else spinning,
+        "session": Session(
+            threads=threads or reach.threads or 1,
+            spinning=bool(reach.spinning) if spinning is None else spinning,
+        ),
         "cores": reach.cores,
         "memory_mib": reach.memory_mib,
     }

@@ -25,6 +25,7 @@ from ..onboard.machine.host import Host
 from ..onboard.measure.job import Job, to_json
 from ..onboard.model.modelfile import check_external_data
 from ..onboard.refusals import last_line, refusal
+from ..onboard.settings import Feed
 from ..profiles.connection import Reach
 from .exchange import exchange
 
@@ -164,17 +165,25 @@ class Remote:
 
     def _sent(self, job: Job) -> tuple[Job, dict[str, str]]:
         """The job with the far side's paths, its files brought there; paths here by those there."""
-        bundles = {}
-        for key in {one.name for one in fields(job)} & {"model", "inputs"}:
-            if (value := getattr(job, key)) is not None:
-                bundles[key] = self._bundle(Path(value), external=key == "model")
+        model, feed = getattr(job, "model", None), getattr(job, "feed", None)
+        inputs = feed.inputs if isinstance(feed, Feed) else None
+        bundles = {
+            here: self._bundle(Path(here), external=here == model)
+            for here in (model, inputs)
+            if here is not None
+        }
         # First this, because it finds out where a relative folder lies.
         self._bring([worker_bundle(), *bundles.values()])
+        there = {
+            here: f"{self._folder}/{bundle.name}/{Path(here).name}"
+            for here, bundle in bundles.items()
+        }
         changes: dict[str, Any] = {}
-        for key, made in bundles.items():
-            changes[key] = f"{self._folder}/{made.name}/{Path(getattr(job, key)).name}"
-        paths = {there: getattr(job, key) for key, there in changes.items()}
-        return replace(job, **changes), paths
+        if model is not None:
+            changes["model"] = there[model]
+        if isinstance(feed, Feed) and inputs is not None:
+            changes["feed"] = replace(feed, inputs=there[inputs])
+        return replace(job, **changes), {far: here for here, far in there.items()}
 
     def _bundle(self, path: Path, *, external: bool) -> Bundle:
         try:

@@ -19,7 +19,7 @@ import numpy as np
 from ...errors import UsageError
 from ..bench.bench import Settings, Subject
 from ..onboard.machine.host import Host
-from ..onboard.measure.job import Job, ScenarioJob
+from ..onboard.measure.job import Job, MeasureJob, ScenarioJob
 from ..onboard.measure.loadgen import check_installed
 from ..onboard.stats.drift import FEWEST
 from ..onboard.stats.estimate import Estimate
@@ -56,7 +56,6 @@ def multi_stream(
     out: Path,
     streams: int,
     *,
-    inputs: Path | None = None,
     on_process: Told | None = None,
     place: Place | None = None,
 ) -> Scenario[StreamFigures]:
@@ -67,7 +66,6 @@ def multi_stream(
         settings: how; `threads` is what each query may use.
         out: folder for the raw figures.
         streams: how many.
-        inputs: an `.npz` of real inputs; None: made up.
         on_process: called after each process with the subject's name.
         place: the machine to measure on; None: this one.
 
@@ -76,7 +74,7 @@ def multi_stream(
         StorageError, MeasureError: as `turns.take`.
     """
     at_least_one(streams, "streams")
-    work = Work(subjects, settings, out, inputs, on_process, place)
+    work = Work(subjects, settings, out, on_process, place)
     work.add("streams", lambda subject, samples, _: work.load(subject, samples, streams=streams))
     taken = work.take()
 
@@ -87,13 +85,13 @@ def multi_stream(
             streams,
             Percentiles.of([one.column("latency_ns") for one in processes], settings.confidence),
             median_over_processes(
-                [_throughput(one) * settings.batch for one in processes], settings.confidence
+                [_throughput(one) * settings.feed.batch for one in processes], settings.confidence
             ),
             sum(len(one.table) for one in processes),
         )
 
     models = tuple(figures(one.name) for one in subjects)
-    said = _crowded(work.host, streams * settings.threads)
+    said = _crowded(work.host, streams * settings.session.threads)
     return work.ended("multi-stream", taken, models, said)
 
 
@@ -103,7 +101,6 @@ def offline(
     out: Path,
     batches: Sequence[int],
     *,
-    inputs: Path | None = None,
     on_process: Told | None = None,
     place: Place | None = None,
 ) -> Scenario[OfflineFigures]:
@@ -114,14 +111,13 @@ def offline(
         settings: how; its `batch` is not used.
         out: folder for the raw figures.
         batches: samples a query, at least one size; gains are over the first.
-        inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
         place: the machine to measure on; None: this one.
     """
     for batch in batches:
         at_least_one(batch, "batches")
     _unrepeated(batches, "batches")
-    work = Work(subjects, settings, out, inputs, on_process, place)
+    work = Work(subjects, settings, out, on_process, place)
     work.check_batches(batches)
 
     def at(batch: int) -> Callable[[Subject, Path, int], Job]:
@@ -159,7 +155,6 @@ def threads(
     out: Path,
     counts: Sequence[int],
     *,
-    inputs: Path | None = None,
     on_process: Told | None = None,
     place: Place | None = None,
 ) -> Scenario[ThreadsFigures]:
@@ -170,17 +165,16 @@ def threads(
         settings: how; its `threads` is not used.
         out: folder for the raw figures.
         counts: numbers of threads, at least one; speed-ups are over the first.
-        inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
         place: the machine to measure on; None: this one.
     """
     for count in counts:
         at_least_one(count, "threads")
     _unrepeated(counts, "threads")
-    work = Work(subjects, settings, out, inputs, on_process, place)
+    work = Work(subjects, settings, out, on_process, place)
 
     def on(count: int) -> Callable[[Subject, Path, int], Job]:
-        return lambda subject, samples, _: replace(work.loop(subject, samples), threads=count)
+        return lambda subject, samples, _: _on_threads(work.loop(subject, samples), count)
 
     for count in counts:
         work.add(f"threads-{count}", on(count))
@@ -215,7 +209,6 @@ def server(
     out: Path,
     load: Load,
     *,
-    inputs: Path | None = None,
     on_process: Told | None = None,
     place: Place | None = None,
 ) -> Scenario[ServerFigures]:
@@ -226,11 +219,10 @@ def server(
         settings: how; `seconds` is how long queries keep coming, in each process.
         out: folder for the raw figures.
         load: the rate and the deadline.
-        inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
         place: the machine to measure on; None: this one.
     """
-    work = Work(subjects, settings, out, inputs, on_process, place)
+    work = Work(subjects, settings, out, on_process, place)
 
     def job(subject: Subject, samples: Path, repetition: int) -> ScenarioJob:
         made = work.load(subject, samples, scenario="server", streams=load.streams)
@@ -244,7 +236,7 @@ def server(
         serving.served(one.name, taken.found[one.name, "server"], load, settings.confidence)
         for one in subjects
     )
-    said = [*_crowded(work.host, load.streams * settings.threads)]
+    said = [*_crowded(work.host, load.streams * settings.session.threads)]
     for one in models:
         said += serving.about(one, load)
     return work.ended("server", taken, models, said)
@@ -255,7 +247,6 @@ def cold_start(
     settings: Settings,
     out: Path,
     *,
-    inputs: Path | None = None,
     on_process: Told | None = None,
     place: Place | None = None,
 ) -> Scenario[ColdFigures]:
@@ -265,11 +256,10 @@ def cold_start(
         subjects: at least one, with unique names.
         settings: how; nothing is warmed up and one query runs.
         out: folder for the raw figures.
-        inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
         place: the machine to measure on; None: this one.
     """
-    work = Work(subjects, settings, out, inputs, on_process, place)
+    work = Work(subjects, settings, out, on_process, place)
     work.add("cold", lambda subject, samples, _: work.load(subject, samples, scenario="cold-start"))
     taken = work.take()
     parts = ("process_start_ms", "import_ms", "load_ms", "first_inference_ms")
@@ -292,7 +282,6 @@ def sustained(
     out: Path,
     windows: int,
     *,
-    inputs: Path | None = None,
     on_process: Told | None = None,
     place: Place | None = None,
 ) -> Scenario[SustainedFigures]:
@@ -304,13 +293,12 @@ def sustained(
             several on the processes.
         out: folder for the raw figures.
         windows: how many stretches.
-        inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
         place: the machine to measure on; None: this one.
     """
     if windows < FEWEST:
         raise UsageError(f"{windows}", expected=f"at least {FEWEST}", where="windows")
-    work = Work(subjects, settings, out, inputs, on_process, place)
+    work = Work(subjects, settings, out, on_process, place)
 
     def job(subject: Subject, samples: Path, _: int) -> ScenarioJob:
         return replace(work.load(subject, samples, scenario="sustained"), windows=windows)
@@ -330,7 +318,6 @@ def cross_check(
     settings: Settings,
     out: Path,
     *,
-    inputs: Path | None = None,
     on_process: Told | None = None,
 ) -> Scenario[LoadgenFigures]:
     """Our closed loop and MLPerf's loadgen, in turn, on this machine.
@@ -339,14 +326,13 @@ def cross_check(
         subjects: at least one, with unique names.
         settings: how.
         out: folder for the raw figures and loadgen's logs.
-        inputs: as in `multi_stream`, like `on_process` and what is raised.
         on_process: called after each process.
 
     Raises:
         MeasureError: also where the `loadgen` extra is not installed.
     """
     check_installed()
-    work = Work(subjects, settings, out, inputs, on_process)
+    work = Work(subjects, settings, out, on_process)
     work.add("ours", lambda subject, samples, _: work.loop(subject, samples))
     work.add("loadgen", lambda subject, samples, _: work.load(subject, samples, scenario="loadgen"))
     taken = work.take()
@@ -385,6 +371,10 @@ def cross_check(
         if one.valid < one.runs
     ]
     return work.ended("loadgen", taken, models, said)
+
+
+def _on_threads(job: MeasureJob, count: int) -> MeasureJob:
+    return replace(job, session=replace(job.session, threads=count))
 
 
 def _unrepeated(values: Sequence[int], where: str) -> None:

@@ -7,16 +7,18 @@ work.ended("threads", taken, figures)
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from ...errors import ModelError, UsageError
 from ..bench.bench import Settings, Subject
 from ..bench.inspection import inspect
 from ..onboard.measure.job import Job, MeasureJob, ScenarioJob
-from ..onboard.model.inputs import batch_shapes
+from ..onboard.model.inputs import with_real_shapes
 from ..onboard.model.modelfile import Input, printable
+from ..onboard.settings import Feed, named
 from ..place.place import Local, Place
 from .figures import Scenario
 from .turns import Taken, Turn, take
@@ -33,21 +35,18 @@ class Work:
         subjects: Sequence[Subject],
         settings: Settings,
         out: Path,
-        inputs: Path | None,
         on_process: Told | None,
         place: Place | None = None,
     ) -> None:
         self.subjects, self.settings, self.out = subjects, settings, out
-        self.inputs, self.on_process = inputs, on_process
+        self.on_process = on_process
         self.place = place or Local()
         self.host = self.place.describe()
         _check_subjects(subjects)
-        shapes = (batch_shapes(inputs, settings.batch) if inputs else {}) | dict(settings.shapes)
+        feed = with_real_shapes(settings.feed)
         # A foreign file is looked at before any process measures it.
         self.schemas: dict[str, tuple[Input, ...]] = {
-            one.name: inspect(
-                one.path, timeout_s=settings.timeout_s, batch=settings.batch, shapes=shapes
-            ).inputs
+            one.name: inspect(one.path, feed=feed, timeout_s=settings.timeout_s).inputs
             for one in subjects
         }
         self.turns: list[Turn] = []
@@ -85,7 +84,7 @@ class Work:
         return Scenario(
             scenario,
             self.host,
-            self.settings,
+            replace(self.settings, feed=named(self.settings.feed)),
             models,
             (*said, *unsettled, *taken.warnings),
             taken.runtime,
@@ -95,7 +94,11 @@ class Work:
     def loop(self, subject: Subject, samples: Path, batch: int | None = None) -> MeasureJob:
         """One query after the other."""
         return MeasureJob(
-            model=str(subject.path), samples=str(samples), **self._shared(subject, batch)
+            model=str(subject.path),
+            samples=str(samples),
+            session=self.settings.session,
+            feed=self._feed(subject, batch),
+            timing=self.settings.timing,
         )
 
     def load(
@@ -113,8 +116,11 @@ class Work:
             model=str(subject.path),
             scenario=scenario,
             samples=str(samples),
+            session=self.settings.session,
+            feed=self._feed(subject, None),
+            timing=self.settings.timing,
             streams=streams,
-            **self._shared(subject, None),
+            seed=self.settings.seed,
         )
 
     def check_batches(self, batches: Sequence[int]) -> None:
@@ -135,23 +141,11 @@ class Work:
                     fix="export the model with a dynamic batch, or measure it at its own",
                 )
 
-    def _shared(self, subject: Subject, batch: int | None) -> dict[str, Any]:
-        """What both kinds of job take from the settings."""
-        s, schema = self.settings, self.schemas[subject.name]
-        return {
-            "inputs": str(self.inputs) if self.inputs is not None else None,
-            "threads": s.threads,
-            "spinning": s.spinning,
-            "optimization": s.optimization,
-            "providers": s.providers,
-            "batch": batch or s.batch,
-            "shapes": _rebatched(s.shapes, schema, batch),
-            "seconds": s.seconds,
-            "min_queries": s.min_queries,
-            "max_queries": s.max_queries,
-            "warmup_seconds": s.warmup_seconds,
-            "seed": s.seed,
-        }
+    def _feed(self, subject: Subject, batch: int | None) -> Feed:
+        """What one model is queried with, in batches of another size where one is given."""
+        feed, schema = self.settings.feed, self.schemas[subject.name]
+        shapes = _rebatched(feed.shapes, schema, batch)
+        return replace(feed, batch=batch or feed.batch, shapes=shapes)
 
 
 def _rebatched(

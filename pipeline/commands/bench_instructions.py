@@ -16,6 +16,7 @@ from rich.text import Text
 from ...devices.instructions import callgrind as counting
 from ...devices.instructions import count as countable
 from ...devices.instructions.callgrind import Instructions
+from ...devices.onboard.settings import Feed
 from ...devices.profiles import profile
 from ...errors import UsageError
 from ..judge.gate import EXIT_CODES
@@ -78,7 +79,7 @@ def count(
     with progress.steps("instructions", len(looked)) as steps:
         for name, one in looked.items():
             own = {each.name: given[each.name] for each in one.inputs if each.name in given}
-            found = on_device(one.path, target, batch=batch, shapes=own)
+            found = on_device(one.path, target, feed=Feed(batch=batch, shapes=own))
             counted.append(Counted(_entry(name, one.path, found, own), found))
             steps.advance(name)
     if kept is None or baseline is None:
@@ -96,9 +97,7 @@ def on_device(
     path: Path,
     target: profile.Profile,
     *,
-    batch: int = 1,
-    shapes: dict[str, tuple[int, ...]] | None = None,
-    inputs: Path | None = None,
+    feed: Feed,
 ) -> Instructions:
     """Count on a device's kind of core: an x86-64 one by valgrind, an ARM one by an emulator.
 
@@ -114,7 +113,7 @@ def on_device(
             where="--device",
             fix="count on another device, and compare builds of the model there",
         )
-    return countable.count(path, target, inputs=inputs, batch=batch, shapes=shapes)
+    return countable.count(path, target, feed=feed)
 
 
 def exit_code(counted: Sequence[Counted]) -> int:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from ...devices.bench import bench
 from ...devices.onboard.model.modelfile import Input, printable
+from ...devices.onboard.settings import Feed, Timing
 from ...devices.place.place import bounds_of, place_of
 from ...devices.profiles.profile import HOST, load
 from ...errors import UsageError
@@ -80,11 +81,9 @@ def measure(
     folder = out or new_folder()
     settings = bench.Settings(
         **bounds_of(profile, threads, spinning),
-        batch=batch,
+        feed=Feed(batch=batch, shapes=given),
+        timing=Timing(seconds=seconds, max_queries=1_000_000),
         processes=processes,
-        seconds=seconds,
-        max_queries=1_000_000,
-        shapes=given,
         footprint=True,
     )
     until = None

@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...devices.onboard.settings import Feed, Session
 from ...devices.operators.roofline import Bounds, machine_of
 from ...devices.profiles.profile import HOST, load
 from ...errors import UsageError
@@ -79,10 +80,11 @@ def look(
         if target is not None and isinstance(here, str):
             raise UsageError(here, expected="figures of this machine", where="--host-profile")
         steps.advance("this machine")
-        records = []
+        records, session = [], Session(threads=threads)
         for name, one in looked.items():
             own = {i.name: given[i.name] for i in one.inputs if i.name in given}
-            records.append(profiled(name, one.path, here, threads=threads, batch=batch, shapes=own))
+            feed = Feed(batch=batch, shapes=own)
+            records.append(profiled(name, one.path, here, session=session, feed=feed))
             steps.advance(name)
     if target is None or isinstance(here, str):
         return Looked(tuple(records), ())

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...devices.bench.bench import Settings, Subject
+from ...devices.onboard.settings import Feed, Timing
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.place.place import Local, Place, bounds_of, place_of
 from ...devices.profiles.profile import HOST, load
@@ -94,11 +95,11 @@ def measure(
     usual = {"server": _SERVER_SECONDS, "sustained": _SUSTAINED_SECONDS}
     settings = Settings(
         **bounds_of(profile, threads, spinning),
-        batch=batch,
+        feed=Feed(batch=batch, shapes=given),
+        timing=Timing(
+            seconds=asked.duration or usual.get(asked.scenario, seconds), max_queries=_MOST_QUERIES
+        ),
         processes=processes,
-        seconds=asked.duration or usual.get(asked.scenario, seconds),
-        max_queries=_MOST_QUERIES,
-        shapes=given,
         timeout_s=_timeout_s(asked),
     )
     turns = {"offline": len(asked.batches or BATCHES), "threads": len(counts)}

@@ -159,7 +159,11 @@ def as_page(shown: "RenderableType", title: str) -> str:
 def lines(measured: bench.Benchmark, folder: Path) -> list[Line]:
     """A line a model, a column a figure, three where it has an interval; empty where unknown."""
     spread, settings = spreads(folder), measured.settings
-    about = {"processes": measured.processes, "threads": settings.threads, "batch": settings.batch}
+    about = {
+        "processes": measured.processes,
+        "threads": settings.session.threads,
+        "batch": settings.feed.batch,
+    }
     return [
         {
             **dict(cells(one)),
@@ -246,11 +250,12 @@ def rows(measured: bench.Benchmark, folder: Path) -> list[tuple[str, list[str]]]
 def how(measured: bench.Benchmark) -> str:
     """How it was measured, in a line."""
     s = measured.settings
-    shaped = ", ".join(f"{name} {list(shape)}" for name, shape in s.shapes.items())
+    shaped = ", ".join(f"{name} {list(shape)}" for name, shape in s.feed.shapes.items())
     return (
         f"{numbers.how_many(measured.processes, 'fresh process', 'fresh processes')} a model, in "
-        f"turn; {numbers.how_many(s.threads, 'thread')}, {shaped or f'batch {s.batch}'}, "
-        f"spinning {'on' if s.spinning else 'off'}, inputs made up, {measured.runtime}, "
+        f"turn; {numbers.how_many(s.session.threads, 'thread')}, "
+        f"{shaped or f'batch {s.feed.batch}'}, "
+        f"spinning {'on' if s.session.spinning else 'off'}, inputs made up, {measured.runtime}, "
         f"on {measured.host.cpu}"
     )
 

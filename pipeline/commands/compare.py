@@ -21,6 +21,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...devices.bench import bench
+from ...devices.onboard.settings import Feed, Session, Timing
 from ...devices.onboard.stats.estimate import Estimate
 from ...errors import MaterialError
 from ..engine.store import file_sha256
@@ -114,22 +115,17 @@ def compare(
     # Real inputs tell what the axes are that a model leaves open.
     full = given_shapes(shapes) if inputs else asked_shapes(files, shapes, batch, ask)
     settings = bench.Settings(
-        threads=threads,
-        batch=batch,
+        session=Session(threads=threads),
+        feed=Feed(inputs=None if inputs is None else str(inputs), batch=batch, shapes=full),
+        timing=Timing(seconds=seconds, max_queries=1_000_000, warmup_seconds=warmup_seconds),
         processes=PROCESSES,
-        seconds=seconds,
-        max_queries=1_000_000,
-        warmup_seconds=warmup_seconds,
-        shapes=full,
         confidence=CONFIDENCE,
         memory_processes=0,
     )
     subjects = [bench.Subject(name, file) for name, file in zip("AB", files, strict=True)]
     rule = bench.Until(lambda _, ratios: known(ratios[0].p10, max_ratio), max_seconds)
     with measuring(progress, len(subjects) * PROCESSES) as on_process:
-        measured = bench.measure(
-            subjects, settings, folder, inputs=inputs, until=rule, on_process=on_process
-        )
+        measured = bench.measure(subjects, settings, folder, until=rule, on_process=on_process)
     ratio = measured.ratios[0].p10
     return Compared(
         a=str(files[0]),
@@ -218,7 +214,8 @@ def summary(compared: Compared) -> RenderableType:
         Text(
             f"median of {measured.processes} pairs of fresh processes in turn, interval at "
             f"{100 * CONFIDENCE:g} % over {numbers.how_many(measured.looks, 'look')}; "
-            f"{numbers.how_many(s.threads, 'thread')}, batch {s.batch}, {measured.runtime}",
+            f"{numbers.how_many(s.session.threads, 'thread')}, batch {s.feed.batch}, "
+            f"{measured.runtime}",
             style="dim",
         )
     )

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...devices.bench import bench
+from ...devices.onboard.settings import Feed, Session, Timing
 from ...devices.onboard.stats.estimate import Estimate
 from ...errors import NoEffectError, StorageError, UsageError
 from ..diagnose.diagnosis import diagnose
@@ -96,13 +97,15 @@ def explain(
         return diagnose(
             fp32,
             int8,
-            inputs=inputs,
-            shapes=given_shapes(shapes),
-            batch=batch,
-            threads=threads,
+            session=Session(threads=threads),
+            feed=_feed(inputs, batch, shapes),
             processes=_TURNS,
             on_process=steps.advance,
         )
+
+
+def _feed(inputs: Path | None, batch: int, shapes: Sequence[str]) -> Feed:
+    return Feed(None if inputs is None else str(inputs), batch, given_shapes(shapes))
 
 
 def apply(
@@ -151,11 +154,10 @@ def apply(
         )
     leave_in_float(int8, fp32, chosen, target)
     settings = bench.Settings(
-        threads=threads,
-        batch=batch,
-        shapes=given_shapes(shapes),
+        session=Session(threads=threads),
+        feed=_feed(inputs, batch, shapes),
+        timing=Timing(seconds=seconds),
         processes=processes,
-        seconds=seconds,
     )
     paths = (fp32, int8, target)
     subjects = [bench.Subject(name, path) for name, path in zip(_SUBJECTS, paths, strict=True)]
@@ -167,7 +169,6 @@ def apply(
             subjects,
             settings,
             Path(folder),
-            inputs=inputs,
             references=("fp32", "int8"),
             on_process=lambda _, __, name: steps.advance(name),
         )

@@ -46,7 +46,7 @@ def check(run: Path) -> Checked:
         golden = dict(np.load(run / "records" / GOLDEN, allow_pickle=False))
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise MaterialError(f"unreadable ({error})", where=f"{run}/records/{GOLDEN}") from None
-    batch = report.measured.benchmark.settings.batch
+    batch = report.measured.benchmark.settings.feed.batch
     variants = report.variants.files
     for variant in variants:
         for file in (variant.file, variant.ort_file):

@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ...devices.onboard.runtimes.onnxruntime import open_session, run_once
+from ...devices.onboard.settings import Session
 from ...errors import NoEffectError
 from ..recipe.compress import CalibrationMethod, FusionTool
 from ..records import Left, Plan, Saturable
@@ -104,7 +105,7 @@ def changed(target: Path, name: str) -> int:
 
 def answers(path: Path, job: Job) -> Outputs:
     """The first output of a file for all samples, in the mode that the plan's answers are in."""
-    session = open_session(path, precise=job.plan.precise)
+    session = open_session(path, Session(precise=job.plan.precise))
     return np.concatenate([run_once(session, feed, path)[0] for feed in job.feeds()])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.onboard.runtimes.onnxruntime import open_session, outputs_of, run_once
+from ...devices.onboard.settings import Session
 from ...errors import ModelError
 
 Feed = dict[str, NDArray[Any]]
@@ -39,7 +40,7 @@ def answers(
     Raises:
         ModelError: the file does not load or does not run.
     """
-    session = open_session(path, optimization=optimization)
+    session = open_session(path, Session(optimization=optimization))
     names = [one.name for one in outputs_of(session)]
     for feed in feeds:
         yield feed, dict(zip(names, run_once(session, feed, path), strict=True))

@@ -22,6 +22,7 @@ from ...devices.onboard.model.inputs import check_batch
 from ...devices.onboard.model.modelfile import check_external_data, printable
 from ...devices.onboard.refusals import told
 from ...devices.onboard.runtimes.onnxruntime import dtype_of, inputs_of, open_session
+from ...devices.onboard.settings import Session
 from ...errors import DataError, EdgestillError, ModelError
 from ..data.archive import unpacked
 from ..isolation import wire
@@ -174,7 +175,7 @@ def _read(
     model: Path, calibration: Path, folder: Path
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
     """The inputs' arrays, memory-mapped, and the labels if there are any."""
-    schema = inputs_of(open_session(model, optimization="none"))
+    schema = inputs_of(open_session(model, Session(optimization="none")))
     names = [one.name for one in schema]
 
     def wanted(members: list[str]) -> dict[str, str]:

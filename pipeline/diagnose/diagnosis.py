@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ...devices.onboard.model.modelfile import printable
 from ...devices.onboard.model.outline import Outline
+from ...devices.onboard.settings import DEFAULT_FEED, DEFAULT_SESSION, Feed, Session
 from ...devices.operators.layers import Layer, join
 from ...devices.operators.profiling import Profile, merge, profile
 from ...devices.operators.wiring import multiplies
@@ -33,10 +34,8 @@ def diagnose(
     fp32: Path,
     int8: Path,
     *,
-    inputs: Path | None = None,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
-    batch: int = 1,
-    threads: int = 1,
+    session: Session = DEFAULT_SESSION,
+    feed: Feed = DEFAULT_FEED,
     processes: int = 3,
     runs: int = 200,
     on_process: Callable[[str], None] | None = None,
@@ -46,10 +45,8 @@ def diagnose(
     Args:
         fp32: the ONNX file in float.
         int8: the same model quantized: Q/DQ, QLinear operators, or dynamic.
-        inputs: an `.npz` with one array an input, samples along the first axis; None: random.
-        shapes: full shape by input name, for inputs with dynamic axes other than the batch.
-        batch: samples a query.
-        threads: intra-op threads.
+        session: how the runtime holds each model.
+        feed: what both are queried with.
         processes: fresh processes a file, which alternate; the median over them counts.
         runs: profiled queries a process.
         on_process: called after each process with `fp32` or `int8`.
@@ -63,9 +60,7 @@ def diagnose(
     profiles: dict[str, list[Profile]] = {"fp32": [], "int8": []}
     for repetition in range(processes):
         for name, path in (("fp32", fp32), ("int8", int8)):
-            profiled = profile(
-                path, threads=threads, batch=batch, shapes=shapes, inputs=inputs, runs=runs
-            )
+            profiled = profile(path, session=session, feed=feed, runs=runs)
             if repetition == 0:
                 _check_quantized(profiled, quantized=name == "int8")
             profiles[name].append(profiled)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.onboard.runtimes.onnxruntime import open_session
+from ...devices.onboard.settings import Session
 from ...errors import ModelError
 from ...exporters.interface import INPUT, OUTPUT
 
@@ -43,7 +44,7 @@ def logits(
     Raises:
         ModelError: the file cannot be run, or gives NaN or infinity.
     """
-    session = open_session(path, optimization=optimization, precise=precise)
+    session = open_session(path, Session(optimization=optimization, precise=precise))
 
     def answered(starts: range) -> list[Logits]:
         return [

@@ -10,6 +10,7 @@ import numpy as np
 from ...devices.bench import bench
 from ...devices.energy.declared import Prices
 from ...devices.instructions import count as countable
+from ...devices.onboard.settings import Feed, Timing
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.operators.roofline import Bounds
 from ...devices.place.place import Local, bounds_of, place_of
@@ -87,11 +88,9 @@ def benchmark(
     np.savez(inputs, allow_pickle=False, **samples)
     settings = bench.Settings(
         **bounds_of(device, benchmark.threads, benchmark.spinning),
-        batch=benchmark.batch,
+        feed=Feed(str(inputs), benchmark.batch, seed=seed),
+        timing=Timing(benchmark.seconds, benchmark.min_queries, benchmark.max_queries),
         processes=benchmark.processes,
-        seconds=benchmark.seconds,
-        min_queries=benchmark.min_queries,
-        max_queries=benchmark.max_queries,
         seed=seed,
         confidence=CONFIDENCE,
         footprint=benchmark.footprint,
@@ -104,7 +103,6 @@ def benchmark(
             subjects,
             settings,
             out,
-            inputs=inputs,
             prices=Prices(**prices),
             references=[*([TEACHER] if made.teacher else []), "fp32"],
             until=until,
@@ -112,12 +110,12 @@ def benchmark(
             place=place,
         )
     if benchmark.instructions:
-        measured = _counted(measured, subjects, target, inputs, benchmark.batch, progress)
+        measured = _counted(measured, subjects, target, settings.feed, progress)
     operators: Sequence[OperatorsRecord] = ()
     predicted: Sequence[Predicted] = ()
     if isinstance(place, Local) and (benchmark.operators or not on_target):
         here = figures_here(None)
-        operators = _operators(measured, subjects, inputs, here, progress)
+        operators = _operators(measured, subjects, settings, here, progress)
         if not on_target:
             predicted = predictions(
                 [one.name for one in subjects],
@@ -125,7 +123,7 @@ def benchmark(
                 _medians(measured),
                 here,
                 target,
-                threads=settings.threads,
+                threads=settings.session.threads,
             )
     return BenchmarkRecord(
         benchmark=measured,
@@ -141,8 +139,7 @@ def _counted(
     measured: bench.Benchmark,
     subjects: Sequence[bench.Subject],
     target: Profile,
-    inputs: Path,
-    batch: int,
+    feed: Feed,
     progress: Progress,
 ) -> bench.Benchmark:
     """The same with the instructions of each variant; the teacher ships nowhere."""
@@ -154,7 +151,7 @@ def _counted(
     }
     with progress.steps("instructions", len(files)) as steps:
         for name, path in files.items():
-            found[name] = countable.count(path, target, inputs=inputs, batch=batch).estimate
+            found[name] = countable.count(path, target, feed=feed).estimate
             steps.advance(name)
     models = (replace(one, instructions=found[one.name]) for one in measured.models)
     return replace(measured, models=tuple(models))
@@ -163,12 +160,12 @@ def _counted(
 def _operators(
     measured: bench.Benchmark,
     subjects: Sequence[bench.Subject],
-    inputs: Path,
+    settings: bench.Settings,
     here: Bounds | str,
     progress: Progress,
 ) -> list[OperatorsRecord]:
     """The time of each model's operators; one that cannot be timed is left out with a warning."""
-    known, settings = _medians(measured), measured.settings
+    known = _medians(measured)
     found: list[OperatorsRecord] = []
     with progress.steps("operators", len(subjects)) as steps:
         for one in subjects:
@@ -178,9 +175,8 @@ def _operators(
                         one.name,
                         one.path,
                         here,
-                        threads=settings.threads,
-                        batch=settings.batch,
-                        inputs=inputs,
+                        session=settings.session,
+                        feed=settings.feed,
                         runs=_runs(known.get(one.name)),
                     )
                 )

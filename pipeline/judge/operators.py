@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...devices.onboard.model.outline import Node
+from ...devices.onboard.settings import DEFAULT_FEED, DEFAULT_SESSION, Feed, Session
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.operators.layer_matching import match
 from ...devices.operators.layers import homes
@@ -39,10 +40,8 @@ def profiled(
     path: Path,
     here: Bounds | str,
     *,
-    threads: int = 1,
-    batch: int = 1,
-    shapes: Mapping[str, tuple[int, ...]] | None = None,
-    inputs: Path | None = None,
+    session: Session = DEFAULT_SESSION,
+    feed: Feed = DEFAULT_FEED,
     runs: int = 200,
     timeout_s: float = 300.0,
 ) -> OperatorsRecord:
@@ -52,26 +51,16 @@ def profiled(
         name: what the record calls it.
         path: a ``.onnx`` file.
         here: figures of this machine, or why there are none.
-        threads: intra-op threads.
-        batch: samples a query.
-        shapes: full shape by input name.
-        inputs: an ``.npz`` with one array an input; None: made up.
+        session: how the runtime holds the model.
+        feed: what it is queried with.
         runs: queries to take the times of.
         timeout_s: seconds until the child is ended.
 
     Raises:
         ModelError, DataError, UsageError, MeasureError: as ``devices.operators.profiling.profile``.
     """
-    found = profile(
-        path,
-        threads=threads,
-        batch=batch,
-        shapes=shapes,
-        inputs=inputs,
-        runs=runs,
-        timeout_s=timeout_s,
-    )
-    return record(name, found, here, threads)
+    found = profile(path, session=session, feed=feed, runs=runs, timeout_s=timeout_s)
+    return record(name, found, here, session.threads)
 
 
 def record(name: str, found: Profile, here: Bounds | str, threads: int) -> OperatorsRecord:

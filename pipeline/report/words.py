@@ -225,22 +225,25 @@ def settings(report: Report) -> tuple[tuple[str, str], ...]:
     settings = report.measured.benchmark.settings
     return (
         ("Runtime", report.measured.benchmark.runtime),
-        ("Graph optimization", settings.optimization),
-        ("Threads", numbers.how_many(settings.threads, "intra-op thread")),
-        ("Spinning", "idle threads spin" if settings.spinning else "idle threads do not spin"),
+        ("Graph optimization", settings.session.optimization),
+        ("Threads", numbers.how_many(settings.session.threads, "intra-op thread")),
+        (
+            "Spinning",
+            "idle threads spin" if settings.session.spinning else "idle threads do not spin",
+        ),
         ("Cores", _listed(settings.cores, "any, not pinned")),
         (
             "Memory limit",
             "none" if settings.memory_mib is None else f"{settings.memory_mib:,} MiB",
         ),
-        ("Batch", f"{numbers.how_many(settings.batch, 'sample')} per query"),
+        ("Batch", f"{numbers.how_many(settings.feed.batch, 'sample')} per query"),
         ("Processes", _processes(report)),
         (
             "Timed",
-            f"{settings.seconds:g} s a process, "
-            f"{settings.min_queries:,} to {settings.max_queries:,} queries",
+            f"{settings.timing.seconds:g} s a process, "
+            f"{settings.timing.min_queries:,} to {settings.timing.max_queries:,} queries",
         ),
-        ("Warm-up", f"until latency settles, {settings.warmup_seconds:g} s at most"),
+        ("Warm-up", f"until latency settles, {settings.timing.warmup_seconds:g} s at most"),
         ("Confidence of intervals", numbers.amount(settings.confidence, numbers.PERCENT)),
         ("Seed of the order", str(settings.seed)),
     )

@@ -35,6 +35,8 @@ def upgraded(content: Mapping[str, Any]) -> Report:
     """
     changed = {key: value for key, value in content.items() if key not in _MEASURED}
     measured = {key: content[key] for key in _MEASURED if key in content}
+    if isinstance(measured.get("benchmark"), Mapping):
+        measured["benchmark"] = _nested(measured["benchmark"])
     unknown = {"measured_on": "not recorded", "target": "not recorded", "on_target": None}
     changed |= {"schema_version": SCHEMA_VERSION, "measured": {**measured, **unknown}}
     report = Report.model_validate_json(json.dumps(_with_kinds(changed)))
@@ -43,6 +45,24 @@ def upgraded(content: Mapping[str, Any]) -> Report:
     return report.model_copy(update={"verdict": judge(gate, report.quality, report.measured)})
 
 
+def _nested(benchmark: Mapping[str, Any]) -> dict[str, Any]:
+    """A benchmark whose settings are session, feed and timing instead of flat fields."""
+    settings = dict(benchmark.get("settings", {}))
+    parts = {
+        name: {key: settings.pop(key) for key in keys if key in settings}
+        for name, keys in _PARTS.items()
+    }
+    if "seed" in settings:
+        parts["feed"]["seed"] = settings["seed"]
+    return {**benchmark, "settings": {**settings, **parts}}
+
+
+_PARTS = {
+    "session": ("threads", "spinning", "optimization", "providers"),
+    "feed": ("batch", "shapes"),
+    "timing": ("seconds", "min_queries", "max_queries", "warmup_seconds"),
+}
+"""Fields of the settings of schema 2.0, by the record that holds them today."""
 _MEASURED = ("benchmark", "operators", "predicted")
 """Fields of schema 2.0 that are one record today."""
 _ESTIMATE = {"value", "low", "high", "method", "n", "missing"}

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ...devices.onboard.machine.confine import confine
 from ...devices.onboard.model.modelfile import Input, check_external_data
 from ...devices.onboard.refusals import told
+from ...devices.onboard.settings import Session
 from ...errors import EdgestillError, ModelError
 from ..isolation import wire
 
@@ -69,7 +70,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, memory_limit_bytes: int) -> Non
 def _open(path: Path, threads: int) -> tuple[Any, dict[str, Any]]:
     from ...devices.onboard.runtimes import onnxruntime as runtime
 
-    session = runtime.open_session(path, threads=threads)
+    session = runtime.open_session(path, Session(threads=threads))
     return session, {
         "inputs": [_described(one) for one in runtime.inputs_of(session)],
         "outputs": [_described(one) for one in runtime.outputs_of(session)],

@@ -16,6 +16,7 @@ import json
 import sys
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,6 +25,7 @@ import onnx
 import torch
 from edgestill.devices.bench import bench
 from edgestill.devices.onboard.runtimes.onnxruntime import OPTIMIZED, open_session
+from edgestill.devices.onboard.settings import Feed, Timing
 from edgestill.exporters.interface import INPUT
 from edgestill.exporters.onnx import export
 from edgestill.pipeline.build import build
@@ -64,7 +66,7 @@ RIVALS = {
     "s8s8": {"activation_type": S8, "weight_type": S8, "per_channel": True},
 }
 SAMPLES = 512
-SETTINGS = bench.Settings(processes=15, seconds=0.4)
+SETTINGS = bench.Settings(processes=15, timing=Timing(0.4))
 QUICK = (
     "threads=2",
     "teacher.model=resnet20",
@@ -142,7 +144,10 @@ def tried(fp32: Path, data: SimpleNamespace, folder: Path, more: dict[str, Path]
     np.savez(inputs, **{INPUT: data.test.x[:64]})
     subjects = [bench.Subject(name, path) for name, path in files.items()]
     found = bench.measure(
-        subjects, SETTINGS, folder / "bench", inputs=inputs, references=["fp32", *RIVALS]
+        subjects,
+        replace(SETTINGS, feed=Feed(str(inputs))),
+        folder / "bench",
+        references=["fp32", *RIVALS],
     )
     p50 = {one.name: one.p50_ms.value for one in found.models}
     best = min(RIVALS, key=lambda name: p50[name])

@@ -29,6 +29,7 @@ from edgestill.devices.onboard.machine.host import describe
 from edgestill.devices.onboard.measure.job import MeasureJob, ScenarioJob
 from edgestill.devices.onboard.measure.latency import time_queries
 from edgestill.devices.onboard.process.run_job import environment, run
+from edgestill.devices.onboard.settings import Timing
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.onboard.stats.processes import median_over_processes, ratio_over_processes
 from onnx import TensorProto, helper, numpy_helper
@@ -173,9 +174,7 @@ def layers_for(us: float, width: int, rows: int, folder: Path) -> int:
 
 def ours_us(model: Path, _size) -> dict[str, float]:
     samples = model.with_suffix(".npy")
-    job = MeasureJob(
-        str(model), str(samples), seconds=SECONDS, min_queries=QUERIES, max_queries=1_000_000
-    )
+    job = MeasureJob(str(model), str(samples), timing=Timing(SECONDS, QUERIES, 1_000_000))
     run(job, timeout_s=300)
     times = np.load(samples) / 1e3
     return {f"p{p}": float(np.percentile(times, p, method="inverted_cdf")) for p in (50, 90)}
@@ -192,7 +191,7 @@ def bare_us(model: Path, size) -> dict[str, float]:
 
 def loadgen_us(model: Path, _size) -> dict[str, float]:
     samples = model.with_name(f"{model.stem}-loadgen.npy")
-    job = ScenarioJob(str(model), "loadgen", str(samples), seconds=SECONDS, min_queries=QUERIES)
+    job = ScenarioJob(str(model), "loadgen", str(samples), timing=Timing(SECONDS, QUERIES))
     told = run(job, timeout_s=300)
     if not told["valid"]:
         raise SystemExit(f"loadgen called its run of {model.name} invalid")

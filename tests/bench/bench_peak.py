@@ -27,11 +27,12 @@ import numpy as np
 from edgestill.devices.bench import bench
 from edgestill.devices.onboard.measure.job import MemoryJob
 from edgestill.devices.onboard.process.run_job import environment, run
+from edgestill.devices.onboard.settings import Timing
 from onnx import TensorProto, helper, numpy_helper
 
 OUT = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "peak.json"
 RUNS, SPREAD_KIB, APART = 5, 64.0, 0.05
-SETTINGS = bench.Settings(processes=3, seconds=0.05, warmup_seconds=0.2)
+SETTINGS = bench.Settings(processes=3, timing=Timing(0.05, warmup_seconds=0.2))
 QUERIES = 200
 """So many that the observer gets to see each state."""
 IMPORTS = (

@@ -1,6 +1,6 @@
 """What one model answers, for a comparison with the same model elsewhere.
 
-answer(AnswersJob("model.onnx", inputs="inputs.npz", outputs="outputs.npz"))
+answer(AnswersJob("model.onnx", "outputs.npz", Feed("inputs.npz")))
 """
 
 import platform
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..model.inputs import check_batch, load_batches
 from ..runtimes import onnxruntime as runtime
+from .feeds import batches_of
 from .job import AnswersJob
 
 
@@ -21,16 +21,9 @@ def answer(job: AnswersJob) -> dict[str, Any]:
         ModelError, DataError: the model or its inputs will not do.
     """
     path = Path(job.model)
-    session = runtime.open_session(
-        path,
-        threads=job.threads,
-        optimization=job.optimization,
-        precise=job.precise,
-        traces=Path(job.optimized) if job.optimized else None,
-    )
-    schema = runtime.inputs_of(session)
-    feeds = load_batches(Path(job.inputs), job.batch)
-    check_batch(feeds[0], schema, [runtime.dtype_of(one) for one in schema], job.inputs)
+    traces = Path(job.optimized) if job.optimized else None
+    session = runtime.open_session(path, job.session, traces=traces)
+    feeds = batches_of(job.feed, runtime.inputs_of(session))
     answered = [runtime.run_once(session, feed, path) for feed in feeds]
     outputs: dict[str, Any] = {
         f"output_{index}": np.concatenate(parts)

@@ -24,13 +24,7 @@ def start(job: ScenarioJob) -> dict[str, Any]:
     from ..runtimes import onnxruntime as runtime
 
     imported = clock()
-    session = runtime.open_session(
-        Path(job.model),
-        threads=job.threads,
-        spinning=job.spinning,
-        optimization=job.optimization,
-        providers=job.providers,
-    )
+    session = runtime.open_session(Path(job.model), job.session)
     loaded = clock()
     feed = _feed(job, session)
     first = clock()
@@ -46,6 +40,6 @@ def start(job: ScenarioJob) -> dict[str, Any]:
 
 def _feed(job: ScenarioJob, session: Any) -> dict[str, Any]:
     from ..runtimes import onnxruntime as runtime
-    from .feeds import feeds_of
+    from .feeds import batches_of
 
-    return feeds_of(job, runtime.inputs_of(session))[0]
+    return batches_of(job.feed, runtime.inputs_of(session))[0]

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import MeasureError
-from ..model.inputs import check_batch, load_batches
 from ..runtimes import onnxruntime as runtime
+from .feeds import batches_of
 from .job import CountJob
 
 BEGIN, END = 0x45440001, 0x45440002
@@ -72,13 +72,8 @@ def count(job: CountJob) -> dict[str, Any]:
         MeasureError: this process does not run under the counter, or has a second thread.
     """
     path = Path(job.model)
-    session = runtime.open_session(path, threads=job.threads, optimization=job.optimization)
-    schema = runtime.inputs_of(session)
-    if job.inputs is None:
-        feed = runtime.make_inputs(schema, job.batch, job.shapes, job.seed)
-    else:
-        feed = load_batches(Path(job.inputs), job.batch)[0]
-        check_batch(feed, schema, [runtime.dtype_of(one) for one in schema], job.inputs)
+    session = runtime.open_session(path, job.session)
+    feed = batches_of(job.feed, runtime.inputs_of(session))[0]
     answered = runtime.run_once(session, feed, path)
     began = time.perf_counter()
     runtime.run_once(session, feed, path)

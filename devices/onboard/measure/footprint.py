@@ -1,6 +1,6 @@
 """Memory of one model, under the runtime's own settings or others, and by its graph alone.
 
-    answer = measure(MemoryJob(model="model.onnx", arena=False))
+    answer = measure(MemoryJob(model="model.onnx", session=Session(arena=False)))
     answer["peak_memory_bytes"]
 
 A process of its own for each: what a runtime's arena once took, no later session gives back. And
@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ..model.inputs import check_batch, load_batches
 from ..model.modelfile import is_ort
+from ..settings import Session
 from . import memory
 from .job import MemoryJob
 
@@ -30,26 +30,15 @@ def measure(job: MemoryJob) -> dict[str, Any]:
         ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
     """
     from ..runtimes import onnxruntime as runtime
+    from .feeds import batches_of, real_batches
 
     path = Path(job.model)
-    real = load_batches(Path(job.inputs), job.batch) if job.inputs else None
+    real = real_batches(job.feed)
     malloc = memory.fix_thresholds()
     baseline = memory.begin()
     share = memory.share()
-    session = runtime.open_session(
-        path,
-        threads=job.threads,
-        optimization=job.optimization,
-        providers=job.providers,
-        arena=job.arena,
-        pattern=job.pattern,
-    )
-    schema = runtime.inputs_of(session)
-    if real is None:
-        feeds = [runtime.make_inputs(schema, job.batch, job.shapes, job.seed)]
-    else:
-        feeds = real
-        check_batch(feeds[0], schema, [runtime.dtype_of(one) for one in schema], str(job.inputs))
+    session = runtime.open_session(path, job.session)
+    feeds = batches_of(job.feed, runtime.inputs_of(session), real)
     for index in range(job.queries):
         runtime.run_once(session, feeds[index % len(feeds)], path)
     peak = memory.peak_over(baseline)
@@ -79,7 +68,8 @@ def _graph(path: Path, job: MemoryJob, shapes: dict[str, tuple[int, ...]]) -> di
 
     # The layout pass of level "all" gives tensors new names and padded channels without writing
     # their shapes down, so the graph is read before it.
-    level = "extended" if job.optimization == "all" else job.optimization
+    level = "extended" if job.session.optimization == "all" else job.session.optimization
     with TemporaryDirectory(prefix="edgestill-") as folder:
-        runtime.open_session(path, optimization=level, traces=Path(folder))
-        return asdict(liveness.needs(path, Path(folder) / runtime.OPTIMIZED, job.batch, shapes))
+        runtime.open_session(path, Session(optimization=level), traces=Path(folder))
+        optimized = Path(folder) / runtime.OPTIMIZED
+        return asdict(liveness.needs(path, optimized, job.feed.batch, shapes))

@@ -1,18 +1,19 @@
 """What a parent asks of a worker: one JSON document each.
 
-    >>> from_json(to_json(ProbeJob()))
-    ProbeJob(kind='probe')
+    >>> from_json(to_json(InspectJob("m.onnx"))).model
+    'm.onnx'
 
 Unknown keys are refused on the far side as well: the two may be of different versions.
 """
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ....errors import UsageError
+from ..settings import Feed, Session, Timing, feed_of, session_of, timing_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,35 +23,17 @@ class MeasureJob:
     Attributes:
         model: path of the model.
         samples: where the raw latencies go, a `.npy` file of int64 nanoseconds.
-        inputs: an `.npz` of real inputs, or None to make them up.
-        threads: intra-op threads.
-        spinning: whether idle threads spin.
-        optimization: graph optimization level.
-        providers: execution providers.
-        batch: samples a query.
-        shapes: full shape by input name.
-        seconds: how long to time.
-        min_queries: fewest to time.
-        max_queries: most to time.
-        warmup_seconds: when to stop waiting for it to settle.
-        seed: of made-up inputs.
+        session: how the runtime holds the model.
+        feed: what it is queried with.
+        timing: how long it is timed.
         kind: which job this is.
     """
 
     model: str
     samples: str
-    inputs: str | None = None
-    threads: int = 1
-    spinning: bool = False
-    optimization: str = "all"
-    providers: tuple[str, ...] = ("CPUExecutionProvider",)
-    batch: int = 1
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    seconds: float = 0.3
-    min_queries: int = 64
-    max_queries: int = 10_000
-    warmup_seconds: float = 2.0
-    seed: int = 0
+    session: Session = field(default_factory=Session)
+    feed: Feed = field(default_factory=Feed)
+    timing: Timing = field(default_factory=Timing)
     kind: Literal["measure"] = "measure"
 
 
@@ -60,16 +43,14 @@ class InspectJob:
 
     Attributes:
         model: path of the model.
-        batch: samples a query, for the costs.
-        shapes: full shape by input name, for the costs.
-        threads: for loading it.
+        session: how the runtime loads it.
+        feed: batch and shapes, for the costs.
         kind: which job this is.
     """
 
     model: str
-    batch: int = 1
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    threads: int = 1
+    session: Session = field(default_factory=lambda: Session(optimization="none"))
+    feed: Feed = field(default_factory=Feed)
     kind: Literal["inspect"] = "inspect"
 
 
@@ -79,24 +60,18 @@ class OperatorsJob:
 
     Attributes:
         model: path of the model, an ONNX file.
-        inputs: an `.npz` of real inputs, or None to make them up.
-        threads: intra-op threads.
-        batch: samples a query.
-        shapes: full shape by input name.
+        session: how the runtime holds the model.
+        feed: what it is queried with.
         runs: how many queries to take the times of.
-        warmup_seconds: when to stop waiting for it to settle.
-        seed: of made-up inputs.
+        warmup_seconds: when to stop waiting for the latencies to settle.
         kind: which job this is.
     """
 
     model: str
-    inputs: str | None = None
-    threads: int = 1
-    batch: int = 1
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    session: Session = field(default_factory=Session)
+    feed: Feed = field(default_factory=Feed)
     runs: int = 200
     warmup_seconds: float = 0.5
-    seed: int = 0
     kind: Literal["operators"] = "operators"
 
 
@@ -108,21 +83,13 @@ class ScenarioJob:
         model: path of the model.
         scenario: which load, see `measure.scenario`.
         samples: where the raw figures go, a `.npy` file; `cold-start` has none.
-        inputs: an `.npz` of real inputs, or None to make them up.
-        threads: intra-op threads.
-        spinning: whether idle threads spin.
-        optimization: graph optimization level.
-        providers: execution providers.
-        batch: samples a query.
-        shapes: full shape by input name.
-        seconds: how long to time.
-        min_queries: fewest to time.
-        max_queries: most to time; in `sustained`, a window.
-        warmup_seconds: when to stop waiting for it to settle.
-        seed: of made-up inputs and of arrivals.
+        session: how the runtime holds the model.
+        feed: what it is queried with.
+        timing: how long it is timed; in `sustained`, `max_queries` is of each window.
         streams: how many threads query.
         rate_per_s: of `server`, queries a second.
         poisson: of `server`, whether gaps are random.
+        seed: of `server`, of random gaps.
         windows: of `sustained`, how many stretches to look at.
         kind: which job this is.
     """
@@ -130,21 +97,13 @@ class ScenarioJob:
     model: str
     scenario: Literal["multi-stream", "server", "sustained", "cold-start", "loadgen"]
     samples: str
-    inputs: str | None = None
-    threads: int = 1
-    spinning: bool = False
-    optimization: str = "all"
-    providers: tuple[str, ...] = ("CPUExecutionProvider",)
-    batch: int = 1
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    seconds: float = 0.3
-    min_queries: int = 64
-    max_queries: int = 10_000
-    warmup_seconds: float = 2.0
-    seed: int = 0
+    session: Session = field(default_factory=Session)
+    feed: Feed = field(default_factory=Feed)
+    timing: Timing = field(default_factory=Timing)
     streams: int = 1
     rate_per_s: float = 1.0
     poisson: bool = True
+    seed: int = 0
     windows: int = 1
     kind: Literal["scenario"] = "scenario"
 
@@ -158,25 +117,16 @@ class CountJob:
         counter: what counts: `callgrind` or `qemu`.
         pairs: marked regions of one inference, each followed by one of two; even, for what repeats
             every two.
-        inputs: an `.npz` of real inputs, of which the first batch is taken, or None to make them
-            up.
-        threads: intra-op threads; a count is of one.
-        optimization: graph optimization level.
-        batch: samples a query.
-        shapes: full shape by input name.
-        seed: of made-up inputs.
+        session: how the runtime holds the model; a count is of one thread.
+        feed: what it is queried with; of real inputs, the first batch.
         kind: which job this is.
     """
 
     model: str
     counter: Literal["callgrind", "qemu"]
     pairs: int = 6
-    inputs: str | None = None
-    threads: int = 1
-    optimization: str = "all"
-    batch: int = 1
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    seed: int = 0
+    session: Session = field(default_factory=Session)
+    feed: Feed = field(default_factory=Feed)
     kind: Literal["count"] = "count"
 
 
@@ -186,23 +136,17 @@ class AnswersJob:
 
     Attributes:
         model: path of the model.
-        inputs: an `.npz` of inputs, samples along the first axis.
         outputs: the `.npz` to write, one array an output, its name being `output_0` and so on.
-        threads: intra-op threads.
-        optimization: graph optimization level.
-        batch: samples a query.
-        precise: whether an x86 CPU without VNNI computes int8 without saturation.
+        feed: the inputs to answer, an `.npz`.
+        session: how the runtime holds the model.
         optimized: a folder for `optimized.onnx`, the graph that runs, or None.
         kind: which job this is.
     """
 
     model: str
-    inputs: str
     outputs: str
-    threads: int = 1
-    optimization: str = "all"
-    batch: int = 1
-    precise: bool = False
+    feed: Feed
+    session: Session = field(default_factory=Session)
     optimized: str | None = None
     kind: Literal["answers"] = "answers"
 
@@ -213,32 +157,18 @@ class MemoryJob:
 
     Attributes:
         model: path of the model.
-        inputs: an `.npz` of real inputs, or None to make them up.
-        threads: intra-op threads.
-        optimization: graph optimization level.
-        providers: execution providers.
-        batch: samples a query.
-        shapes: full shape by input name.
+        session: how the runtime holds the model.
+        feed: what it is queried with.
         queries: how many to run; memory patterns come with the second.
-        arena: whether the runtime keeps an arena.
-        pattern: whether the runtime plans the tensors of a query into one block.
         analyze: whether to work out from the graph what its weights and tensors take as well.
-        seed: of made-up inputs.
         kind: which job this is.
     """
 
     model: str
-    inputs: str | None = None
-    threads: int = 1
-    optimization: str = "all"
-    providers: tuple[str, ...] = ("CPUExecutionProvider",)
-    batch: int = 1
-    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    session: Session = field(default_factory=Session)
+    feed: Feed = field(default_factory=Feed)
     queries: int = 8
-    arena: bool = True
-    pattern: bool = True
     analyze: bool = False
-    seed: int = 0
     kind: Literal["memory"] = "memory"
 
 
@@ -247,9 +177,11 @@ class ProbeJob:
     """Say which runtime is there.
 
     Attributes:
+        session: one thread.
         kind: which job this is.
     """
 
+    session: Session = field(default_factory=Session)
     kind: Literal["probe"] = "probe"
 
 
@@ -262,7 +194,7 @@ class AttainJob:
         array_bytes: of each array that is copied; well above the last cache.
         side: rows and columns of the matrices; 384 take about a millisecond.
         seconds: how long each of the three is repeated.
-        threads: one; more would share what is measured.
+        session: one thread; more would share what is measured.
         kind: which job this is.
     """
 
@@ -270,7 +202,7 @@ class AttainJob:
     array_bytes: int
     side: int = 384
     seconds: float = 1.0
-    threads: Literal[1] = 1
+    session: Session = field(default_factory=Session)
     kind: Literal["attain"] = "attain"
 
 
@@ -296,6 +228,11 @@ _KINDS: Mapping[str, type[Job]] = {
     "answers": AnswersJob,
     "probe": ProbeJob,
 }
+_PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+    "session": session_of,
+    "feed": feed_of,
+    "timing": timing_of,
+}
 
 
 def to_json(job: Job) -> str:
@@ -316,12 +253,8 @@ def from_json(text: str) -> Job:
     kind = document.get("kind") if isinstance(document, dict) else None
     if not isinstance(kind, str) or kind not in _KINDS:
         raise UsageError(f"job kind {kind!r}", expected=f"one of {', '.join(_KINDS)}")
-    # JSON has no tuples; what went in as one comes out as one.
-    if "shapes" in document:
-        document["shapes"] = {name: tuple(dims) for name, dims in document["shapes"].items()}
-    if "providers" in document:
-        document["providers"] = tuple(document["providers"])
     try:
-        return _KINDS[kind](**document)
+        parts = {key: _PARTS[key](document[key]) for key in _PARTS if key in document}
+        return _KINDS[kind](**{**document, **parts})
     except TypeError as error:
         raise UsageError(f"a job with wrong keys ({error})") from None

@@ -21,11 +21,11 @@ from typing import Any
 
 from ....errors import MeasureError, ModelError
 from ..model.cost import by_node
-from ..model.inputs import check_batch, load_batches
 from ..model.modelfile import check_external_data, is_ort, load_whole
 from ..model.outline import Outline, of_model, outline, to_json
 from ..runtimes import onnxruntime as runtime
 from . import latency
+from .feeds import batches_of
 from .job import OperatorsJob
 
 _KERNEL = "_kernel_time"
@@ -81,16 +81,16 @@ def time_operators(job: OperatorsJob) -> dict[str, Any]:
             where=str(path),
         )
     check_external_data(path)
-    plain = runtime.open_session(path, threads=job.threads)
-    feeds = _feeds(job, plain)
+    plain = runtime.open_session(path, job.session)
+    feeds = batches_of(job.feed, runtime.inputs_of(plain))
     runtime.run_once(plain, feeds[0], path)
     latency.settle(plain, feeds, cap_seconds=job.warmup_seconds)
     without = _query_us(plain, feeds, job.runs)
     del plain
     shapes = {name: one.shape for name, one in feeds[0].items()}
     with TemporaryDirectory(prefix="edgestill-") as folder:
-        session = runtime.open_session(path, threads=job.threads, traces=Path(folder))
-        optimized = outline(Path(folder) / runtime.OPTIMIZED, job.batch, shapes)
+        session = runtime.open_session(path, job.session, traces=Path(folder))
+        optimized = outline(Path(folder) / runtime.OPTIMIZED, job.feed.batch, shapes)
         runs = max(2, min(job.runs, _MOST_EVENTS // max(1, len(optimized.nodes))))
         for index in range(_WARMUP_RUNS):
             session.run(None, feeds[index % len(feeds)])
@@ -104,8 +104,8 @@ def time_operators(job: OperatorsJob) -> dict[str, Any]:
         "runs": runs,
         "runtime": f"onnxruntime {runtime.version()}",
         "operators": summarize(calls_by_run(profile, str(path))[-runs:], optimized),
-        "source": to_json(of_model(model, job.batch, shapes)),
-        "costs": [asdict(one) for one in by_node(model, job.batch, shapes)],
+        "source": to_json(of_model(model, job.feed.batch, shapes)),
+        "costs": [asdict(one) for one in by_node(model, job.feed.batch, shapes)],
         "optimized": to_json(optimized),
     }
 
@@ -229,15 +229,6 @@ def _bytes(facts: Mapping[str, Any]) -> int | None:
     if facts.get("op_name") in _MOVE_NOTHING:
         return 0
     return 2 * written if facts.get("op_name") in _READ_A_PART else read + weights + written
-
-
-def _feeds(job: OperatorsJob, session: Any) -> list[dict[str, Any]]:
-    schema = runtime.inputs_of(session)
-    if job.inputs is None:
-        return [runtime.make_inputs(schema, job.batch, job.shapes, job.seed)]
-    feeds = load_batches(Path(job.inputs), job.batch)
-    check_batch(feeds[0], schema, [runtime.dtype_of(one) for one in schema], job.inputs)
-    return feeds
 
 
 def _query_us(session: Any, feeds: Sequence[latency.Feed], runs: int) -> list[float]:

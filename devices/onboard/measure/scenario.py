@@ -19,7 +19,7 @@ from ..machine import clock as frequency
 from ..runtimes import onnxruntime as runtime
 from ..stats.processes import min_queries
 from . import latency, load
-from .feeds import feeds_of
+from .feeds import batches_of
 from .job import ScenarioJob
 from .latency import Feed, Session
 from .outputs import check_finite
@@ -37,17 +37,11 @@ def measure(job: ScenarioJob) -> dict[str, Any]:
     Raises:
         EdgestillError: the model, its inputs or an option will not do.
     """
-    session = runtime.open_session(
-        Path(job.model),
-        threads=job.threads,
-        spinning=job.spinning,
-        optimization=job.optimization,
-        providers=job.providers,
-    )
-    feeds = feeds_of(job, runtime.inputs_of(session))
+    session = runtime.open_session(Path(job.model), job.session)
+    feeds = batches_of(job.feed, runtime.inputs_of(session))
     outputs = runtime.run_once(session, feeds[0], Path(job.model))
     check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
-    warm = latency.settle(session, feeds, cap_seconds=job.warmup_seconds)
+    warm = latency.settle(session, feeds, cap_seconds=job.timing.warmup_seconds)
     before = resource.getrusage(resource.RUSAGE_SELF)
     facts, columns, table = _LOADS[job.scenario](job, session, feeds)
     after = resource.getrusage(resource.RUSAGE_SELF)
@@ -70,25 +64,25 @@ def _multi_stream(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> 
             streams=job.streams,
             seconds=seconds,
             min_queries=fewest,
-            max_queries=job.max_queries,
+            max_queries=job.timing.max_queries,
         )
 
     # One stream has settled; that many have not met yet.
-    query(min(_REHEARSAL_SECONDS, job.seconds), 1)
-    table = query(job.seconds, job.min_queries)
+    query(min(_REHEARSAL_SECONDS, job.timing.seconds), 1)
+    table = query(job.timing.seconds, job.timing.min_queries)
     return {"queries": len(table)}, ("stream", "start_ns", "latency_ns"), table
 
 
 def _server(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
     # No fewest: at one query a second, 64 of them would take a minute nobody asked for.
-    queries = min(max(1, round(job.rate_per_s * job.seconds)), job.max_queries)
+    queries = min(max(1, round(job.rate_per_s * job.timing.seconds)), job.timing.max_queries)
     due = load.arrivals(job.rate_per_s, queries, poisson=job.poisson, seed=job.seed)
     served = load.serve(
         session,
         feeds,
         due,
         streams=job.streams,
-        most_seconds=_OVERTIME * max(job.seconds, float(due[-1]) / 1e9),
+        most_seconds=_OVERTIME * max(job.timing.seconds, float(due[-1]) / 1e9),
     )
     columns = ("due_ns", "started_ns", "ended_ns", "late_ns")
     table = np.stack([getattr(served, name) for name in columns], axis=1)
@@ -100,9 +94,9 @@ def _sustained(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Fou
     windows, table = load.sustain(
         session,
         feeds,
-        seconds=job.seconds,
+        seconds=job.timing.seconds,
         windows=job.windows,
-        max_queries=job.max_queries,
+        max_queries=job.timing.max_queries,
         least_p90=min_queries(90),
         read=lambda: frequency.read(cpus),
     )
@@ -117,8 +111,8 @@ def _loadgen(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found
     found = loadgen.single_stream(
         session,
         feeds,
-        seconds=job.seconds,
-        min_queries=job.min_queries,
+        seconds=job.timing.seconds,
+        min_queries=job.timing.min_queries,
         logs=Path(job.samples).with_suffix(""),
     )
     return asdict(found), (), np.empty((0, 0), np.int64)

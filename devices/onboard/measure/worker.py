@@ -115,33 +115,22 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     """
     import numpy as np
 
-    from ..model.inputs import check_batch, load_batches
     from ..runtimes import onnxruntime as runtime
     from . import energy, latency, memory
+    from .feeds import batches_of, real_batches
     from .outputs import check_finite
 
-    real = load_batches(Path(job.inputs), job.batch) if job.inputs else None
+    real = real_batches(job.feed)
     # Room for the latencies is ours, not the model's: it is taken before the baseline.
-    room = latency.room_for(job.max_queries)
+    room = latency.room_for(job.timing.max_queries)
     baseline = memory.begin()
     share_before = memory.share()
 
     clock = time.perf_counter_ns
     start = clock()
-    session = runtime.open_session(
-        Path(job.model),
-        threads=job.threads,
-        spinning=job.spinning,
-        optimization=job.optimization,
-        providers=job.providers,
-    )
+    session = runtime.open_session(Path(job.model), job.session)
     opened = clock()
-    schema = runtime.inputs_of(session)
-    if real is None:
-        feeds = [runtime.make_inputs(schema, job.batch, job.shapes, job.seed)]
-    else:
-        feeds = real
-        check_batch(feeds[0], schema, [runtime.dtype_of(one) for one in schema], str(job.inputs))
+    feeds = batches_of(job.feed, runtime.inputs_of(session), real)
 
     first = clock()
     outputs = runtime.run_once(session, feeds[0], Path(job.model))
@@ -150,7 +139,7 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     del outputs
 
     before_warming = conditions.now()
-    warm = latency.settle(session, feeds, cap_seconds=job.warmup_seconds)
+    warm = latency.settle(session, feeds, cap_seconds=job.timing.warmup_seconds)
     # The clock once it is warm; the rest before, not to let the core cool in between.
     conditions_before = replace(before_warming, clock_mhz=conditions.clock_mhz())
     counters = energy.read_counters()
@@ -160,9 +149,9 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     samples = latency.time_queries(
         session,
         feeds,
-        seconds=job.seconds,
-        min_queries=job.min_queries,
-        max_queries=job.max_queries,
+        seconds=job.timing.seconds,
+        min_queries=job.timing.min_queries,
+        max_queries=job.timing.max_queries,
         room=room,
     )
     timed_seconds = (clock() - timing) / 1e9
@@ -217,13 +206,13 @@ def inspect(job: InspectJob) -> dict[str, Any]:
     ort_format = is_ort(path)
     external = check_external_data(path)
     # The runtime's own check of the graph comes before ours counts in it.
-    session = runtime.open_session(path, threads=job.threads, optimization="none")
+    session = runtime.open_session(path, job.session)
     cost: dict[str, Any] | None = None
     missing = None
     if ort_format:
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
     else:
-        cost = asdict(count(path, job.batch, job.shapes))
+        cost = asdict(count(path, job.feed.batch, job.feed.shapes))
     return {
         "format": "ort" if ort_format else "onnx",
         "inputs": [asdict(one) for one in runtime.inputs_of(session)],

@@ -7,6 +7,7 @@ Standard library and numpy only: the measuring process reads them.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ....errors import DataError
+from ..settings import Feed
 from .modelfile import Input, printable
 
 _MOST_BATCHES = 64  # enough that no cache holds the answer, few enough to stay small
@@ -41,6 +43,18 @@ def load_batches(path: Path, batch: int) -> list[dict[str, NDArray[Any]]]:
         rows = (index * batch + np.arange(batch)) % n
         feeds.append({name: np.ascontiguousarray(one[rows]) for name, one in arrays.items()})
     return feeds
+
+
+def with_real_shapes(feed: Feed) -> Feed:
+    """The feed with the shapes of its real inputs too: they say what a model leaves open.
+
+    Raises:
+        DataError: inputs that cannot be read.
+    """
+    if feed.inputs is None:
+        return feed
+    real = batch_shapes(Path(feed.inputs), feed.batch)
+    return replace(feed, shapes=real | dict(feed.shapes))
 
 
 def batch_shapes(path: Path, batch: int) -> dict[str, tuple[int, ...]]:

@@ -23,7 +23,7 @@ from typing import Any
 
 from ....errors import MeasureError
 from ..machine.limits import memory_group, ran_out
-from ..measure.job import CountJob, Job, MemoryJob, ProbeJob, to_json
+from ..measure.job import CountJob, Job, MemoryJob, to_json
 from ..refusals import last_line, refusal
 
 # What a child may see of our environment. Everything else (thread counts, preloads, debug switches)
@@ -79,11 +79,10 @@ def run(
             "cores": list(cores),
             "spawned_ns": time.perf_counter_ns(),
         }
-        threads = 1 if isinstance(job, ProbeJob) else job.threads
         if isinstance(job, _AT_FIXED_ADDRESSES):
             command = (*fixed_addresses(), *command)
         code, said = _finish(
-            command, json.dumps(envelope), environment(threads), timeout_s, subject
+            command, json.dumps(envelope), environment(job.session.threads), timeout_s, subject
         )
         if code != 0 and group and ran_out(group):
             raise MeasureError(

@@ -1,6 +1,6 @@
 """Open a model in ONNX Runtime with every option checked, and make inputs for it.
 
-    session = open_session(Path("model.onnx"), threads=1)
+    session = open_session(Path("model.onnx"), Session(threads=1))
     feed = make_inputs(inputs_of(session), batch=1)
     session.run(None, feed)
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ....errors import MeasureError, ModelError, UsageError
 from ..model.modelfile import Input, is_ort, printable
+from ..settings import DEFAULT_SESSION, Session
 
 if os.environ.get("ORT_DISABLE_TELEMETRY") != "1":
     # Once imported without it, a telemetry thread runs and cannot be stopped.
@@ -29,7 +30,7 @@ if os.environ.get("ORT_DISABLE_TELEMETRY") != "1":
 
 import onnxruntime as ort
 
-OPTIMIZATIONS: Mapping[str, Any] = {
+_LEVELS: Mapping[str, Any] = {
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
     "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "extended": ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
@@ -64,34 +65,14 @@ def available_providers() -> tuple[str, ...]:
     return tuple(ort.get_available_providers())
 
 
-def open_session(
-    path: Path,
-    *,
-    threads: int = 1,
-    spinning: bool = False,
-    optimization: str = "all",
-    precise: bool = False,
-    providers: Sequence[str] = ("CPUExecutionProvider",),
-    traces: Path | None = None,
-    arena: bool = True,
-    pattern: bool = True,
-) -> Any:
+def open_session(path: Path, how: Session = DEFAULT_SESSION, *, traces: Path | None = None) -> Any:
     """Open a `.onnx` or `.ort` file for inference.
 
     Args:
         path: the model.
-        threads: intra-op threads, at least 1. Operators run one after another.
-        spinning: whether idle threads spin; faster for a moment, dearer always.
-        optimization: a key of `OPTIMIZATIONS`.
-        precise: whether int8 is computed without saturation on an x86 CPU without VNNI, as other
-            CPUs do it; somewhat slower.
-        providers: execution providers in order of preference, each of which must be there.
+        how: threads, providers and the other options.
         traces: a folder to profile into: `OPTIMIZED`, the graph that runs, at once, and when
             `end_profiling` is called the file whose path it returns. None: no profiling.
-        arena: whether memory of the CPU provider comes from an arena that only grows
-            (`enable_cpu_mem_arena`); the runtime's default.
-        pattern: whether the tensors of a query whose shapes were seen before share one block
-            (`enable_mem_pattern`); the runtime's default.
 
     Returns:
         An `onnxruntime.InferenceSession`.
@@ -101,11 +82,10 @@ def open_session(
         ModelError: the file is missing or onnxruntime cannot load it.
         MeasureError: onnxruntime fell back to another provider.
     """
-    options = _options(threads, spinning, optimization)
-    options.enable_cpu_mem_arena = arena
-    options.enable_mem_pattern = pattern
+    options = _options(how)
+    providers = how.providers
     _check_providers(providers)
-    if precise:
+    if how.precise:
         options.add_session_config_entry("session.x64quantprecision", "1")
     if traces is not None:
         options.enable_profiling = True
@@ -314,23 +294,17 @@ def _described(one: Any) -> Input:
     return Input(str(one.name), str(one.type), shape)
 
 
-def _options(threads: int, spinning: bool, optimization: str) -> Any:
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise UsageError(f"{threads!r} threads", expected="a whole number above 0", where="threads")
-    if optimization not in OPTIMIZATIONS:
-        raise UsageError(
-            f"'{optimization}'",
-            expected=f"one of {', '.join(OPTIMIZATIONS)}",
-            where="optimization",
-        )
+def _options(how: Session) -> Any:
     options = ort.SessionOptions()
     options.log_severity_level = _ERRORS_ONLY
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = how.threads
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = OPTIMIZATIONS[optimization]
+    options.graph_optimization_level = _LEVELS[how.optimization]
+    options.enable_cpu_mem_arena = how.arena
+    options.enable_mem_pattern = how.pattern
     for pool in ("intra_op", "inter_op"):
-        options.add_session_config_entry(f"session.{pool}.allow_spinning", str(int(spinning)))
+        options.add_session_config_entry(f"session.{pool}.allow_spinning", str(int(how.spinning)))
     return options
 
 

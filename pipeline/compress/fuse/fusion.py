@@ -8,6 +8,7 @@ Each candidate is held against the unfused model on hostile inputs and measured 
 processes of its own; the fastest correct one ships, of equals the plainest.
 """
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -23,6 +24,7 @@ from onnxruntime.transformers.optimizer import optimize_model
 
 from ....devices.bench import bench
 from ....devices.onboard.runtimes.onnxruntime import open_session, run_once
+from ....devices.onboard.settings import Timing
 from ....devices.onboard.stats.estimate import Estimate
 from ....errors import ModelError
 from ...recipe.compress import FusionTool
@@ -36,7 +38,9 @@ from . import padding_cases as hostile
 NONE = "none"
 TOLERANCE = 1e-3
 """Of the largest answer. Sums in another order move answers by 1e-6 of it, a wrong mask by 0.3."""
-SETTINGS = bench.Settings(processes=6, seconds=0.1, max_queries=2_000, warmup_seconds=0.5)
+SETTINGS = bench.Settings(
+    processes=6, timing=Timing(seconds=0.1, max_queries=2_000, warmup_seconds=0.5)
+)
 """The fewest processes that give an interval."""
 Way = Callable[[Path], onnx.ModelProto]
 NOT_MEASURED = Estimate.unknown("not measured")
@@ -305,7 +309,10 @@ def _measured(
     inputs = folder / "inputs.npz"
     np.savez(inputs, allow_pickle=False, **samples)
     subjects = [bench.Subject(name, path) for name, path in files.items()]
-    found = bench.measure(subjects, settings, folder / "bench", inputs=inputs)
+    settings = dataclasses.replace(
+        settings, feed=dataclasses.replace(settings.feed, inputs=str(inputs))
+    )
+    found = bench.measure(subjects, settings, folder / "bench")
     figures = {one.name: {"p50_ms": one.p50_ms} for one in found.models}
     for ratio in found.ratios:
         figures[ratio.of]["ratio"] = ratio.p50

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from ....devices.onboard.model.inputs import check_batch
 from ....devices.onboard.model.modelfile import Input, check_external_data, load, printable
 from ....devices.onboard.runtimes import onnxruntime as runtime
+from ....devices.onboard.settings import Session
 from ....errors import DataError, ModelError
 from ...recipe.compress import CalibrationMethod as Method
 from . import histogram
@@ -132,7 +133,7 @@ class _Probe:
         self.names = names
         # Without optimization the tensors are those of the file, as other calibrators see them.
         self.session = runtime.open_session(
-            _exposed(model, names, folder), threads=threads, optimization="none"
+            _exposed(model, names, folder), Session(threads=threads, optimization="none")
         )
         self.schema = runtime.inputs_of(self.session)
         self.dtypes = [runtime.dtype_of(one) for one in self.schema]

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from edgestill.devices import doctor
-from edgestill.devices.bench.bench import Settings, Subject, measure
+from edgestill.devices.bench.bench import Subject, measure
 from edgestill.devices.energy import declared, meter, metering, sensors
 from edgestill.devices.energy.power import Idle, Sampler, Source, Trace, idle
 from edgestill.devices.onboard.stats.estimate import Estimate
@@ -18,6 +18,7 @@ from edgestill.devices.profiles.profile import Figure, Profile
 from edgestill.errors import DataError
 from edgestill.pipeline.judge.gate import check
 from edgestill.pipeline.report import energy as shown
+from flat_options import flat_settings
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -365,7 +366,7 @@ def test_a_benchmark_beside_a_meter_says_what_it_measured_and_how(tmp_path):
     logging = threading.Thread(target=_logger, args=(log, ending))
     logging.start()
     time.sleep(0.1)
-    quick = Settings(processes=1, seconds=0.2, warmup_seconds=0.02, idle_seconds=0.3)
+    quick = flat_settings(processes=1, seconds=0.2, warmup_seconds=0.02, idle_seconds=0.3)
     try:
         found = measure(
             [Subject("m", _model(tmp_path / "m.onnx"))], quick, tmp_path / "out", meter=log
@@ -384,7 +385,7 @@ def test_a_log_that_cannot_be_read_ends_a_benchmark_before_it_began(tmp_path):
     with pytest.raises(DataError):
         measure(
             [Subject("m", _model(tmp_path / "m.onnx"))],
-            Settings(processes=1),
+            flat_settings(processes=1),
             tmp_path / "out",
             meter=tmp_path / "none.csv",
         )
@@ -459,7 +460,7 @@ def test_the_doctor_names_the_sensor_that_can_be_read(tmp_path):
 
 
 def test_a_declared_energy_is_shown_as_a_ratio_and_a_measured_one_in_joules(tmp_path):
-    quick = Settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
+    quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subjects = [Subject(n, _model(tmp_path / f"{n}.onnx", w)) for n, w in (("a", 8), ("b", 16))]
     found = measure(subjects, quick, tmp_path / "out")
     name, ((first, _), (second, unit)) = shown.line(found.models, found.ratios)

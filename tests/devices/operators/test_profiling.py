@@ -9,6 +9,7 @@ from edgestill.devices.onboard.measure.job import OperatorsJob
 from edgestill.devices.onboard.measure.operators import Call, calls_by_run, summarize
 from edgestill.devices.onboard.model.outline import from_json, of_model, outline, to_json
 from edgestill.devices.onboard.process.run_job import run
+from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.operators.profiling import Operator, merge, net, profile
 from edgestill.errors import DataError, MeasureError, ModelError
 from onnx import TensorProto, helper
@@ -87,16 +88,16 @@ def test_several_inputs_and_ids_of_an_old_opset_are_profiled(tmp_path):
     )
     path = tmp_path / "m.onnx"
     path.write_bytes(made.SerializeToString())
-    found = profile(path, batch=2, shapes={"ids": (2, 5), "x": (2, 5, 4)}, runs=RUNS)
+    found = profile(path, feed=Feed(batch=2, shapes={"ids": (2, 5), "x": (2, 5, 4)}), runs=RUNS)
     assert [one.op for one in found.operators] == ["Gather", "Add"]
     assert found.operators[1].elements == 2 * 5 * 4
     assert found.source.shapes["y"] == (2, 5, 4)
     np.savez(tmp_path / "x.npz", ids=np.zeros((3, 5), np.int64), x=np.zeros((3, 5, 4), np.float32))
-    again = profile(path, inputs=tmp_path / "x.npz", runs=RUNS)
+    again = profile(path, feed=Feed(str(tmp_path / "x.npz")), runs=RUNS)
     assert again.operators[1].elements == 5 * 4
     np.savez(tmp_path / "x.npz", ids=np.zeros((3, 5), np.int32), x=np.zeros((3, 5, 4), np.float32))
     with pytest.raises(DataError, match="found int32"):
-        profile(path, inputs=tmp_path / "x.npz", runs=RUNS)
+        profile(path, feed=Feed(str(tmp_path / "x.npz")), runs=RUNS)
 
 
 def test_a_missing_file_and_one_without_a_source_are_refused(tmp_path):

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Settings, Subject, measure
+from edgestill.devices.bench.bench import Subject, measure
 from edgestill.devices.place.adb import Adb
 from edgestill.devices.place.place import place_of
 from edgestill.devices.profiles.connection import read
 from edgestill.devices.profiles.profile import Profile
 from edgestill.errors import ReachError
+from flat_options import flat_settings
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -81,7 +82,9 @@ def test_a_bench_over_adb_gives_figures_and_a_second_one_copies_nothing(device, 
     copies = []
     for turn in range(2):
         out = tmp_path / f"out{turn}"
-        found = measure([model], Settings(processes=1, **QUICK), out, place=device(host="0123ABCD"))
+        found = measure(
+            [model], flat_settings(processes=1, **QUICK), out, place=device(host="0123ABCD")
+        )
         assert found.models[0].p50_ms.value > 0
         assert found.host.kernel == os.uname().release
         far = (tmp_path / "a 'far' one").rglob("*")
@@ -118,10 +121,11 @@ def test_the_process_on_the_device_ends_with_its_client(device, tmp_path):
         "from pathlib import Path\n"
         "from edgestill.devices.place.adb import Adb\n"
         "from edgestill.devices.onboard.measure.job import MeasureJob\n"
+        "from edgestill.devices.onboard.settings import Timing\n"
         "from edgestill.devices.profiles.connection import read\n"
         "from edgestill.devices.place.remote import Remote\n"
         "told = read(json.loads(sys.argv[1]), 'reach', Path())\n"
-        "job = MeasureJob(sys.argv[2], sys.argv[3], seconds=120, max_queries=10**8)\n"
+        "job = MeasureJob(sys.argv[2], sys.argv[3], timing=Timing(120, max_queries=10**8))\n"
         "Remote(Adb(told), told).run(job, timeout_s=300)\n"
     )
     table = {"via": "adb", "python": sys.executable, "folder": str(tmp_path / "far")}

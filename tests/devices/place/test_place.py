@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Settings, Subject, measure
+from edgestill.devices.bench.bench import Subject, measure
 from edgestill.devices.onboard.machine import limits as bounds
 from edgestill.devices.onboard.measure.job import MeasureJob, ProbeJob, to_json
 from edgestill.devices.onboard.process.run_job import run
@@ -17,6 +17,7 @@ from edgestill.devices.place.remote import Remote
 from edgestill.devices.profiles.connection import Reach
 from edgestill.devices.profiles.profile import Profile, load
 from edgestill.errors import DataError, MeasureError, UsageError
+from flat_options import flat_job, flat_settings
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -128,7 +129,7 @@ def test_a_core_that_is_not_there_is_refused_even_beside_one_that_is():
 def test_a_benchmark_passes_cores_and_memory_on_and_says_how_memory_was_bounded(tmp_path):
     core = min(os.sched_getaffinity(0))
     quick = {"seconds": 0.01, "min_queries": 64, "max_queries": 64, "warmup_seconds": 0.05}
-    settings = Settings(processes=1, threads=2, cores=(core,), memory_mib=4096, **quick)
+    settings = flat_settings(processes=1, threads=2, cores=(core,), memory_mib=4096, **quick)
     found = measure([Subject("m", _dense(tmp_path / "m.onnx"))], settings, tmp_path / "out")
     (process,) = json.loads((tmp_path / "out/processes.json").read_text())
     assert process["cores"] == [core]
@@ -140,7 +141,9 @@ def test_a_benchmark_passes_cores_and_memory_on_and_says_how_memory_was_bounded(
 
 
 def test_memory_that_is_too_little_is_an_error_not_a_figure(tmp_path):
-    job = MeasureJob(str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), seconds=0.01)
+    job = flat_job(
+        MeasureJob, str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), seconds=0.01
+    )
     with pytest.raises((MeasureError, DataError)):
         run(job, timeout_s=60, memory_limit_bytes=64 * 2**20)
 

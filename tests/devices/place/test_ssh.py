@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 import sshd
 import tiny
-from edgestill.devices.bench.bench import Settings, Subject, measure
+from edgestill.devices.bench.bench import Subject, measure
 from edgestill.devices.onboard.measure.job import InspectJob, MeasureJob
 from edgestill.devices.place import bootstrap as contact
 from edgestill.devices.place.remote import Remote, worker_bundle
@@ -29,6 +29,7 @@ from edgestill.devices.place.ssh import Ssh
 from edgestill.devices.profiles import connection as reach
 from edgestill.errors import MeasureError, ModelError, ReachError, UsageError
 from edgestill.pipeline.runs.run import open_report
+from flat_options import flat_job, flat_settings
 from onnx import TensorProto, external_data_helper, helper, load_model, save_model
 from onnx_files import save
 
@@ -99,9 +100,8 @@ def test_a_bench_over_ssh_gives_figures_and_a_second_one_copies_nothing(server, 
     for turn in range(2):
         found = measure(
             [Subject("m", model)],
-            Settings(processes=2, cores=(0,), **QUICK),
+            flat_settings(processes=2, cores=(0,), inputs=tmp_path / "inputs.npz", **QUICK),
             tmp_path / f"out{turn}",
-            inputs=tmp_path / "inputs.npz",
             place=_place(server["table"], folder),
         )
         assert found.models[0].p50_ms.value > 0
@@ -118,7 +118,7 @@ def test_a_bench_over_ssh_gives_figures_and_a_second_one_copies_nothing(server, 
 
 def test_a_relative_folder_lies_below_the_home_of_the_user_there(server, tmp_path):
     relative = os.path.relpath(tmp_path / "far", pwd.getpwuid(os.getuid()).pw_dir)
-    job = MeasureJob(str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
+    job = flat_job(MeasureJob, str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
     assert _place(server["table"], relative).run(job, timeout_s=60)["queries"] == 64
     assert list((tmp_path / "far").rglob("m.onnx"))
 
@@ -130,7 +130,7 @@ def test_weights_beside_the_model_go_with_it(place, tmp_path):
     )
     (tmp_path / "weights").mkdir()
     save_model(model, tmp_path / "m.onnx")
-    job = MeasureJob(str(tmp_path / "m.onnx"), str(tmp_path / "s.npy"), **QUICK)
+    job = flat_job(MeasureJob, str(tmp_path / "m.onnx"), str(tmp_path / "s.npy"), **QUICK)
     assert place.run(job, timeout_s=60)["queries"] == 64
 
 
@@ -188,7 +188,7 @@ def test_an_old_python_can_still_say_what_it_is(server, folder, tmp_path):
 def test_a_refusal_on_the_device_names_the_file_here(place, tmp_path):
     model = _dense(tmp_path / "m.onnx", np.nan)
     with pytest.raises(ModelError, match="not finite") as refusal:
-        place.run(MeasureJob(str(model), str(tmp_path / "s.npy"), **QUICK), timeout_s=60)
+        place.run(flat_job(MeasureJob, str(model), str(tmp_path / "s.npy"), **QUICK), timeout_s=60)
     assert refusal.value.where == str(model)
 
 
@@ -251,11 +251,11 @@ def test_a_folder_that_cannot_be_written_is_a_clear_error(server, tmp_path):
 
 def test_time_that_is_up_ends_the_process_there(place, folder, tmp_path):
     model = str(_dense(tmp_path / "m.onnx"))
-    place.run(MeasureJob(model, str(tmp_path / "s.npy"), **QUICK), timeout_s=60)
+    place.run(flat_job(MeasureJob, model, str(tmp_path / "s.npy"), **QUICK), timeout_s=60)
     seen = []
     watch = threading.Thread(target=lambda: seen.extend(_until(lambda: _workers(folder))))
     watch.start()
-    long = MeasureJob(model, str(tmp_path / "s.npy"), seconds=120, max_queries=10**9)
+    long = flat_job(MeasureJob, model, str(tmp_path / "s.npy"), seconds=120, max_queries=10**9)
     with pytest.raises(MeasureError, match="no answer after 4 s") as refusal:
         place.run(long, timeout_s=4)
     watch.join()
@@ -272,10 +272,11 @@ def test_interrupting_the_measurement_ends_the_process_there(server, folder, tmp
         "from pathlib import Path\n"
         "from edgestill.devices.profiles import connection as reach\n"
         "from edgestill.devices.onboard.measure.job import MeasureJob\n"
+        "from edgestill.devices.onboard.settings import Timing\n"
         "from edgestill.devices.place.remote import Remote\n"
         "from edgestill.devices.place.ssh import Ssh\n"
         "r = reach.read(json.loads(sys.argv[1]), 'reach', Path())\n"
-        "job = MeasureJob(sys.argv[2], sys.argv[3], seconds=120, max_queries=10**8)\n"
+        "job = MeasureJob(sys.argv[2], sys.argv[3], timing=Timing(120, max_queries=10**8))\n"
         "Remote(Ssh(r), r).run(job, timeout_s=300)\n"
     )
     words = [sys.executable, "-c", code, json.dumps(told), str(model), str(tmp_path / "s.npy")]
@@ -305,7 +306,7 @@ def test_a_connection_lost_in_the_middle_is_a_clear_error_and_keeps_what_was_fou
     with pytest.raises(ReachError, match="a connection that was lost"):
         measure(
             [Subject("m", model)],
-            Settings(processes=2, seconds=2.0, min_queries=64, warmup_seconds=0.05),
+            flat_settings(processes=2, seconds=2.0, min_queries=64, warmup_seconds=0.05),
             tmp_path / "out",
             place=_place(server["table"], folder),
             on_process=after_the_first,
@@ -327,7 +328,7 @@ def _session(pid, server):
 
 def test_what_the_device_did_between_runs_does_not_count_as_disturbance(place, tmp_path):
     before = place.snapshot()
-    job = MeasureJob(str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
+    job = flat_job(MeasureJob, str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
     begun = time.monotonic()
     place.run(job, timeout_s=60)
     after = place.snapshot()
@@ -369,7 +370,7 @@ def test_the_bench_command_measures_on_a_device(server, folder, tmp_path):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["models"][0]["p50_ms"]["value"] > 0
-    assert (found["settings"]["threads"], found["settings"]["cores"]) == (2, [0])
+    assert (found["settings"]["session"]["threads"], found["settings"]["cores"]) == (2, [0])
     assert [one for one in folder.rglob("m.onnx") if one.read_bytes() == model.read_bytes()]
 
 
@@ -425,7 +426,7 @@ def test_what_is_sent_is_enough_beside_numpy_and_onnxruntime(server, tmp_path):
     )
     assert b"No module named 'edgestill'" in there.stderr
     place = _place(server["table"], tmp_path / "far", python=str(tmp_path / "v/bin/python"))
-    job = MeasureJob(str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
+    job = flat_job(MeasureJob, str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
     assert place.run(job, timeout_s=60)["queries"] == 64
     with pytest.raises(MeasureError, match="No module named 'onnx'"):
         place.run(InspectJob(str(tmp_path / "m.onnx")), timeout_s=60)

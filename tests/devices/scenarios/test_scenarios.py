@@ -8,7 +8,7 @@ from time import perf_counter_ns, sleep
 import click
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Settings, Subject
+from edgestill.devices.bench.bench import Subject
 from edgestill.devices.onboard.machine import clock as frequency
 from edgestill.devices.onboard.machine.clock import Clock
 from edgestill.devices.onboard.machine.host import describe
@@ -38,6 +38,7 @@ from edgestill.errors import MeasureError, ModelError, UsageError
 from edgestill.pipeline.commands import cli
 from edgestill.pipeline.commands.bench_scenario_options import Asked, check
 from edgestill.pipeline.commands.shared import Manner
+from flat_options import flat_job, flat_settings
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -430,11 +431,13 @@ def test_clocks_are_read_from_the_allowed_cores(tmp_path):
 
 
 def _settings(**options):
-    return Settings(**{"processes": 2, "seconds": 0.05, "warmup_seconds": 0.1, **options})
+    return flat_settings(**{"processes": 2, "seconds": 0.05, "warmup_seconds": 0.1, **options})
 
 
 def test_a_scenario_job_goes_through_json_and_back():
-    job = ScenarioJob("m", "server", "s", shapes={"x": (1, 2)}, rate_per_s=3.0, poisson=False)
+    job = flat_job(
+        ScenarioJob, "m", "server", "s", shapes={"x": (1, 2)}, rate_per_s=3.0, poisson=False
+    )
     assert from_json(to_json(job)) == job
 
 
@@ -442,7 +445,7 @@ def test_a_scenario_job_goes_through_json_and_back():
 def test_a_measuring_process_holds_nothing_of_training_or_of_the_pipeline(
     dense, tmp_path, scenario
 ):
-    job = ScenarioJob(
+    job = flat_job(ScenarioJob,
         str(dense), scenario, str(tmp_path / "s.npy"), seconds=0.02, warmup_seconds=0.05,
         windows=2, rate_per_s=200.0,
     )  # fmt: skip
@@ -540,8 +543,13 @@ def test_turns_are_all_taken_in_each_repetition_before_the_next(dense, tmp_path)
         return Turn(
             "m",
             variant,
-            lambda samples, _: MeasureJob(
-                str(dense), str(samples), seconds=0.0, min_queries=1, warmup_seconds=0.01
+            lambda samples, _: flat_job(
+                MeasureJob,
+                str(dense),
+                str(samples),
+                seconds=0.0,
+                min_queries=1,
+                warmup_seconds=0.01,
             ),
         )
 
@@ -658,7 +666,7 @@ def test_sustained_is_one_process_and_has_a_duration_not_seconds(dense, tmp_path
     _bench(*sustained, "--duration", 0.3, "--json")
     document = json.loads(capsys.readouterr().out)
     assert document["settings"]["processes"] == 1
-    assert document["settings"]["seconds"] == 0.3
+    assert document["settings"]["timing"]["seconds"] == 0.3
     with pytest.raises(UsageError, match="say how long with --duration"):
         _bench(*sustained, "--seconds", 1)
     for scenario, option in (("threads", "--threads"), ("offline", "--batch")):

@@ -1,14 +1,17 @@
 """Benchmarks of real models in real processes, small ones."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from edgestill.devices.bench.bench import Benchmark, Settings, Subject, Until, measure
 from edgestill.devices.onboard.machine.host import describe
+from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import ModelError, StorageError, UsageError
 from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.commands.shared import Manner
+from flat_options import flat_settings
 from onnx import TensorProto, helper, numpy_helper
 from pydantic import TypeAdapter
 
@@ -41,7 +44,7 @@ def found(tmp_path_factory):
     inputs_seen = []
     result = measure(
         subjects,
-        Settings(processes=6, **QUICK),
+        flat_settings(processes=6, **QUICK),
         folder / "out",
         on_process=lambda *told: inputs_seen.append(told),
     )
@@ -117,7 +120,7 @@ def test_each_repetition_measures_every_model_once_in_an_order_that_varies(found
 def test_a_measurement_goes_on_until_it_is_enough_and_says_so_where_time_was_up(tmp_path):
     path, told = _dense(tmp_path / "m.onnx"), []
     subjects = [Subject("a", path), Subject("b", path)]
-    settings = Settings(processes=2, confidence=0.6, **QUICK)
+    settings = flat_settings(processes=2, confidence=0.6, **QUICK)
 
     def seen(models, ratios):
         told.append((models[0].p50_ms.n, models[1].p50_ms.low is not None, ratios[0].p50.n))
@@ -157,7 +160,9 @@ def test_a_benchmark_goes_through_json_and_back(found):
 def test_too_few_processes_have_figures_without_intervals(tmp_path):
     path = _dense(tmp_path / "m.onnx")
     result = measure(
-        [Subject("a", path), Subject("b", path)], Settings(processes=2, **QUICK), tmp_path / "out"
+        [Subject("a", path), Subject("b", path)],
+        flat_settings(processes=2, **QUICK),
+        tmp_path / "out",
     )
     for estimate in (result.models[0].p50_ms, result.ratios[0].p50):
         assert estimate.value > 0
@@ -171,7 +176,7 @@ def test_a_model_that_fails_leaves_what_was_measured_before_it(tmp_path):
     with pytest.raises(ModelError, match="not finite"):
         measure(
             [Subject("good", good), Subject("bad", bad)],
-            Settings(processes=6, seed=_seed_that_starts_with(0), **QUICK),
+            flat_settings(processes=6, seed=_seed_that_starts_with(0), **QUICK),
             tmp_path / "out",
         )
     processes = json.loads((tmp_path / "out" / "processes.json").read_text())
@@ -189,7 +194,7 @@ def test_an_ort_file_takes_its_operations_from_the_graph_it_was_made_of(tmp_path
     path = _dense(tmp_path / "m.onnx")
     twin = _dense(tmp_path / "twin.onnx", 16)
     result = measure(
-        [Subject("m", path, graph=twin)], Settings(processes=1, **QUICK), tmp_path / "out"
+        [Subject("m", path, graph=twin)], flat_settings(processes=1, **QUICK), tmp_path / "out"
     )
     assert result.models[0].macs == 256
     assert result.models[0].file_bytes == path.stat().st_size
@@ -200,7 +205,9 @@ def test_real_inputs_reach_the_model(tmp_path):
     np.savez(inputs, x=np.full((3, 8), np.nan, np.float32))
     with pytest.raises(ModelError, match="not finite"):
         measure(
-            [Subject("m", path)], Settings(processes=1, **QUICK), tmp_path / "out", inputs=inputs
+            [Subject("m", path)],
+            flat_settings(processes=1, inputs=inputs, **QUICK),
+            tmp_path / "out",
         )
 
 
@@ -216,8 +223,10 @@ def test_real_inputs_say_what_the_open_axes_are(tmp_path):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     path.write_bytes(model.SerializeToString())
     np.savez(inputs, x=np.ones((3, 5, 8), np.float32))
-    quick = Settings(processes=1, batch=2, **QUICK)
-    result = measure([Subject("m", path)], quick, tmp_path / "out", inputs=inputs)
+    quick = flat_settings(processes=1, batch=2, **QUICK)
+    real = replace(quick, feed=Feed(str(inputs), batch=2))
+    result = measure([Subject("m", path)], real, tmp_path / "out")
+    assert result.settings.feed == Feed("inputs.npz", batch=2)
     assert result.models[0].macs == 2 * 5 * 8 * 4
     with pytest.raises(UsageError, match="no extent for axis 1"):
         measure([Subject("m", path)], quick, tmp_path / "out")
@@ -262,14 +271,14 @@ def test_a_folder_that_cannot_be_written_fails_before_anything_runs(tmp_path):
 )
 def test_settings_that_no_run_could_honour_are_refused(option, value):
     with pytest.raises(UsageError, match=option):
-        Settings(**{option: value})
+        flat_settings(**{option: value})
 
 
 def test_more_threads_than_cores_are_warned_of(tmp_path):
     cores = describe().available_cores
     result = measure(
         [Subject("m", _dense(tmp_path / "m.onnx"))],
-        Settings(processes=1, threads=cores + 1, **QUICK),
+        flat_settings(processes=1, threads=cores + 1, **QUICK),
         tmp_path / "out",
     )
     assert f"{cores + 1} threads were run on {cores} cores" in result.warnings

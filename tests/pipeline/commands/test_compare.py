@@ -20,6 +20,7 @@ from edgestill.pipeline.commands import compare as comparison
 from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.commands.shared import Manner
 from edgestill.pipeline.progress import Silent
+from flat_options import flat_settings
 from onnx import TensorProto, helper, numpy_helper
 from simulated import Noise, found_different
 
@@ -188,7 +189,7 @@ def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bench")
     layers = {"slow": 300, HOSTILE: 1, "middle": 100}
     subjects = [bench.Subject(name, dense(folder / f"{n}.onnx", n)) for name, n in layers.items()]
-    settings = bench.Settings(processes=6, seconds=0.01, max_queries=64, warmup_seconds=0.25)
+    settings = flat_settings(processes=6, seconds=0.01, max_queries=64, warmup_seconds=0.25)
     return bench.measure(subjects, settings, folder, references=list(layers)), folder
 
 

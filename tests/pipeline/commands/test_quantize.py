@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 from edgestill.devices.onboard.runtimes.onnxruntime import open_session
+from edgestill.devices.onboard.settings import Session
 from edgestill.errors import DataError, ModelError, UsageError
 from edgestill.pipeline.commands.quantize import quantize
 from edgestill.pipeline.compress import method, worker
@@ -88,7 +89,7 @@ def given(tmp_path):
 
 
 def run(path, feed):
-    return open_session(Path(path), precise=True).run(None, feed)[0]
+    return open_session(Path(path), Session(precise=True)).run(None, feed)[0]
 
 
 @pytest.mark.parametrize("constants", [False, True])
@@ -122,9 +123,9 @@ def test_several_inputs_of_whole_numbers(given, tmp_path):
 def test_the_model_itself_is_run_once_whatever_the_number_of_methods(given, monkeypatch):
     opened = []
 
-    def counted(path, **options):
+    def counted(path, session):
         opened.append(path)
-        return open_session(path, **options)
+        return open_session(path, session)
 
     monkeypatch.setattr(method, "open_session", counted)
     asked = compress_part(("int8-static", "int8-mixed"), "host", ())
@@ -148,7 +149,7 @@ def test_what_is_told_is_what_the_files_are(given):
         nodes = [node.op_type for node in onnx.load(file.path).graph.node]
         assert file.bytes == given.out.joinpath(f"m.{file.method}.onnx").stat().st_size
         assert file.changed_nodes == sum(kind.endswith("eLinear") for kind in nodes)
-        session = open_session(Path(file.path), precise=made.plan.precise)
+        session = open_session(Path(file.path), Session(precise=made.plan.precise))
         fp32, own = run(given.path, {"x": given.x}), session.run(None, {"x": given.x})[0]
         assert file.max_abs_difference == pytest.approx(np.abs(fp32 - own).max(), rel=1e-3)
         assert file.answers_changed == int((fp32.argmax(1) != own.argmax(1)).sum())

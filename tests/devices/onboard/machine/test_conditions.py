@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgestill.devices import doctor
-from edgestill.devices.bench.bench import Settings, Subject, measure
+from edgestill.devices.bench.bench import Subject, measure
 from edgestill.devices.onboard.machine.conditions import Conditions, clock_mhz, now, warnings
 from edgestill.devices.onboard.machine.disturbance import outliers
 from edgestill.devices.onboard.measure.job import MeasureJob
 from edgestill.devices.onboard.process.run_job import run
+from flat_options import flat_job, flat_settings
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -203,7 +204,8 @@ def test_outliers_are_those_far_above_the_third_quartile():
 
 
 def test_the_measured_process_records_its_conditions_at_both_ends(tmp_path):
-    job = MeasureJob(
+    job = flat_job(
+        MeasureJob,
         model=str(_model(tmp_path / "m.onnx")),
         samples=str(tmp_path / "s.npy"),
         seconds=0.01,
@@ -219,7 +221,7 @@ def test_the_measured_process_records_its_conditions_at_both_ends(tmp_path):
 
 
 def test_a_benchmark_counts_outliers_of_all_its_processes(tmp_path):
-    quick = Settings(processes=2, seconds=0.01, max_queries=64, warmup_seconds=0.02)
+    quick = flat_settings(processes=2, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     found = measure([Subject("m", _model(tmp_path / "m.onnx"))], quick, tmp_path / "out")
     counted = sum(outliers(np.load(file)) for file in (tmp_path / "out/samples").glob("*.npy"))
     assert found.models[0].outliers == counted

@@ -5,14 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Settings, Subject, measure
+from edgestill.devices.bench.bench import Subject, measure
 from edgestill.devices.onboard.measure import memory
 from edgestill.devices.onboard.measure.job import MeasureJob, MemoryJob
 from edgestill.devices.onboard.model import liveness
 from edgestill.devices.onboard.process.run_job import run
+from edgestill.devices.onboard.settings import Session
 from edgestill.devices.place.place import Local
 from edgestill.errors import ModelError
 from edgestill.pipeline.report.memory import lines
+from flat_options import flat_job, flat_settings
 from onnx import TensorProto, helper
 from onnx_files import model, save
 
@@ -150,7 +152,7 @@ def test_a_looking_process_times_nothing_and_reads_the_graph_as_the_runtime_rewr
     ]
     ends = [("x", FLOAT, ["n", 512])], [("y", FLOAT, ["n", 512])]
     save(path, nodes, *ends, [("w", _weights()), ("b", np.zeros(512, np.float32))])
-    job = MemoryJob(model=str(path), batch=4, arena=False, analyze=True)
+    job = flat_job(MemoryJob, model=str(path), batch=4, arena=False, analyze=True)
     answer = run(job, timeout_s=60)
     graph = answer["graph"]
     # One operator is left of three, so only x and y are ever there: 4 x 512 floats each.
@@ -183,7 +185,7 @@ def test_what_makes_a_peak_a_matter_of_luck_is_fixed_where_nothing_is_timed(tmp_
 
 
 def test_the_peak_is_the_range_of_processes_that_time_nothing(tmp_path):
-    quick = Settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
+    quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subjects = [Subject(name, _dense(tmp_path / f"{name}.onnx")) for name in "ab"]
     result = measure(subjects, quick, tmp_path / "out")
     kept = json.loads((tmp_path / "out" / "memory.json").read_text())
@@ -197,7 +199,7 @@ def test_the_peak_is_the_range_of_processes_that_time_nothing(tmp_path):
 
 
 def test_memory_that_was_not_looked_at_is_unknown(tmp_path):
-    quick = Settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
+    quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subjects = [Subject(name, _dense(tmp_path / f"{name}.onnx")) for name in "ab"]
     result = measure(subjects, replace(quick, memory_processes=0), tmp_path / "out")
     assert result.models[0].peak_memory_bytes.missing == "memory was not looked at"
@@ -214,7 +216,7 @@ def test_what_malloc_held_beyond_the_peak_is_warned_of(tmp_path):
                 answer["peak_memory_bytes"] += 5 * 2**20
             return answer
 
-    quick = Settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
+    quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subject = Subject("m", _dense(tmp_path / "m.onnx"))
     for place, warned in ((Holding(), 1), (Local(), 0)):
         result = measure([subject], quick, tmp_path / "out", place=place)
@@ -245,7 +247,7 @@ def test_the_arena_and_the_pattern_reach_the_runtime():
     try:
         for arena, pattern in ((True, True), (False, True), (False, False)):
             with pytest.raises(ModelError):
-                runtime.open_session(_path_that_exists(), arena=arena, pattern=pattern)
+                runtime.open_session(_path_that_exists(), Session(arena=arena, pattern=pattern))
     finally:
         runtime.ort.InferenceSession = real
     assert seen == [(True, True), (False, True), (False, False)]
@@ -258,7 +260,9 @@ def _path_that_exists():
 
 
 def test_each_view_of_memory_stands_apart_with_its_method(tmp_path):
-    quick = Settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02, footprint=True)
+    quick = flat_settings(
+        processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02, footprint=True
+    )
     result = measure([Subject("m", _dense(tmp_path / "m.onnx"))], quick, tmp_path / "out")
     found = result.models[0].footprint
     assert found.weight_bytes.value == 512 * 512 * 4
@@ -275,7 +279,7 @@ def test_each_view_of_memory_stands_apart_with_its_method(tmp_path):
 
 
 def test_memory_that_nobody_asked_for_takes_no_line(tmp_path):
-    quick = Settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
+    quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     result = measure([Subject("m", _dense(tmp_path / "m.onnx"))], quick, tmp_path / "out")
     assert result.models[0].footprint is None
     assert lines(result.models) == ()

@@ -28,7 +28,9 @@ from edgestill.devices.onboard.runtimes.onnxruntime import (
     open_session,
     resolve_shapes,
 )
+from edgestill.devices.onboard.settings import Feed, Session
 from edgestill.errors import DataError, MeasureError, ModelError, UsageError
+from flat_options import flat_job
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -52,7 +54,8 @@ def _relu(path, inputs):
 
 
 def _job(model, folder, **options):
-    return MeasureJob(
+    return flat_job(
+        MeasureJob,
         model=str(model),
         samples=str(folder / "samples.npy"),
         **{"seconds": 0.01, "min_queries": 20, "warmup_seconds": 0.2, **options},
@@ -188,16 +191,16 @@ def test_a_text_input_is_refused_clearly():
 @pytest.mark.parametrize("threads", [0, -1, 1.5, True])
 def test_threads_that_onnxruntime_would_take_silently_are_refused(dense, threads):
     with pytest.raises(UsageError, match="whole number above 0"):
-        open_session(dense, threads=threads)
+        open_session(dense, Session(threads=threads))
 
 
 def test_unknown_options_are_refused(dense):
     with pytest.raises(UsageError, match="one of none, basic, extended, all"):
-        open_session(dense, optimization="fast")
+        open_session(dense, Session(optimization="fast"))
     with pytest.raises(UsageError, match="execution provider NoSuchProvider"):
-        open_session(dense, providers=("NoSuchProvider", "CPUExecutionProvider"))
+        open_session(dense, Session(providers=("NoSuchProvider", "CPUExecutionProvider")))
     with pytest.raises(UsageError, match="execution provider none"):
-        open_session(dense, providers=())
+        open_session(dense, Session(providers=()))
 
 
 def test_refusals_travel_back_from_the_child_as_what_they_are(dense, tmp_path):
@@ -260,7 +263,7 @@ def test_an_input_file_is_never_unpickled(dense, tmp_path):
 
 def test_a_foreign_model_is_described_without_being_loaded_here(tmp_path):
     model = _dense(tmp_path / "m.onnx", layers=2)
-    found = inspect(model, batch=3)
+    found = inspect(model, feed=Feed(batch=3))
     assert found.inputs == (Input("x", "tensor(float)", ("n", 8)),)
     assert found.outputs[0].name == "h2"
     assert found.cost.macs == 3 * 2 * 64
@@ -397,7 +400,7 @@ def test_a_child_sees_none_of_our_switches():
 
 
 def test_a_job_survives_its_journey():
-    job = MeasureJob("m", "s", shapes={"x": (1, 2)}, batch=4)
+    job = flat_job(MeasureJob, "m", "s", shapes={"x": (1, 2)}, batch=4)
     assert from_json(to_json(job)) == job
     assert from_json(to_json(InspectJob("m"))) == InspectJob("m")
 

@@ -8,7 +8,6 @@ import onnx
 import onnx_files
 import pytest
 import torch
-from edgestill.devices.bench.bench import Settings
 from edgestill.devices.onboard.runtimes.onnxruntime import open_session
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import HostError, ModelError
@@ -21,13 +20,14 @@ from edgestill.pipeline.compress.fuse import padding_cases as hostile
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
+from flat_options import flat_settings
 from onnx import TensorProto, helper
 from onnxruntime.transformers.optimizer import optimize_model
 
 pytestmark = pytest.mark.slow
 
 WIDTH, HEADS, VOCABULARY, LENGTH = 32, 4, 50, 12
-QUICK = Settings(processes=6, seconds=0.01, max_queries=64, warmup_seconds=0.02)
+QUICK = flat_settings(processes=6, seconds=0.01, max_queries=64, warmup_seconds=0.02)
 
 
 class Graph:

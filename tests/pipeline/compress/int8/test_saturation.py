@@ -23,11 +23,12 @@ import sys
 from pathlib import Path
 import numpy as np
 from edgestill.devices.onboard.runtimes.onnxruntime import open_session
+from edgestill.devices.onboard.settings import Session
 
 for path in map(Path, sys.argv[1:]):
     found = []
     for precise in (False, True):
-        session = open_session(path, precise=precise)
+        session = open_session(path, Session(precise=precise))
         (given,) = session.get_inputs()
         found.append(session.run(None, {"x": np.full(given.shape, 255, np.float32)})[0])
     np.savez(path.with_suffix(".npz"), fused=found[0], exact=found[1])

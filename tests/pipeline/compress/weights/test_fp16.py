@@ -8,6 +8,7 @@ import onnx_files
 import pytest
 import torch
 from edgestill.devices.onboard.runtimes.onnxruntime import open_session
+from edgestill.devices.onboard.settings import Session
 from edgestill.errors import ModelError, NoEffectError
 from edgestill.exporters import ort
 from edgestill.exporters.onnx import INPUT, export
@@ -52,7 +53,7 @@ def source(request, tmp_path_factory):
 
 
 def answers(path, x, optimization="all"):
-    return open_session(path, optimization=optimization).run(None, {INPUT: x})[0]
+    return open_session(path, Session(optimization=optimization)).run(None, {INPUT: x})[0]
 
 
 def stored(path):
