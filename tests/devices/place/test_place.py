@@ -12,6 +12,7 @@ from edgestill.devices.bench.bench import Subject, measure
 from edgestill.devices.onboard.machine import limits as bounds
 from edgestill.devices.onboard.measure.job import MeasureJob, ProbeJob, to_json
 from edgestill.devices.onboard.process.run_job import run
+from edgestill.devices.onboard.settings import Session
 from edgestill.devices.place.place import Local, bounds_of, place_of
 from edgestill.devices.place.remote import Remote
 from edgestill.devices.profiles.connection import Reach
@@ -103,11 +104,10 @@ def test_what_is_asked_for_comes_before_what_the_device_says():
     device = Profile("d", "D", "x86_64", (), "s", reach=reach)
     plain = Profile("p", "P", "x86_64", (), "s")
     given = {"cores": (1,), "memory_mib": 64}
-    assert bounds_of(device, None, None) == {"threads": 4, "spinning": True, **given}
-    assert bounds_of(device, 2, False) == {"threads": 2, "spinning": False, **given}
+    assert bounds_of(device, None, None) == {"session": Session(4, spinning=True), **given}
+    assert bounds_of(device, 2, False) == {"session": Session(2, spinning=False), **given}
     assert bounds_of(plain, None, None) == {
-        "threads": 1,
-        "spinning": False,
+        "session": Session(1, spinning=False),
         "cores": (),
         "memory_mib": None,
     }

@@ -547,7 +547,7 @@ def test_turns_are_all_taken_in_each_repetition_before_the_next(dense, tmp_path)
                 MeasureJob,
                 str(dense),
                 str(samples),
-                seconds=0.0,
+                seconds=1e-9,
                 min_queries=1,
                 warmup_seconds=0.01,
             ),
