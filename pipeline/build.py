@@ -18,7 +18,7 @@ from ..devices.place.place import place_of
 from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
 from ..errors import ModelError, UsageError
-from . import teachers
+from . import tasks, teachers
 from .compress.plan import plan as plan_of
 from .data import fingerprint, tokenizer_fingerprint
 from .engine.flow import Builder, Made, Planner, Step, StopHereError, Walk
@@ -122,7 +122,7 @@ def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
         for seed in seeds
     )
     # Without labels there is nothing to learn from but the teacher.
-    alone = () if r.data.task == "embedding" else seeds
+    alone = seeds if tasks.of(r.data.task).labels else ()
     plain = tuple(
         walk(STUDENT, seed=seed, views_seed=r.seed, schedule=r.distill.control(), **lesson)
         for seed in alone

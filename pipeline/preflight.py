@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from ..errors import DataError, RecipeError
+from . import tasks
 from .recipe.architecture import Architecture
-from .recipe.data import Task
 from .recipe.model_names import IMAGE_FAMILIES, SUITED, family_and_depth
 from .recipe.recipe import Recipe
 from .records import SPLITS, DataRecord, Layout
@@ -32,11 +32,6 @@ TAKES: dict[str, Takes] = {
     "transformer": Takes(frozenset({"tokens"}), "texts"),
     **dict.fromkeys(IMAGE_FAMILIES, _IMAGES),
 }
-JUDGED: dict[str, frozenset[Task]] = {
-    "min_accuracy": frozenset({"classification"}),
-    "max_worst_class_drop": frozenset({"classification", "multi-label"}),
-}
-"""Budgets that only some tasks have a figure for."""
 OF_LABELS = ("label_smoothing", "control_smoothing", "class_weights")
 """Keys of a schedule that say something of labels alone."""
 CLOSED = ("onnx", "logits")
@@ -59,14 +54,15 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
         _takes(model, data)
     from .distill import losses, targets, views
 
-    losses.check(recipe.distill, data.task)
+    task = tasks.of(data.task)
+    losses.check(recipe.distill, task)
     targets.kept_of(data.classes, recipe.distill.top_k, data)
     views.check(recipe.augment, data.layout, data.sample_shape)
     _views_suit(recipe)
     _opens(recipe)
-    _labels_exist(recipe, data.task)
+    _labels_exist(recipe, task)
     _can_be_pruned(recipe, data)
-    _budgets_exist(recipe, data.task)
+    _budgets_exist(recipe, task)
 
 
 def _no_split_is_empty(data: DataRecord) -> None:
@@ -161,7 +157,7 @@ def _opens(recipe: Recipe) -> None:
 
 def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
     """The student can lose that share; how long vectors are, only the teacher knows."""
-    if "pruned" not in recipe.compress.variants or data.task == "embedding":
+    if "pruned" not in recipe.compress.variants or tasks.of(data.task).outputs(data) is None:
         return
     from .compress.train import prune_and_distil as recovery
 
@@ -169,25 +165,26 @@ def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
     recovery.see_possible(student, data, recipe.compress.prune_share)
 
 
-def _labels_exist(recipe: Recipe, task: Task) -> None:
-    if task in ("classification", "multi-label"):
+def _labels_exist(recipe: Recipe, task: tasks.Task) -> None:
+    if task.has_classes:
         return
     for part, told in (("teacher", recipe.teacher), ("distill", recipe.distill)):
         for key in OF_LABELS:
             if getattr(told, key, False):
                 raise RecipeError(
-                    found=f"{key} for {task}",
+                    found=f"{key} for {task.name}",
                     expected="a task of classes or labels",
                     where=f"{part}.{key}",
                     fix=f"leave {part}.{key} out",
                 )
 
 
-def _budgets_exist(recipe: Recipe, task: Task) -> None:
+def _budgets_exist(recipe: Recipe, task: tasks.Task) -> None:
+    of_some_tasks = frozenset[str]().union(*(some.budgets for some in tasks.TASKS.values()))
     for key in recipe.gate.budgets():
-        if task not in JUDGED.get(key, {task}):
+        if key in of_some_tasks - task.budgets:
             raise RecipeError(
-                found=f"a budget of classes, for {task}",
+                found=f"a budget of classes, for {task.name}",
                 expected="min_score, max_drop_vs_teacher or a budget of time and size",
                 where=f"gate.{key}",
             )

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from ..devices.bench.bench import Benchmark
 from ..devices.onboard.stats.estimate import Estimate
 from .recipe.architecture import Architecture
-from .recipe.data import Task
+from .recipe.task_names import TaskName
 
 SCHEMA_VERSION: Literal["3.0"] = "3.0"
 TEACHER = "teacher"
@@ -34,7 +34,7 @@ class DataRecord(Record):
     """What the data stage laid down: ``x_<split>.npy`` and ``y_<split>.npy``, memory-mappable."""
 
     source: str
-    task: Task
+    task: TaskName
     labels: tuple[str, ...]
     """Names of the classes, or of the numbers that a regression gives."""
     sample_shape: tuple[int, ...]
@@ -369,7 +369,7 @@ class Changed(Record):
 class Fidelity(Record):
     """A student, or a variant of it, held against its teacher on test."""
 
-    task: Task
+    task: TaskName
     samples: int
     agreement: Estimate
     """Share of the teacher's answers that are kept: of classes; of labels, every one by itself; of

@@ -19,7 +19,6 @@ from edgestill.devices.bench.bench import Benchmark, Figures, Footprint, Ratio, 
 from edgestill.devices.onboard.machine.host import Host
 from edgestill.devices.onboard.stats import processes as stats
 from edgestill.devices.onboard.stats.estimate import Estimate
-from edgestill.pipeline.recipe.data import Task
 from edgestill.pipeline.records import (
     BenchmarkRecord,
     Bytes,
@@ -40,7 +39,7 @@ from edgestill.pipeline.records import (
     Verdict,
     VerifyRecord,
 )
-from edgestill.pipeline.tasks import fidelity, metrics
+from edgestill.pipeline.tasks import of
 from numpy.typing import NDArray
 
 PROCESSES = 9
@@ -194,11 +193,11 @@ def with_black_box(whole: Report) -> Report:
     )
 
 
-def with_task(whole: Report, task: Task) -> Report:
+def with_task(whole: Report, task: str) -> Report:
     """The same report of another task, with three numbers or labels for what were classes."""
     judged = [each.model_copy(update=_judged(task, each.name)) for each in whole.quality.files]
     quality = {
-        "metric": metrics.of(task).name,
+        "metric": of(task).metric.name,
         "teacher": judged[0],
         "teacher_score": judged[0].score,
         "variants": tuple(judged[1:]),
@@ -219,14 +218,14 @@ def with_task(whole: Report, task: Task) -> Report:
 
 
 @cache
-def _judged(task: Task, name: str) -> dict[str, object]:
-    judge, rng = metrics.of(task), np.random.default_rng(0)
+def _judged(task: str, name: str) -> dict[str, object]:
+    judge, rng = of(task), np.random.default_rng(0)
     teacher = rng.normal(0.0, 2.0, (TEST, 3))
     told = teacher + rng.normal(0.0, 0.5, teacher.shape)
     told = {"multi-label": told > 0, "regression": told, "embedding": teacher}[task]
     noise = 0.1 * (1 + sorted(RIGHT).index(name)) if name != "teacher" else 0.0
     found = teacher + rng.normal(0.0, noise, teacher.shape)
-    held = None if name == "teacher" else fidelity.compare(found, teacher, told, NAMES, task)
+    held = None if name == "teacher" else judge.compare(found, teacher, told, NAMES)
     return {
         "score": judge.score(found, told),
         "metrics": judge.metrics(found, told),
@@ -351,10 +350,10 @@ def answers(name: str, classes: int) -> NDArray[np.float64]:
 @cache
 def _quality(name: str, labels: tuple[str, ...]) -> VariantQuality:
     exact = name in {"teacher", "fp32"}
-    task, classes = metrics.of("classification"), len(labels)
+    task, classes = of("classification"), len(labels)
     found, teacher, fp32 = (answers(each, classes) for each in (name, "teacher", "fp32"))
     told = truth(classes)
-    lost = fidelity.compare(found, teacher, told, labels, "classification")
+    lost = task.compare(found, teacher, told, labels)
     return VariantQuality(
         name=name,
         checker=None,

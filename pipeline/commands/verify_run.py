@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import EdgestillError, MaterialError
+from .. import tasks
 from ..judge.answers import GOLDEN, Logits, logits
-from ..recipe.data import Task
 from ..runs.run import differences, open_report
 
 TOLERANCE = 1e-4
@@ -55,12 +55,14 @@ def check(run: Path) -> Checked:
             except EdgestillError as error:
                 faults.append(f"{file}: {error}")
                 continue
-            task = report.data.task if variant.changed_nodes else None
+            task = tasks.of(report.data.task) if variant.changed_nodes else None
             faults += _differences(file, found, golden[file], task)
     return Checked(files, 2 * len(variants), tuple(faults))
 
 
-def _differences(file: str, found: Logits, expected: Logits, quantized: Task | None) -> list[str]:
+def _differences(
+    file: str, found: Logits, expected: Logits, quantized: tasks.Task | None
+) -> list[str]:
     """What is no longer as recorded; of a quantized classifier only the answer is held fast.
 
     Args:
@@ -69,7 +71,7 @@ def _differences(file: str, found: Logits, expected: Logits, quantized: Task | N
         expected: the recorded ones.
         quantized: the task of a quantized file; None for any other file.
     """
-    if quantized == "classification":
+    if quantized is not None and quantized.exclusive:
         different = int((found.argmax(1) != expected.argmax(1)).sum())
         return [f"{file}: {different} of {len(found)} answers changed"] if different else []
     tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))

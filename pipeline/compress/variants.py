@@ -8,6 +8,7 @@ from typing import Any
 from onnx import load as load_file
 
 from ...exporters import interface, metadata, onnx, ort
+from .. import tasks
 from ..data.arrays import Arrays, draw, open_split
 from ..distill.teacher_answers import ensemble, exportable
 from ..engine.flow import Made
@@ -17,7 +18,6 @@ from ..progress import Progress
 from ..recipe.compress import Compress
 from ..recipe.export import Export
 from ..records import TEACHER, DataRecord, ModelRecord, Plan, TunedRecord, Variant, VariantsRecord
-from ..tasks import metrics
 from .byte_breakdown import where_bytes_go
 from .int8.saturation import saturable
 from .method import Effect, Job, Outputs
@@ -109,10 +109,10 @@ def compress(
 
 def _lost(calibration: Arrays, data: DataRecord) -> Callable[[Outputs, Outputs], float]:
     """Score lost to fp32 on the calibration split; of vectors without labels, to fp32's own."""
-    task = metrics.of(data.task)
+    task = tasks.of(data.task)
 
     def lost(fp32: Outputs, found: Outputs) -> float:
-        truth = fp32 if data.task == "embedding" else calibration.y
+        truth = fp32 if task.labels is None else calibration.y
         return task.selection(fp32, truth) - task.selection(found, truth)
 
     return lost

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
+from .. import tasks
 from ..progress import Progress
 from ..recipe.data import AudioForm, Data
 from ..records import SPLITS
@@ -426,7 +427,8 @@ def _answers(
     members: Mapping[str, NDArray[Any]], ending: str, data: Data, path: Path
 ) -> NDArray[Any] | None:
     """y: one key as it is, several keys as columns beside each other."""
-    if data.task == "embedding":
+    rules = tasks.of(data.task).labels
+    if rules is None:
         return None
     keys = [f"{key}{ending}" for key in data.target]
     if not keys:
@@ -437,7 +439,7 @@ def _answers(
             raise _lacks(members, key, path, "name the right key in data.target")
     if len(keys) == 1:
         return np.asarray(members[keys[0]])
-    if data.task == "classification" or any(members[key].ndim != 1 for key in keys):
+    if rules.one_column or any(members[key].ndim != 1 for key in keys):
         raise DataError(
             found=f"{len(keys)} keys in data.target",
             expected="one of classes, or several of one axis for another task",

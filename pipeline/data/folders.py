@@ -25,9 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from .. import tasks
 from ..engine.store import file_sha256
 from ..recipe.data import Data
 from ..records import SPLITS, Split
+from ..tasks import number_labels
 
 METADATA = "metadata.csv"
 NAMES: Mapping[str, Split] = {split: split for split in SPLITS} | {
@@ -79,7 +81,7 @@ def listing(root: Path, suffixes: frozenset[str], data: Data) -> list[Item]:
     _is_folder(root)
     if (root / METADATA).exists():
         items = _from_metadata(root, suffixes, data)
-    elif data.task == "embedding":
+    elif tasks.of(data.task).labels is None:
         items = _from_any_folders(root, suffixes, data)
     else:
         items = _from_class_folders(root, suffixes, data)
@@ -92,7 +94,8 @@ def listing(root: Path, suffixes: frozenset[str], data: Data) -> list[Item]:
         )
     items.sort(key=lambda item: (item.split is not None and SPLITS.index(item.split), item.path))
     _has_the_splits_it_needs(items, root)
-    if data.task == "classification" and len(classes := {item.label for item in items}) < 2:
+    one_class = tasks.of(data.task).exclusive
+    if one_class and len(classes := {item.label for item in items}) < 2:
         raise DataError(
             found=f"one class, {classes.pop()!r}",
             expected="at least two",
@@ -159,13 +162,14 @@ def arrays(items: Sequence[Item], x: NDArray[Any], data: Data) -> dict[str, Any]
 
 def _answers(items: Sequence[Item], data: Data) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
     """The array y, and the names of its classes or numbers."""
-    if data.task == "embedding":
+    rules = tasks.of(data.task).labels
+    if rules is None:
         return None, ()
     if items[0].numbers:
         names = data.labels or data.target or (ANSWER,)
-        dtype = np.uint8 if data.task == "multi-label" else np.float64
+        dtype = np.uint8 if rules.values else np.float64
         return np.array([item.numbers for item in items], dtype), names
-    if data.task == "classification":
+    if rules.text == "one name":
         y = np.array([item.label for item in items])
         return y, data.labels or _in_order({item.label for item in items})
     sets = [labels_of(item) for item in items]
@@ -201,13 +205,14 @@ def _in_order(names: set[str]) -> tuple[str, ...]:
 
 
 def _from_class_folders(root: Path, suffixes: frozenset[str], data: Data) -> list[Item]:
-    if data.task != "classification":
+    rules = tasks.of(data.task).labels
+    if rules is None or rules.text != "one name":
         raise DataError(
             found=f"no {METADATA}",
             expected=f"one that gives the answers of a {data.task} task",
             where=str(root),
             fix=f"write {METADATA} with the columns file and "
-            + ("label" if data.task == "multi-label" else "those of data.target"),
+            + ("label" if rules and rules.text == "names" else "those of data.target"),
         )
     _has_no_renamed_columns(root, data)
     inside = _folders(root)
@@ -395,7 +400,8 @@ def _columns(header: list[str], data: Data, where: str) -> _Columns:
     if twice := sorted({name for name in header if header.count(name) > 1}):
         raise DataError(found=f"the column {twice[0]!r} twice", where=where)
     place = {name: column for column, name in enumerate(header)}
-    answers = () if data.task == "embedding" else data.target or (ANSWER,)
+    rules = tasks.of(data.task).labels
+    answers = data.target or (ANSWER,) if rules else ()
     renamed = [
         getattr(data, key)
         for key in ("group", "id")
@@ -408,7 +414,7 @@ def _columns(header: list[str], data: Data, where: str) -> _Columns:
             where=where,
             fix="add the column, or name the right one in [data]",
         )
-    if data.task == "classification" and len(answers) > 1:
+    if rules and rules.one_column and len(answers) > 1:
         raise DataError(
             found=f"{len(answers)} columns in data.target",
             expected="one, which holds the class",
@@ -436,11 +442,12 @@ def _item(
     _has_known_suffix(name, suffixes, where)
     label, numbers = "", tuple[float, ...]()
     told = [cells[column] for column in columns.answers]
-    if data.task == "regression" or len(told) > 1:
-        numbers = tuple(_number(cell, data, where) for cell in told)
+    rules = tasks.of(data.task).labels
+    if rules and (rules.text == "number" or len(told) > 1):
+        numbers = tuple(_number(cell, rules.values, where) for cell in told)
     elif told:
         label = told[0]
-        if not label and data.task == "classification":
+        if not label and rules and rules.text == "one name":
             raise DataError("no label", where=where, fix="fill the cell or take the line out")
     return Item(
         files[name],
@@ -464,15 +471,15 @@ def _named(name: str, files: Mapping[str, Path], where: str) -> str:
     return plain
 
 
-def _number(cell: str, data: Data, where: str) -> float:
+def _number(cell: str, values: Sequence[float], where: str) -> float:
     try:
         value = float(cell)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
         raise DataError(found=repr(cell), expected="a finite number", where=where)
-    if data.task == "multi-label" and value not in (0.0, 1.0):
-        raise DataError(found=repr(cell), expected="0 or 1", where=where)
+    if values and value not in values:
+        raise DataError(found=repr(cell), expected=number_labels.listed(values), where=where)
     return value
 
 

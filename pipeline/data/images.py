@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
+from .. import tasks
 from ..progress import Progress
 from ..recipe.data import Data, ImageForm
 from ..records import Split
@@ -269,7 +270,7 @@ def _from_archive(
         suffix = f"_{split}" if split else ""
         found[f"x{suffix}"] = x[start : start + images.total]
         start += images.total
-        answers = () if data.task == "embedding" else ("y",)
+        answers = ("y",) if tasks.of(data.task).labels else ()
         for key in (*answers, "id", "group"):
             if f"{key}{ending}" in members:
                 found[f"{key}{suffix}"] = members[f"{key}{ending}"]
@@ -307,7 +308,7 @@ def _stream(
 ) -> Encoded:
     """The images of one stream, its offsets checked."""
     key, offset_key, y_key = prefix + ending, f"offset{ending}", f"y{ending}"
-    needed = (offset_key,) if data.task == "embedding" else (offset_key, y_key)
+    needed = (offset_key, y_key) if tasks.of(data.task).labels else (offset_key,)
     if missing := [name for name in needed if name not in members]:
         raise DataError(
             found=f"keys {sorted(members)[:8]}", expected=f"{missing[0]!r} too", where=told

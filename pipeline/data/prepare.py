@@ -17,9 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from .. import tasks
 from ..progress import Progress
 from ..recipe.data import Data
 from ..records import SPLITS, DataRecord, Layout, Split
+from ..tasks.labels import ReadLabels
 from . import checks, find, shown, splits
 from . import labels as answers
 from .arrays import create
@@ -47,7 +49,7 @@ class Found(NamedTuple):
 
     pairs: dict[str, tuple[Any, Any]]
     """Samples and answers, by split or as ``all``."""
-    answers: answers.Answers
+    answers: ReadLabels
     ids: dict[str, NDArray[np.str_]]
     groups: dict[str, NDArray[Any]]
 
@@ -103,14 +105,11 @@ def prepare(
     taken, dropped = _without_duplicates(taken, data.duplicates, where)
     _none_empty(taken, where)
     x = taken["train"].x
-    counts: dict[str, tuple[int, ...]] = {
-        split: found.answers.counts(part.key, part.rows, data.task) for split, part in taken.items()
-    }
-    labels = found.answers.labels
-    if data.task == "classification":
-        checks.every_class_everywhere(counts, labels, where)
-    elif data.task == "multi-label":
-        checks.every_class_everywhere({"train": counts["train"]}, labels, where)
+    labels = found.answers.names
+    counts = _counts(found, taken, data)
+    rules = tasks.of(data.task).labels
+    if counts and rules:
+        checks.every_class_everywhere({s: counts[s] for s in rules.every_class_in}, labels, where)
     dtype = x.dtype if layout == "tokens" else checks.input_dtype(x, where)
     digest = hashlib.sha256(f"{layout} {labels} {data.task}".encode())
     with progress.steps("laying down", len(SPLITS)) as steps:
@@ -132,7 +131,7 @@ def prepare(
         std=std,
         **_answer_moments(out, data),
         rows={str(split): len(part.rows) for split, part in taken.items()},
-        counts=counts if data.task in ("classification", "multi-label") else {},
+        counts=counts,
         vocabulary=tokens.vocabulary,
         pad=tokens.pad,
         unknown=tokens.unknown,
@@ -145,11 +144,23 @@ def prepare(
     )
 
 
+def _counts(found: Found, taken: Mapping[Split, Taken], data: Data) -> dict[str, tuple[int, ...]]:
+    """Samples of each class, by split; empty without classes."""
+    rules = tasks.of(data.task).labels
+    if rules is None or rules.counts is None:
+        return {}
+    classes = len(found.answers.names)
+    return {
+        split: rules.counts(found.answers.of[part.key][part.rows], classes)
+        for split, part in taken.items()
+    }
+
+
 def _checked(arrays: Mapping[str, Any], data: Data, where: str) -> Found:
     """What the source gave, as pairs of samples and answers that fit together."""
     has_ready = "x_train" in arrays or "x_test" in arrays
     needed = ["x_train", "x_test"] if has_ready else ["x"]
-    if data.task != "embedding":
+    if tasks.of(data.task).labels:
         needed += [key.replace("x", "y") for key in needed]
     missing = sorted(key for key in needed if key not in arrays)
     if missing:
@@ -232,7 +243,8 @@ def _split(found: Found, data: Data, seed: int) -> dict[Split, Taken]:
     count = len(found.pairs[whole][0])
     rows: dict[Split, splits.Rows] = {"train": np.arange(count)}
     if to_cut:
-        strata = found.answers.strata(whole, data.task)
+        rules = tasks.of(data.task).labels
+        strata = found.answers.of[whole] if rules and rules.stratified else None
         rows = splits.cut(count, strata, to_cut, seed, found.groups.get(whole))
     taken = {}
     for split in SPLITS:
@@ -384,7 +396,7 @@ def _mean_and_deviation(
 
 def _answer_moments(out: Path, data: Data) -> dict[str, tuple[float, ...]]:
     """Mean and deviation of each number of a regression, whose units the model need not learn."""
-    if data.task != "regression":
+    if not tasks.of(data.task).label_units:
         return {}
     y = np.load(out / "y_train.npy")
     mean, std = _mean_and_deviation(y, 1, y.shape[1])

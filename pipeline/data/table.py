@@ -14,9 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from .. import tasks
 from ..progress import Progress
 from ..recipe.data import Data
 from ..records import SPLITS, Split
+from ..tasks import number_labels
+from ..tasks.labels import Window
 from . import columns as files
 from . import npz
 from .arrays import create
@@ -185,7 +188,8 @@ def roles(columns: Mapping[str, Column], data: Data, where: str, suffix: str = "
         DataError: a column the recipe names is not there, or has two roles.
     """
     target = tuple(f"{name}{suffix}" for name in data.target)
-    if not target and data.task != "embedding":
+    rules = tasks.of(data.task).labels
+    if not target and rules:
         target = tuple(f"{n}{suffix}" for n in ("label", "y") if f"{n}{suffix}" in columns)[:1]
         if not target:
             raise DataError(
@@ -195,10 +199,10 @@ def roles(columns: Mapping[str, Column], data: Data, where: str, suffix: str = "
             )
     for name in target:
         require(columns, name, where, "data.target")
-    if data.task == "classification" and len(target) != 1:
+    if rules and rules.one_column and len(target) != 1:
         raise DataError(
             found=f"{len(target)} columns ({listed(target)}) in data.target",
-            expected="one, as the task is classification",
+            expected=f"one, as the task is {data.task}",
             where="data.target",
             fix='name one column, or say task = "multi-label" in [data]',
         )
@@ -228,9 +232,10 @@ def answers(
     Raises:
         DataError: an answer that is empty, no number, or not 0 or 1.
     """
-    if not target or data.task == "embedding":
+    rules = tasks.of(data.task).labels
+    if not target or rules is None:
         return None, ()
-    if data.task == "classification":
+    if rules.one_column:
         y = found[target[0]]
         if y.ndim != 1:
             raise DataError(
@@ -254,15 +259,15 @@ def answers(
         names += spread(name, column)
         numbers.append(column.reshape(len(column), -1))
     y = np.concatenate(numbers, axis=1)
-    if data.task == "regression":
+    if not rules.values:
         y = y.astype(np.float64)
         return (y[:, 0] if len(names) == 1 else y), tuple(names)
-    bad = (y != 0) & (y != 1)
+    bad = ~np.isin(y, rules.values)
     if bad.any():
         row, column_number = (int(i) for i in np.argwhere(bad)[0])
         raise DataError(
             found=f"{y[row, column_number]} in row {row} (from 0), column {names[column_number]!r}",
-            expected="0 or 1, as the task is multi-label",
+            expected=f"{number_labels.listed(rules.values)}, as the task is {data.task}",
             where=where,
         )
     return y.astype(np.uint8), tuple(names)
@@ -605,8 +610,13 @@ def _windowed(
     for some in chunks(len(cuts.starts), size * x.shape[1]):
         windows[some] = x[_rows(cuts, some, size)]
     firsts = cuts.order[cuts.starts]
+    rules = tasks.of(data.task).labels
     kept: Part = {key: part[key][firsts] for key in ("group", "id", "split") if key in part}
-    y: Part = {"y": _window_answers(part["y"], cuts, size, data.task)} if "y" in part else {}
+    y: Part = (
+        {"y": _window_answers(part["y"], cuts, size, rules.in_window)}
+        if rules and "y" in part
+        else {}
+    )
     return part | kept | y | {"x": windows}
 
 
@@ -620,12 +630,12 @@ def _rows(cuts: Cuts, some: slice, size: int) -> NDArray[np.int64]:
     return rows
 
 
-def _window_answers(y: NDArray[Any], cuts: Cuts, size: int, task: str) -> NDArray[Any]:
+def _window_answers(y: NDArray[Any], cuts: Cuts, size: int, window: Window) -> NDArray[Any]:
     """The most frequent label, the last row's numbers, or every label that some row has."""
     count = len(cuts.starts)
-    if task == "regression":
+    if window == "last":
         return np.asarray(y[cuts.order[cuts.starts + size - 1]])
-    if task == "multi-label":
+    if window == "any":
         found = [
             y[_rows(cuts, some, size)].max(axis=1) for some in chunks(count, size * y.shape[1])
         ]

@@ -19,12 +19,12 @@ from pydantic import BaseModel
 
 from ...devices.onboard.machine import host
 from ...errors import ModelError
+from .. import tasks
 from ..data.arrays import Arrays
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
 from ..recipe.training import Schedule
 from ..records import DataRecord, Epoch
-from ..tasks import metrics
 from . import checkpoint
 from .batches import Lesson, Lessons, ViewOf, fed
 from .hard_labels import Loss, hard_labels
@@ -136,7 +136,7 @@ class _Training:
         self.bf16 = _in_bf16(schedule)
         self.per_epoch = len(course.lessons) // schedule.batch_size
         self.total = self.per_epoch * schedule.epochs
-        self.score = metrics.of(course.data.task).name
+        self.score = tasks.of(course.data.task).metric.name
         self.at = _Standing()
         self.best: dict[str, torch.Tensor] = {}
         self.saved = time.monotonic()
@@ -291,7 +291,7 @@ def _in_bf16(schedule: Schedule) -> bool:
 def evaluate(model: torch.nn.Module, split: Arrays, data: DataRecord) -> tuple[float, float]:
     """Mean loss from labels and score over a split, the model in eval mode.
 
-    The score is the one by which a task chooses an epoch (``metrics``).
+    The score is the one by which a task chooses an epoch.
     """
     loss_of, loss = hard_labels(data), 0.0
     found = []
@@ -300,7 +300,7 @@ def evaluate(model: torch.nn.Module, split: Arrays, data: DataRecord) -> tuple[f
         lesson = Lesson(outputs, y, np.arange(part.start, part.stop), 0)
         loss += loss_of(outputs, lesson).item() * len(outputs)
         found.append(outputs.numpy())
-    score = metrics.of(data.task).selection(np.concatenate(found), split.y)
+    score = tasks.of(data.task).selection(np.concatenate(found), split.y)
     return loss / len(split.x), score
 
 

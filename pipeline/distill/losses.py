@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 
 from ...errors import RecipeError
-from ..recipe.data import Task
-from ..recipe.distill import LayerLoss, SoftLoss, SoftLosses
+from .. import tasks
+from ..recipe.distill import LayerLoss, SoftLosses
 
 ANGLE_SAMPLES = 64
 """Samples of a batch whose angles ``rkd`` compares, for their number grows with the third power.
@@ -288,24 +288,15 @@ OnOutputs = Callable[[torch.Tensor, torch.Tensor, torch.Tensor | None, SoftLosse
 OnLayers = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """``loss(student, teacher)``, of features."""
 
-SOFT_LOSSES: dict[Task, dict[SoftLoss, OnOutputs]] = {
-    "classification": {
-        "kd": lambda z, t, _, s: kd(z, t, s.temperature),
-        "mse": lambda z, t, _, __: mse(z, t),
-        "dkd": lambda z, t, y, s: dkd(z, t, _told(y), s.temperature, s.dkd_alpha, s.dkd_beta),
-        "dist": lambda z, t, _, s: dist(z, t, s.temperature),
-    },
-    "multi-label": {
-        "kd": lambda z, t, _, s: binary_kd(z, t, s.temperature),
-        "mse": lambda z, t, _, __: mse(z, t),
-    },
-    "regression": {"mse": lambda z, t, _, __: mse(z, t)},
-    "embedding": {
-        "cosine": lambda z, t, _, __: cosine(z, t),
-        "mse": lambda z, t, _, __: mse(z, t),
-    },
+SOFT_LOSSES: dict[str, OnOutputs] = {
+    "kd": lambda z, t, _, s: kd(z, t, s.temperature),
+    "binary_kd": lambda z, t, _, s: binary_kd(z, t, s.temperature),
+    "mse": lambda z, t, _, __: mse(z, t),
+    "dkd": lambda z, t, y, s: dkd(z, t, _told(y), s.temperature, s.dkd_alpha, s.dkd_beta),
+    "dist": lambda z, t, _, s: dist(z, t, s.temperature),
+    "cosine": lambda z, t, _, __: cosine(z, t),
 }
-"""What each task has, by the name a recipe gives it."""
+"""Every soft loss; ``Task.soft_losses`` says which of them a name in a recipe means."""
 
 LAYER_LOSSES: dict[LayerLoss, OnLayers] = {
     "hint": hint,
@@ -316,25 +307,30 @@ LAYER_LOSSES: dict[LayerLoss, OnLayers] = {
 }
 
 
-def check(soft: SoftLosses, task: Task) -> None:
+def soft_loss(name: str, task: tasks.Task) -> OnOutputs:
+    """The soft loss that a name in a recipe means for a task."""
+    return SOFT_LOSSES[task.soft_losses[name]]
+
+
+def check(soft: SoftLosses, task: tasks.Task) -> None:
     """Refuse soft losses that a task does not have.
 
     Raises:
         RecipeError: one of the losses, or the standardization, says nothing for this task.
     """
-    known = SOFT_LOSSES[task]
+    known = task.soft_losses
     for name in soft.losses:
         if name not in known:
             raise RecipeError(
                 found=repr(name),
-                expected=f"{' or '.join(map(repr, known))} for the task {task!r}",
+                expected=f"{' or '.join(map(repr, known))} for the task {task.name!r}",
                 where="distill.losses",
                 fix=f"write losses = {{ {next(iter(known))} = 1.0 }} under [distill]",
             )
-    if soft.standardize and task != "classification":
+    if soft.standardize and not task.exclusive:
         raise RecipeError(
             found="true",
-            expected=f"false for the task {task!r}, whose outputs have a meaning each",
+            expected=f"false for the task {task.name!r}, whose outputs have a meaning each",
             where="distill.standardize",
             fix="leave distill.standardize out",
         )
@@ -346,7 +342,7 @@ def distillation(
     labels: torch.Tensor | None,
     teacher_logits: torch.Tensor,
     soft: SoftLosses,
-    task: Task = "classification",
+    task: tasks.Task,
 ) -> torch.Tensor:
     """Hard labels and a weighted sum of soft losses.
 
@@ -354,11 +350,11 @@ def distillation(
         logits: z, float [n, outputs].
         hard: the loss from the labels, a scalar.
         labels: y, int64 [n], the class with the larger share where samples are mixed; None for
-            a task other than classification.
+            a task whose classes do not exclude each other.
         teacher_logits: t, float [n, outputs].
         soft: the recipe's part: alpha, the weight of each soft loss, and what they are told; one
             that ``check`` lets through.
-        task: decides what the name of a soft loss means.
+        task: its ``soft_losses`` say what the name of a soft loss means.
 
     Returns:
         A scalar.
@@ -366,11 +362,9 @@ def distillation(
     z, t = logits, teacher_logits
     if soft.standardize:
         z, t = standardize(z), standardize(t)
-    known = SOFT_LOSSES[task]
-    taught = sum(
-        (weight * known[name](z, t, labels, soft) for name, weight in soft.losses.items()),
-        logits.new_zeros(()),
-    )
+    taught = logits.new_zeros(())
+    for name, weight in soft.losses.items():
+        taught = taught + weight * soft_loss(name, task)(z, t, labels, soft)
     return (1.0 - soft.alpha) * hard + soft.alpha * taught
 
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from .. import tasks
 from ..data.arrays import Arrays, open_split
 from ..engine.flow import Made
 from ..engine.store import file_sha256
@@ -172,7 +173,7 @@ def taught(
 def judging(data: Made[DataRecord], targets: Made[TargetsRecord] | None) -> Arrays:
     """The validation split; its answers are the teacher's where those are what is learnt."""
     validation = open_split(data.path, "validation")
-    if data.record.task == "embedding" and targets is not None:
+    if tasks.of(data.record.task).labels is None and targets is not None:
         vectors = np.load(targets.path / ANSWERS.format(split="validation"))
         validation = validation._replace(y=vectors)
     return validation
@@ -180,12 +181,13 @@ def judging(data: Made[DataRecord], targets: Made[TargetsRecord] | None) -> Arra
 
 def _soft(hard: Loss, answer: Answer, soft: SoftLosses, data: DataRecord) -> Loss:
     """Hard labels and the teacher's answers."""
-    unit = torch.tensor(data.answer_std) if data.task == "regression" else torch.ones(())
+    task = tasks.of(data.task)
+    unit = torch.tensor(data.answer_std) if task.label_units else torch.ones(())
 
     def loss(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-        labels = lesson.y if data.task == "classification" else None
+        labels = lesson.y if task.exclusive else None
         told, taught = hard(outputs, lesson), answer(lesson)
-        return losses.distillation(outputs / unit, told, labels, taught / unit, soft, data.task)
+        return losses.distillation(outputs / unit, told, labels, taught / unit, soft, task)
 
     return loss
 

@@ -16,6 +16,7 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
 from ...errors import DataError, ModelError, RecipeError
+from .. import tasks
 from ..data.arrays import create, open_split
 from ..data.checks import chunks
 from ..engine.flow import Made
@@ -24,7 +25,6 @@ from ..progress import Progress
 from ..recipe.augment import Augment
 from ..recipe.distill import SoftTargets
 from ..records import DataRecord, ModelRecord, Split, TargetsRecord
-from ..tasks import metrics
 from . import losses
 from .batches import Lessons
 from .teacher_answers import BLOCK, Asking, exportable
@@ -123,7 +123,7 @@ def kept_of(outputs: int, top_k: int, data: DataRecord) -> int:
     Raises:
         RecipeError: fewer than all are asked for where the task has no classes.
     """
-    if data.task != "classification":
+    if not tasks.of(data.task).exclusive:
         if top_k:
             raise RecipeError(
                 found=f"top_k = {top_k} for {data.task}",
@@ -140,8 +140,8 @@ def _files(
     """The arrays to fill, as a killed run left them or new; none where nothing is stored."""
     if not views:
         return {}
-    # Half precision has no room for a regression's own units.
-    exact = data.task == "regression"
+    # Half precision has no room for the units of the labels.
+    exact = tasks.of(data.task).label_units
     kinds: dict[str, tuple[Any, tuple[int, ...]]] = {
         LOGITS: (np.float32 if exact else np.float16, (views, rows, kept))
     }
@@ -206,7 +206,7 @@ def _answer(
 
 def _needed(teachers: tuple[Made[ModelRecord], ...], data: DataRecord) -> Iterator[Split]:
     """Splits besides train that the teacher is asked about here."""
-    if data.task == "embedding":
+    if tasks.of(data.task).labels is None:
         yield "validation"  # its vectors are the truth
     if not exportable(teachers):
         yield "test"  # else its file is asked, later
@@ -233,11 +233,12 @@ def _others(
 
 def _train_score(out: Path, data: DataRecord, y: NDArray[Any]) -> float:
     """How well the teacher knows train, by what was stored of its answers to the first view."""
-    if data.task == "embedding":
+    task = tasks.of(data.task)
+    if task.labels is None:
         return 1.0  # its vectors are the truth
     if (out / PLACES).exists():  # the likeliest class comes first
         return float((np.load(out / PLACES, mmap_mode="r")[0, :, 0] == y).mean())
-    return metrics.of(data.task).selection(np.load(out / LOGITS, mmap_mode="r")[0], y)
+    return task.selection(np.load(out / LOGITS, mmap_mode="r")[0], y)
 
 
 class Target(NamedTuple):

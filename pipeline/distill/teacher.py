@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...errors import ModelError
-from .. import teachers
+from .. import tasks, teachers
 from ..data.arrays import Arrays, create, open_ids, open_split
 from ..data.checks import chunks
 from ..engine.flow import Made
@@ -26,7 +26,6 @@ from ..progress import Progress
 from ..recipe.architecture import Teacher
 from ..recipe.augment import Augment
 from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
-from ..tasks import metrics
 from .batches import Lessons
 from .hard_labels import hard_labels
 from .loop import Course, every_epoch_anew, fit, outputs_of
@@ -85,7 +84,7 @@ def teach(
     trained = (
         kind in ("family", "factory")
         and teacher.weights is None
-        and data.record.task != "embedding"
+        and tasks.of(data.record.task).labels is not None
     )
     if trained:
         fitted = fit(
@@ -186,7 +185,7 @@ def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) ->
     ids = {split: open_ids(data.path, split) for split in SPLITS} if data.record.identified else {}
     labels = data.record.labels
     found = recorded.open(path, ids, data.record.classes or None, labels=labels, scratch=out)
-    if data.record.task == "embedding":
+    if tasks.of(data.record.task).labels is None:
         _vectors_to_judge_by(path, found.rows)
     for split, rows in found.rows.items():
         shape = (len(rows), found.outputs)
@@ -291,8 +290,9 @@ def _score(answers: NDArray[np.float32], truth: NDArray[Any], data: DataRecord) 
     Raises:
         ModelError: vectors that are all alike, which any student would meet.
     """
-    if data.task != "embedding":
-        return metrics.of(data.task).selection(answers, truth)
+    task = tasks.of(data.task)
+    if task.labels is not None:
+        return task.selection(answers, truth)
     if (answers == answers[0]).all():
         raise ModelError(
             found="a teacher that gives the same vector for every sample of validation",
@@ -303,15 +303,16 @@ def _score(answers: NDArray[np.float32], truth: NDArray[Any], data: DataRecord) 
 
 
 def _outputs(model: Deployed, data: DataRecord) -> int:
-    if data.task != "embedding":
-        return data.classes
+    outputs = tasks.of(data.task).outputs(data)
+    if outputs is not None:
+        return outputs
     with torch.no_grad():
         return int(model.eval()(example(data)).shape[1])
 
 
 def _gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
     """Refuse what has classes for its outputs where vectors are learnt."""
-    if data.task == "embedding" and kind in ("family", "hf"):
+    if tasks.of(data.task).labels is None and kind in ("family", "hf"):
         raise ModelError(
             found=f"{teacher.model!r}, whose outputs are classes",
             expected="a teacher that gives vectors",
@@ -321,14 +322,14 @@ def _gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
 
 
 def _knows_something(score: float, split: Arrays, teacher: Teacher, data: DataRecord) -> None:
-    task = metrics.of(data.task)
+    task = tasks.of(data.task)
     least = task.baseline(split.y)
     if score <= least:
         fix = "train longer, or change teacher.learning_rate"
         if teacher.weights is not None or teachers.kind(teacher.model) not in ("family", "factory"):
             fix = "check data.mean, data.std and the order of the classes"
         raise ModelError(
-            found=f"a teacher with {task.name} {score:.4f} on validation",
+            found=f"a teacher with {task.metric.name} {score:.4f} on validation",
             expected=f"more than one who knows nothing reaches ({least:.4f})",
             where="teacher",
             fix=fix,

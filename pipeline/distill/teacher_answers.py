@@ -11,13 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from ...errors import ModelError
-from .. import teachers
+from .. import tasks, teachers
 from ..engine.flow import Made
 from ..models import deployed
 from ..models.deployed import Deployed
 from ..models.signature import signature
 from ..models.weights import WEIGHTS, restore
-from ..recipe.data import Task
 from ..records import DataRecord, ModelRecord, Split
 from .batches import fed
 
@@ -116,7 +115,7 @@ class Asking:
         self, each: Sequence[Made[ModelRecord]], shares: Sequence[float], data: DataRecord
     ) -> None:
         self._stack = ExitStack()
-        self._shares, self._task = shares, data.task
+        self._shares, self._exclusive = shares, tasks.of(data.task).exclusive
         self.outputs = _of_all(each)
         self._asked: list[Asked] = []
         try:
@@ -149,7 +148,7 @@ class Asking:
         known = [answer for answer in answers if answer is not None]
         if len(known) < len(answers):
             return None
-        found = mixed(known, self._shares, self._task)
+        found = mixed(known, self._shares, exclusive=self._exclusive)
         if not np.isfinite(found).all():
             row = int(rows[int(np.argmax(~np.isfinite(found).all(1)))])
             raise ModelError(
@@ -227,15 +226,17 @@ def foreign(model: str, place: Path, data: DataRecord) -> Deployed:
 class Ensemble(torch.nn.Module):
     """Several models as one, as ``mixed`` mixes their answers; what the teacher's file holds."""
 
-    def __init__(self, models: Sequence[Deployed], shares: Sequence[float], task: Task) -> None:
+    def __init__(
+        self, models: Sequence[Deployed], shares: Sequence[float], *, exclusive: bool
+    ) -> None:
         super().__init__()
         self.models = torch.nn.ModuleList(models)
-        self._shares, self._task = tuple(shares), task
+        self._shares, self._exclusive = tuple(shares), exclusive
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """Outputs [n, outputs] of samples as the data set holds them."""
         answers = [model(samples) for model in self.models]
-        if self._task == "classification":
+        if self._exclusive:
             answers = [answer.log_softmax(1) for answer in answers]
         shared = [share * answer for share, answer in zip(self._shares, answers, strict=True)]
         return torch.stack(shared).sum(0)
@@ -251,14 +252,16 @@ def ensemble(
 ) -> torch.nn.Module:
     """One model as it was kept, or several as one, in eval mode."""
     models = [restored(each, data) for each in made]
-    return models[0] if len(models) == 1 else Ensemble(models, shares, data.task).eval()
+    if len(models) == 1:
+        return models[0]
+    return Ensemble(models, shares, exclusive=tasks.of(data.task).exclusive).eval()
 
 
-def mixed(answers: Sequence[Answers], shares: Sequence[float], task: Task) -> Answers:
+def mixed(answers: Sequence[Answers], shares: Sequence[float], *, exclusive: bool) -> Answers:
     """The weighted mean of several teachers' answers; one teacher's answers as they are."""
     if len(answers) == 1:
         return answers[0]
-    if task == "classification":
+    if exclusive:
         answers = [_log_softmax(answer) for answer in answers]
     return sum(
         (share * answer for share, answer in zip(shares, answers, strict=True)),

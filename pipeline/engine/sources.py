@@ -40,6 +40,7 @@ CARRIERS = frozenset(
         "pipeline.recipe.model_names",
         "pipeline.recipe.part",
         "pipeline.recipe.recipe",
+        "pipeline.recipe.task_names",
         "pipeline.recipe.training",
     }
 )

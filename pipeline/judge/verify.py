@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
+from .. import tasks
 from ..data.arrays import Arrays, draw, open_split
 from ..distill.loop import outputs_of
 from ..distill.targets import ANSWERS
@@ -35,7 +36,8 @@ from ..records import (
     VariantsRecord,
     VerifyRecord,
 )
-from ..tasks import fidelity, intervals, metrics
+from ..tasks.proportions import proportion
+from ..tasks.seeds import mean_over_seeds
 from .answers import GOLDEN, TWIN, Logits, logits
 
 PARITY_SAMPLES = 64
@@ -63,7 +65,7 @@ class Held(NamedTuple):
     """
 
     data: DataRecord
-    task: metrics.Task
+    task: tasks.Task
     truth: NDArray[Any]
     teacher: Logits | None
     fp32: Logits
@@ -121,8 +123,8 @@ def verify(
             )
             np.save(out / "answers" / f"{variant.name}.npy", found[variant.name])
             steps.advance(variant.name)
-        truth = found[TEACHER] if data.record.task == "embedding" else test.y
-        task = metrics.of(data.record.task)
+        task = tasks.of(data.record.task)
+        truth = found[TEACHER] if task.labels is None else test.y
         held = Held(data.record, task, truth, found.get(TEACHER), found["fp32"])
         scored: list[VariantQuality] = []
         for variant in files:
@@ -148,7 +150,7 @@ def verify(
                     answers_changed=int(task.answers_differ(own, found[variant.name], truth).sum()),
                 )
             scored.append(_quality(variant, path, found[variant.name], ort, held, parity, here))
-            steps.advance(f"{variant.name} {task.name} {_said(scored[-1].score)}")
+            steps.advance(f"{variant.name} {task.metric.name} {_said(scored[-1].score)}")
         gain = _gain(students, plain, data, test, task) if plain else None
         steps.advance()
     _save_golden(out, draw(test, GOLDEN_SAMPLES).x, variants, batch)
@@ -156,7 +158,7 @@ def verify(
     first = int(made.teacher is not None)
     return VerifyRecord(
         test_samples=len(test.x),
-        metric=task.name,
+        metric=task.metric.name,
         teacher=scored[0] if first else None,
         teacher_score=_score(found.get(TEACHER), held),
         variants=tuple(scored[first:]),
@@ -261,14 +263,13 @@ def _agreement(found: Logits, held: Held) -> Estimate:
     if held.teacher is None:
         return _UNKNOWN
     agree = ~held.task.answers_differ(found, held.teacher, held.truth)
-    return intervals.proportion(int(agree.sum()), len(agree))
+    return proportion(int(agree.sum()), len(agree))
 
 
 def _fidelity(found: Logits, held: Held) -> Fidelity | None:
     if held.teacher is None:
         return None
-    data = held.data
-    return fidelity.compare(found, held.teacher, held.truth, data.labels, data.task)
+    return held.task.compare(found, held.teacher, held.truth, held.data.labels)
 
 
 def _drop(reference: str, name: str, found: Logits, before: Logits | None, held: Held) -> Estimate:
@@ -293,7 +294,7 @@ def _gain(
     plain: Sequence[Made[ModelRecord]],
     data: Made[DataRecord],
     test: Arrays,
-    task: metrics.Task,
+    task: tasks.Task,
 ) -> Gain:
     """Distilled minus plain on test, in PyTorch: the plain students are never exported."""
     taught, alone = (
@@ -305,9 +306,7 @@ def _gain(
     if len(taught) == 1:
         difference = task.drop(taught[0], alone[0], test.y)
     else:
-        difference = intervals.mean_over_seeds(
-            [a - b for a, b in zip(with_it, without, strict=True)]
-        )
+        difference = mean_over_seeds([a - b for a, b in zip(with_it, without, strict=True)])
     return Gain(
         seeds=tuple(made.record.seed for made in students),
         distilled_score=with_it,
@@ -328,7 +327,7 @@ def _save_golden(out: Path, x: NDArray[Any], variants: Made[VariantsRecord], bat
 
 
 def _save_changed(out: Path, test: Arrays, scored: Sequence[VariantQuality]) -> None:
-    """Of each variant the samples [k, *sample_shape] that ``fidelity.changed`` shows, as they are.
+    """Of each variant the samples [k, *sample_shape] that ``Fidelity.changed`` shows, as they are.
 
     Beside ``<variant>/x``: ``rows`` of test, and of classes ``truth``, ``teacher`` and ``student``.
     """
@@ -340,7 +339,7 @@ def _save_changed(out: Path, test: Arrays, scored: Sequence[VariantQuality]) -> 
         examples = told.changed.examples
         rows = np.array([example.sample for example in examples], np.int64)
         found = {"x": np.array(test.x[rows]), "rows": rows}
-        if told.task == "classification":
+        if tasks.of(told.task).exclusive:
             answers = [(e.truth[0], e.reference[0], e.answer[0]) for e in examples]
             columns = np.array(answers, np.int64).reshape(-1, 3).T
             found |= dict(zip(("truth", "teacher", "student"), columns, strict=True))

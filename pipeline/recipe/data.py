@@ -10,8 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from .part import Part, Positive
-
-Task = Literal["classification", "multi-label", "regression", "embedding"]
+from .task_names import TaskName
 
 SOURCE_KINDS = {
     "npz": "FILE",
@@ -113,7 +112,7 @@ class Data(Part):
         description=f"'digits', a kind and a path ({SOURCE_FORMS}) "
         "or 'module:function' (a function that returns arrays).",
     )
-    task: Task = Field(
+    task: TaskName = Field(
         "classification",
         description="What the model predicts; embedding: the teacher's vectors.",
     )

@@ -266,7 +266,7 @@ def _classes(report: Report) -> Iterator[Chart]:
     drawn = [each for each in lost_words.worst_first(fidelity.classes) if _known(each.drop)]
     if not 2 <= len(drawn) <= _MOST_CLASSES:
         return
-    noun, places = lost_words.class_noun(fidelity), list(range(len(drawn)))
+    noun, places = lost_words.recall_noun(fidelity)[0], list(range(len(drawn)))
     look = drawing.look(1)
     figure = go.Figure(
         go.Scatter(

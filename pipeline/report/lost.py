@@ -6,25 +6,14 @@ section(report).title   # 'What the student lost of the teacher'
 from collections.abc import Iterator, Mapping, Sequence
 
 from ...devices.onboard.stats.estimate import Estimate
+from .. import tasks
 from ..records import Calibration, ClassDrop, Example, Fidelity, Report
 from . import lost_words, numbers, rows
-from .numbers import NATS, PERCENT, POINTS, RATIO, Unit
+from .numbers import PERCENT, POINTS
 from .sections import Cell, Gallery, Picture, Section, Table, figure, row
 
 TITLE = "What the student lost of the teacher"
 _MOST_CLASSES = 30
-_AGREEMENT = {
-    "classification": "Same answer as the teacher",
-    "multi-label": "Labels answered as by the teacher",
-    "regression": "Answers within a tenth of a deviation of the teacher's",
-    "embedding": "Nearest to the teacher's vector of the same sample",
-}
-_FIGURES: dict[str, tuple[str, Unit]] = {
-    "KL(teacher‖student)": ("KL(teacher‖student)", NATS),
-    "mean |difference|": ("Mean difference from the teacher, in deviations of the truth", RATIO),
-    "correlation": ("Correlation with the teacher", numbers.PLAIN),
-    "cosine": ("Cosine to the teacher", numbers.PLAIN),
-}
 _CALIBRATION = (
     "Calibration error is how far a model's confidence, its largest probability, is from how often "
     "it is right (Guo et al. 2017), in bins of equal count. It is biased both ways. Upwards: bins "
@@ -57,7 +46,7 @@ def section(report: Report, pictures: Mapping[int, str] | str = {}) -> Section:
     examples = own.changed.examples if own.changed else ()
     tables = [_side_by_side(known)]
     if own.classes:
-        tables.append(_classes(name, own.classes, lost_words.class_noun(own)))
+        tables.append(_classes(name, own.classes, lost_words.recall_noun(own)[0]))
     if rest := [each for each in examples if each.sample not in shown]:
         tables.append(_examples(report, name, rest))
     drawn = [
@@ -81,23 +70,21 @@ def _side_by_side(known: Mapping[str, Fidelity]) -> Table:
 
 def _lines(each: Sequence[Fidelity]) -> Iterator[tuple[str, list[Cell]]]:
     first, reference = each[0], Cell("reference")
-    if first.task != "embedding":  # which has the same figure below, as recall@1
+    task = tasks.of(first.task)
+    if task.agreement_figure is None:
         agreements = [figure(one.agreement, PERCENT) for one in each]
-        yield _AGREEMENT[first.task], [reference, *agreements]
+        yield task.agreement_title, [reference, *agreements]
     for name in first.figures:
-        title, unit = _FIGURES.get(name, (numbers.capital(name), numbers.score_unit(name)))
-        if name == "recall@1":
-            title = f"{_AGREEMENT['embedding']} (recall@1)"
-        if name.startswith("KL") and first.task == "multi-label":
-            title = f"{title}, mean over labels"
+        compared = task.fidelity_figures[name]
+        unit = numbers.metric_unit(compared.unit)
         values = [figure(one.figures.get(name, _NONE), unit) for one in each]
-        yield title, [reference, *values]
+        yield compared.title, [reference, *values]
     calibrations = [first.teacher_calibration, *(one.student_calibration for one in each)]
     if any(calibrations):
         yield "Calibration error", [_error(one) for one in calibrations]
         yield "Overconfidence", [_overconfidence(one) for one in calibrations]
     if first.classes:
-        noun = lost_words.class_noun(first)
+        noun = lost_words.recall_noun(first)[0]
         yield f"Recall lost by the worst hit {noun}", [reference, *(_worst(one) for one in each)]
     if first.changed:
         yield "Answers changed", [reference, *(_changed(one) for one in each)]
@@ -194,7 +181,5 @@ def _answers(one: Example) -> tuple[tuple[int, ...], ...]:
 
 
 def _named(report: Report, answer: tuple[int, ...]) -> str:
-    """Classes, or all labels that hold, by name."""
-    labels = report.data.labels
-    names = (labels[i] if 0 <= i < len(labels) else str(i) for i in answer)
-    return ", ".join(names) or "none"
+    """An answer as the task shows it, such as the names of its classes."""
+    return tasks.of(report.data.task).shown_answer(answer, report.data.labels)

@@ -9,13 +9,14 @@ Of all variants the one that ships, or the nearest to the budgets, is spoken of.
 import math
 from collections.abc import Iterable
 
+from .. import tasks
 from ..records import Changed, ClassDrop, Fidelity, Report
 from . import numbers, rows
 
 
-def class_noun(fidelity: Fidelity) -> str:
-    """What recall is counted by."""
-    return "label" if fidelity.task == "multi-label" else "class"
+def recall_noun(fidelity: Fidelity) -> tuple[str, str]:
+    """What recall is measured of, singular and plural."""
+    return tasks.of(fidelity.task).recall_noun or ("class", "classes")
 
 
 def worst_first(classes: Iterable[ClassDrop]) -> list[ClassDrop]:
@@ -38,11 +39,12 @@ def changed(report: Report) -> str | None:
     total = found.lost + found.won + found.both_wrong
     if not total:
         return f"{subject.name} answers all {fidelity.samples:,} test samples as the teacher does."
-    right = " A sample is right where every label is." if fidelity.task == "multi-label" else ""
+    right = tasks.of(fidelity.task).right_answer
+    when_right = f" {right}" if right else ""
     return (
         f"{subject.name} answers {total:,} of {fidelity.samples:,} test samples otherwise than the "
         f"teacher: {found.lost:,} lost (the teacher was right), {found.won:,} won (the teacher was "
-        f"wrong and {subject.name} is right), {found.both_wrong:,} wrong in both.{right}"
+        f"wrong and {subject.name} is right), {found.both_wrong:,} wrong in both.{when_right}"
     )
 
 
@@ -52,8 +54,7 @@ def worst_class(report: Report) -> str | None:
     fidelity = subject.quality.fidelity if subject and subject.quality else None
     if subject is None or fidelity is None or fidelity.worst_class is None:
         return None
-    noun = class_noun(fidelity)
-    plural = f"{noun}es" if noun == "class" else f"{noun}s"
+    noun, plural = recall_noun(fidelity)
     one = next(each for each in fidelity.classes if each.name == fidelity.worst_class)
     if one.drop.value is None or one.drop.value <= 0.0:
         return f"{subject.name} finds no {noun} less often than the teacher does."

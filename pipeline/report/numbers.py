@@ -14,7 +14,9 @@ import unicodedata
 from dataclasses import dataclass
 
 from ...devices.onboard.stats.estimate import Estimate
+from .. import tasks
 from ..judge import budgets
+from ..tasks import MetricUnit
 
 NO_INTERVAL = "no interval"
 
@@ -41,9 +43,13 @@ RATIO = Unit(((1.0, ""),))
 NATS = Unit(((1.0, "nats"),))
 COUNT = Unit(((1.0, ""),), decimals=0)
 PLAIN = Unit(((1.0, ""),), decimals=3)
-_OF_HUNDRED = ("accuracy", "balanced accuracy", "macro-F1", "micro-F1", "mAP", "recall@1")
-"""Scores that are shares, and read best in percent."""
-_IN_THE_ANSWERS_UNITS = ("RMSE", "MAE")
+_METRIC_UNITS: dict[MetricUnit, Unit] = {
+    "share": PERCENT,
+    "label unit": RATIO,
+    "label deviations": RATIO,
+    "nats": NATS,
+    "none": PLAIN,
+}
 
 _BUDGETS: dict[budgets.Unit, Unit] = {
     "ms": Unit(((1.0, "ms"),)),
@@ -57,16 +63,19 @@ _BUDGETS: dict[budgets.Unit, Unit] = {
 """By a budget's unit; a budget is shown in its own, not in the one that its value reads best in."""
 
 
+def metric_unit(unit: MetricUnit) -> Unit:
+    """How a unit of a metric is printed."""
+    return _METRIC_UNITS[unit]
+
+
 def score_unit(metric: str) -> Unit:
     """The unit of a score: percent of what is a share, else a plain number (R², cosine)."""
-    if metric in _IN_THE_ANSWERS_UNITS:
-        return RATIO
-    return PERCENT if metric in _OF_HUNDRED else PLAIN
+    return _METRIC_UNITS[tasks.metric_unit(metric)]
 
 
 def lost_unit(metric: str) -> Unit:
     """The unit of a difference of scores: percentage points, or a plain number."""
-    return POINTS if metric in _OF_HUNDRED else PLAIN
+    return POINTS if tasks.metric_unit(metric) == "share" else PLAIN
 
 
 def budget_unit(key: str, metric: str) -> Unit:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 
 from ...devices.onboard.stats.estimate import Estimate
+from .. import tasks
 from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord
 from . import memory, numbers, rows, words
 from .numbers import BYTES, MILLISECONDS
@@ -155,10 +156,8 @@ def _form(data: DataRecord) -> Iterator[tuple[str, str]]:
 
 
 def _task(data: DataRecord) -> str:
-    if data.task == "embedding":
-        return data.task
-    nouns = ("number", "numbers") if data.task == "regression" else ("class", "classes")
-    return f"{data.task}, {numbers.how_many(data.classes, *nouns)}"
+    noun = tasks.of(data.task).output_noun
+    return f"{data.task}, {numbers.how_many(data.classes, *noun)}" if noun else data.task
 
 
 def _training(report: Report) -> Section:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import ModelError
+from .. import tasks
 from ..isolation.child import PYTHON, TIMEOUT_S, Child
 from .fitting import Arrangement, Port, Signature, bare, choose, plan
 
@@ -22,9 +23,6 @@ WORKER = (*PYTHON, "edgestill.pipeline.teachers.worker")
 _RECORD = "ask it elsewhere and give its recorded logits: teacher.model = 'logits:FILE'"
 _BLOCK_SAMPLES = 256
 _BLOCK_BYTES = 1 << 24
-_LEAST = 1e-7
-"""A probability of 0 is taken for this: less than float32 can tell from 0 beside 1."""
-_SUM_TOLERANCE = 1e-3
 
 
 class BlackBox:
@@ -212,13 +210,14 @@ class BlackBox:
                 where=self._where,
                 fix="check that it takes samples as the data set holds them",
             )
-        likely = _are_probabilities(found, self._of.task)
+        probabilities = tasks.of(self._of.task).probabilities
+        likely = probabilities is not None and probabilities.recognized(found)
         if self._probabilities is None:
             self._probabilities = likely
-            if likely:
-                what = "p / (1 - p)" if self._of.task == "multi-label" else "p"
-                self._note(f"gives probabilities p; log({what}) is taken for its logits")
-        if not self._probabilities:
+            if likely and probabilities:
+                odds = probabilities.odds
+                self._note(f"gives probabilities p; log({odds}) is taken for its logits")
+        if not self._probabilities or probabilities is None:
             return found
         if not likely:
             raise ModelError(
@@ -227,28 +226,11 @@ class BlackBox:
                 where=self._where,
                 fix="export it with its logits as an output",
             )
-        return _of_probabilities(found, self._of.task)
+        return probabilities.logits(found)
 
 
 def _port(told: dict[str, Any]) -> Port:
     return Port(told["name"], told["type"], tuple(told["shape"]), told["dtype"])
-
-
-def _are_probabilities(found: NDArray[np.float32], task: str) -> bool:
-    """Whether each row is a distribution (multi-label: each number a probability)."""
-    if task not in ("classification", "multi-label") or (found < 0).any():
-        return False
-    if task == "multi-label":
-        return bool((found <= 1).all())
-    sums = found.sum(1, dtype=np.float64)
-    return found.shape[1] > 1 and bool((np.abs(sums - 1) <= _SUM_TOLERANCE).all())
-
-
-def _of_probabilities(p: NDArray[np.float32], task: str) -> NDArray[np.float32]:
-    """Logits whose softmax (multi-label: sigmoid) gives the probabilities back."""
-    kept = np.clip(p.astype(np.float64), _LEAST, 1.0 - _LEAST if task == "multi-label" else None)
-    odds = kept / (1.0 - kept) if task == "multi-label" else kept
-    return np.log(odds).astype(np.float32)
 
 
 def external_files(path: Path) -> tuple[Path, ...]:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ...devices.onboard.model.modelfile import printable
 from ...errors import ModelError
+from .. import tasks
 
 if TYPE_CHECKING:
-    from ..recipe.data import Task
     from ..records import DataRecord, Layout
 
 _IDS = frozenset({"input_ids", "ids", "token_ids", "tokens", "input_word_ids"})
@@ -55,18 +55,17 @@ class Signature:
     layout: "Layout"
     dtype: str
     outputs: int | None
-    task: "Task" = "classification"
+    task: str = "classification"
     pad: int = 0
 
     @classmethod
     def of(cls, data: "DataRecord") -> Self:
         """The signature that a data set asks for."""
-        embedding = data.task == "embedding"
         return cls(
             sample_shape=data.sample_shape,
             layout=data.layout,
             dtype=data.dtype,
-            outputs=None if embedding else data.classes,
+            outputs=tasks.of(data.task).outputs(data),
             task=data.task,
             pad=data.pad,
         )

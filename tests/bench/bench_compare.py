@@ -26,7 +26,7 @@ from edgestill.devices.onboard.machine.host import describe
 from edgestill.devices.onboard.stats.distributions import binomial_cdf
 from edgestill.pipeline.commands import compare as comparison
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.tasks.intervals import proportion
+from edgestill.pipeline.tasks.proportions import proportion
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from simulated import PERCENTILES, Noise, found_different, outcomes

@@ -30,6 +30,7 @@ from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, load_foreign, save
 from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.records import DataRecord, ModelRecord, TargetsRecord
+from edgestill.pipeline.tasks import of
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPE = Path(__file__).parent / "recipes" / "cifar10.toml"
@@ -133,19 +134,21 @@ def main() -> int:
         hard = hard_labels(data, recipe.distill)
         target, teacher = stored(Path(name), train), online(Path(name), data)
 
+        task = of(data.task)
+
         def feed() -> Lesson:
             return lessons(next(order), 0)
 
         def from_store(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
             told = target(lesson.rows, lesson.view)
             return losses.distillation(
-                outputs, hard(outputs, lesson), lesson.y, told, recipe.distill
+                outputs, hard(outputs, lesson), lesson.y, told, recipe.distill, task
             )
 
         def from_teacher(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
             told = torch.from_numpy(teacher(lesson.x.numpy(), "train", lesson.rows))
             return losses.distillation(
-                outputs, hard(outputs, lesson), lesson.y, told, recipe.distill
+                outputs, hard(outputs, lesson), lesson.y, told, recipe.distill, task
             )
 
         ways = {

@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from edgestill.errors import RecipeError
 from edgestill.pipeline.distill import losses
-from edgestill.pipeline.recipe.data import Task
 from edgestill.pipeline.recipe.distill import LayerLoss, SoftLoss, SoftLosses
+from edgestill.pipeline.tasks import TASKS, of
 
 
 def hinton(z, y, t, *, temperature, alpha):
     """The default: kd alone."""
     # Beyond the range of a recipe, too: a limit is tested.
     soft = SoftLosses.model_construct(temperature=temperature, alpha=alpha, losses={"kd": 1.0})
-    return losses.distillation(z, F.cross_entropy(z, y), y, t, soft)
+    return losses.distillation(z, F.cross_entropy(z, y), y, t, soft, of("classification"))
 
 
 def drawn(samples=6, classes=5, scale=3.0):
@@ -196,31 +196,31 @@ def test_binary_kd_of_extreme_logits_is_finite():
     assert torch.isfinite(z.grad).all()
 
 
-EVERY = [(task, name) for task, known in losses.SOFT_LOSSES.items() for name in known]
+EVERY = [(task, name) for task in TASKS.values() for name in task.soft_losses]
 
 
 @pytest.mark.parametrize(("task", "name"), EVERY)
 class TestEverySoftLoss:
     def test_is_zero_where_student_and_teacher_agree(self, task, name):
         z, y, _ = drawn()
-        assert losses.SOFT_LOSSES[task][name](z, z, y, SoftLosses()).item() == pytest.approx(
+        assert losses.soft_loss(name, task)(z, z, y, SoftLosses()).item() == pytest.approx(
             0.0, abs=1e-10
         )
 
     def test_is_above_zero_where_they_differ(self, task, name):
         z, y, t = drawn()
-        assert losses.SOFT_LOSSES[task][name](z, t, y, SoftLosses()).item() > 0.01
+        assert losses.soft_loss(name, task)(z, t, y, SoftLosses()).item() > 0.01
 
     def test_has_the_gradient_of_its_value(self, task, name):
         z, y, t = drawn()
-        loss = losses.SOFT_LOSSES[task][name]
+        loss = losses.soft_loss(name, task)
         assert torch.autograd.gradcheck(lambda s: loss(s, t, y, SoftLosses()), z.requires_grad_())
 
     def test_takes_part_in_the_whole(self, task, name):
         z, y, t = drawn()
         hard = z.pow(2).mean()
         soft = SoftLosses(losses={name: 2.0}, alpha=0.25, temperature=3.0)
-        alone = losses.SOFT_LOSSES[task][name](z, t, y, soft)
+        alone = losses.soft_loss(name, task)(z, t, y, soft)
         found = losses.distillation(z, hard, y, t, soft, task)
         assert found.item() == pytest.approx((0.75 * hard + 0.5 * alone).item(), rel=1e-12)
 
@@ -242,7 +242,7 @@ class TestEverySoftLoss:
         optimizer = torch.optim.Adam([student], lr=0.3)
         for _ in range(120):
             optimizer.zero_grad()
-            losses.SOFT_LOSSES[task][name](student, t, y, SoftLosses()).backward()
+            losses.soft_loss(name, task)(student, t, y, SoftLosses()).backward()
             optimizer.step()
         assert (z.argmax(1) == t.argmax(1)).float().mean() < 0.5
         assert (student.argmax(1) == t.argmax(1)).float().mean() > 0.95
@@ -255,7 +255,7 @@ def test_a_weighted_sum_is_the_sum_of_its_parts():
     z, y, t = drawn()
     soft = SoftLosses(losses={"kd": 0.5, "dkd": 2.0}, standardize=True, temperature=2.0, alpha=0.7)
     hard = F.cross_entropy(z, y)
-    found = losses.distillation(z, hard, y, t, soft)
+    found = losses.distillation(z, hard, y, t, soft, of("classification"))
     a, b = losses.standardize(z), losses.standardize(t)
     parts = 0.5 * losses.kd(a, b, 2.0) + 2.0 * losses.dkd(a, b, y, 2.0, 1.0, 8.0)
     wanted = 0.3 * hard + 0.7 * parts
@@ -266,9 +266,9 @@ def test_a_weighted_sum_is_the_sum_of_its_parts():
     ("task", "name"),
     [
         (task, name)
-        for task, known in losses.SOFT_LOSSES.items()
+        for task in TASKS.values()
         for name in get_args(SoftLoss)
-        if name not in known
+        if name not in task.soft_losses
     ],
 )
 def test_a_soft_loss_that_a_task_does_not_have_is_refused_with_those_it_has(task, name):
@@ -276,16 +276,16 @@ def test_a_soft_loss_that_a_task_does_not_have_is_refused_with_those_it_has(task
         losses.check(SoftLosses(losses={name: 1.0}), task)
     assert caught.value.where == "distill.losses"
     assert caught.value.found == repr(name)
-    for known in losses.SOFT_LOSSES[task]:
+    for known in task.soft_losses:
         assert repr(known) in caught.value.expected
-    assert repr(task) in caught.value.expected
+    assert repr(task.name) in caught.value.expected
     assert "losses = { " in caught.value.fix
 
 
 def test_standardized_outputs_are_for_classes_only():
-    losses.check(SoftLosses(standardize=True), "classification")
+    losses.check(SoftLosses(standardize=True), of("classification"))
     with pytest.raises(RecipeError, match="standardize"):
-        losses.check(SoftLosses(standardize=True), "multi-label")
+        losses.check(SoftLosses(standardize=True), of("multi-label"))
 
 
 # --- soft targets kept in part ----------------------------------------------------------------
@@ -552,6 +552,6 @@ class TestEveryLayerLoss:
 
 def test_the_tables_name_what_a_recipe_may_name():
     assert set(losses.LAYER_LOSSES) == set(get_args(LayerLoss))
-    assert set(losses.SOFT_LOSSES) == set(get_args(Task))
-    named = {name for known in losses.SOFT_LOSSES.values() for name in known}
-    assert named == set(get_args(SoftLoss))
+    assert {name for task in TASKS.values() for name in task.soft_losses} == set(get_args(SoftLoss))
+    meant = {loss for task in TASKS.values() for loss in task.soft_losses.values()}
+    assert meant == set(losses.SOFT_LOSSES)

@@ -28,7 +28,7 @@ from edgestill.pipeline.report import (
     terminal,
     words,
 )
-from edgestill.pipeline.tasks import fidelity
+from edgestill.pipeline.tasks import of
 from rich.console import Console
 
 NOWHERE = Path("/nowhere")
@@ -86,7 +86,7 @@ def of_classes(count: int, harmed: int = 0, samples: int = 40) -> Report:
     student = teacher.copy()
     student[truth == harmed] = 0.0
     student[truth == harmed, (harmed + 1) % count] = 3.0
-    found = fidelity.compare(student, teacher, truth, names, "classification")
+    found = of("classification").compare(student, teacher, truth, names)
     return with_fidelity(example.report(), found, names)
 
 
@@ -176,8 +176,8 @@ def test_changed_answers_are_split_by_who_was_right_on_every_page() -> None:
 
 
 def test_a_variant_that_changes_nothing_is_said_to() -> None:
-    found = fidelity.compare(*[example.answers("teacher", 10)] * 2, example.truth(10), "0123456789",
-                             "classification")  # fmt: skip
+    outputs = example.answers("teacher", 10)
+    found = of("classification").compare(outputs, outputs, example.truth(10), "0123456789")
     report = with_fidelity(example.report(), found, tuple("0123456789"))
     first, second, *_ = lost.section(report).paragraphs
     assert first == "fp32 answers all 450 test samples as the teacher does."
@@ -211,7 +211,7 @@ def test_a_class_without_test_samples_stands_last_with_its_reason() -> None:
     names = (*report.data.labels, "unseen")
     truth = np.repeat(np.arange(4), 30)
     teacher = 5.0 * np.eye(5)[truth]
-    found = fidelity.compare(np.roll(teacher, 1, 0), teacher, truth, names, "classification")
+    found = of("classification").compare(np.roll(teacher, 1, 0), teacher, truth, names)
     rows = table(with_fidelity(report, found, names), "Recall of each class")
     assert list(rows)[-1] == "unseen"
     assert rows["unseen"] == (

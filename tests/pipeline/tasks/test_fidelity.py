@@ -4,12 +4,19 @@ import math
 
 import numpy as np
 import pytest
-from edgestill.pipeline.tasks import fidelity
-from edgestill.pipeline.tasks.fidelity import Fidelity, changes, compare, worst_class_drop
-from edgestill.pipeline.tasks.intervals import paired_difference, proportion
+from edgestill.pipeline.records import Fidelity
+from edgestill.pipeline.tasks import blocks, classification, of
+from edgestill.pipeline.tasks.calibration import calibration
+from edgestill.pipeline.tasks.changed_answers import changes
+from edgestill.pipeline.tasks.probabilities import binary_divergence, divergence
+from edgestill.pipeline.tasks.proportions import paired_difference, proportion
 from scipy import special, stats
 
 NAMES = ("ant", "bee", "cat", "dog")
+
+
+def compare(student, teacher, truth, names, task):
+    return of(task).compare(student, teacher, truth, names)
 
 
 def pair(n=400, classes=4, seed=0, *, noise=1.0):
@@ -40,7 +47,7 @@ def test_the_divergence_is_the_formula():
     student, teacher, labels = pair()
     p, q = special.softmax(teacher.astype(float), 1), special.softmax(student.astype(float), 1)
     each = special.rel_entr(p, q).sum(1)
-    assert fidelity.divergence(student, teacher) == pytest.approx(each, abs=1e-12)
+    assert divergence(student, teacher) == pytest.approx(each, abs=1e-12)
     kl = compare(student, teacher, labels, NAMES, "classification").figures["KL(teacher‖student)"]
     assert kl.value == pytest.approx(each.mean())
     # The bootstrap's interval is close to Student's on 400 samples, and never below 0.
@@ -51,15 +58,15 @@ def test_the_divergence_is_the_formula():
 
 def test_the_divergence_stands_logits_of_any_size():
     huge = np.array([[1e4, -1e4], [0.0, 0.0]], np.float32)
-    found = fidelity.divergence(-huge, huge)
+    found = divergence(-huge, huge)
     assert found == pytest.approx([2e4, 0.0])
-    assert fidelity.binary_divergence(-huge, huge) == pytest.approx([1e4, 0.0])
+    assert binary_divergence(-huge, huge) == pytest.approx([1e4, 0.0])
 
 
 def test_the_blocks_change_nothing(monkeypatch):
     student, teacher, labels = pair()
     whole = compare(student, teacher, labels, NAMES, "classification")
-    monkeypatch.setattr(fidelity.metrics, "_CELLS", 36)
+    monkeypatch.setattr(blocks, "_CELLS", 36)
     assert compare(student, teacher, labels, NAMES, "classification") == whole
 
 
@@ -73,7 +80,7 @@ def test_each_class_has_its_paired_drop_at_bonferronis_level():
         assert (one.teacher_recall, one.student_recall) == (t.mean(), s.mean())
         assert one.drop == paired_difference(t, s, 1 - 0.05 / 4)
     drops = [one.drop for one in found.classes]
-    worst = worst_class_drop(found)
+    worst = found.worst_drop
     assert worst.value == max(drop.value for drop in drops)
     assert worst.low == max(drop.low for drop in drops)
     assert worst.high == max(drop.high for drop in drops)
@@ -99,8 +106,8 @@ def test_a_class_that_test_lacks_may_have_lost_everything():
     assert lacking.drop.missing == "test has no sample of 'dog'"
     # Three are tested, so three share the confidence.
     assert "98.3333 %" in found.classes[0].drop.method
-    assert worst_class_drop(found).high == 1.0
-    assert worst_class_drop(found).value == max(one.drop.value for one in found.classes[:3])
+    assert found.worst_drop.high == 1.0
+    assert found.worst_drop.value == max(one.drop.value for one in found.classes[:3])
 
 
 def test_the_drop_of_the_worst_class_is_covered():
@@ -112,7 +119,7 @@ def test_the_drop_of_the_worst_class_is_covered():
         kept = random.random(240) < chance
         teacher = np.eye(4)[labels]
         student = np.where(kept[:, None], teacher, np.roll(teacher, 1, axis=1))
-        worst = worst_class_drop(compare(student, teacher, labels, NAMES, "classification"))
+        worst = compare(student, teacher, labels, NAMES, "classification").worst_drop
         covered.append(worst.low <= 0.2 <= worst.high)
     assert np.mean(covered) >= 0.95
 
@@ -124,8 +131,8 @@ def test_a_student_that_is_its_teacher_lost_nothing():
     assert found.figures["KL(teacher‖student)"].value == 0.0
     assert found.figures["KL(teacher‖student)"].missing
     assert found.teacher_calibration == found.student_calibration
-    assert worst_class_drop(found).value == 0.0
-    assert worst_class_drop(found).low < 0.0 < worst_class_drop(found).high
+    assert found.worst_drop.value == 0.0
+    assert found.worst_drop.low < 0.0 < found.worst_drop.high
     assert found.changed.model_dump() == {"lost": 0, "won": 0, "both_wrong": 0, "examples": ()}
 
 
@@ -136,7 +143,7 @@ def test_the_calibration_error_is_guos_in_bins_of_equal_count():
     confidence, right = p.max(1)[order], (p.argmax(1) == labels)[order]
     bins = zip(np.split(confidence, 15), np.split(right, 15), strict=True)
     expected = np.mean([abs(c.mean() - r.mean()) for c, r in bins])
-    found = fidelity.calibration(logits, labels)
+    found = calibration(logits, labels)
     assert (found.error, found.bins) == (pytest.approx(expected), 15)
     assert found.overconfidence == pytest.approx(confidence.mean() - right.mean())
 
@@ -147,30 +154,30 @@ def test_a_calibrated_model_shows_the_error_of_chance():
     found = []
     for _ in range(60):
         labels = (random.random(3000) > special.softmax(logits, 1)[:, 0]).astype(int)
-        found.append(fidelity.calibration(logits, labels))
+        found.append(calibration(logits, labels))
     assert np.mean([one.error for one in found]) == pytest.approx(found[0].by_chance, rel=0.1)
     assert np.mean([one.overconfidence for one in found]) == pytest.approx(0.0, abs=0.004)
 
 
 def test_sharper_logits_are_too_sure_and_flatter_ones_too_unsure():
     logits, _, labels = pair()
-    assert fidelity.calibration(10.0 * logits, labels).overconfidence > 0.05
-    assert fidelity.calibration(0.1 * logits, labels).overconfidence < -0.05
+    assert calibration(10.0 * logits, labels).overconfidence > 0.05
+    assert calibration(0.1 * logits, labels).overconfidence < -0.05
 
 
 def test_equal_confidences_share_a_bin_so_that_order_does_not_matter():
     labels = np.repeat([0, 1], [70, 30])
     constant = np.broadcast_to(np.log([0.7, 0.3]), (100, 2))
-    found = fidelity.calibration(constant, labels)
+    found = calibration(constant, labels)
     assert (found.bins, found.error) == (1, pytest.approx(0.0, abs=1e-12))
-    assert fidelity.calibration(constant, labels[::-1]).error == pytest.approx(0.0, abs=1e-12)
+    assert calibration(constant, labels[::-1]).error == pytest.approx(0.0, abs=1e-12)
 
 
 def test_changed_answers_are_told_apart_by_who_was_right():
     labels = np.array([0, 0, 0, 0, 1])
     teacher = np.eye(4)[[0, 1, 1, 0, 1]]
     student = np.eye(4)[[1, 0, 2, 0, 1]]
-    found = changes(student, teacher, labels, "classification")
+    found = changes(student, teacher, labels, classification.DECISION)
     assert [rows.tolist() for rows in found[:3]] == [[0], [1], [2]]
     record = compare(student, teacher, labels, NAMES, "classification").changed
     assert (record.lost, record.won, record.both_wrong) == (1, 1, 1)
@@ -183,7 +190,7 @@ def test_changed_answers_are_told_apart_by_who_was_right():
 
 def test_the_margin_is_how_surely_both_disagree_and_the_largest_are_shown():
     student, teacher, labels = pair(noise=3.0)
-    found = changes(student, teacher, labels, "classification")
+    found = changes(student, teacher, labels, classification.DECISION)
     p, q = special.softmax(teacher.astype(float), 1), special.softmax(student.astype(float), 1)
     row = int(found.lost[0])
     t, s = teacher[row].argmax(), student[row].argmax()
@@ -240,7 +247,7 @@ def test_numbers_are_compared_by_correlation_and_by_distance():
     assert found.figures["mean |difference|"].value == pytest.approx(apart.mean())
     assert found.agreement == proportion(int((apart <= 0.1).all(1).sum()), 300)
     assert found.changed is None
-    assert worst_class_drop(found).missing == "a regression has no classes"
+    assert found.worst_drop.missing == "a regression has no classes"
 
 
 def test_a_student_that_says_always_the_same_follows_its_teacher_in_nothing():
@@ -261,14 +268,14 @@ def test_vectors_are_compared_by_cosine_and_by_neighbour():
     found = compare(student, teacher, None, (), "embedding")
     assert found.agreement == found.figures["recall@1"] == proportion(49, 50)
     assert 0.9 < found.figures["cosine"].value < 1.0
-    assert worst_class_drop(found).missing == "an embedding has no classes"
+    assert found.worst_drop.missing == "an embedding has no classes"
 
 
 def test_one_sample_and_constant_answers_give_a_record():
     student, teacher, labels = pair(n=1)
     one = compare(student, teacher, labels, NAMES, "classification")
     assert one.figures["KL(teacher‖student)"].low is None
-    assert worst_class_drop(one).high == 1.0
+    assert one.worst_drop.high == 1.0
     student, teacher, labels = pair()
     constant = compare(np.zeros_like(teacher), teacher, labels, NAMES, "classification")
     assert constant.classes[0].student_recall == 1.0

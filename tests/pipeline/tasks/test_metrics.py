@@ -1,16 +1,17 @@
 """What answers are worth: against scikit-learn, direct formulas and simulated coverage."""
 
 import tracemalloc
-from typing import get_args
 
 import numpy as np
 import pytest
-from edgestill.pipeline.recipe import data as recipe
-from edgestill.pipeline.tasks import metrics
+from edgestill.pipeline.recipe import task_names
+from edgestill.pipeline.tasks import TASKS, blocks, of, regression, vectors
+from edgestill.pipeline.tasks.average_precision import average_precision
+from edgestill.pipeline.tasks.class_counts import confusion
 from sklearn import metrics as sklearn
 
 CLASSES, LABELS, NUMBERS, VECTORS = (
-    metrics.of(task) for task in ("classification", "multi-label", "regression", "embedding")
+    of(task) for task in ("classification", "multi-label", "regression", "embedding")
 )
 
 
@@ -49,9 +50,9 @@ SAMPLES = {
 
 
 def test_every_task_of_a_recipe_has_its_metrics():
-    assert set(metrics.TASKS) == set(get_args(recipe.Task))
-    assert all(task.kind == name for name, task in metrics.TASKS.items())
-    assert [metrics.of(t).name for t in SAMPLES] == ["accuracy", "mAP", "R²", "cosine"]
+    assert list(TASKS) == task_names.TASKS
+    assert all(task.name == name for name, task in TASKS.items())
+    assert [of(t).metric.name for t in SAMPLES] == ["accuracy", "mAP", "R²", "cosine"]
 
 
 def test_classification_is_scored_as_scikit_learn_scores_it():
@@ -65,7 +66,7 @@ def test_classification_is_scored_as_scikit_learn_scores_it():
     assert found["macro-F1"] == pytest.approx(sklearn.f1_score(labels, answers, average="macro"))
     recalls = sklearn.recall_score(labels, answers, average=None)
     assert [found[f"recall[{i}]"] for i in range(5)] == pytest.approx(recalls)
-    counts = metrics.confusion(answers, labels, 5)
+    counts = confusion(answers, labels, 5)
     assert (counts == sklearn.confusion_matrix(labels, answers)).all()
 
 
@@ -108,12 +109,12 @@ def test_average_precision_under_weights_is_that_of_repeated_samples():
     outputs, holds = tagged(n=60, labels=1)
     scores, there = outputs[:, 0].round(1), holds[:, 0] > 0
     weights = np.random.default_rng(1).integers(0, 4, (20, 60))
-    found = metrics.average_precision(scores, there)(weights.astype(float))
+    found = average_precision(scores, there)(weights.astype(float))
     for value, row in zip(found, weights, strict=True):
         rows = np.repeat(np.arange(60), row)
         expected = sklearn.average_precision_score(there[rows], scores[rows])
         assert value == pytest.approx(expected)
-    assert np.isnan(metrics.average_precision(scores, there)((~there)[None].astype(float)))[0]
+    assert np.isnan(average_precision(scores, there)((~there)[None].astype(float)))[0]
 
 
 def test_labels_are_scored_as_scikit_learn_scores_them():
@@ -193,7 +194,7 @@ def test_numbers_are_scored_as_scikit_learn_scores_them():
 def test_r2_under_weights_is_that_of_repeated_samples():
     outputs, truth = numbered(n=40)
     weights = np.random.default_rng(1).integers(0, 4, (10, 40))
-    found = metrics._explained(outputs, truth)(weights.astype(float))
+    found = regression.explained(outputs, truth)(weights.astype(float))
     for value, row in zip(found, weights, strict=True):
         rows = np.repeat(np.arange(40), row)
         assert value == pytest.approx(sklearn.r2_score(truth[rows], outputs[rows]))
@@ -239,7 +240,7 @@ def test_cosine_is_its_formula_and_a_vector_of_no_length_is_like_none():
         a @ b / (np.linalg.norm(a) * np.linalg.norm(b))
         for a, b in zip(outputs[1:], teacher[1:], strict=True)
     ]
-    found = metrics.cosines(outputs, teacher)
+    found = vectors.cosines(outputs, teacher)
     assert found == pytest.approx([0.0, *expected], abs=1e-6)
     assert VECTORS.score(outputs, teacher).value == pytest.approx(np.mean([0.0, *expected]))
 
@@ -247,18 +248,18 @@ def test_cosine_is_its_formula_and_a_vector_of_no_length_is_like_none():
 def test_recall_at_1_is_the_share_whose_nearest_teacher_vector_is_their_own(monkeypatch):
     outputs, teacher = embedded(noise=2.0)
     near = sklearn.pairwise.cosine_similarity(outputs, teacher).argmax(1)
-    assert (metrics.nearest(outputs, teacher) == near).all()
+    assert (vectors.nearest(outputs, teacher) == near).all()
     expected = np.mean(near == np.arange(200))
     assert 0.1 < expected < 0.95
     assert VECTORS.metrics(outputs, teacher)["recall@1"] == expected
-    monkeypatch.setattr(metrics, "_CELLS", 1500)
+    monkeypatch.setattr(blocks, "_CELLS", 1500)
     assert VECTORS.metrics(outputs, teacher)["recall@1"] == expected
 
 
 def test_samples_of_one_teacher_vector_are_not_held_against_the_student():
     _, teacher = embedded()
     teacher[1::2] = teacher[::2]
-    assert metrics.finds_itself(teacher, teacher).all()
+    assert vectors.own_is_nearest(teacher, teacher).all()
     assert not VECTORS.answers_differ(teacher, 3.0 * teacher, teacher).any()
 
 
@@ -284,8 +285,8 @@ def test_identical_vectors_have_cosine_one_and_lose_nothing():
 @pytest.mark.parametrize("task", SAMPLES)
 def test_an_answer_does_not_differ_from_itself_nor_lose_to_itself(task):
     outputs, truth = SAMPLES[task]()
-    assert not metrics.of(task).answers_differ(outputs, outputs, truth).any()
-    drop = metrics.of(task).drop(outputs, outputs, truth)
+    assert not of(task).answers_differ(outputs, outputs, truth).any()
+    drop = of(task).drop(outputs, outputs, truth)
     assert drop.value == 0.0
     assert drop.low is None or drop.low <= 0.0 <= drop.high
 
@@ -325,18 +326,18 @@ def test_who_knows_nothing_scores_the_baseline():
 def test_one_sample_gives_no_interval(task):
     outputs, truth = SAMPLES[task](n=1, seed=3)
     truth = np.ones_like(truth) if task == "multi-label" else truth
-    found = metrics.of(task).score(outputs, truth)
+    found = of(task).score(outputs, truth)
     assert found.low is None
     assert found.missing
-    assert np.isfinite(metrics.of(task).selection(outputs, truth))
-    assert all(np.isfinite(list(metrics.of(task).metrics(outputs, truth).values())))
+    assert np.isfinite(of(task).selection(outputs, truth))
+    assert all(np.isfinite(list(of(task).metrics(outputs, truth).values())))
 
 
 @pytest.mark.parametrize("task", SAMPLES)
 def test_scores_are_higher_where_answers_are_better(task):
     outputs, truth = SAMPLES[task]()
     perfect = np.eye(5)[truth] if task == "classification" else truth
-    judged = metrics.of(task)
+    judged = of(task)
     better, worse = judged.selection(perfect, truth), judged.selection(outputs, truth)
     assert judged.better(better, worse)
     assert not judged.better(worse, better)
@@ -347,6 +348,6 @@ def test_scores_are_higher_where_answers_are_better(task):
 def test_answers_that_do_not_fit_the_truth_are_refused(task):
     outputs, truth = SAMPLES[task]()
     with pytest.raises(ValueError, match=r"outputs|shape"):
-        metrics.of(task).score(outputs[:-1], truth)
+        of(task).score(outputs[:-1], truth)
     with pytest.raises(ValueError, match=r"outputs|shape"):
-        metrics.of(task).selection(outputs[:0], truth[:0])
+        of(task).selection(outputs[:0], truth[:0])

@@ -1,0 +1,34 @@
+"""Names of the tasks, so that a recipe's ``data.task`` is checked before any work, without numpy.
+
+>>> known_task("regression")
+'regression'
+"""
+
+import difflib
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+TASKS = ["classification", "multi-label", "regression", "embedding"]
+"""``pipeline/tasks`` has a file for each."""
+
+
+def known_task(name: str) -> str:
+    """The name of a task, unchanged.
+
+    Raises:
+        ValueError: no such task; names all tasks, and the nearest one.
+    """
+    if name in TASKS:
+        return name
+    near = difflib.get_close_matches(name, TASKS, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"{', '.join(map(repr, TASKS[:-1]))} or {TASKS[-1]!r}{hint}")
+
+
+TaskName = Annotated[
+    str,
+    AfterValidator(known_task),
+    Field(json_schema_extra=lambda schema: schema.update(enum=list(TASKS))),
+]
+"""One of ``TASKS``."""

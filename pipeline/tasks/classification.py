@@ -1,0 +1,177 @@
+"""Classification: exactly one class a sample is right, and outputs are its logits."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...devices.onboard.stats.estimate import Estimate
+from ..recipe.training import Schedule
+from ..records import SPLITS, DataRecord, Fidelity
+from . import class_labels, class_recall
+from .blocks import check_same_length, check_same_shape
+from .bootstrap import bootstrap_mean
+from .calibration import calibration
+from .changed_answers import Decision, changed_record
+from .class_counts import confusion, macro_f1
+from .labels import Labels
+from .probabilities import LEAST, Probabilities, divergence, log_softmax
+from .proportions import paired_difference, proportion
+from .task import FidelityFigure, Metric, Outputs, SampleLoss, Task, Truth
+
+if TYPE_CHECKING:
+    import torch
+
+_SUM_TOLERANCE = 1e-3
+"""Probabilities of a sample add up to 1 within this."""
+
+
+def _correct(logits: Outputs, labels: Truth) -> NDArray[np.bool_]:
+    check_same_length(logits, labels)
+    return np.asarray(logits.argmax(1) == labels)
+
+
+def _accuracy(logits: Outputs, labels: Truth) -> float:
+    return float(_correct(logits, labels).mean())
+
+
+def _accuracy_estimate(logits: Outputs, labels: Truth) -> Estimate:
+    correct = _correct(logits, labels)
+    return proportion(int(correct.sum()), len(correct))
+
+
+def _accuracy_drop(reference: Outputs, logits: Outputs, labels: Truth) -> Estimate:
+    return paired_difference(_correct(reference, labels), _correct(logits, labels))
+
+
+def _metrics(logits: Outputs, labels: Truth) -> dict[str, float]:
+    counts = confusion(logits.argmax(1), labels, logits.shape[1])
+    hits, present, answered = counts.diagonal(), counts.sum(1), counts.sum(0)
+    recalls = {i: hits[i] / present[i] for i in np.flatnonzero(present)}
+    return {
+        "accuracy": float(hits.sum() / counts.sum()),
+        "balanced accuracy": float(np.mean(list(recalls.values()))),
+        "macro-F1": macro_f1(hits, present, answered),
+        **{f"recall[{i}]": float(recall) for i, recall in recalls.items()},
+    }
+
+
+def _answers_differ(a: Outputs, b: Outputs, truth: Truth) -> NDArray[np.bool_]:  # noqa: ARG001
+    check_same_shape(a, b)
+    return np.asarray(a.argmax(1) != b.argmax(1))
+
+
+def _majority(labels: Truth) -> float:
+    """The accuracy of always answering the most frequent class."""
+    return float(np.bincount(labels).max() / len(labels))
+
+
+def _margin(model: Outputs, reference: Outputs) -> NDArray[np.float64]:
+    """The probability of a model's own answer less that of the other's, the mean of both models."""
+    own, other = model.argmax(1)[:, None], reference.argmax(1)[:, None]
+    p, q = (np.exp(log_softmax(x)) for x in (model, reference))
+    at = np.take_along_axis
+    return np.asarray((at(p - q, own, 1) - at(p - q, other, 1))[:, 0] / 2.0)
+
+
+DECISION = Decision(
+    answers=lambda logits: logits.argmax(1)[:, None],
+    truth=lambda labels: labels[:, None],
+    margin=_margin,
+    numbers=list,
+)
+
+
+def _fidelity(student: Outputs, teacher: Outputs, labels: Truth, names: Sequence[str]) -> Fidelity:
+    teacher_correct, student_correct = (x.argmax(1) == labels for x in (teacher, student))
+    rows_of = [np.flatnonzero(labels == i) for i in range(len(names))]
+    recalled = [(teacher_correct[rows], student_correct[rows]) for rows in rows_of]
+    classes = class_recall.class_drops(names, recalled)
+    agree = student.argmax(1) == teacher.argmax(1)
+    nats = divergence(student, teacher)
+    return Fidelity(
+        task=TASK.name,
+        samples=len(student),
+        agreement=proportion(int(agree.sum()), len(agree)),
+        figures={
+            "KL(teacher‖student)": bootstrap_mean(nats, "mean KL(teacher‖student) at temperature 1")
+        },
+        teacher_calibration=calibration(teacher, labels),
+        student_calibration=calibration(student, labels),
+        classes=classes,
+        worst_class=class_recall.worst_class(classes),
+        worst_drop=class_recall.worst_drop(classes, "class"),
+        changed=changed_record(student, teacher, labels, DECISION),
+    )
+
+
+def _are_distributions(outputs: NDArray[np.float32]) -> bool:
+    sums = outputs.sum(1, dtype=np.float64)
+    sum_to_one = bool((np.abs(sums - 1) <= _SUM_TOLERANCE).all())
+    return outputs.shape[1] > 1 and not (outputs < 0).any() and sum_to_one
+
+
+def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits whose softmax gives the probabilities back."""
+    return np.log(np.clip(probabilities.astype(np.float64), LEAST, None)).astype(np.float32)
+
+
+def hard_loss(data: DataRecord, schedule: Schedule | None) -> SampleLoss:
+    """Cross-entropy of each sample.
+
+    Label smoothing (Szegedy et al. 2016, §7) gives the share ``label_smoothing`` of the label to
+    all classes alike. Weighted, each sample counts by the inverse of its class's share of train, so
+    that the mean weight of a sample is 1.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    smoothing = schedule.label_smoothing if schedule else 0.0
+    weights = None
+    if schedule and schedule.class_weights:
+        counts = np.maximum(np.asarray(data.counts["train"], np.float64), 1.0)
+        shares = data.samples("train") / (len(counts) * counts)
+        weights = torch.from_numpy(shares.astype(np.float32))
+
+    def loss(outputs: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
+        nats = F.cross_entropy(outputs, labels, reduction="none", label_smoothing=smoothing)
+        return nats if weights is None else nats * weights[labels]
+
+    return loss
+
+
+TASK = Task(
+    name="classification",
+    labels=Labels(
+        one_column=True,
+        text="one name",
+        in_window="most frequent",
+        read=class_labels.read,
+        counts=class_labels.counts,
+        stratified=True,
+        every_class_in=SPLITS,
+    ),
+    output_noun=("class", "classes"),
+    exclusive=True,
+    probabilities=Probabilities(_are_distributions, _logits, "p"),
+    hard_loss=hard_loss,
+    soft_losses={"kd": "kd", "mse": "mse", "dkd": "dkd", "dist": "dist"},
+    reported=(
+        Metric("accuracy", "share"),
+        Metric("balanced accuracy", "share"),
+        Metric("macro-F1", "share"),
+        Metric("recall", "share"),
+    ),
+    selection=_accuracy,
+    score=_accuracy_estimate,
+    drop=_accuracy_drop,
+    metrics=_metrics,
+    answers_differ=_answers_differ,
+    baseline=_majority,
+    fidelity=_fidelity,
+    agreement_title="Same answer as the teacher",
+    fidelity_figures={"KL(teacher‖student)": FidelityFigure("KL(teacher‖student)", "nats")},
+    recall_noun=("class", "classes"),
+    budgets=frozenset({"min_accuracy", "max_worst_class_drop"}),
+)

@@ -1,0 +1,226 @@
+"""Multi-label: any number of labels of a sample hold, and each output is the logit of one label."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...devices.onboard.stats.estimate import Estimate
+from ..recipe.training import Schedule
+from ..records import DataRecord, Fidelity
+from . import class_recall, number_labels
+from .average_precision import average_precision
+from .blocks import check_same_shape
+from .bootstrap import Resampling, Statistic, bootstrap, bootstrap_mean, bootstrap_paired
+from .changed_answers import Decision, changed_record
+from .class_counts import macro_f1
+from .labels import Labels, ReadLabels
+from .probabilities import LEAST, Probabilities, binary_divergence, sigmoid
+from .task import FidelityFigure, Metric, Outputs, SampleLoss, Task, Truth
+
+if TYPE_CHECKING:
+    import torch
+
+RANKING_RESAMPLES = 1000
+"""Of mAP, which takes a ranking of every label in each of them."""
+_PRESENT_OR_NOT = (0.0, 1.0)
+
+
+def _read(labels: Mapping[str, NDArray[Any]], names: Sequence[str], where: str) -> ReadLabels:
+    return number_labels.read(labels, names, where, values=_PRESENT_OR_NOT)
+
+
+def _counts(labels: NDArray[Any], classes: int) -> tuple[int, ...]:  # noqa: ARG001
+    return tuple(labels.sum(0).astype(int).tolist())
+
+
+def _rankings(outputs: Outputs, present: Truth) -> Statistic:
+    """mAP: the mean over the labels that have positives, under the weights too."""
+    check_same_shape(outputs, present)
+    labels = [
+        average_precision(outputs[:, i], present[:, i] > 0) for i in np.flatnonzero(present.any(0))
+    ]
+
+    def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        total, defined = np.zeros(len(weights)), np.zeros(len(weights))
+        for label in labels:
+            precision = label(weights)
+            exists = ~np.isnan(precision)
+            total[exists] += precision[exists]
+            defined += exists
+        mean: NDArray[np.float64] = np.full(len(weights), np.nan)
+        np.divide(total, defined, out=mean, where=defined > 0.0)
+        return mean
+
+    return statistic
+
+
+def _map(outputs: Outputs, present: Truth) -> float:
+    check_same_shape(outputs, present)
+    if not present.any():
+        return 0.0
+    return float(_rankings(outputs, present)(np.ones((1, len(present))))[0])
+
+
+def _map_estimate(outputs: Outputs, present: Truth) -> Estimate:
+    what = "mAP over labels"
+    if not present.any():
+        return Estimate.unknown("no label has a positive sample", what, len(present))
+    return bootstrap(_rankings(outputs, present), len(present), what, _how(present, (0.0, 1.0)))
+
+
+def _map_drop(reference: Outputs, outputs: Outputs, present: Truth) -> Estimate:
+    """With its interval, too narrow (89 % for 95) where labels of 10 positives are all but perfect.
+
+    What few samples do not show, none of their resamples does.
+    """
+    what = "paired difference of mAP"
+    if not present.any():
+        return Estimate.unknown("no label has a positive sample", what, len(present))
+    statistics = _rankings(reference, present), _rankings(outputs, present)
+    return bootstrap_paired(*statistics, len(present), what, _how(present, (-1.0, 1.0)))
+
+
+def _how(present: Truth, bounds: tuple[float, float]) -> Resampling:
+    """The figure rests on the positives of the label with the fewest, of those that have any."""
+    positives = (present > 0).sum(0)
+    rarest = int(positives[positives > 0].min())
+    return Resampling(resamples=RANKING_RESAMPLES, bounds=bounds, rarest=rarest)
+
+
+def _metrics(outputs: Outputs, present: Truth) -> dict[str, float]:
+    check_same_shape(outputs, present)
+    truth, answered = present > 0, outputs > 0
+    hits = (truth & answered).sum(0)
+    positives, answers = truth.sum(0), answered.sum(0)
+    seen = np.flatnonzero(positives)
+    metrics = {"mAP": _map(outputs, present)} if len(seen) else {}
+    if positives.sum() + answers.sum():
+        metrics["micro-F1"] = float(2 * hits.sum() / (positives.sum() + answers.sum()))
+        metrics["macro-F1"] = macro_f1(hits, positives, answers)
+    return metrics | {f"recall[{i}]": float(hits[i] / positives[i]) for i in seen}
+
+
+def _answers_differ(a: Outputs, b: Outputs, truth: Truth) -> NDArray[np.bool_]:  # noqa: ARG001
+    check_same_shape(a, b)
+    return np.asarray(((a > 0) != (b > 0)).any(1))
+
+
+def _prevalence(present: Truth) -> float:
+    """The mAP of ranking all samples alike: each label's precision is its prevalence."""
+    shares = (present > 0).mean(0)
+    return float(shares[shares > 0].mean()) if present.any() else 0.0
+
+
+def _margin(model: Outputs, reference: Outputs) -> NDArray[np.float64]:
+    """The largest difference in the probability of a label that changed."""
+    apart = np.abs(sigmoid(model.astype(np.float64)) - sigmoid(reference.astype(np.float64)))
+    return np.asarray(np.where((model > 0) != (reference > 0), apart, 0.0).max(1))
+
+
+DECISION = Decision(
+    answers=lambda logits: np.asarray(logits > 0),
+    truth=lambda labels: np.asarray(labels > 0),
+    margin=_margin,
+    numbers=lambda answer: np.flatnonzero(answer).tolist(),
+)
+
+
+def _fidelity(student: Outputs, teacher: Outputs, present: Truth, names: Sequence[str]) -> Fidelity:
+    by_teacher, by_student = teacher > 0, student > 0
+    rows_of = [np.flatnonzero(column > 0) for column in present.T]
+    recalled = [(by_teacher[rows, i], by_student[rows, i]) for i, rows in enumerate(rows_of)]
+    classes = class_recall.class_drops(names, recalled)
+    # The labels of one sample are not independent, so the sample is what is counted.
+    share = (by_teacher == by_student).mean(1)
+    within = Resampling(bounds=(0.0, 1.0))
+    nats = binary_divergence(student, teacher)
+    return Fidelity(
+        task=TASK.name,
+        samples=len(student),
+        agreement=bootstrap_mean(share, "mean share of labels", within),
+        figures={
+            "KL(teacher‖student)": bootstrap_mean(nats, "mean KL(teacher‖student) at temperature 1")
+        },
+        teacher_calibration=None,
+        student_calibration=None,
+        classes=classes,
+        worst_class=class_recall.worst_class(classes),
+        worst_drop=class_recall.worst_drop(classes, "label"),
+        changed=changed_record(student, teacher, present, DECISION),
+    )
+
+
+def _are_probabilities(outputs: NDArray[np.float32]) -> bool:
+    return bool((outputs >= 0).all() and (outputs <= 1).all())
+
+
+def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Logits whose sigmoid gives the probabilities back."""
+    p = np.clip(probabilities.astype(np.float64), LEAST, 1.0 - LEAST)
+    return np.log(p / (1.0 - p)).astype(np.float32)
+
+
+def hard_loss(data: DataRecord, schedule: Schedule | None) -> SampleLoss:
+    """Binary cross-entropy, the mean over the labels of each sample.
+
+    Smoothing moves each label towards one half. Weighted, a label that is set counts as many times
+    as it is rarer than not set in train.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    smoothing = schedule.label_smoothing if schedule else 0.0
+    weights = None
+    if schedule and schedule.class_weights:
+        counts = np.maximum(np.asarray(data.counts["train"], np.float64), 1.0)
+        odds = np.maximum(data.samples("train") - counts, 1.0) / counts
+        weights = torch.from_numpy(odds.astype(np.float32))
+
+    def loss(outputs: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
+        target = labels * (1.0 - smoothing) + 0.5 * smoothing
+        nats = F.binary_cross_entropy_with_logits(
+            outputs, target, reduction="none", pos_weight=weights
+        )
+        return nats.mean(1)
+
+    return loss
+
+
+TASK = Task(
+    name="multi-label",
+    labels=Labels(
+        one_column=False,
+        text="names",
+        values=_PRESENT_OR_NOT,
+        in_window="any",
+        read=_read,
+        counts=_counts,
+        every_class_in=("train",),
+    ),
+    output_noun=("label", "labels"),
+    probabilities=Probabilities(_are_probabilities, _logits, "p / (1 - p)"),
+    hard_loss=hard_loss,
+    soft_losses={"kd": "binary_kd", "mse": "mse"},
+    reported=(
+        Metric("mAP", "share"),
+        Metric("micro-F1", "share"),
+        Metric("macro-F1", "share"),
+        Metric("recall", "share"),
+    ),
+    selection=_map,
+    score=_map_estimate,
+    drop=_map_drop,
+    metrics=_metrics,
+    answers_differ=_answers_differ,
+    baseline=_prevalence,
+    fidelity=_fidelity,
+    agreement_title="Labels answered as by the teacher",
+    fidelity_figures={
+        "KL(teacher‖student)": FidelityFigure("KL(teacher‖student), mean over labels", "nats")
+    },
+    recall_noun=("label", "labels"),
+    right_answer="A sample is right where every label is.",
+    budgets=frozenset({"max_worst_class_drop"}),
+)

@@ -1,0 +1,180 @@
+"""The contract of a task: everything that differs between tasks, as plain functions and figures.
+
+    >>> from edgestill.pipeline.tasks import of
+    >>> of("classification").metric
+    Metric(name='accuracy', unit='share', higher_is_better=True)
+
+Outputs are float [n, k]. The truth is what ``Task.labels`` reads, or the teacher's vectors [n, k]
+where a task has no labels. A score is higher where the model is better.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...devices.onboard.stats.estimate import Estimate
+from ..recipe.training import Schedule
+from ..records import DataRecord, Fidelity
+from .changed_answers import class_names
+from .labels import Labels
+from .probabilities import Probabilities
+
+if TYPE_CHECKING:
+    import torch
+
+Outputs = NDArray[Any]
+Truth = NDArray[Any]
+SampleLoss = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
+"""``loss(outputs, labels)``: outputs float [n, k], labels as ``Labels.read`` gives them; [n]."""
+HardLoss = Callable[[DataRecord, Schedule | None], SampleLoss]
+"""Makes the loss from labels. The schedule has smoothing and class weights; None for neither."""
+MetricUnit = Literal["share", "label unit", "label deviations", "nats", "none"]
+"""``label unit``: that of the labels; ``label deviations``: standard deviations of the labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A figure by which outputs are judged.
+
+    Attributes:
+        name: in records and reports.
+        unit: of its value.
+        higher_is_better: its direction.
+    """
+
+    name: str
+    unit: MetricUnit
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FidelityFigure:
+    """A figure that compares a student with its teacher.
+
+    Attributes:
+        title: its row in the report.
+        unit: of its value.
+    """
+
+    title: str
+    unit: MetricUnit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a task's labels, outputs, losses and figures are.
+
+    Attributes:
+        name: in a recipe, and the key in ``TASKS``.
+        labels: what labels may look like, and how they are read; None where the truth is the
+            teacher's output, so that nothing can be trained or scored without the teacher.
+        output_noun: singular and plural of what one output stands for; None where the outputs have
+            no meaning of their own.
+        exclusive: whether the outputs are logits of classes of which exactly one is right, so that
+            a softmax gives probabilities and a constant added to all outputs changes nothing.
+        label_units: whether the outputs are numbers in the units of the labels. The model then
+            removes their mean and deviation inside, and losses are in deviations.
+        probabilities: how probabilities become logits; None where outputs are not logits.
+
+        hard_loss: makes the loss from labels alone, on tensors; imports torch when called. None
+            where there are no labels, so that no student is trained without the teacher.
+        soft_losses: by the name in a recipe, the name in ``distill.losses``. The first is the one
+            that an error message suggests.
+
+        reported: every metric that ``metrics`` may return; the first is the score.
+        selection: ``(outputs, truth)``: the score alone, cheap, always a number where the outputs
+            are numbers. The epoch where it is highest is kept.
+        score: ``(outputs, truth)``: the score with its interval over samples.
+        drop: ``(reference outputs, outputs, truth)``: the reference's score minus the other score,
+            paired by sample, with its interval.
+        metrics: ``(outputs, truth)``: every metric by name, that of one class, label or number as
+            ``name[index]``. A metric that is not defined on these samples is left out.
+        answers_differ: ``(a, b, truth)``: bool [n], where a gives another answer than b.
+        baseline: ``(truth)``: the score of a model that knows nothing of its input.
+
+        fidelity: ``(student, teacher, truth, names)``: the record of what a student lost.
+        agreement_title: what the share of unchanged answers is called.
+        agreement_figure: the figure of ``fidelity_figures`` that is the same as the agreement, and
+            is shown instead of it; None where there is no such figure.
+        fidelity_figures: what ``Fidelity.figures`` may have, by name.
+        recall_noun: singular and plural of what recall is measured of; None without class recall.
+        right_answer: a sentence that says when a sample counts as right, where that needs saying.
+        shown_answer: ``(class numbers, names)``: an answer of an example, as a reader sees it.
+        budgets: budgets of the gate that this task has a figure for and some other tasks do not.
+    """
+
+    name: str
+    labels: Labels | None
+    output_noun: tuple[str, str] | None
+    exclusive: bool = False
+    label_units: bool = False
+    probabilities: Probabilities | None = None
+
+    hard_loss: HardLoss | None
+    soft_losses: Mapping[str, str]
+
+    reported: tuple[Metric, ...]
+    selection: Callable[[Outputs, Truth], float]
+    score: Callable[[Outputs, Truth], Estimate]
+    drop: Callable[[Outputs, Outputs, Truth], Estimate]
+    metrics: Callable[[Outputs, Truth], dict[str, float]]
+    answers_differ: Callable[[Outputs, Outputs, Truth], NDArray[np.bool_]]
+    baseline: Callable[[Truth], float]
+
+    fidelity: Callable[[Outputs, Outputs, Truth, Sequence[str]], Fidelity]
+    agreement_title: str
+    agreement_figure: str | None = None
+    fidelity_figures: Mapping[str, FidelityFigure]
+    recall_noun: tuple[str, str] | None = None
+    right_answer: str = ""
+    shown_answer: Callable[[Sequence[int], Sequence[str]], str] = class_names
+    budgets: frozenset[str] = frozenset()
+
+    @property
+    def metric(self) -> Metric:
+        """The score."""
+        return self.reported[0]
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether labels are classes that can be counted, smoothed and weighted."""
+        return self.labels is not None and self.labels.counts is not None
+
+    def outputs(self, data: DataRecord) -> int | None:
+        """How many numbers a model gives for one sample; None where only the teacher decides."""
+        return len(data.labels) if self.labels is not None else None
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether a score of a is better than one of b."""
+        return a > b if self.metric.higher_is_better else a < b
+
+    def compare(
+        self, student: Outputs, teacher: Outputs, truth: Truth | None, names: Sequence[str]
+    ) -> Fidelity:
+        """Compare a student's outputs with its teacher's.
+
+        Two models of one accuracy may be wrong on different samples, and a small drop overall may
+        be the whole of a rare class (Hooker et al., "What do compressed deep neural networks
+        forget?", 2019).
+
+        Args:
+            student: finite float [n, k].
+            teacher: finite float [n, k], the same samples in the same order.
+            truth: labels [n] or [n, k]; not read by a task without labels.
+            names: of the k classes or labels; not read by a task without classes.
+
+        Raises:
+            ValueError: shapes that do not fit each other, or no samples.
+        """
+        if student.shape != teacher.shape or student.ndim != 2 or not len(student):
+            raise ValueError(f"a student of shape {student.shape}, a teacher of {teacher.shape}")
+        if self.labels is None:
+            return self.fidelity(student, teacher, teacher, names)
+        if truth is None or len(truth) != len(student):
+            raise ValueError("there must be as many labels as there are samples")
+        if self.has_classes and len(names) != student.shape[1]:
+            raise ValueError(f"{len(names)} names for {student.shape[1]} outputs")
+        return self.fidelity(student, teacher, truth, names)
