@@ -69,7 +69,7 @@ def test_a_build_ends_in_a_whole_run_with_every_part(built):
     assert done.report.verdict.outcome == "ready"
     assert {f"models/tiny-{ship}.onnx", f"models/tiny-{ship}.ort"} <= names
     assert "models/required_operators_and_types.config" in names
-    for part in ("data", "teachers", "quality", "benchmark", "students"):
+    for part in ("data", "teachers", "quality", "measured", "students"):
         assert f"records/{part}.json" in names
     assert not list(artifacts.rglob(".draft-*"))
     assert not list(artifacts.rglob("*.tmp"))
@@ -279,7 +279,7 @@ def test_json_is_one_document_and_the_only_thing_on_stdout(built):
     done = command("build", built[1], "--artifacts", built[2], "--json")
     told = json.loads(done.stdout)
     assert told["exit_code"] == done.returncode == 0
-    assert told["report"]["schema_version"] == "2.0"
+    assert told["report"]["schema_version"] == "3.0"
 
 
 @pytest.mark.slow
