@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 Outputs = NDArray[Any]
 Truth = NDArray[Any]
 SampleLoss = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
-"""``loss(outputs, labels)``: outputs float [n, k], labels as ``Labels.read`` gives them; [n]."""
+"""``loss(outputs, labels)``: outputs float [n, k], labels as ``Labels.read`` gives them; [n].
+
+At least 0: a training stops where the loss is several times the lowest one so far.
+"""
 HardLoss = Callable[[DataRecord, Schedule | None], SampleLoss]
 """Makes the loss from labels. The schedule has smoothing and class weights; None for neither."""
 MetricUnit = Literal["share", "label unit", "label deviations", "nats", "none"]

@@ -1,0 +1,203 @@
+"""A new task is one object and two names: a toy that counts goes from recipe to verdict and report.
+
+The output is the logarithm of the expected count (Poisson regression).
+"""
+
+import json
+
+import edgestill
+import numpy as np
+import pytest
+from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.errors import DataError, RecipeError
+from edgestill.pipeline.preflight import fits
+from edgestill.pipeline.recipe import task_names
+from edgestill.pipeline.recipe.files import load
+from edgestill.pipeline.records import Fidelity
+from edgestill.pipeline.tasks import TASKS, number_labels
+from edgestill.pipeline.tasks.labels import Labels
+from edgestill.pipeline.tasks.proportions import paired_difference, proportion
+from edgestill.pipeline.tasks.task import Metric, Task
+
+# --- the one file of the task -------------------------------------------------------------------
+
+
+def _read(labels, names, where):
+    for split, y in labels.items():
+        if (y < 0).any() or (y != np.floor(y)).any():
+            raise DataError(found=f"labels of {split}", expected="counts, 0, 1, 2, …", where=where)
+    return number_labels.read(labels, names, where, flat=True)
+
+
+def _counts(outputs):
+    return np.rint(np.exp(outputs)).reshape(len(outputs))
+
+
+def _close(outputs, truth):
+    return np.abs(_counts(outputs) - truth.reshape(len(truth))) <= 1
+
+
+def _score(outputs, truth):
+    close = _close(outputs, truth)
+    return proportion(int(close.sum()), len(close))
+
+
+def _share(outputs, truth):
+    return float(_close(outputs, truth).mean())
+
+
+def _fidelity(student, teacher, truth, names):
+    same = _counts(student) == _counts(teacher)
+    return Fidelity(
+        task="count",
+        samples=len(student),
+        agreement=proportion(int(same.sum()), len(same)),
+        figures={},
+        teacher_calibration=None,
+        student_calibration=None,
+        classes=(),
+        worst_class=None,
+        worst_drop=Estimate.unknown("a count has no classes"),
+        changed=None,
+    )
+
+
+def _poisson(data, schedule):
+    """Half of the deviance, which is at least 0 where the likelihood alone is not."""
+    import torch
+    import torch.nn.functional as F
+
+    def loss(outputs, y):
+        least = y - torch.xlogy(y, y)
+        return (F.poisson_nll_loss(outputs, y, reduction="none") - least).mean(1)
+
+    return loss
+
+
+COUNT = Task(
+    name="count",
+    labels=Labels(one_column=False, text="number", in_window="last", read=_read),
+    output_noun=("count", "counts"),
+    hard_loss=_poisson,
+    soft_losses={"mse": "mse"},
+    reported=(Metric("within one", "share"), Metric("MAE", "label unit", higher_is_better=False)),
+    selection=_share,
+    score=_score,
+    drop=lambda a, b, truth: paired_difference(_close(a, truth), _close(b, truth)),
+    metrics=lambda outputs, truth: {
+        "within one": _share(outputs, truth),
+        "MAE": float(np.abs(_counts(outputs) - truth.reshape(len(truth))).mean()),
+    },
+    answers_differ=lambda a, b, truth: _counts(a) != _counts(b),
+    baseline=lambda truth: float((np.abs(truth - np.median(truth)) <= 1).mean()),
+    fidelity=_fidelity,
+    agreement_title="Same count as the teacher",
+    fidelity_figures={},
+)
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """The two places besides the file: the table of the tasks, and their names in a recipe."""
+    monkeypatch.setitem(TASKS, "count", COUNT)
+    monkeypatch.setattr(task_names, "TASKS", [*task_names.TASKS, "count"])
+
+
+# --- what it then can do ------------------------------------------------------------------------
+
+RECIPE = """
+name = "counting"
+threads = 1
+[data]
+source = "npz:data.npz"
+task = "count"
+test = 0.3
+[teacher]
+model = "mlp1"
+width = 16
+epochs = 8
+batch_size = 16
+learning_rate = 0.02
+[student]
+model = "mlp1"
+width = 8
+[distill]
+losses = { mse = 1.0 }
+alpha = 0.5
+epochs = 8
+batch_size = 16
+learning_rate = 0.05
+[compress]
+variants = ["fp32"]
+[benchmark]
+processes = 1
+operators = false
+footprint = false
+seconds = 0.001
+min_queries = 1
+max_queries = 4
+[gate]
+min_score = 0.6
+max_size_kib = 1000
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    random = np.random.default_rng(0)
+    x = random.standard_normal((400, 4)).astype(np.float32)
+    rate = np.exp(1.0 + x @ [0.9, -0.6, 0.3, 0.0])
+    np.savez(tmp_path / "data.npz", x=x, y=np.rint(rate))
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    return tmp_path / "recipe.toml"
+
+
+@pytest.mark.slow
+def test_a_registered_task_is_built_judged_and_reported(recipe, registered, tmp_path):
+    done = edgestill.build(recipe, artifacts=tmp_path / "artifacts")
+    report = done.report
+    assert report.verdict.outcome == "ready", report.verdict.why
+    assert report.quality.metric == "within one"
+    fp32 = report.quality.variants[0]
+    assert fp32.score.value > 0.6
+    assert fp32.score.low < fp32.score.value < fp32.score.high
+    assert fp32.metrics["MAE"] < 2.0
+    assert fp32.fidelity.agreement.value > 0.3
+    assert report.quality.gain is not None
+    page = (done.run / "report.md").read_text()
+    assert "within one" in page.lower()
+    assert "Same count as the teacher" in page
+    assert "count, 1 count" in page
+    record = json.loads((done.run / "report.json").read_text())
+    assert record["data"]["task"] == "count"
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("distill.losses={ kd = 1.0 }", "'mse' for the task 'count'"),
+        ("gate.min_accuracy=0.5", "a budget of classes, for count"),
+        ("teacher.class_weights=true", "class_weights for count"),
+    ],
+)
+def test_what_it_does_not_have_is_refused_before_a_training(recipe, registered, setting, words):
+    read = load(recipe, [setting])
+    data = edgestill.build(load(recipe), artifacts=recipe.parent / "artifacts", until="data")
+    with pytest.raises(RecipeError, match=words):
+        fits(read, data.stopped.record)
+
+
+def test_its_labels_are_checked_by_itself(recipe, registered):
+    np.savez(recipe.parent / "data.npz", x=np.eye(40, dtype=np.float32), y=np.full(40, 0.5))
+    with pytest.raises(DataError, match="counts, 0, 1, 2"):
+        edgestill.build(recipe, artifacts=recipe.parent / "artifacts", until="data")
+
+
+def test_a_task_that_is_not_registered_is_refused_with_the_names(recipe):
+    with pytest.raises(RecipeError, match="'regression' or 'embedding'"):
+        load(recipe)
+
+
+def test_a_misspelt_task_is_refused_with_the_nearest_name(recipe):
+    with pytest.raises(RecipeError, match=r"data\.task.*did you mean 'classification'\?"):
+        load(recipe, ["data.task=clasification"])
