@@ -94,7 +94,8 @@ def listing(root: Path, suffixes: frozenset[str], data: Data) -> list[Item]:
         )
     items.sort(key=lambda item: (item.split is not None and SPLITS.index(item.split), item.path))
     _has_the_splits_it_needs(items, root)
-    one_class = tasks.of(data.task).exclusive
+    rules = tasks.of(data.task).labels
+    one_class = rules is not None and rules.text == "one name"
     if one_class and len(classes := {item.label for item in items}) < 2:
         raise DataError(
             found=f"one class, {classes.pop()!r}",

@@ -5,6 +5,7 @@ sections(report)[0].title   # 'Budgets'
 
 from collections.abc import Mapping, Sequence
 
+from .. import tasks
 from ..judge.gate import preferred
 from ..records import TEACHER, Report, VariantQuality, VariantVerdict, VerifyRecord
 from . import compression, energy, lost, memory, numbers, operators, rows, words
@@ -135,12 +136,9 @@ def _predicted(report: Report, names: Sequence[str]) -> tuple[tuple[str, list[Ce
 def _other_scores(report: Report) -> tuple[Table, ...]:
     """What else the task is scored by; what belongs to one class or number stands in the record."""
     files = report.quality.files
-    names = dict.fromkeys(
-        name
-        for each in files
-        for name in each.metrics
-        if "[" not in name and name != report.quality.metric
-    )
+    overall = {metric.name for metric in tasks.of(report.data.task).reported}
+    overall -= {report.quality.metric}
+    names = dict.fromkeys(name for file in files for name in file.metrics if name in overall)
     if not names:
         return ()
     return (

@@ -85,25 +85,25 @@ def changed_record(
     model: NDArray[Any], reference: NDArray[Any], labels: NDArray[Any], decision: Decision
 ) -> Changed:
     """``changes`` as a record, with the samples of the largest margins as examples."""
-    found = changes(model, reference, labels, decision)
-    rows = np.sort(np.concatenate(found[:3]))
-    shown = rows[np.argsort(-found.margin[rows], kind="stable")][:EXAMPLES]
+    changed = changes(model, reference, labels, decision)
+    rows = np.sort(np.concatenate(changed[:3]))
+    shown = rows[np.argsort(-changed.margin[rows], kind="stable")][:EXAMPLES]
     answers = (
         decision.truth(labels[shown]),
         decision.answers(reference[shown]),
         decision.answers(model[shown]),
     )
     return Changed(
-        lost=len(found.lost),
-        won=len(found.won),
-        both_wrong=len(found.both_wrong),
+        lost=len(changed.lost),
+        won=len(changed.won),
+        both_wrong=len(changed.both_wrong),
         examples=tuple(
             Example(
                 sample=int(row),
                 truth=_numbers(truth, decision),
                 reference=_numbers(before, decision),
                 answer=_numbers(after, decision),
-                margin=float(found.margin[row]),
+                margin=float(changed.margin[row]),
             )
             for row, truth, before, after in zip(shown, *answers, strict=True)
         ),
@@ -112,8 +112,8 @@ def changed_record(
 
 def class_names(numbers: Sequence[int], names: Sequence[str]) -> str:
     """An answer as a reader sees it: the names of its classes, or ``none``."""
-    known = (names[i] if 0 <= i < len(names) else str(i) for i in numbers)
-    return ", ".join(known) or "none"
+    shown = (names[i] if 0 <= i < len(names) else str(i) for i in numbers)
+    return ", ".join(shown) or "none"
 
 
 def _numbers(answer: NDArray[Any], decision: Decision) -> tuple[int, ...]:

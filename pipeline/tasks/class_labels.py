@@ -39,12 +39,12 @@ def read(labels: Mapping[str, NDArray[Any]], names: Sequence[str], where: str) -
                 fix="for several labels a sample, say task = 'multi-label' in [data]",
             )
     as_text = {y.dtype.kind for y in labels.values()} <= {"U", "S"}
-    coded, known = (_of_text if as_text else _of_numbers)(labels, names, where)
-    if len(set(known)) != len(known):
+    coded, class_names = (_of_text if as_text else _of_numbers)(labels, names, where)
+    if len(set(class_names)) != len(class_names):
         raise DataError(found="the same label twice", where="data.labels")
-    if len(known) < 2:
+    if len(class_names) < 2:
         raise DataError(found="one class", expected="at least two", where=where)
-    return ReadLabels(dict(coded), tuple(known))
+    return ReadLabels(dict(coded), tuple(class_names))
 
 
 def counts(labels: NDArray[Any], classes: int) -> tuple[int, ...]:
@@ -56,18 +56,18 @@ def _of_text(
     labels: Mapping[str, NDArray[Any]], names: Sequence[str], where: str
 ) -> tuple[dict[str, NDArray[np.int64]], list[str]]:
     texts = {split: _decoded(y, split, where) for split, y in labels.items()}
-    known = list(names) or sorted({str(t) for y in texts.values() for t in np.unique(y)})
-    numbers = {name: i for i, name in enumerate(known)}
+    class_names = list(names) or sorted({str(t) for y in texts.values() for t in np.unique(y)})
+    numbers = {name: i for i, name in enumerate(class_names)}
     for split, words in texts.items():
         for row, text in enumerate(words):
             if str(text) not in numbers:
                 raise DataError(
                     found=f"label {str(text)!r} in row {row} of {split}",
-                    expected=f"one of {known[:8]}",
+                    expected=f"one of {class_names[:8]}",
                     where=where,
                 )
     coded = {s: np.array([numbers[str(t)] for t in y], np.int64) for s, y in texts.items()}
-    return coded, known
+    return coded, class_names
 
 
 def _of_numbers(
@@ -75,16 +75,16 @@ def _of_numbers(
 ) -> tuple[dict[str, NDArray[np.int64]], list[str]]:
     coded = {split: _whole(y, split, where) for split, y in labels.items()}
     top = max(int(y.max()) for y in coded.values())
-    known = list(names) or [str(i) for i in range(top + 1)]
-    if top >= len(known):
-        split, y = next((s, y) for s, y in coded.items() if y.max() >= len(known))
-        row = int(np.argmax(y >= len(known)))
+    class_names = list(names) or [str(i) for i in range(top + 1)]
+    if top >= len(class_names):
+        split, y = next((s, y) for s, y in coded.items() if y.max() >= len(class_names))
+        row = int(np.argmax(y >= len(class_names)))
         raise DataError(
             found=f"label {int(y[row])} in row {row} of {split}",
-            expected=f"0 to {len(known) - 1}, as there are {len(known)} labels",
+            expected=f"0 to {len(class_names) - 1}, as there are {len(class_names)} labels",
             where=where,
         )
-    return coded, known
+    return coded, class_names
 
 
 def _decoded(y: NDArray[Any], split: str, where: str) -> NDArray[np.str_]:

@@ -44,8 +44,8 @@ def class_drops(
 
 def worst_class(drops: Sequence[ClassDrop]) -> str | None:
     """The class with the largest drop observed; None where no class has a sample."""
-    known = [(lost.drop.value, lost.name) for lost in drops if lost.drop.value is not None]
-    return max(known, key=lambda pair: pair[0])[1] if known else None
+    pairs = [(lost.drop.value, lost.name) for lost in drops if lost.drop.value is not None]
+    return max(pairs, key=lambda pair: pair[0])[1] if pairs else None
 
 
 def worst_drop(classes: Sequence[ClassDrop], noun: str) -> Estimate:
@@ -60,8 +60,8 @@ def worst_of(estimates: Sequence[Estimate], most: float) -> Estimate:
     """The largest of several figures, with an interval that holds for the largest.
 
     Where intervals hold simultaneously, each at confidence 1 - 0.05 / k (Bonferroni), the largest
-    true figure lies between the largest of their lower and of their upper ends. A figure that could
-    not be had may be anything up to ``most``, and so may the largest.
+    true figure lies between the largest of their lower and of their upper ends. A figure that is
+    not available may be anything up to ``most``, and so may the largest.
 
     Args:
         estimates: figures whose intervals hold simultaneously.
@@ -71,23 +71,23 @@ def worst_of(estimates: Sequence[Estimate], most: float) -> Estimate:
         Unknown where all are. The value is the largest observed, which tends to lie above the
         largest true one: the more figures, the more so.
     """
-    known = [estimate for estimate in estimates if estimate.value is not None]
-    method = f"largest of {len(known)}, from the largest lower to the largest upper end"
-    n = sum(estimate.n for estimate in known)
-    if not known:
+    present = [estimate for estimate in estimates if estimate.value is not None]
+    method = f"largest of {len(present)}, from the largest lower to the largest upper end"
+    n = sum(estimate.n for estimate in present)
+    if not present:
         reason = next((e.missing for e in estimates if e.missing), "there are none")
         return Estimate.unknown(reason, method, n)
-    method += f"; each: {known[0].method}"
-    unseen = len(estimates) - len(known)
+    method += f"; each: {present[0].method}"
+    unseen = len(estimates) - len(present)
     if unseen:
-        method += f"; {unseen} more could not be had and may be anything up to {most:g}"
-    value = max(estimate.value for estimate in known if estimate.value is not None)
-    lows = [estimate.low for estimate in known if estimate.low is not None]
-    highs = [estimate.high for estimate in known if estimate.high is not None]
-    if min(len(lows), len(highs)) < len(known):
-        reason = next((e.missing for e in known if e.missing), "an interval is missing")
+        method += f"; not available, so anything up to {most:g}: {unseen}"
+    value = max(estimate.value for estimate in present if estimate.value is not None)
+    lows = [estimate.low for estimate in present if estimate.low is not None]
+    highs = [estimate.high for estimate in present if estimate.high is not None]
+    if min(len(lows), len(highs)) < len(present):
+        reason = next((e.missing for e in present if e.missing), "an interval is missing")
         return replace(
-            known[0], value=value, low=None, high=None, method=method, n=n, missing=reason
+            present[0], value=value, low=None, high=None, method=method, n=n, missing=reason
         )
     high = most if unseen else max(highs)
-    return replace(known[0], value=value, low=max(lows), high=high, method=method, n=n)
+    return replace(present[0], value=value, low=max(lows), high=high, method=method, n=n)

@@ -235,7 +235,7 @@ def test_the_worst_lies_between_the_largest_ends():
 def test_what_could_not_be_had_may_be_the_worst():
     found = worst_of([Estimate(0.1, 0.05, 0.15, "m", 9), Estimate.unknown("no sample")], most=1.0)
     assert (found.value, found.low, found.high) == (0.1, 0.05, 1.0)
-    assert "1 more could not be had and may be anything up to 1" in found.method
+    assert "; not available, so anything up to 1: 1" in found.method
     none = worst_of([Estimate.unknown("no sample")], most=1.0)
     assert (none.value, none.missing) == (None, "no sample")
     half = worst_of([Estimate(0.1, None, None, "m", 1, "only one")], most=1.0)

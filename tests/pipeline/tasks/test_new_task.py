@@ -4,6 +4,8 @@ The output is the logarithm of the expected count (Poisson regression).
 """
 
 import json
+import subprocess
+import sys
 
 import edgestill
 import numpy as np
@@ -191,6 +193,12 @@ def test_its_labels_are_checked_by_itself(recipe, registered):
     np.savez(recipe.parent / "data.npz", x=np.eye(40, dtype=np.float32), y=np.full(40, 0.5))
     with pytest.raises(DataError, match="counts, 0, 1, 2"):
         edgestill.build(recipe, artifacts=recipe.parent / "artifacts", until="data")
+
+
+def test_the_tasks_are_known_without_torch():
+    code = "import sys; import edgestill.pipeline.tasks; print('torch' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout == "False\n"
 
 
 def test_a_task_that_is_not_registered_is_refused_with_the_names(recipe):
