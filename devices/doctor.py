@@ -53,7 +53,7 @@ def checks(artifacts: Path | None = None, root: Path = ROOT) -> tuple[Check, ...
         root: of the file system whose `/proc` and `/sys` are read.
     """
     host = describe(root)
-    found = [
+    results = [
         _cores(host),
         _quota(host),
         _int8(host),
@@ -68,21 +68,21 @@ def checks(artifacts: Path | None = None, root: Path = ROOT) -> tuple[Check, ...
         *_runtime(),
     ]
     if artifacts is not None:
-        found.append(_disk(artifacts))
-    return tuple(found)
+        results.append(_disk(artifacts))
+    return tuple(results)
 
 
 def _cores(host: Host) -> Check:
-    found = f"{host.available_cores} of {host.logical_cores} cores"
+    usable = f"{host.available_cores} of {host.logical_cores} cores"
     if host.available_cores < 2:
         return Check(
             "cores",
             "limited",
-            found,
+            usable,
             "measuring shares its core with everything else",
             "allow a second core (taskset, container limits)",
         )
-    return Check("cores", "ok", found, "a measured process can have a core of its own")
+    return Check("cores", "ok", usable, "a measured process can have a core of its own")
 
 
 def _quota(host: Host) -> Check:
@@ -139,10 +139,10 @@ def _virtual(host: Host, root: Path) -> Check:
     )
 
 
-def _state(found: conditions.Conditions) -> tuple[Check, Check]:
+def _state(state: conditions.Conditions) -> tuple[Check, Check]:
     """What powers the machine, and whether its heat slows it down."""
-    left = "" if found.battery_percent is None else f", {found.battery_percent} % left"
-    if found.on_battery:
+    left = "" if state.battery_percent is None else f", {state.battery_percent} % left"
+    if state.on_battery:
         power = Check(
             "power supply",
             "limited",
@@ -152,13 +152,15 @@ def _state(found: conditions.Conditions) -> tuple[Check, Check]:
         )
     else:
         power = Check("power supply", "ok", "no battery drains", "no saving of power is due to it")
-    said = conditions.warnings([(conditions.Conditions(), replace(found, on_battery=None))])
-    degrees = "" if found.temperature_c is None else f"{found.temperature_c:.0f} °C"
-    if said:
+    heat_warnings = conditions.warnings(
+        [(conditions.Conditions(), replace(state, on_battery=None))]
+    )
+    degrees = "" if state.temperature_c is None else f"{state.temperature_c:.0f} °C"
+    if heat_warnings:
         heat = Check(
             "heat",
             "limited",
-            "; ".join(filter(None, (degrees, *said))),
+            "; ".join(filter(None, (degrees, *heat_warnings))),
             "a throttled processor measures its cooling",
             "let it cool down, cool it better, or give the board a stronger power supply",
         )
@@ -174,10 +176,10 @@ def _clock() -> Check:
     ticks = [time.perf_counter_ns() for _ in range(1000)]
     steps = [b - a for a, b in pairwise(ticks) if b > a]
     step = min(steps, default=0)
-    found = f"{resolution_ns:g} ns, steps of {step} ns"
+    resolution = f"{resolution_ns:g} ns, steps of {step} ns"
     if step <= 1000:
-        return Check("clock", "ok", found, "single queries of a few microseconds can be timed")
-    return Check("clock", "limited", found, "queries under 100 us are timed coarsely")
+        return Check("clock", "ok", resolution, "single queries of a few microseconds can be timed")
+    return Check("clock", "limited", resolution, "queries under 100 us are timed coarsely")
 
 
 def _memory(root: Path, *, fixed: bool) -> Check:
@@ -216,7 +218,7 @@ def _energy(root: Path) -> Check:
             "on bare metal: chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj; or a "
             "power meter: edgestill bench MODEL --meter FILE.csv",
         )
-    names = ", ".join(one.name for one in counters)
+    names = ", ".join(counter.name for counter in counters)
     return Check("energy", "ok", names, "energy is counted for the package and memory")
 
 
@@ -251,8 +253,8 @@ def _counts() -> Check:
             "bench --instructions and the budget max_instructions have no figure",
             refusal.fix or "count on an x86-64 machine",
         )
-    found = f"callgrind, {counting.shown_kernels()} kernels"
-    return Check("instruction counts", "ok", found, "counts of a model repeat to 0.01 %")
+    counter = f"callgrind, {counting.shown_kernels()} kernels"
+    return Check("instruction counts", "ok", counter, "counts of a model repeat to 0.01 %")
 
 
 def _runtime() -> tuple[Check, ...]:
@@ -281,7 +283,7 @@ def _runtime() -> tuple[Check, ...]:
 
 
 def _disk(folder: Path) -> Check:
-    existing = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=existing):
             pass
@@ -294,8 +296,8 @@ def _disk(folder: Path) -> Check:
             "choose another folder, or mend its permissions",
         )
     free = shutil.disk_usage(existing).free
-    found = f"{free / 1024**3:.1f} GiB free in {existing}"
+    space = f"{free / 1024**3:.1f} GiB free in {existing}"
     if free < _ENOUGH_DISK_BYTES:
         fix = "free some space, or choose another folder"
-        return Check("artifacts", "limited", found, "a larger build may not fit", fix)
-    return Check("artifacts", "ok", found, "builds can write here")
+        return Check("artifacts", "limited", space, "a larger build may not fit", fix)
+    return Check("artifacts", "ok", space, "builds can write here")

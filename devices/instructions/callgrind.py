@@ -101,7 +101,9 @@ def missing() -> HostError | None:
 def shown_kernels() -> str:
     """The family of matrix kernels that a runtime picks inside valgrind on this machine."""
     features = host.describe().features
-    return host.kernel_class(tuple(one for one in features if not one.startswith(_HIDDEN)))
+    return host.kernel_class(
+        tuple(feature for feature in features if not feature.startswith(_HIDDEN))
+    )
 
 
 def count(
@@ -156,8 +158,8 @@ def repeated(
     for _ in range(processes):
         with TemporaryDirectory(prefix="edgestill-") as folder:
             answer = run(job, timeout_s=timeout_s, command=command(Path(folder)))
-            found = regions(Path(folder))
-        counts.append(per_inference(found, job.pairs, job.model))
+            regions_of_process = regions(Path(folder))
+        counts.append(per_inference(regions_of_process, job.pairs, job.model))
         runtimes.add(str(answer["runtime"]))
     return tuple(counts), " and ".join(sorted(runtimes))
 
@@ -172,7 +174,9 @@ def per_inference(regions: Sequence[int], pairs: int, where: str) -> int:
     """
     if len(regions) != 2 * pairs:
         raise MeasureError(f"{len(regions)} counts", expected=f"{2 * pairs}", where=where)
-    counted = round(median(two - one for one, two in zip(regions[::2], regions[1::2], strict=True)))
+    counted = round(
+        median(twice - once for once, twice in zip(regions[::2], regions[1::2], strict=True))
+    )
     if counted <= 0:
         raise MeasureError(f"{counted} instructions", expected="above 0", where=where)
     return counted

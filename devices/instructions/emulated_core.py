@@ -200,7 +200,7 @@ def compare(there: Answers, here: Answers, core: str, where: str) -> Parity:
     Raises:
         MeasureError: they are not of the same shapes, or not all finite.
     """
-    ours, theirs = ([one.shape for one in each.outputs] for each in (here, there))
+    ours, theirs = ([output.shape for output in answered.outputs] for answered in (here, there))
     if ours != theirs or not ours:
         raise MeasureError(f"outputs of shapes {theirs}", expected=f"{ours}", where=where)
     differences = [
@@ -213,7 +213,7 @@ def compare(there: Answers, here: Answers, core: str, where: str) -> Parity:
     first = here.outputs[0]
     changed = None
     if first.ndim == 2 and first.shape[1] > 1:
-        a, b = (np.argmax(each.outputs[0], axis=1) for each in (there, here))
+        a, b = (np.argmax(answered.outputs[0], axis=1) for answered in (there, here))
         changed = int(np.count_nonzero(a != b))
     return Parity(core, len(first), largest, changed, here.runtime, there.runtime)
 

@@ -131,13 +131,13 @@ def find(folder: Path | None = None) -> Emulator:
     Raises:
         HostError: there is none, or a part of it is missing or of another version.
     """
-    found = parts(folder)
-    for part in (found.program, found.python, found.site, found.plugin):
+    emulator = parts(folder)
+    for part in (emulator.program, emulator.python, emulator.site, emulator.plugin):
         if not part.exists():
             raise HostError(
                 f"no emulator ({part} is missing)", where="an emulated core", fix=f"run {_COMMAND}"
             )
-    return found
+    return emulator
 
 
 def setup_emulator(say: Say, folder: Path | None = None, root: Path = ROOT) -> Emulator:
@@ -153,30 +153,33 @@ def setup_emulator(say: Say, folder: Path | None = None, root: Path = ROOT) -> E
             for want of the network.
         StorageError: the folder cannot be written.
     """
-    made = parts(folder)
+    emulator = parts(folder)
     _check_system(root)
     try:
-        made.folder.mkdir(parents=True, exist_ok=True)
+        emulator.folder.mkdir(parents=True, exist_ok=True)
         host = _run(["dpkg", "--print-architecture"])
         # The C library of qemu is the system's: it must match the loader that starts it.
-        _make(made.qemu, "qemu", say, lambda it: _debian(it, host, _QEMU, without="libc6_"))
-        _make(made.root, "an ARM Python", say, lambda it: _debian(it, "arm64", _PYTHON))
-        _make(made.site, "an ARM onnxruntime", say, _wheels)
-        _make(made.plugin, "the instruction counter", say, _compile)
+        _make(
+            emulator.qemu, "qemu", say, lambda draft: _debian(draft, host, _QEMU, without="libc6_")
+        )
+        _make(emulator.root, "an ARM Python", say, lambda draft: _debian(draft, "arm64", _PYTHON))
+        _make(emulator.site, "an ARM onnxruntime", say, _wheels)
+        _make(emulator.plugin, "the instruction counter", say, _compile)
     except OSError as error:
         raise StorageError(
-            f"a folder that cannot be written ({error.strerror or error})", where=str(made.folder)
+            f"a folder that cannot be written ({error.strerror or error})",
+            where=str(emulator.folder),
         ) from None
-    return made
+    return emulator
 
 
 def _check_system(root: Path) -> None:
-    told = dict(
+    release = dict(
         line.split("=", 1)
         for line in (read_text(root / "etc/os-release") or "").splitlines()
         if "=" in line
     )
-    system = tuple(told.get(key, "").strip('"') for key in ("ID", "VERSION_ID"))
+    system = tuple(release.get(key, "").strip('"') for key in ("ID", "VERSION_ID"))
     if system != ("debian", "12"):
         raise HostError(
             " ".join(filter(None, system)) or "another system",

@@ -1,10 +1,10 @@
-"""This machine as a profile: what the kernel tells of it and what one thread attains, measured.
+"""This machine as a profile: what the kernel reports and what one thread attains, measured.
 
->>> found = probe()                                              # doctest: +SKIP
->>> Path("here.toml").write_text(to_toml(found))                 # doctest: +SKIP
+>>> measured = probe()                                           # doctest: +SKIP
+>>> Path("here.toml").write_text(to_toml(measured))              # doctest: +SKIP
 
-The file is a profile like any other: its path goes wherever a device's name does. Peaks are those
-attained here, by numpy and the runtime, not those on paper.
+The file is a profile: its path is accepted wherever a device's name is. Peaks are those that numpy
+and the runtime attain here, not those of a data sheet.
 """
 
 import json
@@ -33,21 +33,21 @@ def probe(*, seconds: float = 1.0) -> Profile:
 
     Returns:
         The host's profile with ``bandwidth_gb_s``, ``fp32_gflop_s`` and ``int8_gop_s`` as attained
-        by one thread: the 90th percentile of the repeats, between their median, below it where
-        other programs disturbed it, and the best of them.
+        by one thread. The value is the 90th percentile of the repeats, ``low`` their median, which
+        other programs disturb, and ``high`` the best of them.
 
     Raises:
         HostError: a processor that a profile cannot name.
         MeasureError: the measuring process died or ran out of time.
     """
-    told = load(HOST)
-    if told.arch not in ARCHITECTURES:
+    kernel_profile = load(HOST)
+    if kernel_profile.arch not in ARCHITECTURES:
         expected = " or ".join(ARCHITECTURES)
-        raise HostError(repr(told.arch), expected=expected, where="this processor")
+        raise HostError(repr(kernel_profile.arch), expected=expected, where="this processor")
     array_bytes = _array_bytes(host.caches(), host.describe().memory_bytes)
     with tempfile.TemporaryDirectory(prefix="edgestill-") as folder:
         model = Path(folder) / "int8.onnx"
-        signed = told.arch == "aarch64"
+        signed = kernel_profile.arch == "aarch64"
         job = AttainJob(str(model), array_bytes, seconds=seconds)
         model.write_bytes(int8_matmul(job.side, signed=signed))
         answer = run(job, timeout_s=_TIMEOUT_S + 10 * seconds)
@@ -59,7 +59,7 @@ def probe(*, seconds: float = 1.0) -> Profile:
         "int8_gop_s": ("int8_op_s", f"{types} gemm of {job.side} rows, {answer['runtime']}"),
     }
     measured = {key: _attained(answer[rate], how, day) for key, (rate, how) in hows.items()}
-    return replace(told, figures={**told.figures, **measured})
+    return replace(kernel_profile, figures={**kernel_profile.figures, **measured})
 
 
 def int8_matmul(side: int, *, signed: bool) -> bytes:
@@ -67,18 +67,18 @@ def int8_matmul(side: int, *, signed: bool) -> bytes:
 
     Args:
         side: rows and columns of both.
-        signed: whether the matrix that is given is s8, as ARM's kernels take it, or u8, as x86's.
-            The stored one is s8.
+        signed: whether the input matrix is s8, as ARM's kernels take it, or u8, as x86's do. The
+            stored matrix is s8.
     """
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
     stored = np.random.default_rng(1).integers(-64, 64, (side, side), np.int8)
-    given = TensorProto.INT8 if signed else TensorProto.UINT8
+    given_type = TensorProto.INT8 if signed else TensorProto.UINT8
     graph = helper.make_graph(
         [helper.make_node("MatMulInteger", ["given", "stored"], ["product"])],
         "int8",
-        [helper.make_tensor_value_info("given", given, [side, side])],
+        [helper.make_tensor_value_info("given", given_type, [side, side])],
         [helper.make_tensor_value_info("product", TensorProto.INT32, [side, side])],
         [numpy_helper.from_array(stored, "stored")],
     )
@@ -88,7 +88,7 @@ def int8_matmul(side: int, *, signed: bool) -> bytes:
 
 
 def to_toml(profile: Profile) -> str:
-    """The profile as a file that ``profile.load`` reads again."""
+    """The profile as the text of a file that ``profile.load`` reads."""
     lines = [f"title = {_text(profile.title)}", f"arch = {_text(profile.arch)}"]
     lines.append(f"features = [{', '.join(map(_text, profile.features))}]")
     lines.append(f"source = {_text(profile.source)}")
@@ -99,7 +99,7 @@ def to_toml(profile: Profile) -> str:
 
 
 def _array_bytes(caches: Mapping[int, int], memory_bytes: int | None) -> int:
-    """Four times the last cache, as STREAM asks, and at most a sixteenth of main memory."""
+    """Four times the last-level cache, as STREAM requires; at most a sixteenth of main memory."""
     wanted = max(4 * caches.get(max(caches, default=0), 0), _LEAST_BYTES)
     return wanted if memory_bytes is None else min(wanted, memory_bytes // 16)
 
@@ -119,10 +119,10 @@ def _rounded(value: float) -> float:
 
 def _table(figure: Figure) -> list[str]:
     numbers = {"value": figure.value, "low": figure.low, "high": figure.high}
-    told = [f"{name} = {value!r}" for name, value in numbers.items() if value is not None]
-    return [*told, f"source = {_text(figure.source)}"]
+    lines = [f"{name} = {value!r}" for name, value in numbers.items() if value is not None]
+    return [*lines, f"source = {_text(figure.source)}"]
 
 
 def _text(text: str) -> str:
-    """A TOML basic string: JSON's, but for DEL, which JSON lets stand."""
+    """A TOML basic string: a JSON string with DEL escaped, which JSON leaves as it is."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

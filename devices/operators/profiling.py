@@ -1,7 +1,7 @@
-"""Where one model's time goes, operator by operator, found out in a fresh child.
+"""The time of each operator of one model, measured in a fresh child process.
 
->>> found = profile(Path("model.onnx"))                          # doctest: +SKIP
->>> max(found.operators, key=lambda one: one.us).op              # doctest: +SKIP
+>>> profiled = profile(Path("model.onnx"))                          # doctest: +SKIP
+>>> max(profiled.operators, key=lambda operator: operator.us).op   # doctest: +SKIP
 'Conv'
 """
 
@@ -22,17 +22,18 @@ class Operator:
     """One operator of the graph that runs.
 
     Attributes:
-        node: its index in `Profile.optimized`; None where it has no place there.
-        name: the runtime's name for it; data, not to be trusted in a page.
+        node: its index in `Profile.optimized`; None if that graph lacks it.
+        name: the runtime's name for it; untrusted text.
         op: operator type.
         provider: execution provider.
-        calls: how often a query calls it, the median over queries.
+        calls: calls a query, the median over queries.
         profiled_us: microseconds a query as profiled, the median over queries.
-        us: the same less what profiling costs a call, see `net`.
-        share: of the sum over all operators, by `us`.
-        type: of its first input, such as `float` and `uint8`.
-        elements: of its first input, None where the runtime did not say.
-        bytes: read and written a query, weights among them; None where it did not say.
+        us: the same minus the cost of profiling its calls, see `net`.
+        share: its part of the sum of `us` over all operators.
+        type: type of its first input, such as `float` and `uint8`.
+        elements: numbers in its first input; None if the runtime did not report them.
+        bytes: bytes read and written a query, with weights; None if the runtime did not report
+            them.
     """
 
     node: int | None
@@ -54,15 +55,15 @@ class Profile:
 
     Attributes:
         path: the model.
-        operators: in the order they ran first.
+        operators: in the order of their first run.
         p10_us: 10th percentile of queries without profiling, microseconds.
-        p50_us: median query without profiling.
-        p50_profiled_us: with it; the difference is what profiling costs.
+        p50_us: median query without profiling, microseconds.
+        p50_profiled_us: median query with profiling; the difference is the cost of profiling.
         runs: profiled queries.
         source: the graph of the file.
-        optimized: the graph the runtime made of it, which is what was timed.
+        optimized: the graph that the runtime made of it, whose operators were timed.
         runtime: the runtime and its version.
-        costs: of each node of `source`.
+        costs: arithmetic and parameters of each node of `source`.
     """
 
     path: Path
@@ -79,7 +80,7 @@ class Profile:
     @property
     def operators_us(self) -> float:
         """The sum over all operators, microseconds."""
-        return sum(one.us for one in self.operators)
+        return sum(operator.us for operator in self.operators)
 
 
 def profile(
@@ -94,19 +95,19 @@ def profile(
 
     Args:
         path: a `.onnx` file.
-        session: how the runtime holds the model.
+        session: how the runtime loads and runs the model.
         feed: what it is queried with.
-        runs: queries to take the times of; fewer for graphs of thousands of nodes.
-        timeout_s: seconds until the child is ended.
+        runs: profiled queries; fewer for graphs of thousands of nodes.
+        timeout_s: seconds after which the child is killed.
 
     Raises:
-        ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
+        ModelError, DataError, UsageError: the model, its inputs or a shape is invalid.
         MeasureError: the child died or ran out of time.
     """
     job = OperatorsJob(str(path), session, feed, runs)
     answer = run(job, timeout_s=timeout_s)
     operators = tuple(
-        Operator(profiled_us=one["us"], share=0.0, **one) for one in answer["operators"]
+        Operator(profiled_us=fields["us"], share=0.0, **fields) for fields in answer["operators"]
     )
     return Profile(
         path=path,
@@ -118,59 +119,70 @@ def profile(
         source=from_json(answer["source"]),
         optimized=from_json(answer["optimized"]),
         runtime=answer["runtime"],
-        costs=tuple(NodeCost(**one) for one in answer["costs"]),
+        costs=tuple(NodeCost(**fields) for fields in answer["costs"]),
     )
 
 
 def merge(profiles: Sequence[Profile]) -> Profile:
-    """Several profiles of one model as one: the median over processes of each figure.
+    """One profile from several of one model: the median over processes of each figure.
 
     Raises:
-        ValueError: there is none.
+        ValueError: `profiles` is empty.
     """
     if not profiles:
         raise ValueError("no profile")
     first = profiles[0]
-    found: dict[tuple[int | None, str], list[float]] = {}
-    for each in profiles:
-        for one in each.operators:
-            found.setdefault((one.node, one.name), []).append(one.profiled_us)
-    p10_us = median(one.p10_us for one in profiles)
+    times_us: dict[tuple[int | None, str], list[float]] = {}
+    for file in profiles:
+        for operator in file.operators:
+            times_us.setdefault((operator.node, operator.name), []).append(operator.profiled_us)
+    p10_us = median(profile.p10_us for profile in profiles)
     operators = tuple(
-        replace(one, profiled_us=median(found[one.node, one.name])) for one in first.operators
+        replace(operator, profiled_us=median(times_us[operator.node, operator.name]))
+        for operator in first.operators
     )
     return replace(
         first,
         operators=net(operators, p10_us),
         p10_us=p10_us,
-        p50_us=median(one.p50_us for one in profiles),
-        p50_profiled_us=median(one.p50_profiled_us for one in profiles),
-        runs=sum(one.runs for one in profiles),
+        p50_us=median(profile.p50_us for profile in profiles),
+        p50_profiled_us=median(profile.p50_profiled_us for profile in profiles),
+        runs=sum(profile.runs for profile in profiles),
     )
 
 
 def net(operators: Sequence[Operator], query_us: float) -> tuple[Operator, ...]:
-    """Take off what profiling itself costs, which the runtime counts as the operator's time.
+    """Subtract the cost of profiling, which the runtime counts as the operators' time.
 
-    Writing an event costs the same few microseconds for each call, so c is taken off each call,
-    none falling below 0, with c such that all operators together take a query without
-    profiling. Nothing is taken off where they take no longer as it is. What `run` does besides its
-    operators thus counts as theirs.
+    Writing an event costs the same few microseconds a call. A constant c is therefore subtracted
+    from each call, no time falling below 0, such that the sum over all operators is the time of a
+    query without profiling. If the sum is no longer than that, nothing is subtracted. What the
+    runtime does between operators thereby counts as their time.
 
     Args:
         operators: with their profiled times.
-        query_us: a query without profiling, microseconds: the 10th percentile, for in the median
-            of long queries on a busy machine stands what other processes took.
+        query_us: a query without profiling, microseconds, the 10th percentile: the median of long
+            queries on a busy machine contains the time of other processes.
     """
-    low, high = 0.0, max((one.profiled_us / one.calls for one in operators if one.calls), default=0)
-    if sum(one.profiled_us for one in operators) <= query_us:
+    low, high = (
+        0.0,
+        max(
+            (operator.profiled_us / operator.calls for operator in operators if operator.calls),
+            default=0,
+        ),
+    )
+    if sum(operator.profiled_us for operator in operators) <= query_us:
         high = 0.0
-    for _ in range(60):  # the sum falls with c: halving finds it
+    for _ in range(60):  # the sum decreases with c: bisection
         middle = (low + high) / 2
-        over = sum(max(0.0, one.profiled_us - middle * one.calls) for one in operators) > query_us
+        over = (
+            sum(max(0.0, operator.profiled_us - middle * operator.calls) for operator in operators)
+            > query_us
+        )
         low, high = (middle, high) if over else (low, middle)
-    times = [max(0.0, one.profiled_us - high * one.calls) for one in operators]
+    times = [max(0.0, operator.profiled_us - high * operator.calls) for operator in operators]
     total = sum(times) or 1.0
     return tuple(
-        replace(one, us=us, share=us / total) for one, us in zip(operators, times, strict=True)
+        replace(operator, us=us, share=us / total)
+        for operator, us in zip(operators, times, strict=True)
     )

@@ -1,13 +1,13 @@
-"""The roofline: how fast a machine could do a piece of work if nothing but its peaks held it up.
+"""The roofline: how fast a machine could do a piece of work if only its peaks limited it.
 
 >>> machine = Machine("board", fp32_op_s=10e9, int8_op_s=20e9, byte_s=4e9, cores=4)
 >>> roof_us(Work("float32", operations=2e6, bytes=1e3), machine)
 200.0
 
-Attainable operations a second are the lesser of the cores' peak and intensity times bandwidth, with
-intensity in operations a byte (Williams, Waterman & Patterson, "Roofline: an insightful visual
+The attainable operations a second are the lesser of the cores' peak and intensity times bandwidth,
+with intensity in operations a byte (Williams, Waterman & Patterson, "Roofline: an insightful visual
 performance model for multicore architectures", CACM 52(4), 2009). The bandwidth is that of main
-memory, so work whose data lies in a cache may well be above the roof.
+memory, so work whose data fits a cache may be above the roof.
 """
 
 from dataclasses import dataclass, replace
@@ -15,21 +15,21 @@ from dataclasses import dataclass, replace
 from ..profiles.profile import Profile
 
 INT8 = "int8"
-"""What `Work.type` is where products are of 8-bit integers; all else runs at the fp32 peak."""
+"""The `Work.type` of products of 8-bit integers; every other type runs at the fp32 peak."""
 _NEEDED = ("fp32_gflop_s", "bandwidth_gb_s")
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The figures of a machine that its roof is made of.
+    """The figures of a machine that define its roof.
 
     Attributes:
-        title: in words.
+        title: the device's name for people.
         fp32_op_s: peak of one core, operations a second; a multiply-accumulate is two.
-        int8_op_s: likewise in int8; None where it is not known.
+        int8_op_s: likewise in int8; None if unknown.
         byte_s: bandwidth of main memory, bytes a second, of all cores together.
-        cores: of the kind described; None where it is not known.
-        clock_hz: highest sustained; None where it is not known.
+        cores: number of cores of this kind; None if unknown.
+        clock_hz: highest sustained clock; None if unknown.
     """
 
     title: str
@@ -40,13 +40,13 @@ class Machine:
     clock_hz: float | None = None
 
     def with_threads(self, threads: int) -> int:
-        """Cores that so many threads use."""
+        """How many cores this many threads use."""
         return threads if self.cores is None else min(threads, self.cores)
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """A machine as its figures have it, and with each of them at its lowest and highest."""
+    """A machine with its figures as stated, each at its lowest, and each at its highest."""
 
     value: Machine
     low: Machine
@@ -59,8 +59,8 @@ class Work:
 
     Attributes:
         type: numeric type it computes in, as `cost.NodeCost` names it.
-        operations: arithmetic; None where it is unknown.
-        bytes: read and written; None where it is unknown.
+        operations: arithmetic operations; None if unknown.
+        bytes: bytes read and written; None if unknown.
     """
 
     type: str
@@ -69,17 +69,17 @@ class Work:
 
 
 def machine_of(profile: Profile) -> Bounds | str:
-    """The figures of a profile, or in a sentence which of them are missing."""
+    """The figures of a profile, or a sentence that says which are missing."""
     missing = [key for key in _NEEDED if key not in profile.figures]
     if missing:
         return f"the profile {profile.name} has no {' and no '.join(missing)}"
 
     def figure(key: str, end: str) -> float | None:
-        told = profile.figures.get(key)
-        if told is None:
+        entry = profile.figures.get(key)
+        if entry is None:
             return None
-        bound: float | None = getattr(told, end)
-        return told.value if bound is None else bound
+        bound: float | None = getattr(entry, end)
+        return entry.value if bound is None else bound
 
     def machine(end: str) -> Machine:
         cores, clock = figure("cores", "value"), figure("clock_ghz", end)
@@ -94,26 +94,26 @@ def machine_of(profile: Profile) -> Bounds | str:
         )
 
     value = machine("value")
-    # An operator takes longest at low figures; the clock of overheads goes the same way.
+    # Low figures, the clock among them, give the longest times.
     return Bounds(value, replace(machine("low"), cores=value.cores), machine("high"))
 
 
 def attained_by(bounds: Bounds) -> Bounds:
-    """Figures that were measured on a machine: it does what it was seen to do, and maybe more.
+    """Figures measured on a machine, with the measured value as their low.
 
-    ``probe`` gives as their low the median of repeats, which other programs disturb, and operators
-    are timed at the 10th percentile, which they disturb much less.
+    ``probe`` reports the median of repeats as low, which other programs disturb. Operators are
+    timed at the 10th percentile, which they disturb much less, so the value is the right bound.
     """
     return replace(bounds, low=bounds.value)
 
 
 def roof_us(work: Work, machine: Machine, *, cores: float = 1.0) -> float | None:
-    """Microseconds that the work takes at the roof; None where the roof or the work is not known.
+    """Microseconds that the work takes at the roof; None if the roof or the work is unknown.
 
     Args:
         work: the work.
-        machine: where.
-        cores: by which the peak is multiplied.
+        machine: the machine that does it.
+        cores: factor on the peak of one core.
     """
     peak = machine.int8_op_s if work.type == INT8 else machine.fp32_op_s
     if work.operations is None or work.bytes is None or peak is None:

@@ -133,12 +133,14 @@ def read(table: Any, where: str, folder: Path) -> Reach:
             expected=f"a table with one of {', '.join(_ALLOWED)}",
             where=f"{where}.via",
         )
-    told = {key: _own_path(one, folder) if key in _OWN else one for key, one in table.items()}
-    for key in sorted(told.keys() - {"via"}):
-        _check(via, key, told[key], f"{where}.{key}"[:200])
-    if via == "ssh" and "host" not in told:
+    checked = {
+        key: _own_path(value, folder) if key in _OWN else value for key, value in table.items()
+    }
+    for key in sorted(checked.keys() - {"via"}):
+        _check(via, key, checked[key], f"{where}.{key}"[:200])
+    if via == "ssh" and "host" not in checked:
         raise UsageError("no host", expected="the name or address to log in to", where=where)
-    return Reach(**{**told, "cores": tuple(told.get("cores", ()))})
+    return Reach(**{**checked, "cores": tuple(checked.get("cores", ()))})
 
 
 def _check(via: str, key: str, value: Any, where: str) -> None:

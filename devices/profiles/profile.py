@@ -137,11 +137,11 @@ def load(name: str, *, where: str = "the device") -> Profile:
     return _read(name, BUNDLED / f"{name}.toml")
 
 
-def same_device(one: Profile, other: Profile) -> bool:
+def same_device(first: Profile, second: Profile) -> bool:
     """Whether two profiles are of one device: both this machine, or equal but for their figures."""
-    if _is_here(one) and _is_here(other):
+    if _is_here(first) and _is_here(second):
         return True
-    return replace(one, figures={}) == replace(other, figures={})
+    return replace(first, figures={}) == replace(second, figures={})
 
 
 def _is_here(profile: Profile) -> bool:
@@ -152,51 +152,55 @@ def _is_here(profile: Profile) -> bool:
 
 def _readable(here: host.Host) -> dict[str, Figure]:
     """What the kernel tells of this machine without anything being measured."""
-    found: dict[str, Figure] = {}
+    figures: dict[str, Figure] = {}
     if here.physical_cores:
-        found["cores"] = Figure(here.physical_cores, "/sys/devices/system/cpu/cpu*/topology")
+        figures["cores"] = Figure(here.physical_cores, "/sys/devices/system/cpu/cpu*/topology")
     if clock := host.clock_ghz():
-        found["clock_ghz"] = Figure(round(clock[0], 3), clock[1])
+        figures["clock_ghz"] = Figure(round(clock[0], 3), clock[1])
     keys = {1: "l1d_kib", 2: "l2_kib", 3: "l3_kib"}
     for level, size in host.caches().items():
         if level in keys:
-            found[keys[level]] = Figure(size / 1024, "/sys/devices/system/cpu/cpu0/cache")
+            figures[keys[level]] = Figure(size / 1024, "/sys/devices/system/cpu/cpu0/cache")
     if here.memory_bytes:
-        found["memory_gib"] = Figure(round(here.memory_bytes / 1024**3, 2), "/proc/meminfo")
-    return found
+        figures["memory_gib"] = Figure(round(here.memory_bytes / 1024**3, 2), "/proc/meminfo")
+    return figures
 
 
 def _read(name: str, path: Path) -> Profile:
     try:
-        told: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"a profile that cannot be read ({error})", where=str(path)) from None
-    wrong = [key for key, kind in _KEYS.items() if not isinstance(told.get(key), kind)]
-    wrong += [key for key in told if key not in {*_KEYS, *FIGURES, "reach", _QEMU_CPU}]
-    if not isinstance(told.get(_QEMU_CPU, ""), str):
+    wrong = [key for key, kind in _KEYS.items() if not isinstance(document.get(key), kind)]
+    wrong += [key for key in document if key not in {*_KEYS, *FIGURES, "reach", _QEMU_CPU}]
+    if not isinstance(document.get(_QEMU_CPU, ""), str):
         wrong.append(_QEMU_CPU)
-    if wrong or not all(isinstance(one, str) for one in told["features"]):
+    if wrong or not all(isinstance(feature, str) for feature in document["features"]):
         raise UsageError(
-            f"the keys {', '.join(sorted(map(str, told)))}",
+            f"the keys {', '.join(sorted(map(str, document)))}",
             expected=f"title, arch, features (a list of texts), source, if wanted {_QEMU_CPU} "
             f"(a text), tables of figures: {', '.join(FIGURES)}; and [reach]",
             where=str(path),
         )
-    if told["arch"] not in ARCHITECTURES:
+    if document["arch"] not in ARCHITECTURES:
         raise UsageError(
-            repr(told["arch"]), expected=" or ".join(ARCHITECTURES), where=f"{path}: arch"
+            repr(document["arch"]), expected=" or ".join(ARCHITECTURES), where=f"{path}: arch"
         )
-    figures = {key: _figure(told[key], f"{path}: {key}") for key in FIGURES if key in told}
-    reach = reaching.read(told["reach"], f"{path}: reach", path.parent) if "reach" in told else None
+    figures = {key: _figure(document[key], f"{path}: {key}") for key in FIGURES if key in document}
+    reach = (
+        reaching.read(document["reach"], f"{path}: reach", path.parent)
+        if "reach" in document
+        else None
+    )
     return Profile(
         name=name,
-        title=told["title"],
-        arch=told["arch"],
-        features=tuple(told["features"]),
-        source=told["source"],
+        title=document["title"],
+        arch=document["arch"],
+        features=tuple(document["features"]),
+        source=document["source"],
         figures=figures,
         reach=reach,
-        qemu_cpu=told.get(_QEMU_CPU),
+        qemu_cpu=document.get(_QEMU_CPU),
     )
 
 
@@ -209,8 +213,8 @@ def _figure(table: Any, where: str) -> Figure:
         raise UsageError(f"the key {unknown[0]!r}", expected=expected, where=where)
     numbers = [table[key] for key in ("low", "value", "high") if key in table]
     if (
-        any(isinstance(one, bool) or not isinstance(one, int | float) for one in numbers)
-        or not all(0 < one < math.inf for one in numbers)
+        any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers)
+        or not all(0 < number < math.inf for number in numbers)
         or sorted(numbers) != numbers
         or not isinstance(table["source"], str)
     ):

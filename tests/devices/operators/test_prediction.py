@@ -120,7 +120,7 @@ def test_kinds_keep_their_own_efficiency():
     assert all(found[kind] == pytest.approx(value, rel=0.2) for kind, value in attained.items())
     known = {("Conv", "float32"): found["Conv", "float32"] / 2}
     before = predict(timed, exactly(HOST), exactly(HOST)).operators_us
-    more = predict(timed, exactly(HOST), exactly(HOST), known=known).operators_us
+    more = predict(timed, exactly(HOST), exactly(HOST), efficiency_of=known).operators_us
     assert more[0] - CALL_AT_MOST_US == pytest.approx(2 * (before[0] - CALL_AT_MOST_US))
     assert more[2:] == before[2:]
 
