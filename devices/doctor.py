@@ -1,4 +1,4 @@
-"""What this machine can and cannot measure, and how to mend it.
+"""What this machine can and cannot measure, and how to improve that.
 
 >>> for check in checks():          # doctest: +SKIP
 ...     print(check.state, check.name, check.found)
@@ -15,7 +15,7 @@ from typing import Literal
 
 from ..errors import EdgestillError
 from .energy import sensors
-from .instructions import callgrind as counting
+from .instructions import callgrind
 from .onboard.machine import conditions
 from .onboard.machine.host import ROOT, Host, describe, has_vnni, kernel_class, read_text
 from .onboard.measure import energy
@@ -28,14 +28,14 @@ _ENOUGH_DISK_BYTES = 2 * 1024**3
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at.
+    """One property of the machine that affects measurements.
 
     Attributes:
-        name: what.
-        state: `ok`; `limited`, figures are had but worse; `missing`, some are not had.
-        found: what was there.
-        means: what follows for the figures.
-        fix: what to do about it, None where there is nothing to do.
+        name: the property.
+        state: `ok`; `limited`: figures are less accurate; `missing`: some figures are unavailable.
+        found: the value found.
+        means: the consequence for the figures.
+        fix: what to do; None if nothing needs doing.
     """
 
     name: str
@@ -46,11 +46,11 @@ class Check:
 
 
 def checks(artifacts: Path | None = None, root: Path = ROOT) -> tuple[Check, ...]:
-    """Look at everything that shapes a figure; about half a second.
+    """Check every property that affects a measurement; takes about half a second.
 
     Args:
-        artifacts: where builds will write; None: not checked.
-        root: of the file system whose `/proc` and `/sys` are read.
+        artifacts: the folder that builds will write to; None: not checked.
+        root: root of the file system whose `/proc` and `/sys` are read.
     """
     host = describe(root)
     results = [
@@ -79,7 +79,7 @@ def _cores(host: Host) -> Check:
             "cores",
             "limited",
             usable,
-            "measuring shares its core with everything else",
+            "measured processes share their core with all others",
             "allow a second core (taskset, container limits)",
         )
     return Check("cores", "ok", usable, "a measured process can have a core of its own")
@@ -105,7 +105,7 @@ def _int8(host: Host) -> Check:
         "int8",
         "limited",
         kernels,
-        "int8 may saturate on x86 and gains size, not time; the target may do better",
+        "int8 may saturate on x86, and saves size but no time; the target may do better",
         "judge int8 latency on the target, not here",
     )
 
@@ -114,7 +114,7 @@ def _governor(host: Host) -> Check:
     if host.governor is None:
         return Check("governor", "ok", "none", "this system does not set the clock itself")
     if host.governor == "performance":
-        return Check("governor", "ok", host.governor, "the clock is held high")
+        return Check("governor", "ok", host.governor, "the clock stays at its highest")
     return Check(
         "governor",
         "limited",
@@ -126,7 +126,9 @@ def _governor(host: Host) -> Check:
 
 def _virtual(host: Host, root: Path) -> Check:
     if host.virtualised is None:
-        return Check("virtualised", "ok", "no sign of it", "no neighbour shares the processor")
+        return Check(
+            "virtualised", "ok", "no sign of it", "no other virtual machine shares the processor"
+        )
     words = (read_text(root / "proc/stat") or "").split()
     total = sum(int(word) for word in words[1:9])
     steal = 100 * int(words[8]) / total if total else 0.0
@@ -134,24 +136,24 @@ def _virtual(host: Host, root: Path) -> Check:
         "virtualised",
         "limited",
         f"{host.virtualised}, {steal:.2f} % of its time withheld since it started",
-        "neighbours disturb single figures; ratios of interleaved runs hold better",
-        "measure on a machine of your own for absolute figures",
+        "other virtual machines disturb absolute figures; ratios of interleaved runs less so",
+        "for absolute figures, measure on a physical machine",
     )
 
 
 def _state(state: conditions.Conditions) -> tuple[Check, Check]:
-    """What powers the machine, and whether its heat slows it down."""
+    """The power supply, and whether heat throttles the processor."""
     left = "" if state.battery_percent is None else f", {state.battery_percent} % left"
     if state.on_battery:
         power = Check(
             "power supply",
             "limited",
             f"battery{left}",
-            "a machine on its battery may lower its clock",
+            "a machine on battery may lower its clock",
             "plug it in",
         )
     else:
-        power = Check("power supply", "ok", "no battery drains", "no saving of power is due to it")
+        power = Check("power supply", "ok", "no battery in use", "no power saving lowers the clock")
     heat_warnings = conditions.warnings(
         [(conditions.Conditions(), replace(state, on_battery=None))]
     )
@@ -161,13 +163,13 @@ def _state(state: conditions.Conditions) -> tuple[Check, Check]:
             "heat",
             "limited",
             "; ".join(filter(None, (degrees, *heat_warnings))),
-            "a throttled processor measures its cooling",
+            "the times depend on the cooling while the processor is throttled",
             "let it cool down, cool it better, or give the board a stronger power supply",
         )
     elif degrees:
         heat = Check("heat", "ok", degrees, "no throttling")
     else:
-        heat = Check("heat", "ok", "no sensor to be read", "throttling would go unseen")
+        heat = Check("heat", "ok", "no readable sensor", "throttling would not be detected")
     return power, heat
 
 
@@ -179,7 +181,7 @@ def _clock() -> Check:
     resolution = f"{resolution_ns:g} ns, steps of {step} ns"
     if step <= 1000:
         return Check("clock", "ok", resolution, "single queries of a few microseconds can be timed")
-    return Check("clock", "limited", resolution, "queries under 100 us are timed coarsely")
+    return Check("clock", "limited", resolution, "queries under 100 µs are timed coarsely")
 
 
 def _memory(root: Path, *, fixed: bool) -> Check:
@@ -190,14 +192,14 @@ def _memory(root: Path, *, fixed: bool) -> Check:
         return Check(
             "memory",
             "limited",
-            f"{mark}, and no program starts without address randomization",
-            "peak memory repeats to some 64 KiB, and counts of instructions a little less often",
+            f"{mark}, but address randomization cannot be disabled",
+            "peak memory repeats to about 64 KiB, and instruction counts repeat less often",
             "install setarch (util-linux); in a container allow personality(2)",
         )
     return Check(
         "memory",
         "missing",
-        "no high-water mark that can be set back",
+        "no high-water mark that can be reset",
         "peak memory is not reported",
         "run on Linux with CONFIG_PROC_PAGE_MONITOR",
     )
@@ -214,7 +216,7 @@ def _energy(root: Path) -> Check:
             "energy",
             "missing",
             f"{counters}; {source}",
-            "energy comes from a declared model and is relative",
+            "energy comes from a declared model and is only relative",
             "on bare metal: chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj; or a "
             "power meter: edgestill bench MODEL --meter FILE.csv",
         )
@@ -228,7 +230,7 @@ def _counters(root: Path) -> Check:
         return Check(
             "perf counters",
             "missing",
-            "no performance unit",
+            "no performance monitoring unit",
             "instructions cannot be counted in hardware",
             "measure on bare metal, or count with callgrind",
         )
@@ -241,11 +243,13 @@ def _counters(root: Path) -> Check:
             "instructions cannot be counted in hardware",
             "sysctl kernel.perf_event_paranoid=2",
         )
-    return Check("perf counters", "ok", "a performance unit", "instructions can be counted")
+    return Check(
+        "perf counters", "ok", "a performance monitoring unit", "instructions can be counted"
+    )
 
 
 def _counts() -> Check:
-    if (refusal := counting.missing()) is not None:
+    if (refusal := callgrind.missing()) is not None:
         return Check(
             "instruction counts",
             "missing",
@@ -253,12 +257,12 @@ def _counts() -> Check:
             "bench --instructions and the budget max_instructions have no figure",
             refusal.fix or "count on an x86-64 machine",
         )
-    counter = f"callgrind, {counting.shown_kernels()} kernels"
+    counter = f"callgrind, {callgrind.shown_kernels()} kernels"
     return Check("instruction counts", "ok", counter, "counts of a model repeat to 0.01 %")
 
 
 def _runtime() -> tuple[Check, ...]:
-    """Asked in a child: importing the runtime here would make this process another one."""
+    """The runtime, queried in a child: importing it here would change this process."""
     try:
         answer = run(ProbeJob(), timeout_s=30.0)
     except EdgestillError as error:
@@ -276,8 +280,8 @@ def _runtime() -> tuple[Check, ...]:
             "telemetry",
             "limited",
             f"{threads} threads after the import",
-            "something else runs inside each measured process",
-            "see what the import of onnxruntime or numpy starts",
+            "other threads run inside each measured process",
+            "find what the import of onnxruntime or numpy starts",
         )
     return runtime, quiet
 
@@ -293,11 +297,11 @@ def _disk(folder: Path) -> Check:
             "missing",
             f"{existing}: {error.strerror or error}",
             "no build can write its results",
-            "choose another folder, or mend its permissions",
+            "choose another folder, or change its permissions",
         )
     free = shutil.disk_usage(existing).free
     space = f"{free / 1024**3:.1f} GiB free in {existing}"
     if free < _ENOUGH_DISK_BYTES:
-        fix = "free some space, or choose another folder"
+        fix = "free disk space, or choose another folder"
         return Check("artifacts", "limited", space, "a larger build may not fit", fix)
     return Check("artifacts", "ok", space, "builds can write here")

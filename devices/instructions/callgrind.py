@@ -1,16 +1,16 @@
-"""How many instructions one inference takes: a count that repeats, where a time does not.
+"""The number of instructions of one inference: a count that repeats, unlike a time.
 
     >>> count(Path("model.onnx")).instructions                      # doctest: +SKIP
     401199
 
-Valgrind's callgrind counts the instructions of a program it interprets. Here it counts a worker
-with numpy and the runtime in it and nothing else, and only the marked inferences in it. The same
-code and the same kernels give the same number on any machine, however busy. How long that takes is
-not said: caches, branch prediction and instructions of several cycles are not in a count, so it
-ranks builds of one model on one kind of core, and does not compare cores.
+Valgrind's callgrind counts the instructions of a program that it interprets: here a worker process
+that imports only numpy and the runtime, and of it only the marked inferences. The same code and the
+same kernels give the same number on any machine, however busy. A count is not a time: it leaves out
+caches, branch prediction and instructions of several cycles. It ranks builds of one model on one
+kind of core and does not compare cores.
 
-Valgrind shows its program a core with AVX2 and FMA at the most. Where the machine has VNNI or
-AVX-512, other kernels run outside it; those counted are named in ``kernels``.
+The core that valgrind presents to its program has at most AVX2 and FMA. On a machine with VNNI or
+AVX-512 other kernels run outside valgrind; ``kernels`` names those that were counted.
 """
 
 import re
@@ -30,11 +30,11 @@ from ..onboard.settings import DEFAULT_FEED, Feed
 from ..onboard.stats.estimate import Estimate
 
 REPEATS_TO = 1e-4
-"""Counts of one model in fresh processes are apart by no more than this share, or it is said."""
+"""The largest relative difference between fresh processes at which a count is said to repeat."""
 PROCESSES = 2
-"""One process gives the count; a second shows that it repeats."""
-_FIX = "install it, as by: apt-get install valgrind"
-# Not seen from inside valgrind, whatever the machine has.
+"""The second process shows whether the count of the first repeats."""
+_FIX = "install it: apt-get install valgrind"
+# Features of the machine that valgrind hides from its program.
 _HIDDEN = ("avx512", "avx_vnni", "amx")
 
 
@@ -43,11 +43,11 @@ class Instructions:
     """Instructions of one inference. A count, not a time.
 
     Attributes:
-        counts: one a fresh process: the median over its pairs of regions.
+        counts: the count of each fresh process: the median over its pairs of regions.
         batch: samples an inference.
-        counter: what counted: ``callgrind`` or ``qemu``.
-        core: the core that ran it: ``x86_64``, or qemu's name of one, such as ``cortex-a72``.
-        kernels: the family of matrix kernels that the runtime picks there.
+        counter: ``callgrind`` or ``qemu``.
+        core: ``x86_64``, or qemu's name of the core, such as ``cortex-a72``.
+        kernels: the family of matrix kernels that the runtime selects on that core.
         runtime: the runtime and its version.
     """
 
@@ -60,18 +60,18 @@ class Instructions:
 
     @property
     def instructions(self) -> int:
-        """Of one inference: the median over processes."""
+        """Instructions of one inference: the median over processes."""
         return round(median(self.counts))
 
     @property
     def repeats(self) -> bool:
-        """Whether the processes agree within ``REPEATS_TO``; one alone shows nothing."""
+        """Whether several processes agree within ``REPEATS_TO``; False for a single process."""
         spread = max(self.counts) - min(self.counts)
         return len(self.counts) > 1 and spread <= REPEATS_TO * self.instructions
 
     @property
     def estimate(self) -> Estimate:
-        """As a figure for a report; its interval is all that was counted."""
+        """The count as a figure for a report; its interval is the range of the counts."""
         method = (
             f"instructions counted by {self.counter} on {self.core} ({self.kernels} kernels): "
             "a count, not a time"
@@ -89,9 +89,9 @@ class Instructions:
 
 
 def missing() -> HostError | None:
-    """Why instructions cannot be counted on this machine; None where they can."""
+    """Why instructions cannot be counted on this machine; None if they can."""
     if host.describe().arch != "x86_64":
-        # Its request is a sequence of machine code, which is written for x86-64 only.
+        # The worker's client request is machine code for x86-64.
         return HostError(host.describe().arch, expected="x86_64", where="counting by callgrind")
     if shutil.which("valgrind") is None:
         return HostError("no valgrind", where="counting instructions", fix=_FIX)
@@ -99,7 +99,7 @@ def missing() -> HostError | None:
 
 
 def shown_kernels() -> str:
-    """The family of matrix kernels that a runtime picks inside valgrind on this machine."""
+    """The family of matrix kernels that the runtime selects inside valgrind on this machine."""
     features = host.describe().features
     return host.kernel_class(
         tuple(feature for feature in features if not feature.startswith(_HIDDEN))
@@ -115,17 +115,17 @@ def count(
 ) -> Instructions:
     """Count the instructions of one inference on one thread of this machine's kind of core.
 
-    Each process takes some seconds, and an inference about fifty times as long as outside.
+    A process takes some seconds. An inference takes about 50× its usual latency.
 
     Args:
         path: a `.onnx` or `.ort` file.
         feed: what it is queried with; of real inputs, the first batch.
         processes: fresh processes, at least 1.
-        timeout_s: seconds until a process is given up.
+        timeout_s: seconds after which a process is killed.
 
     Raises:
-        HostError: valgrind is missing, or counts x86-64 only and this is another machine.
-        ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
+        HostError: valgrind is missing, or this machine is not x86-64.
+        ModelError, DataError, UsageError: the model, its inputs or a shape is invalid.
         MeasureError: a process died, ran out of time or counted nothing.
     """
     if (refusal := missing()) is not None:
@@ -142,17 +142,20 @@ def repeated(
     command: Callable[[Path], Sequence[str]],
     regions: Callable[[Path], Sequence[int]],
 ) -> tuple[tuple[int, ...], str]:
-    """Run a counted job in fresh processes; the count of each, and the runtime.
+    """Run a counting job in fresh processes.
 
     Args:
-        job: what to count.
-        processes: how many.
-        timeout_s: seconds until a process is given up.
-        command: the worker's command line under the counter, which writes to that folder.
-        regions: the counts of all marked regions, in order, that it wrote to that folder.
+        job: the model and its inputs.
+        processes: how many processes.
+        timeout_s: seconds after which a process is killed.
+        command: gives the worker's command line under the counter, which writes to that folder.
+        regions: reads the counts of all marked regions, in order, from that folder.
+
+    Returns:
+        The count of each process, and the runtimes with their versions.
 
     Raises:
-        MeasureError: a region was not counted, or as ``devices.onboard.process.run_job.run``.
+        MeasureError: a region was not counted; and as ``devices.onboard.process.run_job.run``.
     """
     counts, runtimes = [], set()
     for _ in range(processes):
@@ -165,12 +168,12 @@ def repeated(
 
 
 def per_inference(regions: Sequence[int], pairs: int, where: str) -> int:
-    """Instructions of one inference, out of regions of one and of two that took turns.
+    """Instructions of one inference, from alternating regions of one and of two inferences.
 
-    The median over pairs: what happens once in a while, such as a free list that grows, is in one.
+    The median over pairs leaves out rare events, such as a free list that grows.
 
     Raises:
-        MeasureError: too few regions, or those of two inferences no longer than those of one.
+        MeasureError: the number of regions is wrong, or two inferences count no more than one.
     """
     if len(regions) != 2 * pairs:
         raise MeasureError(f"{len(regions)} counts", expected=f"{2 * pairs}", where=where)
@@ -194,11 +197,11 @@ def _callgrind(folder: Path) -> tuple[str, ...]:
 
 
 def _totals(folder: Path) -> list[int]:
-    """Of the first thread, of each dump: `counts.<dump>-01`."""
+    """The total of the first thread in each dump, from the files `counts.<dump>-01`."""
     dumps = {
-        int(found[1]): file
+        int(number[1]): file
         for file in folder.iterdir()
-        if (found := re.fullmatch(r"counts\.(\d+)-01", file.name))
+        if (number := re.fullmatch(r"counts\.(\d+)-01", file.name))
     }
     return [_total(dumps[number]) for number in sorted(dumps)]
 

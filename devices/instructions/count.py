@@ -1,4 +1,4 @@
-"""Count a model's instructions for a device: an ARM core is emulated, all others are counted here.
+"""Count a model's instructions for a device: with qemu for an ARM core, else with callgrind.
 
 >>> count(Path("model.onnx"), load("raspberry-pi-5")).core      # doctest: +SKIP
 'cortex-a76'
@@ -9,18 +9,16 @@ from pathlib import Path
 from ...errors import EdgestillError
 from ..onboard.settings import DEFAULT_FEED, Feed
 from ..profiles.profile import HOST, Profile
-from . import callgrind as counting
-from . import emulated_core as emulated
-from . import setup_emulator as emulator
+from . import callgrind, emulated_core, emulator
 from .callgrind import Instructions
 
 
 def missing(target: Profile) -> EdgestillError | None:
-    """Why instructions cannot be counted for a device on this machine; None where they can."""
+    """Why instructions cannot be counted for a device on this machine; None if they can."""
     if not _is_emulated(target):
-        return counting.missing()
+        return callgrind.missing()
     try:
-        emulated.core_of(target)
+        emulated_core.core_of(target)
         emulator.find()
     except EdgestillError as error:
         return error
@@ -36,11 +34,11 @@ def count(
     """Count the instructions of one inference on one thread.
 
     Raises:
-        EdgestillError: as ``missing`` says, or as ``counting.count``.
+        EdgestillError: what ``missing`` returns, or as ``callgrind.count``.
     """
     if _is_emulated(target):
-        return emulated.count(path, target, feed=feed)
-    return counting.count(path, feed=feed)
+        return emulated_core.count(path, target, feed=feed)
+    return callgrind.count(path, feed=feed)
 
 
 def _is_emulated(target: Profile) -> bool:

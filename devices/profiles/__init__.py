@@ -1,1 +1,1 @@
-"""What is known of a device, and how it is reached."""
+"""The figures of a device, and the connection to it."""

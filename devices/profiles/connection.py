@@ -1,4 +1,4 @@
-"""How a device is reached and used: the `[reach]` table of a profile.
+"""The connection to a device: the `[reach]` table of a profile.
 
     [reach]
     via = "ssh"
@@ -6,8 +6,8 @@
     user = "pi"
     cores = [2, 3]
 
-Only what `via` has a use for may be given, and every value is checked before anything is started:
-they end up in argument lists here and in commands on the device.
+Only keys that apply to `via` are accepted. Every value is checked before anything is started,
+because the values become arguments of programs here and parts of commands on the device.
 """
 
 import re
@@ -23,22 +23,21 @@ Via = Literal["local", "ssh", "adb", "emulated"]
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How to get to a device, and what its measuring processes are given.
+    """How to connect to a device, and the limits of its measuring processes.
 
     Attributes:
         via: this machine, OpenSSH, Android's adb, or an emulator, which gives no times.
         host: name or address; with adb the serial number, None for the only device.
-        port: of the ssh server; None: as ssh's own configuration has it.
-        user: to log in as; None: as ssh's own configuration has it.
-        identity: file of the private key, here; None: as ssh's own configuration has it.
-        known_hosts: file of the host keys to trust, here; None: as ssh's own configuration has it.
-        python: the far side's Python.
-        folder: where models and the worker are kept there; a relative one lies below the folder
-            one arrives in.
-        cores: to pin measuring processes to; none: any.
-        memory_mib: what a measuring process may have, MiB; None: no limit.
-        threads: intra-op threads where nobody asks for another number.
-        spinning: whether idle threads spin, where nobody asks.
+        port: port of the ssh server; None: from ssh's own configuration.
+        user: login name; None: from ssh's own configuration.
+        identity: local file of the private key; None: from ssh's own configuration.
+        known_hosts: local file of trusted host keys; None: from ssh's own configuration.
+        python: Python of the device.
+        folder: folder on the device for models and the worker; relative to the login folder.
+        cores: cores to which measuring processes are pinned; empty: any.
+        memory_mib: memory limit of a measuring process, MiB; None: no limit.
+        threads: default number of intra-op threads.
+        spinning: default for whether idle threads spin.
     """
 
     via: Via = "local"
@@ -55,7 +54,7 @@ class Reach:
     spinning: bool | None = None
 
 
-# A word that an option parser or a shell could take for something else never gets that far.
+# These patterns exclude words that an option parser or a shell would interpret.
 _HOST = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9._:%-]*")
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 
@@ -64,53 +63,56 @@ def _matches(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def _is_far_path(value: Any) -> bool:
-    # Quoted as it is, ~ would be a folder of that name.
+def _is_device_path(value: Any) -> bool:
+    # The path is quoted on the device, so ~ would be a folder of that name.
     return isinstance(value, str) and value[:1] not in ("", "-", "~") and value.isprintable()
 
 
-def _is_own_path(value: Any) -> bool:
-    # ssh expands these in file names of its options, and has no way to say that it should not.
+def _is_local_path(value: Any) -> bool:
+    # ssh expands these characters in file names of its options and offers no way to escape them.
     return isinstance(value, str) and value.isprintable() and not set(value) & set('"\\$%')
 
 
-def _is_whole(low: int, high: int) -> Callable[[Any], bool]:
+def _is_integer(low: int, high: int) -> Callable[[Any], bool]:
     return lambda value: (
         isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
     )
 
 
-def _are_cores(value: Any) -> bool:
-    whole = _is_whole(0, 4095)
+def _are_core_numbers(value: Any) -> bool:
+    is_core = _is_integer(0, 4095)
     return (
         isinstance(value, list)
         and bool(value)
-        and all(map(whole, value))
+        and all(map(is_core, value))
         and len(set(value)) == len(value)
     )
 
 
-_FAR_PATH = "a path that begins with none of - and ~"
-_OWN_PATH = "a path without double quotes, backslashes, $ and %"
+_DEVICE_PATH = "a path that begins with neither - nor ~"
+_LOCAL_PATH = "a path without double quotes, backslashes, $ and %"
 _KEYS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
-    "host": (_matches(_HOST), "a name or address of letters, digits and . _ : % -, no - in front"),
-    "port": (_is_whole(1, 65535), "a whole number from 1 to 65535"),
-    "user": (_matches(_USER), "a name of letters, digits and . _ -, no - in front"),
-    "identity": (_is_own_path, _OWN_PATH),
-    "known_hosts": (_is_own_path, _OWN_PATH),
-    "python": (_is_far_path, _FAR_PATH),
-    "folder": (_is_far_path, _FAR_PATH),
-    "cores": (_are_cores, "a list of different core numbers, from 0"),
-    "memory_mib": (_is_whole(1, 2**40), "a whole number above 0"),
-    "threads": (_is_whole(1, 1024), "a whole number from 1 to 1024"),
+    "host": (
+        _matches(_HOST),
+        "letters, digits and . _ : % -, not starting with -",
+    ),
+    "port": (_is_integer(1, 65535), "a whole number from 1 to 65535"),
+    "user": (_matches(_USER), "letters, digits and . _ -, not starting with -"),
+    "identity": (_is_local_path, _LOCAL_PATH),
+    "known_hosts": (_is_local_path, _LOCAL_PATH),
+    "python": (_is_device_path, _DEVICE_PATH),
+    "folder": (_is_device_path, _DEVICE_PATH),
+    "cores": (_are_core_numbers, "a list of different core numbers, from 0"),
+    "memory_mib": (_is_integer(1, 2**40), "a whole number above 0"),
+    "threads": (_is_integer(1, 1024), "a whole number from 1 to 1024"),
     "spinning": (lambda value: isinstance(value, bool), "true or false"),
 }
-_OWN = ("identity", "known_hosts")
-_HERE = ("cores", "memory_mib", "threads", "spinning")
+_LOCAL_FILES = ("identity", "known_hosts")
+_ALWAYS = ("cores", "memory_mib", "threads", "spinning")
 _ALLOWED: Mapping[str, tuple[str, ...]] = {
-    "local": _HERE,
-    "ssh": (*_HERE, "host", "port", "user", "identity", "known_hosts", "python", "folder"),
-    "adb": (*_HERE, "host", "python", "folder"),
+    "local": _ALWAYS,
+    "ssh": (*_ALWAYS, "host", "port", "user", "identity", "known_hosts", "python", "folder"),
+    "adb": (*_ALWAYS, "host", "python", "folder"),
     "emulated": (),
 }
 
@@ -119,12 +121,13 @@ def read(table: Any, where: str, folder: Path) -> Reach:
     """The `[reach]` table of a profile, checked.
 
     Args:
-        table: as TOML gives it.
-        where: file and key, for a refusal.
-        folder: what relative paths of this machine start from: the profile's own.
+        table: the parsed TOML value.
+        where: file and key, for a message.
+        folder: the profile's folder, to which relative local paths are relative.
 
     Raises:
-        UsageError: no table, an unknown key, a value out of its range, or one without a use.
+        UsageError: the value is not a table, a key is unknown or does not apply to `via`, or a
+            value is out of its range.
     """
     via: Any = table.get("via") if isinstance(table, dict) else None
     if not isinstance(via, str) or via not in _ALLOWED:
@@ -134,7 +137,8 @@ def read(table: Any, where: str, folder: Path) -> Reach:
             where=f"{where}.via",
         )
     checked = {
-        key: _own_path(value, folder) if key in _OWN else value for key, value in table.items()
+        key: _absolute(value, folder) if key in _LOCAL_FILES else value
+        for key, value in table.items()
     }
     for key in sorted(checked.keys() - {"via"}):
         _check(via, key, checked[key], f"{where}.{key}"[:200])
@@ -147,8 +151,8 @@ def _check(via: str, key: str, value: Any, where: str) -> None:
     allowed = _ALLOWED[via]
     if key not in allowed:
         raise UsageError(
-            "a key without a use" if key in _KEYS else "an unknown key",
-            expected=f"one of via, {', '.join(allowed)}" if allowed else "via alone",
+            f"a key that does not apply to via = {via!r}" if key in _KEYS else "an unknown key",
+            expected=f"one of via, {', '.join(allowed)}" if allowed else "only the key via",
             where=where,
         )
     fits, expected = _KEYS[key]
@@ -156,11 +160,11 @@ def _check(via: str, key: str, value: Any, where: str) -> None:
         raise UsageError(repr(value)[:80], expected=expected, where=where)
 
 
-def _own_path(value: Any, folder: Path) -> Any:
-    """A path of this machine made absolute; what is none, as it is."""
+def _absolute(value: Any, folder: Path) -> Any:
+    """A local path made absolute; any other value unchanged."""
     if not isinstance(value, str) or not value:
         return value
     try:
         return str(folder.absolute() / Path(value).expanduser())
-    except RuntimeError:  # no such home
+    except RuntimeError:  # the home folder is unknown
         return value

@@ -1,12 +1,12 @@
-"""What a device is: its instruction set, for whoever compresses a model for it, and its figures.
+"""A device: its instruction set, which decides how a model is compressed, and its figures.
 
 >>> load("raspberry-pi-5").dot_product
 True
 >>> load("raspberry-pi-5").figures["clock_ghz"].value
 2.4
 
-A profile is the machine at hand (``host``), one of ``profiles/*.toml`` by its name, or the path of
-a ``.toml`` file of the user's with the same keys.
+A profile is this machine (``host``), one of ``profiles/*.toml`` by its name, or a ``.toml`` file of
+the user's with the same keys, by its path.
 """
 
 import difflib
@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from ...errors import UsageError
 from ..onboard.machine import host
-from . import connection as reaching
+from . import connection
 from .connection import Reach
 
 HOST = "host"
@@ -38,24 +38,24 @@ FIGURES: Mapping[str, str] = {
     "bandwidth_gb_s": "main memory bandwidth of one core, read and written, 10^9 bytes a second",
     "fp32_gflop_s": "peak of one core in fp32, 10^9 operations a second (a multiply-add is two)",
     "int8_gop_s": "peak of one core in int8, 10^9 operations a second (a multiply-add is two)",
-    "idle_watts": "power with nothing to do, watts",
+    "idle_watts": "power when idle, watts",
     "busy_watts": "power under load, watts",
     "fp32_mac_pj": "energy of one fp32 multiply-accumulate, picojoules",
     "int8_mac_pj": "energy of one int8 multiply-accumulate, picojoules",
     "byte_pj": "energy of one byte to or from main memory, picojoules",
 }
-"""What a profile may say in figures, with their units; each is a table of its own in the file."""
+"""The figures a profile may have, with their units; each is a table in the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure of a device and where it is written down.
+    """One figure of a device and its source.
 
     Attributes:
-        value: in the unit that ``FIGURES`` names.
-        source: a document, or how it follows from other figures.
-        low: lowest it may be, where that is known.
-        high: highest it may be, where that is known.
+        value: the figure, in the unit that ``FIGURES`` names.
+        source: a document, or how the figure follows from others.
+        low: the lowest possible value, if known.
+        high: the highest possible value, if known.
     """
 
     value: float
@@ -66,18 +66,18 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One device, as far as it decides how a model is compressed.
+    """One device.
 
     Attributes:
-        name: as the recipe has it.
-        title: in words.
-        arch: ``x86_64`` or ``aarch64``, as ``uname -m`` says it.
+        name: the name that recipes and commands use.
+        title: the name for people.
+        arch: ``x86_64`` or ``aarch64``, as in ``uname -m``.
         features: instruction set extensions, in the kernel's spelling (``/proc/cpuinfo``; 64-bit
             ARM's ``asimd`` is ``neon``).
-        source: where the instruction set is written down.
-        figures: what else is known of it, by the names of ``FIGURES``.
-        reach: how to get there; None where the file does not say.
-        qemu_cpu: what ``qemu-aarch64 -cpu`` calls its core; None where qemu 7.2 has none.
+        source: the document that states the instruction set.
+        figures: further figures, by the names of ``FIGURES``.
+        reach: the connection; None if the file has no ``[reach]`` table.
+        qemu_cpu: the core's name for ``qemu-aarch64 -cpu``; None if qemu 7.2 lacks it.
     """
 
     name: str
@@ -91,22 +91,22 @@ class Profile:
 
     @property
     def saturates(self) -> bool:
-        """Whether its int8 kernels cut sums of two products of 8 bits off."""
+        """Whether its int8 kernels saturate sums of two 8-bit products."""
         return host.saturates(self.arch, self.features)
 
     @property
     def dot_product(self) -> bool:
-        """Whether an ARM core multiplies and adds four pairs of int8 at once (sdot)."""
+        """Whether an ARM core multiplies and adds four pairs of int8 in one instruction (sdot)."""
         return "asimddp" in self.features
 
     @property
     def kernels(self) -> str:
-        """The family of matrix kernels that a runtime picks on it."""
+        """The family of matrix kernels that the runtime selects on it."""
         return host.kernel_class(self.features)
 
 
 def names() -> tuple[str, ...]:
-    """The machine at hand and every bundled profile."""
+    """The names of this machine and of every bundled profile."""
     return (HOST, *sorted(file.stem for file in BUNDLED.glob("*.toml")))
 
 
@@ -115,10 +115,10 @@ def load(name: str, *, where: str = "the device") -> Profile:
 
     Args:
         name: ``host``, a bundled profile's name, or a path ending in ``.toml``.
-        where: who asks, for a refusal.
+        where: the key or option that names the device, for a message.
 
     Raises:
-        UsageError: no such profile, or a file that is none.
+        UsageError: there is no such profile, or the file is not a profile.
     """
     if name == HOST:
         here = host.describe()
@@ -138,7 +138,7 @@ def load(name: str, *, where: str = "the device") -> Profile:
 
 
 def same_device(first: Profile, second: Profile) -> bool:
-    """Whether two profiles are of one device: both this machine, or equal but for their figures."""
+    """Whether two profiles describe one device: both this machine, or equal except for figures."""
     if _is_here(first) and _is_here(second):
         return True
     return replace(first, figures={}) == replace(second, figures={})
@@ -151,7 +151,7 @@ def _is_here(profile: Profile) -> bool:
 
 
 def _readable(here: host.Host) -> dict[str, Figure]:
-    """What the kernel tells of this machine without anything being measured."""
+    """The figures of this machine that the kernel reports, without a measurement."""
     figures: dict[str, Figure] = {}
     if here.physical_cores:
         figures["cores"] = Figure(here.physical_cores, "/sys/devices/system/cpu/cpu*/topology")
@@ -178,8 +178,8 @@ def _read(name: str, path: Path) -> Profile:
     if wrong or not all(isinstance(feature, str) for feature in document["features"]):
         raise UsageError(
             f"the keys {', '.join(sorted(map(str, document)))}",
-            expected=f"title, arch, features (a list of texts), source, if wanted {_QEMU_CPU} "
-            f"(a text), tables of figures: {', '.join(FIGURES)}; and [reach]",
+            expected=f"title, arch, features (a list of strings), source; optional: {_QEMU_CPU} "
+            f"(a string), tables of figures ({', '.join(FIGURES)}) and [reach]",
             where=str(path),
         )
     if document["arch"] not in ARCHITECTURES:
@@ -188,7 +188,7 @@ def _read(name: str, path: Path) -> Profile:
         )
     figures = {key: _figure(document[key], f"{path}: {key}") for key in FIGURES if key in document}
     reach = (
-        reaching.read(document["reach"], f"{path}: reach", path.parent)
+        connection.read(document["reach"], f"{path}: reach", path.parent)
         if "reach" in document
         else None
     )
@@ -205,8 +205,8 @@ def _read(name: str, path: Path) -> Profile:
 
 
 def _figure(table: Any, where: str) -> Figure:
-    """A figure out of its table: value, source, and if need be low and high."""
-    expected = "a table of value (above 0), source (a text), and if known low <= value <= high"
+    """A figure from its table of value, source and, optionally, low and high."""
+    expected = "a table of value (above 0), source (a string); optional: low <= value <= high"
     if not isinstance(table, dict) or not {"value", "source"} <= set(table):
         raise UsageError(repr(table)[:80], expected=expected, where=where)
     if unknown := sorted(set(table) - {"value", "source", "low", "high"}):

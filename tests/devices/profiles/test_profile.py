@@ -151,7 +151,7 @@ def test_a_users_own_file_is_a_profile(tmp_path):
     ("text", "said"),
     [
         (GOOD.replace("aarch64", "riscv"), "found 'riscv', expected x86_64 or aarch64"),
-        (GOOD.replace("[", "7 # ["), "features (a list of texts)"),
+        (GOOD.replace("[", "7 # ["), "features (a list of strings)"),
         (GOOD + "core = 4\n", "found the keys arch, core, features, source, title"),
         (GOOD + "cores = 4\n", "found 4, expected a table of value (above 0), source"),
         (GOOD + '[cores]\nvalue = -4\nsource = "s"\n', "value (above 0)"),
