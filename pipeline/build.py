@@ -5,9 +5,9 @@
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,25 +18,36 @@ from ..devices.place.place import place_of
 from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
 from ..errors import ModelError, UsageError
-from . import tasks, teachers
+from . import tasks
+from . import teachers as teacher_kinds
+from .compress.inputs import Models, TunedInputs, VariantsInputs
 from .compress.plan import plan as plan_of
 from .data import fingerprint, tokenizer_fingerprint
-from .engine.flow import Builder, Made, Planner, Step, StopHereError, Walk
+from .data.inputs import DataInputs
+from .distill.inputs import (
+    Distillation,
+    Samples,
+    StudentInputs,
+    TargetsInputs,
+    TeacherInputs,
+    Teachers,
+    Training,
+)
+from .engine.flow import Builder, Engine, Planner, Step, StopHereError
+from .engine.stage import Made
 from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
+from .judge.inputs import BenchmarkInputs, VerifyInputs
 from .preflight import fits
 from .progress import Progress, Silent
-from .recipe import user_function as reference
+from .recipe import user_function
 from .recipe.architecture import Architecture
 from .recipe.distill import SoftLosses, SoftTargets, TeacherLayers
 from .recipe.files import load
 from .recipe.model_names import is_factory
 from .recipe.recipe import Recipe
 from .recipe.training import Schedule
-from .records import (
-    Report,
-    TunedRecord,
-)
+from .records import DataRecord, Report, TargetsRecord, TunedRecord, VariantsRecord
 from .runs import run as runs
 from .runs.flow_result import Flow
 from .stages import (
@@ -54,7 +65,15 @@ from .stages import (
 
 
 class Outside(NamedTuple):
-    """What a recipe names outside itself, by content: read once, not at every walk."""
+    """What a recipe names outside itself, by content: read once, and passed to every flow.
+
+    Attributes:
+        data: hash of the data set.
+        tokenizer: hash of the tokenizer; None where the recipe names none.
+        teachers: hash of what each teacher names; None where it names nothing.
+        student: hash of the module that makes the student; None for a family.
+        device: the device to measure on, without its figures, which change no measurement.
+    """
 
     data: str
     tokenizer: str | None
@@ -64,107 +83,109 @@ class Outside(NamedTuple):
 
 
 def outside(recipe: Recipe) -> Outside:
-    """Hash data set, tokenizer, what each teacher names, the student's module; read the device.
+    """Hash the data set, the tokenizer, teachers and user modules; read the device's profile.
 
     Raises:
         DataError: there is no such data.
         ModelError: there is no such file or module.
         UsageError: there is no such device, or no way to it.
     """
-    tokenizer = recipe.data.text.tokenizer
+    tokenizer, student = recipe.data.text.tokenizer, recipe.student.model
     device = load_profile(recipe.benchmark.device, where="benchmark.device")
     place_of(device, where="benchmark.device")
-    # What is known of it in figures changes no measurement.
-    device = replace(device, figures={})
     return Outside(
-        fingerprint(recipe.data.source),
-        tokenizer_fingerprint(tokenizer) if tokenizer else None,
-        tuple(teachers.fingerprint(one.model, one.weights) for one in recipe.teacher.teachers()),
-        _own_module(recipe.student.model),
-        device,
+        data=fingerprint(recipe.data.source),
+        tokenizer=tokenizer_fingerprint(tokenizer) if tokenizer else None,
+        teachers=tuple(
+            teacher_kinds.fingerprint(teacher.model, teacher.weights)
+            for teacher in recipe.teacher.teachers()
+        ),
+        student=user_function.fingerprint(student, "student.model", ModelError)
+        if is_factory(student)
+        else None,
+        device=replace(device, figures={}),
     )
 
 
-def _without_readings(target: Profile) -> Profile:
-    """The device to ship to without what this machine's kernel says of it at this moment."""
-    return replace(target, figures={}) if target.name == HOST else target
-
-
-def _own_module(student: str) -> str | None:
-    """The hash of the module that makes the student; None for a family."""
-    if not is_factory(student):
-        return None
-    return reference.fingerprint(student, "student.model", ModelError)
-
-
-def flow(r: Recipe, named: Outside, walk: Walk) -> Flow:
-    """The whole house, walked once: distilled and plain students differ in the teacher alone."""
-    batch, seeds = r.benchmark.batch, range(r.seed, r.seed + r.distill.seeds)
-
-    source = {"fingerprint": named.data, "tokenizer": named.tokenizer}
-    data = walk(DATA, data=r.data, seed=r.seed, **source)
-    walk.require(partial(fits, r), data)
-    seen = {"augment": r.augment, "data": data}
-    each = enumerate(zip(r.teacher.teachers(), named.teachers, strict=True))
-    taught_by = tuple(
-        walk(TEACHER, teacher=one, named=known, seed=r.seed + i, **seen) for i, (one, known) in each
-    )
-    taught = {"teachers": taught_by, "shares": r.teacher.shares}
-    targets = walk(TARGETS, asking=r.distill.only(SoftTargets), seed=r.seed, **taught, **seen)
-    soft = {"soft": r.distill.only(SoftLosses), "targets": targets}
-    inside = r.distill.only(TeacherLayers)
-    if not r.distill.views or inside.needed:
-        soft |= {"inside": inside, **taught}
-    lesson = {"architecture": r.student.only(Architecture), "named": named.student, **seen}
-    schedule = r.distill.only(Schedule)
-    students = tuple(
-        walk(STUDENT, seed=seed, views_seed=r.seed, schedule=schedule, **soft, **lesson)
-        for seed in seeds
-    )
+def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
+    """Every stage, in the order the data travels."""
+    run, seeds = engine.run_stage, range(r.seed, r.seed + r.distill.seeds)
     # Without labels there is nothing to learn from but the teacher.
-    alone = seeds if tasks.of(r.data.task).labels else ()
-    plain = tuple(
-        walk(STUDENT, seed=seed, views_seed=r.seed, schedule=r.distill.control(), **lesson)
-        for seed in alone
-    )
+    plain_seeds = seeds if tasks.of(r.data.task).labels else ()
+    student = partial(StudentInputs, r.student.only(Architecture), named.student)
     plan = plan_of(r.compress.model_copy(update={"target": r.target}))
-    pupil = {"students": students, "views_seed": r.seed, "opset": r.export.opset, **soft, **seen}
-    pupil |= {"schedule": schedule, "plan": plan}
+
+    data = run(DATA, DataInputs(r.data, named.data, named.tokenizer, r.seed))
+    engine.require(partial(fits, r), data)
+    samples = Samples(data, r.augment, r.seed)
+    trained = tuple(run(TEACHER, inputs) for inputs in _each_teacher(r, named, data))
+    teachers = Teachers(trained, r.teacher.shares)
+    targets = run(TARGETS, TargetsInputs(teachers, r.distill.only(SoftTargets), samples))
+    distilled = Training(samples, r.distill.only(Schedule), _distillation(r, teachers, targets))
+    control = Training(samples, r.distill.control())
+    students = tuple(run(STUDENT, student(distilled, seed)) for seed in seeds)
+    plain = tuple(run(STUDENT, student(control, seed)) for seed in plain_seeds)
+    tune = partial(TunedInputs, plan, r.export.opset, students, distilled)
     tuned: dict[str, Made[TunedRecord]] = {
-        name: walk(stage, method=name, settings=r.compress.only(part), **pupil)
-        for name, (stage, part) in TUNED_VARIANTS.items()
-        if name in r.compress.variants
+        method: run(stage, tune(method, r.compress.only(part)))
+        for method, (stage, part) in TUNED_VARIANTS.items()
+        if method in r.compress.variants
     }
-    models = {"students": students, "data": data, "tuned": tuple(tuned.values()), **taught}
-    variants = walk(VARIANTS, compress=r.compress, plan=plan, export=r.export, **models)
-    quality = walk(VERIFY, variants=variants, plain=plain, targets=targets, batch=batch, **models)
-    # Measured until these are decided, so other ones are another measurement; what was measured
-    # on another device than the target decides none of them.
-    ships_to = load_profile(r.target)
-    on_target = same_device(ships_to, named.device)
-    budgets = measured_budgets(r.gate) if on_target and r.benchmark.max_seconds else {}
-    timed = {
-        "benchmark": r.effective_benchmark,
-        "device": named.device,
-        "target": _without_readings(replace(ships_to, reach=None)),
-        "on_target": on_target,
-        "budgets": budgets,
-        "prices": asdict(prices_of(ships_to)),
-        "seed": r.seed,
-    }
-    measured = walk(BENCHMARK, variants=variants, data=data, **timed)
-    return Flow(data, taught_by, targets, students, plain, tuned, variants, quality, measured)
+    models = Models(teachers, students, tuple(tuned.values()))
+    variants = run(VARIANTS, VariantsInputs(r.compress, plan, r.export, models, data))
+    quality = run(VERIFY, VerifyInputs(variants, models, plain, targets, data, r.benchmark.batch))
+    measured = run(BENCHMARK, _benchmark_inputs(r, named.device, variants, data))
+    return Flow(data, teachers.models, targets, students, plain, tuned, variants, quality, measured)
+
+
+def _each_teacher(r: Recipe, named: Outside, data: Made[DataRecord]) -> Iterator[TeacherInputs]:
+    """The inputs of each teacher; every one has a seed of its own."""
+    parts = zip(r.teacher.teachers(), named.teachers, strict=True)
+    for seed, (teacher, file_hash) in enumerate(parts, r.seed):
+        yield TeacherInputs(teacher, file_hash, Samples(data, r.augment, seed))
+
+
+def _distillation(r: Recipe, teachers: Teachers, targets: Made[TargetsRecord]) -> Distillation:
+    """With the teachers only where the student needs more of them than stored answers."""
+    soft, layers = r.distill.only(SoftLosses), r.distill.only(TeacherLayers)
+    if r.distill.views and not layers.needed:
+        return Distillation(soft, targets)
+    return Distillation(soft, targets, layers, teachers)
+
+
+def _benchmark_inputs(
+    r: Recipe, device: Profile, variants: Made[VariantsRecord], data: Made[DataRecord]
+) -> BenchmarkInputs:
+    """What is measured, where, and until which budgets are decided.
+
+    What was measured on another device than the target decides no budget of latency or memory.
+    """
+    target = load_profile(r.target)
+    on_target = same_device(target, device)
+    # Neither how to reach it nor the readings of this machine's kernel belong to the key.
+    keyed = replace(target, reach=None, figures={} if target.name == HOST else target.figures)
+    return BenchmarkInputs(
+        benchmark=r.effective_benchmark,
+        variants=variants,
+        data=data,
+        device=device,
+        target=keyed,
+        on_target=on_target,
+        budgets=measured_budgets(r.gate) if on_target and r.benchmark.max_seconds else {},
+        prices=prices_of(target),
+        seed=r.seed,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What a build gives back.
+    """The result of a build.
 
     Attributes:
         run: the run's folder; None after ``until``.
         report: everything in it; None after ``until``.
         stopped: the stage that ``until`` named.
-        ran: the stages that were not in the store and ran.
+        ran: the stages that ran; all others were in the store.
     """
 
     run: Path | None
@@ -183,7 +204,7 @@ def build(
     progress: Progress | None = None,
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
 ) -> Built:
-    """Run the pipeline, reading from the store what is there already.
+    """Run the pipeline; finished stages are read from the store.
 
     Args:
         recipe: a recipe, or the path of one.
@@ -191,7 +212,7 @@ def build(
         overrides: ``key=value`` texts, as for ``--set``.
         seed: replaces the recipe's seed.
         until: stop after this stage.
-        progress: told what goes on; nothing is printed by default.
+        progress: gets each step; nothing is printed by default.
         around: entered around each stage that runs.
 
     Raises:
@@ -202,7 +223,7 @@ def build(
     read = recipe if isinstance(recipe, Recipe) else load(Path(recipe), overrides, seed=seed)
     if until == TUNED.name and TUNED_VARIANTS.keys().isdisjoint(read.compress.variants):
         raise UsageError(
-            found=f"{until!r}, and no variant that is trained on",
+            found=f"{until!r}, and no variant for which the student is trained further",
             expected=f"compress.variants with {' or '.join(TUNED_VARIANTS)}",
             where="--until",
         )
@@ -214,13 +235,13 @@ def build(
             runs.prepare(Path(artifacts), read.name)
     named = outside(read)
     if until is None:
-        planned = flow(read, named, Planner(store, threads)).keys()
+        keys = flow(read, named, Planner(store, threads)).keys()
         folder = runs.folder_of(Path(artifacts), read.name)
-        if (found := runs.find(folder, read, planned, progress.warn)) is not None:
-            return Built(found, runs.open_report(found), None, ())
+        if (run := runs.find(folder, read, keys, progress.warn)) is not None:
+            return Built(run, runs.open_report(run), None, ())
     target = load_profile(read.target)
     if read.effective_benchmark.instructions and (refusal := countable.missing(target)) is not None:
-        # Known now, not after an hour of training.
+        # Refused now, not after an hour of training.
         raise refusal
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
@@ -242,8 +263,10 @@ def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
 
 
 def threads_for(recipe: Recipe) -> int:
-    """Training threads: the recipe's, else ``OMP_NUM_THREADS``, else every core we may use."""
+    """Training threads: the recipe's, else ``OMP_NUM_THREADS``, else every core available."""
     if recipe.threads is not None:
         return recipe.threads
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdecimal() and int(asked) > 0 else len(os.sched_getaffinity(0))
+    variable = os.environ.get("OMP_NUM_THREADS", "")
+    if variable.isdecimal() and int(variable) > 0:
+        return int(variable)
+    return len(os.sched_getaffinity(0))

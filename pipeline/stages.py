@@ -1,8 +1,12 @@
-"""The stages of a build: the function that does each, what it gives, and what its key must know."""
+"""The stages of a build: the function of each, its input and output, and what its key needs."""
 
 from dataclasses import replace
 
-from .engine.flow import Stage
+from .compress.inputs import TunedInputs, VariantsInputs
+from .data.inputs import DataInputs
+from .distill.inputs import StudentInputs, TargetsInputs, TeacherInputs
+from .engine.stage import Stage
+from .judge.inputs import BenchmarkInputs, VerifyInputs
 from .recipe.compress import Prune, Qat
 from .recipe.part import Part
 from .records import (
@@ -18,12 +22,14 @@ from .records import (
 DATA = Stage(
     "data",
     "pipeline.data.prepare:prepare",
+    DataInputs,
     DataRecord,
     libraries=("numpy", "scikit-learn"),
 )
 TEACHER = Stage(
     "teacher",
-    "pipeline.distill.teacher:teach",
+    "pipeline.distill.teacher:make_teacher",
+    TeacherInputs,
     ModelRecord,
     libraries=("torch", "numpy", "safetensors"),
     threads=True,
@@ -31,7 +37,8 @@ TEACHER = Stage(
 )
 TARGETS = Stage(
     "targets",
-    "pipeline.distill.targets:ask",
+    "pipeline.distill.targets:make_targets",
+    TargetsInputs,
     TargetsRecord,
     libraries=("torch", "numpy", "onnxruntime"),
     threads=True,
@@ -39,7 +46,8 @@ TARGETS = Stage(
 )
 STUDENT = Stage(
     "student",
-    "pipeline.distill.student:learn",
+    "pipeline.distill.student:train_student",
+    StudentInputs,
     ModelRecord,
     libraries=("torch", "numpy", "safetensors"),
     threads=True,
@@ -48,19 +56,21 @@ STUDENT = Stage(
 TUNED = Stage(
     "tuned",
     "pipeline.compress.train.stage:tune",
+    TunedInputs,
     TunedRecord,
     libraries=("torch", "numpy", "safetensors", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
     resumes=True,
 )
-TUNED_VARIANTS: dict[str, tuple[Stage[TunedRecord], type[Part]]] = {
+TUNED_VARIANTS: dict[str, tuple[Stage[TunedInputs, TunedRecord], type[Part]]] = {
     "pruned": (TUNED, Prune),
     "int8-qat": (replace(TUNED, libraries=(*TUNED.libraries, "torchao")), Qat),
 }
-"""Variants that the student is trained on for: the stage and its part of the recipe."""
+"""Variants for which the student is trained further: the stage and its part of the recipe."""
 VARIANTS = Stage(
     "variants",
     "pipeline.compress.variants:compress",
+    VariantsInputs,
     VariantsRecord,
     libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
@@ -68,6 +78,7 @@ VARIANTS = Stage(
 VERIFY = Stage(
     "verify",
     "pipeline.judge.verify:verify",
+    VerifyInputs,
     VerifyRecord,
     libraries=("torch", "numpy", "onnx", "onnxruntime"),
     threads=True,
@@ -75,6 +86,7 @@ VERIFY = Stage(
 BENCHMARK = Stage(
     "benchmark",
     "pipeline.judge.benchmark:benchmark",
+    BenchmarkInputs,
     BenchmarkRecord,
     libraries=("numpy", "onnx", "onnxruntime"),
     machine=True,
@@ -82,3 +94,4 @@ BENCHMARK = Stage(
 STAGES = tuple(
     stage.name for stage in (DATA, TEACHER, TARGETS, STUDENT, TUNED, VARIANTS, VERIFY, BENCHMARK)
 )
+"""Names of the stages, in the order of the flow."""

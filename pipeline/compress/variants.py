@@ -11,55 +11,37 @@ from ...exporters import interface, metadata, onnx, ort
 from .. import tasks
 from ..data.arrays import Arrays, draw, open_split
 from ..distill.teacher_answers import ensemble, exportable
-from ..engine.flow import Made
+from ..engine.stage import Made
 from ..engine.store import file_sha256
 from ..models import example
 from ..progress import Progress
-from ..recipe.compress import Compress
-from ..recipe.export import Export
-from ..records import TEACHER, DataRecord, ModelRecord, Plan, TunedRecord, Variant, VariantsRecord
+from ..records import TEACHER, DataRecord, ModelRecord, TunedRecord, Variant, VariantsRecord
 from .byte_breakdown import where_bytes_go
+from .inputs import VariantsInputs
 from .int8.saturation import saturable
 from .method import Effect, Job, Outputs
 from .methods import METHODS
 from .train.contract import FILE, best_of
 
 
-def compress(
-    out: Path,
-    progress: Progress,
-    *,
-    compress: Compress,
-    plan: Plan,
-    export: Export,
-    students: tuple[Made[ModelRecord], ...],
-    teachers: tuple[Made[ModelRecord], ...],
-    shares: tuple[float, ...],
-    data: Made[DataRecord],
-    tuned: tuple[Made[TunedRecord], ...] = (),
-) -> VariantsRecord:
-    """Export the best student and the teacher, and make every variant asked for.
+def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsRecord:
+    """Export the best student and the teacher, and make every variant of the recipe.
 
-    The best student is the one with the highest accuracy on validation; the first of equals.
+    The best student is the one with the highest score on validation; the first of equals.
 
     Args:
         out: ``<variant>.onnx``, ``<variant>.ort`` and the operators file go here.
-        progress: told of each file.
-        compress: the recipe's part.
-        plan: how int8 is done for its target.
-        export: the recipe's part.
-        students: the distilled students, one a seed.
-        teachers: the teachers; exported as one where all of them are modules here.
-        shares: what each of them counts.
-        data: the data stage's output.
-        tuned: the best student as methods trained it on.
+        progress: gets each file.
+        inputs: of the variants stage.
 
     Raises:
         ModelError: a model cannot be exported or converted.
         NoEffectError: a method changed nothing.
     """
-    best = best_of(students)
-    trained = {made.record.method: made for made in tuned}
+    compress, plan, export, data = inputs.compress, inputs.plan, inputs.export, inputs.data
+    teachers, shares = inputs.models.teachers.models, inputs.models.teachers.shares
+    best = best_of(inputs.models.students)
+    trained = {made.record.method: made for made in inputs.models.tuned}
     wanted = ("fp32", *(v for v in compress.variants if v != "fp32"))
     effects: dict[str, Effect] = {}
     models: dict[str, tuple[tuple[Made[ModelRecord], ...], tuple[float, ...]]]
@@ -102,7 +84,7 @@ def compress(
         plan=plan,
         variants=tuple(variants[name] for name in wanted),
         teacher=variants.get(TEACHER),
-        tuned=tuple(made.record for made in tuned),
+        tuned=tuple(made.record for made in inputs.models.tuned),
         operators_file=ort.OPERATORS,
     )
 

@@ -25,6 +25,7 @@ from ..tasks.labels import ReadLabels
 from . import checks, find, shown, splits
 from . import labels as answers
 from .arrays import create
+from .inputs import DataInputs
 from .text_store import Texts
 
 
@@ -64,36 +65,25 @@ class Tokens(NamedTuple):
     front_end: dict[str, object] | None = None
 
 
-def prepare(
-    out: Path,
-    progress: Progress,
-    *,
-    data: Data,
-    fingerprint: str,
-    tokenizer: str | None = None,
-    seed: int,
-) -> DataRecord:
+def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     """Read the source and lay down four checked splits.
 
     Args:
         out: an empty folder.
-        progress: told what goes on.
-        data: the recipe's part.
-        fingerprint: of the source; part of the key only.
-        tokenizer: hash of the tokenizer that is given; part of the key only.
-        seed: of the splits.
+        progress: gets each step.
+        inputs: of the data stage.
 
     Raises:
         DataError: the data set is unfit; says where and what to do.
     """
-    del fingerprint, tokenizer
+    data = inputs.data
     source, told = find(data.source)
     where = f"data.source {shown(data.source)}"
     scratch = out / "scratch"
     scratch.mkdir()
     arrays = source.read(told, scratch, data, progress)
     found = _checked(arrays, data, where)
-    taken = _split(found, data, seed)
+    taken = _split(found, data, inputs.seed)
     notes = [str(note) for note in arrays.get("notes", ())]
     tokens = Tokens(front_end=arrays.get("front_end"))
     layout: Layout = "tokens"

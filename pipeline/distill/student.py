@@ -3,28 +3,27 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from .. import tasks
 from ..data.arrays import Arrays, open_split
-from ..engine.flow import Made
+from ..engine.stage import Made
 from ..engine.store import file_sha256
 from ..models import deployed, example, parameters
 from ..models.deployed import Deployed
 from ..models.transformer import initialize
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
-from ..recipe.architecture import Architecture
-from ..recipe.augment import Augment
-from ..recipe.distill import SoftLosses, TeacherLayers
-from ..recipe.training import Schedule
-from ..records import DataRecord, ModelRecord, TargetsRecord
+from ..recipe.distill import SoftLosses
+from ..records import DataRecord, ModelRecord
 from . import losses
 from .batches import Lesson, Lessons, ViewOf
 from .hard_labels import Loss, hard_labels
+from .inputs import Distillation, StudentInputs, Training
 from .layers import LayerLosses
 from .loop import Course, every_epoch_anew, fit
 from .targets import ANSWERS, open_targets
@@ -42,59 +41,26 @@ class Tuition(NamedTuple):
     extra: tuple[torch.nn.Parameter, ...] = ()
 
 
-def learn(
-    out: Path,
-    progress: Progress,
-    *,
-    architecture: Architecture,
-    schedule: Schedule,
-    augment: Augment,
-    data: Made[DataRecord],
-    seed: int,
-    views_seed: int,
-    work: Path,
-    named: str | None = None,
-    soft: SoftLosses | None = None,
-    inside: TeacherLayers | None = None,
-    targets: Made[TargetsRecord] | None = None,
-    teachers: tuple[Made[ModelRecord], ...] = (),
-    shares: tuple[float, ...] = (),
-) -> ModelRecord:
+def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Path) -> ModelRecord:
     """Train one student.
 
     Args:
         out: ``weights.safetensors`` goes here.
-        progress: told of each step.
-        architecture: of the student.
-        schedule: the same with and without soft targets, so that the two can be compared.
-        augment: how samples are varied; without a teacher in a way of its own each epoch.
-        data: the data stage's output.
-        seed: of the first weights and the batch order.
-        views_seed: of the views, those the teacher was asked about.
-        work: where a training that is killed goes on from.
-        named: hash of the module that makes the student; part of the key only.
-        soft: the soft losses and their weights; None trains without the teacher.
-        inside: losses between layers, and where the first weights come from.
-        targets: stored answers of the teacher.
-        teachers: asked while the student learns, where there are no stored answers.
-        shares: what each teacher counts.
+        progress: gets each step.
+        inputs: of the student stage.
+        work: the folder of a training that can be resumed.
     """
-    del named
+    architecture, training, seed = inputs.architecture, inputs.training, inputs.seed
+    record, distillation = training.samples.data.record, training.distillation
     torch.manual_seed(seed)
-    record = data.record
-    outputs = targets.record.outputs if targets is not None else record.classes
+    outputs = distillation.targets.record.outputs if distillation else record.classes
     model = deployed(architecture, record, outputs)
-    if inside is not None and inside.initialize:
-        initialize(model, restored(teachers[0], record))
-    lesson = (schedule, augment, data, seed, views_seed)
-    with taught(model, *lesson, soft, inside, targets, teachers, shares) as course:
-        fitted = fit(
-            model,
-            course,
-            progress=progress,
-            what=f"student {architecture.model} {'distilled' if soft else 'plain'}, seed {seed}",
-            work=work,
-        )
+    if distillation and distillation.initializes and distillation.teachers:
+        initialize(model, restored(distillation.teachers.models[0], record))
+    with taught(model, training, seed) as course:
+        how = "distilled" if distillation else "plain"
+        what = f"student {architecture.model} {how}, seed {seed}"
+        fitted = fit(model, course, progress=progress, what=what, work=work)
     save(model, out / WEIGHTS)
     return ModelRecord(
         model=architecture.model,
@@ -103,7 +69,7 @@ def learn(
         outputs=outputs,
         parameters=parameters(model),
         seed=seed,
-        distilled=soft is not None,
+        distilled=distillation is not None,
         origin="trained",
         curve=fitted.curve,
         best_epoch=fitted.best.epoch,
@@ -113,56 +79,36 @@ def learn(
 
 
 @contextmanager
-def taught(
-    model: torch.nn.Module,
-    schedule: Schedule,
-    augment: Augment,
-    data: Made[DataRecord],
-    seed: int,
-    views_seed: int,
-    soft: SoftLosses | None = None,
-    inside: TeacherLayers | None = None,
-    targets: Made[TargetsRecord] | None = None,
-    teachers: tuple[Made[ModelRecord], ...] = (),
-    shares: tuple[float, ...] = (),
-) -> Iterator[Course]:
-    """What a student is trained on and towards, while its teacher is at hand.
+def taught(model: torch.nn.Module, training: Training, seed: int) -> Iterator[Course]:
+    """A training of a student, ready for ``fit``; its teacher is open while the context lasts.
 
     Args:
         model: the student; losses between layers need the model itself.
-        schedule: how it is trained.
-        augment: how samples are varied.
-        data: the data stage's output.
+        training: how it is trained.
         seed: of the batch order.
-        views_seed: of the views.
-        soft: as for ``learn``, and so are the others.
-        inside: losses between layers.
-        targets: stored answers of the teacher.
-        teachers: asked while the student learns, where there are no stored answers.
-        shares: what each teacher counts.
     """
-    record = data.record
-    lessons = Lessons(record, open_split(data.path, "train"), augment, views_seed)
-    hard = hard_labels(record, schedule)
+    samples, distillation = training.samples, training.distillation
+    record = samples.data.record
+    lessons = Lessons(record, open_split(samples.data.path, "train"), samples.augment, samples.seed)
     with ExitStack() as stack:
-        tuition = Tuition(hard, every_epoch_anew)
-        if soft is not None and targets is not None and targets.record.views:
-            target = open_targets(targets, lessons.train.x)
-            views = targets.record.views
-            loss = _soft(hard, lambda lesson: target(lesson.rows, lesson.view), soft, record)
-            tuition = Tuition(loss, lambda epoch: epoch % views)
-        elif soft is not None and inside is not None and inside.layers:
-            teacher = restored(teachers[0], record)
-            between = LayerLosses(model, teacher, inside.layers, example(record), seed)
-            tuition = _inside(hard, soft, teacher, stack.enter_context(between), record)
-        elif soft is not None:
-            asking = stack.enter_context(Asking(teachers, shares, record))
-            tuition = _online(hard, soft, asking, record)
+        tuition = Tuition(hard_labels(record, training.schedule), every_epoch_anew)
+        if distillation is not None and distillation.targets.record.views:
+            tuition = _stored(tuition.loss, distillation, lessons.train.x, record)
+        elif distillation is not None and distillation.teachers is not None:
+            teachers, layers = distillation.teachers, distillation.layers
+            if layers is not None and layers.layers:
+                teacher = restored(teachers.models[0], record)
+                between = LayerLosses(model, teacher, layers.layers, example(record), seed)
+                stack.enter_context(between)
+                tuition = _inside(tuition.loss, distillation.soft, teacher, between, record)
+            else:
+                asking = stack.enter_context(Asking(teachers.models, teachers.shares, record))
+                tuition = _online(tuition.loss, distillation.soft, asking, record)
         yield Course(
             lessons,
-            judging(data, targets),
+            judging(samples.data, distillation),
             record,
-            schedule,
+            training.schedule,
             tuition.loss,
             tuition.view_of,
             seed,
@@ -170,11 +116,11 @@ def taught(
         )
 
 
-def judging(data: Made[DataRecord], targets: Made[TargetsRecord] | None) -> Arrays:
+def judging(data: Made[DataRecord], distillation: Distillation | None) -> Arrays:
     """The validation split; its answers are the teacher's where those are what is learnt."""
     validation = open_split(data.path, "validation")
-    if tasks.of(data.record.task).labels is None and targets is not None:
-        vectors = np.load(targets.path / ANSWERS.format(split="validation"))
+    if tasks.of(data.record.task).labels is None and distillation is not None:
+        vectors = np.load(distillation.targets.path / ANSWERS.format(split="validation"))
         validation = validation._replace(y=vectors)
     return validation
 
@@ -190,6 +136,14 @@ def _soft(hard: Loss, answer: Answer, soft: SoftLosses, data: DataRecord) -> Los
         return losses.distillation(outputs / unit, told, labels, taught / unit, soft, task)
 
     return loss
+
+
+def _stored(hard: Loss, distillation: Distillation, x: NDArray[Any], data: DataRecord) -> Tuition:
+    """Stored answers; epoch e shows view e modulo the number of views."""
+    targets = distillation.targets
+    target, views = open_targets(targets, x), targets.record.views
+    loss = _soft(hard, lambda lesson: target(lesson.rows, lesson.view), distillation.soft, data)
+    return Tuition(loss, lambda epoch: epoch % views)
 
 
 def _online(hard: Loss, soft: SoftLosses, asking: Asking, data: DataRecord) -> Tuition:

@@ -19,14 +19,13 @@ from ...errors import DataError, ModelError, RecipeError
 from .. import tasks
 from ..data.arrays import create, open_split
 from ..data.checks import chunks
-from ..engine.flow import Made
+from ..engine.stage import Made
 from ..engine.store import write_atomic
 from ..progress import Progress
-from ..recipe.augment import Augment
-from ..recipe.distill import SoftTargets
 from ..records import DataRecord, ModelRecord, Split, TargetsRecord
 from . import losses
 from .batches import Lessons
+from .inputs import TargetsInputs
 from .teacher_answers import BLOCK, Asking, exportable
 from .views import nth
 
@@ -43,35 +42,21 @@ _IN_CACHE = 32
 """Part of a chunk that is hashed at once, for the cache to hold it: 256 KiB."""
 
 
-def ask(
-    out: Path,
-    progress: Progress,
-    *,
-    teachers: tuple[Made[ModelRecord], ...],
-    shares: tuple[float, ...],
-    asking: SoftTargets,
-    augment: Augment,
-    data: Made[DataRecord],
-    seed: int,
-    work: Path,
-) -> TargetsRecord:
-    """Ask the teacher about every view of train, and about what else is held against its answers.
+def make_targets(out: Path, progress: Progress, inputs: TargetsInputs, work: Path) -> TargetsRecord:
+    """Store the teacher's answers to every view of train, and those that verification needs.
 
     Args:
         out: the files that ``TargetsRecord`` names go here.
-        progress: told of each block.
-        teachers: the teacher stage's outputs.
-        shares: what each counts.
-        asking: the recipe's part: how many views, how many classes.
-        augment: how a view is made.
-        data: the data stage's output.
-        seed: of the views.
-        work: what was stored before a kill.
+        progress: gets each block.
+        inputs: of the targets stage.
+        work: the folder with what was stored before a kill.
 
     Raises:
         ModelError: an answer that is not finite, or beyond what half precision holds.
         RecipeError: more than one view of a teacher whose answers were recorded.
     """
+    teachers, shares = inputs.teachers.models, inputs.teachers.shares
+    asking, augment, data = inputs.options, inputs.samples.augment, inputs.samples.data
     record = data.record
     train = open_split(data.path, "train")
     varied = asking.views > 1 or augment.varies
@@ -81,7 +66,7 @@ def ask(
             expected="views = 1 and no [augment], as only the samples themselves were answered",
             where="distill.views",
         )
-    lessons = Lessons(record, train, augment, seed)
+    lessons = Lessons(record, train, augment, inputs.samples.seed)
     with Asking(teachers, shares, record) as teacher:
         kept = kept_of(teacher.outputs, asking.top_k, record)
         files = _files(work, record, asking.views, len(lessons), teacher.outputs, kept)
@@ -178,12 +163,7 @@ def _note(work: Path, files: Mapping[str, Any], blocks: int) -> None:
 
 
 def _answer(
-    teacher: Asking,
-    lessons: Lessons,
-    view: int,
-    part: slice,
-    files: Mapping[str, Any],
-    kept: int,
+    teacher: Asking, lessons: Lessons, view: int, part: slice, files: Mapping[str, Any], kept: int
 ) -> None:
     rows = np.arange(part.start, part.stop)
     found = teacher(lessons.views(rows, view).x, "train", rows)

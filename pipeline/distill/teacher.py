@@ -17,17 +17,17 @@ from ...errors import ModelError
 from .. import tasks, teachers
 from ..data.arrays import Arrays, create, open_ids, open_split
 from ..data.checks import chunks
-from ..engine.flow import Made
+from ..engine.stage import Made
 from ..engine.store import digest_of, file_sha256, folder_digests
 from ..models import deployed, example, parameters
 from ..models.deployed import Deployed
 from ..models.weights import WEIGHTS, load_foreign, save
 from ..progress import Progress
 from ..recipe.architecture import Teacher
-from ..recipe.augment import Augment
 from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
 from .batches import Lessons
 from .hard_labels import hard_labels
+from .inputs import TeacherInputs
 from .loop import Course, every_epoch_anew, fit, outputs_of
 from .teacher_answers import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
 
@@ -43,33 +43,19 @@ class Judged(NamedTuple):
     notes: tuple[str, ...]
 
 
-def teach(
-    out: Path,
-    progress: Progress,
-    *,
-    teacher: Teacher,
-    named: str | None,
-    augment: Augment,
-    data: Made[DataRecord],
-    seed: int,
-    work: Path,
-) -> ModelRecord:
-    """Train the teacher, or take it in, and see that it has something to teach.
+def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Path) -> ModelRecord:
+    """Train the teacher, or take it in, and check that a student can learn from it.
 
     Args:
         out: its weights, its file or its answers go here.
-        progress: told of each epoch.
-        teacher: the recipe's part.
-        named: hash of the file it names; part of the key only.
-        augment: how samples are varied, in a way of its own each epoch.
-        data: the data stage's output.
-        seed: of the first weights and the batch order.
-        work: where a training that is killed goes on from.
+        progress: gets each epoch.
+        inputs: of the teacher stage.
+        work: the folder of a training that can be resumed.
 
     Raises:
-        ModelError: it does not fit, or it does no better than one who knows nothing.
+        ModelError: it does not fit, or its score is no better than chance.
     """
-    del named
+    teacher, data, seed = inputs.teacher, inputs.samples.data, inputs.samples.seed
     kind = teachers.kind(teacher.model)
     if kind == "logits":
         return _recorded(out, teacher, data, seed)
@@ -90,7 +76,7 @@ def teach(
         fitted = fit(
             model,
             Course(
-                Lessons(data.record, open_split(data.path, "train"), augment, seed),
+                Lessons(data.record, open_split(data.path, "train"), inputs.samples.augment, seed),
                 validation,
                 data.record,
                 teacher,

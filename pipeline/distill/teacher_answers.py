@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError
 from .. import tasks, teachers
-from ..engine.flow import Made
+from ..engine.stage import Made
 from ..models import deployed
 from ..models.deployed import Deployed
 from ..models.signature import signature

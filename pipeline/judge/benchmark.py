@@ -1,6 +1,6 @@
 """The benchmark stage: the teacher and every variant, measured side by side on real samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ...devices.bench import bench
-from ...devices.energy.declared import Prices
 from ...devices.instructions import count as countable
 from ...devices.onboard.settings import Feed, Timing
 from ...devices.onboard.stats.estimate import Estimate
@@ -18,18 +17,15 @@ from ...devices.profiles.profile import Profile
 from ...errors import MeasureError
 from ...exporters.interface import INPUT
 from ..data.arrays import draw, open_split
-from ..engine.flow import Made
 from ..progress import Progress, measuring
-from ..recipe.benchmark import Benchmark
 from ..records import (
     TEACHER,
     BenchmarkRecord,
-    DataRecord,
     OperatorsRecord,
     Predicted,
-    VariantsRecord,
 )
 from .budgets import decided
+from .inputs import BenchmarkInputs
 from .operators import figures_here, predictions, profiled
 
 BATCHES = 64
@@ -42,68 +38,49 @@ _LEAST_RUNS, _MOST_RUNS = 5, 200
 """Queries that operators are timed over."""
 
 
-def benchmark(
-    out: Path,
-    progress: Progress,
-    *,
-    benchmark: Benchmark,
-    device: Profile,
-    target: Profile,
-    on_target: bool,
-    budgets: Mapping[str, float],
-    variants: Made[VariantsRecord],
-    data: Made[DataRecord],
-    prices: Mapping[str, Any],
-    seed: int,
-) -> BenchmarkRecord:
+def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> BenchmarkRecord:
     """Measure latency, memory, energy and size in fresh processes without torch.
 
     Args:
         out: ``samples/`` (raw latencies), ``processes.json`` and ``memory.json`` go here.
-        progress: told of each process.
-        benchmark: the recipe's part.
-        device: what to measure on.
-        target: the device to ship to.
-        on_target: whether that is the device measured on.
-        budgets: of latency and memory, to be decided if that can be done in time.
-        variants: the variants stage's output.
-        data: the data stage's output.
-        prices: ``devices.onboard.measure.energy.Prices`` of the target, for the declared model.
-        seed: of the order in which models take turns.
+        progress: gets each process.
+        inputs: of the benchmark stage.
 
     Raises:
         HostError: instructions are wanted and cannot be counted here.
         MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
             to the device is at fault.
     """
+    benchmark, variants, data = inputs.benchmark, inputs.variants, inputs.data
+    device, target, on_target = inputs.device, inputs.target, inputs.on_target
     if benchmark.instructions and (refusal := countable.missing(target)) is not None:
         raise refusal
     place = place_of(device)
     made = variants.record
     subjects = [bench.Subject(variant.name, variants.path / variant.file) for variant in made.files]
-    inputs = out / "inputs.npz"
+    queries = out / "inputs.npz"
     samples: dict[str, Any] = {
         INPUT: draw(open_split(data.path, "test"), BATCHES * benchmark.batch).x
     }
-    np.savez(inputs, allow_pickle=False, **samples)
+    np.savez(queries, allow_pickle=False, **samples)
     settings = bench.Settings(
         **bounds_of(device, benchmark.threads, benchmark.spinning),
-        feed=Feed(str(inputs), benchmark.batch, seed=seed),
+        feed=Feed(str(queries), benchmark.batch, seed=inputs.seed),
         timing=Timing(benchmark.seconds, benchmark.min_queries, benchmark.max_queries),
         processes=benchmark.processes,
-        seed=seed,
+        seed=inputs.seed,
         confidence=CONFIDENCE,
         footprint=benchmark.footprint,
     )
     until = None
-    if budgets:
+    if budgets := inputs.budgets:
         until = bench.Until(lambda models, _: decided(budgets, models), benchmark.max_seconds)
     with measuring(progress, len(subjects) * benchmark.processes) as on_process:
         measured = bench.measure(
             subjects,
             settings,
             out,
-            prices=Prices(**prices),
+            prices=inputs.prices,
             references=[*([TEACHER] if made.teacher else []), "fp32"],
             until=until,
             on_process=on_process,

@@ -19,7 +19,7 @@ from ..data.arrays import Arrays, draw, open_split
 from ..distill.loop import outputs_of
 from ..distill.targets import ANSWERS
 from ..distill.teacher_answers import ensemble, restored
-from ..engine.flow import Made
+from ..engine.stage import Made
 from ..progress import Progress
 from ..records import (
     TEACHER,
@@ -29,7 +29,6 @@ from ..records import (
     Here,
     ModelRecord,
     Parity,
-    TargetsRecord,
     TunedRecord,
     Variant,
     VariantQuality,
@@ -39,6 +38,7 @@ from ..records import (
 from ..tasks.proportions import proportion
 from ..tasks.seeds import mean_over_seeds
 from .answers import GOLDEN, TWIN, Logits, logits
+from .inputs import VerifyInputs
 
 PARITY_SAMPLES = 64
 PARITY_BATCHES = (1, 7, 64)
@@ -71,45 +71,26 @@ class Held(NamedTuple):
     fp32: Logits
 
 
-def verify(
-    out: Path,
-    progress: Progress,
-    *,
-    variants: Made[VariantsRecord],
-    teachers: tuple[Made[ModelRecord], ...],
-    shares: tuple[float, ...],
-    targets: Made[TargetsRecord],
-    students: tuple[Made[ModelRecord], ...],
-    plain: tuple[Made[ModelRecord], ...],
-    data: Made[DataRecord],
-    batch: int,
-    tuned: tuple[Made[TunedRecord], ...] = (),
-) -> VerifyRecord:
+def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
     """Check, compare and score the teacher and every variant.
 
     Args:
         out: ``answers/<variant>.npy`` (outputs on test), ``golden.npz`` and ``changed.npz`` go
             here.
-        progress: told of each file.
-        variants: the variants stage's output.
-        teachers: the teachers, which files are held against where they are modules.
-        shares: what each of them counts.
-        targets: the teacher's answers on test, where it has no file.
-        students: the distilled students, one a seed.
-        plain: the same students without the teacher.
-        data: the data stage's output.
-        batch: samples a run.
-        tuned: what variants were made of that were trained on.
+        progress: gets each file.
+        inputs: of the verify stage.
 
     Raises:
         ModelError: a file cannot be run or gives NaN.
     """
+    variants, targets, data, batch = inputs.variants, inputs.targets, inputs.data, inputs.batch
+    teachers, students = inputs.models.teachers, inputs.models.students
     made = variants.record
     test = open_split(data.path, "test")
     (out / "answers").mkdir()
     best = next(s for s in students if s.record == made.student)
-    torches = {TEACHER: (teachers, shares), "fp32": ((best,), (1.0,))}
-    twins = {made.record.method: made for made in tuned}
+    torches = {TEACHER: (teachers.models, teachers.shares), "fp32": ((best,), (1.0,))}
+    twins = {made.record.method: made for made in inputs.models.tuned}
     files, workers = made.files, torch.get_num_threads()
     found: dict[str, Logits] = {}
     if "test" in targets.record.answered:
@@ -151,6 +132,7 @@ def verify(
                 )
             scored.append(_quality(variant, path, found[variant.name], ort, held, parity, here))
             steps.advance(f"{variant.name} {task.metric.name} {_said(scored[-1].score)}")
+        plain = inputs.plain
         gain = _gain(students, plain, data, test, task) if plain else None
         steps.advance()
     _save_golden(out, draw(test, GOLDEN_SAMPLES).x, variants, batch)

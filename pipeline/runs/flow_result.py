@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..engine.flow import Made
+from ..engine.stage import Made
 from ..records import (
     BenchmarkRecord,
     DataRecord,

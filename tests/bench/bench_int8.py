@@ -29,6 +29,7 @@ from edgestill.devices.onboard.settings import Feed, Timing
 from edgestill.exporters.interface import INPUT
 from edgestill.exporters.onnx import export
 from edgestill.pipeline.build import build
+from edgestill.pipeline.compress.inputs import TunedInputs
 from edgestill.pipeline.compress.method import BATCH, Job
 from edgestill.pipeline.compress.methods import METHODS
 from edgestill.pipeline.compress.parity import batches
@@ -36,6 +37,7 @@ from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.compress.train import stage as tuning
 from edgestill.pipeline.compress.train.contract import FILE
 from edgestill.pipeline.data.arrays import draw, open_split
+from edgestill.pipeline.distill.inputs import Distillation, Samples, Training
 from edgestill.pipeline.judge.answers import logits
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.models.weights import load_foreign
@@ -119,12 +121,17 @@ def trained_on(recipe: Recipe, artifacts: Path, folder: Path, method: str) -> Pa
     out.mkdir()
     work.mkdir()
     torch.set_num_threads(recipe.threads)
-    tuning.tune(
-        out, Silent(), method=method, settings=recipe.compress.only(PARTS[method]),
-        plan=plan(Compress()), schedule=recipe.distill.only(Schedule), augment=recipe.augment,
-        opset=20, data=data, students=(teacher,), views_seed=recipe.seed, work=work,
-        soft=SoftLosses(alpha=1.0), targets=targets,
-    )  # fmt: skip
+    samples = Samples(data, recipe.augment, recipe.seed)
+    distillation = Distillation(SoftLosses(alpha=1.0), targets)
+    inputs = TunedInputs(
+        plan=plan(Compress()),
+        opset=20,
+        students=(teacher,),
+        training=Training(samples, recipe.distill.only(Schedule), distillation),
+        method=method,
+        settings=recipe.compress.only(PARTS[method]),
+    )
+    tuning.tune(out, Silent(), inputs, work)
     return out / FILE
 
 

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import edgestill
@@ -13,11 +14,15 @@ import pytest
 import tiny
 from edgestill.errors import UsageError
 from edgestill.pipeline.build import STAGES, build, plan
-from edgestill.pipeline.engine import flow
+from edgestill.pipeline.data.inputs import DataInputs
+from edgestill.pipeline.engine import keys
+from edgestill.pipeline.engine.stage import Stage
+from edgestill.pipeline.recipe.data import Data
 from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.runs.rejudge import draw_again, judge_again
 from edgestill.pipeline.runs.run import differences, open_report
+from edgestill.pipeline.stages import DATA
 
 KILLED_AT = """
 import os, signal, sys
@@ -377,10 +382,10 @@ def test_verify_finds_a_changed_file_and_a_model_that_answers_otherwise(built, t
 
 
 def test_keys_change_with_threads_sources_and_versions(built):
-    from edgestill.pipeline.build import TEACHER
-
-    one = flow.ingredients(TEACHER, {}, 1)
-    two = flow.ingredients(TEACHER, {}, 2)
+    inputs = DataInputs(Data(source="npz:a.npz"), "", None, 0)
+    stage = replace(DATA, threads=True, libraries=("torch",))
+    one = keys.ingredients(stage, inputs, 1)
+    two = keys.ingredients(stage, inputs, 2)
     assert one != two
     assert one["libraries"]["torch"]
     assert len(one["sources"]) == 64
@@ -394,7 +399,7 @@ def test_every_module_a_stage_imports_is_among_the_sources_of_its_key():
 
     graph = grimp.build_graph("edgestill", cache_dir=None, exclude_type_checking_imports=True)
     root = Path(edgestill.__file__).parent
-    found = [s for s in vars(stages).values() if isinstance(s, flow.Stage)]
+    found = [s for s in vars(stages).values() if isinstance(s, Stage)]
     assert len(found) == len(STAGES)
     for stage in found:
         start = stage.run.partition(":")[0]
@@ -422,7 +427,7 @@ def test_the_text_of_a_recipe_part_decides_nothing_for_its_values_are_hashed():
     folder = Path(edgestill.__file__).parent / "pipeline" / "recipe"
     parts = {f"pipeline/recipe/{file.name}" for file in folder.glob("*.py")}
     parts -= {f"pipeline/recipe/{name}.py" for name in others}
-    for stage in (s for s in vars(stages).values() if isinstance(s, flow.Stage)):
+    for stage in (s for s in vars(stages).values() if isinstance(s, Stage)):
         assert parts.isdisjoint(sources.behind(stage.run.partition(":")[0]))
 
 

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import torch
 
 from ...distill.loop import Course, Fitted
-from ...engine.flow import Made
+from ...engine.stage import Made
 from ...models.deployed import Deployed
 from ...progress import Progress
 from ...recipe.part import Part

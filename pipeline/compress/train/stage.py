@@ -6,6 +6,7 @@ the one loop, and writes an ONNX file; the stage scores it and keeps what its to
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,12 @@ from ...distill.batches import fed
 from ...distill.loop import Course, evaluate, outputs_of
 from ...distill.student import judging, taught
 from ...distill.teacher_answers import restored
-from ...engine.flow import Made
 from ...engine.store import file_sha256
 from ...judge.answers import TWIN
 from ...progress import Progress
-from ...recipe.augment import Augment
-from ...recipe.distill import SoftLosses, TeacherLayers
-from ...recipe.part import Part
 from ...recipe.training import Schedule
-from ...records import DataRecord, ModelRecord, Plan, TargetsRecord, TunedRecord
+from ...records import TunedRecord
+from ..inputs import TunedInputs
 from . import prune_and_distil as recovery
 from . import qat
 from . import rounding_sensitivity as shaken
@@ -42,80 +40,49 @@ FOLDED = (
 )
 
 
-def tune(
-    out: Path,
-    progress: Progress,
-    *,
-    method: str,
-    settings: Part,
-    plan: Plan,
-    schedule: Schedule,
-    augment: Augment,
-    opset: int,
-    data: Made[DataRecord],
-    students: tuple[Made[ModelRecord], ...],
-    views_seed: int,
-    work: Path,
-    soft: SoftLosses,
-    targets: Made[TargetsRecord],
-    inside: TeacherLayers | None = None,
-    teachers: tuple[Made[ModelRecord], ...] = (),
-    shares: tuple[float, ...] = (),
-) -> TunedRecord:
-    """Train the best student on, with the teacher that taught it.
+def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> TunedRecord:
+    """Train the best student further, with the teacher that it was distilled from.
 
     Args:
         out: ``model.onnx`` and ``twin.npz`` go here.
-        progress: told of each step.
-        method: a name in ``METHODS``.
-        settings: the method's part of the recipe.
-        plan: how int8 is done for the target.
-        schedule: by which the students were trained.
-        augment: how samples are varied.
-        opset: of the file.
-        data: the data stage's output.
-        students: the distilled students; the variants stage ships the same one.
-        views_seed: of the views.
-        work: where a training that is killed goes on from.
-        soft: the soft losses and their weights.
-        targets: stored answers of the teacher.
-        inside: losses between layers.
-        teachers: asked where there are no stored answers.
-        shares: what each teacher counts.
+        progress: gets each step.
+        inputs: of the tuned stage.
+        work: the folder of a training that can be resumed.
 
     Raises:
         HostError: a library that the method needs is not installed.
         ModelError: the student cannot be captured or exported.
         NoEffectError: the method changed nothing.
     """
-    best, record = best_of(students), data.record
-
-    folded: list[str] = []
+    best, training = best_of(inputs.students), inputs.training
+    data, distillation = training.samples.data, training.distillation
+    record, folded = data.record, list[str]()
 
     def teaching(model: torch.nn.Module, schedule: Schedule) -> AbstractContextManager[Course]:
-        between = inside
-        if inside is not None and inside.layers and isinstance(model, qat.Captured):
+        inside = distillation.layers if distillation else None
+        changed = replace(training, schedule=schedule)
+        if distillation and inside and inside.layers and isinstance(model, qat.Captured):
             folded[:] = model.absent([layer.student for layer in inside.layers])
             left = tuple(layer for layer in inside.layers if layer.student not in folded)
             between = inside.model_copy(update={"layers": left})
-        lesson = (schedule, augment, data, best.record.seed, views_seed)
-        return taught(model, *lesson, soft, between, targets, teachers, shares)
+            changed = replace(changed, distillation=replace(distillation, layers=between))
+        return taught(model, changed, best.record.seed)
 
     torch.manual_seed(best.record.seed)
     pupil = Pupil(
         model=restored(best, record),
-        settings=settings,
-        plan=plan,
-        schedule=schedule,
+        settings=inputs.settings,
+        plan=inputs.plan,
+        schedule=training.schedule,
         teaching=teaching,
         data=data,
-        opset=opset,
+        opset=inputs.opset,
         out=out,
         work=work,
         progress=progress,
     )
-    tuned = METHODS[method](pupil)
-    _, score = evaluate(tuned.twin, judging(data, targets), record)
+    tuned = METHODS[inputs.method](pupil)
+    _, score = evaluate(tuned.twin, judging(data, distillation), record)
     x = draw(open_split(data.path, "validation"), TWIN_SAMPLES).x
     np.savez(out / TWIN, allow_pickle=False, x=x, logits=outputs_of(tuned.twin, x, record))
     moves, notes = 0.0, tuned.effect.notes
@@ -124,7 +91,7 @@ def tune(
     if isinstance(tuned.twin, qat.Captured) and shaken.passes_on(tuned.twin.net):
         moves = shaken.moved(tuned.twin.net, torch.from_numpy(fed(x, record)))
     return TunedRecord(
-        method=method,
+        method=inputs.method,
         seed=best.record.seed,
         curve=tuned.fitted.curve,
         best_epoch=tuned.fitted.best.epoch,

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from edgestill.errors import DataError, RecipeError
 from edgestill.pipeline.data import checks, find, fingerprint, splits
+from edgestill.pipeline.data.inputs import DataInputs
 from edgestill.pipeline.data.prepare import prepare
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.data import Data, TextForm
@@ -29,7 +30,7 @@ def laid(tmp_path):
         folder.mkdir()
         np.savez(tmp_path / "data.npz", **arrays)
         data = Data(source=f"npz:{tmp_path / 'data.npz'}", **part)
-        record = prepare(folder, Silent(), data=data, fingerprint="", seed=seed)
+        record = prepare(folder, Silent(), DataInputs(data, "", None, seed))
         split = {
             name: SimpleNamespace(
                 x=np.load(folder / f"x_{name}.npy"),
@@ -531,7 +532,7 @@ def told(tmp_path):
         folder.mkdir()
         form = {"vocabulary": 400, "max_length": 8, **part.pop("text", {})}
         data = Data(source=f"text:{tmp_path / 'data.csv'}", text=TextForm(**form), **part)
-        return prepare(folder, Silent(), data=data, fingerprint="", seed=0), folder
+        return prepare(folder, Silent(), DataInputs(data, "", None, 0)), folder
 
     return prepared
 
@@ -572,7 +573,7 @@ def test_a_word_that_only_test_has_is_no_token(tmp_path):
         lines = [f"{noun} {i} is here,{'ab'[i % 2]}" for i in range(40)]
         (tmp_path / f"data/{split}.csv").write_text("\n".join(["text,label", *lines]))
     part = Data(source=f"text:{tmp_path / 'data'}", text=TextForm(vocabulary=400))
-    prepare(tmp_path / "out", Silent(), data=part, fingerprint="", seed=0)
+    prepare(tmp_path / "out", Silent(), DataInputs(part, "", None, 0))
     tokenizer = tokenizers.Tokenizer.from_file(str(tmp_path / "out/tokenizer.json"))
     assert "Ġfilm" in tokenizer.get_vocab()
     assert "Ġzebra" not in tokenizer.get_vocab()
@@ -675,7 +676,7 @@ def test_a_source_that_names_none_is_refused(source):
 
 def test_the_digits_are_1797_images_and_split_without_a_duplicate(tmp_path):
     part = Data(source="digits")
-    record = prepare(tmp_path, Silent(), data=part, fingerprint="", seed=0)
+    record = prepare(tmp_path, Silent(), DataInputs(part, "", None, 0))
     assert record.sample_shape == (8, 8)
     assert (record.layout, record.dtype, record.classes) == ("hw", "uint8", 10)
     assert sum(map(sum, record.counts.values())) == 1797
@@ -690,13 +691,14 @@ PREPARE = """
 import re, resource, sys
 from pathlib import Path
 import sklearn.model_selection
+from edgestill.pipeline.data.inputs import DataInputs
 from edgestill.pipeline.data.prepare import prepare
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.recipe import Data
 own = int(re.search(r"VmData:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) << 10
 resource.setrlimit(resource.RLIMIT_DATA, (own + int(sys.argv[3]), own + int(sys.argv[3])))
 part = Data(source=f"npz:{sys.argv[1]}", layout="hwc")
-prepare(Path(sys.argv[2]), Silent(), data=part, fingerprint="", seed=0)
+prepare(Path(sys.argv[2]), Silent(), DataInputs(part, "", None, 0))
 """
 
 

@@ -12,6 +12,15 @@ from edgestill.pipeline.data.arrays import Arrays
 from edgestill.pipeline.distill import checkpoint, loop, student, targets, teacher
 from edgestill.pipeline.distill.batches import Lesson, Lessons, lengths_of, trimmed
 from edgestill.pipeline.distill.hard_labels import hard_labels
+from edgestill.pipeline.distill.inputs import (
+    Distillation,
+    Samples,
+    StudentInputs,
+    TargetsInputs,
+    TeacherInputs,
+    Teachers,
+    Training,
+)
 from edgestill.pipeline.distill.loop import Course, evaluate, every_epoch_anew, fit, logits_of
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, restore
@@ -102,19 +111,25 @@ def data(tmp_path):
     return SimpleNamespace(path=tmp_path, record=DATA)
 
 
-def made(tmp_path, name, function, **inputs):
+def made(tmp_path, name, function, inputs):
     """A stage's output: what it recorded and where its files lie."""
     (tmp_path / name).mkdir()
     work = tmp_path / f"work-{name}"
     work.mkdir()
-    if function is student.learn:
-        inputs = {"schedule": SHORT, "augment": PLAIN, "views_seed": 0, **inputs}
-    if function is teacher.teach:
-        inputs = {"augment": PLAIN, "named": None, **inputs}
-    if function is targets.ask:
-        inputs = {"augment": PLAIN, "asking": SoftTargets(), "shares": (1.0,), "seed": 0, **inputs}
-    record = function(tmp_path / name, Silent(), work=work, **inputs)
+    record = function(tmp_path / name, Silent(), inputs, work)
     return SimpleNamespace(path=tmp_path / name, record=record)
+
+
+def trained(tmp_path, name, data, *, seed, distillation=None):
+    """The student stage, run."""
+    training = Training(Samples(data, PLAIN, 0), SHORT, distillation)
+    return made(tmp_path, name, student.train_student, StudentInputs(NET, None, training, seed))
+
+
+def stored_answers(tmp_path, name, data, taught):
+    """The targets stage, run for one teacher."""
+    inputs = TargetsInputs(Teachers((taught,), (1.0,)), SoftTargets(), Samples(data, PLAIN, 0))
+    return made(tmp_path, name, targets.make_targets, inputs)
 
 
 def known(model="mlp1", width=4, **told):
@@ -151,8 +166,7 @@ def test_the_same_seed_trains_the_same_weights_bit_for_bit(model):
 
 def test_another_seed_trains_other_weights(tmp_path, data):
     one, same, other = (
-        made(tmp_path, str(i), student.learn, architecture=NET, data=data, seed=seed)
-        for i, seed in enumerate((0, 0, 1))
+        trained(tmp_path, str(i), data, seed=seed) for i, seed in enumerate((0, 0, 1))
     )
     assert one.record.weights_sha256 == same.record.weights_sha256
     assert one.record.weights_sha256 != other.record.weights_sha256
@@ -206,11 +220,14 @@ def test_rows_are_where_the_batchs_samples_stand_in_train():
 def test_a_student_distilled_with_alpha_zero_is_the_plain_student_bit_for_bit(tmp_path, data):
     logits = np.random.default_rng(0).normal(size=(1, 96, 3))
     taught = answered(tmp_path, "t", logits, np.load(data.path / "x_train.npy"))
-    lesson = {"architecture": NET, "data": data, "seed": 3}
-    plain = made(tmp_path, "plain", student.learn, **lesson)
+    plain = trained(tmp_path, "plain", data, seed=3)
     off, on = (
-        made(
-            tmp_path, f"alpha{a}", student.learn, soft=SoftLosses(alpha=a), targets=taught, **lesson
+        trained(
+            tmp_path,
+            f"alpha{a}",
+            data,
+            seed=3,
+            distillation=Distillation(SoftLosses(alpha=a), taught),
         )
         for a in (0.0, 0.9)
     )
@@ -236,8 +253,9 @@ def test_asking_leaves_the_models_statistics_alone_and_answers_each_sample_by_it
 
 def test_targets_are_the_teachers_logits_in_train_order_in_eval_mode(tmp_path, data):
     part = Teacher(model="resnet8", width=4, epochs=8, batch_size=16, learning_rate=0.02)
-    taught = made(tmp_path, "teacher", teacher.teach, teacher=part, data=data, seed=0)
-    asked = made(tmp_path, "targets", targets.ask, teachers=(taught,), data=data)
+    inputs = TeacherInputs(part, None, Samples(data, PLAIN, 0))
+    taught = made(tmp_path, "teacher", teacher.make_teacher, inputs)
+    asked = stored_answers(tmp_path, "targets", data, taught)
     stored = np.load(asked.path / targets.LOGITS)[0]
     net = deployed(Architecture(model="resnet8", width=4), DATA)
     restore(net, taught.path / teacher.WEIGHTS)
@@ -262,7 +280,7 @@ def test_a_teacher_that_answers_nan_is_refused_with_the_row(tmp_path, data):
     )
     taught = SimpleNamespace(path=tmp_path / "teacher", record=known())
     with pytest.raises(ModelError, match="not finite, for row 17 of train"):
-        made(tmp_path, "targets", targets.ask, teachers=(taught,), data=data)
+        stored_answers(tmp_path, "targets", data, taught)
 
 
 # --- the best epoch, and none -----------------------------------------------------------------
@@ -285,7 +303,7 @@ def test_the_model_is_left_at_its_best_epoch():
 
 
 def test_the_saved_student_has_the_accuracy_its_record_says(tmp_path, data):
-    found = made(tmp_path, "s", student.learn, architecture=NET, data=data, seed=0)
+    found = trained(tmp_path, "s", data, seed=0)
     net = deployed(NET, DATA)
     net.load_state_dict(load_file(found.path / teacher.WEIGHTS))
     split = Arrays(*(np.load(data.path / f"{axis}_validation.npy") for axis in "xy"))

@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from importlib import metadata
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from edgestill.errors import HostError, NoEffectError, UsageError
 from edgestill.exporters import metadata as facts
 from edgestill.exporters.onnx import INPUT, export
 from edgestill.pipeline import build
+from edgestill.pipeline.compress.inputs import TunedInputs
 from edgestill.pipeline.compress.int8.saturation import saturable
 from edgestill.pipeline.compress.method import Job
 from edgestill.pipeline.compress.methods import METHODS
@@ -28,8 +30,17 @@ from edgestill.pipeline.distill import loop, student, targets, teacher
 from edgestill.pipeline.distill import teacher_answers as asking
 from edgestill.pipeline.distill.batches import Lessons
 from edgestill.pipeline.distill.hard_labels import hard_labels
+from edgestill.pipeline.distill.inputs import (
+    Distillation,
+    Samples,
+    StudentInputs,
+    TargetsInputs,
+    TeacherInputs,
+    Teachers,
+    Training,
+)
 from edgestill.pipeline.distill.loop import Course, evaluate, every_epoch_anew, fit
-from edgestill.pipeline.engine import flow
+from edgestill.pipeline.engine import keys
 from edgestill.pipeline.judge import verify
 from edgestill.pipeline.judge.answers import TWIN, logits
 from edgestill.pipeline.models import deployed, example, parameters
@@ -377,38 +388,49 @@ def taught(tmp_path_factory):
     told = record((8, 8), "hw").model_copy(update={"mean": (5.0,), "std": (6.0,), "rows": rows})
     data = SimpleNamespace(path=folder / "data", record=told)
 
-    def made(name, function, **inputs):
+    def made(name, function, inputs):
         out, work = folder / name, folder / f"work-{name}"
         out.mkdir()
         work.mkdir()
-        found = function(out, Silent(), data=data, augment=Augment(), work=work, **inputs)
-        return SimpleNamespace(path=out, record=found)
+        return SimpleNamespace(path=out, record=function(out, Silent(), inputs, work))
 
-    were = torch.get_num_threads()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    by = (made("teacher", teacher.teach, seed=0, named=None, teacher=Teacher(
-        model="resnet8", width=8, epochs=6, batch_size=32, learning_rate=0.01)),)  # fmt: skip
-    all_of = {"teachers": by, "shares": (1.0,)}
-    told = made("targets", targets.ask, asking=SoftTargets(), seed=0, **all_of)
-    of = {"soft": SoftLosses(), "targets": told}
-    best = made("student", student.learn, architecture=Architecture(model="resnet8", width=4),
-                schedule=LEARNT, seed=0, views_seed=0, **of)  # fmt: skip
-    torch.set_num_threads(were)
-    return SimpleNamespace(folder=folder, data=data, teachers=by, targets=told, student=best, of=of)
+    samples = Samples(data, Augment(), 0)
+    part = Teacher(model="resnet8", width=8, epochs=6, batch_size=32, learning_rate=0.01)
+    model = made("teacher", teacher.make_teacher, TeacherInputs(part, None, samples))
+    teachers = Teachers((model,), (1.0,))
+    inputs = TargetsInputs(teachers, SoftTargets(), samples)
+    stored = made("targets", targets.make_targets, inputs)
+    training = Training(samples, LEARNT, Distillation(SoftLosses(), stored))
+    inputs = StudentInputs(Architecture(model="resnet8", width=4), None, training, 0)
+    best = made("student", student.train_student, inputs)
+    torch.set_num_threads(threads)
+    return SimpleNamespace(
+        folder=folder,
+        data=data,
+        teachers=teachers,
+        targets=stored,
+        student=best,
+        training=training,
+    )
 
 
-def tuned(taught, name, **inputs):
+def tuned(taught, name, *, settings=None, students=None, **distillation):
+    """The tuned stage, run; ``distillation`` replaces fields of the student's."""
     out, work = taught.folder / name, taught.folder / f"work-{name}"
     out.mkdir()
     work.mkdir(exist_ok=True)
-    inputs = {
-        "method": "int8-qat", "schedule": LEARNT, "augment": Augment(), "opset": 20, "data":
-        taught.data, "students": (taught.student,), "views_seed": 0, "work": work,
-        "settings": Qat(qat_epochs=3, qat_learning_rate=0.002),
-        "plan": plan(Compress(reduce_range="always")),
-        **taught.of, **inputs,
-    }  # fmt: skip
-    return SimpleNamespace(path=out, record=tuning.tune(out, Silent(), **inputs))
+    changed = replace(taught.training.distillation, **distillation)
+    inputs = TunedInputs(
+        plan=plan(Compress(reduce_range="always")),
+        opset=20,
+        students=students or (taught.student,),
+        training=replace(taught.training, distillation=changed),
+        method="int8-qat",
+        settings=settings or Qat(qat_epochs=3, qat_learning_rate=0.002),
+    )
+    return SimpleNamespace(path=out, record=tuning.tune(out, Silent(), inputs, work))
 
 
 @pytest.fixture(scope="module")
@@ -427,8 +449,8 @@ def split(taught, name):
 def test_training_on_lowers_the_loss_that_rounding_costs(taught, trained):
     curve = trained.record.curve
     assert [epoch.epoch for epoch in curve] == [1, 2, 3]
-    rounded, how = ready(taught), (LEARNT, Augment(), taught.data, 0, 0)
-    with student.taught(rounded, *how, **taught.of) as course, torch.no_grad():
+    rounded = ready(taught)
+    with student.taught(rounded, taught.training, 0) as course, torch.no_grad():
         rows = course.lessons.order(LEARNT.batch_size, 0, 0)
         lessons = [course.lessons(some, course.view_of(0)) for some in rows]
         before = np.mean([course.loss(rounded(one.x), one).item() for one in lessons])
@@ -513,11 +535,11 @@ def test_a_teacher_that_is_asked_meanwhile_keeps_its_statistics(taught, monkeypa
         layers=tuple(LayerPair(loss="similarity", teacher=by, student=one) for by, one in pairs)
     )
     found = tuned(
-        taught, "asked", settings=once, targets=asked, teachers=taught.teachers, shares=(1.0,),
+        taught, "asked", settings=once, targets=asked, teachers=taught.teachers,
         inside=between,
     )  # fmt: skip
     assert found.record.notes[-1] == tuning.FOLDED.format(layers="'conv1'")
-    (one, *_), (made,) = teachers, taught.teachers
+    (one, *_), (made,) = teachers, taught.teachers.models
     before = restored(made, taught.data.record).state_dict()
     assert any(key.endswith("running_mean") for key in before)
     assert all(torch.equal(before[key], value) for key, value in one.state_dict().items())
@@ -543,11 +565,11 @@ def test_losses_between_layers_go_on_while_it_rounds(taught, monkeypatch):
     monkeypatch.setitem(tuning.METHODS, "int8-qat", method)
     none = taught.targets.record.model_copy(update={"views": 0})
     asked = {"targets": SimpleNamespace(path=taught.targets.path, record=none)}
-    asked |= {"teachers": taught.teachers, "shares": (1.0,)}
+    asked["teachers"] = taught.teachers
     for name, weight in (("heavy", 1e6), ("light", 1e-6)):
         layer = LayerPair(loss="attention", teacher="layer2.0", student="layer2.0", weight=weight)
         with pytest.raises(KeyboardInterrupt):
-            tuned(taught, name, inside=TeacherLayers(layers=(layer,)), **asked)
+            tuned(taught, name, layers=TeacherLayers(layers=(layer,)), **asked)
         weights[name] = weights.pop("with")
     # Behind the block that is compared only the answers teach; before it the block does as well.
     first, last = ((weights["heavy"][i] - weights["light"][i]).abs().max() for i in (0, -1))
@@ -685,7 +707,7 @@ def test_a_missing_torchao_is_answered_by_the_install_that_brings_it(monkeypatch
             raise metadata.PackageNotFoundError(name)
         return "1"
 
-    monkeypatch.setattr(flow.metadata, "version", version)
+    monkeypatch.setattr(keys.metadata, "version", version)
     named = load(tiny.write(tmp_path), ['compress.variants=["int8-qat"]'])
     with pytest.raises(
         HostError, match=r"torchao is not installed.*pip install 'edgestill\[qat\]'"

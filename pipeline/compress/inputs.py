@@ -1,0 +1,68 @@
+"""What the stages of this folder take as input. All of it is part of their keys.
+
+Importing this module loads no torch, so that a plan can be made without it.
+"""
+
+from dataclasses import dataclass
+
+from ..distill.inputs import Teachers, Training
+from ..engine.stage import Made
+from ..recipe.compress import Compress
+from ..recipe.export import Export
+from ..recipe.part import Part
+from ..records import DataRecord, ModelRecord, Plan, TunedRecord
+
+
+@dataclass(frozen=True, slots=True)
+class TunedInputs:
+    """Input of the tuned stage.
+
+    Attributes:
+        plan: how int8 is done for the target.
+        opset: ONNX operator set of the file.
+        students: the distilled students; the best of them is trained further.
+        training: how they were trained.
+        method: a name in ``compress.train.stage.METHODS``.
+        settings: the method's part of the recipe.
+    """
+
+    plan: Plan
+    opset: int
+    students: tuple[Made[ModelRecord], ...]
+    training: Training
+    method: str
+    settings: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The torch models of a build, of which files are made.
+
+    Attributes:
+        teachers: exported as one file where all of them are torch modules here.
+        students: the distilled students, one a seed.
+        tuned: the best student as each method of the tuned stage trained it further.
+    """
+
+    teachers: Teachers
+    students: tuple[Made[ModelRecord], ...]
+    tuned: tuple[Made[TunedRecord], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VariantsInputs:
+    """Input of the variants stage.
+
+    Attributes:
+        compress: the recipe's part.
+        plan: how int8 is done for its target.
+        export: the recipe's part.
+        models: what is exported and compressed.
+        data: the data stage's output.
+    """
+
+    compress: Compress
+    plan: Plan
+    export: Export
+    models: Models
+    data: Made[DataRecord]

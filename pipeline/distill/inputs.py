@@ -1,0 +1,126 @@
+"""What the stages of this folder take as input. All of it is part of their keys.
+
+Importing this module loads no torch, so that a plan can be made without it.
+"""
+
+from dataclasses import dataclass
+
+from ..engine.stage import Made
+from ..recipe.architecture import Architecture, Teacher
+from ..recipe.augment import Augment
+from ..recipe.distill import SoftLosses, SoftTargets, TeacherLayers
+from ..recipe.training import Schedule
+from ..records import DataRecord, ModelRecord, TargetsRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The data set as training sees it.
+
+    Attributes:
+        data: the data stage's output.
+        augment: how samples are varied.
+        seed: of the variation.
+    """
+
+    data: Made[DataRecord]
+    augment: Augment
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TeacherInputs:
+    """Input of the teacher stage.
+
+    Attributes:
+        teacher: the recipe's part for one teacher.
+        file_hash: hash of the file or module that it names; only the key needs it.
+        samples: what it is trained on; their seed is also that of its first weights and of the
+            batch order.
+    """
+
+    teacher: Teacher
+    file_hash: str | None
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Teachers:
+    """All teachers of a build.
+
+    Attributes:
+        models: the teacher stage's outputs, in the recipe's order.
+        shares: the weight of each teacher's answers; they add up to 1.
+    """
+
+    models: tuple[Made[ModelRecord], ...]
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TargetsInputs:
+    """Input of the targets stage.
+
+    Attributes:
+        teachers: the teachers whose answers are stored.
+        options: how many views they answer and how many classes are stored.
+        samples: what they answer.
+    """
+
+    teachers: Teachers
+    options: SoftTargets
+    samples: Samples
+
+
+@dataclass(frozen=True, slots=True)
+class Distillation:
+    """What a student learns from its teachers.
+
+    Attributes:
+        soft: the soft losses and their weights.
+        targets: stored answers of the teachers.
+        layers: losses between layers, and whether the first weights come from the teacher.
+        teachers: needed where no answers are stored or layers are compared; else None.
+    """
+
+    soft: SoftLosses
+    targets: Made[TargetsRecord]
+    layers: TeacherLayers | None = None
+    teachers: Teachers | None = None
+
+    @property
+    def initializes(self) -> bool:
+        """Whether the student's first weights come from the teacher."""
+        return self.layers is not None and self.layers.initialize
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How a student is trained, whatever its architecture and seed.
+
+    Attributes:
+        samples: what it is trained on; the teachers' answers are to the same views.
+        schedule: the recipe's part.
+        distillation: None trains on labels alone.
+    """
+
+    samples: Samples
+    schedule: Schedule
+    distillation: Distillation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StudentInputs:
+    """Input of the student stage.
+
+    Attributes:
+        architecture: of the student.
+        module_hash: hash of the user's module that makes the student; only the key needs it.
+        training: how it is trained.
+        seed: of the first weights and the batch order.
+    """
+
+    architecture: Architecture
+    module_hash: str | None
+    training: Training
+    seed: int

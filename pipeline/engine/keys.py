@@ -1,0 +1,97 @@
+"""What a stage's key is made of.
+
+A key is the hash of the stage's inputs (recipe parts as JSON, other stages by key), the source text
+of the stage's own modules, the versions of the libraries it uses, and, where the numbers depend on
+them, the thread count and the CPU's kernel class.
+"""
+
+import platform
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from importlib import metadata
+from typing import Any
+
+from ...devices.onboard.machine import host
+from ...errors import HostError
+from ..recipe.part import Part
+from ..records import Record
+from . import sources
+from .stage import Made, Stage
+from .store import digest_of
+
+
+def ingredients(stage: Stage[Any, Any], inputs: object, threads: int) -> dict[str, Any]:
+    """All that decides a stage's result, as JSON.
+
+    Args:
+        stage: the stage.
+        inputs: its frozen dataclass; each field counts, also those of dataclasses inside it.
+        threads: of training.
+
+    Raises:
+        TypeError: the inputs are of another stage, or hold a value that has no JSON form.
+        HostError: a library that the stage uses is not installed.
+    """
+    if not isinstance(inputs, stage.takes):
+        raise TypeError(f"{stage.name} takes {stage.takes.__name__}, not {type(inputs).__name__}")
+    parts: dict[str, Any] = {
+        "stage": stage.name,
+        "inputs": _as_json(inputs),
+        "sources": sources.digest(stage.run.partition(":")[0]),
+        "gives": digest_of(stage.gives.model_json_schema()),
+        "libraries": {name: _version(name) for name in stage.libraries},
+    }
+    here = _host()
+    if stage.threads:
+        kernels = [host.kernel_class(here.features), host.has_bf16(here.features)]
+        parts |= {"threads": threads, "kernels": kernels}
+    if stage.machine:
+        parts["machine"] = [here.cpu, here.available_cores, here.memory_bytes, platform.release()]
+    return parts
+
+
+@cache
+def _host() -> host.Host:
+    return host.describe()
+
+
+def _as_json(value: Any) -> Any:
+    """An input as the key holds it: what was made by its key, everything else by value."""
+    if isinstance(value, Made):
+        return {"key": value.key}
+    if isinstance(value, Part):
+        return value.ingredients()
+    if isinstance(value, Record):
+        return value.model_dump(mode="json")
+    if is_dataclass(value):
+        return {field.name: _as_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _as_json(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_as_json(item) for item in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise TypeError(f"{type(value).__name__} in the inputs of a stage has no JSON form for its key")
+
+
+_EXTRAS = {"torchao": "qat"}
+"""What brings a library that not every build needs."""
+
+
+def _version(distribution: str) -> str:
+    """The version of a library that a stage uses.
+
+    Raises:
+        HostError: it is not installed; seen before any stage runs.
+    """
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        if distribution not in _EXTRAS:
+            raise
+        raise HostError(
+            found=f"{distribution} is not installed",
+            expected="it, for what the recipe asks for",
+            fix=f"pip install 'edgestill[{_EXTRAS[distribution]}]'",
+        ) from None

@@ -1,0 +1,62 @@
+"""What the stages of this folder take as input. All of it is part of their keys.
+
+Importing this module loads no torch, so that a plan can be made without it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...devices.energy.declared import Prices
+from ...devices.profiles.profile import Profile
+from ..compress.inputs import Models
+from ..engine.stage import Made
+from ..recipe.benchmark import Benchmark
+from ..records import DataRecord, ModelRecord, TargetsRecord, VariantsRecord
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyInputs:
+    """Input of the verify stage.
+
+    Attributes:
+        variants: the variants stage's output.
+        models: the torch models that its files must answer as.
+        plain: the students again, trained on labels alone.
+        targets: the teacher's answers on test, where it has no file.
+        data: the data stage's output.
+        batch: samples a run.
+    """
+
+    variants: Made[VariantsRecord]
+    models: Models
+    plain: tuple[Made[ModelRecord], ...]
+    targets: Made[TargetsRecord]
+    data: Made[DataRecord]
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkInputs:
+    """Input of the benchmark stage.
+
+    Attributes:
+        benchmark: the recipe's part.
+        variants: the variants stage's output.
+        data: the data stage's output.
+        device: the device to measure on.
+        target: the device to ship to.
+        on_target: whether they are the same device.
+        budgets: of latency and memory; measuring goes on until they are decided, if time allows.
+        prices: energy prices of the target, for the declared model.
+        seed: of the order in which models take turns.
+    """
+
+    benchmark: Benchmark
+    variants: Made[VariantsRecord]
+    data: Made[DataRecord]
+    device: Profile
+    target: Profile
+    on_target: bool
+    budgets: Mapping[str, float]
+    prices: Prices
+    seed: int
