@@ -75,7 +75,7 @@ class Recording:
         self.shown, self.asked = {}, []
 
     def __call__(self, *_):
-        """Stands in for the class ``SoftTargets``."""
+        """Stands in for the class ``Asking``."""
         return nullcontext(_Asked(self))
 
     def answer(self, x, split, rows):
@@ -130,7 +130,7 @@ def test_the_teacher_sees_each_view_once_and_exactly_that_which_the_student_will
     tmp_path, data, monkeypatch
 ):
     teacher = Recording()
-    monkeypatch.setattr(targets, "SoftTargets", teacher)
+    monkeypatch.setattr(targets, "Asking", teacher)
     made = asked(tmp_path, data, views=3)
     assert {len(shown) for (split, _), shown in teacher.shown.items() if split == "train"} == {3}
     monkeypatch.undo()
@@ -165,7 +165,7 @@ def taught(tmp_path, data, name="student", epochs=4, **told):
 
 def test_a_batch_gets_the_answers_to_its_own_rows_and_view(tmp_path, data, monkeypatch):
     teacher = Recording()
-    monkeypatch.setattr(targets, "SoftTargets", teacher)
+    monkeypatch.setattr(targets, "Asking", teacher)
     made = asked(tmp_path, data)
     train = np.load(data.path / "x_train.npy")
     target, lessons = open_targets(made, train), Lessons(data.record, _split(data), AUGMENT, 5)
@@ -186,7 +186,7 @@ def _split(data):
 def test_answers_are_stored_in_half_precision_numbers_of_a_regression_in_single(
     tmp_path, data, monkeypatch
 ):
-    monkeypatch.setattr(targets, "SoftTargets", Recording())
+    monkeypatch.setattr(targets, "Asking", Recording())
     made = asked(tmp_path, data)
     stored = np.load(made.path / targets.LOGITS)
     assert (stored.dtype, stored.shape) == (np.float16, (2, ROWS, 3))
@@ -198,27 +198,27 @@ def test_answers_are_stored_in_half_precision_numbers_of_a_regression_in_single(
     numbers = laid_down(
         other, record(task="regression", answer_mean=(0.0,) * 3, answer_std=(1.0,) * 3)
     )
-    monkeypatch.setattr(targets, "SoftTargets", Recording(scale=1e6))
+    monkeypatch.setattr(targets, "Asking", Recording(scale=1e6))
     made = asked(other, numbers)
     assert np.load(made.path / targets.LOGITS).dtype == np.float32
 
 
 def test_vectors_of_an_embedding_are_stored_as_they_are(tmp_path, monkeypatch):
     vectors = laid_down(tmp_path, record(task="embedding"))
-    monkeypatch.setattr(targets, "SoftTargets", Recording(outputs=20))
+    monkeypatch.setattr(targets, "Asking", Recording(outputs=20))
     made = asked(tmp_path, vectors)
     assert np.load(made.path / targets.LOGITS).shape == (2, ROWS, 20)
     assert made.record.train_score == 1.0  # they are the truth
 
 
 def test_an_answer_beyond_half_precision_is_refused(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(targets, "SoftTargets", Recording(scale=1e6))
+    monkeypatch.setattr(targets, "Asking", Recording(scale=1e6))
     with pytest.raises(ModelError, match="numbers up to 6"):
         asked(tmp_path, data)
 
 
 def test_views_of_recorded_answers_are_refused(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(targets, "SoftTargets", Recording())
+    monkeypatch.setattr(targets, "Asking", Recording())
     recorded = (SimpleNamespace(path=tmp_path, record=known(origin="recorded")),)
     for name, told in (("a", {"views": 2}), ("b", {"views": 1}), ("c", {"views": 0})):
         with pytest.raises(RecipeError, match="only the samples themselves were answered"):
@@ -249,7 +249,7 @@ def test_of_300_classes_the_likeliest_keep_their_probability_and_the_rest_its_ma
 ):
     data = laid_down(tmp_path, record(300))
     teacher = Recording(outputs=300, scale=0.3)
-    monkeypatch.setattr(targets, "SoftTargets", teacher)
+    monkeypatch.setattr(targets, "Asking", teacher)
     made = asked(tmp_path, data, views=2)
     places = np.load(made.path / targets.PLACES)
     assert (places.dtype, places.shape) == (np.uint16, (2, ROWS, 64))
@@ -285,30 +285,30 @@ def blocks_of(teacher):
 def test_what_was_answered_before_a_kill_is_not_asked_again(tmp_path, data, monkeypatch):
     monkeypatch.setattr(targets, "BLOCK", 16)  # 19 blocks a view
     whole = Recording()
-    monkeypatch.setattr(targets, "SoftTargets", whole)
+    monkeypatch.setattr(targets, "Asking", whole)
     expected = contents(asked(tmp_path, data, "whole", work="other").path)
     assert blocks_of(whole) == 38
     found = []
     for name, dies_at in (("first", 20), ("second", 1), ("third", 17)):
-        monkeypatch.setattr(targets, "SoftTargets", Recording(dies_at=dies_at))
+        monkeypatch.setattr(targets, "Asking", Recording(dies_at=dies_at))
         with pytest.raises(KeyboardInterrupt):
             asked(tmp_path, data, name)
         found.append(json.loads((tmp_path / "work" / targets._DONE).read_text())["blocks"])
     assert found == [16, 16, 32]
     last = Recording()
-    monkeypatch.setattr(targets, "SoftTargets", last)
+    monkeypatch.setattr(targets, "Asking", last)
     assert contents(asked(tmp_path, data, "last").path) == expected
     assert blocks_of(last) == 38 - 32
 
 
 def test_a_kill_behind_the_last_block_leaves_only_the_other_splits(tmp_path, data, monkeypatch):
     dying = Recording(dies_at=6)  # 3 blocks a view, and then test
-    monkeypatch.setattr(targets, "SoftTargets", dying)
+    monkeypatch.setattr(targets, "Asking", dying)
     with pytest.raises(KeyboardInterrupt):
         asked(tmp_path, data, "first")
     assert blocks_of(dying) == 6
     last = Recording()
-    monkeypatch.setattr(targets, "SoftTargets", last)
+    monkeypatch.setattr(targets, "Asking", last)
     made = asked(tmp_path, data, "last")
     assert blocks_of(last) == 0
     open_targets(made, np.load(data.path / "x_train.npy"))
@@ -316,9 +316,9 @@ def test_a_kill_behind_the_last_block_leaves_only_the_other_splits(tmp_path, dat
 
 @pytest.mark.parametrize("damage", ["cut", "absent", "other", "note"])
 def test_stored_answers_that_are_damaged_are_asked_for_anew(damage, tmp_path, data, monkeypatch):
-    monkeypatch.setattr(targets, "SoftTargets", Recording())
+    monkeypatch.setattr(targets, "Asking", Recording())
     expected = contents(asked(tmp_path, data, "whole", work="other").path)
-    monkeypatch.setattr(targets, "SoftTargets", Recording(dies_at=6))
+    monkeypatch.setattr(targets, "Asking", Recording(dies_at=6))
     with pytest.raises(KeyboardInterrupt):
         asked(tmp_path, data, "first")
     path = tmp_path / "work" / targets.LOGITS
@@ -331,7 +331,7 @@ def test_stored_answers_that_are_damaged_are_asked_for_anew(damage, tmp_path, da
     if damage == "note":
         (tmp_path / "work" / targets._DONE).write_text("{")
     last = Recording()
-    monkeypatch.setattr(targets, "SoftTargets", last)
+    monkeypatch.setattr(targets, "Asking", last)
     assert contents(asked(tmp_path, data, "last").path) == expected
     assert blocks_of(last) == 6
 
@@ -392,7 +392,7 @@ def test_identities_do_not_depend_on_how_many_are_hashed_at_once(rows, monkeypat
 
 
 def test_targets_of_other_samples_are_refused_with_the_first_row(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(targets, "SoftTargets", Recording())
+    monkeypatch.setattr(targets, "Asking", Recording())
     made = asked(tmp_path, data)
     train = np.load(data.path / "x_train.npy")
     open_targets(made, train)
