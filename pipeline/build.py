@@ -20,12 +20,13 @@ from ..devices.profiles.profile import load as load_profile
 from ..errors import ModelError, UsageError
 from . import tasks
 from . import teachers as teacher_kinds
-from .compress.inputs import Models, TunedInputs, VariantsInputs
+from .compress.inputs import TunedInputs, VariantsInputs
 from .compress.plan import plan as plan_of
 from .data import fingerprint, tokenizer_fingerprint
 from .data.inputs import DataInputs
 from .distill.inputs import (
     Distillation,
+    Models,
     Samples,
     StudentInputs,
     TargetsInputs,

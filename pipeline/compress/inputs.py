@@ -5,12 +5,12 @@ Importing this module loads no torch, so that a plan can be made without it.
 
 from dataclasses import dataclass
 
-from ..distill.inputs import Teachers, Training
+from ..distill.inputs import Models, Training
 from ..engine.stage import Made
 from ..recipe.compress import Compress
 from ..recipe.export import Export
 from ..recipe.part import Part
-from ..records import DataRecord, ModelRecord, Plan, TunedRecord
+from ..records import DataRecord, ModelRecord, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +32,6 @@ class TunedInputs:
     training: Training
     method: str
     settings: Part
-
-
-@dataclass(frozen=True, slots=True)
-class Models:
-    """The torch models of a build, of which files are made.
-
-    Attributes:
-        teachers: exported as one file where all of them are torch modules here.
-        students: the distilled students, one a seed.
-        tuned: the best student as each method of the tuned stage trained it further.
-    """
-
-    teachers: Teachers
-    students: tuple[Made[ModelRecord], ...]
-    tuned: tuple[Made[TunedRecord], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from ..recipe.architecture import Architecture, Teacher
 from ..recipe.augment import Augment
 from ..recipe.distill import SoftLosses, SoftTargets, TeacherLayers
 from ..recipe.training import Schedule
-from ..records import DataRecord, ModelRecord, TargetsRecord
+from ..records import DataRecord, ModelRecord, TargetsRecord, TunedRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,3 +124,18 @@ class StudentInputs:
     module_hash: str | None
     training: Training
     seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The torch models of a build, of which files are made.
+
+    Attributes:
+        teachers: exported as one file where all of them are torch modules here.
+        students: the distilled students, one a seed.
+        tuned: the best student as each method of the tuned stage trained it further.
+    """
+
+    teachers: Teachers
+    students: tuple[Made[ModelRecord], ...]
+    tuned: tuple[Made[TunedRecord], ...] = ()

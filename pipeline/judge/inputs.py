@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ...devices.energy.declared import Prices
 from ...devices.profiles.profile import Profile
-from ..compress.inputs import Models
+from ..distill.inputs import Models
 from ..engine.stage import Made
 from ..recipe.benchmark import Benchmark
 from ..records import DataRecord, ModelRecord, TargetsRecord, VariantsRecord
