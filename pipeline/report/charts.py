@@ -68,8 +68,8 @@ def charts(report: Report, folder: Path) -> tuple[Chart, ...]:
 def _tradeoff(models: Sequence[Row], looks: dict[str, drawing.Look], metric: str) -> Chart:
     unit = numbers.score_unit(metric)
     scale = _scale(unit)
-    drawn = [each for each in models if _known(each.p50_ms) and _known(each.score)]
-    largest = max((each.variant.bytes for each in drawn), default=1)
+    drawn = [model for model in models if _known(model.p50_ms) and _known(model.score)]
+    largest = max((model.variant.bytes for model in drawn), default=1)
     figure = go.Figure()
     for model in drawn:
         look = looks[model.name]
@@ -101,8 +101,8 @@ def _tradeoff(models: Sequence[Row], looks: dict[str, drawing.Look], metric: str
     return Chart(
         id="tradeoff",
         title=f"{numbers.capital(metric)} against latency",
-        caption="Up and to the left is better. The area of a mark is the size of the file; bars "
-        "are intervals.",
+        caption="Up and to the left is better. The area of a mark is the file size; bars are "
+        "intervals.",
         figure=drawing.laid_out(figure) if drawn else None,
         missing=tuple(_why_missing(models, "p50_ms") + _why_missing(models, "score")),
         alternative="; ".join(
@@ -148,9 +148,9 @@ def _latencies(models: Sequence[Row], looks: dict[str, drawing.Look], folder: Pa
     return Chart(
         id="latency",
         title="Latency of every query",
-        caption="Lower and flatter is better: a rise at the right is a slow tail. Queries of all "
-        "processes pooled; each line ends where fewer than seven queries are slower, because "
-        "beyond that luck decides.",
+        caption="Lower and flatter is better; a rise at the right is a slow tail. Queries of all "
+        "processes are pooled. A line ends where fewer than seven queries are slower: too few to "
+        "estimate a percentile.",
         figure=drawing.laid_out(figure) if words else None,
         missing=tuple(missing),
         alternative="; ".join(words) or "nothing to draw",
@@ -164,11 +164,11 @@ def _footprint(models: Sequence[Row], looks: dict[str, drawing.Look]) -> Chart:
         vertical_spacing=0.26,
         subplot_titles=("Model file", "Peak memory over the import baseline"),
     )
-    measured = [each for each in models if _known(each.memory_bytes)]
+    measured = [model for model in models if _known(model.memory_bytes)]
     _stack(
         figure, 1, models, [Estimate.exact(m.variant.bytes, "file", "bytes") for m in models], looks
     )
-    _stack(figure, 2, measured, [each.memory_bytes for each in measured], looks)
+    _stack(figure, 2, measured, [model.memory_bytes for model in measured], looks)
     return Chart(
         id="footprint",
         title="Size and memory",
@@ -191,19 +191,19 @@ def _stack(
     looks: dict[str, drawing.Look],
 ) -> None:
     """Horizontal bars, one a model, in the unit that suits the longest."""
-    values = [each.value or 0.0 for each in bytes_each]
+    values = [figure.value or 0.0 for figure in bytes_each]
     most = max(values, default=0.0)
     divisor, unit = next((step for step in BYTES.steps if most >= step[0]), BYTES.steps[-1])
     figure.add_trace(
         go.Bar(
             x=[value / divisor for value in values],
-            y=[drawing.label(each.name) for each in models],
+            y=[drawing.label(model.name) for model in models],
             error_x=drawing.error_bars(bytes_each, 1 / divisor),
             orientation="h",
             text=[f"  {numbers.amount(value, BYTES)}" for value in values],
             textposition="outside",
             cliponaxis=False,
-            marker={"color": [looks[each.name].colour for each in models]},
+            marker={"color": [looks[model.name].colour for model in models]},
             hovertemplate="%{y}: %{text}<extra></extra>",
             showlegend=False,
         ),
@@ -224,7 +224,7 @@ def _training(report: Report) -> Chart:
     )
     missing = []
     for group, models, look in groups:
-        trained = [each for each in models if each.curve]
+        trained = [model for model in models if model.curve]
         if not trained:
             missing.append(f"{group}: {_untrained(models)}, so it has no curve")
         for index, model in enumerate(trained):
@@ -237,24 +237,24 @@ def _training(report: Report) -> Chart:
     return Chart(
         id="training",
         title="Training",
-        caption=f"Loss and {report.quality.metric} on validation, which all three are judged by "
-        "alike: the loss that a distilled student minimises is not the plain one. One line a seed.",
+        caption=f"Loss and {report.quality.metric} on validation, the same loss for all three; a "
+        "distilled student minimises another one in training. One line a seed.",
         figure=drawing.laid_out(figure) if figure.data else None,
         missing=tuple(missing),
         alternative="; ".join(
-            f"{group}, seed {each.seed}: {numbers.amount(each.validation_score, unit)} on "
-            f"validation after {numbers.how_many(len(each.curve), 'epoch')}"
+            f"{group}, seed {model.seed}: {numbers.amount(model.validation_score, unit)} on "
+            f"validation after {numbers.how_many(len(model.curve), 'epoch')}"
             for group, models, _ in groups
-            for each in models
+            for model in models
         ),
     )
 
 
 def _untrained(models: Sequence[ModelRecord]) -> str:
-    """Why there is nothing to draw of them."""
+    """Why there is no curve to draw."""
     if not models:
         return "not trained in this run"
-    return " and ".join(dict.fromkeys(words.ORIGINS[each.origin] for each in models))
+    return " and ".join(dict.fromkeys(words.ORIGINS[model.origin] for model in models))
 
 
 def _classes(report: Report) -> Iterator[Chart]:
@@ -263,25 +263,29 @@ def _classes(report: Report) -> Iterator[Chart]:
     fidelity = subject.quality.fidelity if subject and subject.quality else None
     if subject is None or fidelity is None:
         return
-    drawn = [each for each in lost_words.worst_first(fidelity.classes) if _known(each.drop)]
+    drawn = [
+        class_drop
+        for class_drop in lost_words.worst_first(fidelity.classes)
+        if _known(class_drop.drop)
+    ]
     if not 2 <= len(drawn) <= _MOST_CLASSES:
         return
     noun, places = lost_words.recall_noun(fidelity)[0], list(range(len(drawn)))
     look = drawing.look(1)
     figure = go.Figure(
         go.Scatter(
-            x=[_scaled(each.drop.value, 100.0) for each in drawn],
+            x=[_scaled(class_drop.drop.value, 100.0) for class_drop in drawn],
             y=places,
-            error_x=drawing.error_bars([each.drop for each in drawn], 100.0),
+            error_x=drawing.error_bars([class_drop.drop for class_drop in drawn], 100.0),
             mode="markers",
             marker={"symbol": look.symbol, "size": 9, "color": look.colour},
             customdata=[
                 drawing.hover(
-                    each.name,
-                    numbers.show(each.drop, numbers.POINTS),
-                    numbers.how_many(each.samples, "test sample"),
+                    class_drop.name,
+                    numbers.show(class_drop.drop, numbers.POINTS),
+                    numbers.how_many(class_drop.samples, "test sample"),
                 )
-                for each in drawn
+                for class_drop in drawn
             ],
             hovertemplate="%{customdata}<extra></extra>",
             showlegend=False,
@@ -294,34 +298,37 @@ def _classes(report: Report) -> Iterator[Chart]:
     # By number, for two long names may look alike once they are short.
     figure.update_yaxes(
         tickvals=places,
-        ticktext=[drawing.label(each.name) for each in drawn],
+        ticktext=[drawing.label(class_drop.name) for class_drop in drawn],
         range=[len(drawn) - 0.4, -0.6],
     )
     yield Chart(
         id="classes",
         title=f"Recall that each {noun} lost",
         caption=f"Teacher minus {numbers.printable(subject.name)}, over the test samples of each "
-        f"{noun}, the worst hit above. Bars are intervals that hold for all together: right of 0 "
-        "recall was lost, left of it gained.",
+        f"{noun}, the largest loss at the top. Bars are intervals that hold for all together. "
+        "Recall was lost right of 0 and gained left of it.",
         figure=figure,
         missing=tuple(
-            f"{each.name}: {each.drop.missing}"
-            for each in fidelity.classes
-            if not _known(each.drop)
+            f"{class_drop.name}: {class_drop.drop.missing}"
+            for class_drop in fidelity.classes
+            if not _known(class_drop.drop)
         ),
         alternative="; ".join(
-            f"{each.name}: {numbers.show(each.drop, numbers.POINTS)}" for each in drawn
+            f"{class_drop.name}: {numbers.show(class_drop.drop, numbers.POINTS)}"
+            for class_drop in drawn
         ),
         height=max(11.0, 6.0 + 1.4 * len(drawn)),
     )
 
 
 def _operators(report: Report) -> Iterator[Chart]:
-    """Where the time of the subject goes, and all that was timed under the roof."""
-    found = operators.shown(report)
-    if not found:
+    """The time of the subject by operator type, and the roofline."""
+    records = operators.shown(report)
+    if not records:
         return
-    subject = next((one for one in found if one.name == report.verdict.nearest), found[0])
+    subject = next(
+        (record for record in records if record.name == report.verdict.nearest), records[0]
+    )
     kinds = by_type(subject.operators)
     yield Chart(
         id="operators",
@@ -329,21 +336,21 @@ def _operators(report: Report) -> Iterator[Chart]:
         caption=f"Of {numbers.printable(subject.name)}. Operators of one type together.",
         figure=operator_charts.shares(kinds),
         missing=(),
-        alternative="; ".join(f"{each.op}: {each.share:.1%}" for each in kinds),
+        alternative="; ".join(f"{kind.op}: {kind.share:.1%}" for kind in kinds),
         height=6.0 + 1.6 * min(len(kinds), operator_charts.BARS + 1),
     )
     yield Chart(
         id="roofline",
-        title="Operators under the roof",
-        caption="A mark is an operator, its area its share of the query. The lines are what this "
-        "machine could do: bound by main memory where they rise, by arithmetic where they are "
-        "flat. Above them data came out of a cache.",
-        figure=operator_charts.roofline(found),
-        missing=operator_charts.why_not_placed(found),
+        title="Roofline of the operators",
+        caption="A mark is an operator; its area is its share of the query. The lines are this "
+        "machine's limits: memory bandwidth where they rise, arithmetic where they are flat. "
+        "Operators above them read their data from a cache.",
+        figure=operator_charts.roofline(records),
+        missing=operator_charts.why_not_placed(records),
         alternative="; ".join(
-            f"{each.name}: {each.attained:.0%} of the roof"
-            for each in slowest(subject.operators, 5)
-            if each.attained is not None
+            f"{operator.name}: {operator.attained:.0%} of the roofline"
+            for operator in slowest(subject.operators, 5)
+            if operator.attained is not None
         )
         or "nothing to draw",
     )
@@ -352,7 +359,7 @@ def _operators(report: Report) -> Iterator[Chart]:
 def _curves(
     model: ModelRecord, group: str, look: drawing.Look, unit: Unit
 ) -> Iterator[tuple[go.Scatter, int]]:
-    epochs = [each.epoch for each in model.curve]
+    epochs = [epoch.epoch for epoch in model.curve]
     shown = {
         "name": group,
         "legendgroup": group,
@@ -360,9 +367,9 @@ def _curves(
         "line": {"color": look.colour, "dash": look.dash, "width": 2.5},
     }
     what = f"seed {model.seed}, epoch %{{x}}"
-    losses = [each.validation_loss or None for each in model.curve]
+    losses = [epoch.validation_loss or None for epoch in model.curve]
     yield go.Scatter(x=epochs, y=losses, hovertemplate=f"{what}: loss %{{y:.3g}}", **shown), 1
-    scores = [_scale(unit) * each.validation_score for each in model.curve]
+    scores = [_scale(unit) * epoch.validation_score for epoch in model.curve]
     yield go.Scatter(x=epochs, y=scores, hovertemplate=f"{what}: %{{y:.4g}}", **shown), 2
 
 
@@ -371,7 +378,9 @@ def _known(estimate: Estimate) -> bool:
 
 
 def _why_missing(models: Sequence[Row], figure: str) -> list[str]:
-    estimates: list[tuple[str, Estimate]] = [(each.name, getattr(each, figure)) for each in models]
+    estimates: list[tuple[str, Estimate]] = [
+        (model.name, getattr(model, figure)) for model in models
+    ]
     return [f"{name}: {e.missing}" for name, e in estimates if e.value is None]
 
 

@@ -1,4 +1,4 @@
-"""How the student was compressed, what that changed, and where the bytes go."""
+"""How the student was compressed, what each method changed, and what the bytes of a file hold."""
 
 from ..records import Report, Variant, VariantQuality
 from . import numbers
@@ -7,21 +7,27 @@ from .sections import Cell, Section, Table, figure, row
 
 
 def section(report: Report) -> Section:
-    """What was chosen for the target and why, and what each method did."""
+    """The choices for the target with their reasons, and the effect of each method."""
     plan = report.variants.plan
     fp32 = report.variants.variants[0]  # always made, and first
     tables = [_effects(report, fp32), _bytes(report)]
     tables += [
-        _curve(each, report.quality.metric) for each in report.variants.variants if each.curve
+        _curve(variant, report.quality.metric)
+        for variant in report.variants.variants
+        if variant.curve
     ]
-    if any(each.here for each in report.quality.variants):
+    if any(quality.here for quality in report.quality.variants):
         tables.append(_here(report))
     return Section(
         "Compression",
         paragraphs=(
             f"Compressed for {plan.device} ({plan.target}), whose kernels are {plan.kernels}: "
             f"{plan.types}, {plan.weight_bits}-bit weights"
-            + (", scaled so that no two neighbours saturate." if plan.pairs_fit else "."),
+            + (
+                ", scaled so that no pair of neighbouring weights saturates."
+                if plan.pairs_fit
+                else "."
+            ),
         ),
         points=plan.why,
         tables=tuple(tables),
@@ -29,20 +35,20 @@ def section(report: Report) -> Section:
 
 
 def _effects(report: Report, fp32: Variant) -> Table:
-    quality = {each.name: each for each in report.quality.variants}
+    quality = {judged.name: judged for judged in report.quality.variants}
     return Table(
         "What each method changed",
         ("Variant", "Nodes changed", "Bytes saved", "Answers changed", "Can saturate"),
         tuple(
             row(
-                each.name,
-                f"{each.changed_nodes:,}",
-                _saved(fp32.bytes - each.bytes, fp32.bytes),
-                _changed(quality.get(each.name), report.quality.test_samples),
-                _saturable(each),
+                variant.name,
+                f"{variant.changed_nodes:,}",
+                _saved(fp32.bytes - variant.bytes, fp32.bytes),
+                _changed(quality.get(variant.name), report.quality.test_samples),
+                _saturable(variant),
             )
-            for each in report.variants.variants
-            if each.changed_nodes
+            for variant in report.variants.variants
+            if variant.changed_nodes
         ),
     )
 
@@ -60,29 +66,29 @@ def _changed(quality: VariantQuality | None, samples: int) -> str:
 def _saturable(variant: Variant) -> str:
     if not variant.saturable:
         return "no layer"
-    pairs = sum(each.pairs for each in variant.saturable)
+    pairs = sum(layer.pairs for layer in variant.saturable)
     layers = numbers.how_many(len(variant.saturable), "layer")
     return f"{layers}, {numbers.how_many(pairs, 'pair')} of weights, without VNNI"
 
 
 def _bytes(report: Report) -> Table:
     return Table(
-        "Where the bytes go",
+        "Bytes of each file",
         ("Variant", "Weights", "Scales and zero points", "Constants", "Graph and metadata"),
         tuple(
             row(
-                each.name,
+                variant.name,
                 ", ".join(
                     f"{numbers.amount(size, BYTES)} {kind}"
-                    for kind, size in sorted(each.parts.weights.items())
+                    for kind, size in sorted(variant.parts.weights.items())
                 )
                 or "none",
                 *(
                     numbers.amount(size, BYTES)
-                    for size in (each.parts.scales, each.parts.constants, each.parts.graph)
+                    for size in (variant.parts.scales, variant.parts.constants, variant.parts.graph)
                 ),
             )
-            for each in report.variants.variants
+            for variant in report.variants.variants
         ),
     )
 
@@ -90,16 +96,21 @@ def _bytes(report: Report) -> Table:
 def _curve(variant: Variant, metric: str) -> Table:
     unit = numbers.lost_unit(metric)
     return Table(
-        f"{variant.name}: layers left in float, the most damaging first",
-        ("Left in float", "Damage of its own", f"{numbers.capital(metric)} lost", "File size"),
+        f"{variant.name}: layers left in float, largest damage first",
+        (
+            "Left in float",
+            "Damage by this layer alone",
+            f"{numbers.capital(metric)} lost",
+            "File size",
+        ),
         tuple(
             row(
-                each.layer or "none",
-                "" if each.damage is None else f"{each.damage:.2g}",
-                numbers.amount(each.lost, unit),
-                numbers.amount(each.bytes, BYTES),
+                step.layer or "none",
+                "" if step.damage is None else f"{step.damage:.2g}",
+                numbers.amount(step.lost, unit),
+                numbers.amount(step.bytes, BYTES),
             )
-            for each in variant.curve
+            for step in variant.curve
         ),
     )
 
@@ -108,7 +119,7 @@ def _here(report: Report) -> Table:
     metric = report.quality.metric
     unit = numbers.score_unit(metric)
     return Table(
-        "By this host's own kernels, which saturate where the target's do not",
+        "On this host's kernels, which saturate where the target's do not",
         (
             "Variant",
             f"{numbers.capital(metric)} as on the target",
@@ -117,12 +128,12 @@ def _here(report: Report) -> Table:
         ),
         tuple(
             row(
-                each.name,
-                figure(each.score, unit),
-                figure(each.here.score, unit),
-                f"{each.here.answers_changed:,} of {report.quality.test_samples:,}",
+                quality.name,
+                figure(quality.score, unit),
+                figure(quality.here.score, unit),
+                f"{quality.here.answers_changed:,} of {report.quality.test_samples:,}",
             )
-            for each in report.quality.variants
-            if each.here
+            for quality in report.quality.variants
+            if quality.here
         ),
     )

@@ -51,7 +51,7 @@ def laid_out(figure: go.Figure) -> go.Figure:
 
 def error_bars(estimates: Sequence[Estimate], factor: float = 1.0) -> dict[str, object]:
     """Error bars to both ends of the intervals, none where there is no interval."""
-    arms = [_arms(each) for each in estimates]
+    arms = [_arms(estimate) for estimate in estimates]
     return {
         "type": "data",
         "symmetric": False,

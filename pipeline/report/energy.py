@@ -1,10 +1,10 @@
-"""Energy as it may be said: measured in microjoules, declared only as a ratio to a reference.
+"""Energy for display: microjoules where measured, else a ratio of declared energies.
 
     name, cells = line(benchmark.models, benchmark.ratios)
     print(name)                 # energy proxy, of teacher
 
-A declared model ranks two models; its microjoules are of no device, so they are shown alone only
-where there is nothing to compare with.
+A declared energy ranks two models; its microjoules are those of no device. They are shown only
+where there is no second model to form a ratio with.
 """
 
 from collections.abc import Sequence
@@ -15,33 +15,37 @@ from . import numbers
 from .numbers import MICROJOULES, RATIO, Unit
 
 REFERENCE = Estimate.exact(1.0, "the reference itself", "ratio")
-"""What stands for the reference in a row of ratios."""
+"""The reference's own cell in a row of ratios."""
 
 Shown = tuple[Estimate, Unit]
 
 
 def measured(models: Sequence[Figures | None]) -> bool:
-    """Whether every model's energy was measured; with one that was not, none is shown so."""
-    return all(each is not None and _is_measured(each.energy_uj) for each in models)
+    """Whether the energy of every model was measured; else none is shown in microjoules."""
+    return all(model is not None and _is_measured(model.energy_uj) for model in models)
 
 
 def line(models: Sequence[Figures | None], ratios: Sequence[Ratio]) -> tuple[str, list[Shown]]:
-    """What the row is called, and each model's figure with its unit."""
-    known = [each for each in models if each is not None]
+    """The row's name, and each model's figure with its unit."""
+    known = [model for model in models if model is not None]
     if known and measured(models):
-        return "energy", [(each.energy_uj, MICROJOULES) for each in known]
-    reference = next((each.over for each in ratios), None)
+        return "energy", [(model.energy_uj, MICROJOULES) for model in known]
+    reference = next((ratio.over for ratio in ratios), None)
     if reference is None:
-        return "energy proxy", [_alone(each) for each in models]
+        return "energy proxy", [_alone(model) for model in models]
     name = f"energy proxy, of {numbers.printable(reference)}"
-    return name, [_of(each, reference, ratios) for each in models]
+    return name, [_of(model, reference, ratios) for model in models]
 
 
 def methods(models: Sequence[Figures], shown: Sequence[Shown]) -> tuple[str, ...]:
-    """How the figures that are shown were found, each method once, the reference's left out."""
-    found = [each for each, _ in shown if each.value is not None and each is not REFERENCE]
-    own = [each.energy_uj for each in models if each.energy_uj.value is not None]
-    return tuple(dict.fromkeys(each.method for each in found or own if each.method))
+    """The methods of the figures shown, each once, without the reference's."""
+    estimates = [
+        estimate
+        for estimate, _ in shown
+        if estimate.value is not None and estimate is not REFERENCE
+    ]
+    own = [model.energy_uj for model in models if model.energy_uj.value is not None]
+    return tuple(dict.fromkeys(estimate.method for estimate in estimates or own if estimate.method))
 
 
 def _of(model: Figures | None, reference: str, ratios: Sequence[Ratio]) -> Shown:
@@ -50,8 +54,10 @@ def _of(model: Figures | None, reference: str, ratios: Sequence[Ratio]) -> Shown
     if model.name == reference:
         known = model.energy_uj.value is not None
         return (REFERENCE if known else model.energy_uj), RATIO
-    found = (each.energy for each in ratios if (each.of, each.over) == (model.name, reference))
-    return next(found, Estimate.unknown(f"not compared with {reference}")), RATIO
+    compared = (
+        ratio.energy for ratio in ratios if (ratio.of, ratio.over) == (model.name, reference)
+    )
+    return next(compared, Estimate.unknown(f"not compared with {reference}")), RATIO
 
 
 def _alone(model: Figures | None) -> Shown:

@@ -64,7 +64,7 @@ def page(report: Report, records: Path) -> str:
 
 def _as_data(drawn: tuple[Chart, ...]) -> Markup:
     """The figures as JSON that HTML cannot misread."""
-    figures = {each.id: each.figure.to_plotly_json() for each in drawn if each.figure}
+    figures = {chart.id: chart.figure.to_plotly_json() for chart in drawn if chart.figure}
     text = json.dumps({"figures": figures, "settings": _PLOTLY_SETTINGS}, allow_nan=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
@@ -73,7 +73,7 @@ def _as_data(drawn: tuple[Chart, ...]) -> Markup:
 
 def _policy(*scripts: str) -> str:
     """Nothing may be fetched; only these scripts run. plotly sets styles from script."""
-    hashes = " ".join(f"'sha256-{_sha256(each)}'" for each in scripts)
+    hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
     return (
         f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"

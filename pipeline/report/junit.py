@@ -49,7 +49,7 @@ def _budget(suite: ET.Element, report: Report, judged: VariantVerdict, check: Ch
     case = _case(suite, report, judged, check.key)
     metric = report.quality.metric
     budget = numbers.budget(check.key, check.budget, metric)
-    name, found = words.budget_name(check, metric), words.found(check, metric)
+    name, found = words.budget_name(check, metric), words.figure_found(check, metric)
     text = f"{name}: found {found}, budget {budget}. {check.why}"
     if check.outcome == "ready":
         ET.SubElement(case, "system-out").text = _text(text)

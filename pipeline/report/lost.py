@@ -1,4 +1,4 @@
-"""What the student lost of the teacher: which answers, in which classes, and how surely.
+"""What the student lost of the teacher: answers, classes, calibration.
 
 section(report).title   # 'What the student lost of the teacher'
 """
@@ -15,10 +15,10 @@ from .sections import Cell, Gallery, Picture, Section, Table, figure, row
 TITLE = "What the student lost of the teacher"
 _MOST_CLASSES = 30
 _CALIBRATION = (
-    "Calibration error is how far a model's confidence, its largest probability, is from how often "
-    "it is right (Guo et al. 2017), in bins of equal count. It is biased both ways. Upwards: bins "
-    "of few samples differ from their confidence by chance, so what chance alone would give stands "
-    "beside each. Downwards: what is too sure and too unsure within one bin cancels (Kumar et al. "
+    "Calibration error is the mean distance between a model's confidence, its largest probability, "
+    "and its accuracy (Guo et al. 2017), in bins of equal count. It is biased both ways. Upwards: "
+    "small bins differ from their confidence by chance; the error that chance alone gives is shown "
+    "beside each. Downwards: too high and too low confidence within a bin cancel (Kumar et al. "
     "2019). Overconfidence is mean confidence minus accuracy."
 )
 
@@ -31,13 +31,15 @@ def section(report: Report, pictures: Mapping[int, str] | str = {}) -> Section:
         pictures: data URIs by row of test, or why there are none; the rows without are a table.
     """
     subject = rows.subject(report)
-    known = {each.name: each.fidelity for each in report.quality.variants if each.fidelity}
+    known = {
+        quality.name: quality.fidelity for quality in report.quality.variants if quality.fidelity
+    }
     if subject is None or subject.name not in known:
         reason = "Unknown: the teacher's answers on test are not known."
         return Section(TITLE, paragraphs=(reason,))
     name, own = subject.name, known[subject.name]
     sentences = [lost_words.changed(report), lost_words.worst_class(report)]
-    paragraphs = [each for each in sentences if each]
+    paragraphs = [sentence for sentence in sentences if sentence]
     if own.student_calibration:
         paragraphs.append(_CALIBRATION)
     if own.changed and own.changed.examples and isinstance(pictures, str):
@@ -47,103 +49,113 @@ def section(report: Report, pictures: Mapping[int, str] | str = {}) -> Section:
     tables = [_side_by_side(known)]
     if own.classes:
         tables.append(_classes(name, own.classes, lost_words.recall_noun(own)[0]))
-    if rest := [each for each in examples if each.sample not in shown]:
+    if rest := [example for example in examples if example.sample not in shown]:
         tables.append(_examples(report, name, rest))
     drawn = [
-        _picture(report, name, each, shown[each.sample])
-        for each in examples
-        if each.sample in shown
+        _picture(report, name, example, shown[example.sample])
+        for example in examples
+        if example.sample in shown
     ]
     gallery = Gallery(_surest(name), tuple(drawn)) if drawn else None
     return Section(TITLE, tuple(paragraphs), tables=tuple(tables), gallery=gallery)
 
 
 def _side_by_side(known: Mapping[str, Fidelity]) -> Table:
-    """Every variant's figures; the teacher's where it has one of its own."""
-    each = list(known.values())
+    """The figures of every variant, and the teacher's where it has them."""
+    fidelities = list(known.values())
     return Table(
-        "Each variant held against the teacher, on test",
+        "Each variant against the teacher, on test",
         ("Figure", "teacher", *known),
-        tuple(row(name, *cells) for name, cells in _lines(each)),
+        tuple(row(name, *cells) for name, cells in _lines(fidelities)),
     )
 
 
-def _lines(each: Sequence[Fidelity]) -> Iterator[tuple[str, list[Cell]]]:
-    first, reference = each[0], Cell("reference")
+def _lines(fidelities: Sequence[Fidelity]) -> Iterator[tuple[str, list[Cell]]]:
+    first, reference = fidelities[0], Cell("reference")
     task = tasks.of(first.task)
     if task.agreement_figure is None:
-        agreements = [figure(one.agreement, PERCENT) for one in each]
+        agreements = [figure(fidelity.agreement, PERCENT) for fidelity in fidelities]
         yield task.agreement_title, [reference, *agreements]
     for name in first.figures:
         compared = task.fidelity_figures[name]
         unit = numbers.metric_unit(compared.unit)
-        values = [figure(one.figures.get(name, _NONE), unit) for one in each]
+        values = [figure(fidelity.figures.get(name, _NONE), unit) for fidelity in fidelities]
         yield compared.title, [reference, *values]
-    calibrations = [first.teacher_calibration, *(one.student_calibration for one in each)]
+    calibrations = [
+        first.teacher_calibration,
+        *(fidelity.student_calibration for fidelity in fidelities),
+    ]
     if any(calibrations):
-        yield "Calibration error", [_error(one) for one in calibrations]
-        yield "Overconfidence", [_overconfidence(one) for one in calibrations]
+        yield "Calibration error", [_error(calibration) for calibration in calibrations]
+        yield "Overconfidence", [_overconfidence(calibration) for calibration in calibrations]
     if first.classes:
         noun = lost_words.recall_noun(first)[0]
-        yield f"Recall lost by the worst hit {noun}", [reference, *(_worst(one) for one in each)]
+        yield (
+            f"Largest recall loss of a {noun}",
+            [reference, *(_worst(fidelity) for fidelity in fidelities)],
+        )
     if first.changed:
-        yield "Answers changed", [reference, *(_changed(one) for one in each)]
+        yield "Answers changed", [reference, *(_changed(fidelity) for fidelity in fidelities)]
 
 
 _NONE = Estimate.unknown("not found for this variant")
 
 
-def _error(one: Calibration | None) -> Cell:
-    if one is None:
+def _error(calibration: Calibration | None) -> Cell:
+    if calibration is None:
         return Cell("unknown")
-    chance = f"{numbers.amount(one.by_chance, PERCENT)} by chance alone"
+    chance = f"{numbers.amount(calibration.by_chance, PERCENT)} by chance alone"
     return Cell(
-        numbers.amount(one.error, PERCENT), f"{chance}, {numbers.how_many(one.bins, 'bin')}"
+        numbers.amount(calibration.error, PERCENT),
+        f"{chance}, {numbers.how_many(calibration.bins, 'bin')}",
     )
 
 
-def _overconfidence(one: Calibration | None) -> Cell:
-    if one is None:
+def _overconfidence(calibration: Calibration | None) -> Cell:
+    if calibration is None:
         return Cell("unknown")
-    points = f"{100.0 * one.overconfidence:+.1f}"
+    points = f"{100.0 * calibration.overconfidence:+.1f}"
     if points in ("+0.0", "-0.0"):
         return Cell("0.0 points")
-    return Cell(f"{points} points", "too sure" if one.overconfidence > 0.0 else "too unsure")
+    return Cell(
+        f"{points} points",
+        "too confident" if calibration.overconfidence > 0.0 else "too uncertain",
+    )
 
 
-def _worst(one: Fidelity) -> Cell:
-    drop = figure(one.worst_drop, POINTS)
-    if one.worst_class is None:
+def _worst(fidelity: Fidelity) -> Cell:
+    drop = figure(fidelity.worst_drop, POINTS)
+    if fidelity.worst_class is None:
         return drop
-    return Cell(drop.text, ", ".join(filter(None, (repr(one.worst_class), drop.detail))))
+    return Cell(drop.text, ", ".join(filter(None, (repr(fidelity.worst_class), drop.detail))))
 
 
-def _changed(one: Fidelity) -> Cell:
-    changed = one.changed
+def _changed(fidelity: Fidelity) -> Cell:
+    changed = fidelity.changed
     if changed is None:
         return Cell("unknown")
     total = changed.lost + changed.won + changed.both_wrong
-    return Cell(f"{total:,} of {one.samples:,}", lost_words.split(changed))
+    return Cell(f"{total:,} of {fidelity.samples:,}", lost_words.split(changed))
 
 
 def _classes(name: str, classes: Sequence[ClassDrop], noun: str) -> Table:
     ordered = lost_words.worst_first(classes)
     hidden = len(ordered) - _MOST_CLASSES
-    caption = f"Recall of each {noun}, teacher against {name}, the worst hit first"
+    caption = f"Recall of each {noun}, teacher against {name}, largest loss first"
     if hidden > 0:
-        caption += f"; {hidden:,} more stand in report.json"
+        caption += f"; {hidden:,} more are in report.json"
     return Table(
         caption,
         (numbers.capital(noun), "Test samples", "Teacher", name, "Lost"),
         tuple(
             row(
-                one.name,
-                f"{one.samples:,}",
-                _share(one.teacher_recall),
-                _share(one.student_recall),
-                figure(one.drop, POINTS),
+                class_drop.name,
+                f"{class_drop.samples:,}",
+                _share(class_drop.teacher_recall),
+                _share(class_drop.student_recall),
+                figure(class_drop.drop, POINTS),
             )
-            for one in ordered[:_MOST_CLASSES]
+            for class_drop in ordered[:_MOST_CLASSES]
         ),
     )
 
@@ -153,7 +165,7 @@ def _share(recall: float | None) -> str:
 
 
 def _surest(name: str) -> str:
-    return f"Answers that {name} changed, those first in which both models are surest"
+    return f"Answers that {name} changed, highest confidence of both models first"
 
 
 def _examples(report: Report, name: str, examples: Sequence[Example]) -> Table:
@@ -161,23 +173,23 @@ def _examples(report: Report, name: str, examples: Sequence[Example]) -> Table:
         _surest(name),
         ("Row of test", "Truth", "Teacher", name),
         tuple(
-            row(f"{one.sample:,}", *(_named(report, of) for of in _answers(one)))
-            for one in examples
+            row(f"{example.sample:,}", *(_named(report, of) for of in _answers(example)))
+            for example in examples
         ),
     )
 
 
-def _picture(report: Report, name: str, one: Example, source: str) -> Picture:
-    truth, teacher, student = (_named(report, of) for of in _answers(one))
+def _picture(report: Report, name: str, example: Example, source: str) -> Picture:
+    truth, teacher, student = (_named(report, of) for of in _answers(example))
     return Picture(
         source,
-        f"Row {one.sample:,} of test",
+        f"Row {example.sample:,} of test",
         (("truth", truth), ("teacher", teacher), (name, student)),
     )
 
 
-def _answers(one: Example) -> tuple[tuple[int, ...], ...]:
-    return one.truth, one.reference, one.answer
+def _answers(example: Example) -> tuple[tuple[int, ...], ...]:
+    return example.truth, example.reference, example.answer
 
 
 def _named(report: Report, answer: tuple[int, ...]) -> str:

@@ -3,7 +3,7 @@
     worst_class(report)
     # "The largest loss of recall observed is in class 'cat': of its 45 test samples …"
 
-Of all variants the one that ships, or the nearest to the budgets, is spoken of.
+Each sentence is about the variant that ships, or else the one nearest to the budgets.
 """
 
 import math
@@ -21,7 +21,9 @@ def recall_noun(fidelity: Fidelity) -> tuple[str, str]:
 
 def worst_first(classes: Iterable[ClassDrop]) -> list[ClassDrop]:
     """Classes by the recall that they lost, those without samples last."""
-    return sorted(classes, key=lambda one: math.inf if (d := one.drop.value) is None else -d)
+    return sorted(
+        classes, key=lambda class_drop: math.inf if (d := class_drop.drop.value) is None else -d
+    )
 
 
 def split(changed: Changed) -> str:
@@ -35,16 +37,18 @@ def changed(report: Report) -> str | None:
     fidelity = subject.quality.fidelity if subject and subject.quality else None
     if subject is None or fidelity is None or fidelity.changed is None:
         return None
-    found = fidelity.changed
-    total = found.lost + found.won + found.both_wrong
+    answers = fidelity.changed
+    total = answers.lost + answers.won + answers.both_wrong
     if not total:
-        return f"{subject.name} answers all {fidelity.samples:,} test samples as the teacher does."
+        return (
+            f"{subject.name} gives the teacher's answer on all {fidelity.samples:,} test samples."
+        )
     right = tasks.of(fidelity.task).right_answer
     when_right = f" {right}" if right else ""
     return (
-        f"{subject.name} answers {total:,} of {fidelity.samples:,} test samples otherwise than the "
-        f"teacher: {found.lost:,} lost (the teacher was right), {found.won:,} won (the teacher was "
-        f"wrong and {subject.name} is right), {found.both_wrong:,} wrong in both.{when_right}"
+        f"{subject.name} differs from the teacher on {total:,} of {fidelity.samples:,} test "
+        f"samples: {answers.lost:,} lost (the teacher is right), {answers.won:,} won ("
+        f"{subject.name} is right), {answers.both_wrong:,} wrong in both.{when_right}"
     )
 
 
@@ -55,23 +59,29 @@ def worst_class(report: Report) -> str | None:
     if subject is None or fidelity is None or fidelity.worst_class is None:
         return None
     noun, plural = recall_noun(fidelity)
-    one = next(each for each in fidelity.classes if each.name == fidelity.worst_class)
-    if one.drop.value is None or one.drop.value <= 0.0:
-        return f"{subject.name} finds no {noun} less often than the teacher does."
+    worst = next(
+        class_drop for class_drop in fidelity.classes if class_drop.name == fidelity.worst_class
+    )
+    if worst.drop.value is None or worst.drop.value <= 0.0:
+        return f"{subject.name} loses recall in no {noun}."
     recalls = [
         numbers.amount(recall or 0.0, numbers.PERCENT)
-        for recall in (one.teacher_recall, one.student_recall)
+        for recall in (worst.teacher_recall, worst.student_recall)
     ]
-    lost = [each for each in fidelity.classes if each.drop.low is not None and each.drop.low > 0.0]
+    lost = [
+        class_drop
+        for class_drop in fidelity.classes
+        if class_drop.drop.low is not None and class_drop.drop.low > 0.0
+    ]
     shown = (
-        f"Of {len(lost):,} of {len(fidelity.classes):,} {plural} a loss is shown: their intervals, "
-        "which hold for all together, lie above 0."
+        f"A loss is shown for {len(lost):,} of {len(fidelity.classes):,} {plural}: their "
+        "intervals, which hold for all of them together, lie above 0."
         if lost
-        else f"The intervals, which hold for all {plural} together, reach 0: that any {noun} lost "
-        "recall is not shown."
+        else f"No loss is shown for any {noun}: the intervals, which hold for all {plural} "
+        "together, contain 0."
     )
     return (
-        f"The largest loss of recall observed is in {noun} {one.name!r}: of its "
-        f"{numbers.how_many(one.samples, 'test sample')} the teacher finds {recalls[0]}, "
-        f"{subject.name} {recalls[1]}, a loss of {numbers.show(one.drop, numbers.POINTS)}. {shown}"
+        f"The largest loss of recall observed is in {noun} {worst.name!r}: the teacher finds "
+        f"{recalls[0]} of its {numbers.how_many(worst.samples, 'test sample')}, {subject.name} "
+        f"{recalls[1]}, a loss of {numbers.show(worst.drop, numbers.POINTS)}. {shown}"
     )

@@ -27,7 +27,7 @@ def page(report: Report) -> str:
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it stands, on one line."""
-    text = _SPECIAL.sub(lambda found: _ESCAPES[found[0]], numbers.printable(text))
+    text = _SPECIAL.sub(lambda match: _ESCAPES[match[0]], numbers.printable(text))
     # GitHub makes links of bare addresses; an entity in the scheme is shown, and links nothing.
     text = text.replace("://", "&#58;//")
     text = re.sub(r"(?i)\b(www)\.", r"\1&#46;", text)
@@ -44,7 +44,7 @@ def _top(report: Report) -> list[str]:
     subject = rows.subject(report)
     if subject:
         lead = "Against the teacher" if subject.ships else "Nearest to the budgets"
-        points = [str(each) for each in words.against_teacher(report, subject.name)]
+        points = [str(comparison) for comparison in words.against_teacher(report, subject.name)]
         metric = report.quality.metric
         points.append(f"{metric}: {numbers.show(subject.score, numbers.score_unit(metric))}")
         if subject.drop:
@@ -60,19 +60,22 @@ def _top(report: Report) -> list[str]:
 
 
 def _section(section: Section) -> list[str]:
-    blocks = [f"## {escape(section.title)}", *(escape(each) for each in section.paragraphs)]
+    blocks = [
+        f"## {escape(section.title)}",
+        *(escape(paragraph) for paragraph in section.paragraphs),
+    ]
     if section.points:
         blocks.append(_points(section.points))
     for table in section.tables:
         blocks += [f"### {escape(table.caption)}", _table(table)]
-    blocks += [_fenced(each, "sh") for each in section.commands]
+    blocks += [_fenced(command, "sh") for command in section.commands]
     return blocks
 
 
 def _table(table: Table) -> str:
     if not table.rows:
         return "None."
-    lines = [_line([escape(each) for each in table.head]), _line(["---"] * len(table.head))]
+    lines = [_line([escape(cell) for cell in table.head]), _line(["---"] * len(table.head))]
     lines += [_line([escape(str(cell)) for cell in row]) for row in table.rows]
     return "\n".join(lines)
 
@@ -82,7 +85,7 @@ def _line(cells: list[str]) -> str:
 
 
 def _points(points: list[str] | tuple[str, ...]) -> str:
-    return "\n".join(f"- {escape(each)}" for each in points)
+    return "\n".join(f"- {escape(point)}" for point in points)
 
 
 def _fenced(text: str, language: str) -> str:

@@ -1,4 +1,4 @@
-"""Memory in every view that was taken, one line each: no two of them may be added up.
+"""Memory, a line for each way it was measured. The lines overlap, so they do not add up.
 
 for name, estimates in lines([model.figures for model in models]):
     print(name, [numbers.show(each, numbers.BYTES) for each in estimates])
@@ -26,28 +26,28 @@ _SHORT = {
     "activation_bytes": "activation peak",
 }
 NOTE = (
-    "Peak memory is what was resident at most over the imports, with the runtime's own settings "
-    "and malloc's thresholds fixed, as MALLOC_MMAP_THRESHOLD_=131072 does; malloc's own: with "
-    "thresholds that move, where glibc keeps more of what is freed, and how much is luck; "
-    "no arena: enable_cpu_mem_arena off; no pattern: enable_mem_pattern off as well; weights and "
-    "activation peak are counted in the graph, without workspace, packed weights and code, and are "
-    "parts of the others: nothing here adds up"
+    "Peak memory is the largest resident size minus that after the imports, with the runtime's "
+    "default settings and fixed malloc thresholds (MALLOC_MMAP_THRESHOLD_=131072). \"malloc's "
+    'own": with glibc\'s dynamic thresholds, which keep a varying amount of freed memory. "No '
+    'arena": enable_cpu_mem_arena is off; "no pattern": enable_mem_pattern is off, too. Weights '
+    "and activation peak are counted in the graph, without workspace, packed weights and code. "
+    "These figures overlap and do not add up"
 )
 
 
 def lines(
     models: Sequence[Figures | None], *, short: bool = False
 ) -> tuple[tuple[str, tuple[Estimate, ...]], ...]:
-    """Each view's name and its figure for each model; none where no model was looked at so."""
-    if not any(each and each.footprint for each in models):
+    """Each line's name and its figure for each model; empty where no model was measured so."""
+    if not any(model and model.footprint for model in models):
         return ()
     names = _SHORT if short else _VIEWS
-    return tuple((name, tuple(_of(each, key) for each in models)) for key, name in names.items())
+    return tuple((name, tuple(_of(model, key) for model in models)) for key, name in names.items())
 
 
 def _of(model: Figures | None, key: str) -> Estimate:
-    found: Footprint | None = model.footprint if model else None
-    if found is None:
-        return Estimate.unknown("not looked at in this run")
-    figure: Estimate = getattr(found, key)
+    footprint: Footprint | None = model.footprint if model else None
+    if footprint is None:
+        return Estimate.unknown("not measured in this run")
+    figure: Estimate = getattr(footprint, key)
     return figure

@@ -19,16 +19,16 @@ def shares(kinds: Sequence[Kind]) -> go.Figure:
     """Bars of time by type, the longest above; types beyond a dozen are one bar."""
     head, tail = kinds[:BARS], kinds[BARS:]
     names = [drawing.label(kind.op) for kind in head]
-    each = [100.0 * kind.share for kind in head]
+    percents = [100.0 * kind.share for kind in head]
     if tail:
         names.append(f"{len(tail)} other types")
-        each.append(100.0 * sum(kind.share for kind in tail))
+        percents.append(100.0 * sum(kind.share for kind in tail))
     figure = go.Figure(
         go.Bar(
-            x=each,
+            x=percents,
             y=names,
             orientation="h",
-            text=[f"  {share:.1f} %" for share in each],
+            text=[f"  {share:.1f} %" for share in percents],
             textposition="outside",
             cliponaxis=False,
             marker={"color": drawing.look(1).colour},
@@ -37,14 +37,17 @@ def shares(kinds: Sequence[Kind]) -> go.Figure:
         )
     )
     figure = drawing.laid_out(figure)
-    figure.update_xaxes(title="Share of a query, %", range=[0, 1.2 * max(each, default=1.0)])
+    figure.update_xaxes(title="Share of a query, %", range=[0, 1.2 * max(percents, default=1.0)])
     figure.update_yaxes(autorange="reversed")
     return figure
 
 
 def roofline(records: Sequence[OperatorsRecord]) -> go.Figure | None:
     """Operations a second against intensity, an operator a mark; None without roof or operators."""
-    placed = [(record, [one for one in record.operators if _placed(one)]) for record in records]
+    placed = [
+        (record, [operator for operator in record.operators if _placed(operator)])
+        for record in records
+    ]
     roofs = [record.roof for record, drawn in placed if record.roof is not None and drawn]
     if not roofs:
         return None
@@ -53,28 +56,28 @@ def roofline(records: Sequence[OperatorsRecord]) -> go.Figure | None:
         look = drawing.look(index)
         figure.add_trace(
             go.Scatter(
-                x=[one.intensity for one in drawn],
-                y=[one.gop_s for one in drawn],
+                x=[operator.intensity for operator in drawn],
+                y=[operator.gop_s for operator in drawn],
                 mode="markers",
                 name=drawing.label(record.name),
                 marker={
                     "symbol": look.symbol,
-                    "size": [8.0 + 30.0 * one.share**0.5 for one in drawn],
+                    "size": [8.0 + 30.0 * operator.share**0.5 for operator in drawn],
                     "color": look.colour,
                     "opacity": 0.75,
                 },
                 customdata=[
                     drawing.hover(
-                        one.name,
-                        f"{one.op}, {one.us:.1f} µs ({one.share:.1%})",
-                        f"{one.intensity:.3g} op/byte, {one.gop_s:.3g} Gop/s",
+                        operator.name,
+                        f"{operator.op}, {operator.us:.1f} µs ({operator.share:.1%})",
+                        f"{operator.intensity:.3g} op/byte, {operator.gop_s:.3g} Gop/s",
                     )
-                    for one in drawn
+                    for operator in drawn
                 ],
                 hovertemplate="%{customdata}<extra></extra>",
             )
         )
-    spans = [one.intensity for _, drawn in placed for one in drawn if one.intensity]
+    spans = [operator.intensity for _, drawn in placed for operator in drawn if operator.intensity]
     for trace in _lines(roofs[0], min(spans), max(spans)):
         figure.add_trace(trace)
     figure.update_xaxes(title="Operations a byte (log scale)", **drawing.log_axis())
@@ -82,12 +85,12 @@ def roofline(records: Sequence[OperatorsRecord]) -> go.Figure | None:
     return drawing.laid_out(figure)
 
 
-def _placed(one: OperatorTime) -> bool:
-    return bool(one.intensity and one.gop_s)
+def _placed(operator: OperatorTime) -> bool:
+    return bool(operator.intensity and operator.gop_s)
 
 
 def _lines(roof: Roof, least: float, most: float) -> Iterator[go.Scatter]:
-    """A roof a numeric type, from the lowest intensity there is to beyond the ridge."""
+    """A line for each numeric type, from the lowest intensity to beyond the ridge point."""
     peaks = (("fp32", roof.gflop_s, "solid"), ("int8", roof.gop_s, "dash"))
     for name, peak, dash in peaks:
         if peak is None:
@@ -105,14 +108,14 @@ def _lines(roof: Roof, least: float, most: float) -> Iterator[go.Scatter]:
 
 
 def why_not_placed(records: Sequence[OperatorsRecord]) -> tuple[str, ...]:
-    """What the roofline does not draw."""
+    """What the roofline leaves out, and why."""
     said = []
     for record in records:
         if record.roof is None:
             said.append(f"{record.name}: {record.roof_missing}")
             continue
-        left = sum(not _placed(one) for one in record.operators)
+        left = sum(not _placed(operator) for operator in record.operators)
         if left:
             noun = numbers.how_many(left, "operator")
-            said.append(f"{record.name}: {noun} that compute nothing or took no time to speak of")
+            said.append(f"{record.name}: {noun} without arithmetic or measurable time")
     return tuple(said)

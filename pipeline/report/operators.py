@@ -1,4 +1,4 @@
-"""Where the time goes: the operators of fp32 and of what ships, and what was predicted elsewhere.
+"""Time by operator, of fp32 and of the variant that ships, and predictions for the target.
 
 section(report).title       # 'Operators'
 predicted_lines(report)     # ('int8-static, PREDICTED on raspberry-pi-4: p50 …',)
@@ -13,52 +13,63 @@ from .numbers import MILLISECONDS
 from .sections import Cell, Section, Table, figure, row
 
 FP32 = "fp32"
+_NOT_PREDICTED = Cell("not predicted")
 _SHOWN = 12
 """Slowest operators in a table; all stand in the record."""
-_FIGURES = ("Time, µs", "Share", "MACs", "Parameters", "Bytes", "Op/byte", "Gop/s", "Of the roof")
+_FIGURES = (
+    "Time, µs",
+    "Share",
+    "MACs",
+    "Parameters",
+    "Bytes",
+    "Op/byte",
+    "Gop/s",
+    "Of the roofline",
+)
 
 
 def shown(report: Report) -> tuple[OperatorsRecord, ...]:
     """The records of fp32 and of the variant that ships or is nearest to it."""
     wanted = (FP32, report.verdict.nearest)
-    return tuple(one for one in report.measured.operators if one.name in wanted)
+    return tuple(operator for operator in report.measured.operators if operator.name in wanted)
 
 
 def section(report: Report) -> Section:
-    """The section, which says so where nothing was timed."""
-    found = shown(report)
-    if not found:
+    """The section; it says so where operators were not timed."""
+    records = shown(report)
+    if not records:
         return Section("Operators", paragraphs=("Operators were not timed in this run.",))
     return Section(
         "Operators",
         paragraphs=(
-            "The time of each operator of the graph that runs, by onnxruntime's profiling, less "
-            "what profiling costs a call. What was fused into an operator counts as its own. Of a "
-            "multiply-accumulate (MAC) two operations are counted. Bytes are those of the tensors "
-            "that an operator is handed and hands on, weights among them.",
-            *dict.fromkeys(_roof(one) for one in found),
-            *(_how(one) for one in found),
-            *(_unplaced(one) for one in found if one.unplaced_macs),
+            "The time of each operator of the optimized graph, by onnxruntime's profiling, minus "
+            "the cost of profiling a call. Work fused into an operator counts as its own. A "
+            "multiply-accumulate (MAC) counts as two operations. Bytes are those of an operator's "
+            "inputs, outputs and weights.",
+            *dict.fromkeys(_roof(record) for record in records),
+            *(_how(record) for record in records),
+            *(_unplaced(record) for record in records if record.unplaced_macs),
             *predicted_how(report),
         ),
-        tables=tuple(table for one in found for table in _tables(one)),
+        tables=tuple(table for record in records for table in _tables(record)),
     )
 
 
 def predicted_lines(report: Report) -> tuple[str, ...]:
-    """A sentence a file, each of which says that it is PREDICTED; empty where the host is meant."""
+    """A sentence a file, each marked PREDICTED; empty where the target was measured on."""
     return tuple(
-        f"{one.name}, predicted on {one.target}: p50 {numbers.show(one.p50_ms, MILLISECONDS)}, "
-        "PREDICTED, roofline; never measured there."
-        for one in report.measured.predicted
+        f"{prediction.name}, predicted on {prediction.target}: p50 "
+        f"{numbers.show(prediction.p50_ms, MILLISECONDS)}, "
+        "PREDICTED by roofline, not measured there."
+        for prediction in report.measured.predicted
     )
 
 
 def predicted_cells(report: Report, names: Sequence[str]) -> list[Cell]:
     """The predicted median of each of these files."""
-    known = {one.name: one for one in report.measured.predicted}
+    predicted = {prediction.name: prediction for prediction in report.measured.predicted}
     return [
-        figure(known[name].p50_ms, MILLISECONDS) if name in known else Cell("not predicted")
+        figure(predicted[name].p50_ms, MILLISECONDS) if name in predicted else _NOT_PREDICTED
         for name in names
     ]
 
@@ -66,17 +77,17 @@ def predicted_cells(report: Report, names: Sequence[str]) -> list[Cell]:
 def predicted_how(report: Report) -> Iterator[str]:
     """How predictions were made, once each."""
     yield from dict.fromkeys(
-        f"{one.name} on {one.device}, {numbers.how_many(one.threads, 'thread')}: "
-        f"{one.p50_ms.method}."
-        for one in report.measured.predicted
-        if one.p50_ms.value is not None
+        f"{prediction.name} on {prediction.device}, "
+        f"{numbers.how_many(prediction.threads, 'thread')}: {prediction.p50_ms.method}."
+        for prediction in report.measured.predicted
+        if prediction.p50_ms.value is not None
     )
 
 
-def _roof(one: OperatorsRecord) -> str:
-    if one.roof is None:
-        return f"No roofline: {one.roof_missing}."
-    roof = one.roof
+def _roof(record: OperatorsRecord) -> str:
+    if record.roof is None:
+        return f"No roofline: {record.roof_missing}."
+    roof = record.roof
     int8 = "unknown" if roof.gop_s is None else f"{roof.gop_s:.3g}"
     return (
         f"The roof is the lesser of peak and intensity times bandwidth. Of {roof.device}, "
@@ -86,56 +97,57 @@ def _roof(one: OperatorsRecord) -> str:
     )
 
 
-def _how(one: OperatorsRecord) -> str:
+def _how(record: OperatorsRecord) -> str:
     return (
-        f"{one.name}: {one.runs} queries, {numbers.how_many(one.threads, 'thread')}; the operators "
-        f"add up to {one.query_us:.1f} µs, the 10th percentile without profiling (median "
-        f"{one.p50_us:.1f} without, {one.profiled_us:.1f} with it); {one.runtime}."
+        f"{record.name}: {record.runs} queries, {numbers.how_many(record.threads, 'thread')}, "
+        f"{record.runtime}. The times add up to {record.query_us:.1f} µs, the 10th percentile "
+        f"without profiling (median {record.p50_us:.1f} µs without, {record.profiled_us:.1f} µs "
+        "with it)."
     )
 
 
-def _unplaced(one: OperatorsRecord) -> str:
+def _unplaced(record: OperatorsRecord) -> str:
     return (
-        f"{one.name}: {one.unplaced_macs:,} multiply-accumulates of the file could not be found "
-        "again in the graph that runs, and are missing here."
+        f"{record.name}: {record.unplaced_macs:,} multiply-accumulates of the file were not found "
+        "in the optimized graph and are missing here."
     )
 
 
-def _tables(one: OperatorsRecord) -> tuple[Table, Table]:
-    kinds = by_type(one.operators)
+def _tables(record: OperatorsRecord) -> tuple[Table, Table]:
+    kinds = by_type(record.operators)
     return (
         Table(
-            f"{one.name}: time by type of operator",
+            f"{record.name}: time by type of operator",
             ("Type", "How many", *_FIGURES),
             tuple(row(kind.op, f"{kind.count:,}", *_cells(kind)) for kind in kinds),
         ),
         Table(
-            f"{one.name}: the slowest operators",
+            f"{record.name}: the slowest operators",
             ("Module or node", "Runs as", *_FIGURES),
             tuple(
-                row(each.name, Cell(each.op, _with(each)), *_cells(each))
-                for each in slowest(one.operators, _SHOWN)
+                row(operator.name, Cell(operator.op, _with(operator)), *_cells(operator))
+                for operator in slowest(record.operators, _SHOWN)
             ),
         ),
     )
 
 
-def _with(one: OperatorTime) -> str | None:
+def _with(operator: OperatorTime) -> str | None:
     """What was fused into it, if anything of another name."""
-    more = [op for op in one.fused if op != one.op]
+    more = [op for op in operator.fused if op != operator.op]
     return f"of {', '.join(more)}" if more else None
 
 
-def _cells(one: OperatorTime | Kind) -> tuple[str, ...]:
+def _cells(line: OperatorTime | Kind) -> tuple[str, ...]:
     return (
-        f"{one.us:.1f}",
-        f"{one.share:.1%}",
-        numbers.count(one.macs),
-        f"{one.parameters:,}",
-        numbers.count(one.bytes, "the runtime did not say"),
-        _or_dash(one.intensity, ".3g"),
-        _or_dash(one.gop_s, ".3g"),
-        _or_dash(one.attained, ".0%"),
+        f"{line.us:.1f}",
+        f"{line.share:.1%}",
+        numbers.count(line.macs),
+        f"{line.parameters:,}",
+        numbers.count(line.bytes, "the runtime did not say"),
+        _or_dash(line.intensity, ".3g"),
+        _or_dash(line.gop_s, ".3g"),
+        _or_dash(line.attained, ".0%"),
     )
 
 

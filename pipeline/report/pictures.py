@@ -1,7 +1,7 @@
-"""The samples that a variant answers otherwise than its teacher, as pictures for the page.
+"""The samples on which a variant differs from its teacher, as pictures.
 
-    found = read(run / "records" / "changed.npz", report, "int8-static")
-    found[17]   # 'data:image/png;base64,…' of row 17 of test
+    pictures = read(run / "records" / "changed.npz", report, "int8-static")
+    pictures[17]   # 'data:image/png;base64,…' of row 17 of test
 
 Images are drawn in their own values where these fill a byte, else each from its least to its
 largest; a spectrogram with time to the right and its lowest band below.
@@ -55,7 +55,7 @@ def read(path: Path, data: DataRecord, variant: str) -> dict[int, str] | str:
     # Bytes may hold less than a byte: the bundled digits go from 0 to 16.
     if x.dtype == np.uint8 and x.max(initial=0) <= _DARK:
         x = x.astype(np.float32)
-    return {int(row): uri(image(one, data)) for row, one in zip(rows, x, strict=True)}
+    return {int(row): uri(image(sample, data)) for row, sample in zip(rows, x, strict=True)}
 
 
 def image(sample: NDArray[Any], data: DataRecord) -> NDArray[np.uint8]:

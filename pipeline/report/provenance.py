@@ -1,4 +1,4 @@
-"""How it was found: settings, methods, machine, data, training, files, versions, how to repeat it.
+"""How the figures came about: settings, methods, host, data, training, files, versions.
 
 sections(report)[-1].title   # 'Reproduce'
 """
@@ -15,7 +15,7 @@ from .sections import Section, Table, pairs, row
 
 
 def sections(report: Report) -> tuple[Section, ...]:
-    """The circumstances, from the measurement back to the data."""
+    """The sections, from the measurement back to the data."""
     return (
         _measurement(report),
         _host(report),
@@ -34,16 +34,16 @@ def _measurement(report: Report) -> Section:
             pairs("Latency settings", ("Setting", "Value"), words.settings(report)),
             pairs("Method of each figure", ("Figure", "Method"), _methods(report)),
             Table(
-                "What each model ran",
-                ("Model", "Timed queries", "Of them outliers", "Processes that settled"),
+                "Timed queries of each model",
+                ("Model", "Timed queries", "Outliers among them", "Processes that settled"),
                 tuple(
                     row(
-                        each.name,
-                        f"{each.queries:,}",
-                        numbers.count(each.outliers),
-                        f"{each.settled_processes:,} of {report.measured.benchmark.processes:,}",
+                        model.name,
+                        f"{model.queries:,}",
+                        numbers.count(model.outliers),
+                        f"{model.settled_processes:,} of {report.measured.benchmark.processes:,}",
                     )
-                    for each in report.measured.benchmark.models
+                    for model in report.measured.benchmark.models
                 ),
             ),
         ),
@@ -52,7 +52,7 @@ def _measurement(report: Report) -> Section:
 
 def _methods(report: Report) -> Iterator[tuple[str, str]]:
     """Each figure with the method its estimates name; more than one where the models differ."""
-    found: dict[str, list[Estimate]] = {}
+    estimates_of: dict[str, list[Estimate]] = {}
     metric = report.quality.metric
     for model in rows.models(report):
         for name, estimate in (
@@ -67,20 +67,20 @@ def _methods(report: Report) -> Iterator[tuple[str, str]]:
             ("Energy proxy", model.energy_uj),
         ):
             if estimate:
-                found.setdefault(name, []).append(estimate)
+                estimates_of.setdefault(name, []).append(estimate)
     for name, views in memory.lines(report.measured.benchmark.models):
-        found[name] = list(views)
+        estimates_of[name] = list(views)
     for pair in report.measured.benchmark.ratios:
-        found.setdefault("Ratios of latency", []).append(pair.p50)
-    for name, estimates in found.items():
-        methods = dict.fromkeys(each.method for each in estimates if each.method)
+        estimates_of.setdefault("Ratios of latency", []).append(pair.p50)
+    for name, estimates in estimates_of.items():
+        methods = dict.fromkeys(figure.method for figure in estimates if figure.method)
         yield name, "; ".join(methods) or "none was recorded"
 
 
 def _host(report: Report) -> Section:
     host = report.measured.benchmark.host
     cores = (
-        f"{numbers.count(host.physical_cores, 'the kernel does not tell')} physical, "
+        f"{numbers.count(host.physical_cores, 'not reported by the kernel')} physical, "
         f"{host.logical_cores:,} logical, {host.available_cores:,} available to the measurement"
     )
     return Section(
@@ -96,16 +96,16 @@ def _host(report: Report) -> Section:
                     ("Architecture", host.arch),
                     ("Cores", cores),
                     ("CPU quota", f"{host.cpu_quota:g} cores" if host.cpu_quota else "none"),
-                    ("Instruction sets", ", ".join(host.features) or "none that matters here"),
+                    ("Instruction sets", ", ".join(host.features) or "none of those that matter"),
                     (
                         "Memory",
                         numbers.amount(host.memory_bytes, BYTES)
                         if host.memory_bytes
-                        else "unknown: the kernel does not tell",
+                        else "unknown: not reported by the kernel",
                     ),
                     ("Operating system", f"{host.os}, kernel {host.kernel}"),
-                    ("Frequency governor", host.governor or "unknown: no frequency control here"),
-                    ("Virtualised by", host.virtualised or "nothing that says so"),
+                    ("Frequency governor", host.governor or "unknown: no frequency control"),
+                    ("Virtualised by", host.virtualised or "no sign of a virtual machine"),
                 ),
             ),
         ),
@@ -132,7 +132,7 @@ def _data(report: Report) -> Section:
                     ("Task", _task(data)),
                     ("Sample", f"{_shape(data.sample_shape)} {data.dtype}, layout {data.layout}"),
                     *_form(data),
-                    ("Dropped because they stood in two splits", f"{data.dropped:,}"),
+                    ("Dropped because they were in two splits", f"{data.dropped:,}"),
                     ("Fingerprint", data.fingerprint),
                 ),
             ),
@@ -146,7 +146,7 @@ def _data(report: Report) -> Section:
 
 
 def _form(data: DataRecord) -> Iterator[tuple[str, str]]:
-    """What raw input goes through before the model, where there is anything."""
+    """The preprocessing of raw input, where there is any."""
     if data.vocabulary:
         yield "Token ids in use", f"{data.vocabulary:,}"
     if data.front_end is not None:
@@ -163,15 +163,15 @@ def _task(data: DataRecord) -> str:
 def _training(report: Report) -> Section:
     models = (
         *zip(_teachers(report), report.teachers, strict=True),
-        *(("distilled student", each) for each in report.students),
-        *(("student without teacher", each) for each in report.plain_students),
+        *(("distilled student", student) for student in report.students),
+        *(("student without teacher", student) for student in report.plain_students),
     )
     metric = report.quality.metric
     unit = numbers.score_unit(metric)
     return Section(
         "Training",
         paragraphs=(_taught(report.targets, metric),),
-        points=tuple(dict.fromkeys(note for _, each in models for note in each.notes)),
+        points=tuple(dict.fromkeys(note for _, model in models for note in model.notes)),
         tables=(
             Table(
                 "Trained models",
@@ -191,7 +191,7 @@ def _training(report: Report) -> Section:
                         role,
                         model.model,
                         f"{model.width:,}" if model.width else "unknown",
-                        numbers.count(model.parameters, "it cannot be looked into"),
+                        numbers.count(model.parameters, "a black box"),
                         str(model.seed),
                         _epochs(model),
                         _best(model),
@@ -206,27 +206,27 @@ def _training(report: Report) -> Section:
 
 
 def _teachers(report: Report) -> list[str]:
-    """What each teacher is called; of several, with what its answers count."""
+    """The label of each teacher; of several, with its weight in the ensemble."""
     shares = words.shares(report)
     if not shares:
         return ["teacher"] * len(report.teachers)
-    return [f"teacher, counts {numbers.amount(share, numbers.PERCENT)}" for share in shares]
+    return [f"teacher, weight {numbers.amount(share, numbers.PERCENT)}" for share in shares]
 
 
 def _taught(targets: TargetsRecord, metric: str) -> str:
-    """How the students were told what the teacher answers."""
+    """How the soft targets were computed."""
     samples = numbers.how_many(targets.rows, "training sample")
     if targets.train_score is None:
-        return f"The teacher was asked at every step, on {samples}."
+        return f"The teacher answered at every training step, on {samples}."
     views = numbers.how_many(targets.views, "view")
     size = numbers.amount(targets.bytes, BYTES)
     score = numbers.amount(targets.train_score, numbers.score_unit(metric))
     kept = ""
     if targets.kept < targets.outputs:
-        kept = f", the {targets.kept:,} likeliest of {targets.outputs:,} classes"
+        kept = f", the {targets.kept:,} most likely of {targets.outputs:,} classes"
     return (
-        f"The teacher was asked once about {views} of each of {samples}{kept}, {size} of answers; "
-        f"its {metric} on the first view is {score}."
+        f"Soft targets: the teacher's logits on {views} of each of {samples}{kept}, {size} in all. "
+        f"Its {metric} on the first view is {score}."
     )
 
 
@@ -245,12 +245,12 @@ def _time(model: ModelRecord) -> str:
 
 def _files(report: Report) -> Section:
     files = report.variants.files
-    notes = tuple(f"{each.name}: {note}" for each in files for note in each.notes)
+    notes = tuple(f"{file.name}: {note}" for file in files for note in file.notes)
     return Section(
         "Files",
         paragraphs=(
-            "The .ort file is the same model in ONNX Runtime's mobile format. Changed nodes differ "
-            "in kind from fp32: quantized operators and quantize/dequantize pairs.",
+            "The .ort file is the same model in ONNX Runtime's mobile format. Changed nodes are "
+            "those whose type differs from fp32: quantized operators, quantize/dequantize pairs.",
             f"A reduced ONNX Runtime Mobile build needs the operators that "
             f"{report.variants.operators_file} lists.",
         ),
@@ -261,20 +261,20 @@ def _files(report: Report) -> Section:
                 ("Model", "File", "Size", "SHA-256", "Changed nodes"),
                 tuple(
                     row(*cells)
-                    for each in files
+                    for file in files
                     for cells in (
                         (
-                            each.name,
-                            each.file,
-                            numbers.amount(each.bytes, BYTES),
-                            each.sha256,
-                            f"{each.changed_nodes:,}",
+                            file.name,
+                            file.file,
+                            numbers.amount(file.bytes, BYTES),
+                            file.sha256,
+                            f"{file.changed_nodes:,}",
                         ),
                         (
-                            each.name,
-                            each.ort_file,
-                            numbers.amount(each.ort_bytes, BYTES),
-                            each.ort_sha256,
+                            file.name,
+                            file.ort_file,
+                            numbers.amount(file.ort_bytes, BYTES),
+                            file.ort_sha256,
                             "as above",
                         ),
                     )
@@ -293,9 +293,9 @@ def _reproduce() -> Section:
     return Section(
         "Reproduce",
         paragraphs=(
-            "The recipe below, recipe.toml in the run's folder, holds every setting of this build. "
-            "The same recipe, thread count, library versions and kind of CPU give the same "
-            "weights; latencies differ from run to run within their intervals.",
+            "The recipe below (recipe.toml in the run's folder) holds every setting of this build. "
+            "The same recipe, thread count, library versions and CPU kernels give the same "
+            "weights. Latencies vary from run to run.",
         ),
         commands=("edgestill build recipe.toml",),
     )

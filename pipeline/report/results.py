@@ -1,4 +1,4 @@
-"""What was found: budgets, figures side by side, ratios, parity and what distillation gave.
+"""The result sections: budgets, figures side by side, ratios, parity, gain of distillation.
 
 sections(report)[0].title   # 'Budgets'
 """
@@ -15,7 +15,7 @@ from .sections import Cell, Section, Table, figure, row, verdict
 
 
 def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Section, ...]:
-    """The results, in the order a reader asks for them.
+    """The result sections in reading order.
 
     Args:
         report: what to show.
@@ -38,12 +38,12 @@ def _budgets(report: Report) -> Section:
     return Section(
         "Budgets",
         paragraphs=(
-            "A budget is met when the whole interval lies inside it, missed when the whole "
-            "interval lies outside; in between the answer is undecided.",
-            f"Of the variants that are ready, the best in {best_in} ships; of those "
-            "that their intervals cannot tell from it, the smallest file.",
+            "A budget is met where the whole interval lies inside it, and missed where the whole "
+            "interval lies outside it. Otherwise it is undecided.",
+            f"Of the READY variants the best in {best_in} ships. Where intervals overlap, the "
+            "smallest file among them ships.",
         ),
-        tables=tuple(_checks(each, report.quality.metric) for each in report.verdict.variants),
+        tables=tuple(_checks(judged, report.quality.metric) for judged in report.verdict.variants),
     )
 
 
@@ -59,8 +59,7 @@ def _checks(judged: VariantVerdict, metric: str) -> Table:
         for check in judged.checks
     )
     faults = tuple(
-        row("sound whatever the budgets", "a fault", "none", verdict("not ready"), fault)
-        for fault in judged.faults
+        row("no fault", "a fault", "none", verdict("not ready"), fault) for fault in judged.faults
     )
     return Table(
         f"{judged.name}: {words.WORDS[judged.outcome]}",
@@ -78,46 +77,46 @@ def _side_by_side(report: Report) -> Section:
         numbers.score_unit(metric),
         numbers.lost_unit(metric),
     )
-    power, drawn = energy.line([each.figures for each in models], measured.ratios)
+    power, drawn = energy.line([model.figures for model in models], measured.ratios)
     lines: tuple[tuple[str, list[Cell]], ...] = (
-        ("Verdict", [_judged(each) for each in models]),
-        (f"{title} on test", [figure(each.score, unit) for each in models]),
-        (f"{title} lost to the teacher", [_drop(each, lost_unit) for each in models]),
-        ("Latency p50", [figure(each.p50_ms, MILLISECONDS) for each in models]),
-        ("Latency p90", [figure(each.p90_ms, MILLISECONDS) for each in models]),
-        ("Latency p99", [figure(each.p99_ms, MILLISECONDS) for each in models]),
-        *_predicted(report, [each.name for each in models]),
-        ("Time to load", [figure(each.load_ms, MILLISECONDS) for each in models]),
-        ("First inference", [figure(each.first_ms, MILLISECONDS) for each in models]),
+        ("Verdict", [_judged(model) for model in models]),
+        (f"{title} on test", [figure(model.score, unit) for model in models]),
+        (f"{title} lost to the teacher", [_drop(model, lost_unit) for model in models]),
+        ("Latency p50", [figure(model.p50_ms, MILLISECONDS) for model in models]),
+        ("Latency p90", [figure(model.p90_ms, MILLISECONDS) for model in models]),
+        ("Latency p99", [figure(model.p99_ms, MILLISECONDS) for model in models]),
+        *_predicted(report, [model.name for model in models]),
+        ("Time to load", [figure(model.load_ms, MILLISECONDS) for model in models]),
+        ("First inference", [figure(model.first_ms, MILLISECONDS) for model in models]),
         ("Peak memory over the import baseline", [figure(m.memory_bytes, BYTES) for m in models]),
         *(
-            (name, [figure(each, BYTES) for each in estimates])
-            for name, estimates in memory.lines([each.figures for each in models])
+            (name, [figure(estimate, BYTES) for estimate in estimates])
+            for name, estimates in memory.lines([model.figures for model in models])
         ),
-        ("File size", [Cell(numbers.amount(each.variant.bytes, BYTES)) for each in models]),
+        ("File size", [Cell(numbers.amount(model.variant.bytes, BYTES)) for model in models]),
         (f"{numbers.capital(power)}, per query", [figure(*shown) for shown in drawn]),
         *_instructions(models),
-        ("Multiply-accumulates", [_counted(each, "macs") for each in models]),
+        ("Multiply-accumulates", [_counted(model, "macs") for model in models]),
         (
             "Numbers stored in the file (batch norm folded in)",
-            [_counted(each, "parameters") for each in models],
+            [_counted(model, "parameters") for model in models],
         ),
     )
     return Section(
         "Teacher and variants",
         paragraphs=(
             f"{title} is over {numbers.how_many(report.quality.test_samples, 'test sample')}, "
-            "in the runtime that ships. Each interval stands with its figure.",
+            "in the runtime that ships. The interval of a figure is printed below it.",
             *filter(None, [words.teacher_without_file(report)]),
-            *(f"Energy: {each}." for each in energy.methods(measured.models, drawn)),
-            *([f"{memory.NOTE}."] if any(each.footprint for each in measured.models) else []),
+            *(f"Energy: {method}." for method in energy.methods(measured.models, drawn)),
+            *([f"{memory.NOTE}."] if any(model.footprint for model in measured.models) else []),
         ),
         tables=(
             Table(
                 "The teacher and each variant of the student"
                 if report.variants.teacher
                 else "Each variant of the student",
-                ("Figure", *(each.name for each in models)),
+                ("Figure", *(model.name for model in models)),
                 tuple(row(name, *cells) for name, cells in lines),
             ),
             *_other_scores(report),
@@ -126,7 +125,7 @@ def _side_by_side(report: Report) -> Section:
 
 
 def _predicted(report: Report, names: Sequence[str]) -> tuple[tuple[str, list[Cell]], ...]:
-    """Where the target is not the host, what was predicted there."""
+    """The prediction for the target, where that is not the host."""
     if not report.measured.predicted:
         return ()
     what = f"p50 on {report.measured.predicted[0].target}, PREDICTED, roofline"
@@ -134,7 +133,7 @@ def _predicted(report: Report, names: Sequence[str]) -> tuple[tuple[str, list[Ce
 
 
 def _other_scores(report: Report) -> tuple[Table, ...]:
-    """What else the task is scored by; what belongs to one class or number stands in the record."""
+    """The other metrics of the task; those of a single class are in report.json."""
     files = report.quality.files
     overall = {metric.name for metric in tasks.of(report.data.task).reported}
     overall -= {report.quality.metric}
@@ -143,10 +142,10 @@ def _other_scores(report: Report) -> tuple[Table, ...]:
         return ()
     return (
         Table(
-            "Other scores on test, without intervals",
-            ("Score", *(each.name for each in files)),
+            "Other metrics on test, without intervals",
+            ("Score", *(file.name for file in files)),
             tuple(
-                row(numbers.capital(name), *(_score(each, name) for each in files))
+                row(numbers.capital(name), *(_score(file, name) for file in files))
                 for name in names
             ),
         ),
@@ -160,12 +159,14 @@ def _score(model: VariantQuality, name: str) -> str:
 
 
 def _instructions(models: Sequence[Row]) -> list[tuple[str, list[Cell]]]:
-    """A line where any model has a count, which takes a tool that not every machine has."""
-    counts = [each.figures.instructions if each.figures else None for each in models]
-    if not any(one and one.value is not None for one in counts):
+    """A line of instruction counts, where any model has one."""
+    counts = [model.figures.instructions if model.figures else None for model in models]
+    if not any(count and count.value is not None for count in counts):
         return []
-    cells = [figure(one, COUNT) if one else Cell("not measured in this run") for one in counts]
-    return [("Instructions per query (a count, not a time)", cells)]
+    cells = [
+        figure(count, COUNT) if count else Cell("not measured in this run") for count in counts
+    ]
+    return [("Instructions per query (not a time)", cells)]
 
 
 def _judged(model: Row) -> Cell:
@@ -185,23 +186,31 @@ def _counted(model: Row, what: str) -> Cell:
 
 def _ratios(report: Report) -> Section:
     if report.variants.teacher is None:
-        why = "Unknown: the teacher has no file to measure beside the variants."
+        why = "Unknown: the teacher has no file to measure."
         return Section("Against the teacher", paragraphs=(why,))
-    compared = [(each.name, words.against_teacher(report, each.name)) for each in _variants(report)]
+    compared = [
+        (variant.name, words.against_teacher(report, variant.name)) for variant in _variants(report)
+    ]
     return Section(
         "Against the teacher",
         paragraphs=(
-            "Latency by the median (p50). Variant and teacher ran in turn, so what disturbed one "
-            "disturbed the other.",
+            "Each figure of a variant over the same figure of the teacher; latency by the median "
+            "(p50). Variant and teacher ran in turn, so a disturbance hit both.",
         ),
         tables=(
             Table(
                 "Each variant against the teacher",
-                ("Variant", "Speed", "File size", "Peak memory", "Energy proxy"),
+                ("Variant", "Latency", "File size", "Peak memory", "Energy proxy"),
                 tuple(
                     # Without a measured pair one reason stands for all four.
-                    row(name, *(Cell(one.short, one.detail) for one in each * (4 // len(each))))
-                    for name, each in compared
+                    row(
+                        name,
+                        *(
+                            Cell(comparison.short, comparison.detail)
+                            for comparison in comparisons * (4 // len(comparisons))
+                        ),
+                    )
+                    for name, comparisons in compared
                 ),
             ),
         ),
@@ -211,10 +220,10 @@ def _ratios(report: Report) -> Section:
 def _distillation(report: Report) -> Section:
     gain, metric = report.quality.gain, report.quality.metric
     if gain is None:
-        return Section("What distillation gave", paragraphs=(words.gain(report),))
+        return Section("Gain of distillation", paragraphs=(words.gain(report),))
     unit = numbers.score_unit(metric)
     return Section(
-        "What distillation gave",
+        "Gain of distillation",
         paragraphs=(words.gain(report),),
         tables=(
             Table(
@@ -241,7 +250,8 @@ def _quality(report: Report) -> Section:
         "Quality and parity",
         paragraphs=(
             "Parity is the largest difference in logits between PyTorch and the exported file on "
-            "real samples. A quantized file has none to keep: its score is what is judged.",
+            "real samples. A file that was quantized afterwards is not checked for parity: its "
+            "score is judged instead.",
         ),
         tables=(
             Table(
@@ -281,7 +291,7 @@ def _answers(model: VariantQuality, quality: VerifyRecord) -> tuple[Cell, ...]:
     same = numbers.amount(model.ort_agreement, PERCENT)
     apart = f"logits differ by {model.ort_max_abs_difference:.2g} at most"
     ort = Cell(f"{same} same answers", apart)
-    checker = model.checker or "no complaint"
+    checker = model.checker or "passed"
     if model.name == TEACHER:
         return row(model.name, "reference", "not a variant", "not a variant", ort, checker)
     return row(
@@ -295,4 +305,4 @@ def _answers(model: VariantQuality, quality: VerifyRecord) -> tuple[Cell, ...]:
 
 
 def _variants(report: Report) -> list[Row]:
-    return [each for each in rows.models(report) if each.name != TEACHER]
+    return [model for model in rows.models(report) if model.name != TEACHER]

@@ -1,10 +1,10 @@
-"""The teacher and each variant side by side: which figures belong to which name.
+"""The teacher and each variant with their figures, joined by name.
 
     for row in models(report):
         print(row.name, numbers.show(row.score, numbers.PERCENT))
 
-Quality, benchmark and verdict are separate records; a model that one of them lacks gets estimates
-that say so, never a blank.
+Quality, benchmark and verdict are separate records. Where one of them lacks a model, its estimates
+are unknown, with that reason.
 """
 
 from dataclasses import dataclass
@@ -56,11 +56,11 @@ class Row:
 
 def models(report: Report) -> tuple[Row, ...]:
     """The teacher first, where it has a file, then the variants in the order they were made."""
-    quality = {each.name: each for each in report.quality.files}
-    verdicts = {each.name: each for each in report.verdict.variants}
+    quality = {judged.name: judged for judged in report.quality.files}
+    verdicts = {verdict.name: verdict for verdict in report.verdict.variants}
     return tuple(
-        _row(report, each, quality.get(each.name), verdicts.get(each.name))
-        for each in report.variants.files
+        _row(report, file, quality.get(file.name), verdicts.get(file.name))
+        for file in report.variants.files
     )
 
 
@@ -72,7 +72,7 @@ def subject(report: Report) -> Row | None:
 def ratio(report: Report, name: str, over: str = TEACHER) -> Ratio | None:
     """One file over another, or None where the two were not measured together."""
     pairs = report.measured.benchmark.ratios
-    return next((each for each in pairs if each.of == name and each.over == over), None)
+    return next((pair for pair in pairs if pair.of == name and pair.over == over), None)
 
 
 def _row(
@@ -82,7 +82,9 @@ def _row(
     verdict: VariantVerdict | None,
 ) -> Row:
     name = variant.name
-    figures = next((each for each in report.measured.benchmark.models if each.name == name), None)
+    figures = next(
+        (model for model in report.measured.benchmark.models if model.name == name), None
+    )
     unmeasured = _absent("not measured in this run")
     unverified = _absent("not verified in this run")
     drop = quality.drop_vs_teacher if quality else unverified

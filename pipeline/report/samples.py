@@ -1,4 +1,4 @@
-"""Raw latencies off the disk, thinned to the curve that a chart can show.
+"""Raw latencies read from disk, reduced to the points of a chart.
 
     curve(read(run / "records" / "samples", "samples/int8-static-*.npy"))
 

@@ -2,8 +2,8 @@
 
     Console().print(table(report))
 
-Models stand side by side, figures below each other, each with its interval under it; a reason that
-a figure is unknown stands once, below the table.
+Models are columns and figures rows, with intervals below the figures. The reason why a figure is
+unknown is printed once, below the table.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,11 +44,11 @@ def table(report: Report) -> RenderableType:
         *grids,
         *(_text(line, "dim") for line in reasons.lines()),
         *_ratios(report),
-        *(_text(each) for each in words.against_fp32(report)),
-        *(_text(each, "yellow") for each in operators.predicted_lines(report)),
-        *(_text(each) for each in _lost(report)),
+        *(_text(sentence) for sentence in words.against_fp32(report)),
+        *(_text(predicted_line, "yellow") for predicted_line in operators.predicted_lines(report)),
+        *(_text(sentence) for sentence in _lost(report)),
         _text(words.gain(report)),
-        *(_text(f"warning: {each}", "yellow") for each in report.measured.benchmark.warnings),
+        *(_text(f"warning: {warning}", "yellow") for warning in report.measured.benchmark.warnings),
     )
 
 
@@ -72,16 +72,16 @@ def _grid(models: Sequence[Row], metric: str, ratios: Sequence[Ratio], reasons: 
     for model in models:
         name = numbers.printable(model.name)
         grid.add_column(Text(f"{name} (ships)" if model.ships else name), overflow="fold")
-    power, drawn = energy.line([each.figures for each in models], ratios)
+    power, drawn = energy.line([model.figures for model in models], ratios)
     figures: tuple[tuple[str, list[Text]], ...] = (
         (metric, [_figure(m.score, numbers.score_unit(metric), reasons) for m in models]),
         ("lost to teacher", [_drop(m, numbers.lost_unit(metric), reasons) for m in models]),
-        ("p50", [_figure(each.p50_ms, MILLISECONDS, reasons) for each in models]),
-        ("p90", [_figure(each.p90_ms, MILLISECONDS, reasons) for each in models]),
-        ("peak memory", [_figure(each.memory_bytes, BYTES, reasons) for each in models]),
-        ("file size", [Text(numbers.amount(each.variant.bytes, BYTES)) for each in models]),
-        (power, [_figure(found, unit, reasons) for found, unit in drawn]),
-        ("verdict", [_verdict(each) for each in models]),
+        ("p50", [_figure(model.p50_ms, MILLISECONDS, reasons) for model in models]),
+        ("p90", [_figure(model.p90_ms, MILLISECONDS, reasons) for model in models]),
+        ("peak memory", [_figure(model.memory_bytes, BYTES, reasons) for model in models]),
+        ("file size", [Text(numbers.amount(model.variant.bytes, BYTES)) for model in models]),
+        (power, [_figure(estimate, unit, reasons) for estimate, unit in drawn]),
+        ("verdict", [_verdict(model) for model in models]),
     )
     for name, cells in figures:
         grid.add_row(name, *cells)
@@ -119,13 +119,15 @@ def _lost(report: Report) -> Iterator[str]:
         lost_words.changed(report),
         lost_words.worst_class(report),
     )
-    return (each for each in sentences if each)
+    return (sentence for sentence in sentences if sentence)
 
 
 def _ratios(report: Report) -> Iterator[Text]:
     model = rows.subject(report)
     if model and report.variants.teacher:
-        ratios = ", ".join(str(each) for each in words.against_teacher(report, model.name))
+        ratios = ", ".join(
+            str(comparison) for comparison in words.against_teacher(report, model.name)
+        )
         yield _text(f"{model.name} against the teacher: {ratios}")
 
 

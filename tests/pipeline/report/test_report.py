@@ -164,22 +164,25 @@ def test_no_page_shows_a_number_that_is_none() -> None:
 
 
 def test_a_ratio_is_a_difference_only_where_its_interval_excludes_none() -> None:
-    def speed(value: float, low: float | None, high: float | None) -> str:
-        return str(words.compared(Estimate(value, low, high, "", 9), "speed", "faster", "slower"))
+    def latency(value: float, low: float | None, high: float | None) -> words.Comparison:
+        return words.compared(Estimate(value, low, high, "", 9), "latency")
 
-    assert speed(0.25, 0.24, 0.26) == "4.0 times faster (3.8 to 4.2)"
-    assert speed(1.46, 1.40, 1.50) == "1.46 times slower (1.40 to 1.50)"
-    assert speed(0.98, 0.95, 1.02) == "speed: no difference shown (ratio 0.98, 0.95 to 1.02)"
-    assert speed(0.50, None, None) == "2.0 times faster (no interval)"
+    assert str(latency(0.25, 0.24, 0.26)) == "0.25× the latency (0.24 to 0.26)"
+    assert str(latency(1.46, 1.40, 1.50)) == "1.46× the latency (1.40 to 1.50)"
+    unshown = latency(0.98, 0.95, 1.02)
+    assert str(unshown) == "0.98× the latency (0.95 to 1.02, no difference shown)"
+    assert unshown.change is None
+    assert str(latency(0.50, None, None)) == "0.50× the latency (no interval)"
+    assert (latency(0.25, 0.24, 0.26).change, latency(1.46, 1.4, 1.5).change) == ("less", "more")
 
 
 @pytest.mark.parametrize(
     ("time", "size", "said"),
     [
-        (1.3, 1.2, "Neither faster nor smaller. int8-static against fp32: 1.30 times slower"),
-        (1.3, 0.999, "Slower, and no smaller to speak of. int8-static"),
-        (1.3, 0.5, "It buys size, not time. int8-static"),
-        (0.8, 0.5, "int8-static against fp32: 1.25 times faster"),
+        (1.3, 1.2, "Slower and no smaller. int8-static against fp32: 1.30× the latency"),
+        (1.3, 0.999, "Slower and hardly smaller. int8-static"),
+        (1.3, 0.5, "Smaller but slower. int8-static"),
+        (0.8, 0.5, "int8-static against fp32: 0.80× the latency"),
     ],
 )
 def test_the_first_page_says_where_a_compressed_file_is_slower_or_no_smaller(
@@ -223,18 +226,24 @@ def test_the_time_of_another_machine_is_no_verdict_on_a_compression_for_the_targ
         benchmark=benchmark,
     )
     said = words.against_fp32(report)[-1]
-    assert not said.startswith("It buys size")
-    assert "0.60 of its instructions" in said
+    assert said.startswith("int8-static against fp32: ")
+    assert "0.60× the instructions" in said
     assert "On this machine, which is not the target: " in said
 
 
 @pytest.mark.parametrize(
     ("difference", "expected"),
     [
-        ((0.0067, -0.0051, 0.0184), "No difference from distillation was shown"),
-        ((0.0167, 0.0051, 0.0284), "distillation gained accuracy: 1.7 points (0.5 to 2.8)"),
-        ((-0.0167, -0.0284, -0.0051), "distillation cost accuracy: -1.7 points (-2.8 to -0.5)"),
-        ((0.0167, None, None), "No difference from distillation was shown"),
+        ((0.0067, -0.0051, 0.0184), "Distillation: no difference shown"),
+        (
+            (0.0167, 0.0051, 0.0284),
+            "With one seed, distillation gained accuracy: 1.7 points (0.5 to 2.8)",
+        ),
+        (
+            (-0.0167, -0.0284, -0.0051),
+            "With one seed, distillation cost accuracy: -1.7 points (-2.8 to -0.5)",
+        ),
+        ((0.0167, None, None), "Distillation: no difference shown"),
     ],
 )
 def test_what_distillation_gave_is_claimed_only_where_it_was_shown(
@@ -250,7 +259,7 @@ def test_the_terminal_fits_80_columns_and_needs_no_colour() -> None:
     text = in_terminal(example.report())
     assert max(len(line) for line in text.splitlines()) <= 80
     assert "\x1b" not in text
-    assert "13.5 times faster" in text
+    assert "0.074× the latency" in " ".join(text.split())
     for name in ("teacher", "fp32 (ships)", "int8-dynamic", "int8-static"):
         assert name in text
 
@@ -368,7 +377,7 @@ def test_budgets_are_read_in_their_own_unit() -> None:
     assert numbers.budget("max_drop_vs_teacher", 0.035, "accuracy") == "at most 3.5 points"
     figure = Estimate(0.9, 0.8, 1.0, "", 9)
     check = Check(key="max_size_kib", budget=1.0, figure=figure, outcome="ready", why="")
-    assert words.found(check, "accuracy") == "0.900 KiB (0.800 to 1.000)"
+    assert words.figure_found(check, "accuracy") == "0.900 KiB (0.800 to 1.000)"
 
 
 def test_drawing_the_pages_loads_no_runtime_and_no_training_library() -> None:
@@ -419,4 +428,4 @@ def test_what_the_shipped_model_needs_lies_beside_it(tmp_path: Path, needs: bool
     assert (models / "labels.txt").read_text().splitlines() == list("0123456789")
     said = words.shipped_files(report)
     assert said is not None
-    assert "It needs models/tokenizer.json. models/front_end.json says" in said
+    assert "It needs models/tokenizer.json. models/front_end.json describes" in said
