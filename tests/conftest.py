@@ -1,7 +1,18 @@
 """What tests share: one tiny build to look at, files to read, one thread to train on."""
 
+import os
+
 import pytest
 import tiny
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _measured_too():
+    """Processes that measure get a clean environment; `make coverage` is to see them as well."""
+    if "COVERAGE_PROCESS_CONFIG" in os.environ:
+        from edgestill.devices.onboard.process import run_job
+
+        run_job._KEPT += ("COVERAGE_PROCESS_CONFIG",)
 
 
 @pytest.fixture(scope="session")
