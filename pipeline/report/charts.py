@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..judge.operator_types import by_type, slowest
-from ..records import ModelRecord, Report
+from ..records import ClassDrop, ModelRecord, Report
 from . import drawing, lost_words, numbers, operator_charts, operators, rows, samples, words
 from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
@@ -270,13 +270,35 @@ def _classes(report: Report) -> Iterator[Chart]:
     ]
     if not 2 <= len(drawn) <= _MOST_CLASSES:
         return
-    noun, places = lost_words.recall_noun(fidelity)[0], list(range(len(drawn)))
-    look = drawing.look(1)
+    noun = lost_words.recall_noun(fidelity)[0]
+    yield Chart(
+        id="classes",
+        title=f"Recall that each {noun} lost",
+        caption=f"Teacher minus {numbers.printable(subject.name)}, over the test samples of each "
+        f"{noun}, the largest loss at the top. Bars are intervals that hold for all together. "
+        "Recall was lost right of 0 and gained left of it.",
+        figure=_class_drops(drawn),
+        missing=tuple(
+            f"{class_drop.name}: {class_drop.drop.missing}"
+            for class_drop in fidelity.classes
+            if not _known(class_drop.drop)
+        ),
+        alternative="; ".join(
+            f"{class_drop.name}: {numbers.show(class_drop.drop, numbers.POINTS)}"
+            for class_drop in drawn
+        ),
+        height=max(11.0, 6.0 + 1.4 * len(drawn)),
+    )
+
+
+def _class_drops(drops: Sequence[ClassDrop]) -> go.Figure:
+    """A mark for each class with the interval of its recall loss, the first class at the top."""
+    places, look = list(range(len(drops))), drawing.look(1)
     figure = go.Figure(
         go.Scatter(
-            x=[_scaled(class_drop.drop.value, 100.0) for class_drop in drawn],
+            x=[_scaled(class_drop.drop.value, 100.0) for class_drop in drops],
             y=places,
-            error_x=drawing.error_bars([class_drop.drop for class_drop in drawn], 100.0),
+            error_x=drawing.error_bars([class_drop.drop for class_drop in drops], 100.0),
             mode="markers",
             marker={"symbol": look.symbol, "size": 9, "color": look.colour},
             customdata=[
@@ -285,7 +307,7 @@ def _classes(report: Report) -> Iterator[Chart]:
                     numbers.show(class_drop.drop, numbers.POINTS),
                     numbers.how_many(class_drop.samples, "test sample"),
                 )
-                for class_drop in drawn
+                for class_drop in drops
             ],
             hovertemplate="%{customdata}<extra></extra>",
             showlegend=False,
@@ -298,27 +320,10 @@ def _classes(report: Report) -> Iterator[Chart]:
     # By number, for two long names may look alike once they are short.
     figure.update_yaxes(
         tickvals=places,
-        ticktext=[drawing.label(class_drop.name) for class_drop in drawn],
-        range=[len(drawn) - 0.4, -0.6],
+        ticktext=[drawing.label(class_drop.name) for class_drop in drops],
+        range=[len(drops) - 0.4, -0.6],
     )
-    yield Chart(
-        id="classes",
-        title=f"Recall that each {noun} lost",
-        caption=f"Teacher minus {numbers.printable(subject.name)}, over the test samples of each "
-        f"{noun}, the largest loss at the top. Bars are intervals that hold for all together. "
-        "Recall was lost right of 0 and gained left of it.",
-        figure=figure,
-        missing=tuple(
-            f"{class_drop.name}: {class_drop.drop.missing}"
-            for class_drop in fidelity.classes
-            if not _known(class_drop.drop)
-        ),
-        alternative="; ".join(
-            f"{class_drop.name}: {numbers.show(class_drop.drop, numbers.POINTS)}"
-            for class_drop in drawn
-        ),
-        height=max(11.0, 6.0 + 1.4 * len(drawn)),
-    )
+    return figure
 
 
 def _operators(report: Report) -> Iterator[Chart]:

@@ -3,7 +3,7 @@
 sections(report)[0].title   # 'Budgets'
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .. import tasks
 from ..judge.gate import preferred
@@ -12,6 +12,9 @@ from . import compression, energy, lost, memory, numbers, operators, rows, words
 from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, figure, row, verdict
+
+Line = tuple[str, list[Cell]]
+"""A row of figures: its name, and a cell a model."""
 
 
 def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Section, ...]:
@@ -71,41 +74,22 @@ def _checks(judged: VariantVerdict, metric: str) -> Table:
 def _side_by_side(report: Report) -> Section:
     models = rows.models(report)
     measured = report.measured.benchmark
-    metric = report.quality.metric
-    title, unit, lost_unit = (
-        numbers.capital(metric),
-        numbers.score_unit(metric),
-        numbers.lost_unit(metric),
-    )
     power, drawn = energy.line([model.figures for model in models], measured.ratios)
-    lines: tuple[tuple[str, list[Cell]], ...] = (
-        ("Verdict", [_judged(model) for model in models]),
-        (f"{title} on test", [figure(model.score, unit) for model in models]),
-        (f"{title} lost to the teacher", [_drop(model, lost_unit) for model in models]),
-        ("Latency p50", [figure(model.p50_ms, MILLISECONDS) for model in models]),
-        ("Latency p90", [figure(model.p90_ms, MILLISECONDS) for model in models]),
-        ("Latency p99", [figure(model.p99_ms, MILLISECONDS) for model in models]),
-        *_predicted(report, [model.name for model in models]),
-        ("Time to load", [figure(model.load_ms, MILLISECONDS) for model in models]),
-        ("First inference", [figure(model.first_ms, MILLISECONDS) for model in models]),
-        ("Peak memory over the import baseline", [figure(m.memory_bytes, BYTES) for m in models]),
-        *(
-            (name, [figure(estimate, BYTES) for estimate in estimates])
-            for name, estimates in memory.lines([model.figures for model in models])
-        ),
-        ("File size", [Cell(numbers.amount(model.variant.bytes, BYTES)) for model in models]),
+    lines = (
+        *_score_lines(report, models),
+        *_latency_lines(report, models),
+        *_size_lines(models),
         (f"{numbers.capital(power)}, per query", [figure(*shown) for shown in drawn]),
-        *_instructions(models),
-        ("Multiply-accumulates", [_counted(model, "macs") for model in models]),
-        (
-            "Numbers stored in the file (batch norm folded in)",
-            [_counted(model, "parameters") for model in models],
-        ),
+        *_count_lines(models),
     )
+    caption = "Each variant of the student"
+    if report.variants.teacher:
+        caption = "The teacher and each variant of the student"
     return Section(
         "Teacher and variants",
         paragraphs=(
-            f"{title} is over {numbers.how_many(report.quality.test_samples, 'test sample')}, "
+            f"{numbers.capital(report.quality.metric)} is over "
+            f"{numbers.how_many(report.quality.test_samples, 'test sample')}, "
             "in the runtime that ships. The interval of a figure is printed below it.",
             *filter(None, [words.teacher_without_file(report)]),
             *(f"Energy: {method}." for method in energy.methods(measured.models, drawn)),
@@ -113,9 +97,7 @@ def _side_by_side(report: Report) -> Section:
         ),
         tables=(
             Table(
-                "The teacher and each variant of the student"
-                if report.variants.teacher
-                else "Each variant of the student",
+                caption,
                 ("Figure", *(model.name for model in models)),
                 tuple(row(name, *cells) for name, cells in lines),
             ),
@@ -124,7 +106,40 @@ def _side_by_side(report: Report) -> Section:
     )
 
 
-def _predicted(report: Report, names: Sequence[str]) -> tuple[tuple[str, list[Cell]], ...]:
+def _score_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
+    metric = report.quality.metric
+    title, unit = numbers.capital(metric), numbers.score_unit(metric)
+    yield "Verdict", [_judged(model) for model in models]
+    yield f"{title} on test", [figure(model.score, unit) for model in models]
+    drops = [_drop(model, numbers.lost_unit(metric)) for model in models]
+    yield f"{title} lost to the teacher", drops
+
+
+def _latency_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
+    yield "Latency p50", [figure(model.p50_ms, MILLISECONDS) for model in models]
+    yield "Latency p90", [figure(model.p90_ms, MILLISECONDS) for model in models]
+    yield "Latency p99", [figure(model.p99_ms, MILLISECONDS) for model in models]
+    yield from _predicted(report, [model.name for model in models])
+    yield "Time to load", [figure(model.load_ms, MILLISECONDS) for model in models]
+    yield "First inference", [figure(model.first_ms, MILLISECONDS) for model in models]
+
+
+def _size_lines(models: Sequence[Row]) -> Iterator[Line]:
+    peaks = [figure(model.memory_bytes, BYTES) for model in models]
+    yield "Peak memory over the import baseline", peaks
+    for name, estimates in memory.lines([model.figures for model in models]):
+        yield name, [figure(estimate, BYTES) for estimate in estimates]
+    yield "File size", [Cell(numbers.amount(model.variant.bytes, BYTES)) for model in models]
+
+
+def _count_lines(models: Sequence[Row]) -> Iterator[Line]:
+    yield from _instructions(models)
+    yield "Multiply-accumulates", [_counted(model, "macs") for model in models]
+    stored = [_counted(model, "parameters") for model in models]
+    yield "Numbers stored in the file (batch norm folded in)", stored
+
+
+def _predicted(report: Report, names: Sequence[str]) -> tuple[Line, ...]:
     """The prediction for the target, where that is not the host."""
     if not report.measured.predicted:
         return ()
@@ -158,7 +173,7 @@ def _score(model: VariantQuality, name: str) -> str:
     return numbers.amount(model.metrics[name], numbers.score_unit(name))
 
 
-def _instructions(models: Sequence[Row]) -> list[tuple[str, list[Cell]]]:
+def _instructions(models: Sequence[Row]) -> list[Line]:
     """A line of instruction counts, where any model has one."""
     counts = [model.figures.instructions if model.figures else None for model in models]
     if not any(count and count.value is not None for count in counts):
