@@ -17,74 +17,81 @@ from ..progress import Progress
 from ..recipe.data import Data
 from . import columns as files
 from . import table
-from .columns import Column, listed
-from .table import SPLIT_NAMES, Part
+from .column import Column, listed
+from .column_roles import arrays_of_roles, roles_of
+from .split_files import SPLIT_NAMES, SplitArrays, assemble, read_files
 from .text_store import Texts
 
 fingerprint = table.fingerprint
 
 
-def read(told: str, scratch: Path, data: Data, progress: Progress) -> dict[str, Any]:
-    """Texts as ``Texts`` and their answers; tokens come later, for a tokenizer sees train only.
+def read(source: str, scratch: Path, data: Data, progress: Progress) -> dict[str, Any]:
+    """Texts as ``Texts`` and their targets. ``prepare`` tokenizes them after the split.
 
     Args:
-        told: a csv, tsv, parquet or npz file, or a folder of split files.
-        scratch: where the memory maps go.
-        data: the recipe's part: ``column``, ``target``, ``group``, ``id`` and ``task``.
-        progress: told after each file.
+        source: a csv, tsv, parquet or npz file, or a folder of split files.
+        scratch: folder for the memory maps.
+        data: the recipe's section: ``column``, ``target``, ``group``, ``id`` and ``task``.
+        progress: advances with each file.
 
     Returns:
-        x, y, group, id, or the same by split; labels where the task or the source names them.
+        x, y, group, id, or the same by split; labels, if the task or the source names them.
 
     Raises:
         DataError: a column that is missing; an empty text or label.
     """
-    parts = table.read_files(told, progress, lambda path, split: _parts(path, split, scratch, data))
+    arrays = read_files(
+        source, progress, lambda path, split: _arrays_of_file(path, split, scratch, data)
+    )
 
-    def take(texts: Texts, rows: NDArray[np.int64], split: str) -> Texts:
-        some = (text for block in texts.blocks(rows) for text in block)
-        return Texts.write(scratch / f"taken_{split}", some)
+    def copy_rows(texts: Texts, rows: NDArray[np.int64], split: str) -> Texts:
+        chosen = (text for block in texts.blocks(rows) for text in block)
+        return Texts.write(scratch / f"rows_of_{split}", chosen)
 
-    return table.assemble(parts, told, take)
+    return assemble(arrays, source, copy_rows)
 
 
-def _parts(path: Path, split: str, scratch: Path, data: Data) -> dict[str, Part]:
-    """What a file holds: one part, or one a split where its keys say so (``text_train``)."""
-    seen = files.look(path)
-    ends = [end for end in SPLIT_NAMES if f"{data.column}_{end}" in seen]
-    if split == "" and data.column not in seen and ends:
+def _arrays_of_file(path: Path, split: str, scratch: Path, data: Data) -> dict[str, SplitArrays]:
+    """The arrays of a file: of its one split, or of several if its keys say so (``text_train``)."""
+    described = files.describe(path)
+    endings = [ending for ending in SPLIT_NAMES if f"{data.column}_{ending}" in described]
+    if split == "" and data.column not in described and endings:
         return {
-            SPLIT_NAMES[end]: _part(path, seen, f"_{end}", SPLIT_NAMES[end], scratch, data)
-            for end in ends
+            SPLIT_NAMES[end]: _arrays(path, described, f"_{end}", SPLIT_NAMES[end], scratch, data)
+            for end in endings
         }
-    return {split: _part(path, seen, "", split or "all", scratch, data)}
+    return {split: _arrays(path, described, "", split or "all", scratch, data)}
 
 
-def _part(
-    path: Path, seen: Mapping[str, Column], suffix: str, stem: str, scratch: Path, data: Data
-) -> Part:
+def _arrays(
+    path: Path, described: Mapping[str, Column], suffix: str, stem: str, scratch: Path, data: Data
+) -> SplitArrays:
     where = str(path)
     name = f"{data.column}{suffix}"
-    if name not in seen:
+    if name not in described:
         raise DataError(
-            found=f"no column {name!r} among {listed(seen)}",
+            found=f"no column {name!r} among {listed(described)}",
             where=where,
             fix="name the column of the text in data.column",
         )
-    roles = table.roles(seen, data, where, suffix)
+    roles = roles_of(described, data, where, suffix)
     if name in roles.names:
-        raise DataError(f"column {name!r} is text and answer", where=where, fix="name another")
-    texts = Texts.write(scratch / f"texts_{stem}", _filled(path, name, scratch))
-    extra = {"labels"} & set(seen) if path.suffix.lower() == ".npz" else set()
-    found = files.read(path, scratch, {*roles.names, *extra}, seen)
-    part = table.role_arrays(found, roles, data, len(texts), where)
+        raise DataError(
+            f"column {name!r} is both text and target, group, id or split",
+            where=where,
+            fix="name another column in data.column",
+        )
+    texts = Texts.write(scratch / f"texts_{stem}", _not_empty(path, name, scratch))
+    extra = {"labels"} & set(described) if path.suffix.lower() == ".npz" else set()
+    columns = files.read(path, scratch, {*roles.names, *extra}, described)
+    arrays = arrays_of_roles(columns, roles, data, len(texts), where)
     if extra:
-        part["labels"] = tuple(str(label) for label in np.atleast_1d(found["labels"]))
-    return part | {"x": texts}
+        arrays["labels"] = tuple(str(label) for label in np.atleast_1d(columns["labels"]))
+    return arrays | {"x": texts}
 
 
-def _filled(path: Path, name: str, scratch: Path) -> Iterator[str]:
-    """The texts, one by one; a model can say nothing of an empty one."""
+def _not_empty(path: Path, name: str, scratch: Path) -> Iterator[str]:
+    """The texts of a column; an empty text is an error, for it has no tokens."""
     row = 0
     for block in files.strings(path, name, scratch):
         for text in block:

@@ -694,7 +694,7 @@ import sklearn.model_selection
 from edgestill.pipeline.data.inputs import DataInputs
 from edgestill.pipeline.data.prepare import prepare
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.recipe import Data
+from edgestill.pipeline.recipe.data import Data
 own = int(re.search(r"VmData:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) << 10
 resource.setrlimit(resource.RLIMIT_DATA, (own + int(sys.argv[3]), own + int(sys.argv[3])))
 part = Data(source=f"npz:{sys.argv[1]}", layout="hwc")

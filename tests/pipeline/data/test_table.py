@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from edgestill.errors import DataError, HostError
-from edgestill.pipeline.data import columns, table
+from edgestill.pipeline.data import columns, columns_csv, table, windows
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.data import Data, TableForm
 
@@ -58,7 +58,7 @@ def test_a_tsv_file_with_a_byte_order_mark_and_windows_lines_is_understood(tmp_p
 
 
 def test_a_column_whose_kind_shows_late_is_read_from_its_beginning(file):
-    rows = columns.BLOCK + 3
+    rows = columns_csv.BLOCK + 3
     told = "".join(f"{i},{i},{i}.0,{1 if i else 0.5}\n" for i in range(rows))
     path = file(f"a,b,c,d\n{told}1.5,x,7,8\n")
     found = columns_of(path)
@@ -120,7 +120,7 @@ def test_an_infinite_number_is_refused(file):
         ('a,b\n1,"2\n', "line 2: .*quotation mark"),
         (",a\n0,1\n", "no name for column 0"),
         ("a,b,a\n1,2,3\n", "two columns named 'a'"),
-        ("1,2\n3,4\n", "put a header line first"),
+        ("1,2\n3,4\n", "add a header line"),
         ("a;b\n1;2\n", "separate with commas"),
     ],
 )
@@ -138,10 +138,10 @@ def test_bytes_that_are_not_utf8_are_refused_with_their_line(tmp_path):
 
 def test_an_unknown_suffix_and_a_missing_file_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"'\.xlsx', expected one of \.csv, \.tsv"):
-        columns.look(tmp_path / "d.xlsx")
+        columns.describe(tmp_path / "d.xlsx")
     for suffix in ("csv", "npz"):
         with pytest.raises(DataError, match="no such file"):
-            columns.look(tmp_path / f"gone.{suffix}")
+            columns.describe(tmp_path / f"gone.{suffix}")
 
 
 def test_memory_stays_within_a_few_times_the_file(tmp_path):
@@ -235,15 +235,15 @@ def test_unfit_parquet_columns_are_refused(parquet, told, says):
 def test_a_broken_parquet_file_is_refused(parquet, tmp_path):
     (tmp_path / "d.parquet").write_bytes(b"PAR1 nonsense PAR1")
     with pytest.raises(DataError, match=r"not readable as \.parquet"):
-        columns.look(tmp_path / "d.parquet")
+        columns.describe(tmp_path / "d.parquet")
     with pytest.raises(DataError, match="no such file"):
-        columns.look(tmp_path / "gone.parquet")
+        columns.describe(tmp_path / "gone.parquet")
 
 
 def test_missing_pyarrow_is_an_error_of_the_machine_that_names_the_extra(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(HostError, match=r"edgestill\[table\]"):
-        columns.look(tmp_path / "d.parquet")
+        columns.describe(tmp_path / "d.parquet")
 
 
 # --- rows -------------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ def test_a_label_beside_the_target_is_no_input_and_noted(file, tmp_path):
     path = file("a,label,power\n1,0,2.5\n2,1,3.5\n")
     found = read(path, tmp_path / "s", task="regression", target=("power",))
     assert found["front_end"]["columns"] == ["a"]
-    assert "'label' is no input" in found["notes"][0]
+    assert "'label' is not an input" in found["notes"][0]
 
 
 def test_regression_names_its_numbers(file, tmp_path):
@@ -373,11 +373,11 @@ def test_whole_numbers_that_float32_rounds_are_noted(file, tmp_path):
         ("label,id\n0,1\n", {}, "no column of numbers left"),
         ("a,b\n1,2\n", {}, r"no column 'label' or 'y'.*data\.target"),
         ("a,label\n1,0\n", {"form": {"columns": ("b",)}}, r"no column 'b'.*data\.table\.columns"),
-        ("a,label\n1,0\n", {"form": {"columns": ("label",)}}, "'label' is an input and an answer"),
+        ("a,label\n1,0\n", {"form": {"columns": ("label",)}}, "'label' as an input and as target"),
         ("a,n,y\n1,u,0\n", {"form": {"columns": ("n",)}}, "'n' of text, expected numbers"),
         ("a,label\n1,0\n1e39,1\n", {}, r"1e\+39 in row 1 .*'a'"),
-        ("a,label\n1,u\n2,\n", {}, "nothing in row 1 .*'label'"),
-        ("a,group,label\n1,u,0\n2,,1\n", {}, "nothing in row 1 .*'group'"),
+        ("a,label\n1,u\n2,\n", {}, "an empty field in row 1 .*'label'"),
+        ("a,group,label\n1,u,0\n2,,1\n", {}, "an empty field in row 1 .*'group'"),
         ("a,label\n1,u\n", {"task": "regression"}, "expected numbers"),
         ("a,label\n1,3\n", {"task": "multi-label"}, "3 in row 0"),
         ("a,label,split\n1,0,x\n", {}, "'x' in row 0"),
@@ -422,7 +422,7 @@ def test_windows_stay_within_their_group(file, tmp_path):
     assert found["front_end"] == {
         "kind": "table", "columns": ["a"], "window": 2, "stride": 2,
     }  # fmt: skip
-    assert any("2 rows behind the last whole window" in note for note in found["notes"])
+    assert any("2 rows after the last whole window" in note for note in found["notes"])
 
 
 def test_rows_of_a_group_that_lie_apart_are_brought_together_in_their_order(file, tmp_path):
@@ -468,7 +468,7 @@ def test_the_most_frequent_code_agrees_with_counting():
     for row in codes.tolist():
         most = max(row.count(c) for c in row)
         wanted.append([c for c in row if row.count(c) == most][-1])
-    assert table.most_frequent(codes, 4).tolist() == wanted
+    assert windows.most_frequent(codes, 4).tolist() == wanted
 
 
 def test_a_window_has_the_numbers_of_its_last_row_or_every_label(file, tmp_path):
@@ -496,14 +496,14 @@ def test_groups_shorter_than_a_window_are_noted_or_refused(file, tmp_path):
 
 def test_overlapping_windows_without_a_group_are_refused(file, tmp_path):
     path = file("a,label\n" + "1,0\n" * 9)
-    with pytest.raises(DataError, match=r"overlap \(stride 2 of 3 rows\).*give a group column"):
+    with pytest.raises(DataError, match=r"overlap \(stride 2 of 3 rows\).*name a group column"):
         read(path, tmp_path / "s", form={"window": 3, "stride": 2})
 
 
 def test_windows_side_by_side_without_a_group_are_cut_and_noted(file, tmp_path):
     found = read(file("a,label\n" + "1,0\n" * 9), tmp_path / "s", form={"window": 3})
     assert found["x"].shape == (3, 3, 1)
-    assert any("may stand in different splits" in note for note in found["notes"])
+    assert any("may be in different splits" in note for note in found["notes"])
 
 
 SPLIT_ROWS = ["train"] * 4 + ["test"] * 3 + ["validation"] * 3 + ["calibration"] * 3 + ["train"] * 3
