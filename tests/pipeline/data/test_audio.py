@@ -8,7 +8,7 @@ import wave
 import numpy as np
 import pytest
 from edgestill.errors import DataError, HostError
-from edgestill.pipeline.data import audio, frontend
+from edgestill.pipeline.data import audio, audio_features, frontend, sound_files
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.data import AudioForm, Data
 from shared_data import SHARED
@@ -288,7 +288,7 @@ def refused(reading, path, *parts, **more):
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 def test_pcm_of_every_width_is_the_same_sound(tmp_path, width):
     samples = tone(440.0, 500)
-    sound = audio.sound_of(write(tmp_path / "a.wav", samples, width=width), lambda _: 10**6)
+    sound = sound_files.sound_of(write(tmp_path / "a.wav", samples, width=width), lambda _: 10**6)
     steps = 2.0 ** (8 * width - 1)
     wanted = np.rint(samples.astype(float) * FULL[width]) / steps
     assert sound.samples.dtype == np.float32
@@ -298,7 +298,7 @@ def test_pcm_of_every_width_is_the_same_sound(tmp_path, width):
 
 def test_the_extremes_of_pcm_are_minus_one_and_nearly_one(tmp_path):
     path = write(tmp_path / "a.wav", np.array([-32768, 32767, 0], np.int16))
-    found = audio.sound_of(path, lambda _: 10).samples
+    found = sound_files.sound_of(path, lambda _: 10).samples
     np.testing.assert_array_equal(found, np.float32([-1, 32767 / 32768, 0]))
 
 
@@ -380,7 +380,7 @@ def test_decoding_the_beginning_is_decoding_all_and_cutting(tmp_path, reading, r
 
 def test_only_what_is_kept_of_a_long_file_is_decoded(tmp_path):
     path = write(tmp_path / "a.wav", int16(noise(50_000, 1)[0]))
-    found = audio.sound_of(path, audio._most(AudioForm(seconds=0.5)))
+    found = sound_files.sound_of(path, audio_features.samples_to_decode(AudioForm(seconds=0.5)))
     assert 4000 <= len(found.samples) < 4100
 
 
@@ -442,7 +442,7 @@ def test_flac_and_ogg_are_read(tmp_path, reading, suffix, exact):
 def test_float_wav_is_read_with_soundfile(tmp_path):
     pytest.importorskip("soundfile", reason="needs edgestill[audio]")
     samples = noise(500, 1)[0]
-    sound = audio.sound_of(write_float(tmp_path / "a.wav", samples), lambda _: 400)
+    sound = sound_files.sound_of(write_float(tmp_path / "a.wav", samples), lambda _: 400)
     np.testing.assert_array_equal(sound.samples, samples[:400])
 
 
@@ -460,7 +460,7 @@ def test_broken_flac_is_refused(tmp_path, reading):
     pytest.importorskip("soundfile", reason="needs edgestill[audio]")
     root = folder(tmp_path / "d", clips(2))
     (root / "no" / "bad.flac").write_bytes(b"fLaC" + bytes(100))
-    refused(reading, root, "bad.flac", "not a sound file", "take it out")
+    refused(reading, root, "bad.flac", "not a sound file", "remove it from the data set")
 
 
 def test_float_wav_without_soundfile_is_refused_with_the_fix(tmp_path, reading, monkeypatch):
@@ -507,7 +507,7 @@ def spoilt(path, how):
         ("text", "not a"),
         ("header", "not a"),
         ("bits", "not a"),
-        ("cut", "850 samples, expected the 1000 that its header promises"),
+        ("cut", "850 samples, expected 1000, as its header says"),
         ("rate", "4000000000 Hz, expected 1000 to 192000 Hz"),
     ],
 )
@@ -634,7 +634,7 @@ def test_an_archives_rate_is_told_or_resampled(tmp_path, reading):
     difference = whole(found)[0].astype(int) - int16(tone(300.0, 1200))
     assert np.abs(difference)[100:].max() < 100
     untold = archive(tmp_path / "b.npz", sounds, sample_rate=None)
-    refused(reading, untold, "no sample_rate", "say sample_rate in [data.audio]")
+    refused(reading, untold, "no sample_rate", "set sample_rate in [data.audio]")
     assert reading(untold, form={"sample_rate": 16000})["notes"] == reading(at_16)["notes"]
 
 
@@ -728,7 +728,7 @@ def test_another_sample_is_another_fingerprint(tmp_path, kind):
 
 
 def test_progress_is_told_in_blocks(tmp_path, reading, monkeypatch):
-    monkeypatch.setattr(audio.checks, "CHUNK", 2 * 1200)
+    monkeypatch.setattr(audio_features.checks, "CHUNK", 2 * 1200)
     told = []
 
     class Counting(Silent):

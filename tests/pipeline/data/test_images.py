@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from edgestill.errors import DataError, HostError
-from edgestill.pipeline.data import images
+from edgestill.pipeline.data import image_archive, image_pixels, images
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.data import Data
 from PIL import Image
@@ -112,7 +112,7 @@ def test_the_same_folder_gives_the_same_bytes_twice(tmp_path, read):
 
 
 def test_more_images_than_one_block_stay_in_order(tmp_path, read):
-    count = 2 * images._BLOCK + 3
+    count = 2 * image_pixels._BLOCK + 3
     found = read(classes(tmp_path / "d", each=count, height=2, width=2))
     for row, name in enumerate(found["id"]):
         folder, number = name.removesuffix(".png").split("/")
@@ -244,7 +244,7 @@ def test_what_is_transparent_lies_over_black_and_the_notes_say_so(tmp_path, read
     pixels[..., 3] = [0, 51, 255, 255]
     found = one(tmp_path, read, image=Image.fromarray(pixels))
     assert found["x"][0, 0].tolist() == [[0] * 3, [40] * 3, [200] * 3, [200] * 3]
-    assert found["notes"] == ("1 image was partly transparent and laid over black.",)
+    assert found["notes"] == ("1 image was partly transparent and drawn over black.",)
 
 
 def test_an_alpha_channel_that_hides_nothing_is_not_worth_a_note(tmp_path, read):
@@ -269,7 +269,7 @@ def test_of_sixteen_bits_the_high_eight_are_taken(tmp_path, read):
     deep = np.array([[0, 255, 256, 65535]] * 4, np.uint16)
     found = one(tmp_path, read, image=Image.fromarray(deep))
     assert found["x"][0, 0, :, 0].tolist() == [0, 0, 1, 255]
-    assert found["notes"] == ("1 image was grey with 16 bits, of which the high 8 were taken.",)
+    assert found["notes"] == ("1 image was greyscale with 16 bits, of which the high 8 were used.",)
 
 
 def test_grey_is_the_weighted_sum_of_itu_r_bt_601(tmp_path, read):
@@ -331,7 +331,7 @@ def test_an_image_of_another_size_is_named_with_the_fix(tmp_path, refused):
     words = refused(root)
     assert words == (
         f"{root}/cat/1.png: found height by width 7 by 9, expected 6 by 8 as of {root}/cat/0.png; "
-        "say size = [height, width] in [data.image] to resize them"
+        "set size = [height, width] in [data.image] to resize all images"
     )
 
 
@@ -342,7 +342,7 @@ def test_a_truncated_image_is_named(tmp_path, refused, suffix):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     words = refused(root)
     assert words.startswith(f"{path}: ")
-    assert words.endswith("; repair it or take it out")
+    assert words.endswith("; repair it or remove it from the data set")
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
@@ -350,7 +350,8 @@ def test_what_is_no_image_is_named_whatever_its_suffix(tmp_path, refused, conten
     root = classes(tmp_path / "d")
     (root / "dog" / "1.png").write_bytes(content)
     assert refused(root) == (
-        f"{root}/dog/1.png: not an image (JPEG, PNG, BMP, WebP or GIF); repair it or take it out"
+        f"{root}/dog/1.png: not an image (JPEG, PNG, BMP, WebP or GIF); "
+        "repair it or remove it from the data set"
     )
 
 
@@ -381,11 +382,11 @@ def test_decompression_bombs_are_refused(tmp_path, refused, side):
 
 
 def test_of_several_broken_images_the_first_is_named(tmp_path, refused):
-    root = classes(tmp_path / "d", each=2 * images._BLOCK, height=2, width=2)
-    names = sorted(f"{i}.png" for i in range(2 * images._BLOCK))
-    for i in (len(names) - 1, images._BLOCK // 2):
+    root = classes(tmp_path / "d", each=2 * image_pixels._BLOCK, height=2, width=2)
+    names = sorted(f"{i}.png" for i in range(2 * image_pixels._BLOCK))
+    for i in (len(names) - 1, image_pixels._BLOCK // 2):
         (root / "cat" / names[i]).write_bytes(b"x")
-    assert f"cat/{names[images._BLOCK // 2]}: " in refused(root)
+    assert f"cat/{names[image_pixels._BLOCK // 2]}: " in refused(root)
 
 
 def test_a_missing_pillow_names_the_extra(tmp_path, monkeypatch):
@@ -449,7 +450,7 @@ def linked_folder(root):
         (deeper, "found the folder 'more' in the class 'cat'"),
         (mixed, "found the folder 'cow' beside 'test', expected either splits or classes"),
         (loose_in_a_split, "val: found '0.png' in no class"),
-        (splits_without_classes, "found files straight in 'test', expected a folder for each"),
+        (splits_without_classes, "found files directly in 'test', expected a folder for each"),
         (no_test, "found splits ['train', 'validation'], expected train and test"),
         (linked, "9.png: found a link to "),
         (linked_folder, "cow: found a link to "),
@@ -467,8 +468,8 @@ def test_folders_that_cannot_be_followed_are_refused(tmp_path, refused, make, wo
     [
         ({"group": "speaker"}, "one, as data.group names a column"),
         ({"target": ("kind",)}, "one, as data.target names a column"),
-        ({"task": "regression"}, "one that gives the answers of a regression task"),
-        ({"task": "multi-label"}, "one that gives the answers of a multi-label task"),
+        ({"task": "regression"}, "one with the targets of a regression task"),
+        ({"task": "multi-label"}, "one with the targets of a multi-label task"),
     ],
 )
 def test_what_only_a_table_can_say_asks_for_metadata(tmp_path, refused, part, words):
@@ -550,11 +551,11 @@ GOOD = "cat/0.png,a,g,1,train\n"
     [
         ("", "found columns [], expected 'file' too"),
         ("file,kind\n", "found columns ['file', 'kind'], expected 'label' too"),
-        ("file,label,label\n", "metadata.csv: the column 'label' twice"),
+        ("file,label,label\n", "metadata.csv: found the column 'label' twice"),
         ("file,label\n", "found no files"),
         ("file,label\ncat/0.png\n", "line 2: found 1 cells, expected 2 as in line 1"),
-        ("file,label\n\ncat/9.png,a\n", "line 3: found the file 'cat/9.png', which is not there"),
-        ("file,label\ncat,a\n", "line 2: found the file 'cat', which is not there"),
+        ("file,label\n\ncat/9.png,a\n", "line 3: found the file 'cat/9.png', which does not exist"),
+        ("file,label\ncat,a\n", "line 2: found the file 'cat', which does not exist"),
         ("file,label\nREADME.md,a\n", "line 2: found the file 'README.md', expected one that ends"),
         ("file,label\n../d/cat/0.png,a\n", "line 2: found the file '../d/cat/0.png'"),
         ("file,label\n/cat/0.png,a\n", "line 2: found the file '/cat/0.png'"),
@@ -643,7 +644,7 @@ def members_of(path):
         return dict(archive)
 
 
-@pytest.mark.parametrize("prefix", images.PREFIXES)
+@pytest.mark.parametrize("prefix", image_archive.PREFIXES)
 def test_a_stream_equals_a_folder_of_the_same_files(tmp_path, read, prefix):
     root = classes(tmp_path / "d", suffix="jpg", each=4)
     part = {"image": {"size": (4, 4)}}
