@@ -1,1 +1,1 @@
-"""Variants whose weights alone are made smaller."""
+"""Variants with smaller weights that are computed in float."""

@@ -1,16 +1,16 @@
-"""fp16 weights and arithmetic: half the file. On a CPU that is size, not speed.
+"""fp16 weights and arithmetic: half the file size. On a CPU it saves size, not time.
 
     >>> convert(Path("fp32.onnx"), Path("fp16.onnx"), samples)     # doctest: +SKIP
     Effect(changed_nodes=21, notes=(...))
 
 onnxruntime has few fp16 kernels for CPUs and casts to fp32 and back around the rest. Softmax, GELU
-and layer normalization stay in fp32, as in training with both precisions (Micikevicius et al. 2018,
-§3.3); in fp16 onnxruntime takes them apart, and a small text net took 1.17 times as long.
+and layer normalization stay in fp32, as in mixed-precision training (Micikevicius et al. 2018,
+§3.3); in fp16 onnxruntime splits them, and a small text model had 1.17× the latency of fp32.
 
-fp16 reaches to 65,504 and has 11 significant bits (IEEE 754 binary16). What does not fit stays in
-fp32: the arithmetic at both ends, where numbers have the user's units, and every node that takes or
-gives a value beyond the range, as a constant or on the samples. A mask of -1e9 would be minus
-infinity in fp16, and a text of padding alone NaN.
+fp16 reaches 65,504 and has 11 significant bits (IEEE 754 binary16). Values that do not fit stay in
+fp32: the arithmetic at both ends of the model, where numbers have the user's units, and every node
+with an input or output beyond the range, as a constant or on the samples. A mask of -1e9 would be
+minus infinity in fp16, and a text of only padding would give NaN.
 """
 
 from collections.abc import Mapping, Set
@@ -31,17 +31,17 @@ from ..method import Effect
 
 LARGEST = float(np.finfo(np.float16).max)
 HEADROOM = 0.5
-"""Share of the range that the samples may fill, as other inputs will reach farther."""
+"""Share of the range that the samples may use, because other inputs will reach farther."""
 SMALLEST_NORMAL = float(np.finfo(np.float16).tiny)
 BATCH = 8
-"""Samples a run, with every value in the model kept."""
+"""Samples a run; a run keeps every value in the model."""
 _FP32 = (*DEFAULT_OP_BLOCK_LIST, "Softmax", "LogSoftmax", "Gelu", "LayerNormalization")
 _ENDS = ("Cast", "Mul", "Add", "Sub", "Div", "Unsqueeze", "Transpose")
-"""What brings samples into the model's units, and answers out of them."""
+"""Operators that convert samples to the model's units, and outputs from them."""
 
 
 def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> Effect:
-    """Write the fp16 variant; its inputs and outputs stay as they are.
+    """Write the fp16 variant; its inputs and outputs keep their types.
 
     Args:
         source: the fp32 file.
@@ -50,7 +50,7 @@ def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> 
 
     Raises:
         NoEffectError: nothing in the model can be fp16.
-        ModelError: a file does not run on the samples, or gives answers that are not finite.
+        ModelError: a file does not run on the samples, or its outputs are not finite.
     """
     model = _named(onnx.load(source))
     graph, own = model.graph, {node.name for node in model.graph.node}
@@ -65,7 +65,7 @@ def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> 
     half = convert_float_to_float16(model, keep_io_types=True, node_block_list=sorted(kept))
     _join_casts(half.graph, own)
     OnnxModel.graph_topological_sort(half.graph, is_deterministic=True)
-    del half.graph.value_info[:]  # They tell the types of before.
+    del half.graph.value_info[:]  # These have the old types.
     half = onnx.shape_inference.infer_shapes(half)
     target.write_bytes(half.SerializeToString(deterministic=True))
     difference = parity.largest_difference(source, target, parity.batches(samples, BATCH))
@@ -77,7 +77,7 @@ def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> 
         (
             f"size, not speed, on a CPU: the file takes {after} bytes instead of {before}",
             f"{changed} of {len(own)} nodes in fp16",
-            f"answers differ from fp32's by {difference:.2g} at most on the samples",
+            f"outputs differ from those of fp32 by {difference:.2g} at most on the samples",
         ),
     )
 
@@ -92,54 +92,51 @@ def _no_effect(found: str) -> NoEffectError:
 
 
 def _named(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same with a name of its own for each node, for the converter takes exceptions by name."""
+    """The model with unique node names, by which the converter takes exceptions."""
     for index, node in enumerate(model.graph.node):
         node.name = f"{index}:{node.name}"
     return model
 
 
-# --- what stays in fp32 -------------------------------------------------------------------------
-
-
 def _ranges(
     model: onnx.ModelProto, folder: Path, samples: Mapping[str, NDArray[Any]]
 ) -> dict[str, float]:
-    """The largest absolute value on the samples of every float32 in the model."""
+    """The largest absolute value of every float32 tensor on the samples, by name."""
     typed = onnx.shape_inference.infer_shapes(model).graph
     floats = {
-        one.name: one
-        for one in (*typed.input, *typed.value_info, *typed.output)
-        if one.type.tensor_type.elem_type == TensorProto.FLOAT
+        value.name: value
+        for value in (*typed.input, *typed.value_info, *typed.output)
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT
     }
-    inside = floats.keys() - {one.name for one in (*typed.input, *typed.output)}
+    inside = floats.keys() - {value.name for value in (*typed.input, *typed.output)}
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     watched.graph.output.extend(floats[name] for name in sorted(inside))
-    found = dict.fromkeys(floats, 0.0)
+    largest_of = dict.fromkeys(floats, 0.0)
     with TemporaryDirectory(dir=folder) as scratch:
         path = Path(scratch) / "watched.onnx"
         path.write_bytes(watched.SerializeToString())
         feeds = parity.batches(samples, BATCH)
         for feed, answers in parity.answers(path, feeds, optimization="none"):
             for name, array in (*feed.items(), *answers.items()):
-                if name in found and array.size:
-                    # NaN, too, stays the largest.
-                    found[name] = float(np.maximum(found[name], np.abs(array).max()))
-    return found
+                if name in largest_of and array.size:
+                    # numpy.maximum keeps NaN.
+                    largest_of[name] = float(np.maximum(largest_of[name], np.abs(array).max()))
+    return largest_of
 
 
 def _ends(graph: onnx.GraphProto) -> set[str]:
-    """The arithmetic in front of the first layer and behind the last, by node name.
+    """The arithmetic before the first layer and after the last, by node name.
 
-    A column of 10,000 and a bit is 10,000 in fp16, whatever the bit says.
+    Near 10,000 fp16 has steps of 8, so smaller differences between samples would be lost.
     """
     names = set()
-    reached = {one.name for one in graph.input}
+    reached = {value.name for value in graph.input}
     for node in graph.node:
         if node.op_type in _ENDS and reached & set(node.input):
             reached |= set(node.output)
             names.add(node.name)
-    reached = {one.name for one in graph.output}
+    reached = {value.name for value in graph.output}
     for node in reversed(graph.node):
         if node.op_type in _ENDS and reached & set(node.output):
             reached |= set(node.input)
@@ -148,10 +145,10 @@ def _ends(graph: onnx.GraphProto) -> set[str]:
 
 
 def _beyond(graph: onnx.GraphProto, ranges: Mapping[str, float]) -> set[str]:
-    """Nodes that take or give what fp16 cannot hold, by name."""
-    # Written so that NaN is beyond too.
+    """The names of nodes with an input or output that fp16 cannot represent."""
+    # `not <=` rather than `>`, so that NaN counts as beyond.
     beyond = {name for name, largest in ranges.items() if not largest <= LARGEST * HEADROOM}
-    beyond |= {one.name for one in graph.initializer if _unfit(one)}
+    beyond |= {tensor.name for tensor in graph.initializer if _unfit(tensor)}
     beyond |= {
         node.output[0]
         for node in graph.node
@@ -162,37 +159,37 @@ def _beyond(graph: onnx.GraphProto, ranges: Mapping[str, float]) -> set[str]:
 
 
 def _unfit(tensor: onnx.TensorProto) -> bool:
-    """Whether a constant is too large for fp16, or all of it too small."""
+    """Whether a constant is too large for fp16, or entirely too small."""
     if tensor.data_type != TensorProto.FLOAT:
         return False
     largest = np.abs(numpy_helper.to_array(tensor)).max(initial=0.0)
-    # Tiny weights beside others may round; an epsilon that rounds is another epsilon.
+    # Tiny weights beside larger ones may round to zero; an epsilon must not.
     return bool(0 < largest < SMALLEST_NORMAL or not largest <= LARGEST)
 
 
 def _join_casts(graph: onnx.GraphProto, own: Set[str]) -> None:
-    """Leave out the way through fp16 between two nodes in fp32.
+    """Remove pairs of casts to fp16 and back between two fp32 nodes.
 
     Args:
-        graph: as the converter leaves it; changed in place.
-        own: names of the nodes that are not the converter's.
+        graph: the converter's output; changed in place.
+        own: names of the nodes that the converter did not add.
     """
     casts = {node.output[0]: node for node in graph.node if node.name not in own}
-    given = {one.name for one in graph.output}
+    output_names = {output.name for output in graph.output}
     for name, back in list(casts.items()):
         there = casts.get(back.input[0])
         if there is None:
             continue
         graph.node.remove(back)
         del casts[name]
-        # What leaves the graph keeps its name.
-        old, new = (there.input[0], name) if name in given else (name, there.input[0])
+        # An output of the graph keeps its name.
+        old, new = (there.input[0], name) if name in output_names else (name, there.input[0])
         for node in graph.node:
             for names in (node.input, node.output):
-                for place, one in enumerate(names):
-                    if one == old:
+                for place, tensor in enumerate(names):
+                    if tensor == old:
                         names[place] = new
-    used = {name for node in graph.node for name in node.input} | given
+    used = {name for node in graph.node for name in node.input} | output_names
     for name, cast in casts.items():
         if name not in used:
             graph.node.remove(cast)

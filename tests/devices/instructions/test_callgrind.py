@@ -11,6 +11,7 @@ import tiny
 from edgestill.devices.doctor import checks
 from edgestill.devices.instructions import callgrind as counting
 from edgestill.devices.instructions.callgrind import Instructions, count, per_inference
+from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import HostError, MeasureError, UsageError
 from edgestill.pipeline.commands import instruction_baseline as baseline
 from edgestill.pipeline.commands.bench_instructions import Counted, document, exit_code
@@ -34,8 +35,8 @@ def valgrind():
 
 @pytest.mark.slow
 def test_a_count_repeats_and_follows_the_work(valgrind, tmp_path):
-    one = count(dense(tmp_path / "8.onnx", 8), batch=16)
-    two = count(dense(tmp_path / "16.onnx", 16), batch=16, processes=1)
+    one = count(dense(tmp_path / "8.onnx", 8), feed=Feed(batch=16))
+    two = count(dense(tmp_path / "16.onnx", 16), feed=Feed(batch=16), processes=1)
     assert one.repeats
     # 16 rows by 128 x 128 weights are 262,144 multiply-adds a layer, 8 of them an instruction.
     assert one.instructions > 8 * 262_144 / 8

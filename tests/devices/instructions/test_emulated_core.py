@@ -12,6 +12,7 @@ from edgestill.devices.instructions import emulator
 from edgestill.devices.instructions.emulated_answers import Answers, answers, compare, parity
 from edgestill.devices.instructions.emulated_core import core_of, count
 from edgestill.devices.instructions.setup_emulator import setup_emulator
+from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.profiles.profile import BUNDLED, Profile, load
 from edgestill.errors import HostError, MeasureError, UsageError
 from onnx import TensorProto, helper
@@ -60,8 +61,10 @@ def inputs(tmp_path):
 
 @pytest.mark.slow
 def test_a_count_on_an_arm_core_repeats_and_follows_the_work(emulated, tmp_path):
-    one = count(dense(tmp_path / "8.onnx", 8), load("raspberry-pi-4"), batch=16)
-    two = count(dense(tmp_path / "16.onnx", 16), load("raspberry-pi-4"), batch=16, processes=1)
+    one = count(dense(tmp_path / "8.onnx", 8), load("raspberry-pi-4"), feed=Feed(batch=16))
+    two = count(
+        dense(tmp_path / "16.onnx", 16), load("raspberry-pi-4"), feed=Feed(batch=16), processes=1
+    )
     assert one.repeats
     # 16 rows by 128 x 128 weights are 262,144 multiply-adds a layer, 4 of them an instruction.
     assert one.instructions > 8 * 262_144 / 4
@@ -81,8 +84,8 @@ def test_int8_runs_fused_on_an_arm_core_with_the_hosts_answers_and_gains_by_dot_
     assert (found.core, found.samples, found.changed) == ("cortex-a76", 64, 0)
     # One output step at the most: the runtimes may round a half otherwise.
     assert found.max_abs_difference <= 0.2 + 1e-6
-    assert count(model, new, batch=16, processes=1).instructions < (
-        count(model, old, batch=16, processes=1).instructions
+    assert count(model, new, feed=Feed(batch=16), processes=1).instructions < (
+        count(model, old, feed=Feed(batch=16), processes=1).instructions
     )
 
 

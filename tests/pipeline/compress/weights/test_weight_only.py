@@ -12,6 +12,7 @@ from edgestill.errors import ModelError, NoEffectError
 from edgestill.exporters import ort
 from edgestill.exporters.onnx import INPUT, export
 from edgestill.pipeline.compress.weights import weight_only
+from edgestill.pipeline.compress.weights.packable import SMALLEST
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
@@ -111,7 +112,7 @@ def test_a_variant_is_a_valid_model_that_answers_nearly_as_fp32(source, way):
 @pytest.mark.parametrize("way", WAYS)
 def test_every_weight_of_some_size_leaves_as_integers(source, way):
     left = [a for a in stored(source.made[way].path).values() if a.dtype == np.float32]
-    allowed = {a.shape for n, a in stored(source.path).items() if a.size < weight_only.SMALLEST}
+    allowed = {a.shape for n, a in stored(source.path).items() if a.size < SMALLEST}
     scales = {a.shape for n, a in stored(source.made[way].path).items() if n.endswith(".scale")}
     assert {a.shape for a in left} <= allowed | scales
     assert source.made[way].path.stat().st_size < source.path.stat().st_size
