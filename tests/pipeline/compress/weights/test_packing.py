@@ -69,9 +69,7 @@ def test_rounding_is_off_by_half_a_step_at_most(tmp_path):
     assert (blocks.shape, scales.shape) == ((32, 2, 16), (32, 2))
 
 
-@pytest.mark.parametrize(
-    "unpack", [layer_int8, layer_int8_kept, lambda p, w: unpack_int4(p, w, 32)]
-)
+@pytest.mark.parametrize("unpack", [layer_int8, layer_int8_kept, layer_int4])
 def test_unpacking_nodes_give_the_weights_back(unpack, tmp_path):
     loaded = at_opset_21(product(), tmp_path)
     packed = PackedModel(loaded)
