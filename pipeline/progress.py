@@ -53,7 +53,7 @@ def measuring(progress: Progress, total: int) -> Iterator[Callable[[int, int, st
     """Steps of a measurement of at least ``total`` processes; once, that it goes on beyond them.
 
     Yields:
-        What ``devices.bench.bench.measure`` calls after each process.
+        What a measurement calls after each process.
     """
     with progress.steps("benchmark", total) as steps:
 

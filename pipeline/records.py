@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from ..devices.bench.bench import Benchmark
 from ..devices.onboard.stats.estimate import Estimate
+from ..devices.scenarios.figures import Benchmark
 from .recipe.architecture import Architecture
 from .recipe.task_names import TaskName
 

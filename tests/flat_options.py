@@ -6,7 +6,7 @@ flat_job(MeasureJob, "m.onnx", "samples.npy", threads=2)
 
 from dataclasses import fields
 
-from edgestill.devices.bench.bench import Settings
+from edgestill.devices.bench.settings import Settings
 from edgestill.devices.onboard.settings import Feed, Session, Timing
 
 PARTS = {"session": Session, "feed": Feed, "timing": Timing}

@@ -15,10 +15,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from edgestill.devices.bench.bench import Benchmark, Figures, Footprint, Ratio, Settings
+from edgestill.devices.bench.settings import Settings
 from edgestill.devices.onboard.machine.host import Host
 from edgestill.devices.onboard.stats import processes as stats
 from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.devices.scenarios.figures import Benchmark, Figures, Footprint, Ratio
 from edgestill.pipeline.records import (
     BenchmarkRecord,
     Bytes,

@@ -9,9 +9,13 @@ from typing import Any
 from ...errors import MeasureError, StorageError
 
 
-def slug(name: str) -> str:
-    """A subject's name is data and may hold anything; a file's name may not."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".-")[:60] or "model"
+def slugs(names: Sequence[str]) -> dict[str, str]:
+    """A file name for each subject; a subject's name is data and may hold anything."""
+    unique: dict[str, str] = {}
+    for index, name in enumerate(names):
+        slug = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".-")[:60] or "model"
+        unique[name] = f"{slug}-{index}" if slug in unique.values() else slug
+    return unique
 
 
 def begin(out: Path, records: list[dict[str, Any]]) -> None:

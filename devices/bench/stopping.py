@@ -28,12 +28,13 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...errors import UsageError
 from ..onboard.stats.distributions import order_statistic
-from .figures import Figures, Ratio
 
-Conclusions = tuple[Sequence[Figures], Sequence[Ratio]]
+Conclusions = tuple[Sequence[Any], Sequence[Any]]
+"""The figures of all models, and their ratios; of what class, the scenario says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Until:
         max_processes: of a model, at the most.
     """
 
-    enough: Callable[[Sequence[Figures], Sequence[Ratio]], bool]
+    enough: Callable[[Sequence[Any], Sequence[Any]], bool]
     max_seconds: float
     max_processes: int = 400
 

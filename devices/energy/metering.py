@@ -1,14 +1,14 @@
-"""Energy of what was timed, over an idle machine's: which source, when, and what it found.
+"""Energy of what was timed, over an idle machine's: which source measures it, and when.
 
     with watching(idle_seconds=2.0) as watch:
         record = run(job, timeout_s=300)        # the answer says when it timed, and how many
         watch.note(record)                      # record["energy_uj"] is a query's, idle subtracted
-    print(watch.said)
+    print(watch.warnings)
 
 RAPL's counters are read by the measured process itself, exactly at both ends of what it timed; here
-only the idle machine is watched by them. Other sensors are sampled by a thread of this process. A
-meter's log is read when all is over; of a device over a wire it is the only source, and the two
-clocks must agree.
+they measure the idle machine only. Other sensors are sampled by a thread of this process. A meter's
+log is read after the last process; of a remote device it is the only source, and the two clocks
+must agree.
 """
 
 import time
@@ -31,13 +31,13 @@ _EDGE_S = 0.05
 
 
 class Watch(Protocol):
-    """What is told of each measured process.
+    """Takes the record of each measured process.
 
     Attributes:
-        said: what a reader should know, in plain sentences.
+        warnings: what a reader should know, in plain sentences.
     """
 
-    said: tuple[str, ...]
+    warnings: tuple[str, ...]
 
     def note(self, record: dict[str, Any]) -> None:
         """Put the energy of one process into its record, now or when the watch ends."""
@@ -52,12 +52,12 @@ def watching(
     root: Path = ROOT,
     ask: sensors.Ask | None = None,
 ) -> Iterator[Watch]:
-    """Watch the idle machine first, then whatever is noted.
+    """Measure the idle machine first, then the energy of each process whose record is noted.
 
     Args:
-        idle_seconds: how long the machine is left idle first; no time is spent without a source.
-        log: a meter's, which is then the source.
-        here: whether it is this machine that is measured, whose sensors tell of it.
+        idle_seconds: how long the machine is left idle first; without a source no time is spent.
+        log: the log of a meter, which then is the source.
+        here: whether this machine is measured; its sensors say nothing of another.
         root: of the file system whose `/sys` is read.
         ask: as of `sensors.find`.
 
@@ -68,7 +68,7 @@ def watching(
         yield from _by_meter(log, idle_seconds)
         return
     if not here:
-        yield _Nothing()
+        yield Unwatched()
         return
     counters = sensors.rapl(root / "sys/class/powercap")
     if not isinstance(counters, str):
@@ -76,14 +76,14 @@ def watching(
         return
     source = sensors.find(root, ask)
     if isinstance(source, str):
-        yield _Nothing()
+        yield Unwatched()
         return
     with Sampler(source) as sampler:
         yield _Sampled(sampler, source, *_left_idle(idle_seconds))
 
 
 def subtract(record: dict[str, Any], gross_uj: float, still: Idle, how: str) -> None:
-    """Put a query's energy over the idle machine's into a record, with what idle leaves open.
+    """Put a query's energy over the idle machine's into a record, with its uncertainty.
 
     Args:
         record: of a process; `timed_seconds` and `queries` are read.
@@ -95,28 +95,30 @@ def subtract(record: dict[str, Any], gross_uj: float, still: Idle, how: str) -> 
     record["energy_uj"] = (gross_uj - 1e6 * still.watts * seconds) / queries
     record["energy_missing"] = None
     record["energy_gross_uj"] = gross_uj / queries
-    # What it would be less and more with the idle power at the ends of its spread.
+    # How much less and more it would be with the idle power at the ends of its spread.
     record["energy_less_uj"] = 1e6 * (still.high - still.watts) * seconds / queries
     record["energy_more_uj"] = 1e6 * (still.watts - still.low) * seconds / queries
     record["energy_method"] = (
         f"measured: {how}; idle of {still.watts:.3g} W ({still.low:.3g} to {still.high:.3g}, "
-        f"watched for {still.seconds:.3g} s before the runs) subtracted"
+        f"measured for {still.seconds:.3g} s before the runs) subtracted"
     )
 
 
-class _Nothing:
-    said: tuple[str, ...] = ()
+class Unwatched:
+    """No source measures the energy of a process."""
+
+    warnings: tuple[str, ...] = ()
 
     def note(self, record: dict[str, Any]) -> None:
-        """There is nothing to note."""
+        """Leave the record as it is."""
 
 
 class _Counted:
-    """RAPL: the worker counted what it timed; here only the idle machine's share is taken off."""
+    """RAPL: the worker counted what it timed; here the idle machine's share is subtracted."""
 
     def __init__(self, still: Idle | str, source: Source) -> None:
         self._still, self._source = still, source
-        self.said = _unknown(still)
+        self.warnings = _unknown(still)
 
     def note(self, record: dict[str, Any]) -> None:
         if record["energy_uj"] is None or isinstance(self._still, str):
@@ -126,29 +128,29 @@ class _Counted:
 
 
 class _Sampled:
-    """A sensor that is read all the time."""
+    """A sensor that a thread samples all the time."""
 
     def __init__(self, sampler: Sampler, source: Source, start: float, end: float) -> None:
         self._sampler, self._source = sampler, source
         self._still = idle(sampler.trace(end), start, end)
-        self.said = _unknown(self._still)
+        self.warnings = _unknown(self._still)
 
     def note(self, record: dict[str, Any]) -> None:
         start, end = _timed(record)
         how = f"{self._source.name} ({self._source.covers}), sampled"
         joules = self._sampler.trace(end).joules(start, end)
-        missing = next((one for one in (self._still, joules) if isinstance(one, str)), None)
+        missing = next((why for why in (self._still, joules) if isinstance(why, str)), None)
         if missing or isinstance(self._still, str) or isinstance(joules, str):
             record["energy_uj"], record["energy_missing"] = None, self._sampler.broken or missing
-            self.said = (f"no energy was measured: {record['energy_missing']}",)
+            self.warnings = (f"no energy was measured: {record['energy_missing']}",)
             return
         subtract(record, 1e6 * joules, self._still, how)
 
 
 class _Logged:
-    """A meter's log, read when all is over."""
+    """A meter's log, read after the last process."""
 
-    said: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.records: list[dict[str, Any]] = []
@@ -158,7 +160,7 @@ class _Logged:
 
 
 def _by_meter(log: Path, idle_seconds: float) -> Iterator[Watch]:
-    # A file that is no log is told before anything was measured.
+    # A file that is no log is refused before anything is measured.
     times = meter.read(log).times
     period = median(b - a for a, b in pairwise(times)) if len(times) > 1 else 0.0
     start, end = _left_idle(max(idle_seconds, _IDLE_SAMPLES * period))
@@ -166,7 +168,7 @@ def _by_meter(log: Path, idle_seconds: float) -> Iterator[Watch]:
     yield watch
     if not watch.records:
         return
-    trace = meter.read_until(log, max(_timed(one)[1] for one in watch.records))
+    trace = meter.read_until(log, max(_timed(record)[1] for record in watch.records))
     still = _covered(idle(trace, start, end), trace, log)
     for record in watch.records:
         joules = _covered(trace.joules(*_timed(record)), trace, log)

@@ -1,26 +1,95 @@
-"""What minutes of one query after the other say of a model: does it slow down, and was it heat?
+"""Minutes of one query after the other: does the model slow down, and was it heat?
 
-figures = lasted("fp32", processes, 0.95)
-about(figures)                  # sentences for a reader
+result = measure(request, "sustained", {"duration": 120.0})
+result.models[0].drift.value
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..onboard.stats.drift import drift
+from ...errors import UsageError
+from ..bench.engine import ProcessResult
+from ..bench.request import Prepared, Request
+from ..bench.settings import Subject
+from ..energy.figures import over_idle
+from ..onboard.measure.job import Job
+from ..onboard.stats.drift import FEWEST, drift
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import median_over_processes
-from .figures import SustainedFigures, WindowFigures
-from .turns import Sampled
+from .result import Row, energy_rows
+from .scenario import ByVariant, Implementation, Options, Procedure
 
+_VARIANT = "sustained"
 _SLOWER_CLOCK = 0.95
 """Of the first windows' clock: below it the cores were throttled, or their boost ended."""
+_ROWS_SHOWN = 12
 
 
-def lasted(name: str, processes: Sequence[Sampled], confidence: float) -> SustainedFigures:
+@dataclass(frozen=True, slots=True)
+class WindowFigures:
+    """A stretch of a sustained run, medians over processes.
+
+    Attributes:
+        start_s: from the beginning.
+        p50_ms: median latency.
+        p90_ms: 90th percentile of latency, None where a process had too few queries.
+        mhz: the clock, None where unreadable.
+    """
+
+    start_s: float
+    p50_ms: float
+    p90_ms: float | None
+    mhz: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SustainedFigures:
+    """One model for minutes.
+
+    Attributes:
+        name: the subject's.
+        windows: in the order of time.
+        drift: change of the median latency from the first window to the last, as a share.
+        clock: the last third's clock over the first third's.
+        throttled: times the kernel saw the cores throttled for heat, None where it does not count.
+        queries: over all processes.
+        energy_uj: microjoules of a query.
+    """
+
+    name: str
+    windows: tuple[WindowFigures, ...]
+    drift: Estimate
+    clock: Estimate
+    throttled: int | None
+    queries: int
+    energy_uj: Estimate
+
+
+def _check(request: Request, options: Options) -> None:
+    del request
+    if options["windows"] < FEWEST:
+        raise UsageError(f"{options['windows']}", expected=f"at least {FEWEST}", where="windows")
+
+
+def _prepare(prepared: Prepared, options: Options) -> Procedure[SustainedFigures]:
+    """With one process the interval of the drift rests on its windows, else on the processes."""
+
+    def job(subject: Subject, samples: Path, _: int) -> Job:
+        return prepared.load(subject, samples, "sustained", windows=options["windows"])
+
+    return Procedure(
+        jobs={_VARIANT: job},
+        figures=lambda name, variants, confidence: lasted(name, variants[_VARIANT], confidence),
+        most_threads=prepared.request.settings.session.threads,
+        cautions=_cautions,
+    )
+
+
+def lasted(name: str, processes: Sequence[ProcessResult], confidence: float) -> SustainedFigures:
     """What sustained runs of one model say.
 
     Args:
@@ -28,70 +97,111 @@ def lasted(name: str, processes: Sequence[Sampled], confidence: float) -> Sustai
         processes: at least one, each with the same number of `windows` in its answer.
         confidence: of the intervals.
     """
-    runs = [one.answer["windows"] for one in processes]
-    drifts = [drift([one["p50_ns"] for one in run], confidence) for run in runs]
-    clocks = [_clock_ratio(run) for run in runs]
-    known = [one for one in clocks if one is not None]
-    counted = [
-        run[-1]["throttled"] - run[0]["throttled"]
-        for run in runs
-        if run[0]["throttled"] is not None and run[-1]["throttled"] is not None
-    ]
+    runs = [process.answer["windows"] for process in processes]
+    throttled = [_throttled(run) for run in runs]
+    counted = [events for events in throttled if events is not None]
     return SustainedFigures(
         name=name,
-        windows=tuple(_window(one) for one in zip(*runs, strict=True)),
-        drift=drifts[0]
-        if len(drifts) == 1
-        else _over_processes([one.value or 0.0 for one in drifts], drifts[0].method, confidence),
-        clock=median_over_processes(known, confidence, "ratio")
-        if len(known) == len(clocks)
-        else Estimate.unknown("this machine shows no clock of its cores", "", len(clocks), "ratio"),
+        windows=tuple(_window(same) for same in zip(*runs, strict=True)),
+        drift=_drift(runs, confidence),
+        clock=_clock(runs, confidence),
         throttled=sum(counted) if len(counted) == len(runs) else None,
-        queries=sum(int(one.answer["queries"]) for one in processes),
+        queries=sum(int(process.answer["queries"]) for process in processes),
+        energy_uj=over_idle([process.answer for process in processes], confidence),
     )
 
 
-def about(one: SustainedFigures) -> list[str]:
+def about(model: SustainedFigures) -> list[str]:
     """What a reader should know, in plain sentences."""
-    said = []
-    if one.drift.value is not None and one.drift.low is not None and one.drift.high is not None:
-        ends = f"{100 * one.drift.low:+.1f} to {100 * one.drift.high:+.1f} %"
-        if one.drift.low > 0:
-            said.append(f"{one.name}: slowed down by {100 * one.drift.value:.1f} % ({ends})")
-        elif one.drift.high < 0:
-            said.append(f"{one.name}: sped up by {-100 * one.drift.value:.1f} % ({ends})")
-    if one.throttled:
-        said.append(f"{one.name}: the cores were throttled for heat {one.throttled} times")
-    if one.clock.value is not None and one.clock.value < _SLOWER_CLOCK:
-        said.append(f"{one.name}: the clock fell to {100 * one.clock.value:.0f} % of its beginning")
-    return said
+    sentences = []
+    change = model.drift
+    if change.value is not None and change.low is not None and change.high is not None:
+        ends = f"{100 * change.low:+.1f} to {100 * change.high:+.1f} %"
+        if change.low > 0:
+            sentences.append(f"{model.name}: slowed down by {100 * change.value:.1f} % ({ends})")
+        elif change.high < 0:
+            sentences.append(f"{model.name}: sped up by {-100 * change.value:.1f} % ({ends})")
+    if model.throttled:
+        sentences.append(f"{model.name}: the cores were throttled for heat {model.throttled} times")
+    clock = model.clock.value
+    if clock is not None and clock < _SLOWER_CLOCK:
+        sentences.append(f"{model.name}: the clock fell to {100 * clock:.0f} % of its beginning")
+    return sentences
+
+
+def _cautions(models: Sequence[SustainedFigures], _: Mapping[str, ByVariant]) -> list[str]:
+    return [sentence for model in models for sentence in about(model)]
+
+
+def _drift(runs: Sequence[Sequence[Mapping[str, Any]]], confidence: float) -> Estimate:
+    """Of one run its own, with the interval of its windows; of several, over the processes."""
+    drifts = [drift([window["p50_ns"] for window in run], confidence) for run in runs]
+    if len(drifts) == 1:
+        return drifts[0]
+    values = [change.value or 0.0 for change in drifts]
+    slope = f"Theil-Sen slope over {drifts[0].n} windows times their span, over their median"
+    over_processes = median_over_processes(values, confidence, "share")
+    return replace(over_processes, method=f"{slope}; {over_processes.method}")
+
+
+def _clock(runs: Sequence[Sequence[Mapping[str, Any]]], confidence: float) -> Estimate:
+    ratios = [_clock_ratio(run) for run in runs]
+    known = [ratio for ratio in ratios if ratio is not None]
+    if len(known) < len(ratios):
+        return Estimate.unknown(
+            "this machine shows no clock of its cores", "", len(ratios), "ratio"
+        )
+    return median_over_processes(known, confidence, "ratio")
 
 
 def _clock_ratio(run: Sequence[Mapping[str, Any]]) -> float | None:
     third = len(run) // 3
-    first, last = ([one["mhz"] for one in part] for part in (run[:third], run[-third:]))
+    first, last = ([window["mhz"] for window in part] for part in (run[:third], run[-third:]))
     if None in first or None in last:
         return None
     return float(np.median(last) / np.median(first))
+
+
+def _throttled(run: Sequence[Mapping[str, Any]]) -> int | None:
+    first, last = run[0]["throttled"], run[-1]["throttled"]
+    return None if first is None or last is None else int(last - first)
 
 
 def _window(same: Sequence[Mapping[str, Any]]) -> WindowFigures:
     """One window of every process."""
 
     def middle(key: str) -> float | None:
-        values = [one[key] for one in same]
+        values = [window[key] for window in same]
         return None if None in values else float(np.median(values))
 
     p90 = middle("p90_ns")
     return WindowFigures(
-        start_s=float(np.median([one["start_s"] for one in same])),
-        p50_ms=float(np.median([one["p50_ns"] for one in same])) / 1e6,
+        start_s=float(np.median([window["start_s"] for window in same])),
+        p50_ms=float(np.median([window["p50_ns"] for window in same])) / 1e6,
         p90_ms=None if p90 is None else p90 / 1e6,
         mhz=middle("mhz"),
     )
 
 
-def _over_processes(values: Sequence[float], what: str, confidence: float) -> Estimate:
-    found = median_over_processes(values, confidence, "share")
-    method = f"{what.partition(';')[0]}; {found.method}"
-    return replace(found, method=method)
+def _rows(figures: SustainedFigures) -> list[Row]:
+    throttled = figures.throttled
+    events = "unknown: not counted here" if throttled is None else f"{throttled} times"
+    step = -(-len(figures.windows) // _ROWS_SHOWN)
+    return [
+        ("drift", figures.drift),
+        ("clock, end over beginning", figures.clock),
+        ("throttled for heat", events),
+        *energy_rows(figures.energy_uj),
+        *((f"from {window.start_s:.1f} s", _shown(window)) for window in figures.windows[::step]),
+    ]
+
+
+def _shown(window: WindowFigures) -> str:
+    p90 = "" if window.p90_ms is None else f", p90 {window.p90_ms:.4g} ms"
+    clock = "" if window.mhz is None else f", {window.mhz:.0f} MHz"
+    return f"p50 {window.p50_ms:.4g} ms{p90}{clock}"
+
+
+IMPLEMENTATION = Implementation(
+    prepare=_prepare, decisive=lambda model: (model.drift,), rows=_rows, check=_check
+)

@@ -1,20 +1,22 @@
-"""``edgestill bench``: one command, and what it measures by its options.
+"""``edgestill bench``: one command; its options choose what is measured.
 
 Latency, memory and energy of one query after the other, unless another load (``--scenario``), the
-operators (``--operators``), another device from here (``--predict``) or a count
-(``--instructions``) is asked for. An option that the measurement would ignore is refused.
+operators (``--operators``), a prediction for another device (``--predict``) or a count
+(``--instructions``) is requested. An option that the measurement would ignore is refused.
 """
 
 import json
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
+from ...devices.scenarios.table import OPTIONS
 from ...errors import UsageError
-from .bench_scenario_options import SINGLE_STREAM, asked_of, options_of_scenarios, scenario_options
+from .bench_scenario_options import SINGLE_STREAM, Chosen, choose, scenario_options
 from .shared import (
     Manner,
     ask,
@@ -32,37 +34,39 @@ from .shared import (
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from .bench_tables import Line
+    from .bench_files import Line
+    from .bench_models import Inspected
 
 _COMMON = {"models", "shapes", "batch", "csv_file", "html_file"}
-_TIMED = _COMMON | {"device", "threads", "spinning", "processes", "seconds", "out", "scenario"}
-_LOOKED = _COMMON | {"operators", "predict", "device", "host_profile", "threads"}
+_SCENARIOS = {"scenario", *OPTIONS}
+_MEASURED = {"device", "threads", "spinning", "processes", "seconds", "out", "meter", "precision"}
+_PROFILED = _COMMON | {"operators", "predict", "device", "host_profile", "threads"}
+_SCENARIO = "--scenario"
 _USES: Mapping[str, set[str]] = {
-    "": _TIMED | {"meter", "loadgen", "precision", "max_seconds"},
-    "--scenario": _TIMED | set(options_of_scenarios()),
-    "--operators": _LOOKED,
-    "--predict": _LOOKED,
+    _SCENARIO: _COMMON | _SCENARIOS | _MEASURED | {"max_seconds"},
+    "--operators": _PROFILED | _SCENARIOS,
+    "--predict": _PROFILED,
     "--instructions": _COMMON | {"instructions", "device", "baseline", "update_baseline"},
 }
-"""Options by what is asked for."""
+"""Options by what is measured; ``_SCENARIO`` where nothing else is requested."""
 
 
 class Shown(NamedTuple):
-    """What was found, in each way it can be given out.
+    """What was measured, in each way it can be given out.
 
     Attributes:
         document: for ``--json``.
-        told: for the terminal, and as a page.
+        summary: for the terminal.
         lines: for a CSV.
+        page: for ``--html``: a page, or what a terminal shows.
         folder: of the raw samples, where there are some.
-        page: where there is a better one than what is told.
     """
 
     document: Mapping[str, Any]
-    told: "RenderableType"
+    summary: "RenderableType"
     lines: "list[Line]"
+    page: "str | RenderableType"
     folder: Path | None = None
-    page: str | None = None
 
 
 @command()
@@ -142,63 +146,59 @@ def bench(
     **given: Any,
 ) -> None:
     """Measure latency, memory and energy of any ONNX model; several take turns."""
-    from .bench_tables import can_write, write
+    from .bench_files import can_write, write
 
     kind = _kind(given)
-    _refuse_others(kind)
-    if given["precision"] is None and _was_given("max_seconds"):
-        raise UsageError("--max-seconds without --precision", fix="say how precise it is to be")
+    chosen = _checked(kind, given)
     can_write(csv_file, html_file)
-    asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
-    found = _KINDS[kind](manner, models, shapes, ask if asks else None, given)
-    write(found.lines, found.page or found.told, models, csv_file=csv_file, html_file=html_file)
+    found = _KINDS[kind](manner, _inspected(manner, models, shapes, given), chosen, given)
+    write(found.lines, found.page, models, csv_file=csv_file, html_file=html_file)
     if manner.json:
         click.echo(json.dumps(found.document, allow_nan=False))
         return
-    stdout().print(found.told)
+    stdout().print(found.summary)
     if found.folder is not None:
         click.echo(f"raw samples: {found.folder}")
 
 
 def _kind(given: Mapping[str, Any]) -> str:
-    """What is asked for, by its option; nothing but latency, memory and energy: empty."""
-    asked = [
-        name
-        for name, wanted in {
-            "--instructions": given["instructions"],
-            "--predict": given["predict"],
-            "--operators": given["operators"] and not given["predict"],
-            "--scenario": given["scenario"] != SINGLE_STREAM or given["loadgen"],
-        }.items()
-        if wanted
-    ]
-    if len(asked) > 1:
-        raise UsageError(" and ".join(asked), expected="one of them", fix="run it once for each")
-    return asked[0] if asked else ""
+    """What is to be measured, by its option."""
+    wanted = {
+        "--instructions": given["instructions"],
+        "--predict": given["predict"],
+        "--operators": given["operators"] and not given["predict"],
+    }
+    kinds = [name for name, is_wanted in wanted.items() if is_wanted]
+    if len(kinds) > 1:
+        raise UsageError(" and ".join(kinds), expected="one of them", fix="run it once for each")
+    return kinds[0] if kinds else _SCENARIO
 
 
-def _refuse_others(kind: str) -> None:
-    """Refuse an option that was given and would be ignored.
+def _checked(kind: str, given: Mapping[str, Any]) -> Chosen:
+    """The scenario, once no given option would be ignored.
 
     Raises:
-        UsageError: there is one.
+        UsageError: one would be.
     """
     context = click.get_current_context()
-    for one in context.command.params:
-        name = one.name or ""
-        # Options of other scenarios are refused where scenarios are known.
-        if (
-            _was_given(name)
-            and name not in _USES[kind]
-            and kind != "--scenario"
-            and one.expose_value
-        ):
-            users = [key or "plain latency" for key, uses in _USES.items() if name in uses]
+    for option in context.command.params:
+        name = option.name or ""
+        if _was_given(name) and option.expose_value and name not in _USES[kind]:
+            users = [key for key, uses in _USES.items() if name in uses]
             raise UsageError(
-                f"{one.opts[0]}{f' with {kind}' if kind else ''}",
-                expected=f"it with {' or '.join(users)}",
+                f"{option.opts[0]} with {kind}" if kind != _SCENARIO else option.opts[0],
+                expected=f"it with {' or '.join(_user(key) for key in users)}",
                 fix="leave it out",
             )
+    if given["precision"] is None and _was_given("max_seconds"):
+        raise UsageError("--max-seconds without --precision", fix="say how precise it is to be")
+    if kind not in (_SCENARIO, "--operators"):
+        return Chosen(SINGLE_STREAM, {})
+    return choose(given["scenario"], given, {name for name in given if _was_given(name)})
+
+
+def _user(kind: str) -> str:
+    return "any scenario" if kind == _SCENARIO else kind
 
 
 def _was_given(name: str) -> bool:
@@ -206,90 +206,80 @@ def _was_given(name: str) -> bool:
     return source is click.core.ParameterSource.COMMANDLINE
 
 
-def _time(manner: Manner, models: Any, shapes: Any, answers: Any, given: dict[str, Any]) -> Shown:
+def _inspected(
+    manner: Manner, models: tuple[Path, ...], shapes: tuple[str, ...], given: Mapping[str, Any]
+) -> "Inspected":
+    """The models, each inspected once; on a terminal the user is asked for a missing extent."""
+    from .bench_models import inspected, subjects_of
+
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
+    may_ask = asks and not given["instructions"]
+    return inspected(subjects_of(models), shapes, given["batch"], ask if may_ask else None)
+
+
+def _measure(
+    manner: Manner, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
+) -> Shown:
     from ..progress import OnConsole
-    from . import bench_latency as foreign
-    from .bench_tables import as_html, lines
+    from .bench_measure import BenchOptions, measure
 
     del manner
-    told = {key: given[key] for key in _USES[""] & given.keys() - {"scenario", "loadgen"}}
-    told["precision"] = given["precision"] and given["precision"] / 100.0
-    measured, folder = foreign.measure(
-        models, shapes, progress=OnConsole(stderr()), ask=answers, **told
-    )
+    shared = {field.name: given[field.name] for field in fields(BenchOptions)}
+    shared["precision"] = given["precision"] and given["precision"] / 100.0
+    shared["processes"] = given["processes"] if _was_given("processes") else None
+    result, folder = measure(models, chosen, BenchOptions(**shared), OnConsole(stderr()))
+    view: Any
+    if chosen.scenario == SINGLE_STREAM:
+        from . import bench_latency as view
+    else:
+        from . import bench_scenarios as view
     return Shown(
-        foreign.document(measured, folder),
-        foreign.summary(measured, folder),
-        lines(measured, folder),
+        view.document(result, folder),
+        view.summary(result, folder),
+        view.lines(result, folder),
+        view.page(result, folder),
         folder,
-        as_html(measured, folder),
     )
 
 
-def _load(manner: Manner, models: Any, shapes: Any, answers: Any, given: dict[str, Any]) -> Shown:
-    from ..progress import OnConsole
-    from . import bench_scenarios as scenarios
-
-    del manner
-    for name in ("meter", "precision"):
-        if given[name] is not None:
-            raise UsageError(f"--{name} with --scenario", fix="leave one out")
-    asked = asked_of(given, click.get_current_context())
-    keys = _TIMED & given.keys()
-    told = {key: given[key] for key in keys}
-    found, folder = scenarios.measure(
-        models, shapes, progress=OnConsole(stderr()), asked=asked, ask=answers, **told
-    )
-    return Shown(
-        scenarios.document(found, folder), scenarios.summary(found), scenarios.lines(found), folder
-    )
-
-
-def _look(manner: Manner, models: Any, shapes: Any, answers: Any, given: dict[str, Any]) -> Shown:
+def _profile(
+    manner: Manner, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
+) -> Shown:
     from ..progress import OnConsole
     from . import bench_operators
 
     del manner
+    device = None if given["device"] == "host" else given["device"]
+    machines = bench_operators.Machines(device, given["host_profile"], given["predict"])
     found = bench_operators.look(
-        models,
-        shapes,
-        OnConsole(stderr()),
-        ask=answers,
-        device=None if given["device"] == "host" else given["device"],
-        host_profile=given["host_profile"],
-        predicting=given["predict"],
-        batch=given["batch"],
-        threads=given["threads"] or 1,
+        models, machines, OnConsole(stderr()), chosen, threads=given["threads"] or 1
     )
-    document, told = bench_operators.document(found), bench_operators.summary(found)
-    return Shown(document, told, bench_operators.lines(found))
+    summary = bench_operators.summary(found)
+    return Shown(bench_operators.document(found), summary, bench_operators.lines(found), summary)
 
 
-def _count(manner: Manner, models: Any, shapes: Any, answers: Any, given: dict[str, Any]) -> Shown:
+def _count(manner: Manner, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]) -> Shown:
     from ..progress import OnConsole
     from . import bench_instructions as instructions
 
-    del answers
+    del chosen
     if given["update_baseline"] and given["baseline"] is None:
         raise UsageError("--update-baseline without --baseline", fix="name the file to write")
     counted = instructions.count(
         models,
-        shapes,
         OnConsole(stderr()),
         device=given["device"],
-        batch=given["batch"],
         baseline=given["baseline"],
         update=given["update_baseline"],
     )
     manner.code = instructions.exit_code(counted)
-    document, told = instructions.document(counted), instructions.summary(counted)
-    return Shown(document, told, instructions.lines(counted))
+    summary = instructions.summary(counted)
+    return Shown(instructions.document(counted), summary, instructions.lines(counted), summary)
 
 
 _KINDS: Mapping[str, Callable[..., Shown]] = {
-    "": _time,
-    "--scenario": _load,
-    "--operators": _look,
-    "--predict": _look,
+    _SCENARIO: _measure,
+    "--operators": _profile,
+    "--predict": _profile,
     "--instructions": _count,
 }

@@ -4,7 +4,7 @@ A count is held against a baseline, see ``baseline``.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...devices.bench.settings import Subject
 from ...devices.instructions import callgrind as counting
 from ...devices.instructions import count as countable
 from ...devices.instructions.callgrind import Instructions
@@ -23,8 +24,8 @@ from ..judge.gate import EXIT_CODES
 from ..progress import Progress
 from ..report import numbers
 from . import instruction_baseline as baselines
-from .bench_latency import looked_at
-from .bench_tables import Line, text
+from .bench_files import Line, text
+from .bench_models import Inspected
 from .instruction_baseline import Entry, Judged, judge
 
 
@@ -44,44 +45,38 @@ class Counted:
 
 
 def count(
-    models: Sequence[Path],
-    shapes: Sequence[str],
+    models: Inspected,
     progress: Progress,
     *,
     device: str,
-    batch: int,
     baseline: Path | None = None,
     update: bool = False,
 ) -> tuple[Counted, ...]:
-    """Count the instructions of one inference of each model, and hold them against a baseline.
+    """Count the instructions of one inference of each model, and compare them with a baseline.
 
     Args:
-        models: ``.onnx`` or ``.ort`` files.
-        shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
-        progress: told of each model.
+        models: what to count.
+        progress: hears of each model.
         device: ``host``, a profile's name or its path; see ``on_device``.
-        batch: extent of a dynamic first axis.
         baseline: a file to compare with, or to write with ``update``.
         update: write the counts to the baseline instead of comparing.
 
     Raises:
-        UsageError: a shape that is missing, a device whose core cannot be counted, or a baseline
-            that is none.
+        UsageError: a device whose core cannot be counted, or a file that is no baseline.
         HostError: what counts is not installed.
-        ModelError: a model that is missing, broken or dangerous.
         MeasureError: a counting process died or ran out of time.
         StorageError: the baseline cannot be written.
     """
     kept = baselines.read(baseline, may_be_new=update) if baseline is not None else None
     target = profile.load(device, where="--device")
-    looked, given = looked_at(models, shapes, batch, None)
     counted = []
-    with progress.steps("instructions", len(looked)) as steps:
-        for name, one in looked.items():
-            own = {each.name: given[each.name] for each in one.inputs if each.name in given}
-            found = on_device(one.path, target, feed=Feed(batch=batch, shapes=own))
-            counted.append(Counted(_entry(name, one.path, found, own), found))
-            steps.advance(name)
+    with progress.steps("instructions", len(models.subjects)) as steps:
+        for subject in models.subjects:
+            feed = models.own_feed(subject)
+            instructions = on_device(subject.path, target, feed=feed)
+            entry = _entry(subject, instructions, feed.shapes)
+            counted.append(Counted(entry, instructions))
+            steps.advance(subject.name)
     if kept is None or baseline is None:
         return tuple(counted)
     if update:
@@ -189,11 +184,11 @@ def summary(counted: Sequence[Counted]) -> RenderableType:
     return Group(table, how, *warnings, *judged)
 
 
-def _entry(name: str, path: Path, found: Instructions, shapes: dict[str, tuple[int, ...]]) -> Entry:
-    with path.open("rb") as file:
+def _entry(subject: Subject, found: Instructions, shapes: Mapping[str, tuple[int, ...]]) -> Entry:
+    with subject.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Entry(
-        name=name,
+        name=subject.name,
         sha256=digest,
         core=found.core,
         kernels=found.kernels,

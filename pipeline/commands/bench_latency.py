@@ -1,248 +1,209 @@
-"""``edgestill bench``: measure models nobody vouches for, from their own schema.
+"""How ``edgestill bench`` shows one query after the other: a column a model, and who is faster.
 
-Each is looked at and run in a child process, never here.
+write(lines(benchmark, folder), page(benchmark, folder), models, csv_file=Path("m.csv"))
 """
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ...devices.bench import bench
-from ...devices.onboard.model.modelfile import Input, printable
-from ...devices.onboard.settings import Feed, Timing
-from ...devices.place.place import bounds_of, place_of
-from ...devices.profiles.profile import HOST, load
-from ...errors import UsageError
-from ..progress import Progress, measuring
-from ..report import numbers
-from .bench_tables import fastest, how, notes, rows, spreads
-
-Ask = Callable[[str], str]
-Shapes = dict[str, tuple[int, ...]]
+from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.figures import Benchmark
+from ..report import energy, memory, numbers
+from .bench_files import Cell, Line, cells, figure
 
 
-def measure(
-    models: Sequence[Path],
-    shapes: Sequence[str],
-    out: Path | None,
-    progress: Progress,
-    *,
-    ask: Ask | None = None,
-    batch: int,
-    threads: int | None = None,
-    spinning: bool | None = None,
-    device: str = HOST,
-    processes: int,
-    seconds: float,
-    precision: float | None = None,
-    max_seconds: float = 120.0,
-    meter: Path | None = None,
-) -> tuple[bench.Benchmark, Path]:
-    """Measure models interleaved, with inputs made from their own schemas.
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How the single queries of one model lie, over all its processes; no interval of anything.
 
-    Args:
-        models: ``.onnx`` or ``.ort`` files.
-        shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
-        out: where raw samples go; None: a new folder below ``artifacts/bench``.
-        progress: told of each process.
-        ask: asks the user for an extent; None refuses instead.
-        batch: extent of a dynamic first axis.
-        threads: intra-op threads; None: what the device says, else 1.
-        spinning: whether idle threads spin; None: what the device says, else not.
-        device: what to measure on, a profile's name or path.
-        processes: fresh processes a model; with a precision the fewest.
-        seconds: timed seconds a process.
-        precision: share of each median latency that half its interval is to be; None: whatever it
-            is after those processes.
-        max_seconds: how long to go on for that.
-        meter: a power meter's log that is being written meanwhile.
-
-    Returns:
-        What was found, and the folder of the raw samples.
-
-    Raises:
-        UsageError: a shape that is missing or does not fit, or no such device or no way to it.
-        ModelError: a model that is missing, broken, dangerous or gives no finite output.
-        DataError: a meter's log that cannot be read or does not cover the measurement.
-        MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
-            to the device is at fault.
+    Attributes:
+        mean_ms: of all queries.
+        sd_ms: standard deviation of the queries.
+        min_ms: the shortest.
+        max_ms: the longest.
     """
-    profile = load(device, where="--device")
-    place = place_of(profile, where="--device")
-    subjects = subjects_of(models)
-    given = asked_shapes(models, shapes, batch, ask)
-    folder = out or new_folder()
-    settings = bench.Settings(
-        **bounds_of(profile, threads, spinning),
-        feed=Feed(batch=batch, shapes=given),
-        timing=Timing(seconds=seconds, max_queries=1_000_000),
-        processes=processes,
-        footprint=True,
-    )
-    until = None
-    if precision is not None:
-        until = bench.Until(
-            lambda models, _: all(one.p50_ms.known_within(precision) for one in models), max_seconds
-        )
-    with measuring(progress, len(subjects) * processes) as on_process:
-        found = bench.measure(
-            subjects,
-            settings,
-            folder,
-            references=[one.name for one in subjects],
-            until=until,
-            meter=meter,
-            on_process=on_process,
-            place=place,
-        )
-    return found, folder
+
+    mean_ms: float
+    sd_ms: float
+    min_ms: float
+    max_ms: float
 
 
-def document(measured: bench.Benchmark, folder: Path) -> dict[str, Any]:
+def spreads(folder: Path) -> dict[str, Spread]:
+    """By model, from the raw samples that a measurement leaves in its folder."""
+    files: dict[str, list[Path]] = {}
+    for record in json.loads((folder / "processes.json").read_text(encoding="utf-8")):
+        files.setdefault(record["subject"], []).append(folder / record["samples"])
+    by_model = {}
+    for name, paths in files.items():
+        ms = np.concatenate([np.load(path, allow_pickle=False) for path in paths]) / 1e6
+        by_model[name] = Spread(
+            *(float(value) for value in (ms.mean(), ms.std(), ms.min(), ms.max()))
+        )
+    return by_model
+
+
+def document(measured: Benchmark, folder: Path) -> dict[str, Any]:
     """The measurement as one JSON document."""
-    spread = {name: asdict(one) for name, one in spreads(folder).items()}
+    spread = {name: asdict(queries) for name, queries in spreads(folder).items()}
     return {**asdict(measured), "spread": spread, "folder": str(folder)}
 
 
-def summary(measured: bench.Benchmark, folder: Path) -> RenderableType:
+def summary(measured: Benchmark, folder: Path) -> RenderableType:
     """The measurement as a table, one column a model, and the fastest against the others."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("")
     for model in measured.models:
         table.add_column(Text(numbers.printable(model.name)), overflow="fold")
-    for name, cells in rows(measured, folder):
-        table.add_row(name, *map(Text, cells))
-    faster = [Text(numbers.printable(each), style="bold") for each in fastest(measured)]
-    told = [how(measured), *notes(measured)]
-    said = [Text(numbers.printable(each), style="dim") for each in told]
+    for name, figures in rows(measured, folder):
+        table.add_row(name, *map(Text, figures))
+    faster = [Text(numbers.printable(sentence), style="bold") for sentence in fastest(measured)]
+    below = [
+        Text(numbers.printable(sentence), style="dim")
+        for sentence in (how(measured), *notes(measured))
+    ]
     warnings = [Text(f"warning: {text}", style="yellow") for text in measured.warnings]
-    return Group(table, *faster, *said, *warnings)
+    return Group(table, *faster, *below, *warnings)
 
 
-def subjects_of(models: Sequence[Path]) -> list[bench.Subject]:
-    """The models by their files' names, or by their paths where two share a name.
-
-    Raises:
-        UsageError: one model twice.
-    """
-    names = [path.name for path in models]
-    if len(set(names)) < len(names):
-        names = [str(path) for path in models]
-    if len(set(names)) < len(names):
-        raise UsageError("the same model twice", fix="name each model once")
-    return [bench.Subject(name, path) for name, path in zip(names, models, strict=True)]
+def fastest(measured: Benchmark) -> list[str]:
+    """The latency of each other model over the fastest one's, in sentences; none for one model."""
+    medians = {model.name: model.p50_ms.value for model in measured.models}
+    known = {name: value for name, value in medians.items() if value is not None}
+    if len(medians) < 2 or not known:
+        return []
+    best = min(known, key=known.__getitem__)
+    over = {ratio.of: ratio.p50 for ratio in measured.ratios if ratio.over == best}
+    return [_slower(name, best, over[name]) for name in medians if name in over]
 
 
-def asked_shapes(
-    models: Sequence[Path], shapes: Sequence[str], batch: int, ask: Ask | None
-) -> Shapes:
-    """The full shape of every input with dynamic axes other than the batch, given or asked for.
-
-    Args:
-        models: looked at in child processes.
-        shapes: ``input=1,3,224,224`` texts.
-        batch: extent of a dynamic first axis.
-        ask: asks the user for an extent; None refuses instead.
-
-    Raises:
-        UsageError: a shape that is missing or belongs to no input.
-        ModelError: a model that is missing, broken or dangerous.
-    """
-    looked = (bench.inspect(path) for path in dict.fromkeys(models))
-    return _full_shapes(looked, shapes, batch, ask)
+def _slower(other: str, best: str, ratio: Estimate) -> str:
+    shown = numbers.times(ratio, f"the latency of {best}")
+    if ratio.low is None or ratio.high is None or ratio.low > 1.0:
+        return f"{other} takes {shown}"
+    return f"no difference could be shown: {other} takes {shown}"
 
 
-def looked_at(
-    models: Sequence[Path], shapes: Sequence[str], batch: int, ask: Ask | None
-) -> tuple[dict[str, bench.Inspection], Shapes]:
-    """What each model says of itself, by a name for it, and full shapes where axes are dynamic.
-
-    Raises:
-        UsageError, ModelError: as ``asked_shapes``.
-    """
-    looked = {one.name: bench.inspect(one.path) for one in subjects_of(models)}
-    return looked, _full_shapes(looked.values(), shapes, batch, ask)
-
-
-def _full_shapes(
-    looked: Iterable[bench.Inspection], shapes: Sequence[str], batch: int, ask: Ask | None
-) -> Shapes:
-    given = given_shapes(shapes)
-    schema = [one for each in looked for one in each.inputs]
-    unknown = sorted(given.keys() - {one.name for one in schema})
-    if unknown:
-        raise UsageError(
-            found=f"a shape for {printable(unknown[0])}",
-            expected=f"one of {', '.join(sorted({printable(one.name) for one in schema}))}",
-            where="--shape",
-        )
-    return _completed(schema, given, batch, ask)
-
-
-def new_folder() -> Path:
-    """A folder for raw samples, named by the time."""
-    return Path("artifacts/bench") / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-
-
-def given_shapes(texts: Sequence[str]) -> Shapes:
-    """Shapes by input name, from ``input=1,3,224,224`` texts.
-
-    Raises:
-        UsageError: a text of another form.
-    """
-    return dict(_shape(text) for text in texts)
-
-
-def _shape(text: str) -> tuple[str, tuple[int, ...]]:
-    name, mark, extents = text.rpartition("=")
-    if not mark or not name or not re.fullmatch(r"[1-9][0-9]*(,[1-9][0-9]*)*", extents):
-        raise UsageError(found=repr(text), expected="INPUT=1,3,224,224", where="--shape")
-    return name, tuple(int(extent) for extent in extents.split(","))
-
-
-def _completed(schema: Sequence[Input], given: Shapes, batch: int, ask: Ask | None) -> Shapes:
-    """Full shapes for inputs with dynamic axes, each open axis asked for once.
-
-    An open first axis is the batch; a symbol known from one input holds in all of them.
-    """
-    symbols = {
-        symbol: extent
-        for one in schema
-        for symbol, extent in zip(one.shape, given.get(one.name, ()), strict=False)
-        if isinstance(symbol, str)
+def lines(measured: Benchmark, folder: Path) -> list[Line]:
+    """A line a model, a column a figure, three where it has an interval; empty where unknown."""
+    spread, settings = spreads(folder), measured.settings
+    about = {
+        "processes": measured.processes,
+        "threads": settings.session.threads,
+        "batch": settings.feed.batch,
     }
-    completed = dict(given)
-    for one in schema:
-        open_axes = [i for i, e in enumerate(one.shape) if i and not isinstance(e, int)]
-        if one.name in given or not open_axes:
-            continue
-        shape = [e if isinstance(e, int) else batch for e in one.shape]
-        for i in open_axes:
-            symbol = str(one.shape[i] or f"axis {i} of {one.name}")
-            if symbol not in symbols:
-                symbols[symbol] = _extent(one, i, ask)
-            shape[i] = symbols[symbol]
-        completed[one.name] = tuple(shape)
-    return completed
+    return [
+        {
+            **dict(cells(model)),
+            **dict(cells(spread[model.name])),
+            **_over_first(measured, model.name),
+            **about,
+        }
+        for model in measured.models
+    ]
 
 
-def _extent(one: Input, axis: int, ask: Ask | None) -> int:
-    name = f"axis {axis} ({printable(str(one.shape[axis] or 'unnamed'))}) of {printable(one.name)}"
-    if ask is None:
-        example = ",".join(str(e) if isinstance(e, int) else "N" for e in one.shape)
-        raise UsageError(
-            found=f"dynamic {name}",
-            expected="its extent",
-            fix=f"give the full shape: --shape {printable(one.name)}={example}",
+def _over_first(measured: Benchmark, name: str) -> dict[str, Cell]:
+    first, itself = measured.models[0].name, Estimate.exact(1.0, "itself", "ratio")
+    pair = next((r for r in measured.ratios if (r.of, r.over) == (name, first)), None)
+    p10, p50 = (pair.p10, pair.p50) if pair else (itself, itself)
+    return dict([*figure("p10_over_first", p10), *figure("p50_over_first", p50)])
+
+
+def rows(measured: Benchmark, folder: Path) -> list[tuple[str, list[str]]]:
+    """The figures as people read them: what, and a cell a model."""
+    models, spread = measured.models, spreads(folder)
+    ms, size = numbers.MILLISECONDS, numbers.BYTES
+    power, drawn = energy.line(models, measured.ratios)
+
+    def over_queries(name: str) -> tuple[str, str]:
+        s = spread[name]
+        mean, sd, least, most = (
+            numbers.amount(v, ms) for v in (s.mean_ms, s.sd_ms, s.min_ms, s.max_ms)
         )
-    said = ask(f"extent of {name}")
-    if not re.fullmatch(r"[1-9][0-9]*", said.strip()):
-        raise UsageError(found=repr(said), expected="a whole number above 0")
-    return int(said)
+        return f"{mean} ± {sd}", f"{least} … {most}"
+
+    return [
+        ("p50", [numbers.show(m.p50_ms, ms) for m in models]),
+        ("p90", [numbers.show(m.p90_ms, ms) for m in models]),
+        ("p99", [numbers.show(m.p99_ms, ms) for m in models]),
+        ("mean ± sd", [over_queries(m.name)[0] for m in models]),
+        ("min … max", [over_queries(m.name)[1] for m in models]),
+        ("queries", [f"{m.queries:,} in {_runs(m.p50_ms.n)}" for m in models]),
+        ("load", [numbers.show(m.load_ms, ms) for m in models]),
+        ("first inference", [numbers.show(m.first_inference_ms, ms) for m in models]),
+        ("peak memory", [numbers.show(m.peak_memory_bytes, size) for m in models]),
+        *(
+            (name, [numbers.show(estimate, size) for estimate in estimates])
+            for name, estimates in memory.lines(models, short=True)
+        ),
+        ("file size", [numbers.amount(m.file_bytes, size) for m in models]),
+        (power, [numbers.show(*shown) for shown in drawn]),
+        ("outliers", [f"{numbers.count(m.outliers)} of {m.queries:,}" for m in models]),
+        ("MACs", [numbers.count(m.macs) for m in models]),
+        ("parameters", [numbers.count(m.parameters) for m in models]),
+    ]
+
+
+def how(measured: Benchmark) -> str:
+    """How it was measured, in a line."""
+    s = measured.settings
+    shaped = ", ".join(f"{name} {list(shape)}" for name, shape in s.feed.shapes.items())
+    return (
+        f"{numbers.how_many(measured.processes, 'fresh process', 'fresh processes')} a model, in "
+        f"turn; {numbers.how_many(s.session.threads, 'thread')}, "
+        f"{shaped or f'batch {s.feed.batch}'}, "
+        f"spinning {'on' if s.session.spinning else 'off'}, generated inputs, {measured.runtime}, "
+        f"on {measured.host.cpu}"
+    )
+
+
+def notes(measured: Benchmark) -> list[str]:
+    """What the figures of memory and energy are."""
+    _, drawn = energy.line(measured.models, measured.ratios)
+    methods = energy.methods(measured.models, drawn)
+    views = [f"memory: {memory.NOTE}"] if any(model.footprint for model in measured.models) else []
+    return [*views, *(f"energy: {method}" for method in methods)]
+
+
+def page(measured: Benchmark, folder: Path) -> str:
+    """One page that needs nothing but itself and runs no script."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edgestill.pipeline.report", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["printable"] = numbers.printable
+    return environment.get_template("bench.html.jinja").render(
+        names=[model.name for model in measured.models],
+        rows=rows(measured, folder),
+        sentences=fastest(measured),
+        notes=_notes(measured),
+        warnings=measured.warnings,
+    )
+
+
+def _notes(measured: Benchmark) -> Sequence[str]:
+    host = measured.host
+    return (
+        how(measured),
+        f"intervals at {100 * measured.settings.confidence:g} %, the process as the unit; measured "
+        f"{measured.measured} on {host.cpu} ({host.arch}), {host.os}, kernel {host.kernel}",
+        *notes(measured),
+    )
+
+
+def _runs(count: int) -> str:
+    return numbers.how_many(count, "process", "processes")

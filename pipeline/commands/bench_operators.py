@@ -1,13 +1,13 @@
 """``edgestill bench --operators`` and ``--predict``: on a terminal or as JSON.
 
->>> found = look([Path("model.onnx")], (), Silent(), device=None, ...)    # doctest: +SKIP
+>>> found = look(models, Machines(None, None, False), Silent(), chosen, threads=1)  # doctest: +SKIP
 >>> Console().print(summary(found))                                        # doctest: +SKIP
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -16,84 +16,107 @@ from rich.text import Text
 from ...devices.onboard.settings import Feed, Session
 from ...devices.operators.roofline import Bounds, machine_of
 from ...devices.profiles.profile import HOST, load
+from ...devices.scenarios.run import conditions
 from ...errors import UsageError
 from ..judge.operator_types import Kind, by_type, slowest, total
 from ..judge.operators import figures_here, predicted, profiled
 from ..progress import Progress
 from ..records import OperatorsRecord, OperatorTime, Predicted
 from ..report import numbers
-from .bench_latency import Ask, looked_at
-from .bench_tables import Line, figure, text
+from .bench_files import Line, figure, text
+from .bench_models import Inspected
+from .bench_scenario_options import Chosen
 
 _SHOWN = 15
 """Slowest operators on a terminal; all are in the JSON."""
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What one command found.
+class Profiled:
+    """What one command measured.
 
     Attributes:
         records: one a model.
-        predicted: one a model, where a device was to be predicted for.
+        predicted: one a model, where a device was predicted for.
     """
 
     records: tuple[OperatorsRecord, ...]
     predicted: tuple[Predicted, ...]
 
 
-def look(
-    models: Sequence[Path],
-    shapes: Sequence[str],
-    progress: Progress,
-    *,
-    ask: Ask | None = None,
-    device: str | None,
-    host_profile: Path | None,
-    predicting: bool,
-    batch: int,
-    threads: int,
-) -> Looked:
-    """Profile models, operator by operator, and if asked predict them on a device.
+@dataclass(frozen=True, slots=True)
+class Machines:
+    """Which machine is profiled on, and which is predicted for.
 
-    Args:
-        models: ``.onnx`` files.
-        shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
-        progress: told of each process.
-        ask: asks the user for an extent; None refuses instead.
+    Attributes:
         device: to predict for; else the profile of this machine, by its name or path.
         host_profile: figures of this machine, as ``edgestill devices probe`` writes them; None:
             they are measured.
         predicting: whether ``device`` is predicted for.
-        batch: extent of a dynamic first axis.
+    """
+
+    device: str | None
+    host_profile: Path | None
+    predicting: bool
+
+
+def look(
+    models: Inspected, machines: Machines, progress: Progress, chosen: Chosen, *, threads: int
+) -> Profiled:
+    """Profile models, operator by operator, and predict them on a device if that is requested.
+
+    Args:
+        models: ``.onnx`` files.
+        machines: this one, and the one to predict for.
+        progress: hears of each process.
+        chosen: the scenario: ``offline`` profiles each batch size, ``threads`` each number of
+            threads, ``single-stream`` the model as it is.
         threads: intra-op threads.
 
     Raises:
-        UsageError: a device that is none or lacks the figures of a roof, or a shape.
+        UsageError: a device that is none or lacks the figures of a roof.
         ModelError, MeasureError: as ``profiled``.
     """
-    target = _target(device) if predicting else None
-    looked, given = looked_at(models, shapes, batch, ask)
-    with progress.steps("operators", len(looked) + 1) as steps:
-        named = None if host_profile is None else str(host_profile)
-        here = figures_here(named if predicting else named or device)
+    target = _target(machines.device) if machines.predicting else None
+    runs = list(_runs(models, chosen, threads))
+    with progress.steps("operators", len(runs) + 1) as steps:
+        named = None if machines.host_profile is None else str(machines.host_profile)
+        here = figures_here(named if machines.predicting else named or machines.device)
         if target is not None and isinstance(here, str):
             raise UsageError(here, expected="figures of this machine", where="--host-profile")
         steps.advance("this machine")
-        records, session = [], Session(threads=threads)
-        for name, one in looked.items():
-            own = {i.name: given[i.name] for i in one.inputs if i.name in given}
-            feed = Feed(batch=batch, shapes=own)
-            records.append(profiled(name, one.path, here, session=session, feed=feed))
-            steps.advance(name)
+        records = []
+        for run in runs:
+            records.append(profiled(run.name, run.path, here, session=run.session, feed=run.feed))
+            steps.advance(run.name)
     if target is None or isinstance(here, str):
-        return Looked(tuple(records), ())
-    at, name = target, str(device)
-    foretold = [
-        predicted(one, one.p50_us / 1e3, here, at, target_name=name, threads=threads)
-        for one in records
+        return Profiled(tuple(records), ())
+    at, name = target, str(machines.device)
+    predictions = [
+        predicted(record, record.p50_us / 1e3, here, at, target_name=name, threads=threads)
+        for record in records
     ]
-    return Looked(tuple(records), tuple(foretold))
+    return Profiled(tuple(records), tuple(predictions))
+
+
+class _Run(NamedTuple):
+    name: str
+    path: Path
+    session: Session
+    feed: Feed
+
+
+def _runs(models: Inspected, chosen: Chosen, threads: int) -> Iterator[_Run]:
+    """Each model under each condition of the scenario."""
+    for subject in models.subjects:
+        for condition in conditions(chosen.scenario, chosen.options):
+            label = f" ({condition.name})" if condition.name else ""
+            yield _Run(
+                f"{subject.name}{label}",
+                subject.path,
+                Session(threads=condition.threads or threads),
+                models.own_feed(subject, condition.batch),
+            )
 
 
 def _target(device: str | None) -> Bounds:
@@ -113,7 +136,7 @@ def _target(device: str | None) -> Bounds:
     return found
 
 
-def document(found: Looked) -> dict[str, Any]:
+def document(found: Profiled) -> dict[str, Any]:
     """Everything as one JSON document; what follows from other figures stands there too."""
     return {
         "models": [_document(one) for one in found.records],
@@ -135,7 +158,7 @@ def _derived(one: OperatorTime | Kind) -> dict[str, float | None]:
     return {"intensity": one.intensity, "gop_s": one.gop_s, "attained": one.attained}
 
 
-def summary(found: Looked) -> RenderableType:
+def summary(found: Profiled) -> RenderableType:
     """Two tables a model, by type and of the slowest operators, and what was predicted."""
     parts: list[RenderableType] = []
     for one in found.records:
@@ -153,7 +176,7 @@ def summary(found: Looked) -> RenderableType:
     return Group(*parts)
 
 
-def lines(found: Looked) -> list[Line]:
+def lines(found: Profiled) -> list[Line]:
     """For a CSV: a line an operator; of a prediction a line a model."""
     if found.predicted:
         return [

@@ -1,29 +1,54 @@
-"""The options of ``edgestill bench`` that choose and shape a scenario; cheap to import."""
+"""The options of ``edgestill bench`` that choose and shape a scenario; cheap to import.
+
+They are those of ``devices.scenarios.table``: a new scenario stands there, not here.
+"""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
+from ...devices.scenarios.table import OPTIONS, REQUIRED, SCENARIOS, Option
 from ...errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 SINGLE_STREAM = "single-stream"
-SCENARIOS = (
-    SINGLE_STREAM,
-    "multi-stream",
-    "offline",
-    "server",
-    "threads",
-    "cold-start",
-    "sustained",
-)
 
 
-def _sizes(
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A scenario and the options of its own that were given.
+
+    Attributes:
+        scenario: a name of ``devices.scenarios.table.SCENARIOS``.
+        options: by name, without those that were left out.
+    """
+
+    scenario: str
+    options: Mapping[str, Any]
+
+
+class ScenarioName(click.Choice[str]):
+    """The names of the table at the time of use."""
+
+    def __init__(self) -> None:
+        super().__init__(_names())
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name, if the table has it."""
+        self.choices = _names()
+        return super().convert(value, param, ctx)
+
+
+def _names() -> tuple[str, ...]:
+    """Of those that are chosen by their name, not by an option."""
+    return tuple(name for name, scenario in SCENARIOS.items() if scenario.option is None)
+
+
+def _counts(
     context: click.Context, parameter: click.Parameter, value: str | None
 ) -> tuple[int, ...] | None:
     """Whole numbers above 0 with commas between."""
@@ -35,154 +60,66 @@ def _sizes(
     return tuple(map(int, words))
 
 
-_OPTIONS = (
-    click.option(
-        "--scenario",
-        type=click.Choice(SCENARIOS),
-        default=SINGLE_STREAM,
-        show_default=True,
-        help="The load: one query after the other, or another.",
-    ),
-    click.option(
-        "--streams",
-        type=click.IntRange(1),
-        help="Queries at a time, in multi-stream (default 2) and server (default 1).",
-    ),
-    click.option(
-        "--rate",
-        type=click.FloatRange(0.0, min_open=True),
-        help="Queries a second, in server, which needs it.",
-    ),
-    click.option(
-        "--arrivals",
-        type=click.Choice(("poisson", "constant")),
-        help="Gaps between queries in server: random (the default) or all alike.",
-    ),
-    click.option(
-        "--deadline-ms",
-        type=click.FloatRange(0.0, min_open=True),
-        help="In server: count answers later than this after they were due.",
-    ),
-    click.option(
-        "--batches",
-        callback=_sizes,
-        metavar="1,2,4,…",
-        help="Samples a query, in offline; default 1,2,4,8,16,32.",
-    ),
-    click.option(
-        "--duration",
-        type=click.FloatRange(0.0, min_open=True),
-        metavar="SECONDS",
-        help="Length of each process's run, in server (default 5) and sustained (default 120, in "
-        "one process unless --processes says more).",
-    ),
-    click.option(
-        "--loadgen",
-        is_flag=True,
-        help="In single-stream: check p90 against MLPerf's loadgen, which the extra loadgen "
-        "brings.",
-    ),
-)
+def _click_option(name: str, option: Option) -> Callable[[F], F]:
+    flag = _flag(name)
+    match option.kind:
+        case "count":
+            return click.option(flag, type=click.IntRange(1), help=option.help)
+        case "counts":
+            return click.option(flag, callback=_counts, metavar="1,2,4,…", help=option.help)
+        case "positive":
+            positive = click.FloatRange(0.0, min_open=True)
+            return click.option(flag, type=positive, metavar=option.unit, help=option.help)
+        case "choice":
+            return click.option(flag, type=click.Choice(option.choices), help=option.help)
+        case "flag":
+            return click.option(flag, is_flag=True, help=option.help)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The options of a scenario, None where they were not given.
-
-    Attributes:
-        scenario: its name.
-        streams: queries at a time.
-        rate: queries a second.
-        arrivals: ``poisson`` or ``constant``.
-        deadline_ms: from when a query is due to its answer.
-        batches: samples a query.
-        duration: seconds of each process's run.
-        loadgen: whether to check against loadgen.
-    """
-
-    scenario: str
-    streams: int | None = None
-    rate: float | None = None
-    arrivals: str | None = None
-    deadline_ms: float | None = None
-    batches: tuple[int, ...] | None = None
-    duration: float | None = None
-    loadgen: bool = False
-
-
-_USES: Mapping[str, frozenset[str]] = {
-    "single-stream": frozenset({"loadgen"}),
-    "multi-stream": frozenset({"streams"}),
-    "offline": frozenset({"batches"}),
-    "server": frozenset({"streams", "rate", "arrivals", "deadline_ms", "duration"}),
-    "threads": frozenset(),
-    "cold-start": frozenset(),
-    "sustained": frozenset({"duration"}),
-}
-
-
-# An option of the command that a scenario would ignore, and what to do about it.
-_INSTEAD: Mapping[str, tuple[str, str]] = {
-    "offline": ("batch", "say which sizes with --batches"),
-    "server": ("seconds", "say how long with --duration"),
-    "threads": ("threads", "leave it out: all numbers of threads are measured"),
-    "cold-start": ("seconds", "leave it out: each process answers one query"),
-    "sustained": ("seconds", "say how long with --duration"),
-}
-
-
-def check(asked: Asked) -> None:
-    """Refuse options that the scenario does not use, and a server without a rate.
-
-    Raises:
-        UsageError: there is one.
-    """
-    given = {name for name, value in asdict(asked).items() if value not in (None, False)}
-    unused = sorted(given - _USES[asked.scenario] - {"scenario"})
-    if unused:
-        users = [name for name, used in _USES.items() if unused[0] in used]
-        raise UsageError(
-            f"--{unused[0].replace('_', '-')} with --scenario {asked.scenario}",
-            expected=f"--scenario {' or '.join(users)}",
-        )
-    if asked.scenario == "server" and asked.rate is None:
-        raise UsageError(
-            "--scenario server without a rate", fix="say how many queries a second with --rate"
-        )
-
-
-def options_of_scenarios() -> tuple[str, ...]:
-    """Their names."""
-    return tuple(one.name for one in fields(Asked))
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def scenario_options(function: F) -> F:
     """All options of scenarios, on a command."""
-    for option in reversed(_OPTIONS):
-        function = option(function)
-    return function
+    for name, option in reversed(OPTIONS.items()):
+        function = _click_option(name, option)(function)
+    return click.option(
+        "--scenario",
+        type=ScenarioName(),
+        default=SINGLE_STREAM,
+        show_default=True,
+        help="The load: one query after the other, or another.",
+    )(function)
 
 
-def asked_of(given: dict[str, Any], context: click.Context) -> Asked:
-    """Take a scenario's options out of a command's, checked.
+def choose(named: str, options: Mapping[str, Any], given: Collection[str]) -> Chosen:
+    """The scenario that the options of a command choose.
 
     Args:
-        given: all options by name; those of `Asked` leave it, and `processes` becomes 1 in
-            sustained where nobody said otherwise.
-        context: of the command, which knows what was said.
+        named: after ``--scenario``.
+        options: the values of the command's options by name, of ``OPTIONS`` and others.
+        given: names of all options that the user gave.
 
     Raises:
-        UsageError: an option that the scenario does not use.
+        UsageError: an option that the scenario does not use or cannot work with, or a required
+            one that is missing.
     """
-    asked = Asked(**{one.name: given.pop(one.name) for one in fields(Asked)})
-    check(asked)
-
-    def said(name: str) -> bool:
-        return context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
-
-    other = _INSTEAD.get(asked.scenario)
-    if other is not None and said(other[0]):
-        raise UsageError(f"--{other[0]} with --scenario {asked.scenario}", fix=other[1])
-    if asked.scenario == "sustained" and not said("processes"):
-        given["processes"] = 1
-    return asked
+    own = {name: options[name] for name in OPTIONS if options.get(name) not in (None, False)}
+    for name in sorted(own.keys() - SCENARIOS[named].options.keys()):
+        users = [user for user, scenario in SCENARIOS.items() if name in scenario.options]
+        raise UsageError(
+            f"{_flag(name)} with --scenario {named}", expected=f"--scenario {' or '.join(users)}"
+        )
+    chosen, label = named, f"--scenario {named}"
+    for name, scenario in SCENARIOS.items():
+        if scenario.option is not None and own.pop(scenario.option, None):
+            chosen, label = name, _flag(scenario.option)
+    for name, reason in SCENARIOS[chosen].refuses.items():
+        if name in given:
+            raise UsageError(f"{_flag(name)} with {label}", fix=reason)
+    for name, default in SCENARIOS[chosen].options.items():
+        if default is REQUIRED and name not in own:
+            what = OPTIONS[name]
+            raise UsageError(f"{label} without {_flag(name)}", fix=f"add it: {what.help}")
+    return Chosen(chosen, own)

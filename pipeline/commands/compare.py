@@ -1,7 +1,7 @@
-"""``edgestill compare``: does one model take another's time? A ratio, its interval, a sentence.
+"""``edgestill compare``: is one model slower than another? A ratio, its interval, a sentence.
 
-    compared = compare(Path("a.onnx"), Path("b.onnx"), progress, …)
-    compared.sentence                 # "B takes 0.78 (0.75 to 0.82) of A's time"
+    compared = compare(Path("a.onnx"), Path("b.onnx"), progress, CompareOptions())
+    compared.sentence                 # "B takes 0.78× the latency of A (0.75 to 0.82)"
 
 Both are measured in fresh processes that take turns, in an order drawn anew each time. So if B is
 A, each pair is as likely to fall out one way as the other, whatever the neighbours do and however
@@ -12,17 +12,22 @@ to: neighbours disturb that least, and a tenth more work is found in a fraction 
 the p50 takes. What differs only among slow queries shows in the p50 and p90, which stand beside it.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ...devices.bench import bench
+from ...devices.bench.inspection import Inspection
+from ...devices.bench.request import Request
+from ...devices.bench.settings import Settings, Subject
+from ...devices.bench.stopping import Until
 from ...devices.onboard.settings import Feed, Session, Timing
 from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.figures import Benchmark
+from ...devices.scenarios.single_stream import measure
 from ...errors import MaterialError
 from ..engine.store import file_sha256
 from ..judge.budgets import hold
@@ -30,7 +35,8 @@ from ..progress import Progress, measuring
 from ..records import Outcome
 from ..report import numbers
 from ..runs import run as runs
-from .bench_latency import Ask, asked_shapes, given_shapes
+from .bench_measure import new_folder
+from .bench_models import Ask, given_shapes, inspected
 
 CONFIDENCE = 0.99
 """Of the ratio's interval, over all looks together."""
@@ -65,43 +71,54 @@ class Compared:
     sentence: str
     max_ratio: float | None
     outcome: Outcome | None
-    measured: bench.Benchmark
+    measured: Benchmark
     folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompareOptions:
+    """How two models are compared.
+
+    Attributes:
+        shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
+        inputs: an ``.npz`` with an array for each input; None: they are generated.
+        batch: samples of a query.
+        threads: intra-op threads.
+        seconds: timed seconds of a process.
+        warmup_seconds: longest warm-up of a process.
+        max_seconds: how long to go on.
+        max_ratio: the largest allowed ratio of B's time to A's; measuring also goes on until it is
+            known whether the ratio is below.
+        out: where raw samples go; None: a new folder below ``artifacts/bench``.
+    """
+
+    shapes: tuple[str, ...] = ()
+    inputs: Path | None = None
+    batch: int = 1
+    threads: int = 1
+    seconds: float = 0.3
+    warmup_seconds: float = 2.0
+    max_seconds: float = 120.0
+    max_ratio: float | None = None
+    out: Path | None = None
 
 
 def compare(
     a: Path,
     b: Path,
     progress: Progress,
+    options: CompareOptions,
     *,
-    shapes: tuple[str, ...] = (),
-    inputs: Path | None = None,
-    batch: int = 1,
-    threads: int = 1,
-    seconds: float = 0.3,
-    warmup_seconds: float = 2.0,
-    max_seconds: float = 120.0,
-    max_ratio: float | None = None,
     ask: Ask | None = None,
-    out: Path | None = None,
 ) -> Compared:
     """Measure two models in turn until their ratio is known well enough, or time is up.
 
     Args:
         a: an ``.onnx`` or ``.ort`` file, or a run's folder: then the file that it ships.
         b: the same.
-        progress: told of each process.
-        shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
-        inputs: an ``.npz`` with an array for each input; None: they are made up.
-        batch: samples a query.
-        threads: intra-op threads.
-        seconds: timed seconds a process.
-        warmup_seconds: when a process stops waiting for the times to settle.
-        max_seconds: how long to go on.
-        max_ratio: the largest ratio of B's time to A's that will do; measuring goes on until it is
-            known to be kept or missed, too.
+        progress: hears of each process.
+        options: how they are compared.
         ask: asks the user for an extent; None refuses instead.
-        out: where raw samples go; None: a new folder below ``artifacts/bench``.
 
     Raises:
         UsageError: a shape that is missing or does not fit.
@@ -110,22 +127,22 @@ def compare(
         MeasureError: a measuring process died or ran out of time.
     """
     files = model_of(a), model_of(b)
-    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-    folder = out or Path("artifacts/bench") / stamp
-    # Real inputs tell what the axes are that a model leaves open.
-    full = given_shapes(shapes) if inputs else asked_shapes(files, shapes, batch, ask)
-    settings = bench.Settings(
-        session=Session(threads=threads),
-        feed=Feed(inputs=None if inputs is None else str(inputs), batch=batch, shapes=full),
-        timing=Timing(seconds=seconds, max_queries=1_000_000, warmup_seconds=warmup_seconds),
-        processes=PROCESSES,
-        confidence=CONFIDENCE,
-        memory_processes=0,
-    )
-    subjects = [bench.Subject(name, file) for name, file in zip("AB", files, strict=True)]
-    rule = bench.Until(lambda _, ratios: known(ratios[0].p10, max_ratio), max_seconds)
+    subjects = [Subject(name, file) for name, file in zip("AB", files, strict=True)]
+    feed, inspections = _feed(subjects, options, ask)
+    max_ratio = options.max_ratio
+    rule = Until(lambda _, ratios: known(ratios[0].p10, max_ratio), options.max_seconds)
+    folder = options.out or new_folder()
     with measuring(progress, len(subjects) * PROCESSES) as on_process:
-        measured = bench.measure(subjects, settings, folder, until=rule, on_process=on_process)
+        measured = measure(
+            Request(
+                subjects,
+                _settings(options, feed),
+                folder,
+                until=rule,
+                on_process=on_process,
+                inspections=inspections,
+            )
+        )
     ratio = measured.ratios[0].p10
     return Compared(
         a=str(files[0]),
@@ -138,6 +155,29 @@ def compare(
         outcome=None if max_ratio is None else hold("at most", max_ratio, ratio)[0],
         measured=measured,
         folder=str(folder),
+    )
+
+
+def _feed(
+    subjects: Sequence[Subject], options: CompareOptions, ask: Ask | None
+) -> tuple[Feed, Mapping[Path, Inspection]]:
+    """What the models are queried with; real inputs have the extents that a model leaves open."""
+    if options.inputs is not None:
+        return Feed(str(options.inputs), options.batch, given_shapes(options.shapes)), {}
+    models = inspected(subjects, options.shapes, options.batch, ask)
+    return models.feed, models.inspections
+
+
+def _settings(options: CompareOptions, feed: Feed) -> Settings:
+    return Settings(
+        session=Session(threads=options.threads),
+        feed=feed,
+        timing=Timing(
+            options.seconds, max_queries=1_000_000, warmup_seconds=options.warmup_seconds
+        ),
+        processes=PROCESSES,
+        confidence=CONFIDENCE,
+        memory_processes=0,
     )
 
 
@@ -158,7 +198,7 @@ def model_of(path: Path) -> Path:
             where=str(path),
             fix=f"name a model's file, such as one below {path / 'variants'}",
         )
-    variant = next(one for one in report.variants.variants if one.name == ship)
+    variant = next(each for each in report.variants.variants if each.name == ship)
     file = path / "variants" / variant.file
     if not file.is_file() or file_sha256(file) != variant.sha256:
         raise MaterialError("not as it was written", where=str(file), fix="build it again")
@@ -180,13 +220,15 @@ def differs(ratio: Estimate) -> bool | None:
 
 def sentence(ratio: Estimate) -> str:
     """What the ratio of B's time to A's means, claiming no more than its interval does."""
-    shown = numbers.show(ratio, numbers.RATIO)
+    shown = numbers.times(ratio, "the latency of A")
+    if ratio.value is None:
+        return f"nothing can be said of a difference: the ratio is {shown}"
     different = differs(ratio)
     if different is None:
-        return f"nothing can be said of a difference: ratio {shown}"
+        return f"nothing can be said of a difference: B takes {shown}"
     if not different:
-        return f"no difference could be shown: ratio {shown}"
-    return f"B takes {shown} of A's time"
+        return f"no difference could be shown: B takes {shown}"
+    return f"B takes {shown}"
 
 
 def document(compared: Compared) -> dict[str, Any]:
@@ -206,10 +248,10 @@ def summary(compared: Compared) -> RenderableType:
     ]
     lines.append(Text(compared.sentence, style="bold"))
     if compared.outcome is not None:
-        told = {"ready": "kept", "not ready": "missed", "undecided": "undecided"}
-        lines.append(Text(f"at most {compared.max_ratio:g}: {told[compared.outcome]}"))
-    p50 = numbers.show(compared.p50, numbers.RATIO)
-    lines.append(Text(f"by p10 of each process; of p50 the ratio is {p50}"))
+        words = {"ready": "kept", "not ready": "missed", "undecided": "undecided"}
+        lines.append(Text(f"at most {compared.max_ratio:g}: {words[compared.outcome]}"))
+    p50 = numbers.times(compared.p50, "the p50 of A")
+    lines.append(Text(f"latency is the p10 of each process; the p50 of B is {p50}"))
     lines.append(
         Text(
             f"median of {measured.processes} pairs of fresh processes in turn, interval at "

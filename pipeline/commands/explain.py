@@ -10,16 +10,18 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ...devices.bench import bench
+from ...devices.bench.request import Request
+from ...devices.bench.settings import Settings, Subject
 from ...devices.onboard.settings import Feed, Session, Timing
 from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.single_stream import measure
 from ...errors import NoEffectError, StorageError, UsageError
 from ..diagnose.diagnosis import diagnose
 from ..diagnose.findings import Diagnosis
 from ..diagnose.leave_in_float import leave_in_float
 from ..progress import Progress
 from ..report import numbers
-from .bench_latency import given_shapes
+from .bench_models import given_shapes
 
 _TURNS = 3
 _SUBJECTS = ("fp32", "int8", "mixed")
@@ -153,24 +155,23 @@ def apply(
             fix="leave out --apply, or name layers with --leave",
         )
     leave_in_float(int8, fp32, chosen, target)
-    settings = bench.Settings(
+    settings = Settings(
         session=Session(threads=threads),
         feed=_feed(inputs, batch, shapes),
         timing=Timing(seconds=seconds),
         processes=processes,
     )
     paths = (fp32, int8, target)
-    subjects = [bench.Subject(name, path) for name, path in zip(_SUBJECTS, paths, strict=True)]
+    subjects = [Subject(name, path) for name, path in zip(_SUBJECTS, paths, strict=True)]
     with (
         progress.steps("benchmark", len(subjects) * processes) as steps,
         TemporaryDirectory(prefix="edgestill-") as folder,
     ):
-        measured = bench.measure(
-            subjects,
-            settings,
-            Path(folder),
+        measured = measure(
+            Request(
+                subjects, settings, Path(folder), on_process=lambda _, __, name: steps.advance(name)
+            ),
             references=("fp32", "int8"),
-            on_process=lambda _, __, name: steps.advance(name),
         )
     ratios = {(one.of, one.over): one.p50 for one in measured.ratios}
     over_int8, over_fp32 = ratios["mixed", "int8"], ratios["mixed", "fp32"]

@@ -44,11 +44,13 @@ def compare(manner: Manner, /, a: Path, b: Path, csv_file: Path | None, **given:
     from ..judge.gate import EXIT_CODES
     from ..progress import OnConsole
     from . import compare as comparison
-    from .bench_tables import can_write, lines, write
+    from .bench_files import can_write, write
+    from .bench_latency import lines
 
     can_write(csv_file)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
-    found = comparison.compare(a, b, OnConsole(stderr()), ask=ask if asks else None, **given)
+    options = comparison.CompareOptions(**given)
+    found = comparison.compare(a, b, OnConsole(stderr()), options, ask=ask if asks else None)
     if csv_file is not None:
         folder = Path(found.folder)
         write(lines(found.measured, folder), "", (a, b), csv_file=csv_file)

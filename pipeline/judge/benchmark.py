@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from ...devices.bench import bench
+from ...devices.bench.request import Request
+from ...devices.bench.settings import Settings, Subject
+from ...devices.bench.stopping import Until
 from ...devices.instructions import count as countable
 from ...devices.onboard.settings import Feed, Timing
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.operators.roofline import Bounds
 from ...devices.place.place import Local, bounds_of, place_of
 from ...devices.profiles.profile import Profile
+from ...devices.scenarios.figures import Benchmark as Measurement
+from ...devices.scenarios.single_stream import measure
 from ...errors import MeasureError
 from ...exporters.interface import INPUT
 from ..data.arrays import draw, open_split
@@ -57,13 +61,13 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
         raise refusal
     place = place_of(device)
     made = variants.record
-    subjects = [bench.Subject(variant.name, variants.path / variant.file) for variant in made.files]
+    subjects = [Subject(variant.name, variants.path / variant.file) for variant in made.files]
     queries = out / "inputs.npz"
     samples: dict[str, Any] = {
         INPUT: draw(open_split(data.path, "test"), BATCHES * benchmark.batch).x
     }
     np.savez(queries, allow_pickle=False, **samples)
-    settings = bench.Settings(
+    settings = Settings(
         **bounds_of(device, benchmark.threads, benchmark.spinning),
         feed=Feed(str(queries), benchmark.batch, seed=inputs.seed),
         timing=Timing(benchmark.seconds, benchmark.min_queries, benchmark.max_queries),
@@ -74,17 +78,12 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
     )
     until = None
     if budgets := inputs.budgets:
-        until = bench.Until(lambda models, _: decided(budgets, models), benchmark.max_seconds)
+        until = Until(lambda models, _: decided(budgets, models), benchmark.max_seconds)
     with measuring(progress, len(subjects) * benchmark.processes) as on_process:
-        measured = bench.measure(
-            subjects,
-            settings,
-            out,
+        measured = measure(
+            Request(subjects, settings, out, until=until, on_process=on_process, place=place),
             prices=inputs.prices,
             references=[*([TEACHER] if made.teacher else []), "fp32"],
-            until=until,
-            on_process=on_process,
-            place=place,
         )
     if benchmark.instructions:
         measured = _counted(measured, subjects, target, settings.feed, progress)
@@ -113,12 +112,12 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
 
 
 def _counted(
-    measured: bench.Benchmark,
-    subjects: Sequence[bench.Subject],
+    measured: Measurement,
+    subjects: Sequence[Subject],
     target: Profile,
     feed: Feed,
     progress: Progress,
-) -> bench.Benchmark:
+) -> Measurement:
     """The same with the instructions of each variant; the teacher ships nowhere."""
     files = {one.name: one.path for one in subjects if one.name != TEACHER}
     found: dict[str, Estimate] = {
@@ -135,9 +134,9 @@ def _counted(
 
 
 def _operators(
-    measured: bench.Benchmark,
-    subjects: Sequence[bench.Subject],
-    settings: bench.Settings,
+    measured: Measurement,
+    subjects: Sequence[Subject],
+    settings: Settings,
     here: Bounds | str,
     progress: Progress,
 ) -> list[OperatorsRecord]:
@@ -163,7 +162,7 @@ def _operators(
     return found
 
 
-def _medians(measured: bench.Benchmark) -> dict[str, float]:
+def _medians(measured: Measurement) -> dict[str, float]:
     return {one.name: one.p50_ms.value for one in measured.models if one.p50_ms.value}
 
 

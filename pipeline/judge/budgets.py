@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ...devices.bench.figures import Figures
 from ...devices.onboard.stats.estimate import Estimate, Kind
+from ...devices.scenarios.figures import Figures
 from ..recipe.gate import Gate
 from ..records import TEACHER, Outcome, Predicted, VariantQuality
 

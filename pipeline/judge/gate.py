@@ -15,8 +15,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from ...devices.bench.bench import Figures
 from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.figures import Figures
 from ..recipe.gate import Gate
 from ..records import (
     BenchmarkRecord,

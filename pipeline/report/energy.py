@@ -9,8 +9,8 @@ where there is no second model to form a ratio with.
 
 from collections.abc import Sequence
 
-from ...devices.bench.bench import Figures, Ratio
 from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.figures import Figures, Ratio
 from . import numbers
 from .numbers import MICROJOULES, RATIO, Unit
 

@@ -6,8 +6,8 @@ for name, estimates in lines([model.figures for model in models]):
 
 from collections.abc import Sequence
 
-from ...devices.bench.bench import Figures, Footprint
 from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.figures import Figures, Footprint
 
 _VIEWS = {
     "peak_as_timed_bytes": "Peak memory as malloc leaves it",

@@ -9,8 +9,8 @@ are unknown, with that reason.
 
 from dataclasses import dataclass
 
-from ...devices.bench.bench import Figures, Ratio
 from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.figures import Figures, Ratio
 from ..records import TEACHER, Outcome, Report, Variant, VariantQuality, VariantVerdict
 
 

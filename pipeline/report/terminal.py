@@ -13,8 +13,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ...devices.bench.bench import Ratio
 from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.figures import Ratio
 from ..records import TEACHER, Report
 from . import energy, lost_words, numbers, operators, rows, words
 from .numbers import BYTES, MILLISECONDS, Unit

@@ -114,7 +114,8 @@ def trial_by_trial(trials: int, a: Path, b: Path, folder: Path, max_seconds: flo
 
 def compared(a: Path, b: Path, folder: Path, max_seconds: float) -> comparison.Compared:
     """As the command does it, in short processes."""
-    return comparison.compare(a, b, Silent(), out=folder, max_seconds=max_seconds, **QUICK)
+    options = comparison.CompareOptions(out=folder, max_seconds=max_seconds, **QUICK)
+    return comparison.compare(a, b, Silent(), options)
 
 
 def likely_at_most(count: int, trials: int, share: float) -> bool:

@@ -23,9 +23,11 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import torch
-from edgestill.devices.bench import bench
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Settings, Subject
 from edgestill.devices.onboard.runtimes.onnxruntime import OPTIMIZED, open_session
 from edgestill.devices.onboard.settings import Feed, Timing
+from edgestill.devices.scenarios.single_stream import measure
 from edgestill.exporters.interface import INPUT
 from edgestill.exporters.onnx import export
 from edgestill.pipeline.build import build
@@ -68,7 +70,7 @@ RIVALS = {
     "s8s8": {"activation_type": S8, "weight_type": S8, "per_channel": True},
 }
 SAMPLES = 512
-SETTINGS = bench.Settings(processes=15, timing=Timing(0.4))
+SETTINGS = Settings(processes=15, timing=Timing(0.4))
 QUICK = (
     "threads=2",
     "teacher.model=resnet20",
@@ -149,11 +151,9 @@ def tried(fp32: Path, data: SimpleNamespace, folder: Path, more: dict[str, Path]
     files = made(fp32, data.calibration, folder) | more
     inputs = folder / "inputs.npz"
     np.savez(inputs, **{INPUT: data.test.x[:64]})
-    subjects = [bench.Subject(name, path) for name, path in files.items()]
-    found = bench.measure(
-        subjects,
-        replace(SETTINGS, feed=Feed(str(inputs))),
-        folder / "bench",
+    subjects = [Subject(name, path) for name, path in files.items()]
+    found = measure(
+        Request(subjects, replace(SETTINGS, feed=Feed(str(inputs))), folder / "bench"),
         references=["fp32", *RIVALS],
     )
     p50 = {one.name: one.p50_ms.value for one in found.models}

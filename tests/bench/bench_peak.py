@@ -24,15 +24,17 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-from edgestill.devices.bench import bench
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Settings, Subject
 from edgestill.devices.onboard.measure.job import MemoryJob
 from edgestill.devices.onboard.process.run_job import environment, run
 from edgestill.devices.onboard.settings import Timing
+from edgestill.devices.scenarios.single_stream import measure
 from onnx import TensorProto, helper, numpy_helper
 
 OUT = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "peak.json"
 RUNS, SPREAD_KIB, APART = 5, 64.0, 0.05
-SETTINGS = bench.Settings(processes=3, timing=Timing(0.05, warmup_seconds=0.2))
+SETTINGS = Settings(processes=3, timing=Timing(0.05, warmup_seconds=0.2))
 QUERIES = 200
 """So many that the observer gets to see each state."""
 IMPORTS = (
@@ -127,7 +129,7 @@ def observed(model: Path) -> tuple[int, int, int]:
 
 def reported(model: Path, folder: Path) -> tuple[float, list[float]]:
     """The figure of one benchmark, and the peaks of the processes that it timed."""
-    found = bench.measure([bench.Subject(model.stem, model)], SETTINGS, folder)
+    found = measure(Request([Subject(model.stem, model)], SETTINGS, folder))
     records = json.loads((folder / "processes.json").read_text())
     return found.models[0].peak_memory_bytes.value, [one["peak_memory_bytes"] for one in records]
 

@@ -95,7 +95,7 @@ class ScenarioJob:
     """
 
     model: str
-    scenario: Literal["multi-stream", "server", "sustained", "cold-start", "loadgen"]
+    scenario: str
     samples: str
     session: Session = field(default_factory=Session)
     feed: Feed = field(default_factory=Feed)

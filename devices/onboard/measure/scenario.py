@@ -7,18 +7,21 @@ The raw figures lie in the job's samples file; `columns` in the answer names its
 
 import os
 import resource
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ....errors import UsageError
 from ..machine import clock as frequency
+from ..machine import conditions
 from ..runtimes import onnxruntime as runtime
 from ..stats.processes import min_queries
-from . import latency, load
+from . import energy, latency, load
 from .feeds import batches_of
 from .job import ScenarioJob
 from .latency import Feed, Session
@@ -37,19 +40,33 @@ def measure(job: ScenarioJob) -> dict[str, Any]:
     Raises:
         EdgestillError: the model, its inputs or an option will not do.
     """
+    if job.scenario not in _LOADS:
+        raise UsageError(f"the load '{job.scenario}'", expected=f"one of {', '.join(_LOADS)}")
     session = runtime.open_session(Path(job.model), job.session)
     feeds = batches_of(job.feed, runtime.inputs_of(session))
     outputs = runtime.run_once(session, feeds[0], Path(job.model))
     check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
     warm = latency.settle(session, feeds, cap_seconds=job.timing.warmup_seconds)
+    if job.scenario in _REHEARSALS:
+        _REHEARSALS[job.scenario](job, session, feeds)
+    conditions_before, counters = conditions.now(), energy.read_counters()
     before = resource.getrusage(resource.RUSAGE_SELF)
+    # The wall clock says when, for sensors and meters that others read; how long, it does not.
+    timed_from, began_ns = time.time(), time.perf_counter_ns()
     facts, columns, table = _LOADS[job.scenario](job, session, feeds)
+    timed_seconds = (time.perf_counter_ns() - began_ns) / 1e9
     after = resource.getrusage(resource.RUSAGE_SELF)
+    spent, no_energy = energy.spent_uj(counters, energy.read_counters())
     _save(Path(job.samples), table)
     return {
         **facts,
         "columns": list(columns),
         "settled": warm.settled,
+        "timed_from": timed_from,
+        "timed_seconds": timed_seconds,
+        "energy_uj": spent / facts["queries"] if spent is not None and "queries" in facts else None,
+        "energy_missing": no_energy,
+        "conditions": [asdict(conditions_before), asdict(conditions.now())],
         "providers": list(session.get_providers()),
         "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
         "runtime": f"onnxruntime {runtime.version()}",
@@ -57,20 +74,23 @@ def measure(job: ScenarioJob) -> dict[str, Any]:
 
 
 def _multi_stream(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
-    def query(seconds: float, fewest: int) -> NDArray[np.int64]:
-        return load.multi_stream(
-            session,
-            feeds,
-            streams=job.streams,
-            seconds=seconds,
-            min_queries=fewest,
-            max_queries=job.timing.max_queries,
-        )
-
-    # One stream has settled; that many have not met yet.
-    query(min(_REHEARSAL_SECONDS, job.timing.seconds), 1)
-    table = query(job.timing.seconds, job.timing.min_queries)
+    timing = job.timing
+    table = load.multi_stream(
+        session,
+        feeds,
+        streams=job.streams,
+        seconds=timing.seconds,
+        min_queries=timing.min_queries,
+        max_queries=timing.max_queries,
+    )
     return {"queries": len(table)}, ("stream", "start_ns", "latency_ns"), table
+
+
+def _rehearse_streams(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> None:
+    """One stream has settled; this many have not run together yet."""
+    seconds = min(_REHEARSAL_SECONDS, job.timing.seconds)
+    rehearsal = replace(job, timing=replace(job.timing, seconds=seconds, min_queries=1))
+    _multi_stream(rehearsal, session, feeds)
 
 
 def _server(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
@@ -124,6 +144,10 @@ _LOADS: Mapping[str, Callable[[ScenarioJob, Session, Sequence[Feed]], Found]] = 
     "sustained": _sustained,
     "loadgen": _loadgen,
 }
+_REHEARSALS: Mapping[str, Callable[[ScenarioJob, Session, Sequence[Feed]], None]] = {
+    "multi-stream": _rehearse_streams,
+}
+"""What runs before the clock of a load starts."""
 
 
 def _save(path: Path, table: NDArray[np.int64]) -> None:

@@ -200,6 +200,7 @@ def inspect(job: InspectJob) -> dict[str, Any]:
         EdgestillError: the model will not do.
     """
     from ..model.cost import count
+    from ..model.inputs import complete_shapes
     from ..runtimes import onnxruntime as runtime
 
     path = Path(job.model)
@@ -212,7 +213,8 @@ def inspect(job: InspectJob) -> dict[str, Any]:
     if ort_format:
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
     else:
-        cost = asdict(count(path, job.feed.batch, job.feed.shapes))
+        shapes = complete_shapes(runtime.inputs_of(session), job.feed, lambda _port, _axis: None)
+        cost = asdict(count(path, job.feed.batch, shapes))
     return {
         "format": "ort" if ort_format else "onnx",
         "inputs": [asdict(one) for one in runtime.inputs_of(session)],

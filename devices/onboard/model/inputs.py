@@ -6,7 +6,7 @@
 Standard library and numpy only: the measuring process reads them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,45 @@ def with_real_shapes(feed: Feed) -> Feed:
         return feed
     real = batch_shapes(Path(feed.inputs), feed.batch)
     return replace(feed, shapes=real | dict(feed.shapes))
+
+
+def complete_shapes(
+    schema: Sequence[Input], feed: Feed, ask: Callable[[Input, int], int | None]
+) -> dict[str, tuple[int, ...]]:
+    """The full shape of each input that has dynamic axes besides the batch.
+
+    An open first axis is the batch; the extent of a symbol that one input's shape gives is that
+    symbol's extent in all of them.
+
+    Args:
+        schema: the inputs, of one model or of several.
+        feed: batch, and the shapes that are known.
+        ask: gives the extent of an open axis, by the input and the axis, once for each symbol;
+            None: it is not known.
+
+    Returns:
+        By input name, with the shapes that were known; without inputs of an unknown extent.
+    """
+    symbols: dict[str, int | None] = {
+        symbol: extent
+        for port in schema
+        for symbol, extent in zip(port.shape, feed.shapes.get(port.name, ()), strict=False)
+        if isinstance(symbol, str)
+    }
+    shapes = dict(feed.shapes)
+    for port in schema:
+        open_axes = [i for i, extent in enumerate(port.shape) if i and not isinstance(extent, int)]
+        if port.name in feed.shapes or not open_axes:
+            continue
+        shape = [extent if isinstance(extent, int) else feed.batch for extent in port.shape]
+        for axis in open_axes:
+            symbol = str(port.shape[axis] or f"axis {axis} of {port.name}")
+            if symbol not in symbols:
+                symbols[symbol] = ask(port, axis)
+            shape[axis] = symbols[symbol] or 0
+        if 0 not in shape:
+            shapes[port.name] = tuple(shape)
+    return shapes
 
 
 def batch_shapes(path: Path, batch: int) -> dict[str, tuple[int, ...]]:

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from onnxruntime.transformers.fusion_options import FusionOptions
 from onnxruntime.transformers.optimizer import optimize_model
 
-from ....devices.bench import bench
+from ....devices.bench.request import Request
+from ....devices.bench.settings import Settings, Subject
 from ....devices.onboard.runtimes.onnxruntime import open_session, run_once
 from ....devices.onboard.settings import Timing
 from ....devices.onboard.stats.estimate import Estimate
+from ....devices.scenarios.single_stream import measure
 from ....errors import ModelError
 from ...recipe.compress import FusionTool
 from ...records import Record
@@ -38,9 +40,7 @@ from . import padding_cases as hostile
 NONE = "none"
 TOLERANCE = 1e-3
 """Of the largest answer. Sums in another order move answers by 1e-6 of it, a wrong mask by 0.3."""
-SETTINGS = bench.Settings(
-    processes=6, timing=Timing(seconds=0.1, max_queries=2_000, warmup_seconds=0.5)
-)
+SETTINGS = Settings(processes=6, timing=Timing(seconds=0.1, max_queries=2_000, warmup_seconds=0.5))
 """The fewest processes that give an interval."""
 Way = Callable[[Path], onnx.ModelProto]
 NOT_MEASURED = Estimate.unknown("not measured")
@@ -85,7 +85,7 @@ def fuse(
     pad: int | None,
     samples: Mapping[str, NDArray[Any]],
     by: FusionTool = "onnxruntime",
-    settings: bench.Settings = SETTINGS,
+    settings: Settings = SETTINGS,
     ways: Mapping[str, Way] | None = None,
 ) -> Fusion:
     """Write the fastest of the candidates that answer as the source does.
@@ -302,17 +302,17 @@ def _compared(
 def _measured(
     files: Mapping[str, Path],
     samples: Mapping[str, NDArray[Any]],
-    settings: bench.Settings,
+    settings: Settings,
     folder: Path,
 ) -> dict[str, dict[str, Estimate]]:
     """Latency of each file, and of all but the first the ratio to it."""
     inputs = folder / "inputs.npz"
     np.savez(inputs, allow_pickle=False, **samples)
-    subjects = [bench.Subject(name, path) for name, path in files.items()]
+    subjects = [Subject(name, path) for name, path in files.items()]
     settings = dataclasses.replace(
         settings, feed=dataclasses.replace(settings.feed, inputs=str(inputs))
     )
-    found = bench.measure(subjects, settings, folder / "bench")
+    found = measure(Request(subjects, settings, folder / "bench"))
     figures = {one.name: {"p50_ms": one.p50_ms} for one in found.models}
     for ratio in found.ratios:
         figures[ratio.of]["ratio"] = ratio.p50

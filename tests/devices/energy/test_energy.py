@@ -10,11 +10,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from edgestill.devices import doctor
-from edgestill.devices.bench.bench import Subject, measure
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Subject
 from edgestill.devices.energy import declared, meter, metering, sensors
 from edgestill.devices.energy.power import Idle, Sampler, Source, Trace, idle
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.profiles.profile import Figure, Profile
+from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import DataError
 from edgestill.pipeline.judge.gate import check
 from edgestill.pipeline.report import energy as shown
@@ -293,7 +295,7 @@ def test_a_sensor_is_sampled_while_others_run_and_idle_is_subtracted(tmp_path):
         time.sleep(0.5)
         watch.note(record)
     assert record["energy_uj"] == pytest.approx(7.0 * 0.5 * 1e6 / 100, rel=1e-6)
-    assert watch.said == ()
+    assert watch.warnings == ()
 
 
 def test_a_sensor_too_slow_for_what_was_timed_leaves_a_reason_and_a_warning(tmp_path):
@@ -303,7 +305,7 @@ def test_a_sensor_too_slow_for_what_was_timed_leaves_a_reason_and_a_warning(tmp_
         watch.note(record)
     assert record["energy_uj"] is None
     assert "apart" in record["energy_missing"]
-    assert "no energy was measured" in watch.said[0]
+    assert "no energy was measured" in watch.warnings[0]
 
 
 def _counter(root, value):
@@ -369,7 +371,7 @@ def test_a_benchmark_beside_a_meter_says_what_it_measured_and_how(tmp_path):
     quick = flat_settings(processes=1, seconds=0.2, warmup_seconds=0.02, idle_seconds=0.3)
     try:
         found = measure(
-            [Subject("m", _model(tmp_path / "m.onnx"))], quick, tmp_path / "out", meter=log
+            Request([Subject("m", _model(tmp_path / "m.onnx"))], quick, tmp_path / "out", meter=log)
         )
     finally:
         ending.set()
@@ -384,10 +386,12 @@ def test_a_benchmark_beside_a_meter_says_what_it_measured_and_how(tmp_path):
 def test_a_log_that_cannot_be_read_ends_a_benchmark_before_it_began(tmp_path):
     with pytest.raises(DataError):
         measure(
-            [Subject("m", _model(tmp_path / "m.onnx"))],
-            flat_settings(processes=1),
-            tmp_path / "out",
-            meter=tmp_path / "none.csv",
+            Request(
+                [Subject("m", _model(tmp_path / "m.onnx"))],
+                flat_settings(processes=1),
+                tmp_path / "out",
+                meter=tmp_path / "none.csv",
+            )
         )
     assert (tmp_path / "out" / "processes.json").read_text() == "[]"
 
@@ -462,7 +466,7 @@ def test_the_doctor_names_the_sensor_that_can_be_read(tmp_path):
 def test_a_declared_energy_is_shown_as_a_ratio_and_a_measured_one_in_joules(tmp_path):
     quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subjects = [Subject(n, _model(tmp_path / f"{n}.onnx", w)) for n, w in (("a", 8), ("b", 16))]
-    found = measure(subjects, quick, tmp_path / "out")
+    found = measure(Request(subjects, quick, tmp_path / "out"))
     name, ((first, _), (second, unit)) = shown.line(found.models, found.ratios)
     assert name == "energy proxy, of a"
     assert first.value == 1.0

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Subject, measure
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Subject
 from edgestill.devices.place.adb import Adb
 from edgestill.devices.place.place import place_of
 from edgestill.devices.profiles.connection import read
 from edgestill.devices.profiles.profile import Profile
+from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import ReachError
 from flat_options import flat_settings
 from onnx import TensorProto, helper
@@ -83,7 +85,9 @@ def test_a_bench_over_adb_gives_figures_and_a_second_one_copies_nothing(device, 
     for turn in range(2):
         out = tmp_path / f"out{turn}"
         found = measure(
-            [model], flat_settings(processes=1, **QUICK), out, place=device(host="0123ABCD")
+            Request(
+                [model], flat_settings(processes=1, **QUICK), out, place=device(host="0123ABCD")
+            )
         )
         assert found.models[0].p50_ms.value > 0
         assert found.host.kernel == os.uname().release

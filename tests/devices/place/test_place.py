@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Subject, measure
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Subject
 from edgestill.devices.onboard.machine import limits as bounds
 from edgestill.devices.onboard.measure.job import MeasureJob, ProbeJob, to_json
 from edgestill.devices.onboard.process.run_job import run
@@ -17,6 +18,7 @@ from edgestill.devices.place.place import Local, bounds_of, place_of
 from edgestill.devices.place.remote import Remote
 from edgestill.devices.profiles.connection import Reach
 from edgestill.devices.profiles.profile import Profile, load
+from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import DataError, MeasureError, UsageError
 from flat_options import flat_job, flat_settings
 from onnx import TensorProto, helper
@@ -133,7 +135,9 @@ def test_a_benchmark_passes_cores_and_memory_on_and_says_how_memory_was_bounded(
     core = min(os.sched_getaffinity(0))
     quick = {"seconds": 0.01, "min_queries": 64, "max_queries": 64, "warmup_seconds": 0.05}
     settings = flat_settings(processes=1, threads=2, cores=(core,), memory_mib=4096, **quick)
-    found = measure([Subject("m", _dense(tmp_path / "m.onnx"))], settings, tmp_path / "out")
+    found = measure(
+        Request([Subject("m", _dense(tmp_path / "m.onnx"))], settings, tmp_path / "out")
+    )
     (process,) = json.loads((tmp_path / "out/processes.json").read_text())
     assert process["cores"] == [core]
     by_address_space = process["memory_limit"] == "address space"

@@ -21,12 +21,14 @@ import numpy as np
 import pytest
 import sshd
 import tiny
-from edgestill.devices.bench.bench import Subject, measure
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Subject
 from edgestill.devices.onboard.measure.job import InspectJob, MeasureJob
 from edgestill.devices.place import bootstrap as contact
 from edgestill.devices.place.remote import Remote, worker_bundle
 from edgestill.devices.place.ssh import Ssh
 from edgestill.devices.profiles import connection as reach
+from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import MeasureError, ModelError, ReachError, UsageError
 from edgestill.pipeline.runs.run import open_report
 from flat_options import flat_job, flat_settings
@@ -99,10 +101,12 @@ def test_a_bench_over_ssh_gives_figures_and_a_second_one_copies_nothing(server, 
     copies = []
     for turn in range(2):
         found = measure(
-            [Subject("m", model)],
-            flat_settings(processes=2, cores=(0,), inputs=tmp_path / "inputs.npz", **QUICK),
-            tmp_path / f"out{turn}",
-            place=_place(server["table"], folder),
+            Request(
+                [Subject("m", model)],
+                flat_settings(processes=2, cores=(0,), inputs=tmp_path / "inputs.npz", **QUICK),
+                tmp_path / f"out{turn}",
+                place=_place(server["table"], folder),
+            )
         )
         assert found.models[0].p50_ms.value > 0
         assert found.host.kernel == os.uname().release
@@ -305,11 +309,13 @@ def test_a_connection_lost_in_the_middle_is_a_clear_error_and_keeps_what_was_fou
 
     with pytest.raises(ReachError, match="a connection that was lost"):
         measure(
-            [Subject("m", model)],
-            flat_settings(processes=2, seconds=2.0, min_queries=64, warmup_seconds=0.05),
-            tmp_path / "out",
-            place=_place(server["table"], folder),
-            on_process=after_the_first,
+            Request(
+                [Subject("m", model)],
+                flat_settings(processes=2, seconds=2.0, min_queries=64, warmup_seconds=0.05),
+                tmp_path / "out",
+                place=_place(server["table"], folder),
+                on_process=after_the_first,
+            )
         )
     cutting[0].join()
     (kept,) = json.loads((tmp_path / "out" / "processes.json").read_text())

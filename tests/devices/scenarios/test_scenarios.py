@@ -8,7 +8,9 @@ from time import perf_counter_ns, sleep
 import click
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Subject
+from edgestill.devices.bench.engine import ProcessResult, Turn, take
+from edgestill.devices.bench.request import Request, prepare
+from edgestill.devices.bench.settings import Subject
 from edgestill.devices.onboard.machine import clock as frequency
 from edgestill.devices.onboard.machine.clock import Clock
 from edgestill.devices.onboard.machine.host import describe
@@ -28,15 +30,13 @@ from edgestill.devices.onboard.stats.early_stopping import (
     early_stopping,
     early_stopping_over_processes,
 )
-from edgestill.devices.place.place import Local
-from edgestill.devices.scenarios import scenarios
 from edgestill.devices.scenarios import server as serving
 from edgestill.devices.scenarios import sustained as endurance
-from edgestill.devices.scenarios.figures import Load
-from edgestill.devices.scenarios.turns import Sampled, Turn, take
+from edgestill.devices.scenarios.run import measure
+from edgestill.devices.scenarios.server import Load
 from edgestill.errors import MeasureError, ModelError, UsageError
 from edgestill.pipeline.commands import cli
-from edgestill.pipeline.commands.bench_scenario_options import Asked, check
+from edgestill.pipeline.commands.bench_scenario_options import choose
 from edgestill.pipeline.commands.shared import Manner
 from flat_options import flat_job, flat_settings
 from onnx import TensorProto, helper
@@ -144,7 +144,7 @@ def test_arrivals_keep_their_rate_and_repeat_with_their_seed():
 def _process(due_ms, started_ms, ended_ms, unanswered=0):
     columns = [np.asarray(one, float) * MS for one in (due_ms, started_ms, ended_ms)]
     late = np.where(columns[1] > columns[0], -1, 0)
-    return Sampled(
+    return ProcessResult(
         {
             "columns": ["due_ns", "started_ns", "ended_ns", "late_ns"],
             "queries": len(due_ms) + unanswered,
@@ -369,7 +369,7 @@ def test_a_sustained_run_sees_its_session_slow_down_and_the_clock_fall():
     assert all(one.p90_ns is None for one in windows)  # 50 ms hold no 64 queries
     assert len(kept) == sum(one.queries for one in windows)
     answer = {"windows": [vars_of(one) for one in windows], "queries": len(kept)}
-    found = endurance.lasted("m", [Sampled(answer, kept)], 0.95)
+    found = endurance.lasted("m", [ProcessResult(answer, kept)], 0.95)
     assert found.drift.low > 0.5
     assert found.clock.value < 0.5
     assert found.throttled == 19
@@ -384,7 +384,7 @@ def vars_of(window):
 
 
 def _minutes(p50s, mhz=None):
-    return Sampled(
+    return ProcessResult(
         {
             "queries": 10,
             "windows": [
@@ -464,15 +464,17 @@ def test_a_process_says_how_long_it_took_to_start():
 @pytest.mark.slow
 def test_all_scenarios_measure_a_real_model(dense, tmp_path):
     subjects, settings = [Subject("m", dense)], _settings(processes=1)
-    streams = scenarios.multi_stream(subjects, settings, tmp_path / "1", 2)
+    streams = measure(Request(subjects, settings, tmp_path / "1"), "multi-stream", {"streams": 2})
     (one,) = streams.models
     assert one.latency.p50_ms.value > 0
     assert one.queries >= 64
     assert 0 < one.samples_per_s.value < 2 * 1e3 / one.latency.p50_ms.value * 1.5
     assert streams.warnings is not None
 
-    (one,) = scenarios.server(
-        subjects, _settings(seconds=0.3), tmp_path / "2", Load(100.0, deadline_ms=1000.0)
+    (one,) = measure(
+        Request(subjects, _settings(seconds=0.3), tmp_path / "2"),
+        "server",
+        {"rate": 100.0, "deadline_ms": 1000.0},
     ).models
     assert one.sustained == "yes"
     assert (one.queries, one.missed, one.unanswered) == (60, 0, 0)
@@ -481,14 +483,14 @@ def test_all_scenarios_measure_a_real_model(dense, tmp_path):
     due = [np.load(p)[:, 0] for p in sorted((tmp_path / "2" / "samples").glob("*.npy"))]
     assert not np.array_equal(*due)  # other arrivals in each process
 
-    (one,) = scenarios.cold_start(subjects, settings, tmp_path / "3").models
+    (one,) = measure(Request(subjects, settings, tmp_path / "3"), "cold-start").models
     parts = (one.process_ms, one.import_ms, one.load_ms, one.first_inference_ms)
     assert all(part.value > 0 for part in parts)
     assert one.import_ms.value > one.first_inference_ms.value
     assert one.total_ms.value == pytest.approx(sum(p.value for p in parts), rel=0.2)
 
     # Fewer windows may give no interval, where neighbours resemble each other.
-    (one,) = scenarios.sustained(subjects, settings, tmp_path / "4", 60).models
+    (one,) = measure(Request(subjects, settings, tmp_path / "4"), "sustained").models
     assert len(one.windows) == 60
     assert one.drift.low is not None
 
@@ -496,7 +498,9 @@ def test_all_scenarios_measure_a_real_model(dense, tmp_path):
 @pytest.mark.slow
 def test_batches_and_threads_are_those_asked_for(dense, tmp_path):
     subjects, settings = [Subject("m", dense)], _settings()
-    (one,) = scenarios.offline(subjects, settings, tmp_path / "1", [1, 64]).models
+    (one,) = measure(
+        Request(subjects, settings, tmp_path / "1"), "offline", {"batches": [1, 64]}
+    ).models
     assert [each.batch for each in one.batches] == [1, 64]
     assert one.batches[0].gain.value == 1.0
     assert one.batches[1].gain.value > 4  # 64 rows of 8 are hardly slower than one
@@ -504,7 +508,9 @@ def test_batches_and_threads_are_those_asked_for(dense, tmp_path):
     records = json.loads((tmp_path / "1" / "processes.json").read_text())
     assert sorted(each["variant"] for each in records) == ["batch-1"] * 2 + ["batch-64"] * 2
 
-    found = scenarios.threads(subjects, _settings(processes=1), tmp_path / "2", [1, 2])
+    found = measure(
+        Request(subjects, _settings(processes=1), tmp_path / "2"), "threads", {"counts": [1, 2]}
+    )
     (one,) = found.models
     assert [each.threads for each in one.counts] == [1, 2]
     assert one.counts[0].speedup.value == 1.0
@@ -520,22 +526,25 @@ def test_a_shape_given_in_full_follows_the_batch(tmp_path):
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     model = save(tmp_path / "m.onnx", nodes, [("x", FLOAT, ["n", "t"])], [("y", FLOAT, ["n", "t"])])
     settings = _settings(shapes={"x": (1, 7)}, processes=1, min_queries=1)
-    (one,) = scenarios.offline([Subject("m", model)], settings, tmp_path / "o", [1, 3]).models
+    (one,) = measure(
+        Request([Subject("m", model)], settings, tmp_path / "o"), "offline", {"batches": [1, 3]}
+    ).models
     assert [each.batch for each in one.batches] == [1, 3]
 
 
 def test_batches_that_a_model_has_no_room_for_are_refused_before_any_run(tmp_path):
     fixed = _dense(tmp_path / "fixed.onnx", rows=4)
+    request = Request([Subject("m", fixed)], _settings(batch=4), tmp_path / "o")
     with pytest.raises(UsageError, match="a batch of 1, expected 4, the fixed first axis"):
-        scenarios.offline([Subject("m", fixed)], _settings(batch=4), tmp_path / "o", [4, 1])
+        measure(request, "offline", {"batches": [4, 1]})
     with pytest.raises(UsageError, match="each size once"):
-        scenarios.offline([Subject("m", fixed)], _settings(batch=4), tmp_path / "o", [4, 4])
+        measure(request, "offline", {"batches": [4, 4]})
 
 
 def test_outputs_that_are_not_finite_fail_a_scenario_too(tmp_path):
     model = _dense(tmp_path / "nan.onnx", weight=np.nan)
     with pytest.raises(ModelError, match="not finite"):
-        scenarios.multi_stream([Subject("m", model)], _settings(), tmp_path / "o", 2)
+        measure(Request([Subject("m", model)], _settings(), tmp_path / "o"), "multi-stream")
 
 
 def test_turns_are_all_taken_in_each_repetition_before_the_next(dense, tmp_path):
@@ -554,21 +563,18 @@ def test_turns_are_all_taken_in_each_repetition_before_the_next(dense, tmp_path)
         )
 
     order = []
-    taken = take(
-        [turn("a"), turn("b")],
-        repetitions=3,
-        out=tmp_path,
-        seed=0,
-        timeout_s=60,
-        run=Local().run,
-        snapshot=Local().snapshot,
-        on_process=order.append,
+    request = Request(
+        [Subject("m", dense)],
+        _settings(processes=3),
+        tmp_path,
+        on_process=lambda *progress: order.append(progress),
     )
+    taken = take([turn("a"), turn("b")], prepare(request), lambda *_: ((), ()), metered=False)
     records = json.loads((tmp_path / "processes.json").read_text())
     assert [one["repetition"] for one in records] == [0, 0, 1, 1, 2, 2]
     assert all({one["variant"] for one in records[i : i + 2]} == {"a", "b"} for i in (0, 2, 4))
-    assert [len(taken.found["m", one]) for one in "ab"] == [3, 3]
-    assert len(order) == 6
+    assert [len(taken.processes["m", variant]) for variant in "ab"] == [3, 3]
+    assert order == [(done, 6, "m") for done in range(1, 7)]
 
 
 # Loadgen.
@@ -581,7 +587,7 @@ def test_without_loadgen_the_extra_that_brings_it_is_named(monkeypatch, dense, t
             Sleeper(1), FEEDS, seconds=0.1, min_queries=64, logs=tmp_path / "logs"
         )
     with pytest.raises(MeasureError, match=r"pip install 'edgestill\[loadgen\]'"):
-        scenarios.cross_check([Subject("m", dense)], _settings(), tmp_path / "o")
+        measure(Request([Subject("m", dense)], _settings(), tmp_path / "o"), "loadgen")
     assert not (tmp_path / "o").exists()
 
 
@@ -611,7 +617,7 @@ def test_loadgen_agrees_about_a_known_latency_and_its_logs_are_kept(tmp_path, ms
 @pytest.mark.slow
 def test_our_loop_and_loadgen_take_turns(dense, tmp_path):
     pytest.importorskip("mlperf_loadgen")
-    found = scenarios.cross_check([Subject("m", dense)], _settings(), tmp_path)
+    found = measure(Request([Subject("m", dense)], _settings(), tmp_path), "loadgen")
     (one,) = found.models
     assert one.runs == 2
     assert one.ratio.value < one.ratio_inside.value
@@ -625,16 +631,16 @@ def test_our_loop_and_loadgen_take_turns(dense, tmp_path):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (Asked("single-stream", rate=3.0), "--rate with --scenario single-stream.*server"),
-        (Asked("offline", streams=2), "--streams with.*multi-stream or server"),
-        (Asked("server", rate=1.0, loadgen=True), "--loadgen.*single-stream"),
-        (Asked("threads", deadline_ms=1.0), "--deadline-ms with --scenario threads"),
-        (Asked("server"), "without a rate; say how many"),
+        (("single-stream", {"rate": 3.0}), "--rate with --scenario single-stream.*server"),
+        (("offline", {"streams": 2}), "--streams with.*multi-stream or server"),
+        (("server", {"rate": 1.0, "loadgen": True}), "--loadgen.*single-stream"),
+        (("threads", {"deadline_ms": 1.0}), "--deadline-ms with --scenario threads"),
+        (("server", {}), "--scenario server without --rate; add it: Queries a second"),
     ],
 )
 def test_options_that_a_scenario_does_not_use_are_refused(asked, words):
     with pytest.raises(UsageError, match=words):
-        check(asked)
+        choose(*asked, given=())
 
 
 def _bench(*arguments):

@@ -5,9 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Benchmark, Settings, Subject, Until, measure
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Settings, Subject
+from edgestill.devices.bench.stopping import Until
 from edgestill.devices.onboard.machine.host import describe
 from edgestill.devices.onboard.settings import Feed
+from edgestill.devices.scenarios.figures import Benchmark
+from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import ModelError, StorageError, UsageError
 from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.commands.shared import Manner
@@ -43,10 +47,12 @@ def found(tmp_path_factory):
     ]
     inputs_seen = []
     result = measure(
-        subjects,
-        flat_settings(processes=6, **QUICK),
-        folder / "out",
-        on_process=lambda *told: inputs_seen.append(told),
+        Request(
+            subjects,
+            flat_settings(processes=6, **QUICK),
+            folder / "out",
+            on_process=lambda *told: inputs_seen.append(told),
+        )
     )
     return result, folder / "out", inputs_seen
 
@@ -126,13 +132,15 @@ def test_a_measurement_goes_on_until_it_is_enough_and_says_so_where_time_was_up(
         told.append((models[0].p50_ms.n, models[1].p50_ms.low is not None, ratios[0].p50.n))
         return len(told) == 2
 
-    found = measure(subjects, settings, tmp_path / "out", until=Until(seen, 60.0))
+    found = measure(Request(subjects, settings, tmp_path / "out", until=Until(seen, 60.0)))
     # An interval at the first look's 80 % takes 4 processes; a third more of 4 are 6.
     assert told == [(4, True, 4), (6, True, 6)]
     assert (found.processes, found.looks, found.enough) == (6, 2, True)
     assert len(list((tmp_path / "out" / "samples").iterdir())) == 12
     assert not any("time was up" in said for said in found.warnings)
-    short = measure(subjects, settings, tmp_path / "b", until=Until(lambda *_: False, 1e-9))
+    short = measure(
+        Request(subjects, settings, tmp_path / "b", until=Until(lambda *_: False, 1e-9))
+    )
     assert (short.processes, short.looks, short.enough) == (2, 1, False)
     assert "time was up after 2 processes a model" in short.warnings[0]
 
@@ -160,9 +168,11 @@ def test_a_benchmark_goes_through_json_and_back(found):
 def test_too_few_processes_have_figures_without_intervals(tmp_path):
     path = _dense(tmp_path / "m.onnx")
     result = measure(
-        [Subject("a", path), Subject("b", path)],
-        flat_settings(processes=2, **QUICK),
-        tmp_path / "out",
+        Request(
+            [Subject("a", path), Subject("b", path)],
+            flat_settings(processes=2, **QUICK),
+            tmp_path / "out",
+        )
     )
     for estimate in (result.models[0].p50_ms, result.ratios[0].p50):
         assert estimate.value > 0
@@ -175,9 +185,11 @@ def test_a_model_that_fails_leaves_what_was_measured_before_it(tmp_path):
     # With this seed the good one comes first.
     with pytest.raises(ModelError, match="not finite"):
         measure(
-            [Subject("good", good), Subject("bad", bad)],
-            flat_settings(processes=6, seed=_seed_that_starts_with(0), **QUICK),
-            tmp_path / "out",
+            Request(
+                [Subject("good", good), Subject("bad", bad)],
+                flat_settings(processes=6, seed=_seed_that_starts_with(0), **QUICK),
+                tmp_path / "out",
+            )
         )
     processes = json.loads((tmp_path / "out" / "processes.json").read_text())
     assert [one["subject"] for one in processes] == ["good"]
@@ -194,7 +206,9 @@ def test_an_ort_file_takes_its_operations_from_the_graph_it_was_made_of(tmp_path
     path = _dense(tmp_path / "m.onnx")
     twin = _dense(tmp_path / "twin.onnx", 16)
     result = measure(
-        [Subject("m", path, graph=twin)], flat_settings(processes=1, **QUICK), tmp_path / "out"
+        Request(
+            [Subject("m", path, graph=twin)], flat_settings(processes=1, **QUICK), tmp_path / "out"
+        )
     )
     assert result.models[0].macs == 256
     assert result.models[0].file_bytes == path.stat().st_size
@@ -205,9 +219,11 @@ def test_real_inputs_reach_the_model(tmp_path):
     np.savez(inputs, x=np.full((3, 8), np.nan, np.float32))
     with pytest.raises(ModelError, match="not finite"):
         measure(
-            [Subject("m", path)],
-            flat_settings(processes=1, inputs=inputs, **QUICK),
-            tmp_path / "out",
+            Request(
+                [Subject("m", path)],
+                flat_settings(processes=1, inputs=inputs, **QUICK),
+                tmp_path / "out",
+            )
         )
 
 
@@ -225,31 +241,35 @@ def test_real_inputs_say_what_the_open_axes_are(tmp_path):
     np.savez(inputs, x=np.ones((3, 5, 8), np.float32))
     quick = flat_settings(processes=1, batch=2, **QUICK)
     real = replace(quick, feed=Feed(str(inputs), batch=2))
-    result = measure([Subject("m", path)], real, tmp_path / "out")
+    result = measure(Request([Subject("m", path)], real, tmp_path / "out"))
     assert result.settings.feed == Feed("inputs.npz", batch=2)
     assert result.models[0].macs == 2 * 5 * 8 * 4
     with pytest.raises(UsageError, match="no extent for axis 1"):
-        measure([Subject("m", path)], quick, tmp_path / "out")
+        measure(Request([Subject("m", path)], quick, tmp_path / "out"))
 
 
 def test_names_and_references_are_checked_before_anything_runs(tmp_path):
     path = _dense(tmp_path / "m.onnx")
     out = tmp_path / "out"
     with pytest.raises(UsageError, match="no model"):
-        measure([], Settings(), out)
+        measure(Request([], Settings(), out))
     with pytest.raises(UsageError, match="two models named 'm'"):
-        measure([Subject("m", path), Subject("m", path)], Settings(), out)
+        measure(Request([Subject("m", path), Subject("m", path)], Settings(), out))
     with pytest.raises(UsageError, match="references: found 'x', expected one of m"):
-        measure([Subject("m", path)], Settings(), out, references=["x"])
+        measure(Request([Subject("m", path)], Settings(), out), references=["x"])
     with pytest.raises(ModelError, match="no such file"):
-        measure([Subject("m", tmp_path / "absent.onnx")], Settings(), out)
+        measure(Request([Subject("m", tmp_path / "absent.onnx")], Settings(), out))
     assert not out.exists()
 
 
 def test_a_folder_that_cannot_be_written_fails_before_anything_runs(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
-        measure([Subject("m", _dense(tmp_path / "m.onnx"))], Settings(), tmp_path / "file" / "out")
+        measure(
+            Request(
+                [Subject("m", _dense(tmp_path / "m.onnx"))], Settings(), tmp_path / "file" / "out"
+            )
+        )
 
 
 @pytest.mark.parametrize(
@@ -277,8 +297,10 @@ def test_settings_that_no_run_could_honour_are_refused(option, value):
 def test_more_threads_than_cores_are_warned_of(tmp_path):
     cores = describe().available_cores
     result = measure(
-        [Subject("m", _dense(tmp_path / "m.onnx"))],
-        flat_settings(processes=1, threads=cores + 1, **QUICK),
-        tmp_path / "out",
+        Request(
+            [Subject("m", _dense(tmp_path / "m.onnx"))],
+            flat_settings(processes=1, threads=cores + 1, **QUICK),
+            tmp_path / "out",
+        )
     )
     assert f"{cores + 1} threads were run on {cores} cores" in result.warnings

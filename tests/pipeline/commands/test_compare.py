@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import report_example
 from click.testing import CliRunner
-from edgestill.devices.bench import bench
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Subject
 from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import MaterialError, StorageError
-from edgestill.pipeline.commands import bench_tables as bench_results
+from edgestill.pipeline.commands import bench_files, bench_latency
 from edgestill.pipeline.commands import compare as comparison
 from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.commands.shared import Manner
@@ -51,12 +53,24 @@ def dense(path, layers, width=64):
 @pytest.mark.parametrize(
     ("ratio", "words", "different"),
     [
-        (estimate(0.78, 0.75, 0.82), "B takes 0.780 (0.750 to 0.820) of A's time", True),
-        (estimate(1.2, 1.1, 1.3), "B takes 1.20 (1.10 to 1.30) of A's time", True),
-        (estimate(1.01, 0.97, 1.05), "no difference could be shown: ratio 1.01", False),
+        (estimate(0.78, 0.75, 0.82), "B takes 0.780× the latency of A (0.750 to 0.820)", True),
+        (estimate(1.2, 1.1, 1.3), "B takes 1.20× the latency of A (1.10 to 1.30)", True),
+        (
+            estimate(1.01, 0.97, 1.05),
+            "no difference could be shown: B takes 1.01× the latency of A (0.97 to 1.05)",
+            False,
+        ),
         (estimate(1.01, 1.0, 1.05), "no difference could be shown", False),
-        (estimate(0.5), "nothing can be said of a difference: ratio 0.500 (no interval", None),
-        (Estimate.unknown("lost"), "nothing can be said of a difference: ratio unknown", None),
+        (
+            estimate(0.5),
+            "nothing can be said of a difference: B takes 0.500× the latency of A (no interval",
+            None,
+        ),
+        (
+            Estimate.unknown("lost"),
+            "nothing can be said of a difference: the ratio is unknown: lost",
+            None,
+        ),
     ],
 )
 def test_the_sentence_claims_no_more_than_the_interval_does(ratio, words, different):
@@ -102,7 +116,7 @@ def test_a_model_of_two_hundred_times_the_work_takes_another_time_and_misses_the
     found, manner, folder = pair
     assert found["different"] is True
     assert found["ratio"]["low"] > 2
-    assert re.fullmatch(r"B takes [\d.]+ \([\d.]+ to [\d.]+\) of A's time", found["sentence"])
+    assert re.fullmatch(r"B takes [\d.]+× the latency of A \([\d.]+ to [\d.]+\)", found["sentence"])
     assert (found["outcome"], manner.code, found["exit_code"]) == ("not ready", 1, 1)
     assert (found["a"], found["b"]) == (str(folder / "a.onnx"), str(folder / "b.onnx"))
 
@@ -136,7 +150,7 @@ def fake(monkeypatch, ratio):
         for name, one in zip("AB", report.measured.benchmark.models[:2], strict=True)
     )
     measured = dataclasses.replace(report.measured.benchmark, models=models, ratios=(pair,))
-    monkeypatch.setattr(bench, "measure", lambda *_, **__: measured)
+    monkeypatch.setattr(comparison, "measure", lambda *_, **__: measured)
 
 
 @pytest.mark.parametrize(
@@ -188,30 +202,35 @@ def measured(tmp_path_factory):
     """Three models, one of a hostile name, the fastest in the middle; six processes each."""
     folder = tmp_path_factory.mktemp("bench")
     layers = {"slow": 300, HOSTILE: 1, "middle": 100}
-    subjects = [bench.Subject(name, dense(folder / f"{n}.onnx", n)) for name, n in layers.items()]
+    subjects = [Subject(name, dense(folder / f"{n}.onnx", n)) for name, n in layers.items()]
     settings = flat_settings(processes=6, seconds=0.01, max_queries=64, warmup_seconds=0.25)
-    return bench.measure(subjects, settings, folder, references=list(layers)), folder
+    return measure(Request(subjects, settings, folder), references=list(layers)), folder
 
 
 @pytest.mark.slow
 def test_the_fastest_is_told_against_every_other(measured):
     found, _ = measured
-    first, second = bench_results.fastest(found)
-    assert re.match(r".*ran [\d.]+ \([\d.]+ to [\d.]+\) times as fast as slow$", first, re.DOTALL)
-    assert second.endswith("as fast as middle")
-    assert bench_results.fastest(dataclasses.replace(found, models=found.models[:1])) == []
+    first, second = bench_latency.fastest(found)
+    latency = r" takes [\d.]+× the latency of "
+    interval = r" \([\d.]+ to [\d.]+\)"
+    assert re.fullmatch(f"slow{latency}{re.escape(HOSTILE)}{interval}", first)
+    assert re.fullmatch(f"middle{latency}{re.escape(HOSTILE)}{interval}", second)
+    assert bench_latency.fastest(dataclasses.replace(found, models=found.models[:1])) == []
     alike = [
         dataclasses.replace(one, p50=estimate(1.01, 0.9, 1.1)) if one.over == HOSTILE else one
         for one in found.ratios
     ]
-    told = bench_results.fastest(dataclasses.replace(found, ratios=tuple(alike)))
-    assert all("no difference could be shown, ratio 1.01" in each for each in told)
+    told = bench_latency.fastest(dataclasses.replace(found, ratios=tuple(alike)))
+    assert told == [
+        f"no difference could be shown: {name} takes 1.01× the latency of {HOSTILE} (0.90 to 1.10)"
+        for name in ("slow", "middle")
+    ]
 
 
 @pytest.mark.slow
 def test_the_spread_is_of_all_queries_of_a_model_and_of_no_other(measured):
     _, folder = measured
-    for name, one in bench_results.spreads(folder).items():
+    for name, one in bench_latency.spreads(folder).items():
         files = [
             folder / p["samples"]
             for p in json.loads((folder / "processes.json").read_text())
@@ -227,7 +246,7 @@ def test_the_spread_is_of_all_queries_of_a_model_and_of_no_other(measured):
 @pytest.mark.slow
 def test_csv_has_a_line_a_model_and_no_cell_is_a_formula(measured):
     found, folder = measured
-    text = bench_results.as_csv(bench_results.lines(found, folder))
+    text = bench_files.as_csv(bench_latency.lines(found, folder))
     lines = list(csv.DictReader(io.StringIO(text)))
     assert [line["name"] for line in lines][::2] == ["slow", "middle"]
     assert lines[1]["name"].startswith("'=1+1")
@@ -244,14 +263,14 @@ def test_csv_has_a_line_a_model_and_no_cell_is_a_formula(measured):
 
 @pytest.mark.slow
 def test_the_page_needs_nothing_but_itself_and_escapes_names(measured):
-    page = bench_results.as_html(*measured)
+    page = bench_latency.page(*measured)
     assert "<script" not in page
     assert "&lt;script&gt;" in page
     assert "\x1b" not in page
     assert not re.search(r"(?:src|href)=\"(?!data:)", page)
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
-    assert "times as fast as slow" in page
-    assert bench_results.how(measured[0]) in page
+    assert "slow takes " in page
+    assert bench_latency.how(measured[0]) in page
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path):
@@ -259,7 +278,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tm
     for option in ("--csv", "--html"):
         done, _ = command("bench", model, option, tmp_path / "no" / "file")
         assert isinstance(done.exception, StorageError)
-    bench_results.can_write(tmp_path / "m.csv", None)
+    bench_files.can_write(tmp_path / "m.csv", None)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.onnx"]
 
 
@@ -270,7 +289,7 @@ def test_bench_writes_csv_page_and_terminal_from_one_measurement(tmp_path, monke
     quick = ("--processes", 6, "--seconds", 0.01)
     done, _ = command("bench", two, one, *quick, "--csv", "t.csv", "--html", "t.html")
     assert done.exception is None, done.exception
-    assert "one.onnx ran" in done.stdout
+    assert "two.onnx takes" in done.stdout
     assert "mean ± sd" in done.stdout
     assert [line["name"] for line in table(tmp_path / "t.csv")] == ["two.onnx", "one.onnx"]
     assert "<h1>two.onnx and one.onnx</h1>" in (tmp_path / "t.html").read_text()

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import report_example as example
 import tiny
-from edgestill.devices.bench.figures import Ratio
 from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.devices.scenarios.figures import Ratio
 from edgestill.pipeline import report as pages
 from edgestill.pipeline.recipe import files as recipefile
 from edgestill.pipeline.records import Check, Outcome, Predicted, Report, VariantVerdict

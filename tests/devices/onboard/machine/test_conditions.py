@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgestill.devices import doctor
-from edgestill.devices.bench.bench import Subject, measure
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Subject
 from edgestill.devices.onboard.machine.conditions import Conditions, clock_mhz, now, warnings
 from edgestill.devices.onboard.machine.disturbance import outliers
 from edgestill.devices.onboard.measure.job import MeasureJob
 from edgestill.devices.onboard.process.run_job import run
+from edgestill.devices.scenarios.single_stream import measure
 from flat_options import flat_job, flat_settings
 from onnx import TensorProto, helper
 from onnx_files import save
@@ -222,7 +224,7 @@ def test_the_measured_process_records_its_conditions_at_both_ends(tmp_path):
 
 def test_a_benchmark_counts_outliers_of_all_its_processes(tmp_path):
     quick = flat_settings(processes=2, seconds=0.01, max_queries=64, warmup_seconds=0.02)
-    found = measure([Subject("m", _model(tmp_path / "m.onnx"))], quick, tmp_path / "out")
+    found = measure(Request([Subject("m", _model(tmp_path / "m.onnx"))], quick, tmp_path / "out"))
     counted = sum(outliers(np.load(file)) for file in (tmp_path / "out/samples").glob("*.npy"))
     assert found.models[0].outliers == counted
     told = any("were outliers" in each for each in found.warnings)

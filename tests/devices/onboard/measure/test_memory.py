@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Subject, measure
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Subject
 from edgestill.devices.onboard.measure import memory
 from edgestill.devices.onboard.measure.job import MeasureJob, MemoryJob
 from edgestill.devices.onboard.model import liveness
 from edgestill.devices.onboard.process.run_job import run
 from edgestill.devices.onboard.settings import Session
 from edgestill.devices.place.place import Local
+from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import ModelError
 from edgestill.pipeline.report.memory import lines
 from flat_options import flat_job, flat_settings
@@ -187,7 +189,7 @@ def test_what_makes_a_peak_a_matter_of_luck_is_fixed_where_nothing_is_timed(tmp_
 def test_the_peak_is_the_range_of_processes_that_time_nothing(tmp_path):
     quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subjects = [Subject(name, _dense(tmp_path / f"{name}.onnx")) for name in "ab"]
-    result = measure(subjects, quick, tmp_path / "out")
+    result = measure(Request(subjects, quick, tmp_path / "out"))
     kept = json.loads((tmp_path / "out" / "memory.json").read_text())
     for figures, own in zip(result.models, kept, strict=True):
         peaks = [one["peak_memory_bytes"] for one in own["peaks"]]
@@ -201,7 +203,7 @@ def test_the_peak_is_the_range_of_processes_that_time_nothing(tmp_path):
 def test_memory_that_was_not_looked_at_is_unknown(tmp_path):
     quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subjects = [Subject(name, _dense(tmp_path / f"{name}.onnx")) for name in "ab"]
-    result = measure(subjects, replace(quick, memory_processes=0), tmp_path / "out")
+    result = measure(Request(subjects, replace(quick, memory_processes=0), tmp_path / "out"))
     assert result.models[0].peak_memory_bytes.missing == "memory was not looked at"
     assert result.ratios[0].peak_memory.missing == "memory was not looked at"
 
@@ -219,7 +221,7 @@ def test_what_malloc_held_beyond_the_peak_is_warned_of(tmp_path):
     quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subject = Subject("m", _dense(tmp_path / "m.onnx"))
     for place, warned in ((Holding(), 1), (Local(), 0)):
-        result = measure([subject], quick, tmp_path / "out", place=place)
+        result = measure(Request([subject], quick, tmp_path / "out", place=place))
         said = [one for one in result.warnings if "MALLOC_MMAP_THRESHOLD_" in one]
         assert len(said) == warned
 
@@ -263,7 +265,7 @@ def test_each_view_of_memory_stands_apart_with_its_method(tmp_path):
     quick = flat_settings(
         processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02, footprint=True
     )
-    result = measure([Subject("m", _dense(tmp_path / "m.onnx"))], quick, tmp_path / "out")
+    result = measure(Request([Subject("m", _dense(tmp_path / "m.onnx"))], quick, tmp_path / "out"))
     found = result.models[0].footprint
     assert found.weight_bytes.value == 512 * 512 * 4
     assert found.activation_bytes.value == 2 * 512 * 4
@@ -280,7 +282,7 @@ def test_each_view_of_memory_stands_apart_with_its_method(tmp_path):
 
 def test_memory_that_nobody_asked_for_takes_no_line(tmp_path):
     quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
-    result = measure([Subject("m", _dense(tmp_path / "m.onnx"))], quick, tmp_path / "out")
+    result = measure(Request([Subject("m", _dense(tmp_path / "m.onnx"))], quick, tmp_path / "out"))
     assert result.models[0].footprint is None
     assert lines(result.models) == ()
 

@@ -1,0 +1,207 @@
+"""What a measurement is given, checked and prepared before the first process starts.
+
+prepared = prepare(Request([Subject("fp32", Path("a.onnx"))], Settings(), Path("out")))
+prepared.closed_loop(prepared.request.subjects[0], Path("out/samples/fp32-0.npy"))
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ...errors import ModelError, UsageError
+from ..onboard.machine.host import Host
+from ..onboard.measure.job import Job, MeasureJob, ScenarioJob
+from ..onboard.model.inputs import with_real_shapes
+from ..onboard.model.modelfile import Input
+from ..onboard.settings import Feed
+from ..place.place import Local, Place
+from . import journal
+from .inspection import Inspection, inspect
+from .settings import Settings, Subject
+from .stopping import Until
+
+OnProcess = Callable[[int, int, str], None]
+"""Called after each process: processes done, the fewest there will be, the subject's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to measure, where, and when to stop; the same for every scenario.
+
+    Attributes:
+        subjects: at least one, with unique names.
+        settings: how to measure.
+        out: folder of the raw figures; it is created if it does not exist.
+        place: the machine to measure on. Models are inspected on this machine.
+        until: when to stop; None: after `settings.processes`.
+        meter: the log of a power meter that runs during the measurement, a CSV of time and watts.
+        on_start: called before the first process with the fewest there will be.
+        on_process: called after each process.
+        inspections: of models that were inspected before, with the feed of `settings`; the others
+            are inspected by `prepare`.
+    """
+
+    subjects: Sequence[Subject]
+    settings: Settings
+    out: Path
+    place: Place = field(default_factory=Local)
+    until: Until | None = None
+    meter: Path | None = None
+    on_start: Callable[[int], None] | None = None
+    on_process: OnProcess | None = None
+    inspections: Mapping[Path, Inspection] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request whose models were inspected.
+
+    Attributes:
+        request: as it was made.
+        host: the machine that is measured.
+        inspections: of each model, by the subject's name.
+        slugs: how the names of each model's files begin, by the subject's name.
+    """
+
+    request: Request
+    host: Host
+    inspections: Mapping[str, Inspection]
+    slugs: Mapping[str, str]
+
+    def closed_loop(
+        self, subject: Subject, samples: Path, *, batch: int | None = None
+    ) -> MeasureJob:
+        """A job that runs one query after the other.
+
+        Args:
+            subject: the model.
+            samples: the file for the latencies.
+            batch: samples of a query; None: as in the settings.
+        """
+        settings = self.request.settings
+        return MeasureJob(
+            model=str(subject.path),
+            samples=str(samples),
+            session=settings.session,
+            feed=self.feed(subject, batch),
+            timing=settings.timing,
+        )
+
+    def load(self, subject: Subject, samples: Path, scenario: str, **own: Any) -> ScenarioJob:
+        """A job that runs another load.
+
+        Args:
+            subject: the model.
+            samples: the file for the raw figures.
+            scenario: the load's name on the device, see `onboard.measure.scenario`.
+            own: what this load takes besides: `streams`, `rate_per_s`, …
+        """
+        settings = self.request.settings
+        job = ScenarioJob(
+            model=str(subject.path),
+            scenario=scenario,
+            samples=str(samples),
+            session=settings.session,
+            feed=self.feed(subject),
+            timing=settings.timing,
+            seed=settings.seed,
+        )
+        return replace(job, **own)
+
+    def feed(self, subject: Subject, batch: int | None = None) -> Feed:
+        """What one model is queried with.
+
+        Args:
+            subject: the model; of the shapes only those of its own inputs are kept.
+            batch: samples of a query, for a first axis that is dynamic; None: as in the settings.
+        """
+        ports = self.inspections[subject.name].inputs
+        return own_feed(self.request.settings.feed, ports, batch)
+
+    def run(self, job: Job) -> dict[str, Any]:
+        """Run one job in a fresh process on the measured machine.
+
+        Raises:
+            EdgestillError: as `Place.run`.
+        """
+        settings = self.request.settings
+        answer = self.request.place.run(
+            job,
+            timeout_s=settings.timeout_s,
+            memory_limit_bytes=settings.memory_mib and settings.memory_mib * 2**20,
+            cores=settings.cores,
+        )
+        del answer["modules"]
+        return answer
+
+
+def prepare(request: Request) -> Prepared:
+    """Check the subjects, open the folder, reach the machine, inspect each model once.
+
+    Raises:
+        UsageError: no subject, or two of one name.
+        ModelError: a model that is missing, broken or dangerous.
+        DataError: inputs that cannot be read.
+        StorageError: the folder cannot be written.
+        MeasureError: an inspecting process died; a `ReachError` where the machine is not reached.
+    """
+    _check(request.subjects)
+    journal.begin(request.out, [])
+    host = request.place.describe()
+    inspections = _inspected(request)
+    return Prepared(request, host, inspections, journal.slugs(list(inspections)))
+
+
+def _check(subjects: Sequence[Subject]) -> None:
+    if not subjects:
+        raise UsageError("no model", expected="at least one model to measure")
+    names: set[str] = set()
+    for subject in subjects:
+        if subject.name in names:
+            raise UsageError(f"two models named '{subject.name}'", expected="unique names")
+        names.add(subject.name)
+        if not subject.path.is_file():
+            raise ModelError("no such file", where=str(subject.path))
+
+
+def _inspected(request: Request) -> dict[str, Inspection]:
+    """Of each subject; no file is inspected twice."""
+    feed = with_real_shapes(request.settings.feed)
+    inspections = dict(request.inspections)
+
+    def of(path: Path) -> Inspection:
+        if path not in inspections:
+            inspections[path] = inspect(path, feed=feed, timeout_s=request.settings.timeout_s)
+        return inspections[path]
+
+    by_name = {}
+    for subject in request.subjects:
+        inspection = of(subject.path)
+        if subject.graph is not None:
+            graph = of(subject.graph)
+            inspection = replace(inspection, cost=graph.cost, cost_missing=graph.cost_missing)
+        by_name[subject.name] = inspection
+    return by_name
+
+
+def own_feed(feed: Feed, ports: Sequence[Input], batch: int | None = None) -> Feed:
+    """The feed of one model among several.
+
+    Args:
+        feed: of all models.
+        ports: the model's inputs; the shapes of others are left out.
+        batch: samples of a query, for a first axis that is dynamic; None: as the feed says.
+    """
+    shapes = {
+        port.name: _rebatched(feed.shapes[port.name], port, batch)
+        for port in ports
+        if port.name in feed.shapes
+    }
+    return replace(feed, batch=batch or feed.batch, shapes=shapes)
+
+
+def _rebatched(shape: tuple[int, ...], schema: Input, batch: int | None) -> tuple[int, ...]:
+    if batch is None or not schema.shape or isinstance(schema.shape[0], int):
+        return shape
+    return (batch, *shape[1:])

@@ -1,0 +1,133 @@
+"""From the processes of one query after the other to the figures of a model, and to ratios.
+
+figures = conclude(measured, 0.95)
+ratio = compare(int8, fp32, 0.95)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..bench.engine import ProcessResult
+from ..bench.inspection import Inspection
+from ..energy.declared import HOROWITZ, Prices, declared, declared_ratio
+from ..energy.figures import missing, over_idle, ratio_over_idle
+from ..onboard.machine.disturbance import outliers
+from ..onboard.stats.early_stopping import early_stopping_over_processes
+from ..onboard.stats.estimate import Estimate
+from ..onboard.stats.processes import (
+    median_over_processes,
+    percentile_over_processes,
+    ratio_over_processes,
+)
+from . import memory
+from .figures import Figures, Ratio
+from .memory import MemoryAnswers
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All there is about one model: what it is, and its processes in the order of repetitions.
+
+    Attributes:
+        name: the subject's.
+        inspection: what the model's file says.
+        processes: in the order of repetitions; tables of latencies, int64 ns, shape (queries,).
+        samples: the raw latencies' files.
+        looked: of the processes that looked at its memory only.
+        prices: energies of an operation and of a byte, for the declared model.
+    """
+
+    name: str
+    inspection: Inspection
+    processes: Sequence[ProcessResult]
+    samples: str
+    looked: MemoryAnswers
+    prices: Prices = HOROWITZ
+
+
+def conclude(measured: Measured, confidence: float) -> Figures:
+    """The figures of one model."""
+    processes, inspection = measured.processes, measured.inspection
+    milliseconds = [process.table / 1e6 for process in processes]
+    cost = inspection.cost
+    return Figures(
+        name=measured.name,
+        file=inspection.path.name,
+        file_bytes=inspection.file_bytes,
+        p50_ms=percentile_over_processes(milliseconds, 50, confidence, "ms"),
+        p90_ms=early_stopping_over_processes(milliseconds, 90, confidence, "ms"),
+        p99_ms=early_stopping_over_processes(milliseconds, 99, confidence, "ms"),
+        load_ms=_median(processes, "load_ms", confidence),
+        first_inference_ms=_median(processes, "first_inference_ms", confidence),
+        peak_memory_bytes=memory.peak(measured.looked),
+        energy_uj=_energy(measured, confidence),
+        macs=cost.macs if cost else None,
+        parameters=cost.parameters if cost else None,
+        weight_bytes=cost.weight_bytes if cost else None,
+        queries=sum(len(process.table) for process in processes),
+        settled_processes=sum(bool(process.answer["settled"]) for process in processes),
+        samples=measured.samples,
+        footprint=memory.footprint(measured.looked, processes, confidence),
+        outliers=sum(outliers(process.table) for process in processes),
+    )
+
+
+def compare(of: Measured, over: Measured, confidence: float) -> Ratio:
+    """One model over another, paired by repetition where both were measured."""
+    medians = _percentiles_ns(of, 50), _percentiles_ns(over, 50)
+    quick = _percentiles_ns(of, 10), _percentiles_ns(over, 10)
+    return Ratio(
+        of=of.name,
+        over=over.name,
+        p50=ratio_over_processes(*medians, confidence),
+        peak_memory=memory.ratio(memory.peak(of.looked), memory.peak(over.looked)),
+        energy=_energy_ratio(of, over, confidence),
+        size=Estimate.exact(
+            of.inspection.file_bytes / over.inspection.file_bytes, "ratio of file sizes", "ratio"
+        ),
+        p10=ratio_over_processes(*quick, confidence),
+    )
+
+
+def _percentiles_ns(measured: Measured, percentile: float) -> list[float]:
+    return [float(np.percentile(process.table, percentile)) for process in measured.processes]
+
+
+def _median(processes: Sequence[ProcessResult], key: str, confidence: float) -> Estimate:
+    return median_over_processes(
+        [float(process.answer[key]) for process in processes], confidence, "ms"
+    )
+
+
+def _energy(measured: Measured, confidence: float) -> Estimate:
+    answers = [process.answer for process in measured.processes]
+    if missing(answers) is None:
+        return over_idle(answers, confidence)
+    cost = _countable(measured)
+    if isinstance(cost, str):
+        return Estimate.unknown(cost, "declared model", unit="uJ")
+    return declared(*cost, measured.prices)
+
+
+def _energy_ratio(of: Measured, over: Measured, confidence: float) -> Estimate:
+    ours, theirs = ([process.answer for process in m.processes] for m in (of, over))
+    if missing(ours) is None and missing(theirs) is None:
+        return ratio_over_idle(ours, theirs, confidence)
+    # Both from the declared model, even if one was measured: a ratio of the two would mean nothing.
+    our_cost, their_cost = _countable(of), _countable(over)
+    if isinstance(our_cost, str) or isinstance(their_cost, str):
+        reason = our_cost if isinstance(our_cost, str) else str(their_cost)
+        return Estimate.unknown(reason, "declared model", unit="ratio")
+    return declared_ratio(our_cost, their_cost, of.prices)
+
+
+def _countable(measured: Measured) -> tuple[Mapping[str, int], int, int] | str:
+    cost = measured.inspection.cost
+    if cost is None:
+        return measured.inspection.cost_missing or "operations were not counted"
+    if cost.macs is None or cost.activation_bytes is None:
+        more = f" and {len(cost.notes) - 1} more" if len(cost.notes) > 1 else ""
+        return f"not all was counted: {cost.notes[0]}{more}"
+    return cost.macs_by_type, cost.weight_bytes, cost.activation_bytes

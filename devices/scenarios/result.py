@@ -1,0 +1,95 @@
+"""What a measurement in any scenario finds, in one frame.
+
+result = measure(request, "server", {"rate": 50.0})
+result.models[0].missed
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..bench.engine import ProcessResult
+from ..bench.settings import Settings
+from ..onboard.machine.host import Host
+from ..onboard.stats.early_stopping import early_stopping_over_processes
+from ..onboard.stats.estimate import Estimate
+from ..onboard.stats.processes import percentile_over_processes
+
+F = TypeVar("F")
+Row = tuple[str | Estimate, ...]
+"""Of a table: names, words and figures; an estimate knows its unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Generic[F]):
+    """All that one measurement found.
+
+    Attributes:
+        host: the machine.
+        settings: as requested.
+        models: figures, one a subject, in the order given.
+        ratios: of the models to each other, where the scenario compares them.
+        warnings: what a reader should know, in plain sentences.
+        runtime: the runtime and its version, as the measuring processes had it.
+        measured: when it began, UTC, ISO 8601.
+        looks: how often the rule of stopping was applied, see `bench.stopping`.
+        enough: whether it was met.
+        scenario: its name.
+        processes: fresh processes of each model and variant; 0: an older version did not record it.
+    """
+
+    host: Host
+    settings: Settings
+    models: tuple[F, ...]
+    ratios: tuple[Any, ...]
+    warnings: tuple[str, ...]
+    runtime: str
+    measured: str
+    looks: int = 1
+    enough: bool = True
+    scenario: str = "single-stream"
+    processes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Percentiles:
+    """Latency of a query, which is one batch, in milliseconds.
+
+    Attributes:
+        p50_ms: the median.
+        p90_ms: 90th percentile, early-stopping estimate.
+        p99_ms: 99th percentile, early-stopping estimate.
+    """
+
+    p50_ms: Estimate
+    p90_ms: Estimate
+    p99_ms: Estimate
+
+    @classmethod
+    def of(cls, latencies_ns: Sequence[NDArray[np.int64]], confidence: float) -> Self:
+        """Those of latencies in nanoseconds, shape (queries,), one array a process."""
+        milliseconds = [latencies / 1e6 for latencies in latencies_ns]
+        return cls(
+            percentile_over_processes(milliseconds, 50, confidence, "ms"),
+            early_stopping_over_processes(milliseconds, 90, confidence, "ms"),
+            early_stopping_over_processes(milliseconds, 99, confidence, "ms"),
+        )
+
+    def rows(self) -> list[Row]:
+        """Of a table."""
+        return [("p50", self.p50_ms), ("p90", self.p90_ms), ("p99", self.p99_ms)]
+
+
+def energy_rows(energy_uj: Estimate) -> list[Row]:
+    """Of a table: the energy of a query where it was measured, else nothing."""
+    return [] if energy_uj.value is None else [("energy of a query", energy_uj)]
+
+
+def median_latency_ms(processes: Sequence[ProcessResult], confidence: float) -> Estimate:
+    """p50 of processes whose table holds latencies only, shape (queries,), in nanoseconds."""
+    return percentile_over_processes(
+        [process.table / 1e6 for process in processes], 50, confidence, "ms"
+    )

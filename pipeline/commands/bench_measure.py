@@ -1,0 +1,153 @@
+"""``edgestill bench`` in any scenario: models of unknown origin, by inputs of their own schema.
+
+models = inspected(subjects_of([Path("model.onnx")]), (), batch=1, ask=None)
+result, folder = measure(models, Chosen("offline", {}), BenchOptions(), Silent())
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ...devices.bench.request import OnProcess, Request
+from ...devices.bench.settings import Settings
+from ...devices.bench.stopping import Until
+from ...devices.onboard.settings import Timing
+from ...devices.place.place import bounds_of, place_of
+from ...devices.profiles.profile import HOST, load
+from ...devices.scenarios import run
+from ...devices.scenarios.result import Result
+from ...devices.scenarios.table import SCENARIOS
+from ..progress import Progress
+from .bench_models import Inspected
+from .bench_scenario_options import SINGLE_STREAM, Chosen
+
+_MOST_QUERIES = 1_000_000
+_PROCESSES = 9
+_TIMEOUT_S = 300.0
+_OVERTIME = 3.0
+"""A run at too high a rate goes on for twice its length."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchOptions:
+    """The options that all scenarios share.
+
+    Attributes:
+        threads: intra-op threads; None: as the device's profile says, else 1.
+        spinning: whether idle threads spin; None: as the device's profile says, else not.
+        device: what to measure on, a profile's name or path.
+        processes: fresh processes of each model, with a precision the fewest; None: as usual.
+        seconds: timed seconds of a process, where the scenario has no duration.
+        precision: share of each decisive figure that half its interval is to be; None: whatever it
+            is after those processes.
+        max_seconds: how long to go on for that precision.
+        meter: the log of a power meter that runs during the measurement.
+        out: where raw samples go; None: a new folder below ``artifacts/bench``.
+    """
+
+    threads: int | None = None
+    spinning: bool | None = None
+    device: str = HOST
+    processes: int | None = None
+    seconds: float = 0.3
+    precision: float | None = None
+    max_seconds: float = 120.0
+    meter: Path | None = None
+    out: Path | None = None
+
+
+def measure(
+    models: Inspected, chosen: Chosen, options: BenchOptions, progress: Progress
+) -> tuple[Result[Any], Path]:
+    """Measure models in turn, in fresh processes, under one load.
+
+    Args:
+        models: what to measure.
+        chosen: the scenario with its own options.
+        options: those of every scenario.
+        progress: hears of each process.
+
+    Returns:
+        The result, and the folder of the raw samples.
+
+    Raises:
+        UsageError: no such device or no way to it, or options that do not fit a model.
+        DataError: a meter's log that cannot be read or does not cover the measurement.
+        ModelError: a model that gives no finite output.
+        MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
+            to the device is at fault.
+    """
+    profile = load(options.device, where="--device")
+    place = place_of(profile, where="--device")
+    own = _own_options(chosen, models)
+    duration = run.completed(chosen.scenario, own).get("duration")
+    settings = Settings(
+        **bounds_of(profile, options.threads, options.spinning),
+        feed=models.feed,
+        timing=Timing(seconds=duration or options.seconds, max_queries=_MOST_QUERIES),
+        processes=options.processes or SCENARIOS[chosen.scenario].processes or _PROCESSES,
+        timeout_s=_TIMEOUT_S + _OVERTIME * (duration or 0.0),
+        footprint=True,
+    )
+    folder = options.out or new_folder()
+    what = "benchmark" if chosen.scenario == SINGLE_STREAM else chosen.scenario
+    with _followed(progress, what) as (on_start, on_process):
+        request = Request(
+            models.subjects,
+            settings,
+            folder,
+            place=place,
+            until=_until(chosen.scenario, options),
+            meter=options.meter,
+            on_start=on_start,
+            on_process=on_process,
+            inspections=models.inspections,
+        )
+        result = run.measure(request, chosen.scenario, own)
+    return result, folder
+
+
+def new_folder() -> Path:
+    """A folder for raw samples, named by the time."""
+    return Path("artifacts/bench") / datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+
+
+def _own_options(chosen: Chosen, models: Inspected) -> dict[str, Any]:
+    """Those given; on the command line every model is a reference of the others."""
+    if chosen.scenario != SINGLE_STREAM:
+        return dict(chosen.options)
+    return {**chosen.options, "references": [subject.name for subject in models.subjects]}
+
+
+def _until(scenario: str, options: BenchOptions) -> Until | None:
+    if options.precision is None:
+        return None
+    precision, decisive = options.precision, run.implementation_of(scenario).decisive
+
+    def enough(models: Sequence[Any], _: Sequence[Any]) -> bool:
+        return all(
+            estimate.known_within(precision) for model in models for estimate in decisive(model)
+        )
+
+    return Until(enough, options.max_seconds)
+
+
+@contextmanager
+def _followed(progress: Progress, what: str) -> Iterator[tuple[Callable[[int], None], OnProcess]]:
+    """A bar from the first process on; once, a note that it goes on beyond the fewest processes."""
+    with ExitStack() as stack:
+        steps: list[Any] = []
+
+        def on_start(total: int) -> None:
+            steps.append(stack.enter_context(progress.steps(what, total)))
+
+        def on_process(done: int, total: int, name: str) -> None:
+            if done <= total:
+                steps[0].advance(name)
+            elif done == total + 1:
+                progress.note(f"{what}: not decided yet, going on with more processes")
+
+        yield on_start, on_process
