@@ -56,7 +56,7 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
 
     task = tasks.of(data.task)
     losses.check(recipe.distill, task)
-    targets.kept_of(data.classes, recipe.distill.top_k, data)
+    targets.kept_of(task.outputs(data) or 0, recipe.distill.top_k, data)
     views.check(recipe.augment, data.layout, data.sample_shape)
     _views_suit(recipe)
     _opens(recipe)

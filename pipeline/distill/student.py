@@ -53,7 +53,9 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
     architecture, training, seed = inputs.architecture, inputs.training, inputs.seed
     record, distillation = training.samples.data.record, training.distillation
     torch.manual_seed(seed)
-    outputs = distillation.targets.record.outputs if distillation else record.classes
+    outputs = tasks.of(record.task).outputs(record) or 0
+    if distillation:
+        outputs = distillation.targets.record.outputs
     model = deployed(architecture, record, outputs)
     if distillation and distillation.initializes and distillation.teachers:
         initialize(model, restored(distillation.teachers.models[0], record))

@@ -169,9 +169,10 @@ def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) ->
 
     path = Path(teachers.address(teacher.model))
     ids = {split: open_ids(data.path, split) for split in SPLITS} if data.record.identified else {}
-    labels = data.record.labels
-    found = recorded.open(path, ids, data.record.classes or None, labels=labels, scratch=out)
-    if tasks.of(data.record.task).labels is None:
+    task, labels = tasks.of(data.record.task), data.record.labels
+    outputs = task.outputs(data.record)
+    found = recorded.open(path, ids, outputs, labels=labels, scratch=out)
+    if task.labels is None:
         _vectors_to_judge_by(path, found.rows)
     for split, rows in found.rows.items():
         shape = (len(rows), found.outputs)
@@ -240,8 +241,9 @@ def _answers_a_batch(model: Deployed, data: DataRecord) -> None:
             expected=f"a model of {list(data.sample_shape)} samples",
             where="teacher.model",
         ) from error
-    wanted = data.classes or "any number of"
-    if answers.ndim != 2 or (data.classes and answers.shape[1] != data.classes):
+    outputs = tasks.of(data.task).outputs(data)
+    wanted = outputs or "any number of"
+    if answers.ndim != 2 or (outputs and answers.shape[1] != outputs):
         raise ModelError(
             found=f"answers of shape {list(answers.shape)} for two samples",
             expected=f"[2, {wanted}], a number for each of the classes",

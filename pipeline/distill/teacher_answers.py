@@ -204,7 +204,7 @@ def foreign(model: str, place: Path, data: DataRecord) -> Deployed:
         place: the folder of a ``hf`` model; that which holds the checkpoint of a ``timm`` one.
         data: the data set; without classes a ``timm`` model gives its features.
     """
-    outputs = data.classes
+    outputs = tasks.of(data.task).outputs(data) or 0
     if teachers.kind(model) == "hf":
         from ..teachers import huggingface
 

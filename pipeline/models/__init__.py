@@ -53,7 +53,7 @@ def deployed(architecture: Architecture, data: DataRecord, outputs: int | None =
     Args:
         architecture: of the backbone.
         data: the data set.
-        outputs: numbers it gives; None: one a class.
+        outputs: numbers it gives; None: as many as the task has.
     """
     backbone = build(architecture, signature(data, outputs))
     return Deployed(backbone, data.layout, data.mean, data.std, (data.answer_mean, data.answer_std))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from ...errors import RecipeError
+from .. import tasks
 from ..recipe.model_names import SUITED
 from ..records import DataRecord, Layout
 
@@ -57,12 +58,12 @@ def signature(data: DataRecord, outputs: int | None = None) -> Signature:
 
     Args:
         data: the data set.
-        outputs: numbers the model gives; None: one a class.
+        outputs: numbers the model gives; None: as many as the task has.
     """
     return Signature(
         data.sample_shape,
         data.layout,
-        data.classes if outputs is None else outputs,
+        (tasks.of(data.task).outputs(data) or 0) if outputs is None else outputs,
         data.vocabulary,
         data.pad,
     )

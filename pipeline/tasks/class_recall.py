@@ -25,7 +25,12 @@ def class_drops(
     Args:
         names: of the classes.
         recalled: of each class, which of its samples the teacher and the student recall, bool [n].
+
+    Raises:
+        ValueError: another number of names than of classes.
     """
+    if len(names) != len(recalled):
+        raise ValueError(f"{len(names)} names for {len(recalled)} classes")
     tested = sum(len(by_teacher) > 0 for by_teacher, _ in recalled)
     confidence = 1.0 - (1.0 - FAMILY_CONFIDENCE) / max(1, tested)
     return tuple(

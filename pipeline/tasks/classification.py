@@ -85,7 +85,7 @@ DECISION = Decision(
 
 def _fidelity(student: Outputs, teacher: Outputs, labels: Truth, names: Sequence[str]) -> Fidelity:
     teacher_correct, student_correct = (x.argmax(1) == labels for x in (teacher, student))
-    rows_of = [np.flatnonzero(labels == i) for i in range(len(names))]
+    rows_of = [np.flatnonzero(labels == i) for i in range(student.shape[1])]
     recalled = [(teacher_correct[rows], student_correct[rows]) for rows in rows_of]
     classes = class_recall.class_drops(names, recalled)
     agree = student.argmax(1) == teacher.argmax(1)

@@ -66,6 +66,7 @@ _AGREEMENT = "Nearest to the teacher's vector of the same sample"
 TASK = Task(
     name="embedding",
     labels=None,
+    outputs=lambda _: None,
     output_noun=None,
     hard_loss=None,
     soft_losses={"cosine": "cosine", "mse": "mse"},

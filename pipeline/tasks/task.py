@@ -66,6 +66,11 @@ class FidelityFigure:
     unit: MetricUnit
 
 
+def one_for_each_name(data: DataRecord) -> int:
+    """As many outputs as there are names of classes, labels or numbers."""
+    return len(data.labels)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What a task's labels, outputs, losses and figures are.
@@ -74,6 +79,8 @@ class Task:
         name: in a recipe, and the key in ``TASKS``.
         labels: what labels may look like, and how they are read; None where the truth is the
             teacher's output, so that nothing can be trained or scored without the teacher.
+        outputs: ``(data)``: how many numbers a model gives for one sample; None where only the
+            teacher decides.
         output_noun: singular and plural of what one output stands for; None where the outputs have
             no meaning of their own.
         exclusive: whether the outputs are logits of classes of which exactly one is right, so that
@@ -111,6 +118,7 @@ class Task:
 
     name: str
     labels: Labels | None
+    outputs: Callable[[DataRecord], int | None] = one_for_each_name
     output_noun: tuple[str, str] | None
     exclusive: bool = False
     label_units: bool = False
@@ -146,10 +154,6 @@ class Task:
         """Whether labels are classes that can be counted, smoothed and weighted."""
         return self.labels is not None and self.labels.counts is not None
 
-    def outputs(self, data: DataRecord) -> int | None:
-        """How many numbers a model gives for one sample; None where only the teacher decides."""
-        return len(data.labels) if self.labels is not None else None
-
     def better(self, a: float, b: float) -> bool:
         """Whether a score of a is better than one of b."""
         return a > b if self.metric.higher_is_better else a < b
@@ -167,7 +171,7 @@ class Task:
             student: finite float [n, k].
             teacher: finite float [n, k], the same samples in the same order.
             truth: labels [n] or [n, k]; not read by a task without labels.
-            names: of the k classes or labels; not read by a task without classes.
+            names: of the classes or labels; not read by a task without classes.
 
         Raises:
             ValueError: shapes that do not fit each other, or no samples.
@@ -178,6 +182,4 @@ class Task:
             return self.fidelity(student, teacher, teacher, names)
         if truth is None or len(truth) != len(student):
             raise ValueError("there must be as many labels as there are samples")
-        if self.has_classes and len(names) != student.shape[1]:
-            raise ValueError(f"{len(names)} names for {student.shape[1]} outputs")
         return self.fidelity(student, teacher, truth, names)
