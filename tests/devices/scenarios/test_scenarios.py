@@ -2,7 +2,7 @@
 
 import json
 import sys
-from threading import Lock
+from threading import Barrier, Lock, get_ident
 from time import perf_counter_ns, sleep
 
 import click
@@ -61,6 +61,21 @@ class Sleeper:
         sleep(self.ms / 1e3)
         with self.lock:
             self.now -= 1
+
+
+class Meeting:
+    """Answers the first query of each thread once all threads are here; a thread's own times."""
+
+    def __init__(self, threads):
+        self.barrier, self.took_ns, self.asked = Barrier(threads), {}, []
+
+    def run(self, _, feed, /):
+        start, thread = perf_counter_ns(), get_ident()
+        self.asked.append(float(feed["x"][0]))
+        if thread not in self.took_ns:
+            self.took_ns[thread] = []
+            self.barrier.wait(60)
+        self.took_ns[thread].append(perf_counter_ns() - start)
 
 
 def _dense(path, width=8, rows="n", weight=0.01):
@@ -248,16 +263,19 @@ def test_a_load_that_cannot_be_is_refused(wrong):
 
 
 def test_streams_run_side_by_side_and_each_latency_is_its_own():
-    session = Sleeper(5)
-    table = load.multi_stream(
-        session, FEEDS, streams=3, seconds=0.1, min_queries=9, max_queries=1000
-    )
-    assert session.most == 3
-    assert len(table) == len(session.asked)
+    session = Meeting(3)
+    table = load.multi_stream(session, FEEDS, streams=3, seconds=0.0, min_queries=9, max_queries=30)
+    assert len(table) == len(session.asked) >= 9
     assert set(session.asked) == {0.0, 1.0}
     assert sorted(set(table[:, 0])) == [0, 1, 2]
-    assert np.all(table[:, 2] >= 5 * MS)
-    assert np.median(table[:, 2]) < 10 * MS
+    # The queries of a stream are those of a thread, each as long as it took there, or longer.
+    streams = [table[table[:, 0] == stream][:, 2] for stream in range(3)]
+    inside = sorted(session.took_ns.values(), key=len)
+    assert sorted(map(len, streams)) == [len(took) for took in inside]
+    for took in session.took_ns.values():
+        assert any(
+            len(latencies) == len(took) and np.all(latencies >= took) for latencies in streams
+        )
 
 
 def test_streams_go_on_to_the_fewest_queries_and_stop_at_the_most():

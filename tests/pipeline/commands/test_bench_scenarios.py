@@ -1,0 +1,174 @@
+"""``edgestill bench --scenario``: every option works with each scenario or is refused with why."""
+
+import csv
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from edgestill.devices.bench import inspection
+from edgestill.devices.onboard.measure.job import InspectJob
+from edgestill.devices.onboard.stats.processes import median_over_processes
+from edgestill.devices.scenarios.cold_start import ColdFigures
+from edgestill.devices.scenarios.scenario import Implementation, Procedure
+from edgestill.devices.scenarios.table import SCENARIOS, Scenario
+from edgestill.errors import UsageError
+from edgestill.pipeline.commands import bench_measure, cli
+from edgestill.pipeline.commands.shared import Manner
+from fake_place import FakePlace
+from onnx import TensorProto, helper
+from onnx_files import save
+
+FLOAT = TensorProto.FLOAT
+
+
+def bench(*arguments):
+    manner = Manner(json="--json" in arguments)
+    cli.cli.main(["bench", *map(str, arguments)], standalone_mode=False, obj=manner)
+
+
+def dense(path, axes=("n", 8)):
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    ends = [("x", FLOAT, list(axes))], [("y", FLOAT, list(axes))]
+    return save(path, nodes, *ends, [("w", np.ones((8, 8), np.float32))])
+
+
+@pytest.fixture
+def model(tmp_path):
+    return dense(tmp_path / "m.onnx")
+
+
+@pytest.fixture
+def place(monkeypatch):
+    """Every device is a place whose processes take longer and longer."""
+    fake = FakePlace({"m.onnx": lambda n: 1_000_000 + 1000 * n})
+    monkeypatch.setattr(bench_measure, "place_of", lambda *_, **__: fake)
+    return fake
+
+
+@pytest.mark.parametrize("scenario", ["single-stream", "multi-stream", "offline", "cold-start"])
+def test_a_precision_goes_on_with_more_processes_in_every_scenario(
+    model, place, tmp_path, capsys, scenario
+):
+    del place
+    command = (model, "--scenario", scenario, "--processes", 2, "--out", tmp_path / "o", "--json")
+    bench(*command, "--precision", 99)
+    result = json.loads(capsys.readouterr().out)
+    assert (result["scenario"], result["enough"]) == (scenario, True)
+    assert result["processes"] == 7, "the fewest that have an interval at the first look"
+
+
+@pytest.mark.parametrize("wanted", ["99", "0.0001"])
+def test_it_goes_on_until_medians_are_precise_enough_or_the_most_processes_were_run(
+    model, place, tmp_path, capsys, wanted
+):
+    del place
+    bench(model, "--precision", wanted, "--processes", 2, "--out", tmp_path / "o", "--json")
+    result = json.loads(capsys.readouterr().out)
+    p50 = result["models"][0]["p50_ms"]
+    precise = (p50["high"] - p50["low"]) / 2 <= float(wanted) / 100 * p50["value"]
+    assert precise == result["enough"] == (wanted == "99")
+    assert any("time was up" in warning for warning in result["warnings"]) != precise
+    assert p50["n"] == (7 if precise else 400)
+
+
+@pytest.mark.parametrize("scenario", ["multi-stream", "offline", "threads", "cold-start"])
+def test_csv_and_page_are_written_in_every_scenario(model, place, tmp_path, capsys, scenario):
+    del place
+    files = ("--csv", tmp_path / "t.csv", "--html", tmp_path / "t.html")
+    bench(model, "--scenario", scenario, "--processes", 1, "--out", tmp_path / "o", *files)
+    with (tmp_path / "t.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert {line["scenario"] for line in lines} == {scenario}
+    page = (tmp_path / "t.html").read_text()
+    assert "m.onnx" in page
+    assert "<script" not in page
+    assert "m.onnx" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--scenario", "cold-start", "--meter", "x.csv"), "one query is too short"),
+        (("--scenario", "sustained", "--precision", 1), "no share of it is a precision"),
+        (("--scenario", "server", "--rate", 1, "--operators"), "waiting for other queries"),
+        (("--scenario", "multi-stream", "--operators"), "waiting for other queries"),
+        (("--loadgen", "--meter", "x.csv"), "--meter with --loadgen"),
+        (("--scenario", "offline", "--predict"), "--scenario with --predict"),
+        (("--scenario", "offline", "--instructions"), "--scenario with --instructions"),
+        (("--streams", 2, "--instructions"), "--streams with --instructions"),
+        (("--operators", "--seconds", 1), "--seconds with --operators"),
+        (("--operators", "--instructions"), "--instructions and --operators"),
+        (("--host-profile", "x.toml"), "--host-profile: found|--host-profile"),
+        (("--max-seconds", 3), "--max-seconds without --precision"),
+    ],
+)
+def test_what_would_be_ignored_is_refused_and_nothing_is_written(model, tmp_path, arguments, words):
+    with pytest.raises(UsageError, match=words):
+        bench(model, *arguments)
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def counting(monkeypatch):
+    """Paths of the models that a child process inspects."""
+    seen, run = [], inspection.run
+
+    def counted(job, **options):
+        if isinstance(job, InspectJob):
+            seen.append(job.model)
+        return run(job, **options)
+
+    monkeypatch.setattr(inspection, "run", counted)
+    return seen
+
+
+def test_a_model_is_inspected_once(model, place, tmp_path, monkeypatch):
+    del place
+    seen = counting(monkeypatch)
+    bench(model, "--processes", 1, "--out", tmp_path / "o", "--json")
+    assert seen == [str(model)]
+
+
+def test_a_model_with_given_shapes_is_inspected_once_and_its_operations_are_of_them(
+    tmp_path, place, monkeypatch, capsys
+):
+    del place
+    seen, model = counting(monkeypatch), dense(tmp_path / "m.onnx", ("n", "length", 8))
+    bench(model, "--shape", "x=1,5,8", "--processes", 1, "--out", tmp_path / "o", "--json")
+    assert seen == [str(model)]
+    assert json.loads(capsys.readouterr().out)["models"][0]["macs"] == 5 * 8 * 8
+
+
+def test_operators_are_timed_at_every_batch_of_offline(model, capsys):
+    bench(model, "--scenario", "offline", "--batches", "1,3", "--operators", "--json")
+    records = json.loads(capsys.readouterr().out)["models"]
+    assert [record["name"] for record in records] == ["m.onnx (batch-1)", "m.onnx (batch-3)"]
+    macs = [sum(one["macs"] or 0 for one in record["operators"]) for record in records]
+    assert macs == [64, 3 * 64]
+
+
+def test_a_new_scenario_is_on_the_command_line_at_once(model, place, tmp_path, capsys, monkeypatch):
+    del place
+
+    def figures(name, variants, confidence):
+        total = median_over_processes([p.answer["load_ms"] for p in variants[""]], confidence, "ms")
+        return ColdFigures(name, total, total, total, total, total)
+
+    def prepare(prepared, options):
+        del options
+        jobs = {"": lambda subject, samples, _: prepared.closed_loop(subject, samples)}
+        return Procedure(jobs=jobs, figures=figures, most_threads=1)
+
+    toy = Implementation(
+        prepare=prepare,
+        decisive=lambda found: (found.total_ms,),
+        rows=lambda found: [("loading", found.load_ms)],
+    )
+    module = SimpleNamespace(IMPLEMENTATION=toy)
+    monkeypatch.setitem(sys.modules, "edgestill.devices.scenarios.toy", module)
+    monkeypatch.setitem(SCENARIOS, "toy", Scenario("toy", "how long loading takes"))
+    bench(model, "--scenario", "toy", "--processes", 6, "--out", tmp_path / "o")
+    assert "loading  1.00 ms (1.00 to 1.00)" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="--streams with --scenario toy"):
+        bench(model, "--scenario", "toy", "--streams", 2)
