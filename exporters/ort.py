@@ -5,13 +5,48 @@ import errno
 import io
 import logging
 import os
+import platform
 import shutil
 import warnings
 from pathlib import Path
 
 from ..errors import ModelError
+from .package import File, Job, Package
 
 OPERATORS = "required_operators_and_types.config"
+LEAST_AGREEMENT = 0.95
+"""A quantized file runs other kernels on this machine than on its target, so a few answers may
+differ."""
+_CPUS = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm", "arm64": "arm"}
+"""The converter's names for CPUs, by the operating system's."""
+
+
+def packages(job: Job) -> dict[str, Package]:
+    """Convert the models of a folder.
+
+    A file for another CPU runs here, but by other kernels than on its target.
+
+    Raises:
+        ModelError: a file cannot be converted.
+        OSError: no space left.
+    """
+    convert(job.folder, target=job.cpu)
+    operators = File.of(job.folder / OPERATORS)
+    return {
+        model.name: Package(
+            format="ort",
+            title="ONNX Runtime Mobile",
+            suffix=".ort",
+            model=File.of(model.onnx.with_suffix(".ort")),
+            beside=(operators,),
+            runtime="onnxruntime",
+            answers_hold=_CPUS.get(platform.machine()) == job.cpu,
+            least_agreement=LEAST_AGREEMENT,
+            about="The .ort file is the same model in ONNX Runtime's mobile format. A reduced ONNX "
+            f"Runtime Mobile build needs the operators that {OPERATORS} lists.",
+        )
+        for model in job.models
+    }
 
 
 def convert(folder: Path, *, target: str) -> tuple[Path, ...]:

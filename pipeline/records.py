@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ..devices.onboard.stats.estimate import Estimate
 from ..devices.scenarios.figures import Benchmark
+from ..exporters.package import Package
 from .recipe.architecture import Architecture
 from .recipe.task_names import TaskName
 
@@ -259,15 +260,11 @@ class TunedRecord(Record):
 
 
 class Variant(Record):
-    """One file made of the student (or the teacher's fp32 file)."""
+    """One model made of the student (or the teacher in fp32), in every format of the recipe."""
 
     name: str
-    file: str
-    bytes: int
-    sha256: str
-    ort_file: str
-    ort_bytes: int
-    ort_sha256: str
+    packages: tuple[Package, ...]
+    """One a format. The first is the ``.onnx`` file, which is measured and judged."""
     changed_nodes: int
     """Nodes that differ in kind from fp32: quantized operators and Q/DQ pairs."""
     notes: tuple[str, ...]
@@ -276,6 +273,21 @@ class Variant(Record):
     """Layers that saturate on an x86 CPU without VNNI; empty where none can."""
     curve: tuple[Left, ...] = ()
     """Of mixed precision: what was tried, from all in int8 on."""
+
+    @property
+    def file(self) -> str:
+        """The name of the ``.onnx`` file."""
+        return self.packages[0].model.name
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return self.packages[0].model.bytes or 0
+
+    @property
+    def sha256(self) -> str:
+        """Of its content."""
+        return self.packages[0].model.sha256 or ""
 
 
 class VariantsRecord(Record):
@@ -288,8 +300,6 @@ class VariantsRecord(Record):
     """None where the teacher is a black box, or only its answers are known."""
     tuned: tuple[TunedRecord, ...] = ()
     """How the variants came about that were trained on."""
-    operators_file: str
-    """What a reduced ONNX Runtime Mobile build needs to contain."""
 
     @property
     def files(self) -> tuple[Variant, ...]:
@@ -401,6 +411,22 @@ class Here(Record):
     """Of test, against the saturation-free mode."""
 
 
+class PackageQuality(Record):
+    """One model in another format than ``.onnx``, against its ``.onnx`` file on all of test."""
+
+    format: str
+    max_abs_difference: float | None
+    """Largest difference in logits; None where nothing here can run the file."""
+    agreement: float | None
+    """Share of samples with the same answer; None where nothing here can run the file."""
+    least_agreement: float
+    """Below it, the file is not the same model."""
+    answers_hold: bool
+    """Whether the answers found here are those of the target."""
+    missing: str | None = None
+    """Why the file was not run; None where it was."""
+
+
 class VariantQuality(Record):
     """What one variant answers, measured in the runtime that ships, on the whole test split."""
 
@@ -410,9 +436,8 @@ class VariantQuality(Record):
     parity: tuple[Parity, ...]
     """Against PyTorch, where a torch model gives what the file must give; a file that was quantized
     afterwards is judged by its accuracy."""
-    ort_max_abs_difference: float
-    """Largest difference in logits between the .ort file and the .onnx file."""
-    ort_agreement: float
+    packages: tuple[PackageQuality, ...]
+    """The formats beside ``.onnx``."""
     score: Estimate
     """The task's own: accuracy, mAP, R² or cosine."""
     metrics: dict[str, float]
@@ -584,6 +609,18 @@ class Check(Record):
     why: str
 
 
+class PackageVerdict(Record):
+    """One format of a variant.
+
+    A format that was not measured is undecided, however good the ``.onnx`` file is: it is delivered
+    with the variant, and marked.
+    """
+
+    format: str
+    outcome: Outcome
+    why: str
+
+
 class VariantVerdict(Record):
     """One variant against all budgets."""
 
@@ -591,7 +628,10 @@ class VariantVerdict(Record):
     outcome: Outcome
     checks: tuple[Check, ...]
     faults: tuple[str, ...]
-    """What is wrong whatever the budgets: parity lost, checker's complaint, broken .ort."""
+    """What is wrong whatever the budgets: lost parity, the checker's complaint, a package that
+    answers otherwise than the .onnx file."""
+    packages: tuple[PackageVerdict, ...] = ()
+    """One a format, in the order of ``Variant.packages``."""
 
 
 class Verdict(Record):

@@ -1,6 +1,6 @@
-"""``edgestill verify``: is a run still what it was when it was written?
+"""``edgestill verify``: whether a run is still what it was when it was written.
 
-Every file is hashed again, and every model answers a few recorded samples again.
+Every file is hashed, and every package that a runtime here can load answers a few recorded samples.
 """
 
 import zipfile
@@ -22,7 +22,13 @@ QUANTIZED_TOLERANCE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What was looked at and what was wrong."""
+    """What was checked, and what was wrong.
+
+    Attributes:
+        files: how many files of the run were hashed.
+        models: how many model files were run on the golden samples.
+        faults: what differs from the time of writing, a sentence each.
+    """
 
     files: int
     models: int
@@ -46,38 +52,41 @@ def check(run: Path) -> Checked:
         golden = dict(np.load(run / "records" / GOLDEN, allow_pickle=False))
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise MaterialError(f"unreadable ({error})", where=f"{run}/records/{GOLDEN}") from None
-    batch = report.measured.benchmark.settings.feed.batch
-    variants = report.variants.files
-    for variant in variants:
-        for file in (variant.file, variant.ort_file):
-            try:
-                found = logits(run / "variants" / file, golden["input"], batch=batch)
-            except EdgestillError as error:
-                faults.append(f"{file}: {error}")
+    batch, ran = report.measured.benchmark.settings.feed.batch, 0
+    for variant in report.variants.files:
+        task = tasks.of(report.data.task) if variant.changed_nodes else None
+        for package in variant.packages:
+            if package.runtime is None:
                 continue
-            task = tasks.of(report.data.task) if variant.changed_nodes else None
-            faults += _differences(file, found, golden[file], task)
-    return Checked(files, 2 * len(variants), tuple(faults))
+            ran += 1
+            name = package.model.name
+            try:
+                outputs = logits(run / "variants" / name, golden["input"], batch=batch)
+            except EdgestillError as error:
+                faults.append(f"{name}: {error}")
+                continue
+            faults += _differences(name, outputs, golden[name], task)
+    return Checked(files, ran, tuple(faults))
 
 
 def _differences(
-    file: str, found: Logits, expected: Logits, quantized: tasks.Task | None
+    file: str, outputs: Logits, expected: Logits, quantized: tasks.Task | None
 ) -> list[str]:
-    """What is no longer as recorded; of a quantized classifier only the answer is held fast.
+    """What is no longer as recorded; of a quantized classifier only the class is compared.
 
     Args:
         file: its name.
-        found: outputs [n, k] of today.
-        expected: the recorded ones.
+        outputs: of today, float32 [n, k].
+        expected: the recorded ones, of the same shape.
         quantized: the task of a quantized file; None for any other file.
     """
     if quantized is not None and quantized.exclusive:
-        different = int((found.argmax(1) != expected.argmax(1)).sum())
-        return [f"{file}: {different} of {len(found)} answers changed"] if different else []
+        different = int((outputs.argmax(1) != expected.argmax(1)).sum())
+        return [f"{file}: {different} of {len(outputs)} answers changed"] if different else []
     tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     if quantized is not None:
         tolerance = max(tolerance, QUANTIZED_TOLERANCE * float(np.ptp(expected)))
-    distance = float(np.abs(found - expected).max())
+    distance = float(np.abs(outputs - expected).max())
     if distance <= tolerance:
         return []
     return [f"{file}: outputs differ by {distance:.3g} from those recorded"]

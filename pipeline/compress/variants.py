@@ -1,20 +1,24 @@
-"""The variants stage: the best student exported once, compressed each way, packaged as ``.ort``."""
+"""The variants stage: the best student exported once, compressed each way, and packaged."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from onnx import load as load_file
+from torch import nn
 
-from ...exporters import interface, metadata, onnx, ort
+from ...exporters import EXPORTERS, interface, metadata, onnx
+from ...exporters.package import Finished, Package
+from ...exporters.package import Job as ExportJob
 from .. import tasks
 from ..data.arrays import Arrays, draw, open_split
 from ..distill.teacher_answers import ensemble, exportable
 from ..engine.stage import Made
-from ..engine.store import file_sha256
 from ..models import example
-from ..progress import Progress
+from ..progress import Progress, Steps
+from ..recipe.export import Export
 from ..records import TEACHER, DataRecord, ModelRecord, TunedRecord, Variant, VariantsRecord
 from .byte_breakdown import where_bytes_go
 from .inputs import VariantsInputs
@@ -23,14 +27,58 @@ from .method import Effect, Job, Outputs
 from .methods import METHODS
 from .train.contract import FILE, best_of
 
+FP32 = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The models that variants are made of.
+
+    Attributes:
+        best: the best student.
+        teachers: the teachers.
+        shares: the weight of each of them.
+        tuned: the students that methods trained on, by method.
+        data: the data stage's output.
+    """
+
+    best: Made[ModelRecord]
+    teachers: tuple[Made[ModelRecord], ...]
+    shares: tuple[float, ...]
+    tuned: Mapping[str, Made[TunedRecord]]
+    data: Made[DataRecord]
+
+    @classmethod
+    def of(cls, inputs: VariantsInputs) -> Self:
+        """Those of the stage's inputs."""
+        models = inputs.models
+        return cls(
+            best_of(models.students),
+            models.teachers.models,
+            models.teachers.shares,
+            {made.record.method: made for made in models.tuned},
+            inputs.data,
+        )
+
+    def modules(self) -> dict[str, nn.Module]:
+        """The torch modules to export, by the file's name: the teacher first, where it is one."""
+        models: dict[str, nn.Module] = {}
+        if exportable(self.teachers):
+            models[TEACHER] = ensemble(self.teachers, self.shares, self.data.record)
+        return models | {FP32: ensemble((self.best,), (1.0,), self.data.record)}
+
+    def records(self, name: str) -> list[ModelRecord]:
+        """Of the models in a file."""
+        return [made.record for made in (self.teachers if name == TEACHER else (self.best,))]
+
 
 def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsRecord:
-    """Export the best student and the teacher, and make every variant of the recipe.
+    """Export the best student and the teacher, make every variant, and package each.
 
     The best student is the one with the highest score on validation; the first of equals.
 
     Args:
-        out: ``<variant>.onnx``, ``<variant>.ort`` and the operators file go here.
+        out: the files of all packages go here, such as ``<variant>.onnx`` and ``<variant>.ort``.
         progress: gets each file.
         inputs: of the variants stage.
 
@@ -38,55 +86,79 @@ def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsR
         ModelError: a model cannot be exported or converted.
         NoEffectError: a method changed nothing.
     """
-    compress, plan, export, data = inputs.compress, inputs.plan, inputs.export, inputs.data
-    teachers, shares = inputs.models.teachers.models, inputs.models.teachers.shares
-    best = best_of(inputs.models.students)
-    trained = {made.record.method: made for made in inputs.models.tuned}
-    wanted = ("fp32", *(v for v in compress.variants if v != "fp32"))
-    effects: dict[str, Effect] = {}
-    models: dict[str, tuple[tuple[Made[ModelRecord], ...], tuple[float, ...]]]
-    models = {"fp32": ((best,), (1.0,))}
-    if exportable(teachers):
-        models = {TEACHER: (teachers, shares), **models}
-    with progress.steps("variants", len(wanted) + len(models)) as steps:
-        for name, (made, counts) in models.items():
-            model = ensemble(made, counts, data.record)
-            onnx.export(model, example(data.record), out / f"{name}.onnx", opset=export.opset)
-            effects[name] = Effect(0, ())
+    data, export = inputs.data, inputs.export
+    models = Sources.of(inputs)
+    compress = inputs.compress
+    wanted = (FP32, *(variant for variant in compress.variants if variant != FP32))
+    modules = models.modules()
+    number = len(modules) + len(wanted) - 1 + len(export.formats)
+    with progress.steps("variants", number) as steps:
+        for name, module in modules.items():
+            onnx.export(module, example(data.record), out / f"{name}.onnx", opset=export.opset)
             steps.advance(name)
-        calibration = draw(open_split(data.path, "calibration"), compress.calibration_samples)
-        for name in wanted[1:]:
-            if name in trained:
-                effects[name] = _taken(trained[name], out / f"{name}.onnx")
-            else:
-                job = Job(
-                    source=out / "fp32.onnx",
-                    target=out / f"{name}.onnx",
-                    samples={interface.INPUT: calibration.x},
-                    plan=plan,
-                    calibration=compress.calibration,
-                    percentile=compress.percentile,
-                    lost=_lost(calibration, data.record),
-                    most_lost=compress.mixed_max_loss,
-                    fusion=compress.fusion,
-                    pad=data.record.pad if data.record.layout == "tokens" else None,
-                )
-                effects[name] = METHODS[name](job)
-            steps.advance(name)
+        effects = {name: Effect(0, ()) for name in modules}
+        effects |= _compressed(out, inputs, wanted[1:], models, steps)
         for name in effects:
-            records = [made.record for made in (teachers if name == TEACHER else (best,))]
-            metadata.stamp(out / f"{name}.onnx", _facts(name, records, data.record))
-        ort.convert(out, target=export.ort_target)
-        steps.advance(".ort")
-    variants = {name: _variant(out, name, effect) for name, effect in effects.items()}
+            facts = _facts(name, models.records(name), data.record)
+            metadata.stamp(out / f"{name}.onnx", facts)
+        packages = _packaged(out, export, list(effects), modules, steps)
+    variants = {
+        name: _variant(out / f"{name}.onnx", name, effect, packages[name])
+        for name, effect in effects.items()
+    }
     return VariantsRecord(
-        student=best.record,
-        plan=plan,
+        student=models.best.record,
+        plan=inputs.plan,
         variants=tuple(variants[name] for name in wanted),
         teacher=variants.get(TEACHER),
         tuned=tuple(made.record for made in inputs.models.tuned),
-        operators_file=ort.OPERATORS,
     )
+
+
+def _compressed(
+    out: Path, inputs: VariantsInputs, names: Sequence[str], models: Sources, steps: Steps
+) -> dict[str, Effect]:
+    """Write the file of each variant but fp32."""
+    compress, data = inputs.compress, models.data
+    calibration = draw(open_split(data.path, "calibration"), compress.calibration_samples)
+    effects: dict[str, Effect] = {}
+    for name in names:
+        target = out / f"{name}.onnx"
+        if name in models.tuned:
+            effects[name] = _copied(models.tuned[name], target)
+        else:
+            job = Job(
+                source=out / f"{FP32}.onnx",
+                target=target,
+                samples={interface.INPUT: calibration.x},
+                plan=inputs.plan,
+                calibration=compress.calibration,
+                percentile=compress.percentile,
+                lost=_lost(calibration, data.record),
+                most_lost=compress.mixed_max_loss,
+                fusion=compress.fusion,
+                pad=data.record.pad if data.record.layout == "tokens" else None,
+            )
+            effects[name] = METHODS[name](job)
+        steps.advance(name)
+    return effects
+
+
+def _packaged(
+    out: Path,
+    export: Export,
+    names: Sequence[str],
+    modules: Mapping[str, nn.Module],
+    steps: Steps,
+) -> dict[str, tuple[Package, ...]]:
+    """Write every model in each format of the recipe; the packages by the model's name."""
+    finished = tuple(Finished(name, out / f"{name}.onnx", modules.get(name)) for name in names)
+    job = ExportJob(out, finished, export.ort_target)
+    by_format = []
+    for format_ in export.formats:
+        by_format.append(EXPORTERS[format_](job))
+        steps.advance(f".{format_}")
+    return {name: tuple(packages[name] for packages in by_format) for name in names}
 
 
 def _lost(calibration: Arrays, data: DataRecord) -> Callable[[Outputs, Outputs], float]:
@@ -100,8 +172,8 @@ def _lost(calibration: Arrays, data: DataRecord) -> Callable[[Outputs, Outputs],
     return lost
 
 
-def _taken(made: Made[TunedRecord], target: Path) -> Effect:
-    """Copy the file of a student that was trained on."""
+def _copied(made: Made[TunedRecord], target: Path) -> Effect:
+    """Copy the file of a student that a method trained on."""
     shutil.copyfile(made.path / FILE, target)
     record = made.record
     return Effect(record.changed_nodes, record.notes, saturable(load_file(target)))
@@ -132,16 +204,10 @@ def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[s
     }
 
 
-def _variant(out: Path, name: str, effect: Effect) -> Variant:
-    file, ort_file = out / f"{name}.onnx", out / f"{name}.ort"
+def _variant(file: Path, name: str, effect: Effect, packages: tuple[Package, ...]) -> Variant:
     return Variant(
         name=name,
-        file=file.name,
-        bytes=file.stat().st_size,
-        sha256=file_sha256(file),
-        ort_file=ort_file.name,
-        ort_bytes=ort_file.stat().st_size,
-        ort_sha256=file_sha256(ort_file),
+        packages=packages,
         changed_nodes=effect.changed_nodes,
         notes=effect.notes,
         parts=where_bytes_go(file),

@@ -21,7 +21,6 @@ CARRIERS = frozenset(
     {
         "",
         "errors",
-        "exporters",
         "devices",
         "pipeline",
         "pipeline.progress",

@@ -27,14 +27,12 @@ from ..records import (
     Verdict,
     VerifyRecord,
 )
+from . import packages
 from .budgets import BUDGETS, hold, scaled, size_kib
 
 SAME_SIZE = 1.02
 """Files no more than this factor apart are of one size; of those the first made, the plainest, is
 taken."""
-ORT_AGREEMENT = 0.95
-"""A quantized .ort file runs other kernels on this host than on its target, so a few answers may
-differ; one that agrees less often than this is not the same model."""
 FP32 = "fp32"
 EXIT_CODES: dict[Outcome, int] = {"ready": 0, "not ready": 1, "undecided": 5}
 
@@ -132,7 +130,13 @@ def _variant(subject: Subject, gate: Gate, measured: BenchmarkRecord) -> Variant
         outcome = "undecided"
     if faults or "not ready" in outcomes:
         outcome = "not ready"
-    return VariantVerdict(name=subject.quality.name, outcome=outcome, checks=checks, faults=faults)
+    return VariantVerdict(
+        name=subject.quality.name,
+        outcome=outcome,
+        checks=checks,
+        faults=faults,
+        packages=packages.verdicts(subject.quality, gate.budgets(), outcome),
+    )
 
 
 def _faults(quality: VariantQuality) -> tuple[str, ...]:
@@ -144,11 +148,7 @@ def _faults(quality: VariantQuality) -> tuple[str, ...]:
     ]
     if quality.checker is not None:
         faults.append(f"onnx.checker: {quality.checker}")
-    if quality.parity and quality.ort_max_abs_difference > quality.parity[0].tolerance:
-        faults.append(f".ort differs from .onnx by {quality.ort_max_abs_difference:.3g}")
-    elif quality.ort_agreement < ORT_AGREEMENT:
-        faults.append(f".ort answers as .onnx in only {quality.ort_agreement:.1%} of test")
-    return tuple(faults)
+    return (*faults, *packages.faults(quality))
 
 
 PREFERENCES: dict[str, Callable[[Subject], Estimate]] = {

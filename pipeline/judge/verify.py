@@ -4,12 +4,11 @@ Accuracy is measured in ONNX Runtime on the whole test split, at the batch the b
 dynamically quantized file answers differently in another batch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 
@@ -20,55 +19,27 @@ from ..distill.loop import outputs_of
 from ..distill.targets import ANSWERS
 from ..distill.teacher_answers import ensemble, restored
 from ..engine.stage import Made
-from ..progress import Progress
+from ..progress import Progress, Steps
 from ..records import (
     TEACHER,
     DataRecord,
-    Fidelity,
     Gain,
-    Here,
     ModelRecord,
     Parity,
-    TunedRecord,
     Variant,
     VariantQuality,
     VariantsRecord,
     VerifyRecord,
 )
-from ..tasks.proportions import proportion
 from ..tasks.seeds import mean_over_seeds
-from .answers import GOLDEN, TWIN, Logits, logits
+from . import parity
+from .answers import GOLDEN, Logits, logits
 from .inputs import VerifyInputs
+from .quality import FP32, Reference, Running, quality_of
 
-PARITY_SAMPLES = 64
-PARITY_BATCHES = (1, 7, 64)
-"""One, an odd few, many: a kernel may differ by its tail."""
-RELATIVE_TOLERANCE = 1e-4
-"""Of the largest logit (at least 1): about ten times what another order of summing changes."""
-LEVELS = 255
-"""Steps from the least to the greatest of uint8."""
 GOLDEN_SAMPLES = 16
-_UNKNOWN = Estimate.unknown("the teacher's answers on test are not known")
 CHANGED = "changed.npz"
 """The few samples that each variant answers otherwise than the teacher, for the report."""
-
-
-class Held(NamedTuple):
-    """What every variant is held against, on test.
-
-    Attributes:
-        data: names and kind of what is learnt.
-        task: what is measured, and how.
-        truth: labels, or the teacher's vectors where those are what is learnt.
-        teacher: the teacher's outputs; None where it has none for test.
-        fp32: outputs of the fp32 student.
-    """
-
-    data: DataRecord
-    task: tasks.Task
-    truth: NDArray[Any]
-    teacher: Logits | None
-    fp32: Logits
 
 
 def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
@@ -83,251 +54,127 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
     Raises:
         ModelError: a file cannot be run or gives NaN.
     """
-    variants, targets, data, batch = inputs.variants, inputs.targets, inputs.data, inputs.batch
-    teachers, students = inputs.models.teachers, inputs.models.students
-    made = variants.record
+    record, data = inputs.variants.record, inputs.data
     test = open_split(data.path, "test")
     (out / "answers").mkdir()
-    best = next(s for s in students if s.record == made.student)
-    torches = {TEACHER: (teachers.models, teachers.shares), "fp32": ((best,), (1.0,))}
-    twins = {made.record.method: made for made in inputs.models.tuned}
-    files, workers = made.files, torch.get_num_threads()
-    found: dict[str, Logits] = {}
-    if "test" in targets.record.answered:
-        found[TEACHER] = np.load(targets.path / ANSWERS.format(split="test"))
-        np.save(out / "answers" / f"{TEACHER}.npy", found[TEACHER])
-    with progress.steps("verify", 2 * len(files) + 1) as steps:
-        for variant in files:
-            path = variants.path / variant.file
-            found[variant.name] = logits(
-                path, test.x, batch=batch, workers=workers, precise=made.plan.precise
-            )
-            np.save(out / "answers" / f"{variant.name}.npy", found[variant.name])
-            steps.advance(variant.name)
+    running = Running(
+        inputs.variants.path, test.x, inputs.batch, torch.get_num_threads(), record.plan.precise
+    )
+    with progress.steps("verify", 2 * len(record.files) + 1) as steps:
+        answers = _answers(out, inputs, running, steps)
         task = tasks.of(data.record.task)
-        truth = found[TEACHER] if task.labels is None else test.y
-        held = Held(data.record, task, truth, found.get(TEACHER), found["fp32"])
-        scored: list[VariantQuality] = []
-        for variant in files:
-            path = variants.path / variant.file
-            parity: tuple[Parity, ...] = ()
-            if variant.name in torches:
-                model = ensemble(*torches[variant.name], data.record)
-                parity = _parity(path, model, test)
-            elif variant.name in twins:
-                parity = _twin_parity(path, twins[variant.name], precise=made.plan.precise)
-            ort = logits(
-                variants.path / variant.ort_file,
-                test.x,
-                batch=batch,
-                workers=workers,
-                precise=made.plan.precise,
-            )
-            here = None
-            if made.plan.precise and variant.changed_nodes:
-                own = logits(path, test.x, batch=batch, workers=workers)
-                here = Here(
-                    score=_score(own, held),
-                    answers_changed=int(task.answers_differ(own, found[variant.name], truth).sum()),
-                )
-            scored.append(_quality(variant, path, found[variant.name], ort, held, parity, here))
-            steps.advance(f"{variant.name} {task.metric.name} {_said(scored[-1].score)}")
-        plain = inputs.plain
-        gain = _gain(students, plain, data, test, task) if plain else None
+        truth = answers[TEACHER] if task.labels is None else test.y
+        reference = Reference(data.record, task, truth, answers.get(TEACHER), answers[FP32])
+        qualities: list[VariantQuality] = []
+        for variant in record.files:
+            parities = _parity(variant, inputs, test)
+            outputs = answers[variant.name]
+            qualities.append(quality_of(variant, outputs, reference, running, parities))
+            score = _text(qualities[-1].score)
+            steps.advance(f"{variant.name} {task.metric.name} {score}")
+        gain = _gain(inputs, test, task) if inputs.plain else None
         steps.advance()
-    _save_golden(out, draw(test, GOLDEN_SAMPLES).x, variants, batch)
-    _save_changed(out, test, scored)
-    first = int(made.teacher is not None)
+    _save_golden(out, draw(test, GOLDEN_SAMPLES).x, inputs.variants, inputs.batch)
+    _save_changed(out, test, qualities)
+    first = int(record.teacher is not None)
     return VerifyRecord(
         test_samples=len(test.x),
         metric=task.metric.name,
-        teacher=scored[0] if first else None,
-        teacher_score=_score(found.get(TEACHER), held),
-        variants=tuple(scored[first:]),
+        teacher=qualities[0] if first else None,
+        teacher_score=reference.score(answers.get(TEACHER)),
+        variants=tuple(qualities[first:]),
         gain=gain,
     )
 
 
-def _said(score: Estimate) -> str:
+def _answers(
+    out: Path, inputs: VerifyInputs, running: Running, steps: Steps
+) -> Mapping[str, Logits]:
+    """What every ``.onnx`` file answers on test, and the teacher where only answers are known."""
+    answers: dict[str, Logits] = {}
+    targets = inputs.targets
+    if "test" in targets.record.answered:
+        answers[TEACHER] = np.load(targets.path / ANSWERS.format(split="test"))
+        np.save(out / "answers" / f"{TEACHER}.npy", answers[TEACHER])
+    for variant in inputs.variants.record.files:
+        answers[variant.name] = running.outputs(variant.file, precise=running.precise)
+        np.save(out / "answers" / f"{variant.name}.npy", answers[variant.name])
+        steps.advance(variant.name)
+    return answers
+
+
+def _parity(variant: Variant, inputs: VerifyInputs, test: Arrays) -> tuple[Parity, ...]:
+    """Against the torch model that a file was made of; empty where a method wrote the file."""
+    path, models, data = inputs.variants.path / variant.file, inputs.models, inputs.data.record
+    if variant.name == TEACHER:
+        teachers = models.teachers
+        return parity.with_module(path, ensemble(teachers.models, teachers.shares, data), test)
+    if variant.name == FP32:
+        student = inputs.variants.record.student
+        best = next(made for made in models.students if made.record == student)
+        return parity.with_module(path, ensemble((best,), (1.0,), data), test)
+    for tuned in models.tuned:
+        if tuned.record.method == variant.name:
+            precise = inputs.variants.record.plan.precise
+            return parity.with_tuned(path, tuned, precise=precise)
+    return ()
+
+
+def _text(score: Estimate) -> str:
     return "unknown" if score.value is None else f"{score.value:.4f}"
 
 
-def _score(outputs: Logits | None, held: Held) -> Estimate:
-    if outputs is None:
-        return _UNKNOWN
-    return held.task.score(outputs, held.truth)
-
-
-def _parity(path: Path, model: torch.nn.Module, test: Arrays) -> tuple[Parity, ...]:
-    """Largest difference from PyTorch at each batch size, optimizer off and on.
-
-    A file right without the optimizer can be wrong with it (onnxruntime issue 24711).
-    """
-    samples = draw(test, PARITY_SAMPLES).x
-    with torch.no_grad():
-        expected = model(torch.from_numpy(samples)).numpy()
-    return _differences(path, samples, expected, _tolerance(expected))
-
-
-def _tolerance(expected: Logits) -> float:
-    return RELATIVE_TOLERANCE * max(1.0, float(np.abs(expected).max()))
-
-
-def _twin_parity(path: Path, twin: Made[TunedRecord], *, precise: bool) -> tuple[Parity, ...]:
-    """The same of a student that was trained on; in int8 it may differ by one output step.
-
-    A value that lies between two levels is rounded up here and down there, after another order of
-    summing. A step is what one level of 256 spans over the outputs; a convolutional network is
-    held to it. In a transformer one such value changes a softmax and the deviation that a token is
-    divided by, hence others further on, and the torch model itself may move by more than a step
-    when its arithmetic changes in the last digits. How far was measured, and is then let pass.
-    """
-    with np.load(twin.path / TWIN, allow_pickle=False) as kept:
-        samples, expected = kept["x"], kept["logits"]
-    tolerance = _tolerance(expected)
-    if twin.record.rounds:
-        tolerance = max(float(np.ptp(expected)) / LEVELS, twin.record.moves)
-    return _differences(path, samples, expected, tolerance, precise=precise)
-
-
-def _differences(
-    path: Path,
-    samples: NDArray[Any],
-    expected: Logits,
-    tolerance: float,
-    *,
-    precise: bool = False,
-) -> tuple[Parity, ...]:
-    return tuple(
-        Parity(
-            batch=batch,
-            optimization=level,
-            samples=len(samples),
-            max_abs_difference=_distance(
-                logits(path, samples, batch=batch, optimization=level, precise=precise), expected
-            ),
-            tolerance=tolerance,
-        )
-        for batch in PARITY_BATCHES
-        for level in ("none", "all")
-    )
-
-
-def _quality(
-    variant: Variant,
-    path: Path,
-    found: Logits,
-    ort: Logits,
-    held: Held,
-    parity: tuple[Parity, ...],
-    here: Here | None,
-) -> VariantQuality:
-    task, truth = held.task, held.truth
-    changed = task.answers_differ(found, held.fp32, truth)
-    return VariantQuality(
-        name=variant.name,
-        checker=_checker(path),
-        parity=parity,
-        ort_max_abs_difference=_distance(ort, found),
-        ort_agreement=1.0 - float(task.answers_differ(ort, found, truth).mean()),
-        score=task.score(found, truth),
-        metrics=task.metrics(found, truth),
-        agreement_with_teacher=_agreement(found, held),
-        drop_vs_teacher=_drop(TEACHER, variant.name, found, held.teacher, held),
-        drop_vs_fp32=_drop("fp32", variant.name, found, held.fp32, held),
-        answers_changed_vs_fp32=int(changed.sum()),
-        fidelity=_fidelity(found, held) if variant.name != TEACHER else None,
-        here=here,
-    )
-
-
-def _agreement(found: Logits, held: Held) -> Estimate:
-    if held.teacher is None:
-        return _UNKNOWN
-    agree = ~held.task.answers_differ(found, held.teacher, held.truth)
-    return proportion(int(agree.sum()), len(agree))
-
-
-def _fidelity(found: Logits, held: Held) -> Fidelity | None:
-    if held.teacher is None:
-        return None
-    return held.task.compare(found, held.teacher, held.truth, held.data.labels)
-
-
-def _drop(reference: str, name: str, found: Logits, before: Logits | None, held: Held) -> Estimate:
-    """Score lost to a reference; to itself a file loses nothing, whatever the sample."""
-    if name == reference:
-        return Estimate.exact(0.0, f"{reference} is its own reference")
-    if before is None:
-        return _UNKNOWN
-    return held.task.drop(before, found, held.truth)
-
-
-def _checker(path: Path) -> str | None:
-    try:
-        onnx.checker.check_model(str(path), full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        return str(error).splitlines()[0]
-    return None
-
-
-def _gain(
-    students: Sequence[Made[ModelRecord]],
-    plain: Sequence[Made[ModelRecord]],
-    data: Made[DataRecord],
-    test: Arrays,
-    task: tasks.Task,
-) -> Gain:
+def _gain(inputs: VerifyInputs, test: Arrays, task: tasks.Task) -> Gain:
     """Distilled minus plain on test, in PyTorch: the plain students are never exported."""
-    taught, alone = (
-        [outputs_of(restored(made, data.record), test.x, data.record) for made in models]
-        for models in (students, plain)
-    )
-    with_it = tuple(task.selection(outputs, test.y) for outputs in taught)
-    without = tuple(task.selection(outputs, test.y) for outputs in alone)
-    if len(taught) == 1:
-        difference = task.drop(taught[0], alone[0], test.y)
+    students = inputs.models.students
+    distilled = _outputs(students, test, inputs.data.record)
+    plain = _outputs(inputs.plain, test, inputs.data.record)
+    distilled_scores = tuple(task.selection(outputs, test.y) for outputs in distilled)
+    plain_scores = tuple(task.selection(outputs, test.y) for outputs in plain)
+    if len(distilled) == 1:
+        difference = task.drop(distilled[0], plain[0], test.y)
     else:
-        difference = mean_over_seeds([a - b for a, b in zip(with_it, without, strict=True)])
+        pairs = zip(distilled_scores, plain_scores, strict=True)
+        difference = mean_over_seeds([a - b for a, b in pairs])
     return Gain(
         seeds=tuple(made.record.seed for made in students),
-        distilled_score=with_it,
-        plain_score=without,
+        distilled_score=distilled_scores,
+        plain_score=plain_scores,
         difference=difference,
     )
 
 
+def _outputs(models: Sequence[Made[ModelRecord]], test: Arrays, data: DataRecord) -> list[Logits]:
+    return [outputs_of(restored(made, data), test.x, data) for made in models]
+
+
 def _save_golden(out: Path, x: NDArray[Any], variants: Made[VariantsRecord], batch: int) -> None:
     """A few samples and what each file answered, for ``edgestill verify`` and users' tests."""
-    made = variants.record
     golden: dict[str, Any] = {
-        file: logits(variants.path / file, x, batch=batch)
-        for variant in made.files
-        for file in (variant.file, variant.ort_file)
+        package.model.name: logits(variants.path / package.model.name, x, batch=batch)
+        for variant in variants.record.files
+        for package in variant.packages
+        if package.runtime is not None
     }
     np.savez(out / GOLDEN, allow_pickle=False, input=x, **golden)
 
 
-def _save_changed(out: Path, test: Arrays, scored: Sequence[VariantQuality]) -> None:
+def _save_changed(out: Path, test: Arrays, qualities: Sequence[VariantQuality]) -> None:
     """Of each variant the samples [k, *sample_shape] that ``Fidelity.changed`` shows, as they are.
 
     Beside ``<variant>/x``: ``rows`` of test, and of classes ``truth``, ``teacher`` and ``student``.
     """
     arrays: dict[str, Any] = {}
-    for quality in scored:
-        told = quality.fidelity
-        if told is None or told.changed is None:
+    for quality in qualities:
+        fidelity = quality.fidelity
+        if fidelity is None or fidelity.changed is None:
             continue
-        examples = told.changed.examples
+        examples = fidelity.changed.examples
         rows = np.array([example.sample for example in examples], np.int64)
-        found = {"x": np.array(test.x[rows]), "rows": rows}
-        if tasks.of(told.task).exclusive:
+        columns: dict[str, Any] = {"x": np.array(test.x[rows]), "rows": rows}
+        if tasks.of(fidelity.task).exclusive:
             answers = [(e.truth[0], e.reference[0], e.answer[0]) for e in examples]
-            columns = np.array(answers, np.int64).reshape(-1, 3).T
-            found |= dict(zip(("truth", "teacher", "student"), columns, strict=True))
-        arrays |= {f"{quality.name}/{key}": array for key, array in found.items()}
+            classes = np.array(answers, np.int64).reshape(-1, 3).T
+            columns |= dict(zip(("truth", "teacher", "student"), classes, strict=True))
+        arrays |= {f"{quality.name}/{key}": array for key, array in columns.items()}
     np.savez(out / CHANGED, allow_pickle=False, **arrays)
-
-
-def _distance(a: NDArray[Any], b: NDArray[Any]) -> float:
-    return float(np.abs(a - b).max())

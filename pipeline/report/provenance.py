@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
-from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord
+from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord, Variant
 from . import memory, numbers, rows, words
 from .numbers import BYTES, MILLISECONDS
 from .sections import Section, Table, pairs, row
@@ -249,39 +249,33 @@ def _files(report: Report) -> Section:
     return Section(
         "Files",
         paragraphs=(
-            "The .ort file is the same model in ONNX Runtime's mobile format. Changed nodes are "
-            "those whose type differs from fp32: quantized operators, quantize/dequantize pairs.",
-            f"A reduced ONNX Runtime Mobile build needs the operators that "
-            f"{report.variants.operators_file} lists.",
+            "Changed nodes are those whose type differs from fp32: quantized operators, "
+            "quantize/dequantize pairs.",
+            *dict.fromkeys(
+                package.about for file in files for package in file.packages if package.about
+            ),
         ),
         points=notes,
         tables=(
             Table(
                 "Model files",
                 ("Model", "File", "Size", "SHA-256", "Changed nodes"),
-                tuple(
-                    row(*cells)
-                    for file in files
-                    for cells in (
-                        (
-                            file.name,
-                            file.file,
-                            numbers.amount(file.bytes, BYTES),
-                            file.sha256,
-                            f"{file.changed_nodes:,}",
-                        ),
-                        (
-                            file.name,
-                            file.ort_file,
-                            numbers.amount(file.ort_bytes, BYTES),
-                            file.ort_sha256,
-                            "as above",
-                        ),
-                    )
-                ),
+                tuple(row(*cells) for file in files for cells in _packages(file)),
             ),
         ),
     )
+
+
+def _packages(variant: Variant) -> Iterator[tuple[str, ...]]:
+    """A row a format: its file, and how many nodes are not those of fp32."""
+    for number, package in enumerate(variant.packages):
+        yield (
+            variant.name,
+            package.model.name,
+            numbers.amount(package.model.bytes or 0, BYTES),
+            package.model.sha256 or "not recorded",
+            "as above" if number else f"{variant.changed_nodes:,}",
+        )
 
 
 def _libraries(report: Report) -> Section:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .. import tasks
 from ..judge.gate import preferred
-from ..records import TEACHER, Report, VariantQuality, VariantVerdict, VerifyRecord
+from ..records import TEACHER, PackageQuality, Report, VariantQuality, VariantVerdict, VerifyRecord
 from . import compression, energy, lost, memory, numbers, operators, rows, words
 from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, Unit
 from .rows import Row
@@ -64,10 +64,14 @@ def _checks(judged: VariantVerdict, metric: str) -> Table:
     faults = tuple(
         row("no fault", "a fault", "none", verdict("not ready"), fault) for fault in judged.faults
     )
+    packages = tuple(
+        row(f"the .{package.format} file", "", "", verdict(package.outcome), package.why)
+        for package in judged.packages[1:]
+    )
     return Table(
         f"{judged.name}: {words.WORDS[judged.outcome]}",
         ("What", "Found", "Budget", "Outcome", "Why"),
-        checks + faults,
+        checks + faults + packages,
     )
 
 
@@ -261,6 +265,9 @@ def _distillation(report: Report) -> Section:
 
 def _quality(report: Report) -> Section:
     all_models = report.quality.files
+    formats = tuple(
+        dict.fromkeys(package.format for model in all_models for package in model.packages)
+    )
     return Section(
         "Quality and parity",
         paragraphs=(
@@ -293,28 +300,40 @@ def _quality(report: Report) -> Section:
                     "Same answer as the teacher",
                     f"{numbers.capital(report.quality.metric)} lost to fp32",
                     "Answers changed against fp32",
-                    ".ort against .onnx",
+                    *(f".{name} against .onnx" for name in formats),
                     "ONNX checker",
                 ),
-                tuple(_answers(model, report.quality) for model in all_models),
+                tuple(_answers(model, report.quality, formats) for model in all_models),
             ),
         ),
     )
 
 
-def _answers(model: VariantQuality, quality: VerifyRecord) -> tuple[Cell, ...]:
-    same = numbers.amount(model.ort_agreement, PERCENT)
-    apart = f"logits differ by {model.ort_max_abs_difference:.2g} at most"
-    ort = Cell(f"{same} same answers", apart)
+def _package(package: PackageQuality | None) -> Cell:
+    """One format against the ``.onnx`` file."""
+    if package is None:
+        return Cell("not exported")
+    if package.agreement is None or package.max_abs_difference is None:
+        return Cell("not run here", package.missing)
+    same = numbers.amount(package.agreement, PERCENT)
+    apart = f"logits differ by {package.max_abs_difference:.2g} at most"
+    return Cell(f"{same} same answers", apart)
+
+
+def _answers(
+    model: VariantQuality, quality: VerifyRecord, formats: Sequence[str]
+) -> tuple[Cell, ...]:
+    by_format = {package.format: package for package in model.packages}
+    others = [_package(by_format.get(name)) for name in formats]
     checker = model.checker or "passed"
     if model.name == TEACHER:
-        return row(model.name, "reference", "not a variant", "not a variant", ort, checker)
+        return row(model.name, "reference", "not a variant", "not a variant", *others, checker)
     return row(
         model.name,
         figure(model.agreement_with_teacher, PERCENT),
         figure(model.drop_vs_fp32, numbers.lost_unit(quality.metric)),
         f"{model.answers_changed_vs_fp32:,} of {quality.test_samples:,}",
-        ort,
+        *others,
         checker,
     )
 

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from ...devices.bench import ratio_text
 from ...devices.onboard.stats.estimate import Estimate
+from ...exporters import ONNX
+from ...exporters.package import Package
 from ..judge.budgets import BUDGETS
 from ..judge.gate import SAME_SIZE
 from ..records import Check, Report
@@ -65,11 +67,20 @@ def shipped_files(report: Report) -> str | None:
     beside = "".join(f" It needs models/{name}." for name in report.data.files)
     if report.data.front_end is not None:
         beside += " models/front_end.json describes the preprocessing of raw input."
+    judged, *others = (_package(package, stem) for package in variant.packages)
+    return f"{' '.join([judged, *others])}{beside}"
+
+
+def _package(package: Package, stem: str) -> str:
+    """What of one format was judged, in a sentence."""
+    file = f"{stem}{package.suffix} ({numbers.amount(package.model.bytes or 0, numbers.BYTES)})"
+    if package.format == ONNX:
+        return f"{file} is what was judged."
+    if package.runtime is None:
+        return f"{file}, for {package.title}, was not run: {package.no_runtime}. It is not judged."
     return (
-        f"{stem}.onnx ({numbers.amount(variant.bytes, numbers.BYTES)}) is what was judged. "
-        f"{stem}.ort ({numbers.amount(variant.ort_bytes, numbers.BYTES)}), for ONNX Runtime "
-        "Mobile, was compared with it by its answers; its size, latency and memory on the device "
-        f"were not judged.{beside}"
+        f"{file}, for {package.title}, was compared with it by its answers; its size, latency and "
+        "memory on the device were not judged."
     )
 
 

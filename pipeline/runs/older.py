@@ -6,14 +6,18 @@
 
 A report of schema 2.0 does not say whether its figures were measured on the device to ship to. It
 is judged again without them: what was READY by latency, memory or energy becomes UNDECIDED. Its
-estimates have neither kind nor unit, which are filled in from where they stand.
+estimates have neither kind nor unit, and its ``.ort`` files stand beside the variants instead of
+among their packages; both are filled in.
 """
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ...devices.onboard.stats.estimate import Kind
+from ...exporters.ort import LEAST_AGREEMENT
+from ...exporters.package import File, Package
 from ..judge.gate import judge
 from ..recipe.gate import Gate
 from ..records import SCHEMA_VERSION, Report
@@ -39,7 +43,10 @@ def upgraded(content: Mapping[str, Any]) -> Report:
         measured["benchmark"] = _nested(measured["benchmark"])
     unknown = {"measured_on": "not recorded", "target": "not recorded", "on_target": None}
     changed |= {"schema_version": SCHEMA_VERSION, "measured": {**measured, **unknown}}
-    report = Report.model_validate_json(json.dumps(_with_kinds(changed)))
+    changed = _with_kinds(changed)
+    changed["variants"] = _variants(changed["variants"])
+    changed["quality"] = _quality(changed["quality"])
+    report = Report.model_validate_json(json.dumps(changed))
     recipe = content["recipe"]
     gate = Gate.model_validate(recipe["gate"] if isinstance(recipe, Mapping) else {})
     return report.model_copy(update={"verdict": judge(gate, report.quality, report.measured)})
@@ -100,6 +107,65 @@ def _with_kinds(content: Any, field: str = "", *, predicted: bool = False) -> An
     return {
         key: _with_kinds(value, key, predicted=predicted or key == "predicted")
         for key, value in content.items()
+    }
+
+
+def _variants(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The variants stage's record with packages."""
+    rest = dict(content)
+    operators = rest.pop("operators_file")
+
+    def packaged(variant: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        return None if variant is None else _packaged(variant, operators)
+
+    return rest | {
+        "variants": [packaged(variant) for variant in rest["variants"]],
+        "teacher": packaged(rest["teacher"]),
+    }
+
+
+def _packaged(variant: Mapping[str, Any], operators: str) -> dict[str, Any]:
+    """One variant, whose two files become its packages; not all of today was recorded of them."""
+    rest = dict(variant)
+    onnx, mobile = (
+        File(*(rest.pop(f"{prefix}{key}") for key in ("file", "bytes", "sha256")))
+        for prefix in ("", "ort_")
+    )
+    packages = (
+        Package("onnx", "ONNX Runtime", ".onnx", onnx, (), "onnxruntime", answers_hold=True),
+        Package(
+            "ort",
+            "ONNX Runtime Mobile",
+            ".ort",
+            mobile,
+            (File(operators, None, None),),
+            "onnxruntime",
+            least_agreement=LEAST_AGREEMENT,
+        ),
+    )
+    return rest | {"packages": [asdict(package) for package in packages]}
+
+
+def _quality(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The verify stage's record with what each package answers."""
+
+    def packaged(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        if quality is None:
+            return None
+        rest = dict(quality)
+        package = {
+            "format": "ort",
+            "max_abs_difference": rest.pop("ort_max_abs_difference"),
+            "agreement": rest.pop("ort_agreement"),
+            "least_agreement": LEAST_AGREEMENT,
+            "answers_hold": False,
+        }
+        return rest | {"packages": [package]}
+
+    return {
+        **content,
+        "variants": [packaged(quality) for quality in content["variants"]],
+        "teacher": packaged(content["teacher"]),
     }
 
 

@@ -229,10 +229,12 @@ def _ship(draft: Path, report: Report) -> None:
         return
     variant = next(v for v in report.variants.variants if v.name == verdict.ship)
     stem = f"{report.name}-{variant.name}"
-    for file in (variant.file, variant.ort_file):
-        shutil.copyfile(draft / "variants" / file, models / f"{stem}{Path(file).suffix}")
-    for file in (report.variants.operators_file, *report.data.files):
-        shutil.copyfile(draft / "variants" / file, models / file)
+    for package in variant.packages:
+        model = draft / "variants" / package.model.name
+        shutil.copyfile(model, models / f"{stem}{package.suffix}")
+    beside = dict.fromkeys(file.name for package in variant.packages for file in package.beside)
+    for name in (*beside, *report.data.files):
+        shutil.copyfile(draft / "variants" / name, models / name)
     data = report.data
     if data.labels:
         lines = "".join(f"{label}\n" for label in data.labels)

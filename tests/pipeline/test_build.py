@@ -61,7 +61,7 @@ def hashes(report):
         "teachers": [t.weights_sha256 for t in report.teachers],
         "students": [s.weights_sha256 for s in report.students + report.plain_students],
         # Not the .ort files: onnxruntime writes their tables in a changing order (DECISIONS.md).
-        "files": [(v.name, v.sha256, v.ort_bytes) for v in report.variants.variants],
+        "files": [(v.name, v.sha256, v.packages[1].model.bytes) for v in report.variants.variants],
         "accuracy": [q.score for q in report.quality.variants],
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import edgestill
 import pytest
+import schema_2
 import tiny
 from edgestill.pipeline.judge.gate import judge
 from edgestill.pipeline.recipe.gate import Gate
@@ -97,27 +98,13 @@ def test_size_and_accuracy_are_decided_for_another_target(foreign):
     assert code == 1
 
 
-def without_kinds(content):
-    """Without what estimates of schema 2.0 did not have."""
-    if isinstance(content, list):
-        return [without_kinds(item) for item in content]
-    if not isinstance(content, dict):
-        return content
-    new = {"kind", "unit"} if "method" in content and "missing" in content else set()
-    return {key: without_kinds(value) for key, value in content.items() if key not in new}
-
-
 def aged(run, artifacts):
     """The same run as edgestill 0.1.0 wrote it: schema 2.0, the benchmark's record in three."""
     import shutil
 
     old = artifacts / "runs" / "tiny" / "2026-01-01T00-00-00-000000Z"
     shutil.copytree(run, old)
-    report = json.loads((old / "report.json").read_text())
-    measured = report.pop("measured")
-    report |= {key: measured[key] for key in ("benchmark", "operators", "predicted")}
-    report = without_kinds(report)
-    report["schema_version"] = "2.0"
+    report = schema_2.aged(json.loads((old / "report.json").read_text()))
     report["recipe"]["gate"]["max_p50_ms"] = 1e6
     (old / "report.json").write_text(json.dumps(report))
     manifest = manifest_of(old)

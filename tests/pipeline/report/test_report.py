@@ -397,8 +397,14 @@ def test_an_ampersand_is_escaped_in_markdown_only_where_it_would_begin_an_entity
 @pytest.mark.parametrize("needs", [True, False])
 def test_what_the_shipped_model_needs_lies_beside_it(tmp_path: Path, needs: bool) -> None:
     report = example.report()
-    fp32 = report.variants.variants[0].model_copy(update={"file": "a.onnx", "ort_file": "a.ort"})
-    variants = {"variants": (fp32, *report.variants.variants[1:]), "operators_file": "ops.config"}
+    onnx, mobile = report.variants.variants[0].packages
+    operators = replace(mobile.beside[0], name="ops.config")
+    packages = (
+        replace(onnx, model=replace(onnx.model, name="a.onnx")),
+        replace(mobile, model=replace(mobile.model, name="a.ort"), beside=(operators,)),
+    )
+    fp32 = report.variants.variants[0].model_copy(update={"packages": packages})
+    variants = {"variants": (fp32, *report.variants.variants[1:])}
     data: dict[str, object] = {"labels": (), "counts": {}}
     if needs:
         data = {"files": ("tokenizer.json",), "front_end": {"kind": "text", "mark": "é"}}

@@ -5,27 +5,13 @@ import json
 import report_example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.runs.older import upgraded
-
-ADDED = {"kind", "unit"}
-"""Fields that estimates of schema 2.0 did not have."""
-
-
-def aged(content):
-    """The same content as schema 2.0 had it."""
-    if isinstance(content, list):
-        return [aged(item) for item in content]
-    if not isinstance(content, dict):
-        return content
-    new = ADDED if content.keys() >= {"value", "method", "missing"} else set()
-    return {key: aged(value) for key, value in content.items() if key not in new}
+from schema_2 import aged
 
 
 def old_report():
     content = aged(json.loads(report_example.report().model_dump_json()))
-    measured = content.pop("measured")
-    content |= {key: measured[key] for key in ("benchmark", "operators", "predicted")}
     content["recipe"] = {"gate": {"max_energy_uj": 1e9, "max_size_kib": 1e9}}
-    return content | {"schema_version": "2.0"}
+    return content
 
 
 def test_estimates_of_an_old_report_get_the_kind_and_unit_they_have_today():
@@ -45,3 +31,14 @@ def test_declared_energy_of_an_old_report_decides_no_budget():
 
 def test_a_figure_without_a_stated_kind_decides_nothing():
     assert Estimate(1.0, 0.5, 1.5, "measured: it says so", 9).kind == "unknown"
+
+
+def test_both_files_of_an_old_variant_are_its_packages():
+    report = upgraded(old_report())
+    onnx, mobile = report.variants.variants[0].packages
+    assert (onnx.format, mobile.format) == ("onnx", "ort")
+    assert mobile.model == report_example.packages("fp32")[1].model
+    assert [file.name for file in mobile.beside] == ["models/operators.config"]
+    today = report_example.report().quality.files
+    assert [one.packages for one in report.quality.files] == [one.packages for one in today]
+    assert report.verdict.variants[0].packages[1].outcome == "undecided"

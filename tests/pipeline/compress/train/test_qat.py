@@ -41,7 +41,7 @@ from edgestill.pipeline.distill.inputs import (
 )
 from edgestill.pipeline.distill.loop import Course, evaluate, every_epoch_anew, fit
 from edgestill.pipeline.engine import keys
-from edgestill.pipeline.judge import verify
+from edgestill.pipeline.judge import parity
 from edgestill.pipeline.judge.answers import TWIN, logits
 from edgestill.pipeline.models import deployed, example, parameters
 from edgestill.pipeline.models.deployed import Deployed
@@ -360,7 +360,7 @@ def test_a_file_may_differ_by_a_step_or_by_what_its_torch_model_moves(trained):
     for moves, expected in ((0.0, None), (5.0, 5.0)):
         record = trained.record.model_copy(update={"moves": moves})
         made = SimpleNamespace(path=trained.path, record=record)
-        found = verify._twin_parity(trained.path / pupil.FILE, made, precise=False)
+        found = parity.with_tuned(trained.path / pupil.FILE, made, precise=False)
         step = np.ptp(np.load(trained.path / TWIN)["logits"]) / 255
         (tolerance,) = {parity.tolerance for parity in found}
         assert tolerance == pytest.approx(expected or step)

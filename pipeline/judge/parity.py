@@ -1,0 +1,96 @@
+"""How far a file's answers are from those of the torch model that it was made of.
+
+>>> all(parity.holds for parity in with_module(path, model, test))        # doctest: +SKIP
+True
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ..data.arrays import Arrays, draw
+from ..engine.stage import Made
+from ..records import Parity, TunedRecord
+from .answers import TWIN, Logits, logits
+
+SAMPLES = 64
+BATCHES = (1, 7, 64)
+"""One, an odd few, many: a kernel may differ by its tail."""
+RELATIVE_TOLERANCE = 1e-4
+"""Of the largest logit (at least 1): about ten times what another order of summing changes."""
+LEVELS = 255
+"""Steps from the least to the greatest value of uint8."""
+
+
+def with_module(path: Path, model: torch.nn.Module, test: Arrays) -> tuple[Parity, ...]:
+    """Largest difference from PyTorch at each batch size, optimizer off and on.
+
+    A file that is right without the optimizer can be wrong with it (onnxruntime issue 24711).
+
+    Args:
+        path: the ``.onnx`` file.
+        model: in eval mode.
+        test: the test split, of which a few samples are drawn.
+    """
+    samples = draw(test, SAMPLES).x
+    with torch.no_grad():
+        expected = model(torch.from_numpy(samples)).numpy()
+    return _parities(path, samples, expected, _tolerance(expected))
+
+
+def with_tuned(path: Path, tuned: Made[TunedRecord], *, precise: bool) -> tuple[Parity, ...]:
+    """The same of a student that a method trained on; in int8 it may differ by one output step.
+
+    A value that lies between two levels is rounded up in one place and down in the other, after
+    another order of summing. A step is what one level of 256 spans over the outputs; that is the
+    tolerance of a convolutional network. In a transformer one such value changes a softmax and the
+    deviation that a token is divided by, hence other values after it, and the torch model itself
+    may change by more than a step when its arithmetic changes in the last digits. That change was
+    measured (``TunedRecord.moves``), and the larger of the two is the tolerance.
+
+    Args:
+        path: the ``.onnx`` file.
+        tuned: the method's output, with the answers of its torch model.
+        precise: whether int8 is computed without saturation whatever this host does.
+    """
+    with np.load(tuned.path / TWIN, allow_pickle=False) as stored:
+        samples, expected = stored["x"], stored["logits"]
+    tolerance = _tolerance(expected)
+    if tuned.record.rounds:
+        tolerance = max(float(np.ptp(expected)) / LEVELS, tuned.record.moves)
+    return _parities(path, samples, expected, tolerance, precise=precise)
+
+
+def distance(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """The largest absolute difference of two arrays of one shape."""
+    return float(np.abs(a - b).max())
+
+
+def _tolerance(expected: Logits) -> float:
+    return RELATIVE_TOLERANCE * max(1.0, float(np.abs(expected).max()))
+
+
+def _parities(
+    path: Path,
+    samples: NDArray[Any],
+    expected: Logits,
+    tolerance: float,
+    *,
+    precise: bool = False,
+) -> tuple[Parity, ...]:
+    return tuple(
+        Parity(
+            batch=batch,
+            optimization=level,
+            samples=len(samples),
+            max_abs_difference=distance(
+                logits(path, samples, batch=batch, optimization=level, precise=precise), expected
+            ),
+            tolerance=tolerance,
+        )
+        for batch in BATCHES
+        for level in ("none", "all")
+    )

@@ -1,0 +1,185 @@
+"""What one variant answers on test, compared with the teacher, with fp32 and in other formats.
+
+quality_of(variant, answers, reference, parity)     # a VariantQuality
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import onnx
+from numpy.typing import NDArray
+
+from ...devices.onboard.stats.estimate import Estimate
+from ...exporters.package import Package
+from .. import tasks
+from ..records import (
+    TEACHER,
+    DataRecord,
+    Fidelity,
+    Here,
+    PackageQuality,
+    Parity,
+    Variant,
+    VariantQuality,
+)
+from ..tasks.proportions import proportion
+from .answers import Logits, logits
+from .parity import distance
+
+FP32 = "fp32"
+UNKNOWN = Estimate.unknown("the teacher's answers on test are not known")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What every variant is compared with, on test.
+
+    Attributes:
+        data: names of the classes or numbers.
+        task: what is measured, and how.
+        truth: labels; the teacher's vectors where there are none.
+        teacher: the teacher's outputs; None where it has none for test.
+        fp32: outputs of the fp32 student.
+    """
+
+    data: DataRecord
+    task: tasks.Task
+    truth: NDArray[Any]
+    teacher: Logits | None
+    fp32: Logits
+
+    def score(self, outputs: Logits | None) -> Estimate:
+        """The task's score of some outputs; unknown where there are none."""
+        return UNKNOWN if outputs is None else self.task.score(outputs, self.truth)
+
+    def changed(self, outputs: Logits, before: Logits) -> NDArray[Any]:
+        """Which samples are answered otherwise, boolean [n]."""
+        return self.task.answers_differ(outputs, before, self.truth)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How files are run on the test split.
+
+    Attributes:
+        folder: where they lie.
+        x: samples [n, …] as the model takes them.
+        batch: samples a run.
+        workers: threads that share the samples out.
+        precise: whether int8 is computed without saturation, as on the target.
+    """
+
+    folder: Path
+    x: NDArray[Any]
+    batch: int
+    workers: int
+    precise: bool
+
+    def outputs(self, name: str, *, precise: bool) -> Logits:
+        """What a file answers, float32 [n, outputs]."""
+        return logits(
+            self.folder / name, self.x, batch=self.batch, workers=self.workers, precise=precise
+        )
+
+
+def quality_of(
+    variant: Variant,
+    outputs: Logits,
+    reference: Reference,
+    running: Running,
+    parity: tuple[Parity, ...],
+) -> VariantQuality:
+    """Score one variant, compare it, and run its other formats.
+
+    Args:
+        variant: its files.
+        outputs: of its ``.onnx`` file on test.
+        reference: what it is compared with.
+        running: how files are run.
+        parity: against its torch model; empty where it has none.
+
+    Raises:
+        ModelError: a file cannot be run or gives NaN.
+    """
+    name = variant.name
+    return VariantQuality(
+        name=name,
+        checker=_checker(running.folder / variant.file),
+        parity=parity,
+        packages=tuple(
+            _package(package, outputs, reference, running) for package in variant.packages[1:]
+        ),
+        score=reference.score(outputs),
+        metrics=reference.task.metrics(outputs, reference.truth),
+        agreement_with_teacher=_agreement(outputs, reference),
+        drop_vs_teacher=_drop(TEACHER, name, outputs, reference.teacher, reference),
+        drop_vs_fp32=_drop(FP32, name, outputs, reference.fp32, reference),
+        answers_changed_vs_fp32=int(reference.changed(outputs, reference.fp32).sum()),
+        fidelity=_fidelity(outputs, reference) if name != TEACHER else None,
+        here=_here(variant, outputs, reference, running),
+    )
+
+
+def _package(
+    package: Package, expected: Logits, reference: Reference, running: Running
+) -> PackageQuality:
+    """What a format answers on test against ``.onnx``; without a runtime, why it does not."""
+    difference = agreement = missing = None
+    if package.runtime is None:
+        missing = package.no_runtime or "no runtime here can load it"
+    else:
+        outputs = running.outputs(package.model.name, precise=running.precise)
+        difference = distance(outputs, expected)
+        agreement = 1.0 - float(reference.changed(outputs, expected).mean())
+    return PackageQuality(
+        format=package.format,
+        max_abs_difference=difference,
+        agreement=agreement,
+        least_agreement=package.least_agreement,
+        answers_hold=package.answers_hold,
+        missing=missing,
+    )
+
+
+def _here(variant: Variant, outputs: Logits, reference: Reference, running: Running) -> Here | None:
+    """What the file answers by this host's own kernels, where those are not the target's."""
+    if not (running.precise and variant.changed_nodes):
+        return None
+    own = running.outputs(variant.file, precise=False)
+    return Here(
+        score=reference.score(own), answers_changed=int(reference.changed(own, outputs).sum())
+    )
+
+
+def _agreement(outputs: Logits, reference: Reference) -> Estimate:
+    if reference.teacher is None:
+        return UNKNOWN
+    agree = ~reference.changed(outputs, reference.teacher)
+    return proportion(int(agree.sum()), len(agree))
+
+
+def _fidelity(outputs: Logits, reference: Reference) -> Fidelity | None:
+    if reference.teacher is None:
+        return None
+    labels = reference.data.labels
+    return reference.task.compare(outputs, reference.teacher, reference.truth, labels)
+
+
+def _drop(
+    of: str, name: str, outputs: Logits, before: Logits | None, reference: Reference
+) -> Estimate:
+    """Score lost to another model; to itself a file loses nothing, whatever the sample."""
+    if name == of:
+        return Estimate.exact(0.0, f"{of} is its own reference")
+    if before is None:
+        return UNKNOWN
+    return reference.task.drop(before, outputs, reference.truth)
+
+
+def _checker(path: Path) -> str | None:
+    try:
+        onnx.checker.check_model(str(path), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        return str(error).splitlines()[0]
+    return None

@@ -1,0 +1,130 @@
+"""A new format is a function and a line of the table: here a toy that packs the ``.onnx`` file."""
+
+import gzip
+import json
+import shutil
+
+import edgestill
+import pytest
+import tiny
+from edgestill.errors import RecipeError
+from edgestill.exporters import EXPORTERS
+from edgestill.exporters.package import File, Package
+from edgestill.pipeline.commands.verify_run import check
+from edgestill.pipeline.runs.rejudge import judge_again
+
+OVERRIDES = ["compress.variants=['fp32']", "gate.max_size_kib=1000"]
+
+
+def packed(job):
+    """The ``.onnx`` file, compressed; nothing of this project can run it."""
+
+    def package(model):
+        file = job.folder / f"{model.name}.onnx.gz"
+        file.write_bytes(gzip.compress(model.onnx.read_bytes(), mtime=0))
+        (job.folder / "unpack.txt").write_text("gunzip it")
+        return Package(
+            format="gz",
+            title="a device that unpacks",
+            suffix=".onnx.gz",
+            model=File.of(file),
+            beside=(File.of(job.folder / "unpack.txt"),),
+            no_runtime="it has to be unpacked first",
+        )
+
+    return {model.name: package(model) for model in job.models}
+
+
+def copied(job):
+    """The ``.onnx`` file under another name; it runs here as on its target."""
+
+    def package(model):
+        file = job.folder / f"{model.name}-copy.onnx"
+        shutil.copyfile(model.onnx, file)
+        return Package(
+            format="copy",
+            title="ONNX Runtime",
+            suffix="-copy.onnx",
+            model=File.of(file),
+            runtime="onnxruntime",
+            answers_hold=True,
+        )
+
+    return {model.name: package(model) for model in job.models}
+
+
+def built_with(formats, folder, monkeypatch, *overrides):
+    monkeypatch.setitem(EXPORTERS, "gz", packed)
+    monkeypatch.setitem(EXPORTERS, "copy", copied)
+    return edgestill.build(
+        tiny.write(folder),
+        artifacts=folder / "artifacts",
+        overrides=[*OVERRIDES, *overrides, f"export.formats={json.dumps(formats)}"],
+    )
+
+
+def test_a_new_format_is_built_shipped_and_marked_but_never_ready_by_itself(tmp_path, monkeypatch):
+    done = built_with(["onnx", "gz"], tmp_path, monkeypatch)
+    verdict = done.report.verdict
+    assert (verdict.outcome, verdict.ship) == ("ready", "fp32")
+    onnx, toy = verdict.variants[0].packages
+    assert (onnx.format, onnx.outcome) == ("onnx", "ready")
+    assert (toy.format, toy.outcome) == ("gz", "undecided")
+    assert "it has to be unpacked first" in toy.why
+    shipped = {path.name for path in (done.run / "models").iterdir()}
+    assert shipped == {"tiny-fp32.onnx", "tiny-fp32.onnx.gz", "unpack.txt", "labels.txt"}
+    variant = done.report.variants.variants[0]
+    packed_file = done.run / "models" / "tiny-fp32.onnx.gz"
+    assert (
+        gzip.decompress(packed_file.read_bytes())
+        == (done.run / "variants" / variant.file).read_bytes()
+    )
+    page = (done.run / "report.md").read_text()
+    assert "for a device that unpacks, was not run: it has to be unpacked first" in page
+    checked = check(done.run)
+    assert (checked.faults, checked.models) == ((), 2)
+
+
+def test_a_format_that_runs_here_as_on_its_target_is_judged(tmp_path, monkeypatch):
+    done = built_with(["onnx", "copy", "gz"], tmp_path, monkeypatch)
+    copy = done.report.verdict.variants[0].packages[1]
+    assert (copy.outcome, copy.why) == ("undecided", "not measured for max_size_kib")
+    quality = done.report.quality.variants[0].packages[0]
+    assert (quality.agreement, quality.max_abs_difference) == (1.0, 0.0)
+    gate = edgestill.pipeline.recipe.gate.Gate(min_accuracy=0.5)
+    _, report = judge_again(done.run, gate)
+    assert report.verdict.variants[0].packages[1].outcome == "ready"
+    assert report.verdict.variants[0].packages[2].outcome == "undecided"
+    assert check(done.run).models == 4
+
+
+def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(tmp_path, monkeypatch):
+    import onnx
+
+    def broken(job):
+        packages = copied(job)
+        for model in job.models:
+            graph = onnx.load(model.onnx)
+            for tensor in graph.graph.initializer:
+                values = onnx.numpy_helper.to_array(tensor)
+                if values.dtype.kind == "f":
+                    tensor.CopyFrom(onnx.numpy_helper.from_array(-values, tensor.name))
+            onnx.save(graph, job.folder / packages[model.name].model.name)
+        return packages
+
+    monkeypatch.setitem(EXPORTERS, "copy", broken)
+    done = edgestill.build(
+        tiny.write(tmp_path),
+        artifacts=tmp_path / "artifacts",
+        overrides=[*OVERRIDES, 'export.formats=["onnx", "copy"]'],
+    )
+    variant = done.report.verdict.variants[0]
+    assert variant.outcome == "not ready"
+    assert ".copy differs from .onnx by" in variant.faults[0]
+    assert variant.packages[1].outcome == "not ready"
+
+
+@pytest.mark.parametrize("formats", [[], ["ort"], ["onnx", "onnx"], ["onnx", "tflite"]])
+def test_formats_without_onnx_unknown_or_named_twice_are_refused(tmp_path, monkeypatch, formats):
+    with pytest.raises(RecipeError, match=r"export\.formats.*'onnx' first, then any of"):
+        built_with(formats, tmp_path, monkeypatch)
