@@ -123,44 +123,67 @@ def take(
         StorageError: the folder cannot be written.
     """
     request, settings = prepared.request, prepared.request.settings
-    records: list[dict[str, Any]] = []
-    processes: dict[Key, list[ProcessResult]] = {turn.key: [] for turn in turns}
-    journal.begin(request.out, records)
-    total = settings.processes * len(turns)
-    if request.on_start is not None:
-        request.on_start(total)
+    journal.begin(request.out, [])
     looks = Looks(settings.processes, settings.confidence, request.until)
+    repetitions = _Repetitions(turns, prepared)
+    if request.on_start is not None:
+        request.on_start(repetitions.fewest)
     with _watch(prepared, metered=metered) as watch:
         firmware_before = _firmware() if _here(prepared) else None
         before, began = request.place.snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
-        for repetition in looks.repetitions(lambda confidence: conclude(processes, confidence)):
-            order = np.random.default_rng([settings.seed, repetition]).permutation(len(turns))
-            for turn in (turns[index] for index in order):
-                stem = prepared.slugs[turn.subject] + (turn.variant and f"-{turn.variant}")
-                samples = request.out / "samples" / f"{stem}-{repetition}.npy"
-                record = _record(turn, repetition, samples)
-                record |= prepared.run(turn.job(samples, repetition))
-                watch.note(record)
-                records.append(record)
-                journal.write(request.out / "processes.json", records)
-                processes[turn.key].append(ProcessResult(record, _table(samples)))
-                if request.on_process is not None:
-                    request.on_process(len(records), total, turn.subject)
+        for repetition in looks.repetitions(
+            lambda confidence: conclude(repetitions.processes, confidence)
+        ):
+            repetitions.take_all(repetition, watch)
         disturbed = (
             *disturbances(before, request.place.snapshot()),
-            *conditions.warnings(_condition_pairs(records, firmware_before)),
+            *conditions.warnings(_condition_pairs(repetitions.records, firmware_before)),
         )
-    journal.write(request.out / "processes.json", records)  # with the energies of a meter's log
+    # Once more, with the energies of a meter's log.
+    journal.write(request.out / "processes.json", repetitions.records)
     return Taken(
-        processes=processes,
-        repetitions=len(records) // len(turns),
+        processes=repetitions.processes,
+        repetitions=len(repetitions.records) // len(turns),
         confidence=looks.confidence,
         looks=looks.look,
         enough=looks.enough,
-        warnings=(*_limits(records), *disturbed, *watch.warnings),
-        runtime=journal.runtime_of(records),
+        warnings=(*_limits(repetitions.records), *disturbed, *watch.warnings),
+        runtime=journal.runtime_of(repetitions.records),
         began=began,
     )
+
+
+class _Repetitions:
+    """Takes every turn once in each repetition, and keeps what it gave.
+
+    Attributes:
+        records: of each process, as they stand in `processes.json`.
+        processes: the same by turn, with the raw figures.
+        fewest: processes that there will be at least.
+    """
+
+    def __init__(self, turns: Sequence[Turn], prepared: Prepared) -> None:
+        self._turns, self._prepared = turns, prepared
+        self.records: list[dict[str, Any]] = []
+        self.processes: dict[Key, list[ProcessResult]] = {turn.key: [] for turn in turns}
+        self.fewest = prepared.request.settings.processes * len(turns)
+
+    def take_all(self, repetition: int, watch: Watch) -> None:
+        """Take every turn, in an order drawn anew."""
+        request = self._prepared.request
+        random = np.random.default_rng([request.settings.seed, repetition])
+        for index in random.permutation(len(self._turns)):
+            turn = self._turns[index]
+            stem = self._prepared.slugs[turn.subject] + (turn.variant and f"-{turn.variant}")
+            samples = request.out / "samples" / f"{stem}-{repetition}.npy"
+            record = _record(turn, repetition, samples)
+            record |= self._prepared.run(turn.job(samples, repetition))
+            watch.note(record)
+            self.records.append(record)
+            journal.write(request.out / "processes.json", self.records)
+            self.processes[turn.key].append(ProcessResult(record, _table(samples)))
+            if request.on_process is not None:
+                request.on_process(len(self.records), self.fewest, turn.subject)
 
 
 def _record(turn: Turn, repetition: int, samples: Path) -> dict[str, Any]:

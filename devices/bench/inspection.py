@@ -71,11 +71,11 @@ def inspect(
         outputs=_inputs(answer["outputs"]),
         cost=Cost(**{**cost, "notes": tuple(cost["notes"])}) if cost else None,
         cost_missing=answer["cost_missing"],
-        external_files=tuple(Path(one) for one in answer["external_files"]),
+        external_files=tuple(Path(file) for file in answer["external_files"]),
         file_bytes=answer["file_bytes"],
         runtime=answer["runtime"],
     )
 
 
-def _inputs(found: list[dict[str, Any]]) -> tuple[Input, ...]:
-    return tuple(Input(one["name"], one["type"], tuple(one["shape"])) for one in found)
+def _inputs(ports: list[dict[str, Any]]) -> tuple[Input, ...]:
+    return tuple(Input(port["name"], port["type"], tuple(port["shape"])) for port in ports)

@@ -46,7 +46,7 @@ def runtime_of(records: Sequence[Mapping[str, Any]]) -> str:
     Raises:
         MeasureError: they had several.
     """
-    versions = sorted({str(one["runtime"]) for one in records})
+    versions = sorted({str(record["runtime"]) for record in records})
     if len(versions) != 1:
         raise MeasureError(
             f"processes with {' and '.join(versions)}",

@@ -25,19 +25,19 @@ Range = tuple[float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What the declared model takes energy by, in picojoules.
+    """Energies of an operation and of a byte, in picojoules.
 
     Attributes:
         mac_pj: of one multiply-accumulate, by numeric type.
         weight_byte_pj: of one byte of weights, read once.
         activation_byte_pj: of one byte of activations, written once and read once.
-        told: the prices and where they stand, for the reader of a report.
+        source: the prices and where they are from, for the reader of a report.
     """
 
     mac_pj: Mapping[str, Range]
     weight_byte_pj: Range
     activation_byte_pj: Range
-    told: str
+    source: str
 
 
 def _exactly(pj: float) -> Range:
@@ -62,12 +62,14 @@ HOROWITZ = Prices(
     },
     weight_byte_pj=(_CACHE, _DRAM, _DRAM_WORST),
     activation_byte_pj=(_CACHE, _CACHE, _DRAM_WORST),
-    told="Horowitz, ISSCC 2014 (45 nm: pJ a multiply-accumulate float32 4.6, float16 1.5, int8 "
+    source="Horowitz, ISSCC 2014 (45 nm: pJ a multiply-accumulate float32 4.6, float16 1.5, int8 "
     "0.3; weights read once at 160 pJ/B, activations written and read once at 2.5 pJ/B)",
 )
 
 
-_DECLARED = "declared model after {told}; {interval}; a relative figure, not joules of this device"
+_DECLARED = (
+    "declared model after {source}; {interval}; a relative figure, not joules of this device"
+)
 
 
 def prices_of(profile: Profile) -> Prices:
@@ -76,7 +78,7 @@ def prices_of(profile: Profile) -> Prices:
     if not (fp32 and int8 and byte):
         return HOROWITZ
     dram = _range(byte)
-    told = (
+    source = (
         f"the profile {profile.name} (pJ a multiply-accumulate float32 {fp32.value:g}, int8 "
         f"{int8.value:g}; weights read once at {byte.value:g} pJ/B, by its sources; 16-bit floats "
         "and activations, written and read once at 2.5 pJ/B, after Horowitz, ISSCC 2014)"
@@ -85,7 +87,7 @@ def prices_of(profile: Profile) -> Prices:
         mac_pj={**HOROWITZ.mac_pj, "float32": _range(fp32), "int8": _range(int8)},
         weight_byte_pj=(min(_CACHE, dram[0]), dram[1], dram[2]),
         activation_byte_pj=(min(_CACHE, dram[0]), min(_CACHE, dram[1]), dram[2]),
-        told=told,
+        source=source,
     )
 
 
@@ -112,7 +114,7 @@ def declared(
         Microjoules; unknown where there is nothing to count or a type has no published figure.
     """
     method = _DECLARED.format(
-        told=prices.told,
+        source=prices.source,
         interval="interval from all bytes in a 32 KiB cache and the cheapest operations to all "
         f"bytes in DRAM at {prices.weight_byte_pj[2]:g} pJ/B and the dearest",
     )
@@ -141,7 +143,7 @@ def declared_ratio(
         prices: of an operation and of a byte.
     """
     method = _DECLARED.format(
-        told=prices.told,
+        source=prices.source,
         interval="both models under one assumption on where bytes come from and what an operation "
         "takes, interval over all of them",
     )

@@ -39,16 +39,18 @@ def over_idle(answers: Answers, confidence: float) -> Estimate:
     reason = missing(answers)
     if reason is not None:
         return Estimate.unknown(reason, "median over processes", len(answers), "uJ")
-    found = median_over_processes(
+    median = median_over_processes(
         [float(answer["energy_uj"]) for answer in answers], confidence, "uJ"
     )
-    method = f"{_source(answers)}; {found.method}"
-    if found.value is None or found.value <= 0:
-        return Estimate.unknown("no more was drawn than by the idle machine", method, found.n, "uJ")
+    method = f"{_source(answers)}; {median.method}"
+    if median.value is None or median.value <= 0:
+        return Estimate.unknown(
+            "no more was drawn than by the idle machine", method, median.n, "uJ"
+        )
     less, more = (max(_margins(answers, name)) for name in ("less", "more"))
-    low = None if found.low is None else max(0.0, found.low - less)
-    high = None if found.high is None else found.high + more
-    return replace(found, low=low, high=high, method=method)
+    low = None if median.low is None else max(0.0, median.low - less)
+    high = None if median.high is None else median.high + more
+    return replace(median, low=low, high=high, method=method)
 
 
 def ratio_over_idle(of: Answers, over: Answers, confidence: float) -> Estimate:
@@ -56,7 +58,7 @@ def ratio_over_idle(of: Answers, over: Answers, confidence: float) -> Estimate:
 
     The interval covers the ratios under the idle power found and under both ends of its spread.
     """
-    found = []
+    ratios = []
     for name, sign in (("less", 0.0), ("less", -1.0), ("more", 1.0)):
         moved = [
             [
@@ -68,12 +70,12 @@ def ratio_over_idle(of: Answers, over: Answers, confidence: float) -> Estimate:
         if min(map(min, moved)) <= 0:
             why = "no more was drawn than by the idle machine, in one process at least"
             return Estimate.unknown(why, _source(of), len(of), "ratio")
-        found.append(ratio_over_processes(moved[0], moved[1], confidence))
-    middle, method = found[0], f"{_source(of)}; {found[0].method}"
-    lows = [estimate.low for estimate in found if estimate.low is not None]
-    highs = [estimate.high for estimate in found if estimate.high is not None]
-    low = min(lows) if len(lows) == len(found) else None
-    high = max(highs) if len(highs) == len(found) else None
+        ratios.append(ratio_over_processes(moved[0], moved[1], confidence))
+    middle, method = ratios[0], f"{_source(of)}; {ratios[0].method}"
+    lows = [estimate.low for estimate in ratios if estimate.low is not None]
+    highs = [estimate.high for estimate in ratios if estimate.high is not None]
+    low = min(lows) if len(lows) == len(ratios) else None
+    high = max(highs) if len(highs) == len(ratios) else None
     return replace(middle, low=low, high=high, method=method)
 
 

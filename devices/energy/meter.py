@@ -34,8 +34,8 @@ def read(path: Path) -> Trace:
     head = [name.strip().lower() for name in rows[0]] if rows else []
     named = "time" in head and "watts" in head
     if not named and len(head) != 2:
-        found = f"the columns {', '.join(head) or 'none'}"
-        raise DataError(found, expected=_EXPECTED, where=str(path))
+        columns = f"the columns {', '.join(head) or 'none'}"
+        raise DataError(columns, expected=_EXPECTED, where=str(path))
     at = (head.index("time"), head.index("watts")) if named else (0, 1)
     times: list[float] = []
     watts: list[float] = []

@@ -175,12 +175,12 @@ def _by_meter(log: Path, idle_seconds: float) -> Iterator[Watch]:
         subtract(record, 1e6 * joules, still, f"the meter's log {log.name}")
 
 
-def _covered(found: T | str, trace: Trace, log: Path) -> T:
-    if not isinstance(found, str):
-        return found
+def _covered(value: T | str, trace: Trace, log: Path) -> T:
+    if not isinstance(value, str):
+        return value
     span = f"{trace.times[0]:.1f} to {trace.times[-1]:.1f}" if trace.times else "nothing"
     raise DataError(
-        found,
+        value,
         expected="a log of the whole measurement, at least three samples to each timed stretch",
         where=f"{log} ({span}, unix seconds)",
         fix="start the meter first, see that its clock agrees, or time for longer (--seconds)",

@@ -67,8 +67,8 @@ class Trace:
                 f"samples of power lie up to {gap:.3g} s apart, too far for the {end - start:.3g} s"
                 f" that were timed (at least {_LEAST_SAMPLES} to a stretch)"
             )
-        inner = [start, *(one for one in times if start < one < end), end]
-        powers = [self._at(one) for one in inner]
+        inner = [start, *(moment for moment in times if start < moment < end), end]
+        powers = [self._at(moment) for moment in inner]
         steps = zip(pairwise(inner), pairwise(powers), strict=True)
         return sum((b - a) * (p + q) / 2 for (a, b), (p, q) in steps)
 

@@ -47,7 +47,7 @@ def find(root: Path = ROOT, ask: Ask | None = None) -> Source | str:
     sources = [source for chip in chips if (source := _of_chip(chip))]
     if sources:
         # A chip with the board's input before one that only has parts of it.
-        return min(sources, key=lambda one: one.covers != _BOARD)
+        return min(sources, key=lambda source: source.covers != _BOARD)
     return raspberry_pi(ask or _vcgencmd) or (
         f"no readable power sensor under {root / 'sys/class/hwmon'} and no vcgencmd with "
         "pmic_read_adc"
@@ -70,7 +70,7 @@ def rapl(powercap: Path) -> Source | str:
         return (spent or 0) / 1e6 / (now - then)  # None: they stood still, so nothing was drawn
 
     time.sleep(_RAPL_PERIOD_S)
-    names = ", ".join(one.name for one in last)
+    names = ", ".join(counter.name for counter in last)
     return Source(f"RAPL {names}", "package and memory", _RAPL_PERIOD_S, watts)
 
 
@@ -101,15 +101,15 @@ def rails(text: str) -> dict[str, float]:
     Raises:
         ValueError: no rail has both.
     """
-    told = {(name, kind): float(value) for name, kind, value in _RAIL.findall(text)}
-    found = {
-        name: value * told[name, "V"]
-        for (name, kind), value in told.items()
-        if kind == "A" and (name, "V") in told
+    readings = {(name, kind): float(value) for name, kind, value in _RAIL.findall(text)}
+    watts = {
+        name: value * readings[name, "V"]
+        for (name, kind), value in readings.items()
+        if kind == "A" and (name, "V") in readings
     }
-    if not found:
+    if not watts:
         raise ValueError("no rail with a current and a voltage")
-    return found
+    return watts
 
 
 def _vcgencmd() -> str:

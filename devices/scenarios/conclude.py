@@ -35,7 +35,7 @@ class Measured:
         inspection: what the model's file says.
         processes: in the order of repetitions; tables of latencies, int64 ns, shape (queries,).
         samples: the raw latencies' files.
-        looked: of the processes that looked at its memory only.
+        memory_answers: of the processes that memory_answers at its memory only.
         prices: energies of an operation and of a byte, for the declared model.
     """
 
@@ -43,7 +43,7 @@ class Measured:
     inspection: Inspection
     processes: Sequence[ProcessResult]
     samples: str
-    looked: MemoryAnswers
+    memory_answers: MemoryAnswers
     prices: Prices = HOROWITZ
 
 
@@ -61,7 +61,7 @@ def conclude(measured: Measured, confidence: float) -> Figures:
         p99_ms=early_stopping_over_processes(milliseconds, 99, confidence, "ms"),
         load_ms=_median(processes, "load_ms", confidence),
         first_inference_ms=_median(processes, "first_inference_ms", confidence),
-        peak_memory_bytes=memory.peak(measured.looked),
+        peak_memory_bytes=memory.peak(measured.memory_answers),
         energy_uj=_energy(measured, confidence),
         macs=cost.macs if cost else None,
         parameters=cost.parameters if cost else None,
@@ -69,7 +69,7 @@ def conclude(measured: Measured, confidence: float) -> Figures:
         queries=sum(len(process.table) for process in processes),
         settled_processes=sum(bool(process.answer["settled"]) for process in processes),
         samples=measured.samples,
-        footprint=memory.footprint(measured.looked, processes, confidence),
+        footprint=memory.footprint(measured.memory_answers, processes, confidence),
         outliers=sum(outliers(process.table) for process in processes),
     )
 
@@ -82,7 +82,7 @@ def compare(of: Measured, over: Measured, confidence: float) -> Ratio:
         of=of.name,
         over=over.name,
         p50=ratio_over_processes(*medians, confidence),
-        peak_memory=memory.ratio(memory.peak(of.looked), memory.peak(over.looked)),
+        peak_memory=memory.ratio(memory.peak(of.memory_answers), memory.peak(over.memory_answers)),
         energy=_energy_ratio(of, over, confidence),
         size=Estimate.exact(
             of.inspection.file_bytes / over.inspection.file_bytes, "ratio of file sizes", "ratio"

@@ -136,7 +136,9 @@ def completed(scenario: str, options: Options) -> Options:
 
 
 def _by_variant(processes: Processes, name: str) -> ByVariant:
-    return {variant: found for (subject, variant), found in processes.items() if subject == name}
+    return {
+        variant: results for (subject, variant), results in processes.items() if subject == name
+    }
 
 
 def _cautions(prepared: Prepared, taken: Taken, most_threads: int) -> Iterator[str]:

@@ -218,8 +218,8 @@ def _busy(process: ProcessResult, load: Load) -> float:
 
 def _unbounded(load: Load, processes: int) -> Percentiles:
     reason = f"{load.rate_per_s:g} queries a second cannot be sustained: the queue grows"
-    found = Estimate.unknown(reason, "", processes, "ms")
-    return Percentiles(found, found, found)
+    unknown = Estimate.unknown(reason, "", processes, "ms")
+    return Percentiles(unknown, unknown, unknown)
 
 
 def _by_tenth(

@@ -63,10 +63,10 @@ def _procedure(prepared: Prepared, references: Sequence[str], prices: Prices) ->
     """Memory is looked at here, before the first process is timed."""
     request = prepared.request
     against = references or (request.subjects[0].name,)
-    looked = {subject.name: memory.look(prepared, subject) for subject in request.subjects}
+    memory_answers = {subject.name: memory.look(prepared, subject) for subject in request.subjects}
     journal.write(
         request.out / "memory.json",
-        [{"subject": name, **asdict(answers)} for name, answers in looked.items()],
+        [{"subject": name, **asdict(answers)} for name, answers in memory_answers.items()],
     )
 
     def job(subject: Subject, samples: Path, _: int) -> Job:
@@ -78,7 +78,7 @@ def _procedure(prepared: Prepared, references: Sequence[str], prices: Prices) ->
             prepared.inspections[name],
             processes[_ONLY],
             f"samples/{prepared.slugs[name]}-*.npy",
-            looked[name],
+            memory_answers[name],
             prices,
         )
 
@@ -92,10 +92,10 @@ def _procedure(prepared: Prepared, references: Sequence[str], prices: Prices) ->
         ]
 
     def cautions(figures: Sequence[Figures], models: Mapping[str, ByVariant]) -> list[str]:
-        said = list(_outliers(figures))
+        sentences = list(_outliers(figures))
         for name, processes in models.items():
-            said += memory.above_peak(name, looked[name], processes[_ONLY])
-        return said
+            sentences += memory.above_peak(name, memory_answers[name], processes[_ONLY])
+        return sentences
 
     return Procedure(
         jobs={_ONLY: job},

@@ -146,12 +146,12 @@ def _drift(runs: Sequence[Sequence[Mapping[str, Any]]], confidence: float) -> Es
 
 def _clock(runs: Sequence[Sequence[Mapping[str, Any]]], confidence: float) -> Estimate:
     ratios = [_clock_ratio(run) for run in runs]
-    known = [ratio for ratio in ratios if ratio is not None]
-    if len(known) < len(ratios):
+    readable = [ratio for ratio in ratios if ratio is not None]
+    if len(readable) < len(ratios):
         return Estimate.unknown(
             "this machine shows no clock of its cores", "", len(ratios), "ratio"
         )
-    return median_over_processes(known, confidence, "ratio")
+    return median_over_processes(readable, confidence, "ratio")
 
 
 def _clock_ratio(run: Sequence[Mapping[str, Any]]) -> float | None:

@@ -151,14 +151,14 @@ def bench(
     kind = _kind(given)
     chosen = _checked(kind, given)
     can_write(csv_file, html_file)
-    found = _KINDS[kind](manner, _inspected(manner, models, shapes, given), chosen, given)
-    write(found.lines, found.page, models, csv_file=csv_file, html_file=html_file)
+    shown = _KINDS[kind](manner, _inspected(manner, models, shapes, given), chosen, given)
+    write(shown.lines, shown.page, models, csv_file=csv_file, html_file=html_file)
     if manner.json:
-        click.echo(json.dumps(found.document, allow_nan=False))
+        click.echo(json.dumps(shown.document, allow_nan=False))
         return
-    stdout().print(found.summary)
-    if found.folder is not None:
-        click.echo(f"raw samples: {found.folder}")
+    stdout().print(shown.summary)
+    if shown.folder is not None:
+        click.echo(f"raw samples: {shown.folder}")
 
 
 def _kind(given: Mapping[str, Any]) -> str:
@@ -251,11 +251,13 @@ def _profile(
     del manner
     device = None if given["device"] == "host" else given["device"]
     machines = bench_operators.Machines(device, given["host_profile"], given["predict"])
-    found = bench_operators.look(
+    profiled = bench_operators.look(
         models, machines, OnConsole(stderr()), chosen, threads=given["threads"] or 1
     )
-    summary = bench_operators.summary(found)
-    return Shown(bench_operators.document(found), summary, bench_operators.lines(found), summary)
+    summary = bench_operators.summary(profiled)
+    return Shown(
+        bench_operators.document(profiled), summary, bench_operators.lines(profiled), summary
+    )
 
 
 def _count(manner: Manner, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]) -> Shown:

@@ -1,6 +1,6 @@
-"""``edgestill bench --instructions``: counts that a busy build server can be held to.
+"""``edgestill bench --instructions``: counts that are the same on a busy build server.
 
-A count is held against a baseline, see ``baseline``.
+A count is compared with a baseline, see ``instruction_baseline``.
 """
 
 import hashlib
@@ -35,12 +35,12 @@ class Counted:
 
     Attributes:
         entry: as a baseline keeps it.
-        found: the count, process by process.
+        instructions: the count, process by process.
         judged: None where there is no baseline.
     """
 
     entry: Entry
-    found: Instructions
+    instructions: Instructions
     judged: Judged | None = None
 
 
@@ -80,11 +80,15 @@ def count(
     if kept is None or baseline is None:
         return tuple(counted)
     if update:
-        baselines.write(baseline, kept.updated([one.entry for one in counted]))
+        baselines.write(baseline, kept.updated([model.entry for model in counted]))
         return tuple(counted)
     return tuple(
-        Counted(one.entry, one.found, judge(one.entry, kept.entry(one.entry.name, one.entry.core)))
-        for one in counted
+        Counted(
+            model.entry,
+            model.instructions,
+            judge(model.entry, kept.entry(model.entry.name, model.entry.core)),
+        )
+        for model in counted
     )
 
 
@@ -113,9 +117,9 @@ def on_device(
 
 def exit_code(counted: Sequence[Counted]) -> int:
     """Of the worst outcome: a regression before what is undecided."""
-    outcomes = {one.judged.outcome for one in counted if one.judged is not None}
+    outcomes = {model.judged.outcome for model in counted if model.judged is not None}
     worst = ("not ready", "undecided", "ready")
-    return next((EXIT_CODES[one] for one in worst if one in outcomes), 0)
+    return next((EXIT_CODES[outcome] for outcome in worst if outcome in outcomes), 0)
 
 
 def document(counted: Sequence[Counted]) -> dict[str, Any]:
@@ -125,13 +129,13 @@ def document(counted: Sequence[Counted]) -> dict[str, Any]:
         "exit_code": exit_code(counted),
         "models": [
             {
-                **one.entry.model_dump(),
-                "counter": one.found.counter,
-                "processes": list(one.found.counts),
-                "repeats": one.found.repeats,
-                "baseline": asdict(one.judged) if one.judged else None,
+                **model.entry.model_dump(),
+                "counter": model.instructions.counter,
+                "processes": list(model.instructions.counts),
+                "repeats": model.instructions.repeats,
+                "baseline": asdict(model.judged) if model.judged else None,
             }
-            for one in counted
+            for model in counted
         ],
     }
 
@@ -140,16 +144,16 @@ def lines(counted: Sequence[Counted]) -> list[Line]:
     """For a CSV: a line a model."""
     return [
         {
-            "name": text(one.entry.name),
-            "instructions": one.entry.instructions,
-            "counter": one.found.counter,
-            "core": one.entry.core,
-            "kernels": one.entry.kernels,
-            "runtime": one.entry.runtime,
-            "batch": one.entry.batch,
-            "outcome": one.judged.outcome if one.judged else "",
+            "name": text(model.entry.name),
+            "instructions": model.entry.instructions,
+            "counter": model.instructions.counter,
+            "core": model.entry.core,
+            "kernels": model.entry.kernels,
+            "runtime": model.entry.runtime,
+            "batch": model.entry.batch,
+            "outcome": model.judged.outcome if model.judged else "",
         }
-        for one in counted
+        for model in counted
     ]
 
 
@@ -159,41 +163,44 @@ def summary(counted: Sequence[Counted]) -> RenderableType:
         "", "instructions", "to the first", box=None, pad_edge=False, padding=(0, 2, 0, 0)
     )
     first = counted[0].entry.instructions
-    for one in counted:
+    for model in counted:
         table.add_row(
-            Text(numbers.printable(one.entry.name)),
-            f"{one.entry.instructions:,}",
-            f"{one.entry.instructions / first:.4g}",
+            Text(numbers.printable(model.entry.name)),
+            f"{model.entry.instructions:,}",
+            f"{model.entry.instructions / first:.4g}",
         )
-    found = counted[0].found
+    first_count = counted[0].instructions
     how = Text(
-        f"instructions per inference, a count, not a time: {found.counter} on {found.core} "
-        f"({found.kernels} kernels), batch {found.batch}, 1 thread, {found.runtime}",
+        f"instructions per inference, a count, not a time: {first_count.counter} on "
+        f"{first_count.core} ({first_count.kernels} kernels), batch {first_count.batch}, 1 thread, "
+        f"{first_count.runtime}",
         style="dim",
     )
     warnings = [
         Text(
-            f"warning: {numbers.printable(one.entry.name)}: its processes counted "
-            f"{' and '.join(f'{n:,}' for n in one.found.counts)}",
+            f"warning: {numbers.printable(model.entry.name)}: its processes counted "
+            f"{' and '.join(f'{n:,}' for n in model.instructions.counts)}",
             style="yellow",
         )
-        for one in counted
-        if not one.found.repeats
+        for model in counted
+        if not model.instructions.repeats
     ]
-    judged = [Text(one.judged.why) for one in counted if one.judged is not None]
+    judged = [Text(model.judged.why) for model in counted if model.judged is not None]
     return Group(table, how, *warnings, *judged)
 
 
-def _entry(subject: Subject, found: Instructions, shapes: Mapping[str, tuple[int, ...]]) -> Entry:
+def _entry(
+    subject: Subject, instructions: Instructions, shapes: Mapping[str, tuple[int, ...]]
+) -> Entry:
     with subject.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Entry(
         name=subject.name,
         sha256=digest,
-        core=found.core,
-        kernels=found.kernels,
-        runtime=found.runtime,
-        batch=found.batch,
+        core=instructions.core,
+        kernels=instructions.kernels,
+        runtime=instructions.runtime,
+        batch=instructions.batch,
         shapes={key: list(value) for key, value in shapes.items()},
-        instructions=found.instructions,
+        instructions=instructions.instructions,
     )

@@ -77,10 +77,10 @@ def summary(measured: Benchmark, folder: Path) -> RenderableType:
 def fastest(measured: Benchmark) -> list[str]:
     """The latency of each other model over the fastest one's, in sentences; none for one model."""
     medians = {model.name: model.p50_ms.value for model in measured.models}
-    known = {name: value for name, value in medians.items() if value is not None}
-    if len(medians) < 2 or not known:
+    measurable = {name: value for name, value in medians.items() if value is not None}
+    if len(medians) < 2 or not measurable:
         return []
-    best = min(known, key=known.__getitem__)
+    best = min(measurable, key=measurable.__getitem__)
     over = {ratio.of: ratio.p50 for ratio in measured.ratios if ratio.over == best}
     return [_slower(name, best, over[name]) for name in medians if name in over]
 

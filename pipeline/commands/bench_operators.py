@@ -126,59 +126,62 @@ def _target(device: str | None) -> Bounds:
             expected="one to predict for",
             fix="name it: --device raspberry-pi-4; this machine is measured, not predicted",
         )
-    found = machine_of(load(device, where="--device"))
-    if isinstance(found, str):
+    bounds = machine_of(load(device, where="--device"))
+    if isinstance(bounds, str):
         raise UsageError(
-            found,
+            bounds,
             expected="a profile with these figures, each a table of value and source",
             where=f"--device {device}",
         )
-    return found
+    return bounds
 
 
-def document(found: Profiled) -> dict[str, Any]:
+def document(profiled: Profiled) -> dict[str, Any]:
     """Everything as one JSON document; what follows from other figures stands there too."""
     return {
-        "models": [_document(one) for one in found.records],
+        "models": [_document(record) for record in profiled.records],
         "predicted": [
-            {"status": "PREDICTED", **one.model_dump(mode="json")} for one in found.predicted
+            {"status": "PREDICTED", **prediction.model_dump(mode="json")}
+            for prediction in profiled.predicted
         ],
     }
 
 
-def _document(one: OperatorsRecord) -> dict[str, Any]:
-    told = one.model_dump(mode="json")
-    for line, operator in zip(told["operators"], one.operators, strict=True):
+def _document(record: OperatorsRecord) -> dict[str, Any]:
+    document = record.model_dump(mode="json")
+    for line, operator in zip(document["operators"], record.operators, strict=True):
         line |= _derived(operator)
-    kinds = [asdict(kind) | _derived(kind) for kind in by_type(one.operators)]
-    return {**told, "types": kinds}
+    kinds = [asdict(kind) | _derived(kind) for kind in by_type(record.operators)]
+    return {**document, "types": kinds}
 
 
-def _derived(one: OperatorTime | Kind) -> dict[str, float | None]:
-    return {"intensity": one.intensity, "gop_s": one.gop_s, "attained": one.attained}
+def _derived(row: OperatorTime | Kind) -> dict[str, float | None]:
+    return {"intensity": row.intensity, "gop_s": row.gop_s, "attained": row.attained}
 
 
-def summary(found: Profiled) -> RenderableType:
+def summary(profiled: Profiled) -> RenderableType:
     """Two tables a model, by type and of the slowest operators, and what was predicted."""
     parts: list[RenderableType] = []
-    for one in found.records:
-        parts += [_text(line) for line in headlines(one)]
+    for record in profiled.records:
+        parts += [_text(line) for line in headlines(record)]
         head = ("type", "how many")
-        kinds = by_type(one.operators)
-        parts.append(_table(head, [((k.op, str(k.count)), k) for k in kinds], one.roof is not None))
-        some = slowest(one.operators, _SHOWN)
-        lines = [((o.name, _runs_as(o)), o) for o in some]
-        parts.append(_table(("slowest", "runs as"), lines, one.roof is not None))
-        if one.roof_missing is not None:
-            parts.append(_text(f"no roofline: {one.roof_missing}", "dim"))
-    for each in found.predicted:
-        parts += [_text(line) for line in predicted_lines(each)]
+        kinds = by_type(record.operators)
+        parts.append(
+            _table(head, [((k.op, str(k.count)), k) for k in kinds], record.roof is not None)
+        )
+        slow = slowest(record.operators, _SHOWN)
+        lines = [((o.name, _runs_as(o)), o) for o in slow]
+        parts.append(_table(("slowest", "runs as"), lines, record.roof is not None))
+        if record.roof_missing is not None:
+            parts.append(_text(f"no roofline: {record.roof_missing}", "dim"))
+    for prediction in profiled.predicted:
+        parts += [_text(line) for line in predicted_lines(prediction)]
     return Group(*parts)
 
 
-def lines(found: Profiled) -> list[Line]:
+def lines(profiled: Profiled) -> list[Line]:
     """For a CSV: a line an operator; of a prediction a line a model."""
-    if found.predicted:
+    if profiled.predicted:
         return [
             {
                 "name": text(one.name),
@@ -186,7 +189,7 @@ def lines(found: Profiled) -> list[Line]:
                 "what": "PREDICTED",
                 **dict(figure("p50_ms", one.p50_ms)),
             }
-            for one in found.predicted
+            for one in profiled.predicted
         ]
     plain = (str, int, float)
     return [
@@ -198,51 +201,51 @@ def lines(found: Profiled) -> list[Line]:
                 if value is None or isinstance(value, plain)
             },
         }
-        for record in found.records
+        for record in profiled.records
         for one in record.operators
     ]
 
 
-def headlines(one: OperatorsRecord) -> Iterator[str]:
+def headlines(record: OperatorsRecord) -> Iterator[str]:
     """What a record says of a file, in plain sentences."""
-    macs = total([each.macs for each in one.operators])
+    macs = total([operator.macs for operator in record.operators])
     counted = f"{macs:,} multiply-accumulates" if macs is not None else "operations not all counted"
     yield (
-        f"{one.name}: {one.query_us:.1f} µs a query in "
-        f"{numbers.how_many(len(one.operators), 'operator')}, {counted}"
+        f"{record.name}: {record.query_us:.1f} µs a query in "
+        f"{numbers.how_many(len(record.operators), 'operator')}, {counted}"
     )
-    if one.unplaced_macs:
-        yield f"{one.unplaced_macs:,} of the file's could not be found in the graph that runs"
+    if record.unplaced_macs:
+        yield f"{record.unplaced_macs:,} of the file's could not be found in the graph that runs"
     yield (
-        f"by onnxruntime's profiling of {one.runs} queries, less what profiling costs (the median "
-        f"query takes {one.p50_us:.0f} µs without and {one.profiled_us:.0f} with it), "
-        f"{numbers.how_many(one.threads, 'thread')}, {one.runtime}"
+        f"by onnxruntime's profiling of {record.runs} queries, less what profiling costs (the "
+        f"median query takes {record.p50_us:.0f} µs without and {record.profiled_us:.0f} with it), "
+        f"{numbers.how_many(record.threads, 'thread')}, {record.runtime}"
     )
-    if one.roof is not None:
-        int8 = "unknown" if one.roof.gop_s is None else f"{one.roof.gop_s:.3g}"
+    if record.roof is not None:
+        int8 = "unknown" if record.roof.gop_s is None else f"{record.roof.gop_s:.3g}"
         yield (
-            f"roof of {one.roof.device}, {numbers.how_many(one.roof.cores, 'core')}: "
-            f"{one.roof.gflop_s:.3g} GFLOP/s in fp32, {int8} Gop/s in int8, "
-            f"{one.roof.gb_s:.3g} GB/s of main memory; above 100 % of it data came from a cache"
+            f"roof of {record.roof.device}, {numbers.how_many(record.roof.cores, 'core')}: "
+            f"{record.roof.gflop_s:.3g} GFLOP/s in fp32, {int8} Gop/s in int8, "
+            f"{record.roof.gb_s:.3g} GB/s of main memory; above 100 % of it data came from a cache"
         )
 
 
-def predicted_lines(one: Predicted) -> Iterator[str]:
+def predicted_lines(prediction: Predicted) -> Iterator[str]:
     """A prediction and how it was made; every line says that it is one."""
-    found = numbers.show(one.p50_ms, numbers.MILLISECONDS)
-    yield f"PREDICTED on {one.target}, never measured: {one.name} p50 {found}"
-    yield f"PREDICTED for {one.device}, {numbers.how_many(one.threads, 'thread')}"
-    yield one.p50_ms.method
-    if one.unroofed:
+    p50 = numbers.show(prediction.p50_ms, numbers.MILLISECONDS)
+    yield f"PREDICTED on {prediction.target}, never measured: {prediction.name} p50 {p50}"
+    yield f"PREDICTED for {prediction.device}, {numbers.how_many(prediction.threads, 'thread')}"
+    yield prediction.p50_ms.method
+    if prediction.unroofed:
         yield (
-            f"PREDICTED: {one.unroofed} operators have no roof (not counted); they are scaled by "
-            "whichever figure is the slowest"
+            f"PREDICTED: {prediction.unroofed} operators have no roof (not counted); they are "
+            "scaled by whichever figure is the slowest"
         )
 
 
-def _runs_as(one: OperatorTime) -> str:
-    more = [op for op in one.fused if op != one.op]
-    return f"{one.op} ({' '.join(more)})" if more else one.op
+def _runs_as(operator: OperatorTime) -> str:
+    more = [op for op in operator.fused if op != operator.op]
+    return f"{operator.op} ({' '.join(more)})" if more else operator.op
 
 
 def _table(
@@ -256,17 +259,17 @@ def _table(
     names = ("µs", "share", "MACs", "bytes", "op/B", "Gop/s", *(("roof",) if roofed else ()))
     for name in names:
         table.add_column(name, justify="right")
-    for cells, one in lines:
+    for cells, row in lines:
         figures = (
-            f"{one.us:.1f}",
-            f"{one.share:.0%}",
-            _short(one.macs),
-            _short(one.bytes),
-            _short(one.intensity),
-            _given(one.gop_s, ".3g"),
+            f"{row.us:.1f}",
+            f"{row.share:.0%}",
+            _short(row.macs),
+            _short(row.bytes),
+            _short(row.intensity),
+            _given(row.gop_s, ".3g"),
         )
-        last = (_given(one.attained, ".0%"),) if roofed else ()
-        table.add_row(*(_text(each) for each in (*cells, *figures, *last)))
+        last = (_given(row.attained, ".0%"),) if roofed else ()
+        table.add_row(*(_text(cell) for cell in (*cells, *figures, *last)))
     return table
 
 

@@ -130,19 +130,16 @@ def compare(
     subjects = [Subject(name, file) for name, file in zip("AB", files, strict=True)]
     feed, inspections = _feed(subjects, options, ask)
     max_ratio = options.max_ratio
-    rule = Until(lambda _, ratios: known(ratios[0].p10, max_ratio), options.max_seconds)
-    folder = options.out or new_folder()
     with measuring(progress, len(subjects) * PROCESSES) as on_process:
-        measured = measure(
-            Request(
-                subjects,
-                _settings(options, feed),
-                folder,
-                until=rule,
-                on_process=on_process,
-                inspections=inspections,
-            )
+        request = Request(
+            subjects,
+            _settings(options, feed),
+            options.out or new_folder(),
+            until=Until(lambda _, ratios: known(ratios[0].p10, max_ratio), options.max_seconds),
+            on_process=on_process,
+            inspections=inspections,
         )
+        measured = measure(request)
     ratio = measured.ratios[0].p10
     return Compared(
         a=str(files[0]),
@@ -154,7 +151,7 @@ def compare(
         max_ratio=max_ratio,
         outcome=None if max_ratio is None else hold("at most", max_ratio, ratio)[0],
         measured=measured,
-        folder=str(folder),
+        folder=str(request.out),
     )
 
 
@@ -198,7 +195,7 @@ def model_of(path: Path) -> Path:
             where=str(path),
             fix=f"name a model's file, such as one below {path / 'variants'}",
         )
-    variant = next(each for each in report.variants.variants if each.name == ship)
+    variant = next(variant for variant in report.variants.variants if variant.name == ship)
     file = path / "variants" / variant.file
     if not file.is_file() or file_sha256(file) != variant.sha256:
         raise MaterialError("not as it was written", where=str(file), fix="build it again")

@@ -51,12 +51,14 @@ class Baseline(BaseModel):
 
     def entry(self, name: str, core: str) -> Entry | None:
         """The count of a model on a core, None where there is none."""
-        return next((one for one in self.counts if (one.name, one.core) == (name, core)), None)
+        return next(
+            (entry for entry in self.counts if (entry.name, entry.core) == (name, core)), None
+        )
 
     def updated(self, counted: Sequence[Entry]) -> "Baseline":
         """The same with these counts in the place of, or beside, those it had."""
-        kept = {(one.name, one.core): one for one in self.counts}
-        kept |= {(one.name, one.core): one for one in counted}
+        kept = {(entry.name, entry.core): entry for entry in self.counts}
+        kept |= {(entry.name, entry.core): entry for entry in counted}
         return Baseline(counts=tuple(kept[key] for key in sorted(kept)))
 
 
