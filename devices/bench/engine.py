@@ -38,8 +38,8 @@ class Turn:
 
     Attributes:
         subject: the model's name.
-        variant: tells it from the subject's other turns, part of a file name; empty where there
-            are no others.
+        variant: distinguishes it from the subject's other turns, part of a file name; empty where
+            there is no other.
         job: makes the job from its samples file and the number of the repetition.
     """
 
@@ -108,11 +108,11 @@ def take(
 ) -> Taken:
     """Run every turn's job in a fresh process, again and again until it is enough.
 
-    Everything raw lies in the request's folder as soon as it exists: `samples/*.npy` and
+    Raw figures are written to the request's folder after each process: `samples/*.npy` and
     `processes.json`.
 
     Args:
-        turns: at least one; subject and variant tell them apart.
+        turns: at least one; no two with the same subject and variant.
         prepared: the request, with its rule of stopping.
         conclude: the figures of all models and their ratios, at a confidence; for that rule.
         metered: whether energy is measured, by the meter's log or by this machine's sensors.
@@ -157,7 +157,7 @@ class _Repetitions:
     """Takes every turn once in each repetition, and keeps what it gave.
 
     Attributes:
-        records: of each process, as they stand in `processes.json`.
+        records: of each process, as in `processes.json`.
         processes: the same by turn, with the raw figures.
         fewest: processes that there will be at least.
     """

@@ -1,4 +1,4 @@
-"""Look at a model nobody vouches for, in a child.
+"""Inspect a model of unknown origin, in a child process.
 
 >>> inspect(Path("model.onnx")).inputs          # doctest: +SKIP
 (Input(name='x', type='tensor(float)', shape=('batch', 3, 32, 32)),)
@@ -17,18 +17,18 @@ from ..onboard.settings import DEFAULT_FEED, Feed
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a model says of itself, checked.
+    """What a model's file says, checked.
 
     Attributes:
         path: the model.
         format: `onnx` or `ort`.
-        inputs: what it takes.
-        outputs: what it gives.
-        cost: what one inference computes and moves, None where it cannot be counted.
+        inputs: of the model.
+        outputs: of the model.
+        cost: operations and bytes of one inference, None where they cannot be counted.
         cost_missing: why there is no cost.
-        external_files: weights kept beside it.
+        external_files: files of weights beside it.
         file_bytes: size of all its files.
-        runtime: the runtime that loaded it.
+        runtime: the runtime that loaded it, and its version.
     """
 
     path: Path
@@ -49,7 +49,7 @@ def inspect(
     timeout_s: float = 60.0,
     memory_limit_bytes: int | None = None,
 ) -> Inspection:
-    """Schema, files and cost of a `.onnx` or `.ort` model, found out in a child process.
+    """Schema, files and cost of a `.onnx` or `.ort` model, read in a child process.
 
     Args:
         path: the model.

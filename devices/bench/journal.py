@@ -1,4 +1,4 @@
-"""The raw figures of a measurement as they lie in its folder, whole after every process."""
+"""The raw figures of a measurement in its folder, complete after every process."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from ...errors import MeasureError, StorageError
 
 
 def slugs(names: Sequence[str]) -> dict[str, str]:
-    """A file name for each subject; a subject's name is data and may hold anything."""
+    """A file name for each subject; a subject's name is data and may contain any character."""
     unique: dict[str, str] = {}
     for index, name in enumerate(names):
         slug = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".-")[:60] or "model"

@@ -1,4 +1,4 @@
-"""When a measurement may end, and what may be claimed after looking more than once.
+"""When a measurement may end, and which confidence its intervals have after several looks.
 
     >>> looks = Looks(9, 0.99, Until(lambda models, ratios: True, max_seconds=60.0))
     >>> [repetition for repetition in looks.repetitions(lambda confidence: ([], []))]
@@ -6,22 +6,24 @@
     >>> looks.confidence
     0.995
 
-Who looks at an interval again and again and stops when he likes it is wrong far more often than the
+Looking at an interval again and again, and stopping when it suits, is wrong far more often than the
 interval says (Armitage, McPherson & Rowe, "Repeated significance tests on accumulating data", JRSS
-A 132, 1969). So the looks are few, at repetitions fixed beforehand, a third more each, and the
-error that is allowed is shared out among them: look k has 1 / (k (k + 1)) of it, which adds up to
-one however many looks there are. By Bonferroni's inequality the intervals of all looks then hold
-together with the confidence asked for. Such repeated confidence intervals (Jennison & Turnbull,
-"Interim analyses: the repeated confidence interval approach", JRSS B 51, 1989) hold under any rule
-of stopping, by what was seen or by the clock. The clock, too, ends a measurement at a look only.
+A 132, 1969). So there are few looks, at numbers of repetitions that are fixed beforehand, a third
+more each. The allowed error is divided among them: look k gets 1 / (k (k + 1)) of it, which adds up
+to one for any number of looks. By Bonferroni's inequality the intervals of all looks together then
+have the requested confidence. Such repeated confidence intervals (Jennison & Turnbull, "Interim
+analyses: the repeated confidence interval approach", JRSS B 51, 1989) are valid under any rule of
+stopping, by the figures or by the clock. The clock, too, ends a measurement at a look only.
 
-What it takes is that one process is no more likely to be slow than another. A neighbour that stays
-for many of them breaks that: who measures in a quiet spell finds the quiet figure, at whatever
-confidence. It can make a figure too large, and too small only against a truth that counts the
-neighbour in; ratios of pairs are spared, for their order within a pair is drawn (``bench``).
+This assumes that every process is equally likely to be slow. A neighbour that disturbs many
+processes in a row violates that: a measurement between two of its bursts gives the quiet figure, at
+any confidence. It can make a figure too large; too small it can be only against a truth that
+includes the neighbour. Ratios of pairs are not affected, because the order within a pair is random
+(``engine``).
 
-The half that the first look has keeps the usual case cheap; Bonferroni, rather than boundaries
-worked out jointly, serves percentiles, memory and ratios alike and any number of looks.
+The first look gets half of the error, so that the usual case needs few processes. Bonferroni,
+rather than boundaries computed jointly, works for percentiles, memory and ratios alike and for any
+number of looks.
 """
 
 import math
@@ -42,9 +44,9 @@ class Until:
     """When to stop repeating.
 
     Attributes:
-        enough: whether the figures of all models and their ratios will do.
-        max_seconds: no repetitions are begun that would not end within as many seconds.
-        max_processes: of a model, at the most.
+        enough: whether the figures of all models and their ratios are precise enough.
+        max_seconds: repetitions that would not end within this time are not started.
+        max_processes: most processes of a model.
     """
 
     enough: Callable[[Sequence[Any], Sequence[Any]], bool]
@@ -52,10 +54,10 @@ class Until:
     max_processes: int = 400
 
     def __post_init__(self) -> None:
-        """Refuse what no run could honour.
+        """Refuse values out of range.
 
         Raises:
-            UsageError: a figure out of its range.
+            UsageError: a value out of range.
         """
         # Written so that NaN fails too.
         if not 0 < self.max_seconds < math.inf:
@@ -65,7 +67,7 @@ class Until:
 
 
 def confidence_at(look: int, confidence: float) -> float:
-    """Confidence of the intervals of look 1, 2, … where all of them hold together with another.
+    """Confidence of the intervals of look 1, 2, … where all of them together have another.
 
     1 - (1 - confidence) / (k (k + 1)): the shares add up to 1 - 1 / (k + 1).
     """
@@ -95,7 +97,7 @@ class Looks:
     Attributes:
         look: how many looks there were.
         confidence: of the intervals of the last look.
-        enough: whether it was enough; also where there was nothing to wait for.
+        enough: whether the rule was met; True where there is no rule.
     """
 
     def __init__(
@@ -114,7 +116,7 @@ class Looks:
     def counts(self) -> list[int]:
         """Processes a model at each look.
 
-        The first look is where there can be an interval: an earlier one would waste its share.
+        The first look is where there can be an interval; an earlier one would waste its share.
         """
         if self._until is None:
             return [self._processes]
@@ -122,10 +124,10 @@ class Looks:
         return list(schedule(first, max(self._processes, self._until.max_processes)))
 
     def repetitions(self, conclude: Callable[[float], Conclusions]) -> Iterator[int]:
-        """The numbers of the repetitions, from 0, for as long as it takes.
+        """The numbers of the repetitions, from 0, until the rule is met or time is up.
 
         Args:
-            conclude: what may be said, at a confidence, of the repetitions so far.
+            conclude: the figures and ratios of the repetitions so far, at a confidence.
         """
         began = self._clock()
         yield from range(self._processes)

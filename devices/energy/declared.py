@@ -51,7 +51,7 @@ def _exactly(pj: float) -> Range:
 _CACHE, _DRAM, _DRAM_WORST = 20.0 / 8, 640.0 / 4, 2600.0 / 8
 
 
-# Where the bytes come from is what one cannot know, so it spans the interval: all from the smallest
+# Where the bytes come from is unknown, so the interval covers it: all from the smallest
 # cache; weights from DRAM and activations from cache; all from DRAM at its worst.
 HOROWITZ = Prices(
     mac_pj={
@@ -176,10 +176,12 @@ def _picojoules(
     weight_bytes: int,
     activation_bytes: int,
     prices: Prices,
-    dear: int,
-    far: int,
+    operation: int,
+    byte: int,
 ) -> float:
-    """At one end of the prices of operations (`dear`: 0, 1, 2) and of bytes (`far`)."""
-    arithmetic = sum(prices.mac_pj[name][dear] * count for name, count in macs.items() if count)
-    moved = prices.weight_byte_pj[far] * weight_bytes
-    return arithmetic + moved + 2 * prices.activation_byte_pj[far] * activation_bytes
+    """With the lowest, likeliest or highest energy (0, 1, 2) of an operation and of a byte."""
+    arithmetic = sum(
+        prices.mac_pj[name][operation] * count for name, count in macs.items() if count
+    )
+    moved = prices.weight_byte_pj[byte] * weight_bytes
+    return arithmetic + moved + 2 * prices.activation_byte_pj[byte] * activation_bytes

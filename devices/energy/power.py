@@ -23,12 +23,12 @@ _IDLE_GROUPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Something that says how much power is drawn now.
+    """A source of readings of power.
 
     Attributes:
         name: of the sensor, for the reader of a report.
-        covers: what its power is that of.
-        period_s: how often it is worth reading, seconds.
+        covers: which part of the machine draws that power.
+        period_s: seconds between two readings.
         watts: reads it; raises OSError or ValueError where it cannot.
     """
 
@@ -54,8 +54,8 @@ class Trace:
         """Energy from start to end by the trapezoidal rule, power interpolated at both ends.
 
         Returns:
-            Joules, or the reason why the samples do not tell: they do not cover the stretch, or
-            two of them lie further apart than a third of it.
+            Joules, or the reason why the samples do not give it: they do not cover the stretch, or
+            two of them are further apart than a third of it.
         """
         if not self.times or self.times[0] > start or self.times[-1] < end:
             return f"no samples of power cover the {end - start:.3g} s that were timed"
@@ -64,7 +64,7 @@ class Trace:
         gap = max((b - a for a, b in pairwise(times)), default=0.0)
         if gap > (end - start) / _LEAST_SAMPLES:
             return (
-                f"samples of power lie up to {gap:.3g} s apart, too far for the {end - start:.3g} s"
+                f"samples of power are up to {gap:.3g} s apart, too far for the {end - start:.3g} s"
                 f" that were timed (at least {_LEAST_SAMPLES} to a stretch)"
             )
         inner = [start, *(moment for moment in times if start < moment < end), end]
@@ -80,13 +80,13 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """What was drawn while nothing was measured.
+    """Power of the idle machine.
 
     Attributes:
         watts: mean.
         low: mean of the group of samples with the lowest.
         high: mean of the group with the highest, of ten groups one after the other.
-        seconds: how long it was watched.
+        seconds: how long it was measured.
     """
 
     watts: float
@@ -109,7 +109,7 @@ def idle(trace: Trace, start: float, end: float) -> Idle | str:
 
 
 class Sampler:
-    """Reads a source again and again until it is closed.
+    """Reads a source periodically until it is closed.
 
     Attributes:
         broken: why it stopped reading, None while it reads.

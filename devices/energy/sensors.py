@@ -1,4 +1,4 @@
-"""Sensors of power that a machine may have: what stands in `/sys`, and what a Raspberry Pi tells.
+"""Sensors of power that a machine may have: those in `/sys`, and a Raspberry Pi's regulator.
 
     >>> source = find()                  # doctest: +SKIP
     >>> source.name, source.watts()      # doctest: +SKIP
@@ -41,7 +41,7 @@ def find(root: Path = ROOT, ask: Ask | None = None) -> Source | str:
 
     Args:
         root: of the file system whose `/sys` is read.
-        ask: gives the text of `vcgencmd pmic_read_adc`; None: the program, where it is installed.
+        ask: returns the text of `vcgencmd pmic_read_adc`; None: the program, where it is installed.
     """
     chips = sorted(_chips(root), key=_preference)
     sources = [source for chip in chips if (source := _of_chip(chip))]

@@ -18,7 +18,7 @@ _NO_RATIO = Estimate.unknown(_UNRECORDED, unit="ratio")
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Memory in other views than the peak; each is told apart, no two may be added up.
+    """Memory in other views than the peak; no two of them may be added up.
 
     Attributes:
         pss_bytes: growth of the proportional set size from before the model to after its queries.
@@ -51,8 +51,8 @@ class Figures:
         p99_ms: 99th percentile of latency, the same.
         load_ms: from the file to a session.
         first_inference_ms: the first query after that.
-        peak_memory_bytes: most that was resident over what the imports held, in processes of their
-            own in which what makes it a matter of luck is fixed.
+        peak_memory_bytes: the most that was resident, less what the imports took, in processes of
+            their own in which addresses and malloc's thresholds are fixed.
         energy_uj: microjoules a query.
         macs: multiply-accumulates a query, None where some could not be counted.
         parameters: trained numbers, None where they could not be counted.
@@ -61,7 +61,7 @@ class Figures:
         settled_processes: how many processes had settled when timing began.
         samples: folder of the raw latencies, relative to the output folder.
         instructions: of one query, a count; see ``counting``.
-        footprint: memory in other views, None where it was not asked for.
+        footprint: memory in other views, None where it was not requested.
         outliers: queries far above the others of their process (`disturbance.OUTLIERS`).
     """
 
@@ -97,10 +97,11 @@ class Ratio:
         peak_memory: of peak memory over baseline.
         energy: of energy a query.
         size: of file sizes.
-        p10: of what the quickest tenth of each process's queries keep to, paired by repetition.
-            Neighbours only ever add time, and least to the quickest, so this tells two models apart
-            soonest (Chen & Revels, "Robust benchmarking in noisy environments", arXiv:1608.04295,
-            take the minimum for that); what only slow queries show it does not see.
+        p10: of 10th percentiles of each process's latencies, paired by repetition. Other load only
+            adds time, and least to the quickest queries, so this needs the fewest processes to
+            distinguish two models (Chen & Revels, "Robust benchmarking in noisy environments",
+            arXiv:1608.04295, take the minimum for that). It does not show a difference among slow
+            queries only.
     """
 
     of: str

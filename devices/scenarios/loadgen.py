@@ -34,7 +34,7 @@ class LoadgenFigures:
             estimate.
         loadgen_p90_ms: loadgen's own figure.
         inside_p90_ms: of the queries that loadgen sent, by our clock around the session.
-        crossing_ms: what loadgen's median holds besides: the way to Python and back.
+        crossing_ms: what loadgen's median contains besides: the call into Python and back.
         ratio: ours over loadgen's, paired by repetition.
         ratio_inside: ours over that inside; loadgen's work between two queries leaves colder
             caches, which shows in models of some 10 us.

@@ -20,7 +20,7 @@ from ..onboard.stats.processes import percentile_over_processes
 
 F = TypeVar("F")
 Row = tuple[str | Estimate, ...]
-"""Of a table: names, words and figures; an estimate knows its unit."""
+"""Of a table: names, words and figures; an estimate has a unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def energy_rows(energy_uj: Estimate) -> list[Row]:
 
 
 def median_latency_ms(processes: Sequence[ProcessResult], confidence: float) -> Estimate:
-    """p50 of processes whose table holds latencies only, shape (queries,), in nanoseconds."""
+    """p50 of processes whose table has latencies only, shape (queries,), in nanoseconds."""
     return percentile_over_processes(
         [process.table / 1e6 for process in processes], 50, confidence, "ms"
     )

@@ -73,7 +73,7 @@ class ServerFigures:
         name: the subject's.
         latency: from when a query was due to its answer, so that waiting counts. Unknown where the
             rate cannot be sustained: it then only says how long the run was.
-        utilisation: the rate times the mean time that a query holds a stream, over streams.
+        utilisation: the rate times the mean time that a query occupies a stream, over streams.
         sustained: whether that was below 1 in every process (`yes`), in none (`no`) or in some.
         missed: answers later than the deadline and queries left unanswered, over all processes;
             None without a deadline.
@@ -209,11 +209,11 @@ def _missed(
 
 
 def _busy(process: ProcessResult, load: Load) -> float:
-    """The share of its time for which a stream is held; infinite where nothing was answered."""
-    held_ns = process.column("ended_ns") - process.column("started_ns")
-    if not len(held_ns):
+    """The share of the time in which a stream is busy; infinite where nothing was answered."""
+    occupied_ns = process.column("ended_ns") - process.column("started_ns")
+    if not len(occupied_ns):
         return float("inf")
-    return load.rate_per_s / load.streams * float(np.mean(held_ns)) / 1e9
+    return load.rate_per_s / load.streams * float(np.mean(occupied_ns)) / 1e9
 
 
 def _unbounded(load: Load, processes: int) -> Percentiles:
@@ -247,7 +247,7 @@ def about(model: ServerFigures, load: Load) -> list[str]:
         why = (
             model.utilisation.missing
             if share is None
-            else f"each holds a stream for {100 * share:.0f} % of the time between two"
+            else f"each occupies a stream for {100 * share:.0f} % of the time between two"
         )
         sentences.append(
             f"{model.name}: {load.rate_per_s:g} queries a second {often} sustained: {why}"

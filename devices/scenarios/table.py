@@ -1,4 +1,4 @@
-"""Every scenario in one table; cheap to import, so that a command line can list them at once.
+"""Every scenario in one table, which imports nothing heavy: a command line lists them at once.
 
     >>> SCENARIOS["offline"].options["batches"]
     (1, 2, 4, 8, 16, 32)
@@ -17,7 +17,7 @@ Kind = Literal["count", "counts", "positive", "choice", "flag"]
 """Of an option's value: a whole number above 0, several of them, a number above 0, a word of
 several, or whether it is given."""
 REQUIRED = "required"
-"""In place of a default: the scenario cannot do without this option."""
+"""In place of a default: the scenario needs this option."""
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -46,10 +46,10 @@ class Scenario:
         module: the module of this folder whose `IMPLEMENTATION` measures it.
         load: in a few words, for a command line.
         options: its own, each with its default, or `REQUIRED`. A command line has those of them
-            that stand in `OPTIONS`; the others are for callers in Python.
+            that are in `OPTIONS`; the others are for callers in Python.
         refuses: options of every measurement that have no meaning here, each with the reason and
             what to do instead.
-        processes: fresh processes of a model where nobody says how many; None: as elsewhere.
+        processes: fresh processes of a model where none are requested; None: as in other scenarios.
         option: the option that chooses it instead of its own name; None: its name does.
     """
 
@@ -62,7 +62,7 @@ class Scenario:
 
 
 _CLOSED_LOOP = (
-    "operators are timed one query after the other; under this load their times would hold the "
+    "operators are timed one query after the other; under this load their times would include "
     "waiting for other queries"
 )
 _DURATION = "say how long with --duration"

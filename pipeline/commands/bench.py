@@ -52,7 +52,7 @@ _USES: Mapping[str, set[str]] = {
 
 
 class Shown(NamedTuple):
-    """What was measured, in each way it can be given out.
+    """What was measured, in each form of output.
 
     Attributes:
         document: for ``--json``.

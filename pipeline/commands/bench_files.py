@@ -2,7 +2,7 @@
 
     write(lines, page, models, csv_file=Path("m.csv"))
 
-A model's name is anyone's text: a cell of the CSV is never a formula, and the page is escaped.
+A model's name may be any text: no cell of the CSV is a formula, and the page is escaped.
 """
 
 import csv
@@ -60,7 +60,7 @@ def write(
     csv_file: Path | None = None,
     html_file: Path | None = None,
 ) -> None:
-    """Write the files that were asked for.
+    """Write the requested files.
 
     Args:
         lines: of the CSV.
@@ -128,6 +128,6 @@ def figure(name: str, value: Estimate) -> Iterator[tuple[str, Cell]]:
 
 
 def text(value: str) -> str:
-    """Anyone's text as a cell that no spreadsheet takes for a formula."""
+    """Any text as a cell that no spreadsheet takes for a formula."""
     shown = numbers.printable(value)
     return f"'{shown}" if value.startswith(_FORMULA) or shown.startswith(_FORMULA) else shown

@@ -56,7 +56,7 @@ def count(
 
     Args:
         models: what to count.
-        progress: hears of each model.
+        progress: advances after each model.
         device: ``host``, a profile's name or its path; see ``on_device``.
         baseline: a file to compare with, or to write with ``update``.
         update: write the counts to the baseline instead of comparing.

@@ -22,7 +22,7 @@ from .bench_files import Cell, Line, cells, figure
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How the single queries of one model lie, over all its processes; no interval of anything.
+    """Spread of the single queries of one model, over all its processes; not an interval.
 
     Attributes:
         mean_ms: of all queries.

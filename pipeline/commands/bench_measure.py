@@ -68,7 +68,7 @@ def measure(
         models: what to measure.
         chosen: the scenario with its own options.
         options: those of every scenario.
-        progress: hears of each process.
+        progress: advances after each process.
 
     Returns:
         The result, and the folder of the raw samples.

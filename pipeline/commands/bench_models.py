@@ -47,7 +47,7 @@ def inspected(
     """Inspect models, and complete the shapes of their inputs.
 
     A model is inspected once. Its operations depend on the shapes, so it is inspected again where
-    the user is asked for an extent, or another model's input says it.
+    the user is asked for an extent, or another model's input gives it.
 
     Args:
         subjects: ``.onnx`` or ``.ort`` files.

@@ -33,7 +33,7 @@ _SHOWN = 15
 
 @dataclass(frozen=True, slots=True)
 class Profiled:
-    """What one command measured.
+    """Operators of models, and predictions.
 
     Attributes:
         records: one a model.
@@ -68,7 +68,7 @@ def look(
     Args:
         models: ``.onnx`` files.
         machines: this one, and the one to predict for.
-        progress: hears of each process.
+        progress: advances after each process.
         chosen: the scenario: ``offline`` profiles each batch size, ``threads`` each number of
             threads, ``single-stream`` the model as it is.
         threads: intra-op threads.
@@ -137,7 +137,7 @@ def _target(device: str | None) -> Bounds:
 
 
 def document(profiled: Profiled) -> dict[str, Any]:
-    """Everything as one JSON document; what follows from other figures stands there too."""
+    """Everything as one JSON document, with the derived figures."""
     return {
         "models": [_document(record) for record in profiled.records],
         "predicted": [

@@ -1,6 +1,6 @@
-"""The options of ``edgestill bench`` that choose and shape a scenario; cheap to import.
+"""The options of ``edgestill bench`` that choose and shape a scenario; they import nothing heavy.
 
-They are those of ``devices.scenarios.table``: a new scenario stands there, not here.
+They are those of ``devices.scenarios.table``: a new scenario is added there, not here.
 """
 
 import re

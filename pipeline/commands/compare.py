@@ -3,13 +3,14 @@
     compared = compare(Path("a.onnx"), Path("b.onnx"), progress, CompareOptions())
     compared.sentence                 # "B takes 0.78× the latency of A (0.75 to 0.82)"
 
-Both are measured in fresh processes that take turns, in an order drawn anew each time. So if B is
-A, each pair is as likely to fall out one way as the other, whatever the neighbours do and however
-long: the signs are the coin's, not the machine's (Fisher, "The Design of Experiments", 1935). The
-interval of the median of the pairs' ratios holds at 99 % over all looks together
-(``devices.bench.stopping``). A process's time is its p10, what its quickest tenth of queries keep
-to: neighbours disturb that least, and a tenth more work is found in a fraction of the pairs that
-the p50 takes. What differs only among slow queries shows in the p50 and p90, which stand beside it.
+Both are measured in fresh processes in turn, in an order drawn anew each time. So if B is A, each
+of a pair is equally likely to be the slower one, whatever disturbs the machine and for how long:
+the signs come from the random order, not from the machine (Fisher, "The Design of Experiments",
+1935). The interval of the median of the pairs' ratios has 99 % confidence over all looks together
+(``devices.bench.stopping``). The latency of a process is its p10, which its quickest tenth of
+queries does not exceed: other load disturbs that least, and a difference of a tenth is found in a
+fraction of the pairs that the p50 needs. A difference among slow queries only shows in the p50 and
+p90, which are printed beside it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +49,7 @@ PROCESSES = 9
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What two models' times have to do with each other.
+    """The latencies of two models, compared.
 
     Attributes:
         a: the first model's file.
@@ -57,9 +58,9 @@ class Compared:
         p50: the same of median latencies.
         different: whether the interval leaves out 1; None where there is no interval.
         sentence: the same in words.
-        max_ratio: the largest ratio asked for, None where none was.
-        outcome: how the ratio stands to it.
-        measured: everything else that was found.
+        max_ratio: the largest allowed ratio, None where none was given.
+        outcome: whether the ratio is below it.
+        measured: all other figures.
         folder: of the raw samples.
     """
 
@@ -116,7 +117,7 @@ def compare(
     Args:
         a: an ``.onnx`` or ``.ort`` file, or a run's folder: then the file that it ships.
         b: the same.
-        progress: hears of each process.
+        progress: advances after each process.
         options: how they are compared.
         ask: asks the user for an extent; None refuses instead.
 

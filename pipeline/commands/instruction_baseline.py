@@ -1,4 +1,4 @@
-"""A baseline of counts: a small JSON file that a user keeps beside the code.
+"""A baseline of counts: a small JSON file beside the user's code.
 
     kept = read(Path("instructions.json"))
     judge(counted, kept.entry(counted.name, counted.core)).outcome
@@ -32,7 +32,7 @@ class Entry(BaseModel):
 
     name: str
     sha256: str
-    """Of the model's file when it was counted; another file may be held against the count."""
+    """Of the model's file when it was counted; another file may be compared with the count."""
     core: str
     kernels: str
     runtime: str
@@ -102,7 +102,7 @@ def judge(entry: Entry, kept: Entry | None) -> Judged:
     if entry.instructions * 100 > kept.instructions * round(100 * (1 + MARGIN)):
         return Judged("not ready", ratio, f"{text}; at most {MARGIN:.0%} more is allowed")
     if ratio < 1 - MARGIN:
-        text += "; --update-baseline holds later builds to that"
+        text += "; --update-baseline makes that the baseline of later builds"
     return Judged("ready", ratio, text)
 
 
