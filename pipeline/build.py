@@ -17,7 +17,7 @@ from ..devices.instructions import count as countable
 from ..devices.place.place import place_of
 from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
-from ..errors import ModelError, UsageError
+from ..errors import ModelError, RecipeError, UsageError
 from . import tasks
 from . import teachers as teacher_kinds
 from .compress.inputs import TunedInputs, VariantsInputs
@@ -73,6 +73,7 @@ class Outside(NamedTuple):
         tokenizer: hash of the tokenizer; None where the recipe names none.
         teachers: hash of what each teacher names; None where it names nothing.
         student: hash of the module that makes the student; None for a family.
+        losses: hash of the module of each loss that is a user's function.
         device: the device to measure on, without its figures, which change no measurement.
     """
 
@@ -80,6 +81,7 @@ class Outside(NamedTuple):
     tokenizer: str | None
     teachers: tuple[str | None, ...]
     student: str | None
+    losses: tuple[str, ...]
     device: Profile
 
 
@@ -89,6 +91,7 @@ def outside(recipe: Recipe) -> Outside:
     Raises:
         DataError: there is no such data.
         ModelError: there is no such file or module.
+        RecipeError: there is no module of such a loss.
         UsageError: there is no such device, or no way to it.
     """
     tokenizer, student = recipe.data.text.tokenizer, recipe.student.model
@@ -104,6 +107,10 @@ def outside(recipe: Recipe) -> Outside:
         student=user_function.fingerprint(student, "student.model", ModelError)
         if is_factory(student)
         else None,
+        losses=tuple(
+            user_function.fingerprint(name, key, RecipeError)
+            for key, name in recipe.distill.user_losses
+        ),
         device=replace(device, figures={}),
     )
 
@@ -122,7 +129,9 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
     trained = tuple(run(TEACHER, inputs) for inputs in _each_teacher(r, named, data))
     teachers = Teachers(trained, r.teacher.shares)
     targets = run(TARGETS, TargetsInputs(teachers, r.distill.only(SoftTargets), samples))
-    distilled = Training(samples, r.distill.only(Schedule), _distillation(r, teachers, targets))
+    distilled = Training(
+        samples, r.distill.only(Schedule), _distillation(r, named, teachers, targets)
+    )
     control = Training(samples, r.distill.control())
     students = tuple(run(STUDENT, student(distilled, seed)) for seed in seeds)
     plain = tuple(run(STUDENT, student(control, seed)) for seed in plain_seeds)
@@ -146,12 +155,15 @@ def _each_teacher(r: Recipe, named: Outside, data: Made[DataRecord]) -> Iterator
         yield TeacherInputs(teacher, file_hash, Samples(data, r.augment, seed))
 
 
-def _distillation(r: Recipe, teachers: Teachers, targets: Made[TargetsRecord]) -> Distillation:
+def _distillation(
+    r: Recipe, named: Outside, teachers: Teachers, targets: Made[TargetsRecord]
+) -> Distillation:
     """With the teachers only where the student needs more of them than stored answers."""
     soft, layers = r.distill.only(SoftLosses), r.distill.only(TeacherLayers)
+    distillation = Distillation(soft, targets, loss_hashes=named.losses)
     if r.distill.views and not layers.needed:
-        return Distillation(soft, targets)
-    return Distillation(soft, targets, layers, teachers)
+        return distillation
+    return replace(distillation, layers=layers, teachers=teachers)
 
 
 def _benchmark_inputs(

@@ -55,8 +55,11 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
     from .distill import losses, targets, views
 
     task = tasks.of(data.task)
-    losses.check(recipe.distill, task)
-    targets.kept_of(task.outputs(data) or 0, recipe.distill.top_k, data)
+    outputs = task.outputs(data)
+    losses.check(recipe.distill, task, outputs)
+    for pair in recipe.distill.layers:
+        losses.layer_loss(pair.loss)
+    targets.kept_of(outputs or 0, recipe.distill.top_k, data)
     views.check(recipe.augment, data.layout, data.sample_shape)
     _views_suit(recipe)
     _opens(recipe)

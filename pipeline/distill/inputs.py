@@ -81,12 +81,14 @@ class Distillation:
         targets: stored answers of the teachers.
         layers: losses between layers, and whether the first weights come from the teacher.
         teachers: needed where no answers are stored or layers are compared; else None.
+        loss_hashes: of the module of each loss that is a user's function; only the key needs them.
     """
 
     soft: SoftLosses
     targets: Made[TargetsRecord]
     layers: TeacherLayers | None = None
     teachers: Teachers | None = None
+    loss_hashes: tuple[str, ...] = ()
 
     @property
     def initializes(self) -> bool:

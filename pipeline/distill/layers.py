@@ -18,7 +18,9 @@ from torch import nn
 from ...errors import ModelError, RecipeError
 from ..models.deployed import Deployed
 from ..recipe.distill import LayerPair
-from .losses import LAYER_LOSSES
+from ..recipe.model_names import is_factory
+from .feature_losses import LayerLoss
+from .losses import layer_loss, require_gradient
 
 WHERE = "distill.layers"
 _SHOWN = 12
@@ -151,6 +153,7 @@ class _Pair(NamedTuple):
     """A layer of the student beside one of the teacher."""
 
     layer: LayerPair
+    loss_of: LayerLoss
     student_last: bool
     """Whether the channels are on the last axis, as those of tokens are."""
     teacher_last: bool
@@ -161,7 +164,7 @@ class _Pair(NamedTuple):
         teacher = _channels_first(teacher, self.teacher_last).detach().to(student.dtype)
         if self.bridge is not None:
             student = self.bridge(student)
-        return self.layer.weight * LAYER_LOSSES[self.layer.loss](student, teacher)
+        return self.layer.weight * self.loss_of(student, teacher)
 
 
 class LayerLosses:
@@ -272,7 +275,11 @@ def _pair(
     a, b = features
     wanted = layer.loss == "hint" or (layer.loss == "cosine" and a.shape[1] != b.shape[1])
     bridge = Bridge(a.ndim, a.shape[1], b.shape[1]).to(a.dtype) if wanted else None
-    return _Pair(layer, lasts[0], lasts[1], bridge)
+    loss_of = layer_loss(layer.loss)
+    if is_factory(layer.loss):
+        with torch.enable_grad():
+            require_gradient(loss_of(a, b.detach()), layer.loss, WHERE)
+    return _Pair(layer, loss_of, lasts[0], lasts[1], bridge)
 
 
 def _comparable(layer: LayerPair, student: torch.Tensor, teacher: torch.Tensor) -> None:
@@ -284,7 +291,7 @@ def _comparable(layer: LayerPair, student: torch.Tensor, teacher: torch.Tensor) 
             where=WHERE,
             fix="name a later layer",
         )
-    if layer.loss in ("similarity", "rkd"):
+    if layer.loss in ("similarity", "rkd") or is_factory(layer.loss):
         return
     forms = ("[n, c]", "[n, c, t]", "[n, c, h, w]")[1 if layer.loss == "attention" else 0 :]
     if student.ndim != teacher.ndim or not 5 - len(forms) <= student.ndim <= 4:

@@ -131,11 +131,12 @@ def _soft(hard: Loss, answer: Answer, soft: SoftLosses, data: DataRecord) -> Los
     """Hard labels and the teacher's answers."""
     task = tasks.of(data.task)
     unit = torch.tensor(data.answer_std) if task.label_units else torch.ones(())
+    total = losses.distillation(soft, task)
 
     def loss(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
         labels = lesson.y if task.exclusive else None
-        told, taught = hard(outputs, lesson), answer(lesson)
-        return losses.distillation(outputs / unit, told, labels, taught / unit, soft, task)
+        teacher_outputs = answer(lesson)
+        return total(outputs / unit, hard(outputs, lesson), labels, teacher_outputs / unit)
 
     return loss
 

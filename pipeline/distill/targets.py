@@ -23,7 +23,7 @@ from ..engine.stage import Made
 from ..engine.store import write_atomic
 from ..progress import Progress
 from ..records import DataRecord, ModelRecord, Split, TargetsRecord
-from . import losses
+from . import top_logits
 from .batches import Lessons
 from .inputs import TargetsInputs
 from .teacher_answers import BLOCK, Asking, exportable
@@ -179,7 +179,7 @@ def _answer(
     if kept == found.shape[1]:
         stored[view, part] = found
         return
-    places, top, rest = losses.top(torch.from_numpy(found), kept)
+    places, top, rest = top_logits.top(torch.from_numpy(found), kept)
     stored[view, part], files[PLACES][view, part] = top.numpy(), places.numpy()
     files[REST][view, part] = rest.numpy()
 
@@ -236,7 +236,7 @@ class Target(NamedTuple):
             return top
         places = torch.from_numpy(self.places[view][rows].astype(np.int64))
         rest = torch.from_numpy(self.rest[view][rows].astype(np.float32))
-        return losses.expand(places, top, rest, self.outputs)
+        return top_logits.expand(places, top, rest, self.outputs)
 
 
 def open_targets(made: Made[TargetsRecord], x: NDArray[Any]) -> Target:

@@ -42,6 +42,7 @@ CARRIERS = frozenset(
         "pipeline.recipe.distill",
         "pipeline.recipe.export",
         "pipeline.recipe.gate",
+        "pipeline.recipe.loss_names",
         "pipeline.recipe.model_names",
         "pipeline.recipe.part",
         "pipeline.recipe.recipe",

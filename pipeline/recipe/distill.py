@@ -4,18 +4,17 @@
 0.9
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from .loss_names import LayerLossName, SoftLossName
+from .model_names import is_factory
 from .part import Fraction, Part, Positive
 from .training import Schedule
 
-SoftLoss = Literal["kd", "mse", "dkd", "dist", "cosine"]
-LayerLoss = Literal["hint", "attention", "similarity", "rkd", "cosine"]
 
-
-def _hinton() -> dict[SoftLoss, float]:
+def _hinton() -> dict[str, float]:
     return {"kd": 1.0}
 
 
@@ -28,11 +27,11 @@ class SoftLosses(Part):
         "scaled by T².",
     )
     alpha: Fraction = Field(0.9, description="Weight of the soft losses; 0: hard labels alone.")
-    losses: dict[SoftLoss, Positive] = Field(
+    losses: dict[SoftLossName, Positive] = Field(
         default_factory=_hinton,
         min_length=1,
         description="Weight of each soft loss: kd (Hinton 2015), mse (Ba & Caruana 2014), dkd "
-        "(Zhao 2022), dist (Huang 2022); cosine for embeddings.",
+        "(Zhao 2022), dist (Huang 2022); cosine for embeddings; or 'module:function'.",
     )
     standardize: bool = Field(
         False,
@@ -49,9 +48,9 @@ class SoftLosses(Part):
 class LayerPair(Part):
     """A loss between a layer of the teacher and one of the student."""
 
-    loss: LayerLoss = Field(
+    loss: LayerLossName = Field(
         description="hint (Romero 2015), attention (Zagoruyko 2017), similarity (Tung 2019), "
-        "rkd (Park 2019) or cosine."
+        "rkd (Park 2019), cosine or 'module:function'."
     )
     teacher: str = Field(description="Name of the teacher's layer, as named_modules() gives it.")
     student: str = Field(description="Name of the student's layer.")
@@ -100,6 +99,13 @@ class Distill(Schedule, SoftLosses, SoftTargets, TeacherLayers):
         description="Number of students, trained with seed, seed+1, …; the one with the best score "
         "on validation ships.",
     )
+
+    @property
+    def user_losses(self) -> tuple[tuple[str, str], ...]:
+        """Losses that are functions of the user's, each with the key that names it."""
+        named = [("distill.losses", name) for name in self.losses]
+        named += [("distill.layers", pair.loss) for pair in self.layers]
+        return tuple((key, name) for key, name in named if is_factory(name))
 
     def control(self) -> Schedule:
         """How the same student is trained without the teacher."""

@@ -134,22 +134,18 @@ def main() -> int:
         hard = hard_labels(data, recipe.distill)
         target, teacher = stored(Path(name), train), online(Path(name), data)
 
-        task = of(data.task)
+        total = losses.distillation(recipe.distill, of(data.task))
 
         def feed() -> Lesson:
             return lessons(next(order), 0)
 
         def from_store(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-            told = target(lesson.rows, lesson.view)
-            return losses.distillation(
-                outputs, hard(outputs, lesson), lesson.y, told, recipe.distill, task
-            )
+            answers = target(lesson.rows, lesson.view)
+            return total(outputs, hard(outputs, lesson), lesson.y, answers)
 
         def from_teacher(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-            told = torch.from_numpy(teacher(lesson.x.numpy(), "train", lesson.rows))
-            return losses.distillation(
-                outputs, hard(outputs, lesson), lesson.y, told, recipe.distill, task
-            )
+            answers = torch.from_numpy(teacher(lesson.x.numpy(), "train", lesson.rows))
+            return total(outputs, hard(outputs, lesson), lesson.y, answers)
 
         ways = {
             "bare": (bare(train), STEPS),

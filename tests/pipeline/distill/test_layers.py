@@ -3,7 +3,7 @@
 import pytest
 import torch
 from edgestill.errors import ModelError, RecipeError
-from edgestill.pipeline.distill import losses
+from edgestill.pipeline.distill import feature_losses
 from edgestill.pipeline.distill.layers import Bridge, LayerLosses, Taps
 from edgestill.pipeline.models import FAMILIES
 from edgestill.pipeline.models.deployed import Deployed
@@ -236,7 +236,7 @@ def test_a_bridge_learns_an_identity(places):
     optimizer = torch.optim.Adam(bridge.parameters(), lr=0.05)
     for _ in range(200):
         optimizer.zero_grad()
-        losses.hint(bridge(x), x).backward()
+        feature_losses.hint(bridge(x), x).backward()
         optimizer.step()
     weight = bridge.map.weight.detach().reshape(4, 4)
     torch.testing.assert_close(weight, torch.eye(4), rtol=0, atol=0.01)
@@ -263,7 +263,7 @@ def test_the_sum_is_that_of_the_losses_by_their_weights(name):
     student, teacher, x = convolutions((4, 6)).eval(), convolutions((8, 10)).eval(), images()
     layers = (layer(name, weight=0.5), layer(name, "stage2", "stage2", weight=3.0))
     between, _, _ = both(layers, student, teacher, x)
-    loss = losses.LAYER_LOSSES[name]
+    loss = feature_losses.LAYER_LOSSES[name]
     one, other = student.stage1(x), teacher.stage1(x)
     wanted = 0.5 * loss(one, other) + 3.0 * loss(student.stage2(one), teacher.stage2(other))
     assert between().item() == pytest.approx(wanted.item(), rel=1e-5)
@@ -339,7 +339,9 @@ def test_tokens_have_their_channels_last():
         bridge = nn.Conv1d(8, 12, 1)
         bridge.load_state_dict(dict(zip(("weight", "bias"), between.parameters(), strict=True)))
         states = [m.block(m.embedding(ids[:, :length])).mT for m in (student, teacher)]
-        wanted = losses.attention(one, other) + losses.hint(bridge(states[0]), states[1])
+        wanted = feature_losses.attention(one, other) + feature_losses.hint(
+            bridge(states[0]), states[1]
+        )
         assert between().item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
@@ -371,7 +373,7 @@ def test_maps_of_as_many_places_as_channels_have_their_channels_first():
     student, teacher, x = convolutions((6, 6)).eval(), convolutions((8, 6)).eval(), images(size=6)
     for name in ("stage1", "stage1.2"):  # a ReLU has no width: the stage around it tells
         between, _, _ = both((layer("attention", name, "stage1"),), student, teacher, x)
-        wanted = losses.attention(student.stage1(x), teacher.stage1(x))
+        wanted = feature_losses.attention(student.stage1(x), teacher.stage1(x))
         assert between().item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
@@ -409,7 +411,9 @@ def test_every_layer_of_a_family_has_its_channels_found_even_where_places_are_as
         differ = [axis for axis in range(one.ndim) if one.shape[axis] != other.shape[axis]]
         if one.ndim > 2 and differ:
             layers.append(layer("attention", name, name))
-            wanted.append(losses.attention(*(f.movedim(differ[0], 1) for f in (one, other))))
+            wanted.append(
+                feature_losses.attention(*(f.movedim(differ[0], 1) for f in (one, other)))
+            )
     assert len(layers) > 10
     for told, value in zip(layers, wanted, strict=True):
         with LayerLosses(*models, (told,), x) as between:

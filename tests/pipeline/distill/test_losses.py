@@ -1,15 +1,15 @@
 """Each loss against its paper, in float64: the formula, its limits, its gradient."""
 
 from itertools import permutations
-from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from edgestill.errors import RecipeError
-from edgestill.pipeline.distill import losses
-from edgestill.pipeline.recipe.distill import LayerLoss, SoftLoss, SoftLosses
+from edgestill.pipeline.distill import feature_losses, losses, soft_losses, top_logits
+from edgestill.pipeline.recipe import loss_names
+from edgestill.pipeline.recipe.distill import SoftLosses
 from edgestill.pipeline.tasks import TASKS, of
 
 
@@ -17,7 +17,7 @@ def hinton(z, y, t, *, temperature, alpha):
     """The default: kd alone."""
     # Beyond the range of a recipe, too: a limit is tested.
     soft = SoftLosses.model_construct(temperature=temperature, alpha=alpha, losses={"kd": 1.0})
-    return losses.distillation(z, F.cross_entropy(z, y), y, t, soft, of("classification"))
+    return losses.distillation(soft, of("classification"))(z, F.cross_entropy(z, y), y, t)
 
 
 def drawn(samples=6, classes=5, scale=3.0):
@@ -117,7 +117,7 @@ def test_no_gradient_flows_where_the_teacher_was_asked_without():
 
 def test_mse_is_numpys():
     z, _, t = drawn()
-    assert losses.mse(z, t).item() == pytest.approx(((z - t).numpy() ** 2).mean(), rel=1e-12)
+    assert soft_losses.mse(z, t).item() == pytest.approx(((z - t).numpy() ** 2).mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 4.0])
@@ -134,7 +134,7 @@ def test_dkd_is_the_papers_formula(temperature, alpha, beta):
     (binary_t, others_t), (binary_z, others_z) = parts
     tckd = (binary_t * np.log(binary_t / binary_z)).sum(1).mean()
     nckd = (others_t * np.log(others_t / others_z)).sum(1).mean()
-    found = losses.dkd(z, t, y, temperature, alpha, beta).item()
+    found = soft_losses.dkd(z, t, y, temperature, alpha, beta).item()
     assert found == pytest.approx(temperature**2 * (alpha * tckd + beta * nckd), rel=1e-10)
 
 
@@ -144,8 +144,8 @@ def test_dkd_with_the_teachers_own_weight_of_the_others_is_kd():
     for i in range(len(y)):
         one = slice(i, i + 1)
         others = 1.0 - softmax(t[one].numpy() / 3.0)[0, y[i]]
-        found = losses.dkd(z[one], t[one], y[one], 3.0, 1.0, float(others)).item()
-        assert found == pytest.approx(losses.kd(z[one], t[one], 3.0).item(), rel=1e-9)
+        found = soft_losses.dkd(z[one], t[one], y[one], 3.0, 1.0, float(others)).item()
+        assert found == pytest.approx(soft_losses.kd(z[one], t[one], 3.0).item(), rel=1e-9)
 
 
 def test_dist_is_the_papers_formula():
@@ -153,44 +153,46 @@ def test_dist_is_the_papers_formula():
     q, p = softmax(z.numpy() / 2.0), softmax(t.numpy() / 2.0)
     inter = np.mean([1 - np.corrcoef(a, b)[0, 1] for a, b in zip(q, p, strict=True)])
     intra = np.mean([1 - np.corrcoef(a, b)[0, 1] for a, b in zip(q.T, p.T, strict=True)])
-    assert losses.dist(z, t, 2.0).item() == pytest.approx(4.0 * (inter + intra), rel=1e-9)
+    assert soft_losses.dist(z, t, 2.0).item() == pytest.approx(4.0 * (inter + intra), rel=1e-9)
 
 
 def test_standardized_logits_have_mean_zero_and_deviation_one_and_forget_scale():
     z, _, _ = drawn()
-    found = losses.standardize(z).numpy()
+    found = soft_losses.standardize(z).numpy()
     np.testing.assert_allclose(found.mean(1), 0.0, atol=1e-12)
     np.testing.assert_allclose(found.std(1), 1.0, rtol=1e-6)
-    np.testing.assert_allclose(losses.standardize(7.0 * z + 3.0).numpy(), found, rtol=1e-6)
-    assert torch.isfinite(losses.standardize(torch.zeros(2, 3))).all()
+    np.testing.assert_allclose(soft_losses.standardize(7.0 * z + 3.0).numpy(), found, rtol=1e-6)
+    assert torch.isfinite(soft_losses.standardize(torch.zeros(2, 3))).all()
 
 
 def test_binary_kd_is_the_formula_with_the_mean_over_labels():
     z, _, t = drawn()
     p, q = (1 / (1 + np.exp(-x.numpy() / 3.0)) for x in (t, z))
     kl = p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))
-    assert losses.binary_kd(z, t, 3.0).item() == pytest.approx(9.0 * kl.mean(), rel=1e-10)
+    assert soft_losses.binary_kd(z, t, 3.0).item() == pytest.approx(9.0 * kl.mean(), rel=1e-10)
 
 
 def test_binary_kd_of_one_label_is_kd_of_two_classes():
     z, _, t = drawn(classes=1)
     two = [torch.cat([x, torch.zeros_like(x)], dim=1) for x in (z, t)]
-    found = losses.binary_kd(z, t, 2.0).item()
-    assert found == pytest.approx(losses.kd(*two, 2.0).item(), rel=1e-12)
+    found = soft_losses.binary_kd(z, t, 2.0).item()
+    assert found == pytest.approx(soft_losses.kd(*two, 2.0).item(), rel=1e-12)
 
 
 def test_binary_kd_at_high_temperature_matches_logits():
     """T² · KL tends to (z - t)² / 8, for a Bernoulli's variance tends to 1/4."""
     z, _, t = drawn()
-    limit = losses.mse(z, t).item() / 8
-    distances = [abs(losses.binary_kd(z, t, at).item() / limit - 1) for at in (3.0, 30.0, 300.0)]
+    limit = soft_losses.mse(z, t).item() / 8
+    distances = [
+        abs(soft_losses.binary_kd(z, t, at).item() / limit - 1) for at in (3.0, 30.0, 300.0)
+    ]
     assert distances[0] > 50 * distances[1] > 2500 * distances[2]
     assert distances[2] < 1e-4
 
 
 def test_binary_kd_of_extreme_logits_is_finite():
     z = torch.tensor([[1e4, -1e4]], requires_grad=True)
-    loss = losses.binary_kd(z, -z.detach(), 1.0)
+    loss = soft_losses.binary_kd(z, -z.detach(), 1.0)
     loss.backward()
     assert loss.item() == pytest.approx(1e4)
     assert torch.isfinite(z.grad).all()
@@ -221,16 +223,16 @@ class TestEverySoftLoss:
         hard = z.pow(2).mean()
         soft = SoftLosses(losses={name: 2.0}, alpha=0.25, temperature=3.0)
         alone = losses.soft_loss(name, task)(z, t, y, soft)
-        found = losses.distillation(z, hard, y, t, soft, task)
+        found = losses.distillation(soft, task)(z, hard, y, t)
         assert found.item() == pytest.approx((0.75 * hard + 0.5 * alone).item(), rel=1e-12)
 
     def test_needs_labels_for_dkd_alone(self, task, name):
         z, _, t = drawn()
         if name == "dkd":
             with pytest.raises(ValueError, match="dkd needs labels"):
-                losses.distillation(z, z.mean(), None, t, SoftLosses(losses={name: 1.0}), task)
+                losses.distillation(SoftLosses(losses={name: 1.0}), task)(z, z.mean(), None, t)
         else:
-            found = losses.distillation(z, z.mean(), None, t, SoftLosses(losses={name: 1.0}), task)
+            found = losses.distillation(SoftLosses(losses={name: 1.0}), task)(z, z.mean(), None, t)
             assert found.item() > 0.01
 
     def test_is_let_through(self, task, name):
@@ -255,9 +257,9 @@ def test_a_weighted_sum_is_the_sum_of_its_parts():
     z, y, t = drawn()
     soft = SoftLosses(losses={"kd": 0.5, "dkd": 2.0}, standardize=True, temperature=2.0, alpha=0.7)
     hard = F.cross_entropy(z, y)
-    found = losses.distillation(z, hard, y, t, soft, of("classification"))
-    a, b = losses.standardize(z), losses.standardize(t)
-    parts = 0.5 * losses.kd(a, b, 2.0) + 2.0 * losses.dkd(a, b, y, 2.0, 1.0, 8.0)
+    found = losses.distillation(soft, of("classification"))(z, hard, y, t)
+    a, b = soft_losses.standardize(z), soft_losses.standardize(t)
+    parts = 0.5 * soft_losses.kd(a, b, 2.0) + 2.0 * soft_losses.dkd(a, b, y, 2.0, 1.0, 8.0)
     wanted = 0.3 * hard + 0.7 * parts
     assert found.item() == pytest.approx(wanted.item(), rel=1e-12)
 
@@ -267,7 +269,7 @@ def test_a_weighted_sum_is_the_sum_of_its_parts():
     [
         (task, name)
         for task in TASKS.values()
-        for name in get_args(SoftLoss)
+        for name in loss_names.SOFT_LOSSES
         if name not in task.soft_losses
     ],
 )
@@ -293,7 +295,7 @@ def test_standardized_outputs_are_for_classes_only():
 
 def test_top_keeps_the_largest_logits_and_the_mass_of_the_others():
     _, _, t = drawn(classes=7)
-    indices, kept, rest = losses.top(t, 3)
+    indices, kept, rest = top_logits.top(t, 3)
     order = np.argsort(-t.numpy(), axis=1)
     np.testing.assert_array_equal(indices.numpy(), order[:, :3])
     np.testing.assert_array_equal(kept.numpy(), np.take_along_axis(t.numpy(), order[:, :3], 1))
@@ -304,8 +306,8 @@ def test_top_keeps_the_largest_logits_and_the_mass_of_the_others():
 @pytest.mark.parametrize("k", [1, 3, 6, 7])
 def test_the_kept_probabilities_are_those_of_the_whole(k):
     _, _, t = drawn(classes=7)
-    indices, kept, rest = losses.top(t, k)
-    dense = losses.expand(indices, kept, rest, 7)
+    indices, kept, rest = top_logits.top(t, k)
+    dense = top_logits.expand(indices, kept, rest, 7)
     assert dense.shape == t.shape
     found, wanted = (softmax(x.numpy()) for x in (dense, t))
     at = indices.numpy()
@@ -317,8 +319,8 @@ def test_the_kept_probabilities_are_those_of_the_whole(k):
 
 def test_the_others_share_their_mass_evenly():
     _, _, t = drawn(classes=7)
-    indices, kept, rest = losses.top(t, 2)
-    dense = losses.expand(indices, kept, rest, 7)
+    indices, kept, rest = top_logits.top(t, 2)
+    dense = top_logits.expand(indices, kept, rest, 7)
     others = dense.scatter(1, indices, torch.nan)
     for row, mass in zip(others, rest, strict=True):
         (share,) = row[~row.isnan()].unique()
@@ -328,22 +330,24 @@ def test_the_others_share_their_mass_evenly():
 @pytest.mark.parametrize("k", [7, 8, 1000])
 def test_all_classes_kept_are_the_logits_themselves(k):
     _, _, t = drawn(classes=7)
-    indices, kept, rest = losses.top(t, k)
+    indices, kept, rest = top_logits.top(t, k)
     assert indices.shape == (len(t), 7)
     assert torch.isneginf(rest).all()
-    assert torch.equal(losses.expand(indices, kept, rest, 7), t)
+    assert torch.equal(top_logits.expand(indices, kept, rest, 7), t)
 
 
 def test_all_but_one_kept_are_exact():
     _, _, t = drawn(classes=7)
-    torch.testing.assert_close(losses.expand(*losses.top(t, 6), 7), t, rtol=1e-14, atol=1e-14)
+    torch.testing.assert_close(
+        top_logits.expand(*top_logits.top(t, 6), 7), t, rtol=1e-14, atol=1e-14
+    )
 
 
 def test_places_stored_as_small_integers_are_taken():
     _, _, t = drawn(classes=7)
-    indices, kept, rest = losses.top(t.float(), 3)
-    wanted = losses.expand(indices, kept, rest, 7)
-    assert torch.equal(losses.expand(indices.to(torch.int32), kept, rest, 7), wanted)
+    indices, kept, rest = top_logits.top(t.float(), 3)
+    wanted = top_logits.expand(indices, kept, rest, 7)
+    assert torch.equal(top_logits.expand(indices.to(torch.int32), kept, rest, 7), wanted)
     assert wanted.dtype == torch.float32
 
 
@@ -363,26 +367,28 @@ def test_cosine_is_numpys():
     s, t = features(6, 4), features(6, 4, seed=1)
     a, b = s.numpy(), t.numpy()
     cosines = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
-    assert losses.cosine(s, t).item() == pytest.approx(1 - cosines.mean(), rel=1e-12)
+    assert feature_losses.cosine(s, t).item() == pytest.approx(1 - cosines.mean(), rel=1e-12)
 
 
 def test_cosine_of_tokens_is_the_mean_over_them():
     s, t = features(3, 4, 5), features(3, 4, 5, seed=1)
-    each = [losses.cosine(s[:, :, i], t[:, :, i]).item() for i in range(5)]
-    assert losses.cosine(s, t).item() == pytest.approx(np.mean(each), rel=1e-12)
+    each = [feature_losses.cosine(s[:, :, i], t[:, :, i]).item() for i in range(5)]
+    assert feature_losses.cosine(s, t).item() == pytest.approx(np.mean(each), rel=1e-12)
 
 
 def test_cosine_forgets_scale_and_is_two_for_opposites():
     s, t = features(6, 4), features(6, 4, seed=1)
-    assert losses.cosine(3.0 * s, t).item() == pytest.approx(losses.cosine(s, t).item())
-    assert losses.cosine(s, -s).item() == pytest.approx(2.0)
+    assert feature_losses.cosine(3.0 * s, t).item() == pytest.approx(
+        feature_losses.cosine(s, t).item()
+    )
+    assert feature_losses.cosine(s, -s).item() == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (6, 4, 5), (6, 4, 3, 2)])
 def test_hint_is_half_the_mean_squared_error(shape):
     s, t = features(*shape), features(*shape, seed=1)
     wanted = 0.5 * ((s - t).numpy() ** 2).mean()
-    assert losses.hint(s, t).item() == pytest.approx(wanted, rel=1e-12)
+    assert feature_losses.hint(s, t).item() == pytest.approx(wanted, rel=1e-12)
 
 
 def test_hint_pools_whichever_is_larger_along_each_axis():
@@ -390,7 +396,7 @@ def test_hint_pools_whichever_is_larger_along_each_axis():
     pooled_s = s.numpy().reshape(2, 3, 4, 2, 2).mean(3)
     pooled_t = t.numpy().reshape(2, 3, 4, 2, 3).mean(4)
     wanted = 0.5 * ((pooled_s - pooled_t) ** 2).mean()
-    assert losses.hint(s, t).item() == pytest.approx(wanted, rel=1e-12)
+    assert feature_losses.hint(s, t).item() == pytest.approx(wanted, rel=1e-12)
 
 
 @pytest.mark.parametrize("places", [(5,), (3, 4)])
@@ -401,7 +407,7 @@ def test_attention_is_the_papers_formula(places):
         q = (x.numpy() ** 2).sum(1).reshape(6, -1)
         maps.append(q / np.linalg.norm(q, axis=1, keepdims=True))
     wanted = np.linalg.norm(maps[0] - maps[1], axis=1).mean()
-    assert losses.attention(s, t).item() == pytest.approx(wanted, rel=1e-12)
+    assert feature_losses.attention(s, t).item() == pytest.approx(wanted, rel=1e-12)
 
 
 def test_attention_pools_the_larger_map():
@@ -410,7 +416,7 @@ def test_attention_pools_the_larger_map():
     told = (t.numpy() ** 2).sum(1)
     maps = [x / np.linalg.norm(x, axis=1, keepdims=True) for x in (q, told)]
     wanted = np.linalg.norm(maps[0] - maps[1], axis=1).mean()
-    assert losses.attention(s, t).item() == pytest.approx(wanted, rel=1e-12)
+    assert feature_losses.attention(s, t).item() == pytest.approx(wanted, rel=1e-12)
 
 
 def test_attention_forgets_the_scale_of_each_sample_and_the_order_of_channels():
@@ -418,7 +424,9 @@ def test_attention_forgets_the_scale_of_each_sample_and_the_order_of_channels():
     scaled = (
         s[:, [2, 0, 3, 1]] * torch.linspace(0.1, 9.0, 6, dtype=torch.float64)[:, None, None, None]
     )
-    assert losses.attention(scaled, t).item() == pytest.approx(losses.attention(s, t).item())
+    assert feature_losses.attention(scaled, t).item() == pytest.approx(
+        feature_losses.attention(s, t).item()
+    )
 
 
 def test_similarity_is_the_papers_formula():
@@ -429,14 +437,14 @@ def test_similarity_is_the_papers_formula():
         g = q @ q.T
         grams.append(g / np.linalg.norm(g, axis=1, keepdims=True))
     wanted = ((grams[0] - grams[1]) ** 2).sum() / 36
-    assert losses.similarity(s, t).item() == pytest.approx(wanted, rel=1e-12)
+    assert feature_losses.similarity(s, t).item() == pytest.approx(wanted, rel=1e-12)
 
 
 def test_similarity_forgets_rotation_and_scale_but_not_shift():
     s, t = features(6, 4), features(6, 7, seed=1)
-    wanted = losses.similarity(s, t).item()
-    assert losses.similarity(5.0 * s @ orthogonal(4), t).item() == pytest.approx(wanted)
-    assert losses.similarity(s + 3.0, t).item() != pytest.approx(wanted, rel=0.05)
+    wanted = feature_losses.similarity(s, t).item()
+    assert feature_losses.similarity(5.0 * s @ orthogonal(4), t).item() == pytest.approx(wanted)
+    assert feature_losses.similarity(s + 3.0, t).item() != pytest.approx(wanted, rel=0.05)
 
 
 def huber(error):
@@ -462,42 +470,44 @@ def test_rkd_is_the_papers_formula(distance, angle):
     (near, seen), (far, wanted) = relations(s), relations(t)
     assert np.abs(near - far).max() > 1
     parts = distance * huber(near - far).mean() + angle * huber(seen - wanted).mean()
-    assert losses.rkd(s, t, distance, angle).item() == pytest.approx(parts, rel=1e-10)
+    assert feature_losses.rkd(s, t, distance, angle).item() == pytest.approx(parts, rel=1e-10)
 
 
 def test_rkd_weighs_distances_to_angles_as_the_paper_one_to_two():
     s, t = features(6, 4), features(6, 7, seed=1)
-    parts = losses.rkd(s, t, 1.0, 0.0) + 2.0 * losses.rkd(s, t, 0.0, 1.0)
-    assert losses.rkd(s, t).item() == pytest.approx(parts.item(), rel=1e-12)
+    parts = feature_losses.rkd(s, t, 1.0, 0.0) + 2.0 * feature_losses.rkd(s, t, 0.0, 1.0)
+    assert feature_losses.rkd(s, t).item() == pytest.approx(parts.item(), rel=1e-12)
 
 
 def test_rkd_forgets_rotation_shift_and_scale():
     s, t = features(6, 4), features(6, 7, seed=1)
     moved = 5.0 * s @ orthogonal(4) + 3.0
-    assert losses.rkd(moved, t).item() == pytest.approx(losses.rkd(s, t).item(), rel=1e-9)
-    assert losses.rkd(s, moved).item() == pytest.approx(0.0, abs=1e-12)
+    assert feature_losses.rkd(moved, t).item() == pytest.approx(
+        feature_losses.rkd(s, t).item(), rel=1e-9
+    )
+    assert feature_losses.rkd(s, moved).item() == pytest.approx(0.0, abs=1e-12)
 
 
 def test_rkd_averages_places():
     s, t = features(6, 4, 3, 2), features(6, 7, seed=1)
-    wanted = losses.rkd(s.mean((2, 3)), t).item()
-    assert losses.rkd(s, t).item() == pytest.approx(wanted, rel=1e-12)
+    wanted = feature_losses.rkd(s.mean((2, 3)), t).item()
+    assert feature_losses.rkd(s, t).item() == pytest.approx(wanted, rel=1e-12)
 
 
 def test_rkd_compares_angles_of_the_first_samples_of_a_large_batch_and_all_distances():
-    most = losses.ANGLE_SAMPLES
+    most = feature_losses.ANGLE_SAMPLES
     s, t = features(most + 5, 4), features(most + 5, 7, seed=1)
-    wanted = losses.rkd(s[:most], t[:most], 0.0, 1.0).item()
-    assert losses.rkd(s, t, 0.0, 1.0).item() == pytest.approx(wanted, rel=1e-12)
-    first = losses.rkd(s[:most], t[:most], 1.0, 0.0).item()
-    assert losses.rkd(s, t, 1.0, 0.0).item() != pytest.approx(first, rel=1e-6)
+    wanted = feature_losses.rkd(s[:most], t[:most], 0.0, 1.0).item()
+    assert feature_losses.rkd(s, t, 0.0, 1.0).item() == pytest.approx(wanted, rel=1e-12)
+    first = feature_losses.rkd(s[:most], t[:most], 1.0, 0.0).item()
+    assert feature_losses.rkd(s, t, 1.0, 0.0).item() != pytest.approx(first, rel=1e-6)
 
 
 def test_rkd_of_two_samples_has_no_angle_and_of_equal_ones_is_finite():
     s, t = features(2, 4), features(2, 7, seed=1)
-    assert losses.rkd(s, t).item() == pytest.approx(0.0, abs=1e-12)
+    assert feature_losses.rkd(s, t).item() == pytest.approx(0.0, abs=1e-12)
     same = torch.ones(5, 4, dtype=torch.float64, requires_grad=True)
-    loss = losses.rkd(same, features(5, 7, seed=1))
+    loss = feature_losses.rkd(same, features(5, 7, seed=1))
     loss.backward()
     assert loss.item() > 0.01
     assert torch.isfinite(same.grad).all()
@@ -507,7 +517,7 @@ def test_rkd_of_two_samples_has_no_angle_and_of_equal_ones_is_finite():
     ("name", "shape"),
     [
         (name, shape)
-        for name in losses.LAYER_LOSSES
+        for name in feature_losses.LAYER_LOSSES
         for shape in [(5, 4), (5, 4, 3), (5, 4, 3, 2)]
         if name != "attention" or len(shape) > 2  # a map needs places
     ],
@@ -515,43 +525,45 @@ def test_rkd_of_two_samples_has_no_angle_and_of_equal_ones_is_finite():
 class TestEveryLayerLoss:
     def test_is_zero_where_student_and_teacher_agree(self, name, shape):
         s = features(*shape)
-        assert losses.LAYER_LOSSES[name](s, s).item() == pytest.approx(0.0, abs=1e-12)
+        assert feature_losses.LAYER_LOSSES[name](s, s).item() == pytest.approx(0.0, abs=1e-12)
 
     def test_is_a_scalar_above_zero_where_they_differ(self, name, shape):
-        found = losses.LAYER_LOSSES[name](features(*shape), features(*shape, seed=1))
+        found = feature_losses.LAYER_LOSSES[name](features(*shape), features(*shape, seed=1))
         assert found.shape == ()
         assert found.item() > 0.01
 
     def test_has_the_gradient_of_its_value(self, name, shape):
         t = features(*shape, seed=1)
         s = features(*shape).requires_grad_()
-        assert torch.autograd.gradcheck(lambda x: losses.LAYER_LOSSES[name](x, t), s)
+        assert torch.autograd.gradcheck(lambda x: feature_losses.LAYER_LOSSES[name](x, t), s)
 
     def test_has_a_finite_gradient_where_features_are_dead(self, name, shape):
         s = torch.zeros(*shape, requires_grad=True)
-        losses.LAYER_LOSSES[name](s, features(*shape).float()).backward()
+        feature_losses.LAYER_LOSSES[name](s, features(*shape).float()).backward()
         assert torch.isfinite(s.grad).all()
 
     def test_has_a_finite_gradient_where_they_agree(self, name, shape):
         t = features(*shape).float()
         s = t.clone().requires_grad_()
-        losses.LAYER_LOSSES[name](s, t).backward()
+        feature_losses.LAYER_LOSSES[name](s, t).backward()
         assert torch.isfinite(s.grad).all()
 
     def test_falls_when_a_student_follows_it(self, name, shape):
         t = features(*shape, seed=1)
         s = features(*shape).requires_grad_()
-        before = losses.LAYER_LOSSES[name](s, t).item()
+        before = feature_losses.LAYER_LOSSES[name](s, t).item()
         optimizer = torch.optim.Adam([s], lr=0.1)
         for _ in range(60):
             optimizer.zero_grad()
-            losses.LAYER_LOSSES[name](s, t).backward()
+            feature_losses.LAYER_LOSSES[name](s, t).backward()
             optimizer.step()
-        assert losses.LAYER_LOSSES[name](s, t).item() < 0.3 * before
+        assert feature_losses.LAYER_LOSSES[name](s, t).item() < 0.3 * before
 
 
 def test_the_tables_name_what_a_recipe_may_name():
-    assert set(losses.LAYER_LOSSES) == set(get_args(LayerLoss))
-    assert {name for task in TASKS.values() for name in task.soft_losses} == set(get_args(SoftLoss))
+    assert set(feature_losses.LAYER_LOSSES) == set(loss_names.LAYER_LOSSES)
+    assert {name for task in TASKS.values() for name in task.soft_losses} == set(
+        loss_names.SOFT_LOSSES
+    )
     meant = {loss for task in TASKS.values() for loss in task.soft_losses.values()}
-    assert meant == set(losses.SOFT_LOSSES)
+    assert meant == set(soft_losses.SOFT_LOSSES)
