@@ -137,7 +137,7 @@ def _distances(x: torch.Tensor) -> torch.Tensor:
 
 
 def _angles(x: torch.Tensor) -> torch.Tensor:
-    """Cosines [n, n, n] at each sample between each two others, 0 where two of the three are the same.
+    """Cosines [n, n, n] at each sample between each two others, 0 where two are the same.
 
     Zeros on both sides cost nothing in a sum, and a triplet picked out costs as much as all.
     """

@@ -22,6 +22,7 @@ from .feature_losses import LAYER_LOSSES, LayerLoss
 from .soft_losses import SOFT_LOSSES, SoftLoss, standardize
 
 SOFT, LAYERS = "distill.losses", "distill.layers"
+_ARGUMENTS = {SOFT: "student, teacher, labels, settings", LAYERS: "student, teacher"}
 _SAMPLES = 8
 """Of the batch that a user's function is tried with."""
 _LENGTH = 8
@@ -163,7 +164,7 @@ def _user_loss(name: str, where: str) -> Callable[..., torch.Tensor]:
             raise RecipeError(
                 f"{name!r} failed with {user_function.quoted(error)}",
                 where=where,
-                fix=f"it is called with {len(arguments)} arguments; see edgestill init's recipe",
+                fix=f"it is called as {name.partition(':')[2]}({_ARGUMENTS[where]})",
             ) from error
         if isinstance(value, torch.Tensor) and not value.ndim and value.is_floating_point():
             return value

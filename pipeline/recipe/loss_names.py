@@ -47,7 +47,7 @@ def _known(name: str, names: Sequence[str]) -> str:
 
 def _one_of(names: Sequence[str]) -> Any:
     """The same for an editor that reads the JSON schema."""
-    forms = [{"enum": list(names)}, {"pattern": ":"}]
+    forms: list[Any] = [{"enum": list(names)}, {"pattern": ":"}]
     return Field(json_schema_extra=lambda schema: schema.update(anyOf=forms))
 
 
