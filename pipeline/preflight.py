@@ -162,10 +162,10 @@ def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
     """The student can lose that share; how long vectors are, only the teacher knows."""
     if "pruned" not in recipe.compress.variants or tasks.of(data.task).outputs(data) is None:
         return
-    from .compress.train import prune_and_distil as recovery
+    from .compress.train import prune_and_distil
 
     student = recipe.student.only(Architecture)
-    recovery.see_possible(student, data, recipe.compress.prune_share)
+    prune_and_distil.check_possible(student, data, recipe.compress.prune_share)
 
 
 def _labels_exist(recipe: Recipe, task: tasks.Task) -> None:

@@ -238,7 +238,7 @@ class Left(Record):
 
 
 class TunedRecord(Record):
-    """A student that a method trained on: ``model.onnx``, and ``twin.npz`` to hold it against."""
+    """A student that was trained further: ``model.onnx``, and its answers in ``reference.npz``."""
 
     method: str
     seed: int

@@ -22,7 +22,7 @@ _MULTIPLE = 8
 """Text is cut to a multiple of so many tokens, so that a few shapes come again."""
 
 
-class Lesson(NamedTuple):
+class Batch(NamedTuple):
     """One batch.
 
     Attributes:
@@ -42,7 +42,7 @@ class Lesson(NamedTuple):
     share: torch.Tensor | None = None
 
 
-class Lessons:
+class Batches:
     """Train as a sequence of batches, each a function of the seed, the epoch and its place.
 
     Args:
@@ -82,13 +82,13 @@ class Lessons:
         steps = _by_length(shuffled, self._lengths, batch).reshape(-1, batch)
         return steps[random.permutation(len(steps))]
 
-    def __call__(self, rows: NDArray[np.int64], view: int) -> Lesson:
+    def __call__(self, rows: NDArray[np.int64], view: int) -> Batch:
         """One view of some rows, as a batch."""
         seen = self.views(rows, view)
-        lesson = Lesson(torch.from_numpy(self._cut(seen.x)), self._answers(rows), rows, view)
+        batch = Batch(torch.from_numpy(self._cut(seen.x)), self._answers(rows), rows, view)
         if seen.partners is None or seen.share is None:
-            return lesson
-        return lesson._replace(
+            return batch
+        return batch._replace(
             partners=self._answers(seen.partners), share=torch.from_numpy(seen.share)
         )
 
@@ -113,7 +113,7 @@ def trimmed(x: NDArray[Any], pad: int) -> NDArray[Any]:
     return np.array(x[:, : -(-longest // _MULTIPLE) * _MULTIPLE])
 
 
-def fed(x: NDArray[Any], data: DataRecord) -> NDArray[Any]:
+def as_model_input(x: NDArray[Any], data: DataRecord) -> NDArray[Any]:
     """Samples in memory as a model is fed them: texts without the padding that all of them have."""
     return trimmed(x, data.pad) if data.layout == "tokens" else np.array(x)
 

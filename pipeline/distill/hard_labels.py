@@ -7,10 +7,10 @@ import torch
 from .. import tasks
 from ..recipe.training import Schedule
 from ..records import DataRecord
-from .batches import Lesson
+from .batches import Batch
 
-Loss = Callable[[torch.Tensor, Lesson], torch.Tensor]
-"""``loss(outputs, lesson)``, a scalar."""
+Loss = Callable[[torch.Tensor, Batch], torch.Tensor]
+"""``loss(outputs, batch)``, a scalar."""
 
 
 def hard_labels(data: DataRecord, schedule: Schedule | None = None) -> Loss:
@@ -28,11 +28,11 @@ def hard_labels(data: DataRecord, schedule: Schedule | None = None) -> Loss:
         return lambda outputs, _: outputs.new_zeros(())
     by_sample = hard_loss(data, schedule)
 
-    def loss(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-        losses = by_sample(outputs, lesson.y)
-        if lesson.share is not None and lesson.partners is not None:
-            partner_losses = by_sample(outputs, lesson.partners)
-            losses = lesson.share * losses + (1.0 - lesson.share) * partner_losses
+    def loss(outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        losses = by_sample(outputs, batch.y)
+        if batch.share is not None and batch.partners is not None:
+            partner_losses = by_sample(outputs, batch.partners)
+            losses = batch.share * losses + (1.0 - batch.share) * partner_losses
         return losses.mean()
 
     return loss

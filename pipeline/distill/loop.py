@@ -26,7 +26,7 @@ from ..progress import Progress
 from ..recipe.training import Schedule
 from ..records import DataRecord, Epoch
 from . import checkpoint
-from .batches import Lesson, Lessons, ViewOf, fed
+from .batches import Batch, Batches, ViewOf, as_model_input
 from .hard_labels import Loss, hard_labels
 from .optimizer import Average, optimizer_of, put_back, set_rate, state_of
 
@@ -46,21 +46,21 @@ class Fitted(NamedTuple):
     best: Epoch
 
 
-class Course(NamedTuple):
+class TrainingSetup(NamedTuple):
     """What is trained, on what, towards what.
 
     Attributes:
-        lessons: the train split as batches.
+        batches: the train split as batches.
         validation: chooses the best epoch.
         data: what they are.
         schedule: the recipe's part.
-        loss: of outputs and lesson.
+        loss: of outputs and batch.
         view_of: the view that an epoch shows.
         seed: of the order.
         extra: more parameters to train, such as those of a bridge between layers.
     """
 
-    lessons: Lessons
+    batches: Batches
     validation: Arrays
     data: DataRecord
     schedule: Schedule
@@ -70,14 +70,14 @@ class Course(NamedTuple):
     extra: tuple[torch.nn.Parameter, ...] = ()
 
 
-def every_epoch_anew(epoch: int) -> int:
+def new_view_each_epoch(epoch: int) -> int:
     """A view of its own for each epoch."""
     return epoch
 
 
 def fit(
     model: torch.nn.Module,
-    course: Course,
+    setup: TrainingSetup,
     *,
     progress: Progress,
     what: str,
@@ -87,7 +87,7 @@ def fit(
 
     Args:
         model: trained in place.
-        course: on what, and how.
+        setup: on what, and how.
         progress: told of each step.
         what: what the progress calls it.
         work: where checkpoints are kept; a training found there goes on. None keeps none.
@@ -96,10 +96,10 @@ def fit(
         ModelError: the loss is no longer finite, or many times what it was; the best weights so
             far are kept in ``work``.
     """
-    return _Training(model, course, progress, what, work).run()
+    return _Trainer(model, setup, progress, what, work).run()
 
 
-class _Standing(BaseModel):
+class _State(BaseModel):
     """How far a training is: what is written down beside the tensors."""
 
     step: int = 0
@@ -117,40 +117,40 @@ class _Standing(BaseModel):
     """Place of the best epoch on the curve."""
 
 
-class _Training:
+class _Trainer:
     def __init__(
         self,
         model: torch.nn.Module,
-        course: Course,
+        setup: TrainingSetup,
         progress: Progress,
         what: str,
         work: Path | None,
     ) -> None:
-        self.model, self.course, self.progress, self.what = model, course, progress, what
+        self.model, self.setup, self.progress, self.what = model, setup, progress, what
         self.work = work
-        schedule = course.schedule
+        schedule = setup.schedule
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.parameters = [*model.parameters(), *course.extra]
+        self.parameters = [*model.parameters(), *setup.extra]
         self.optimizer = optimizer_of(self.parameters, schedule)
         self.average = Average(model, schedule.ema) if schedule.ema else None
         self.bf16 = _in_bf16(schedule)
-        self.per_epoch = len(course.lessons) // schedule.batch_size
+        self.per_epoch = len(setup.batches) // schedule.batch_size
         self.total = self.per_epoch * schedule.epochs
-        self.score = tasks.of(course.data.task).metric.name
-        self.at = _Standing()
+        self.score = tasks.of(setup.data.task).metric.name
+        self.at = _State()
         self.best: dict[str, torch.Tensor] = {}
         self.saved = time.monotonic()
 
     def run(self) -> Fitted:
-        course, at = self.course, self._resumed()
+        setup, at = self.setup, self._resumed()
         said = ""
         with self.progress.steps(self.what, self.total - at.step) as steps:
-            for number in range(at.step // self.per_epoch, course.schedule.epochs):
+            for number in range(at.step // self.per_epoch, setup.schedule.epochs):
                 began = time.monotonic() - at.seconds
-                order = course.lessons.order(course.schedule.batch_size, course.seed, number)
+                order = setup.batches.order(setup.schedule.batch_size, setup.seed, number)
                 self.model.train()
                 for rows in order[at.step % self.per_epoch :]:
-                    self._step(course.lessons(rows, course.view_of(number)))
+                    self._step(setup.batches(rows, setup.view_of(number)))
                     steps.advance(f"loss {at.mean:.4f}{said}")
                     if at.step % self.per_epoch:
                         at.seconds = time.monotonic() - began
@@ -167,13 +167,13 @@ class _Training:
         )
         return Fitted(tuple(at.curve), best)
 
-    def _step(self, lesson: Lesson) -> None:
-        at, schedule = self.at, self.course.schedule
+    def _step(self, batch: Batch) -> None:
+        at, schedule = self.at, self.setup.schedule
         place = at.step % self.per_epoch + 1
         set_rate(self.optimizer, schedule, at.step, self.total)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-            outputs = self.model(lesson.x)
-        loss = self.course.loss(outputs.float(), lesson)
+            outputs = self.model(batch.x)
+        loss = self.setup.loss(outputs.float(), batch)
         value = loss.item()
         self._sound(value, f"epoch {at.step // self.per_epoch + 1}, step {place}")
         self.optimizer.zero_grad(set_to_none=True)
@@ -222,7 +222,7 @@ class _Training:
         """End an epoch: its place on the curve, and its weights where they are the best so far."""
         at = self.at
         with self.average.in_place() if self.average is not None else nullcontext():
-            loss, score = evaluate(self.model, self.course.validation, self.course.data)
+            loss, score = evaluate(self.model, self.setup.validation, self.setup.data)
             better = not at.curve or (score, -loss) > _merit(at.curve[at.best])
             if better:
                 state = {key: value.clone() for key, value in self.model.state_dict().items()}
@@ -246,7 +246,7 @@ class _Training:
         groups = {
             "model": self.model.state_dict(),
             "best": self.best,
-            "extra": _numbered(self.course.extra),
+            "extra": _numbered(self.setup.extra),
             "optimizer": state_of(self.optimizer),
             "average": _numbered(self.average.mean if self.average is not None else ()),
             "random": {"torch": torch.get_rng_state()},
@@ -254,17 +254,17 @@ class _Training:
         checkpoint.write(self.work, groups, self.at.model_dump())
         self.saved = time.monotonic()
 
-    def _resumed(self) -> _Standing:
+    def _resumed(self) -> _State:
         """Go on where a checkpoint stands, if there is one."""
         found = checkpoint.read(self.work) if self.work is not None else None
         if found is None:
             return self.at
         groups = found.groups
-        self.at = _Standing.model_validate(found.facts)
+        self.at = _State.model_validate(found.facts)
         self.model.load_state_dict(groups["model"])
         self.best = groups.get("best", {})
         put_back(self.optimizer, groups["optimizer"])
-        _fill(self.course.extra, groups.get("extra", {}))
+        _fill(self.setup.extra, groups.get("extra", {}))
         if self.average is not None:
             _fill(self.average.mean, groups["average"])
         torch.set_rng_state(groups["random"]["torch"])
@@ -297,8 +297,8 @@ def evaluate(model: torch.nn.Module, split: Arrays, data: DataRecord) -> tuple[f
     found = []
     for outputs, part in logits_of(model, split.x, data):
         y = torch.from_numpy(np.ascontiguousarray(split.y[part]))
-        lesson = Lesson(outputs, y, np.arange(part.start, part.stop), 0)
-        loss += loss_of(outputs, lesson).item() * len(outputs)
+        batch = Batch(outputs, y, np.arange(part.start, part.stop), 0)
+        loss += loss_of(outputs, batch).item() * len(outputs)
         found.append(outputs.numpy())
     score = tasks.of(data.task).selection(np.concatenate(found), split.y)
     return loss / len(split.x), score
@@ -312,7 +312,7 @@ def logits_of(
     model.eval()
     for start in range(0, len(x), EVALUATION_BATCH):
         part = slice(start, min(start + EVALUATION_BATCH, len(x)))
-        yield model(torch.from_numpy(fed(x[part], data))), part
+        yield model(torch.from_numpy(as_model_input(x[part], data))), part
 
 
 def outputs_of(model: torch.nn.Module, x: NDArray[Any], data: DataRecord) -> NDArray[np.float32]:

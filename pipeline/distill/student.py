@@ -21,20 +21,26 @@ from ..progress import Progress
 from ..recipe.distill import SoftLosses
 from ..records import DataRecord, ModelRecord
 from . import losses
-from .batches import Lesson, Lessons, ViewOf
+from .batches import Batch, Batches, ViewOf
 from .hard_labels import Loss, hard_labels
 from .inputs import Distillation, StudentInputs, Training
 from .layers import LayerLosses
-from .loop import Course, every_epoch_anew, fit
+from .loop import TrainingSetup, fit, new_view_each_epoch
 from .targets import ANSWERS, open_targets
-from .teacher_answers import Asking, restored
+from .teacher_answers import TeacherAnswers, restored
 
-Answer = Callable[[Lesson], torch.Tensor]
+Answer = Callable[[Batch], torch.Tensor]
 """The teacher's outputs [n, outputs] for a batch."""
 
 
-class Tuition(NamedTuple):
-    """What a teacher brings to the training: its loss, the views it knows, more parameters."""
+class Objective(NamedTuple):
+    """What a student is trained towards.
+
+    Attributes:
+        loss: of outputs and batch.
+        view_of: the view that an epoch shows.
+        extra: more parameters to train, such as those of a bridge between layers.
+    """
 
     loss: Loss
     view_of: ViewOf
@@ -59,10 +65,10 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
     model = deployed(architecture, record, outputs)
     if distillation and distillation.initializes and distillation.teachers:
         initialize(model, restored(distillation.teachers.models[0], record))
-    with taught(model, training, seed) as course:
+    with open_training(model, training, seed) as setup:
         how = "distilled" if distillation else "plain"
         what = f"student {architecture.model} {how}, seed {seed}"
-        fitted = fit(model, course, progress=progress, what=what, work=work)
+        fitted = fit(model, setup, progress=progress, what=what, work=work)
     save(model, out / WEIGHTS)
     return ModelRecord(
         model=architecture.model,
@@ -81,7 +87,7 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
 
 
 @contextmanager
-def taught(model: torch.nn.Module, training: Training, seed: int) -> Iterator[Course]:
+def open_training(model: torch.nn.Module, training: Training, seed: int) -> Iterator[TrainingSetup]:
     """A training of a student, ready for ``fit``; its teacher is open while the context lasts.
 
     Args:
@@ -91,35 +97,38 @@ def taught(model: torch.nn.Module, training: Training, seed: int) -> Iterator[Co
     """
     samples, distillation = training.samples, training.distillation
     record = samples.data.record
-    lessons = Lessons(record, open_split(samples.data.path, "train"), samples.augment, samples.seed)
+    batches = Batches(record, open_split(samples.data.path, "train"), samples.augment, samples.seed)
     with ExitStack() as stack:
-        tuition = Tuition(hard_labels(record, training.schedule), every_epoch_anew)
+        objective = Objective(hard_labels(record, training.schedule), new_view_each_epoch)
         if distillation is not None and distillation.targets.record.views:
-            tuition = _stored(tuition.loss, distillation, lessons.train.x, record)
+            objective = _stored(objective.loss, distillation, batches.train.x, record)
         elif distillation is not None and distillation.teachers is not None:
             teachers, layers = distillation.teachers, distillation.layers
             if layers is not None and layers.layers:
                 teacher = restored(teachers.models[0], record)
                 between = LayerLosses(model, teacher, layers.layers, example(record), seed)
                 stack.enter_context(between)
-                tuition = _inside(tuition.loss, distillation.soft, teacher, between, record)
+                objective = _with_layers(
+                    objective.loss, distillation.soft, teacher, between, record
+                )
             else:
-                asking = stack.enter_context(Asking(teachers.models, teachers.shares, record))
-                tuition = _online(tuition.loss, distillation.soft, asking, record)
-        yield Course(
-            lessons,
-            judging(samples.data, distillation),
+                answers = TeacherAnswers(teachers.models, teachers.shares, record)
+                stack.enter_context(answers)
+                objective = _online(objective.loss, distillation.soft, answers, record)
+        yield TrainingSetup(
+            batches,
+            validation_split(samples.data, distillation),
             record,
             training.schedule,
-            tuition.loss,
-            tuition.view_of,
+            objective.loss,
+            objective.view_of,
             seed,
-            tuition.extra,
+            objective.extra,
         )
 
 
-def judging(data: Made[DataRecord], distillation: Distillation | None) -> Arrays:
-    """The validation split; its answers are the teacher's where those are what is learnt."""
+def validation_split(data: Made[DataRecord], distillation: Distillation | None) -> Arrays:
+    """The validation split; its labels are the teacher's vectors where a task has none."""
     validation = open_split(data.path, "validation")
     if tasks.of(data.record.task).labels is None and distillation is not None:
         vectors = np.load(distillation.targets.path / ANSWERS.format(split="validation"))
@@ -133,46 +142,46 @@ def _soft(hard: Loss, answer: Answer, soft: SoftLosses, data: DataRecord) -> Los
     unit = torch.tensor(data.answer_std) if task.label_units else torch.ones(())
     total = losses.distillation(soft, task)
 
-    def loss(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-        labels = lesson.y if task.exclusive else None
-        teacher_outputs = answer(lesson)
-        return total(outputs / unit, hard(outputs, lesson), labels, teacher_outputs / unit)
+    def loss(outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        labels = batch.y if task.exclusive else None
+        teacher_outputs = answer(batch)
+        return total(outputs / unit, hard(outputs, batch), labels, teacher_outputs / unit)
 
     return loss
 
 
-def _stored(hard: Loss, distillation: Distillation, x: NDArray[Any], data: DataRecord) -> Tuition:
+def _stored(hard: Loss, distillation: Distillation, x: NDArray[Any], data: DataRecord) -> Objective:
     """Stored answers; epoch e shows view e modulo the number of views."""
     targets = distillation.targets
     target, views = open_targets(targets, x), targets.record.views
-    loss = _soft(hard, lambda lesson: target(lesson.rows, lesson.view), distillation.soft, data)
-    return Tuition(loss, lambda epoch: epoch % views)
+    loss = _soft(hard, lambda batch: target(batch.rows, batch.view), distillation.soft, data)
+    return Objective(loss, lambda epoch: epoch % views)
 
 
-def _online(hard: Loss, soft: SoftLosses, asking: Asking, data: DataRecord) -> Tuition:
-    """A teacher that is asked at every step."""
+def _online(hard: Loss, soft: SoftLosses, teacher: TeacherAnswers, data: DataRecord) -> Objective:
+    """The teacher answers at every step."""
 
-    def answer(lesson: Lesson) -> torch.Tensor:
-        found = asking(lesson.x.numpy(), "train", lesson.rows)
-        assert found is not None  # noqa: S101 - every teacher answers train
-        return torch.from_numpy(found)
+    def answer(batch: Batch) -> torch.Tensor:
+        outputs = teacher(batch.x.numpy(), "train", batch.rows)
+        assert outputs is not None  # noqa: S101 - every teacher answers train
+        return torch.from_numpy(outputs)
 
-    return Tuition(_soft(hard, answer, soft, data), every_epoch_anew)
+    return Objective(_soft(hard, answer, soft, data), new_view_each_epoch)
 
 
-def _inside(
+def _with_layers(
     hard: Loss, soft: SoftLosses, teacher: Deployed, between: LayerLosses, data: DataRecord
-) -> Tuition:
-    """A teacher that is asked at every step and looked into, for layers are compared."""
+) -> Objective:
+    """The teacher runs at every step, and its layers are compared with the student's."""
 
-    def answer(lesson: Lesson) -> torch.Tensor:
+    def answer(batch: Batch) -> torch.Tensor:
         with torch.no_grad():
-            answers: torch.Tensor = teacher(lesson.x)
+            answers: torch.Tensor = teacher(batch.x)
         return answers
 
-    taught = _soft(hard, answer, soft, data)
+    of_outputs = _soft(hard, answer, soft, data)
 
-    def loss(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-        return taught(outputs, lesson) + between()
+    def loss(outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+        return of_outputs(outputs, batch) + between()
 
-    return Tuition(loss, every_epoch_anew, tuple(between.parameters()))
+    return Objective(loss, new_view_each_epoch, tuple(between.parameters()))

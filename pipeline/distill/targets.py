@@ -1,6 +1,6 @@
 """Soft targets: the teacher's answers to every view of train, asked once and stored in train order.
 
-Logits, not probabilities, are stored: the temperature can change without asking the teacher again.
+Logits, not probabilities, are stored: the temperature can change without options the teacher again.
 Half precision keeps three digits of them. Beyond 256 classes only the largest are kept, and the
 logarithm of the rest's mass.
 """
@@ -24,9 +24,9 @@ from ..engine.store import write_atomic
 from ..progress import Progress
 from ..records import DataRecord, ModelRecord, Split, TargetsRecord
 from . import top_logits
-from .batches import Lessons
+from .batches import Batches
 from .inputs import TargetsInputs
-from .teacher_answers import BLOCK, Asking, exportable
+from .teacher_answers import BLOCK, TeacherAnswers, exportable
 from .views import nth
 
 LOGITS, PLACES, REST, ROWS = "logits.npy", "places.npy", "rest.npy", "rows.npy"
@@ -56,29 +56,29 @@ def make_targets(out: Path, progress: Progress, inputs: TargetsInputs, work: Pat
         RecipeError: more than one view of a teacher whose answers were recorded.
     """
     teachers, shares = inputs.teachers.models, inputs.teachers.shares
-    asking, augment, data = inputs.options, inputs.samples.augment, inputs.samples.data
+    options, augment, data = inputs.options, inputs.samples.augment, inputs.samples.data
     record = data.record
     train = open_split(data.path, "train")
-    varied = asking.views > 1 or augment.varies
+    varied = options.views > 1 or augment.varies
     if varied and any(made.record.origin == "recorded" for made in teachers):
         raise RecipeError(
             found="recorded answers, and augmented views of the samples",
             expected="views = 1 and no [augment], as only the samples themselves were answered",
             where="distill.views",
         )
-    lessons = Lessons(record, train, augment, inputs.samples.seed)
-    with Asking(teachers, shares, record) as teacher:
-        kept = kept_of(teacher.outputs, asking.top_k, record)
-        files = _files(work, record, asking.views, len(lessons), teacher.outputs, kept)
+    batches = Batches(record, train, augment, inputs.samples.seed)
+    with TeacherAnswers(teachers, shares, record) as teacher:
+        kept = kept_of(teacher.outputs, options.top_k, record)
+        files = _files(work, record, options.views, len(batches), teacher.outputs, kept)
         blocks = [
-            (view, slice(start, min(start + BLOCK, len(lessons))))
-            for view in range(asking.views)
-            for start in range(0, len(lessons), BLOCK)
+            (view, slice(start, min(start + BLOCK, len(batches))))
+            for view in range(options.views)
+            for start in range(0, len(batches), BLOCK)
         ]
         done = min(_done(work), len(blocks))
         with progress.steps("soft targets", len(blocks) - done) as steps:
             for number, (view, part) in enumerate(blocks[done:], done + 1):
-                _answer(teacher, lessons, view, part, files, kept)
+                _answer(teacher, batches, view, part, files, kept)
                 if number % _BLOCKS_A_NOTE == 0 or number == len(blocks):
                     _note(work, files, number)
                 steps.advance()
@@ -87,17 +87,17 @@ def make_targets(out: Path, progress: Progress, inputs: TargetsInputs, work: Pat
             for split in _needed(teachers, record)
             if _others(out, teacher, data, split, progress)
         )
-    if asking.views:
+    if options.views:
         np.save(out / ROWS, identities(train.x), allow_pickle=False)
     for name in files:
         (work / name).rename(out / name)
     return TargetsRecord(
-        views=asking.views,
-        rows=len(lessons),
+        views=options.views,
+        rows=len(batches),
         outputs=teacher.outputs,
         kept=kept,
         bytes=sum(path.stat().st_size for path in out.iterdir()),
-        train_score=_train_score(out, record, train.y) if asking.views else None,
+        train_score=_train_score(out, record, train.y) if options.views else None,
         answered=answered,
     )
 
@@ -163,10 +163,15 @@ def _note(work: Path, files: Mapping[str, Any], blocks: int) -> None:
 
 
 def _answer(
-    teacher: Asking, lessons: Lessons, view: int, part: slice, files: Mapping[str, Any], kept: int
+    teacher: TeacherAnswers,
+    batches: Batches,
+    view: int,
+    part: slice,
+    files: Mapping[str, Any],
+    kept: int,
 ) -> None:
     rows = np.arange(part.start, part.stop)
-    found = teacher(lessons.views(rows, view).x, "train", rows)
+    found = teacher(batches.views(rows, view).x, "train", rows)
     assert found is not None  # noqa: S101 - every teacher answers train
     stored = files[LOGITS]
     limit = np.finfo(stored.dtype).max
@@ -193,7 +198,7 @@ def _needed(teachers: tuple[Made[ModelRecord], ...], data: DataRecord) -> Iterat
 
 
 def _others(
-    out: Path, teacher: Asking, data: Made[DataRecord], split: Split, progress: Progress
+    out: Path, teacher: TeacherAnswers, data: Made[DataRecord], split: Split, progress: Progress
 ) -> bool:
     """Store the teacher's answers on a whole split, where it has any."""
     x, path = open_split(data.path, split).x, out / ANSWERS.format(split=split)

@@ -25,10 +25,10 @@ from ..models.weights import WEIGHTS, load_foreign, save
 from ..progress import Progress
 from ..recipe.architecture import Teacher
 from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
-from .batches import Lessons
+from .batches import Batches
 from .hard_labels import hard_labels
 from .inputs import TeacherInputs
-from .loop import Course, every_epoch_anew, fit, outputs_of
+from .loop import TrainingSetup, fit, new_view_each_epoch, outputs_of
 from .teacher_answers import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
 
 _JUDGING: tuple[Split, ...] = ("validation", "test")
@@ -75,13 +75,13 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
     if trained:
         fitted = fit(
             model,
-            Course(
-                Lessons(data.record, open_split(data.path, "train"), inputs.samples.augment, seed),
+            TrainingSetup(
+                Batches(data.record, open_split(data.path, "train"), inputs.samples.augment, seed),
                 validation,
                 data.record,
                 teacher,
                 hard_labels(data.record, teacher),
-                every_epoch_anew,
+                new_view_each_epoch,
                 seed,
             ),
             progress=progress,

@@ -1,4 +1,4 @@
-"""The teacher, or several as one, asked for answers: whatever kind each of them is."""
+"""The teacher, or several as one, teacher for answers: whatever kind each of them is."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ from ..models.deployed import Deployed
 from ..models.signature import signature
 from ..models.weights import WEIGHTS, restore
 from ..records import DataRecord, ModelRecord, Split
-from .batches import fed
+from .batches import as_model_input
 
 Answers = NDArray[np.float32]
 BLACK_BOX = "model.onnx"
@@ -28,10 +28,10 @@ RECORDED = "logits_{split}.npy"
 FOLDER = "foreign"
 """Where a teacher of another library keeps what it is made from."""
 BLOCK = 128
-"""Samples asked about at once."""
+"""Samples teacher about at once."""
 
 
-class Asked(Protocol):
+class AnsweringTeacher(Protocol):
     """One teacher that answers."""
 
     def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers | None:
@@ -46,7 +46,7 @@ class Asked(Protocol):
         ...
 
 
-class Network:
+class NetworkTeacher:
     """A teacher that is a torch module here: in eval mode, and it stays in eval mode."""
 
     def __init__(self, made: Made[ModelRecord], data: DataRecord) -> None:
@@ -57,14 +57,16 @@ class Network:
     def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers:  # noqa: ARG002
         """Outputs for samples as the model takes them."""
         self.model.eval()
-        answers: Answers = self.model(torch.from_numpy(fed(x, self._data))).float().numpy()
+        answers: Answers = (
+            self.model(torch.from_numpy(as_model_input(x, self._data))).float().numpy()
+        )
         return answers
 
     def close(self) -> None:
         """A module holds nothing outside memory."""
 
 
-class Recorded:
+class RecordedTeacher:
     """A teacher whose answers were written down: it knows samples as they are, no views."""
 
     def __init__(self, made: Made[ModelRecord]) -> None:
@@ -82,7 +84,7 @@ class Recorded:
         """A memory map closes itself."""
 
 
-class BlackBox:
+class BlackBoxTeacher:
     """A teacher in an ONNX file, run in a process of its own."""
 
     def __init__(self, made: Made[ModelRecord], data: DataRecord) -> None:
@@ -103,7 +105,7 @@ class BlackBox:
         self._process.close()
 
 
-class Asking:
+class TeacherAnswers:
     """All teachers as one that answers with the mean of their answers, by their shares.
 
     The mean of class logits is that of log-softmax, whose softmax is the geometric mean of the
@@ -117,12 +119,12 @@ class Asking:
         self._stack = ExitStack()
         self._shares, self._exclusive = shares, tasks.of(data.task).exclusive
         self.outputs = _of_all(each)
-        self._asked: list[Asked] = []
+        self._teachers: list[AnsweringTeacher] = []
         try:
             for made in each:
-                asked = opened(made, data)
-                self._stack.callback(asked.close)
-                self._asked.append(asked)
+                teacher = opened(made, data)
+                self._stack.callback(teacher.close)
+                self._teachers.append(teacher)
         except BaseException:
             self._stack.close()
             raise
@@ -144,7 +146,7 @@ class Asking:
         Raises:
             ModelError: an answer that is not finite, which would teach NaN.
         """
-        answers = [asked(x, split, rows) for asked in self._asked]
+        answers = [teacher(x, split, rows) for teacher in self._teachers]
         known = [answer for answer in answers if answer is not None]
         if len(known) < len(answers):
             return None
@@ -176,13 +178,13 @@ def _of_all(each: Sequence[Made[ModelRecord]]) -> int:
     return each[0].record.outputs
 
 
-def opened(made: Made[ModelRecord], data: DataRecord) -> Asked:
+def opened(made: Made[ModelRecord], data: DataRecord) -> AnsweringTeacher:
     """One teacher, ready to answer."""
     if made.record.origin == "black box":
-        return BlackBox(made, data)
+        return BlackBoxTeacher(made, data)
     if made.record.origin == "recorded":
-        return Recorded(made)
-    return Network(made, data)
+        return RecordedTeacher(made)
+    return NetworkTeacher(made, data)
 
 
 def restored(made: Made[ModelRecord], data: DataRecord) -> Deployed:

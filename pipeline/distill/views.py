@@ -52,7 +52,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 """2⁶⁴ over the golden ratio, by which splitmix64 counts."""
 
 
-class Batch(NamedTuple):
+class View(NamedTuple):
     """One view of some samples.
 
     Attributes:
@@ -156,7 +156,7 @@ class Views:
         self._noise = (augment.noise * self._by_channel(std)).astype(np.float32)
         self._pad, self._hide = pad, hide
 
-    def __call__(self, rows: NDArray[np.int64], view: int) -> Batch:
+    def __call__(self, rows: NDArray[np.int64], view: int) -> View:
         """One view of some rows.
 
         Args:
@@ -164,20 +164,20 @@ class Views:
             view: which, from 0.
         """
         if not self._augment.varies:
-            return Batch(self._x[rows])
+            return View(self._x[rows])
         x = np.empty((len(rows), *self._x.shape[1:]), self._x.dtype)
         blocks = chunks(len(rows), self._x[0].size)
         if not self._augment.mixup:
             for block in blocks:
                 x[block] = self._varied(rows[block], view)
-            return Batch(x)
+            return View(x)
         drawn = _uniform(self._draws(rows, view, "mixup", 2))
         partners = _below(drawn[:, 0], len(self._x))
         share = (1.0 - self._augment.mixup * drawn[:, 1]).astype(np.float32)
         for block in blocks:
             own, other = (self._varied(of[block], view) for of in (rows, partners))
             x[block] = _blended(own, other, share[block])
-        return Batch(x, partners, share)
+        return View(x, partners, share)
 
     def _varied(self, rows: NDArray[np.int64], view: int) -> NDArray[Any]:
         """Everything but mixup, which needs two of these, [n, *sample_shape].

@@ -13,7 +13,7 @@ from ...errors import ModelError
 from ...exporters.interface import INPUT, OUTPUT
 
 Logits = NDArray[np.float32]
-TWIN = "twin.npz"
+REFERENCE = "reference.npz"
 """Samples (``x``) and what the torch model that a tuned file was made of answers (``logits``)."""
 GOLDEN = "golden.npz"
 """A few samples and what every file answered, in a run's records."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..data.arrays import Arrays, draw
 from ..engine.stage import Made
 from ..records import Parity, TunedRecord
-from .answers import TWIN, Logits, logits
+from .answers import REFERENCE, Logits, logits
 
 SAMPLES = 64
 BATCHES = (1, 7, 64)
@@ -56,7 +56,7 @@ def with_tuned(path: Path, tuned: Made[TunedRecord], *, precise: bool) -> tuple[
         tuned: the method's output, with the answers of its torch model.
         precise: whether int8 is computed without saturation whatever this host does.
     """
-    with np.load(tuned.path / TWIN, allow_pickle=False) as stored:
+    with np.load(tuned.path / REFERENCE, allow_pickle=False) as stored:
         samples, expected = stored["x"], stored["logits"]
     tolerance = _tolerance(expected)
     if tuned.record.rounds:

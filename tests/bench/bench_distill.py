@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from edgestill.pipeline.build import build
 from edgestill.pipeline.data.arrays import Arrays, open_split
 from edgestill.pipeline.distill import losses, targets
-from edgestill.pipeline.distill.batches import Lesson, Lessons
+from edgestill.pipeline.distill.batches import Batch, Batches
 from edgestill.pipeline.distill.hard_labels import hard_labels
 from edgestill.pipeline.distill.teacher_answers import BLOCK, Network
 from edgestill.pipeline.models import deployed
@@ -50,8 +50,8 @@ def trainer(data: DataRecord, loss: Callable, feed: Callable) -> Callable[[int],
     def run(steps: int) -> float:
         began = time.perf_counter()
         for _ in range(steps):
-            lesson = feed()
-            value = loss(model(lesson.x), lesson)
+            batch = feed()
+            value = loss(model(batch.x), batch)
             optimizer.zero_grad(set_to_none=True)
             value.backward()
             optimizer.step()
@@ -129,23 +129,23 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         made = build(recipe, artifacts=Path(name) / "artifacts", until="data").stopped
         data, train = made.record, open_split(made.path, "train")
-        lessons = Lessons(data, train, recipe.augment, 0)
-        order = iter(np.concatenate([lessons.order(BATCH, 0, epoch) for epoch in range(20)]))
+        batches = Batches(data, train, recipe.augment, 0)
+        order = iter(np.concatenate([batches.order(BATCH, 0, epoch) for epoch in range(20)]))
         hard = hard_labels(data, recipe.distill)
         target, teacher = stored(Path(name), train), online(Path(name), data)
 
         total = losses.distillation(recipe.distill, of(data.task))
 
-        def feed() -> Lesson:
-            return lessons(next(order), 0)
+        def feed() -> Batch:
+            return batches(next(order), 0)
 
-        def from_store(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-            answers = target(lesson.rows, lesson.view)
-            return total(outputs, hard(outputs, lesson), lesson.y, answers)
+        def from_store(outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+            answers = target(batch.rows, batch.view)
+            return total(outputs, hard(outputs, batch), batch.y, answers)
 
-        def from_teacher(outputs: torch.Tensor, lesson: Lesson) -> torch.Tensor:
-            answers = torch.from_numpy(teacher(lesson.x.numpy(), "train", lesson.rows))
-            return total(outputs, hard(outputs, lesson), lesson.y, answers)
+        def from_teacher(outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+            answers = torch.from_numpy(teacher(batch.x.numpy(), "train", batch.rows))
+            return total(outputs, hard(outputs, batch), batch.y, answers)
 
         ways = {
             "bare": (bare(train), STEPS),

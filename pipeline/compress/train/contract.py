@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import torch
 
-from ...distill.loop import Course, Fitted
+from ...distill.loop import Fitted, TrainingSetup
 from ...engine.stage import Made
 from ...models.deployed import Deployed
 from ...progress import Progress
@@ -23,27 +23,28 @@ P = TypeVar("P", bound=Part)
 
 
 @dataclass(frozen=True, slots=True)
-class Pupil(Generic[P]):
-    """A trained student, and all that taught it.
+class StudentToTune(Generic[P]):
+    """A trained student, and the training that it came from.
 
     Attributes:
         model: the best student, in eval mode; the method may change it.
         settings: the method's own part of the recipe.
         plan: how int8 is done for the target.
         schedule: by which the student was trained.
-        teaching: what a model made of the student is trained on and towards, by a schedule.
+        open_training: ``(model, schedule)``: a context with the training of a model that was made
+            of the student.
         data: the data stage's output.
         opset: of the file to write.
         out: the folder to write ``FILE`` to.
-        work: where a training that is killed goes on from.
-        progress: told of each step.
+        work: the folder of a training that can be resumed.
+        progress: gets each step.
     """
 
     model: Deployed
     settings: P
     plan: Plan
     schedule: Schedule
-    teaching: Callable[[torch.nn.Module, Schedule], AbstractContextManager[Course]]
+    open_training: Callable[[torch.nn.Module, Schedule], AbstractContextManager[TrainingSetup]]
     data: Made[DataRecord]
     opset: int
     out: Path
@@ -53,16 +54,16 @@ class Pupil(Generic[P]):
 
 @dataclass(frozen=True, slots=True)
 class Tuned:
-    """What a method made of it.
+    """What a method made of a student.
 
     Attributes:
-        twin: the torch model that the file must answer as.
+        reference: the torch model that the file must answer as.
         fitted: how it was trained.
         effect: how many nodes it changed, and what the reader should know.
         rounds: whether it computes in int8, so that the file may differ from it by a step.
     """
 
-    twin: torch.nn.Module
+    reference: torch.nn.Module
     fitted: Fitted
     effect: Effect
     rounds: bool = True

@@ -1,7 +1,7 @@
 """How much each channel matters: from weights alone, or from what the loss says of it.
 
 >>> prune(model, samples, 0.5)                                          # doctest: +SKIP
->>> prune(model, samples, 0.5, importance=taylor(lessons, loss))        # doctest: +SKIP
+>>> prune(model, samples, 0.5, importance=taylor(batches, loss))        # doctest: +SKIP
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ....errors import DataError
-from ...distill.batches import Lesson
+from ...distill.batches import Batch
 from ...distill.hard_labels import Loss
 from ...models.deployed import Deployed
 from .channels import Channels
@@ -58,7 +58,7 @@ def _length(model: Deployed, layer: str) -> torch.Tensor:
     return weight.flatten(1).norm(dim=1) if weight.ndim > 1 else weight.abs()
 
 
-def taylor(lessons: Iterable[Lesson], loss: Loss) -> Importance:
+def taylor(batches: Iterable[Batch], loss: Loss) -> Importance:
     """First-order Taylor expansion of the loss (Molchanov et al. 2019, §3.1, eq. 8; gates §3.2).
 
     The importance of a channel is the mean over batches of (∂L/∂z)², where z = 1 is a gate that the
@@ -67,7 +67,7 @@ def taylor(lessons: Iterable[Lesson], loss: Loss) -> Importance:
     before. Such numbers estimate changes of one loss, so layers need no scaling to be compared.
 
     Args:
-        lessons: a few batches of train.
+        batches: a few batches of train.
         loss: what the model was trained for.
 
     Raises:
@@ -81,9 +81,9 @@ def taylor(lessons: Iterable[Lesson], loss: Loss) -> Importance:
         ]
         weights = [[model.get_parameter(f"{name}.weight") for name, *_ in group] for group in read]
         found = [torch.zeros(group.size) for group in groups]
-        batches = 0
-        for lesson in lessons:
-            told = loss(model(lesson.x).float(), lesson)
+        count = 0
+        for batch in batches:
+            told = loss(model(batch.x).float(), batch)
             flat = [weight for group in weights for weight in group]
             slopes = iter(torch.autograd.grad(told, flat))
             for total, group, places in zip(found, weights, read, strict=True):
@@ -92,10 +92,10 @@ def taylor(lessons: Iterable[Lesson], loss: Loss) -> Importance:
                     each = _by_channel(weight.detach() * next(slopes), channels.size)
                     gate += each[start : start + len(total)]
                 total += gate**2
-            batches += 1
-        if batches == 0:
+            count += 1
+        if count == 0:
             raise DataError("no batch to see how much each channel matters", where="prune")
-        return [total / batches for total in found]
+        return [total / count for total in found]
 
     return importance
 

@@ -4,7 +4,7 @@ import torch
 
 from ....exporters import onnx
 from ...data.arrays import draw, open_split
-from ...distill.batches import fed
+from ...distill.batches import as_model_input
 from ...distill.loop import fit
 from ...models import deployed, example
 from ...recipe.architecture import Architecture
@@ -12,12 +12,12 @@ from ...recipe.compress import Prune
 from ...records import DataRecord
 from ..method import Effect
 from . import pruning
-from .contract import FILE, Pupil, Tuned
+from .contract import FILE, StudentToTune, Tuned
 
 NAME = "pruned"
 
 
-def see_possible(architecture: Architecture, data: DataRecord, share: float) -> None:
+def check_possible(architecture: Architecture, data: DataRecord, share: float) -> None:
     """Refuse a share that the student cannot lose, before anything is trained.
 
     Args:
@@ -32,10 +32,10 @@ def see_possible(architecture: Architecture, data: DataRecord, share: float) -> 
     """
     with torch.random.fork_rng(devices=[]):
         model = deployed(architecture, data).eval()
-    pruning.see_possible(model, example(data), share)
+    pruning.check_possible(model, example(data), share)
 
 
-def train(pupil: Pupil[Prune]) -> Tuned:
+def train(student: StudentToTune[Prune]) -> Tuned:
     """Cut a student, train what is left of it, and write it as ONNX.
 
     Raises:
@@ -43,19 +43,19 @@ def train(pupil: Pupil[Prune]) -> Tuned:
         ModelError: the student cannot be traced or exported.
         NoEffectError: it has no channels that can go.
     """
-    settings, data = pupil.settings, pupil.data.record
-    samples = draw(open_split(pupil.data.path, "calibration"), settings.calibration_samples).x
-    shown = torch.from_numpy(fed(samples, data))
-    small, cut = pruning.prune(pupil.model, shown, settings.prune_share)
-    schedule = pupil.schedule.model_copy(
+    settings, data = student.settings, student.data.record
+    samples = draw(open_split(student.data.path, "calibration"), settings.calibration_samples).x
+    shown = torch.from_numpy(as_model_input(samples, data))
+    small, cut = pruning.prune(student.model, shown, settings.prune_share)
+    schedule = student.schedule.model_copy(
         update={
             "epochs": settings.prune_epochs,
-            "learning_rate": settings.prune_learning_rate or pupil.schedule.learning_rate,
+            "learning_rate": settings.prune_learning_rate or student.schedule.learning_rate,
         }
     )
-    with pupil.teaching(small, schedule) as course:
-        fitted = fit(small, course, progress=pupil.progress, what=NAME, work=pupil.work)
-    onnx.export(small, example(data), pupil.out / FILE, opset=pupil.opset)
+    with student.open_training(small, schedule) as setup:
+        fitted = fit(small, setup, progress=student.progress, what=NAME, work=student.work)
+    onnx.export(small, example(data), student.out / FILE, opset=student.opset)
     notes = (
         f"{1 - cut.macs / cut.macs_before:.1%} of the multiply-accumulates and "
         f"{1 - cut.parameters / cut.parameters_before:.1%} of the parameters are cut out, then "

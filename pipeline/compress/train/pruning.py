@@ -63,7 +63,7 @@ def prune(
         ModelError: it cannot be traced, holds NaN, or is not what its layers make it: cut, it
             fails, or answers otherwise than with those channels silenced.
     """
-    _see_a_share(share)
+    _check_a_share(share)
     large = copy.deepcopy(model).eval().requires_grad_()
     found, macs = find(large, example), _macs(large, example)
     blocks = _blocks(found, importance(large, found.groups), multiple)
@@ -76,7 +76,7 @@ def prune(
     )
     small = _cut(copy.deepcopy(model), cuts)
     cut = copy.deepcopy(small).eval()
-    _see_alike(cut, _silence(large, cuts), example)
+    _check_alike(cut, _silence(large, cuts), example)
     few = {
         group.layer: f"no more than {multiple} channels"
         for group in found.groups
@@ -106,7 +106,7 @@ def _cuts(group: Channels, kept: Sequence[int]) -> Iterator[Cut]:
         )
 
 
-def see_possible(
+def check_possible(
     model: Deployed, example: torch.Tensor, share: float, *, multiple: int = MULTIPLE
 ) -> None:
     """Refuse a share that cannot go, whatever the weights are: sizes alone decide.
@@ -122,13 +122,13 @@ def see_possible(
         NoEffectError: the model has no channels that can go.
         ModelError: it cannot be traced.
     """
-    _see_a_share(share)
+    _check_a_share(share)
     found = find(model, example)
     blocks = _blocks(found, [torch.ones(group.size) for group in found.groups], multiple)
     _kept(found, blocks, _macs(model, example), share, multiple)
 
 
-def _see_a_share(share: float) -> None:
+def _check_a_share(share: float) -> None:
     if not 0.0 < share < 1.0:
         raise RecipeError(
             found=f"a share of {share:g}",
@@ -150,7 +150,7 @@ def restore(model: Deployed, pruned: Pruned) -> Deployed:
     """
     for cut in pruned.cuts:
         for name in (cut.layer, *cut.along, *cut.into):
-            _see_fit(model, name, cut, axis=int(name in cut.into))
+            _check_fit(model, name, cut, axis=int(name in cut.into))
     return _cut(copy.deepcopy(model), pruned.cuts)
 
 
@@ -316,7 +316,7 @@ def _silence(model: Deployed, cuts: Sequence[Cut]) -> Deployed:
 
 
 @torch.no_grad()
-def _see_alike(cut: Deployed, silenced: Deployed, example: torch.Tensor) -> None:
+def _check_alike(cut: Deployed, silenced: Deployed, example: torch.Tensor) -> None:
     """See that cutting did what silencing does: the forward pass may hold sizes of its own."""
     expected = silenced(example)
     try:
@@ -336,7 +336,7 @@ def _unlike(found: str) -> ModelError:
     )
 
 
-def _see_fit(model: Deployed, name: str, cut: Cut, axis: int) -> None:
+def _check_fit(model: Deployed, name: str, cut: Cut, axis: int) -> None:
     try:
         size = _tensors(model.get_submodule(name))["weight"].shape[axis]
     except (AttributeError, KeyError, IndexError):

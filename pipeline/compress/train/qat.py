@@ -21,7 +21,7 @@ from torch import nn
 from ....errors import HostError, ModelError, NoEffectError
 from ....exporters import onnx
 from ...data.arrays import draw, open_split
-from ...distill.batches import fed
+from ...distill.batches import as_model_input
 from ...distill.loop import evaluate, fit
 from ...models import KINDS, example
 from ...models.deployed import Deployed
@@ -29,7 +29,7 @@ from ...recipe.compress import Qat
 from ...recipe.training import Schedule
 from ...records import DataRecord, Plan
 from ..method import Effect, changed
-from .contract import FILE, Pupil, Tuned
+from .contract import FILE, StudentToTune, Tuned
 from .layer_outputs import find, tapped
 
 NAME = "int8-qat"
@@ -128,7 +128,7 @@ class Captured(nn.Module):
         ]
 
 
-def train(pupil: Pupil[Qat]) -> Tuned:
+def train(student: StudentToTune[Qat]) -> Tuned:
     """Train a student on with rounding in the loop, and write it as ONNX with Q/DQ nodes.
 
     Raises:
@@ -136,22 +136,22 @@ def train(pupil: Pupil[Qat]) -> Tuned:
         ModelError: the student cannot be captured or exported.
         NoEffectError: it has no layer that can be quantized.
     """
-    settings, data = pupil.settings, pupil.data.record
-    model = prepared(pupil.model, data, pupil.plan)
-    samples = draw(open_split(pupil.data.path, "calibration"), settings.calibration_samples).x
-    calibrate(model, [fed(samples[i : i + BATCH], data) for i in range(0, len(samples), BATCH)])
-    schedule = _schedule(pupil.schedule, settings)
-    with pupil.teaching(model, schedule) as course:
-        loss, score = evaluate(model, course.validation, data)
+    settings, data = student.settings, student.data.record
+    model = prepared(student.model, data, student.plan)
+    x = draw(open_split(student.data.path, "calibration"), settings.calibration_samples).x
+    calibrate(model, [as_model_input(x[i : i + BATCH], data) for i in range(0, len(x), BATCH)])
+    with student.open_training(model, _schedule(student.schedule, settings)) as setup:
+        loss, score = evaluate(model, setup.validation, data)
         untrained = {key: value.clone() for key, value in model.state_dict().items()}
-        fitted = fit(model, course, progress=pupil.progress, what=NAME, work=pupil.work)
-    told = f"trained on for {len(fitted.curve)} epochs, rounding as int8 does"
+        fitted = fit(model, setup, progress=student.progress, what=NAME, work=student.work)
+    note = f"trained further for {len(fitted.curve)} epochs with int8 rounding"
     if (score, -loss) > (fitted.best.validation_score, -fitted.best.validation_loss):
         model.load_state_dict(untrained)
-        told += "; rounded without it was better on validation, and is what was kept"
-    twin = converted(model)
-    write(twin, data, pupil.out / FILE, opset=pupil.opset)
-    return Tuned(twin, fitted, Effect(changed(pupil.out / FILE, NAME), (told, *pupil.plan.why)))
+        note += "; the weights before this training scored better on validation and are kept"
+    reference = converted(model)
+    write(reference, data, student.out / FILE, opset=student.opset)
+    effect = Effect(changed(student.out / FILE, NAME), (note, *student.plan.why))
+    return Tuned(reference, fitted, effect)
 
 
 def prepared(model: Deployed, data: DataRecord, plan: Plan) -> Captured:
@@ -215,14 +215,14 @@ def converted(model: Captured) -> Captured:
         return Captured(pt2e.convert_pt2e(model.eval().net), *model._origin)
 
 
-def write(twin: Captured, data: DataRecord, path: Path, *, opset: int) -> None:
+def write(reference: Captured, data: DataRecord, path: Path, *, opset: int) -> None:
     """Export what was converted, and give each weight a zero point of its own.
 
     The exporter stores equal ones once. ONNX Runtime's saturation-free mode makes u8 of s8 weights
     and of their zero points, weight by weight, and refuses to do so twice with one of those.
 
     Args:
-        twin: by ``converted``.
+        reference: by ``converted``.
         data: what it takes.
         path: the file to write.
         opset: ONNX operator set.
@@ -230,7 +230,7 @@ def write(twin: Captured, data: DataRecord, path: Path, *, opset: int) -> None:
     Raises:
         ModelError: the exporter cannot express it.
     """
-    onnx.export(twin, example(data), path, opset=opset)
+    onnx.export(reference, example(data), path, opset=opset)
     model = onnx_file.load(path)
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:

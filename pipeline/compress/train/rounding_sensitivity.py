@@ -9,7 +9,7 @@ Monte Carlo arithmetic (Parker 1997, "Monte Carlo arithmetic", random rounding o
 operator's result is changed at random within the error that another order of summing has, several
 times, and the model's own answers are compared.
 
->>> moved(twin.net, torch.from_numpy(x))                                    # doctest: +SKIP
+>>> largest_change(reference.net, torch.from_numpy(x))                      # doctest: +SKIP
 0.011
 """
 
@@ -26,7 +26,7 @@ DRAWS = 16
 _PASS_ON = (torch.ops.aten.softmax.int, torch.ops.aten.layer_norm.default)
 
 
-class _Shaken(Interpreter):
+class _Perturbed(Interpreter):
     """Runs a graph, and changes what each operator gives by a random relative error."""
 
     def __init__(self, graph: GraphModule, random: torch.Generator) -> None:
@@ -44,13 +44,13 @@ class _Shaken(Interpreter):
         return found * (1.0 + ERROR * share)
 
 
-def passes_on(graph: GraphModule) -> bool:
+def propagates(graph: GraphModule) -> bool:
     """Whether a model has a softmax or a layer norm, so that a step may grow on its way."""
     return any(node.target in _PASS_ON for node in graph.graph.nodes)
 
 
 @torch.no_grad()
-def moved(graph: GraphModule, samples: torch.Tensor) -> float:
+def largest_change(graph: GraphModule, samples: torch.Tensor) -> float:
     """The largest change of an output over all samples and draws; the same at every call.
 
     Args:
@@ -59,5 +59,5 @@ def moved(graph: GraphModule, samples: torch.Tensor) -> float:
     """
     random = torch.Generator().manual_seed(0)
     exact = graph(samples)
-    draws = (_Shaken(graph, random).run(samples) for _ in range(DRAWS))
+    draws = (_Perturbed(graph, random).run(samples) for _ in range(DRAWS))
     return max(float((draw - exact).abs().max()) for draw in draws)

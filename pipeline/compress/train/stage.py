@@ -1,7 +1,8 @@
-"""The tuned stage: the best student trained on, by a method that changes what is trained.
+"""The tuned stage: the best student, changed by a method and trained further.
 
-One table names the methods. A method is given the student and the lessons that taught it, trains in
-the one loop, and writes an ONNX file; the stage scores it and keeps what its torch model answers.
+One table names the methods. A method gets the student and the training that it came from, trains
+with the loop that every model is trained with, and writes an ONNX file. The stage scores the
+result and stores the answers of its torch model.
 """
 
 from collections.abc import Callable
@@ -14,29 +15,28 @@ import numpy as np
 import torch
 
 from ...data.arrays import draw, open_split
-from ...distill.batches import fed
-from ...distill.loop import Course, evaluate, outputs_of
-from ...distill.student import judging, taught
+from ...distill import student
+from ...distill.batches import as_model_input
+from ...distill.loop import TrainingSetup, evaluate, outputs_of
 from ...distill.teacher_answers import restored
 from ...engine.store import file_sha256
-from ...judge.answers import TWIN
+from ...judge.answers import REFERENCE
 from ...progress import Progress
 from ...recipe.training import Schedule
 from ...records import TunedRecord
 from ..inputs import TunedInputs
-from . import prune_and_distil as recovery
-from . import qat
-from . import rounding_sensitivity as shaken
-from .contract import FILE, Pupil, Tuned, best_of
+from . import prune_and_distil, qat, rounding_sensitivity
+from .contract import FILE, StudentToTune, Tuned, best_of
 
-METHODS: dict[str, Callable[[Pupil[Any]], Tuned]] = {
+METHODS: dict[str, Callable[[StudentToTune[Any]], Tuned]] = {
     "int8-qat": qat.train,
-    "pruned": recovery.train,
+    "pruned": prune_and_distil.train,
 }
-TWIN_SAMPLES = 64
-FOLDED = (
-    "distill.layers goes on without {layers}: what the layer gave is not computed any more once "
-    "batch norm is folded into it; the batch norm behind it is, if you name that"
+REFERENCE_SAMPLES = 64
+"""Validation samples whose answers are stored, to compare the file with the torch model."""
+ABSENT = (
+    "distill.layers: left out {layers}, whose outputs are not computed once batch norm is folded "
+    "into the layer; name the batch norm behind it instead"
 )
 
 
@@ -44,7 +44,7 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
     """Train the best student further, with the teacher that it was distilled from.
 
     Args:
-        out: ``model.onnx`` and ``twin.npz`` go here.
+        out: ``model.onnx`` and ``reference.npz`` go here.
         progress: gets each step.
         inputs: of the tuned stage.
         work: the folder of a training that can be resumed.
@@ -56,40 +56,42 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
     """
     best, training = best_of(inputs.students), inputs.training
     data, distillation = training.samples.data, training.distillation
-    record, folded = data.record, list[str]()
+    record, absent = data.record, list[str]()
 
-    def teaching(model: torch.nn.Module, schedule: Schedule) -> AbstractContextManager[Course]:
-        inside = distillation.layers if distillation else None
+    def open_training(
+        model: torch.nn.Module, schedule: Schedule
+    ) -> AbstractContextManager[TrainingSetup]:
         changed = replace(training, schedule=schedule)
-        if distillation and inside and inside.layers and isinstance(model, qat.Captured):
-            folded[:] = model.absent([layer.student for layer in inside.layers])
-            left = tuple(layer for layer in inside.layers if layer.student not in folded)
-            between = inside.model_copy(update={"layers": left})
-            changed = replace(changed, distillation=replace(distillation, layers=between))
-        return taught(model, changed, best.record.seed)
+        layers = distillation.layers if distillation else None
+        if distillation and layers and layers.layers and isinstance(model, qat.Captured):
+            absent[:] = model.absent([pair.student for pair in layers.layers])
+            pairs = tuple(pair for pair in layers.layers if pair.student not in absent)
+            layers = layers.model_copy(update={"layers": pairs})
+            changed = replace(changed, distillation=replace(distillation, layers=layers))
+        return student.open_training(model, changed, best.record.seed)
 
     torch.manual_seed(best.record.seed)
-    pupil = Pupil(
-        model=restored(best, record),
-        settings=inputs.settings,
-        plan=inputs.plan,
-        schedule=training.schedule,
-        teaching=teaching,
-        data=data,
-        opset=inputs.opset,
-        out=out,
-        work=work,
-        progress=progress,
+    tuned = METHODS[inputs.method](
+        StudentToTune(
+            model=restored(best, record),
+            settings=inputs.settings,
+            plan=inputs.plan,
+            schedule=training.schedule,
+            open_training=open_training,
+            data=data,
+            opset=inputs.opset,
+            out=out,
+            work=work,
+            progress=progress,
+        )
     )
-    tuned = METHODS[inputs.method](pupil)
-    _, score = evaluate(tuned.twin, judging(data, distillation), record)
-    x = draw(open_split(data.path, "validation"), TWIN_SAMPLES).x
-    np.savez(out / TWIN, allow_pickle=False, x=x, logits=outputs_of(tuned.twin, x, record))
-    moves, notes = 0.0, tuned.effect.notes
-    if folded:
-        notes = (*notes, FOLDED.format(layers=", ".join(map(repr, folded))))
-    if isinstance(tuned.twin, qat.Captured) and shaken.passes_on(tuned.twin.net):
-        moves = shaken.moved(tuned.twin.net, torch.from_numpy(fed(x, record)))
+    reference = tuned.reference
+    _, score = evaluate(reference, student.validation_split(data, distillation), record)
+    x = draw(open_split(data.path, "validation"), REFERENCE_SAMPLES).x
+    np.savez(out / REFERENCE, allow_pickle=False, x=x, logits=outputs_of(reference, x, record))
+    notes = tuned.effect.notes
+    if absent:
+        notes = (*notes, ABSENT.format(layers=", ".join(map(repr, absent))))
     return TunedRecord(
         method=inputs.method,
         seed=best.record.seed,
@@ -100,6 +102,13 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
         changed_nodes=tuned.effect.changed_nodes,
         notes=notes,
         rounds=tuned.rounds,
-        moves=moves,
+        moves=_sensitivity(reference, torch.from_numpy(as_model_input(x, record))),
         sha256=file_sha256(out / FILE),
     )
+
+
+def _sensitivity(reference: torch.nn.Module, samples: torch.Tensor) -> float:
+    """How far another order of summing moves the answers; 0 where a rounding step cannot grow."""
+    if isinstance(reference, qat.Captured) and rounding_sensitivity.propagates(reference.net):
+        return rounding_sensitivity.largest_change(reference.net, samples)
+    return 0.0

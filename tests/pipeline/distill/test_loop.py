@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from edgestill.errors import ModelError
 from edgestill.pipeline.data.arrays import Arrays
 from edgestill.pipeline.distill import checkpoint, loop, student, targets, teacher
-from edgestill.pipeline.distill.batches import Lesson, Lessons, lengths_of, trimmed
+from edgestill.pipeline.distill.batches import Batch, Batches, lengths_of, trimmed
 from edgestill.pipeline.distill.hard_labels import hard_labels
 from edgestill.pipeline.distill.inputs import (
     Distillation,
@@ -21,7 +21,13 @@ from edgestill.pipeline.distill.inputs import (
     Teachers,
     Training,
 )
-from edgestill.pipeline.distill.loop import Course, evaluate, every_epoch_anew, fit, logits_of
+from edgestill.pipeline.distill.loop import (
+    TrainingSetup,
+    evaluate,
+    fit,
+    logits_of,
+    new_view_each_epoch,
+)
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, restore
 from edgestill.pipeline.progress import Silent
@@ -93,12 +99,12 @@ def run(
     model, *, loss=None, seed=0, schedule=SHORT, train=None, validation=None, augment=PLAIN,
     progress=None, work=None, data=DATA, extra=(),
 ):  # fmt: skip
-    lessons = Lessons(data, train or drawn(), augment, seed)
-    course = Course(
-        lessons, validation or drawn(60, 1), data, schedule, loss or hard_labels(data, schedule),
-        every_epoch_anew, seed, extra,
+    batches = Batches(data, train or drawn(), augment, seed)
+    setup = TrainingSetup(
+        batches, validation or drawn(60, 1), data, schedule, loss or hard_labels(data, schedule),
+        new_view_each_epoch, seed, extra,
     )  # fmt: skip
-    return fit(model, course, progress=progress or Silent(), what="a model", work=work)
+    return fit(model, setup, progress=progress or Silent(), what="a model", work=work)
 
 
 @pytest.fixture
@@ -190,9 +196,9 @@ def test_students_with_and_without_a_teacher_see_the_same_batches():
     seen = {"plain": [], "soft": []}
 
     def watched(name, weight):
-        def loss(logits, lesson):
-            seen[name].append(lesson.rows.tolist())
-            return weight * F.cross_entropy(logits, lesson.y)
+        def loss(logits, batch):
+            seen[name].append(batch.rows.tolist())
+            return weight * F.cross_entropy(logits, batch.y)
 
         return loss
 
@@ -209,10 +215,10 @@ def test_students_with_and_without_a_teacher_see_the_same_batches():
 def test_rows_are_where_the_batchs_samples_stand_in_train():
     train = drawn()
 
-    def loss(logits, lesson):
-        assert np.array_equal(train.y[lesson.rows], lesson.y.numpy())
-        assert np.array_equal(train.x[lesson.rows], lesson.x.numpy())
-        return F.cross_entropy(logits, lesson.y)
+    def loss(logits, batch):
+        assert np.array_equal(train.y[batch.rows], batch.y.numpy())
+        assert np.array_equal(train.x[batch.rows], batch.x.numpy())
+        return F.cross_entropy(logits, batch.y)
 
     assert len(run(fresh(), loss=loss, train=train).curve) == 3
 
@@ -313,9 +319,9 @@ def test_the_saved_student_has_the_accuracy_its_record_says(tmp_path, data):
 def test_a_loss_that_is_not_finite_stops_the_training_where_it_happened():
     calls = []
 
-    def loss(logits, lesson):
-        calls.append(lesson.rows)
-        return F.cross_entropy(logits, lesson.y) * (float("nan") if len(calls) == 8 else 1.0)
+    def loss(logits, batch):
+        calls.append(batch.rows)
+        return F.cross_entropy(logits, batch.y) * (float("nan") if len(calls) == 8 else 1.0)
 
     with pytest.raises(ModelError, match="a model: found a loss of nan in epoch 2, step 2") as stop:
         run(fresh(), loss=loss)
@@ -333,9 +339,9 @@ def test_a_loss_that_is_not_finite_on_validation_stops_the_training_too():
 def test_the_last_samples_that_fill_no_batch_wait_for_another_epoch():
     sizes = []
 
-    def loss(logits, lesson):
-        sizes.append(len(lesson.rows))
-        return F.cross_entropy(logits, lesson.y)
+    def loss(logits, batch):
+        sizes.append(len(batch.rows))
+        return F.cross_entropy(logits, batch.y)
 
     run(fresh(), loss=loss, train=drawn(41))
     assert sizes == [16, 16] * 3
@@ -413,8 +419,8 @@ class Killable:
         extra = (torch.nn.Parameter(torch.randn(3, 3)),) if self.bridge else ()
         hard = hard_labels(self.data, self.schedule)
 
-        def loss(outputs, lesson):
-            return hard(outputs @ extra[0] if extra else outputs, lesson)
+        def loss(outputs, batch):
+            return hard(outputs @ extra[0] if extra else outputs, batch)
 
         def each(step):
             if step == kill:
@@ -511,9 +517,9 @@ def test_the_best_weights_are_kept_where_a_training_stops(tmp_path):
     states = []
     net = fresh()
 
-    def loss(logits, lesson):
+    def loss(logits, batch):
         states.append(copied(net))
-        return F.cross_entropy(logits, lesson.y) * (float("inf") if len(states) == 15 else 1.0)
+        return F.cross_entropy(logits, batch.y) * (float("inf") if len(states) == 15 else 1.0)
 
     with pytest.raises(ModelError, match="a loss of inf in epoch 3, step 3") as stop:
         run(net, loss=loss, work=tmp_path)
@@ -533,9 +539,9 @@ def test_a_training_that_stops_in_its_first_epoch_has_nothing_to_keep(tmp_path):
 def test_a_loss_that_keeps_rising_stops_the_training():
     calls = []
 
-    def loss(logits, lesson):
+    def loss(logits, batch):
         calls.append(1)
-        return F.cross_entropy(logits, lesson.y) + (
+        return F.cross_entropy(logits, batch.y) + (
             1.3 ** (len(calls) - 60) if len(calls) > 60 else 0
         )
 
@@ -549,8 +555,8 @@ def test_a_loss_that_keeps_rising_stops_the_training():
 def test_a_noisy_loss_does_not_stop_the_training(seed):
     random = np.random.default_rng(seed)
 
-    def loss(logits, lesson):
-        return F.cross_entropy(logits, lesson.y) * float(random.lognormal(0.0, 1.0))
+    def loss(logits, batch):
+        return F.cross_entropy(logits, batch.y) * float(random.lognormal(0.0, 1.0))
 
     told = Schedule(epochs=20, batch_size=16, learning_rate=0.1)
     train = drawn(seed=seed, noise=0.3)
@@ -589,8 +595,8 @@ def test_clip_bounds_the_norm_of_the_gradient_of_all_parameters(clip):
         gradients = [p.grad for p in (*net.parameters(), bridge)]
         norms.append(torch.cat([g.flatten() for g in gradients]).norm().item())
 
-    def loss(logits, lesson):
-        return 100.0 * F.cross_entropy(logits * bridge, lesson.y)
+    def loss(logits, batch):
+        return 100.0 * F.cross_entropy(logits * bridge, batch.y)
 
     schedule = SHORT.model_copy(update={"clip": clip})
     run(net, schedule=schedule, loss=loss, extra=(bridge,), progress=Told(each))
@@ -622,7 +628,7 @@ def test_bfloat16_trains_in_half_precision_and_ships_in_single(monkeypatch):
 
 def lesson_of(y, partners=None, share=None):
     of = torch.from_numpy
-    return Lesson(torch.zeros(0), of(y), np.arange(len(y)), 0, *(
+    return Batch(torch.zeros(0), of(y), np.arange(len(y)), 0, *(
         (None, None) if share is None else (of(partners), of(share))
     ))  # fmt: skip
 
@@ -710,31 +716,31 @@ def test_embeddings_have_no_loss_of_labels():
 
 @pytest.mark.parametrize("samples", [96, 101, 3000])
 def test_texts_are_seen_at_most_once_an_epoch_and_all_of_them_over_epochs(samples):
-    lessons = Lessons(TEXTS, texts(samples), PLAIN, 0)
+    batches = Batches(TEXTS, texts(samples), PLAIN, 0)
     seen = set()
     for epoch in range(6):
-        order = lessons.order(16, 3, epoch)
+        order = batches.order(16, 3, epoch)
         assert order.shape == (samples // 16, 16)
         assert len(np.unique(order)) == order.size
-        assert np.array_equal(order, lessons.order(16, 3, epoch))
-        assert not np.array_equal(order, lessons.order(16, 4, epoch))
+        assert np.array_equal(order, batches.order(16, 3, epoch))
+        assert not np.array_equal(order, batches.order(16, 4, epoch))
         seen |= set(order.ravel())
     assert len(seen) == samples, "the longest texts must not always be those that wait"
 
 
 def test_batches_of_texts_are_padded_little_and_come_in_no_order_of_length():
-    lessons = Lessons(TEXTS, texts(3000), PLAIN, 0)
-    lengths = lengths_of(lessons.train.x, 0)
-    order = lessons.order(16, 0, 0)
-    width = np.array([lessons(rows, 0).x.shape[1] for rows in order])
+    batches = Batches(TEXTS, texts(3000), PLAIN, 0)
+    lengths = lengths_of(batches.train.x, 0)
+    order = batches.order(16, 0, 0)
+    width = np.array([batches(rows, 0).x.shape[1] for rows in order])
     assert set(width) == {8, 16, 24}
     words = lengths[order].sum()
     assert words / (16 * width.sum()) > 0.75  # 0.54 where all are padded to the longest
     assert abs(np.corrcoef(np.arange(len(width)), width)[0, 1]) < 0.2
     for rows in order[:50]:
-        found = lessons(rows, 0)
-        assert np.array_equal(found.y.numpy(), lessons.train.y[rows])
-        expected = lessons.train.x[rows]
+        found = batches(rows, 0)
+        assert np.array_equal(found.y.numpy(), batches.train.y[rows])
+        expected = batches.train.x[rows]
         assert np.array_equal(found.x.numpy(), expected[:, : found.x.shape[1]])
         assert not expected[:, found.x.shape[1] :].any()
 
@@ -750,12 +756,12 @@ def test_a_text_of_padding_alone_has_no_length_and_still_a_shape():
 def test_a_trimmed_batch_teaches_what_the_padded_one_does():
     torch.manual_seed(0)
     net = deployed(Architecture(model="transformer1", width=4), TEXTS).eval()
-    lessons = Lessons(TEXTS, texts(), PLAIN, 0)
-    rows = np.argsort(lengths_of(lessons.train.x, 0))[:16]
-    found = lessons(rows, 0)
+    batches = Batches(TEXTS, texts(), PLAIN, 0)
+    rows = np.argsort(lengths_of(batches.train.x, 0))[:16]
+    found = batches(rows, 0)
     assert found.x.shape[1] == 8
     loss, gradients = hard_labels(TEXTS), []
-    for x in (found.x, torch.from_numpy(lessons.train.x[rows])):
+    for x in (found.x, torch.from_numpy(batches.train.x[rows])):
         net.zero_grad()
         loss(net(x), found).backward()
         gradients.append([p.grad.clone() for p in net.parameters()])

@@ -9,7 +9,7 @@ import pytest
 import torch
 from edgestill.errors import DataError, ModelError, RecipeError
 from edgestill.pipeline.distill import student, targets
-from edgestill.pipeline.distill.batches import Lessons
+from edgestill.pipeline.distill.batches import Batches
 from edgestill.pipeline.distill.inputs import (
     Distillation,
     Samples,
@@ -75,7 +75,7 @@ class Recording:
         self.shown, self.asked = {}, []
 
     def __call__(self, *_):
-        """Stands in for the class ``Asking``."""
+        """Stands in for the class ``TeacherAnswers``."""
         return nullcontext(_Asked(self))
 
     def answer(self, x, split, rows):
@@ -130,29 +130,29 @@ def test_the_teacher_sees_each_view_once_and_exactly_that_which_the_student_will
     tmp_path, data, monkeypatch
 ):
     teacher = Recording()
-    monkeypatch.setattr(targets, "Asking", teacher)
+    monkeypatch.setattr(targets, "TeacherAnswers", teacher)
     made = asked(tmp_path, data, views=3)
     assert {len(shown) for (split, _), shown in teacher.shown.items() if split == "train"} == {3}
     monkeypatch.undo()
 
     seen = []
-    inner = Lessons.__call__
+    inner = Batches.__call__
 
     def watched(self, rows, view):
-        lesson = inner(self, rows, view)
-        for row, x in zip(rows.tolist(), lesson.x.numpy(), strict=True):
+        batch = inner(self, rows, view)
+        for row, x in zip(rows.tolist(), batch.x.numpy(), strict=True):
             expected = teacher.shown["train", row][view]
             assert np.array_equal(x, expected)
             seen.append((row, view))
-        return lesson
+        return batch
 
-    monkeypatch.setattr(Lessons, "__call__", watched)
-    taught(tmp_path, data, targets=made)
+    monkeypatch.setattr(Batches, "__call__", watched)
+    distilled(tmp_path, data, targets=made)
     # Epoch e sees view e modulo 3; the last samples, which fill no batch, wait.
     assert [view for _, view in seen[:: ROWS // 16 * 16]] == [0, 1, 2, 0]
 
 
-def taught(tmp_path, data, name="student", epochs=4, **told):
+def distilled(tmp_path, data, name="student", epochs=4, **told):
     """The student stage, run."""
     (tmp_path / name).mkdir()
     work = tmp_path / f"work-{name}"
@@ -165,13 +165,13 @@ def taught(tmp_path, data, name="student", epochs=4, **told):
 
 def test_a_batch_gets_the_answers_to_its_own_rows_and_view(tmp_path, data, monkeypatch):
     teacher = Recording()
-    monkeypatch.setattr(targets, "Asking", teacher)
+    monkeypatch.setattr(targets, "TeacherAnswers", teacher)
     made = asked(tmp_path, data)
     train = np.load(data.path / "x_train.npy")
-    target, lessons = open_targets(made, train), Lessons(data.record, _split(data), AUGMENT, 5)
+    target, batches = open_targets(made, train), Batches(data.record, _split(data), AUGMENT, 5)
     for view in (1, 0):
         rows = np.array([299, 4, 4, 130])
-        x = lessons(rows, view).x.numpy()
+        x = batches(rows, view).x.numpy()
         found = target(rows, view)
         assert found.dtype == torch.float32
         np.testing.assert_allclose(found, teacher.answer(x, "train", rows), rtol=1e-3, atol=1e-3)
@@ -186,7 +186,7 @@ def _split(data):
 def test_answers_are_stored_in_half_precision_numbers_of_a_regression_in_single(
     tmp_path, data, monkeypatch
 ):
-    monkeypatch.setattr(targets, "Asking", Recording())
+    monkeypatch.setattr(targets, "TeacherAnswers", Recording())
     made = asked(tmp_path, data)
     stored = np.load(made.path / targets.LOGITS)
     assert (stored.dtype, stored.shape) == (np.float16, (2, ROWS, 3))
@@ -198,27 +198,27 @@ def test_answers_are_stored_in_half_precision_numbers_of_a_regression_in_single(
     numbers = laid_down(
         other, record(task="regression", answer_mean=(0.0,) * 3, answer_std=(1.0,) * 3)
     )
-    monkeypatch.setattr(targets, "Asking", Recording(scale=1e6))
+    monkeypatch.setattr(targets, "TeacherAnswers", Recording(scale=1e6))
     made = asked(other, numbers)
     assert np.load(made.path / targets.LOGITS).dtype == np.float32
 
 
 def test_vectors_of_an_embedding_are_stored_as_they_are(tmp_path, monkeypatch):
     vectors = laid_down(tmp_path, record(task="embedding"))
-    monkeypatch.setattr(targets, "Asking", Recording(outputs=20))
+    monkeypatch.setattr(targets, "TeacherAnswers", Recording(outputs=20))
     made = asked(tmp_path, vectors)
     assert np.load(made.path / targets.LOGITS).shape == (2, ROWS, 20)
     assert made.record.train_score == 1.0  # they are the truth
 
 
 def test_an_answer_beyond_half_precision_is_refused(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(targets, "Asking", Recording(scale=1e6))
+    monkeypatch.setattr(targets, "TeacherAnswers", Recording(scale=1e6))
     with pytest.raises(ModelError, match="numbers up to 6"):
         asked(tmp_path, data)
 
 
 def test_views_of_recorded_answers_are_refused(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(targets, "Asking", Recording())
+    monkeypatch.setattr(targets, "TeacherAnswers", Recording())
     recorded = (SimpleNamespace(path=tmp_path, record=known(origin="recorded")),)
     for name, told in (("a", {"views": 2}), ("b", {"views": 1}), ("c", {"views": 0})):
         with pytest.raises(RecipeError, match="only the samples themselves were answered"):
@@ -249,14 +249,14 @@ def test_of_300_classes_the_likeliest_keep_their_probability_and_the_rest_its_ma
 ):
     data = laid_down(tmp_path, record(300))
     teacher = Recording(outputs=300, scale=0.3)
-    monkeypatch.setattr(targets, "Asking", teacher)
+    monkeypatch.setattr(targets, "TeacherAnswers", teacher)
     made = asked(tmp_path, data, views=2)
     places = np.load(made.path / targets.PLACES)
     assert (places.dtype, places.shape) == (np.uint16, (2, ROWS, 64))
     assert np.load(made.path / targets.REST).dtype == np.float16
     assert (made.record.outputs, made.record.kept) == (300, 64)
     rows = np.arange(20, 60)
-    x = Lessons(data.record, _split(data), AUGMENT, 5)(rows, 1).x.numpy()
+    x = Batches(data.record, _split(data), AUGMENT, 5)(rows, 1).x.numpy()
     answers = torch.from_numpy(teacher.answer(x, "train", rows))
     found = open_targets(made, np.load(data.path / "x_train.npy"))(rows, 1)
     assert found.shape == (40, 300)
@@ -285,30 +285,30 @@ def blocks_of(teacher):
 def test_what_was_answered_before_a_kill_is_not_asked_again(tmp_path, data, monkeypatch):
     monkeypatch.setattr(targets, "BLOCK", 16)  # 19 blocks a view
     whole = Recording()
-    monkeypatch.setattr(targets, "Asking", whole)
+    monkeypatch.setattr(targets, "TeacherAnswers", whole)
     expected = contents(asked(tmp_path, data, "whole", work="other").path)
     assert blocks_of(whole) == 38
     found = []
     for name, dies_at in (("first", 20), ("second", 1), ("third", 17)):
-        monkeypatch.setattr(targets, "Asking", Recording(dies_at=dies_at))
+        monkeypatch.setattr(targets, "TeacherAnswers", Recording(dies_at=dies_at))
         with pytest.raises(KeyboardInterrupt):
             asked(tmp_path, data, name)
         found.append(json.loads((tmp_path / "work" / targets._DONE).read_text())["blocks"])
     assert found == [16, 16, 32]
     last = Recording()
-    monkeypatch.setattr(targets, "Asking", last)
+    monkeypatch.setattr(targets, "TeacherAnswers", last)
     assert contents(asked(tmp_path, data, "last").path) == expected
     assert blocks_of(last) == 38 - 32
 
 
 def test_a_kill_behind_the_last_block_leaves_only_the_other_splits(tmp_path, data, monkeypatch):
     dying = Recording(dies_at=6)  # 3 blocks a view, and then test
-    monkeypatch.setattr(targets, "Asking", dying)
+    monkeypatch.setattr(targets, "TeacherAnswers", dying)
     with pytest.raises(KeyboardInterrupt):
         asked(tmp_path, data, "first")
     assert blocks_of(dying) == 6
     last = Recording()
-    monkeypatch.setattr(targets, "Asking", last)
+    monkeypatch.setattr(targets, "TeacherAnswers", last)
     made = asked(tmp_path, data, "last")
     assert blocks_of(last) == 0
     open_targets(made, np.load(data.path / "x_train.npy"))
@@ -316,9 +316,9 @@ def test_a_kill_behind_the_last_block_leaves_only_the_other_splits(tmp_path, dat
 
 @pytest.mark.parametrize("damage", ["cut", "absent", "other", "note"])
 def test_stored_answers_that_are_damaged_are_asked_for_anew(damage, tmp_path, data, monkeypatch):
-    monkeypatch.setattr(targets, "Asking", Recording())
+    monkeypatch.setattr(targets, "TeacherAnswers", Recording())
     expected = contents(asked(tmp_path, data, "whole", work="other").path)
-    monkeypatch.setattr(targets, "Asking", Recording(dies_at=6))
+    monkeypatch.setattr(targets, "TeacherAnswers", Recording(dies_at=6))
     with pytest.raises(KeyboardInterrupt):
         asked(tmp_path, data, "first")
     path = tmp_path / "work" / targets.LOGITS
@@ -331,7 +331,7 @@ def test_stored_answers_that_are_damaged_are_asked_for_anew(damage, tmp_path, da
     if damage == "note":
         (tmp_path / "work" / targets._DONE).write_text("{")
     last = Recording()
-    monkeypatch.setattr(targets, "Asking", last)
+    monkeypatch.setattr(targets, "TeacherAnswers", last)
     assert contents(asked(tmp_path, data, "last").path) == expected
     assert blocks_of(last) == 6
 
@@ -392,7 +392,7 @@ def test_identities_do_not_depend_on_how_many_are_hashed_at_once(rows, monkeypat
 
 
 def test_targets_of_other_samples_are_refused_with_the_first_row(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(targets, "Asking", Recording())
+    monkeypatch.setattr(targets, "TeacherAnswers", Recording())
     made = asked(tmp_path, data)
     train = np.load(data.path / "x_train.npy")
     open_targets(made, train)
@@ -431,18 +431,18 @@ def test_with_no_views_nothing_of_train_is_stored(tmp_path, data, kept):
 
 
 def test_a_teacher_that_is_asked_at_every_step_stays_as_it_was(tmp_path, data, kept, monkeypatch):
-    from edgestill.pipeline.distill import teacher_answers as asking
+    from edgestill.pipeline.distill import teacher_answers
 
     opened = []
-    inner = asking.restored
+    inner = teacher_answers.restored
 
     def watched(*told):
         opened.append(inner(*told))
         return opened[-1]
 
-    monkeypatch.setattr(asking, "restored", watched)
+    monkeypatch.setattr(teacher_answers, "restored", watched)
     made = asked(tmp_path, data, views=0, teachers=(kept,))
-    found = taught(tmp_path, data, targets=made, teachers=Teachers((kept,), (1.0,)))
+    found = distilled(tmp_path, data, targets=made, teachers=Teachers((kept,), (1.0,)))
     assert found.distilled
     before = deployed(NET, record())
     restore(before, kept.path / WEIGHTS)
@@ -457,8 +457,10 @@ def test_asked_at_every_step_the_teacher_teaches_what_stored_answers_do(tmp_path
     """Over one epoch, whose view is the first one, up to half precision."""
     stored = asked(tmp_path, data, "stored", views=1, teachers=(kept,))
     online = asked(tmp_path, data, "online", views=0, teachers=(kept,), work="none")
-    one = taught(tmp_path, data, "one", 1, targets=stored)
-    other = taught(tmp_path, data, "other", 1, targets=online, teachers=Teachers((kept,), (1.0,)))
+    one = distilled(tmp_path, data, "one", 1, targets=stored)
+    other = distilled(
+        tmp_path, data, "other", 1, targets=online, teachers=Teachers((kept,), (1.0,))
+    )
     assert one.curve[0].loss == pytest.approx(other.curve[0].loss, rel=1e-3)
     assert one.weights_sha256 != other.weights_sha256
 

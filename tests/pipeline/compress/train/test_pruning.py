@@ -17,9 +17,9 @@ from edgestill.pipeline.compress.train.channels import find
 from edgestill.pipeline.compress.train.importance import norms, taylor
 from edgestill.pipeline.compress.train.pruning import prune, restore
 from edgestill.pipeline.data.arrays import Arrays
-from edgestill.pipeline.distill.batches import Lesson, Lessons
+from edgestill.pipeline.distill.batches import Batch, Batches
 from edgestill.pipeline.distill.hard_labels import hard_labels
-from edgestill.pipeline.distill.loop import Course, every_epoch_anew, fit
+from edgestill.pipeline.distill.loop import TrainingSetup, fit, new_view_each_epoch
 from edgestill.pipeline.models import Signature, build, parameters, weights
 from edgestill.pipeline.models.deployed import Deployed
 from edgestill.pipeline.progress import Silent
@@ -300,14 +300,14 @@ def perceptron(silent, incoming):
     return shipped(net, Signature((10,), "table", 5))
 
 
-def lessons(shape=(10,), batches=3):
+def batches(shape=(10,), batches=3):
     torch.manual_seed(2)
     for _ in range(batches):
-        yield Lesson(torch.randn(8, *shape), torch.randint(0, 5, (8,)), np.arange(8), 0)
+        yield Batch(torch.randn(8, *shape), torch.randint(0, 5, (8,)), np.arange(8), 0)
 
 
-def cross_entropy(outputs, lesson):
-    return F.cross_entropy(outputs, lesson.y)
+def cross_entropy(outputs, batch):
+    return F.cross_entropy(outputs, batch.y)
 
 
 @pytest.mark.parametrize("criterion", ["norms", "taylor"])
@@ -315,7 +315,7 @@ def test_units_that_say_nothing_go_first_and_no_answer_changes(criterion):
     silent = [1, 2, 5, 6, 7, 11, 12, 15]
     model = perceptron(silent, incoming=criterion == "norms")
     x = torch.randn(4, 10)
-    told = norms if criterion == "norms" else taylor(lessons(), cross_entropy)
+    told = norms if criterion == "norms" else taylor(batches(), cross_entropy)
     small, pruned = prune(model, x, 0.4, importance=told)
     assert pruned.kept == {"backbone.0": tuple(sorted(set(range(16)) - set(silent)))}
     torch.testing.assert_close(answers(small, x), answers(model, x))
@@ -343,10 +343,10 @@ def test_taylor_is_the_squared_slope_of_the_loss_at_a_gate(name):
     """The definition, by gates that are multiplied in where the channels are read."""
     model, shape = made(name).eval(), KINDS[name][1].sample_shape
     groups = find(model, samples(KINDS[name][1])).groups
-    found = taylor(list(lessons(shape)), cross_entropy)(model, groups)
+    found = taylor(list(batches(shape)), cross_entropy)(model, groups)
     for group, told in zip(groups, found, strict=True):
         expected = torch.zeros(group.size)
-        for lesson in lessons(shape):
+        for batch in batches(shape):
             gate = torch.ones(group.size, requires_grad=True)
 
             def close(module, inputs, gate=gate):
@@ -363,7 +363,7 @@ def test_taylor_is_the_squared_slope_of_the_loss_at_a_gate(name):
                 for place in group.places
                 for into in place.channels.into
             ]
-            (slope,) = torch.autograd.grad(cross_entropy(model(lesson.x), lesson), gate)
+            (slope,) = torch.autograd.grad(cross_entropy(model(batch.x), batch), gate)
             for handle in handles:
                 handle.remove()
             expected += slope**2 / 3
@@ -377,7 +377,7 @@ def test_the_model_that_is_cut_stays_as_it_was_and_its_mode_goes_along():
     model.backbone.layer1.requires_grad_(False)
     for mode in (True, False):
         model.train(mode)
-        small, pruned = prune(model, x, 0.3, importance=taylor(lessons(shape), cross_entropy))
+        small, pruned = prune(model, x, 0.3, importance=taylor(batches(shape), cross_entropy))
         again = restore(model, pruned)
         assert {part.training for part in (*small.modules(), *again.modules())} == {mode}
         assert {part.training for part in model.modules()} == {mode}
@@ -401,11 +401,11 @@ def test_a_cut_model_learns_in_the_one_loop():
     train = Arrays(x.astype(np.float32), y)
     small, pruned = prune(made("resnet8"), torch.from_numpy(train.x[:4]), 0.5)
     schedule = Schedule(epochs=15, batch_size=16, learning_rate=0.01)
-    course = Course(
-        Lessons(data, train, Augment(), 0), train, data, schedule, hard_labels(data, schedule),
-        every_epoch_anew, 0,
+    setup = TrainingSetup(
+        Batches(data, train, Augment(), 0), train, data, schedule, hard_labels(data, schedule),
+        new_view_each_epoch, 0,
     )  # fmt: skip
-    fitted = fit(small, course, progress=Silent(), what="pruned")
+    fitted = fit(small, setup, progress=Silent(), what="pruned")
     assert fitted.best.validation_score > 0.6
     assert parameters(small) == pruned.parameters
 

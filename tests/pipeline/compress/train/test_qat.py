@@ -21,14 +21,12 @@ from edgestill.pipeline.compress.int8.saturation import saturable
 from edgestill.pipeline.compress.method import Job
 from edgestill.pipeline.compress.methods import METHODS
 from edgestill.pipeline.compress.plan import plan
-from edgestill.pipeline.compress.train import contract as pupil
-from edgestill.pipeline.compress.train import qat
+from edgestill.pipeline.compress.train import contract, qat
 from edgestill.pipeline.compress.train import stage as tuning
-from edgestill.pipeline.compress.train.rounding_sensitivity import moved, passes_on
+from edgestill.pipeline.compress.train.rounding_sensitivity import largest_change, propagates
 from edgestill.pipeline.data.arrays import Arrays
-from edgestill.pipeline.distill import loop, student, targets, teacher
-from edgestill.pipeline.distill import teacher_answers as asking
-from edgestill.pipeline.distill.batches import Lessons
+from edgestill.pipeline.distill import loop, student, targets, teacher, teacher_answers
+from edgestill.pipeline.distill.batches import Batches
 from edgestill.pipeline.distill.hard_labels import hard_labels
 from edgestill.pipeline.distill.inputs import (
     Distillation,
@@ -39,10 +37,10 @@ from edgestill.pipeline.distill.inputs import (
     Teachers,
     Training,
 )
-from edgestill.pipeline.distill.loop import Course, evaluate, every_epoch_anew, fit
+from edgestill.pipeline.distill.loop import TrainingSetup, evaluate, fit, new_view_each_epoch
 from edgestill.pipeline.engine import keys
 from edgestill.pipeline.judge import parity
-from edgestill.pipeline.judge.answers import TWIN, logits
+from edgestill.pipeline.judge.answers import REFERENCE, logits
 from edgestill.pipeline.models import deployed, example, parameters
 from edgestill.pipeline.models.deployed import Deployed
 from edgestill.pipeline.progress import Silent
@@ -133,14 +131,15 @@ def quantized(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("qat") / "model.onnx"
     rounding = calibrated(model, data)
     unrounded = answers_without_rounding(rounding, data)
-    twin = qat.converted(rounding)
-    qat.write(twin, data, path, opset=20)
+    reference = qat.converted(rounding)
+    qat.write(reference, data, path, opset=20)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     options.optimized_model_filepath = str(path.with_name("runs.onnx"))
     onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return SimpleNamespace(
-        name=request.param, data=data, model=model, twin=twin, path=path, file=onnx.load(path),
+        name=request.param, data=data, model=model, reference=reference, path=path,
+        file=onnx.load(path),
         unrounded=unrounded,
         runs=Counter(n.op_type for n in onnx.load(path.with_name("runs.onnx")).graph.node),
     )  # fmt: skip
@@ -278,9 +277,9 @@ def planned(request, tmp_path_factory):
     how = PLANS[request.param]
     model, data = lived_in("mobilenet3")
     path = tmp_path_factory.mktemp("planned") / "model.onnx"
-    twin = qat.converted(calibrated(model, data, how))
-    qat.write(twin, data, path, opset=20)
-    return SimpleNamespace(name=request.param, how=how, twin=twin, path=path, data=data)
+    reference = qat.converted(calibrated(model, data, how))
+    qat.write(reference, data, path, opset=20)
+    return SimpleNamespace(name=request.param, how=how, reference=reference, path=path, data=data)
 
 
 def test_types_and_bits_are_those_of_the_plan(planned):
@@ -300,7 +299,7 @@ def test_types_and_bits_are_those_of_the_plan(planned):
 def test_it_answers_alike_in_the_mode_that_the_plan_names(planned):
     x = samples(planned.data, 64, seed=9)
     with torch.no_grad():
-        expected = planned.twin(torch.from_numpy(x)).numpy()
+        expected = planned.reference(torch.from_numpy(x)).numpy()
     for optimization in ("none", "all"):
         found = logits(
             planned.path, x, batch=64, optimization=optimization, precise=planned.how.precise
@@ -331,7 +330,7 @@ def test_where_pairs_are_to_fit_none_saturates_and_channels_keep_more_than_seven
 def test_the_file_answers_as_the_torch_model_within_one_step(quantized, batch, optimization):
     x = samples(quantized.data, 64, seed=9)
     with torch.no_grad():
-        expected = quantized.twin(torch.from_numpy(x)).numpy()
+        expected = quantized.reference(torch.from_numpy(x)).numpy()
         before = quantized.model(torch.from_numpy(x)).numpy()
     found = logits(quantized.path, x, batch=batch, optimization=optimization)
     assert np.abs(found - expected).max() <= np.ptp(expected) / 255
@@ -341,10 +340,10 @@ def test_the_file_answers_as_the_torch_model_within_one_step(quantized, batch, o
 def test_a_model_moves_as_the_file_does_by_less_than_a_step_where_it_has_no_attention(quantized):
     x = torch.from_numpy(samples(quantized.data, 64, seed=9))
     with torch.no_grad():
-        step = np.ptp(quantized.twin(x).numpy()) / 255
-    assert passes_on(quantized.twin.net) == (quantized.name == "transformer1")
-    found = moved(quantized.twin.net, x)
-    assert found == moved(quantized.twin.net, x)
+        step = np.ptp(quantized.reference(x).numpy()) / 255
+    assert propagates(quantized.reference.net) == (quantized.name == "transformer1")
+    found = largest_change(quantized.reference.net, x)
+    assert found == largest_change(quantized.reference.net, x)
     assert 0 < found <= step * (1 if quantized.name != "transformer1" else 5)
 
 
@@ -353,15 +352,15 @@ def test_without_rounding_a_model_moves_by_no_more_than_its_arithmetic():
     net = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 4)))
     graph = torch.export.export(net, (torch.randn(64, 16),)).module()
     x = torch.randn(64, 16)
-    assert 0 < moved(graph, x) < 1e-5
+    assert 0 < largest_change(graph, x) < 1e-5
 
 
 def test_a_file_may_differ_by_a_step_or_by_what_its_torch_model_moves(trained):
     for moves, expected in ((0.0, None), (5.0, 5.0)):
         record = trained.record.model_copy(update={"moves": moves})
         made = SimpleNamespace(path=trained.path, record=record)
-        found = parity.with_tuned(trained.path / pupil.FILE, made, precise=False)
-        step = np.ptp(np.load(trained.path / TWIN)["logits"]) / 255
+        found = parity.with_tuned(trained.path / contract.FILE, made, precise=False)
+        step = np.ptp(np.load(trained.path / REFERENCE)["logits"]) / 255
         (tolerance,) = {parity.tolerance for parity in found}
         assert tolerance == pytest.approx(expected or step)
         assert all(parity.holds for parity in found)
@@ -374,7 +373,7 @@ LEARNT = Schedule(epochs=10, batch_size=32, learning_rate=0.02)
 
 
 @pytest.fixture(scope="module")
-def taught(tmp_path_factory):
+def distilled(tmp_path_factory):
     """A student of a teacher, on a few handwritten digits, one thread."""
     folder = tmp_path_factory.mktemp("digits")
     x, y = load_digits(return_X_y=True)
@@ -416,17 +415,17 @@ def taught(tmp_path_factory):
     )
 
 
-def tuned(taught, name, *, settings=None, students=None, **distillation):
+def tuned(distilled, name, *, settings=None, students=None, **distillation):
     """The tuned stage, run; ``distillation`` replaces fields of the student's."""
-    out, work = taught.folder / name, taught.folder / f"work-{name}"
+    out, work = distilled.folder / name, distilled.folder / f"work-{name}"
     out.mkdir()
     work.mkdir(exist_ok=True)
-    changed = replace(taught.training.distillation, **distillation)
+    changed = replace(distilled.training.distillation, **distillation)
     inputs = TunedInputs(
         plan=plan(Compress(reduce_range="always")),
         opset=20,
-        students=students or (taught.student,),
-        training=replace(taught.training, distillation=changed),
+        students=students or (distilled.student,),
+        training=replace(distilled.training, distillation=changed),
         method="int8-qat",
         settings=settings or Qat(qat_epochs=3, qat_learning_rate=0.002),
     )
@@ -434,33 +433,38 @@ def tuned(taught, name, *, settings=None, students=None, **distillation):
 
 
 @pytest.fixture(scope="module")
-def trained(taught):
+def trained(distilled):
     were = torch.get_num_threads()
     torch.set_num_threads(1)
-    found = tuned(taught, "tuned")
+    found = tuned(distilled, "tuned")
     torch.set_num_threads(were)
     return found
 
 
-def split(taught, name):
-    return Arrays(*(np.load(taught.data.path / f"{part}_{name}.npy") for part in "xy"))
+def split(distilled, name):
+    return Arrays(*(np.load(distilled.data.path / f"{part}_{name}.npy") for part in "xy"))
 
 
-def test_training_on_lowers_the_loss_that_rounding_costs(taught, trained):
+def test_training_on_lowers_the_loss_that_rounding_costs(distilled, trained):
     curve = trained.record.curve
     assert [epoch.epoch for epoch in curve] == [1, 2, 3]
-    rounded = ready(taught)
-    with student.taught(rounded, taught.training, 0) as course, torch.no_grad():
-        rows = course.lessons.order(LEARNT.batch_size, 0, 0)
-        lessons = [course.lessons(some, course.view_of(0)) for some in rows]
-        before = np.mean([course.loss(rounded(one.x), one).item() for one in lessons])
+    rounded = ready(distilled)
+    with student.open_training(rounded, distilled.training, 0) as setup, torch.no_grad():
+        rows = setup.batches.order(LEARNT.batch_size, 0, 0)
+        batches = [setup.batches(some, setup.view_of(0)) for some in rows]
+        before = np.mean([setup.loss(rounded(one.x), one).item() for one in batches])
     assert curve[-1].loss < before
 
 
-def test_trained_on_a_student_is_as_good_as_quantized_afterwards(taught, trained, tmp_path):
-    data, test = taught.data.record, split(taught, "test")
-    export(asking.restored(taught.student, data), example(data), tmp_path / "m.onnx", opset=20)
-    shown = {INPUT: split(taught, "calibration").x}
+def test_trained_on_a_student_is_as_good_as_quantized_afterwards(distilled, trained, tmp_path):
+    data, test = distilled.data.record, split(distilled, "test")
+    export(
+        teacher_answers.restored(distilled.student, data),
+        example(data),
+        tmp_path / "m.onnx",
+        opset=20,
+    )
+    shown = {INPUT: split(distilled, "calibration").x}
     how = plan(Compress(reduce_range="always"))
     METHODS["int8-static"](
         Job(
@@ -469,107 +473,107 @@ def test_trained_on_a_student_is_as_good_as_quantized_afterwards(taught, trained
     )
     static, own = (
         (logits(path, test.x, batch=64).argmax(1) == test.y).mean()
-        for path in (tmp_path / "q.onnx", trained.path / pupil.FILE)
+        for path in (tmp_path / "q.onnx", trained.path / contract.FILE)
     )
     assert own > 0.85
     assert own >= static - 0.01
 
 
-def test_the_biases_that_folding_batch_norm_makes_are_trained_too(taught):
-    model = ready(taught)
+def test_the_biases_that_folding_batch_norm_makes_are_trained_too(distilled):
+    model = ready(distilled)
     model.train()
-    model(torch.from_numpy(split(taught, "calibration").x)).square().mean().backward()
+    model(torch.from_numpy(split(distilled, "calibration").x)).square().mean().backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-def test_the_record_scores_the_torch_model_that_the_file_was_made_of(taught, trained):
-    validation = split(taught, "validation")
-    found = logits(trained.path / pupil.FILE, validation.x, batch=50)
+def test_the_record_scores_the_torch_model_that_the_file_was_made_of(distilled, trained):
+    validation = split(distilled, "validation")
+    found = logits(trained.path / contract.FILE, validation.x, batch=50)
     right = float((found.argmax(1) == validation.y).mean())
     assert abs(trained.record.validation_score - right) <= 0.01
-    assert trained.record.score_before == taught.student.record.validation_score
-    kept = np.load(trained.path / TWIN)
-    again = logits(trained.path / pupil.FILE, kept["x"], batch=64)
+    assert trained.record.score_before == distilled.student.record.validation_score
+    kept = np.load(trained.path / REFERENCE)
+    again = logits(trained.path / contract.FILE, kept["x"], batch=64)
     assert np.abs(again - kept["logits"]).max() <= np.ptp(kept["logits"]) / 255
     assert trained.record.changed_nodes > 20
     assert trained.record.notes[1:] == plan(Compress(reduce_range="always")).why
 
 
-def test_the_best_student_is_trained_on_by_the_teachers_answers(taught, monkeypatch):
+def test_the_best_student_is_trained_on_by_the_teachers_answers(distilled, monkeypatch):
     seen = {}
 
     def method(given):
         seen["state"] = given.model.state_dict()
-        with given.teaching(given.model, LEARNT) as course:
-            lesson = course.lessons(np.arange(8), course.view_of(3))
+        with given.open_training(given.model, LEARNT) as setup:
+            batch = setup.batches(np.arange(8), setup.view_of(3))
             outputs = torch.zeros(8, 10)
-            seen["loss"] = course.loss(outputs, lesson).item()
-            seen["hard"] = hard_labels(taught.data.record, LEARNT)(outputs, lesson).item()
+            seen["loss"] = setup.loss(outputs, batch).item()
+            seen["hard"] = hard_labels(distilled.data.record, LEARNT)(outputs, batch).item()
         raise KeyboardInterrupt
 
     monkeypatch.setitem(tuning.METHODS, "int8-qat", method)
-    worse = taught.student.record.model_copy(update={"validation_score": 0.0})
+    worse = distilled.student.record.model_copy(update={"validation_score": 0.0})
     with pytest.raises(KeyboardInterrupt):
-        tuned(taught, "seen", students=(SimpleNamespace(record=worse), taught.student))
-    kept = asking.restored(taught.student, taught.data.record).state_dict()
+        tuned(distilled, "seen", students=(SimpleNamespace(record=worse), distilled.student))
+    kept = teacher_answers.restored(distilled.student, distilled.data.record).state_dict()
     assert all(torch.equal(kept[key], value) for key, value in seen["state"].items())
     assert abs(seen["loss"] - seen["hard"]) > 0.01
 
 
-def test_a_teacher_that_is_asked_meanwhile_keeps_its_statistics(taught, monkeypatch):
+def test_a_teacher_that_is_asked_meanwhile_keeps_its_statistics(distilled, monkeypatch):
     teachers = []
 
     def kept(*given):
         teachers.append(restored(*given))
         return teachers[-1]
 
-    restored = asking.restored
+    restored = teacher_answers.restored
     monkeypatch.setattr(student, "restored", kept)
     monkeypatch.setattr(tuning.qat, "write", lambda _, __, path, **___: path.write_bytes(b""))
     monkeypatch.setattr(tuning.qat, "changed", lambda *_: 1)
-    none = taught.targets.record.model_copy(update={"views": 0})
-    asked = SimpleNamespace(path=taught.targets.path, record=none)
+    none = distilled.targets.record.model_copy(update={"views": 0})
+    asked = SimpleNamespace(path=distilled.targets.path, record=none)
     once = Qat(qat_epochs=1)
     pairs = (("layer2", "layer2"), ("layer1", "conv1"))
     between = TeacherLayers(
         layers=tuple(LayerPair(loss="similarity", teacher=by, student=one) for by, one in pairs)
     )
     found = tuned(
-        taught, "asked", settings=once, targets=asked, teachers=taught.teachers,
+        distilled, "asked", settings=once, targets=asked, teachers=distilled.teachers,
         inside=between,
     )  # fmt: skip
     assert found.record.notes[-1] == tuning.FOLDED.format(layers="'conv1'")
-    (one, *_), (made,) = teachers, taught.teachers.models
-    before = restored(made, taught.data.record).state_dict()
+    (one, *_), (made,) = teachers, distilled.teachers.models
+    before = restored(made, distilled.data.record).state_dict()
     assert any(key.endswith("running_mean") for key in before)
     assert all(torch.equal(before[key], value) for key, value in one.state_dict().items())
 
 
-def test_losses_between_layers_go_on_while_it_rounds(taught, monkeypatch):
+def test_losses_between_layers_go_on_while_it_rounds(distilled, monkeypatch):
     """The batch norm behind a layer is folded, and a rounding stands behind each block."""
     weights = {}
 
     def method(given):
-        model = qat.prepared(given.model, taught.data.record, SEVEN)
-        qat.calibrate(model, [split(taught, "calibration").x])
+        model = qat.prepared(given.model, distilled.data.record, SEVEN)
+        qat.calibrate(model, [split(distilled, "calibration").x])
         plain = [str(node) for node in model.net.graph.nodes]
-        with given.teaching(model, LEARNT) as course:
-            lesson = course.lessons(np.arange(8), course.view_of(0))
+        with given.open_training(model, LEARNT) as setup:
+            batch = setup.batches(np.arange(8), setup.view_of(0))
             model.train()
-            course.loss(model(lesson.x), lesson).backward()
+            setup.loss(model(batch.x), batch).backward()
             weights["with"] = [one.grad.clone() for one in model.parameters()]
-            fit(model, course, progress=Silent(), what="", work=None)
+            fit(model, setup, progress=Silent(), what="", work=None)
         assert [str(node) for node in model.net.graph.nodes] == plain
         raise KeyboardInterrupt
 
     monkeypatch.setitem(tuning.METHODS, "int8-qat", method)
-    none = taught.targets.record.model_copy(update={"views": 0})
-    asked = {"targets": SimpleNamespace(path=taught.targets.path, record=none)}
-    asked["teachers"] = taught.teachers
+    none = distilled.targets.record.model_copy(update={"views": 0})
+    asked = {"targets": SimpleNamespace(path=distilled.targets.path, record=none)}
+    asked["teachers"] = distilled.teachers
     for name, weight in (("heavy", 1e6), ("light", 1e-6)):
         layer = LayerPair(loss="attention", teacher="layer2.0", student="layer2.0", weight=weight)
         with pytest.raises(KeyboardInterrupt):
-            tuned(taught, name, layers=TeacherLayers(layers=(layer,)), **asked)
+            tuned(distilled, name, layers=TeacherLayers(layers=(layer,)), **asked)
         weights[name] = weights.pop("with")
     # Behind the block that is compared only the answers teach; before it the block does as well.
     first, last = ((weights["heavy"][i] - weights["light"][i]).abs().max() for i in (0, -1))
@@ -577,8 +581,8 @@ def test_losses_between_layers_go_on_while_it_rounds(taught, monkeypatch):
     assert last < 1e-3
 
 
-def test_where_training_on_makes_it_worse_the_calibrated_student_is_kept(taught, monkeypatch):
-    def spoilt(model, course, **_):
+def test_where_training_on_makes_it_worse_the_calibrated_student_is_kept(distilled, monkeypatch):
+    def spoilt(model, setup, **_):
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.zero_()
@@ -595,24 +599,26 @@ def test_where_training_on_makes_it_worse_the_calibrated_student_is_kept(taught,
     monkeypatch.setattr(qat, "changed", lambda *_: 1)
     monkeypatch.setitem(tuning.METHODS, "int8-qat", method)
     with pytest.raises(KeyboardInterrupt):
-        tuned(taught, "spoilt")
+        tuned(distilled, "spoilt")
     assert "without it was better on validation" in made[0].effect.notes[0]
-    _, score = evaluate(made[0].twin, split(taught, "validation"), taught.data.record)
+    _, score = evaluate(made[0].reference, split(distilled, "validation"), distilled.data.record)
     assert score > 0.85
 
 
-def course_of(taught, epochs=2):
-    data = taught.data.record
+def setup_of(distilled, epochs=2):
+    data = distilled.data.record
     schedule = Schedule(epochs=epochs, batch_size=80, learning_rate=0.002)
-    lessons = Lessons(data, split(taught, "train"), Augment(), 0)
+    batches = Batches(data, split(distilled, "train"), Augment(), 0)
     loss = hard_labels(data, schedule)
-    return Course(lessons, split(taught, "validation"), data, schedule, loss, every_epoch_anew, 0)
+    return TrainingSetup(
+        batches, split(distilled, "validation"), data, schedule, loss, new_view_each_epoch, 0
+    )
 
 
-def ready(taught):
-    model = asking.restored(taught.student, taught.data.record)
-    found = qat.prepared(model, taught.data.record, SEVEN)
-    qat.calibrate(found, [split(taught, "calibration").x])
+def ready(distilled):
+    model = teacher_answers.restored(distilled.student, distilled.data.record)
+    found = qat.prepared(model, distilled.data.record, SEVEN)
+    qat.calibrate(found, [split(distilled, "calibration").x])
     return found
 
 
@@ -638,26 +644,26 @@ class Killed(Silent):
             raise KeyboardInterrupt
 
 
-def test_training_repeats_and_goes_on_bit_for_bit(taught, tmp_path, monkeypatch):
-    whole, killed = ready(taught), ready(taught)
-    fit(whole, course_of(taught), progress=Silent(), what="a model")
+def test_training_repeats_and_goes_on_bit_for_bit(distilled, tmp_path, monkeypatch):
+    whole, killed = ready(distilled), ready(distilled)
+    fit(whole, setup_of(distilled), progress=Silent(), what="a model")
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     with pytest.raises(KeyboardInterrupt):
-        fit(killed, course_of(taught), progress=Killed(13), what="a model", work=tmp_path)
-    again = ready(taught)
-    fit(again, course_of(taught), progress=Killed(1000), what="a model", work=tmp_path)
+        fit(killed, setup_of(distilled), progress=Killed(13), what="a model", work=tmp_path)
+    again = ready(distilled)
+    fit(again, setup_of(distilled), progress=Killed(1000), what="a model", work=tmp_path)
     assert all(
         torch.equal(value, again.state_dict()[key]) for key, value in whole.state_dict().items()
     )
 
 
-def test_ranges_follow_training_and_stand_still_while_it_is_judged(taught):
-    model = ready(taught)
+def test_ranges_follow_training_and_stand_still_while_it_is_judged(distilled):
+    model = ready(distilled)
 
     def ranges():
         return [rounding.scale.clone() for rounding in model.running()]
 
-    x = 9.0 * torch.from_numpy(split(taught, "train").x[:32])
+    x = 9.0 * torch.from_numpy(split(distilled, "train").x[:32])
     before = ranges()
     model.eval()(x)
     assert all(map(torch.equal, ranges(), before))
