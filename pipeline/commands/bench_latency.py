@@ -14,6 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...devices.bench import ratio_text
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.figures import Benchmark
 from ..report import energy, memory, numbers
@@ -86,10 +87,7 @@ def fastest(measured: Benchmark) -> list[str]:
 
 
 def _slower(other: str, best: str, ratio: Estimate) -> str:
-    shown = numbers.times(ratio, f"the latency of {best}")
-    if ratio.low is None or ratio.high is None or ratio.low > 1.0:
-        return f"{other} takes {shown}"
-    return f"no difference could be shown: {other} takes {shown}"
+    return f"{other} takes {ratio_text.stated(ratio, 'latency', best)}"
 
 
 def lines(measured: Benchmark, folder: Path) -> list[Line]:

@@ -21,6 +21,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ...devices.bench import ratio_text
 from ...devices.bench.inspection import Inspection
 from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
@@ -218,15 +219,9 @@ def differs(ratio: Estimate) -> bool | None:
 
 def sentence(ratio: Estimate) -> str:
     """What the ratio of B's time to A's means, claiming no more than its interval does."""
-    shown = numbers.times(ratio, "the latency of A")
     if ratio.value is None:
-        return f"nothing can be said of a difference: the ratio is {shown}"
-    different = differs(ratio)
-    if different is None:
-        return f"nothing can be said of a difference: B takes {shown}"
-    if not different:
-        return f"no difference could be shown: B takes {shown}"
-    return f"B takes {shown}"
+        return f"the ratio of B's latency to A's is unknown: {ratio.missing}"
+    return f"B takes {ratio_text.stated(ratio, 'latency', 'A')}"
 
 
 def document(compared: Compared) -> dict[str, Any]:
@@ -248,7 +243,7 @@ def summary(compared: Compared) -> RenderableType:
     if compared.outcome is not None:
         words = {"ready": "kept", "not ready": "missed", "undecided": "undecided"}
         lines.append(Text(f"at most {compared.max_ratio:g}: {words[compared.outcome]}"))
-    p50 = numbers.times(compared.p50, "the p50 of A")
+    p50 = ratio_text.stated(compared.p50, "p50", "A")
     lines.append(Text(f"latency is the p10 of each process; the p50 of B is {p50}"))
     lines.append(
         Text(

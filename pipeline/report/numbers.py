@@ -113,19 +113,6 @@ def parts(estimate: Estimate, unit: Unit) -> tuple[str, str | None]:
     return _with_unit(value_text, name), None if exact else f"{low_text} to {high_text}"
 
 
-def times(ratio: Estimate, what: str) -> str:
-    """A ratio as every sentence states it: ``1.27× the latency of fp32 (1.25 to 1.28)``.
-
-    Args:
-        ratio: the ratio.
-        what: that it is a multiple of, such as ``the latency of fp32``.
-    """
-    value, interval = parts(ratio, RATIO)
-    if ratio.value is None:
-        return value
-    return f"{value}× {what} ({interval})" if interval else f"{value}× {what}"
-
-
 def amount(value: float, unit: Unit) -> str:
     """A bare value with its unit, for what is known exactly: a file's size, a budget."""
     factor, name = _step(value, unit)

@@ -5,6 +5,7 @@ import json
 import sys
 from types import SimpleNamespace
 
+import click
 import numpy as np
 import pytest
 from edgestill.devices.bench import inspection
@@ -15,6 +16,7 @@ from edgestill.devices.scenarios.scenario import Implementation, Procedure
 from edgestill.devices.scenarios.table import SCENARIOS, Scenario
 from edgestill.errors import UsageError
 from edgestill.pipeline.commands import bench_measure, cli
+from edgestill.pipeline.commands.bench_scenario_options import choose
 from edgestill.pipeline.commands.shared import Manner
 from fake_place import FakePlace
 from onnx import TensorProto, helper
@@ -172,3 +174,54 @@ def test_a_new_scenario_is_on_the_command_line_at_once(model, place, tmp_path, c
     assert "loading  1.00 ms (1.00 to 1.00)" in capsys.readouterr().out
     with pytest.raises(UsageError, match="--streams with --scenario toy"):
         bench(model, "--scenario", "toy", "--streams", 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("single-stream", {"rate": 3.0}), "--rate with --scenario single-stream.*server"),
+        (("offline", {"streams": 2}), "--streams with.*multi-stream or server"),
+        (("server", {"rate": 1.0, "loadgen": True}), "--loadgen.*single-stream"),
+        (("threads", {"deadline_ms": 1.0}), "--deadline-ms with --scenario threads"),
+        (("server", {}), "--scenario server without --rate; add it: Queries a second"),
+    ],
+)
+def test_options_that_a_scenario_does_not_use_are_refused(asked, words):
+    with pytest.raises(UsageError, match=words):
+        choose(*asked, given=())
+
+
+@pytest.mark.slow
+def test_a_scenario_prints_one_json_document_or_a_table(model, tmp_path, capsys):
+    some = (model, "--processes", 1, "--out", tmp_path / "o")
+    load_ = ("--scenario", "server", "--rate", 100, "--deadline-ms", 900, "--duration", 0.1)
+    bench(*some, *load_, "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert document["scenario"] == "server"
+    assert document["models"][0]["queries"] == 10
+    assert document["models"][0]["missed"] == 0
+    bench(*some, *load_)
+    text = capsys.readouterr().out
+    for word in ("m.onnx", "utilisation", "sustained", "deadline missed", "p50 by tenth"):
+        assert word in text
+    bench(*some, "--scenario", "cold-start")
+    text = capsys.readouterr().out
+    for word in ("process start", "import", "load", "first inference"):
+        assert word in text
+
+
+def test_sustained_is_one_process_and_has_a_duration_not_seconds(model, tmp_path, capsys):
+    sustained = (model, "--scenario", "sustained", "--out", tmp_path / "o")
+    bench(*sustained, "--duration", 0.3, "--json")
+    document = json.loads(capsys.readouterr().out)
+    assert document["settings"]["processes"] == 1
+    assert document["settings"]["timing"]["seconds"] == 0.3
+    with pytest.raises(UsageError, match="say how long with --duration"):
+        bench(*sustained, "--seconds", 1)
+    for scenario, option in (("threads", "--threads"), ("offline", "--batch")):
+        with pytest.raises(UsageError, match=f"{option} with --scenario {scenario}"):
+            bench(model, "--scenario", scenario, option, 2)
+    options = cli.cli.commands["bench"].make_context("bench", ["m", "--batches", "1, 16"]).params
+    assert options["batches"] == (1, 16)
+    with pytest.raises(click.BadParameter, match="is not like 1,2,4"):
+        bench(model, "--scenario", "offline", "--batches", "1,0")

@@ -53,22 +53,26 @@ def dense(path, layers, width=64):
 @pytest.mark.parametrize(
     ("ratio", "words", "different"),
     [
-        (estimate(0.78, 0.75, 0.82), "B takes 0.780× the latency of A (0.750 to 0.820)", True),
+        (estimate(0.78, 0.75, 0.82), "B takes 0.78× the latency of A (0.75 to 0.82)", True),
         (estimate(1.2, 1.1, 1.3), "B takes 1.20× the latency of A (1.10 to 1.30)", True),
         (
             estimate(1.01, 0.97, 1.05),
-            "no difference could be shown: B takes 1.01× the latency of A (0.97 to 1.05)",
+            "B takes 1.01× the latency of A (0.97 to 1.05, no difference shown)",
             False,
         ),
-        (estimate(1.01, 1.0, 1.05), "no difference could be shown", False),
+        (
+            estimate(1.01, 1.0, 1.05),
+            "B takes 1.01× the latency of A (1.00 to 1.05, no difference shown)",
+            False,
+        ),
         (
             estimate(0.5),
-            "nothing can be said of a difference: B takes 0.500× the latency of A (no interval",
+            "B takes 0.50× the latency of A (no interval: 2 processes)",
             None,
         ),
         (
             Estimate.unknown("lost"),
-            "nothing can be said of a difference: the ratio is unknown: lost",
+            "the ratio of B's latency to A's is unknown: lost",
             None,
         ),
     ],
@@ -157,7 +161,7 @@ def fake(monkeypatch, ratio):
     ("ratio", "option", "code", "words"),
     [
         (estimate(2.0, 1.9, 2.1), (), 0, "B takes 2.00"),
-        (estimate(1.0, 0.99, 1.01), (), 0, "no difference could be shown"),
+        (estimate(1.0, 0.99, 1.01), (), 0, "0.99 to 1.01, no difference shown"),
         (estimate(2.0, 1.9, 2.1), ("--max-ratio", 1.05), 1, "at most 1.05: missed"),
         (estimate(1.0, 0.99, 1.01), ("--max-ratio", 1.05), 0, "at most 1.05: kept"),
         (estimate(1.0, 0.9, 1.1), ("--max-ratio", 1.05), 5, "at most 1.05: undecided"),
@@ -222,7 +226,7 @@ def test_the_fastest_is_told_against_every_other(measured):
     ]
     told = bench_latency.fastest(dataclasses.replace(found, ratios=tuple(alike)))
     assert told == [
-        f"no difference could be shown: {name} takes 1.01× the latency of {HOSTILE} (0.90 to 1.10)"
+        f"{name} takes 1.01× the latency of {HOSTILE} (0.90 to 1.10, no difference shown)"
         for name in ("slow", "middle")
     ]
 
