@@ -86,7 +86,7 @@ def test_bench_ends_with_one_where_a_count_is_above_the_baseline(valgrind, tmp_p
     [
         (["--baseline", "b.json"], "--baseline, expected it with --instructions"),
         (["--max-seconds", "9"], "--max-seconds without --precision"),
-        (["--scenario", "offline", "--precision", "3"], "--precision with --scenario"),
+        (["--scenario", "sustained", "--precision", "3"], "--precision with --scenario sustained"),
         (["--device", "raspberry-pi-4"], "which is only a profile"),
         (["--instructions", "--seconds", "1"], "--seconds with --instructions"),
         (["--instructions", "--spinning"], "--spinning with --instructions"),
