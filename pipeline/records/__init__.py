@@ -1,0 +1,60 @@
+"""The frozen records that pass between stages, and the report that they add up to.
+
+One file a stage. Every record is JSON on disk (``entry.json`` in the store, ``records/*.json`` in a
+run). A figure that is not available is an ``Estimate`` whose ``value`` is None and whose
+``missing`` says why; NaN is refused. ``pipeline.report`` draws records; they hold no layout.
+"""
+
+from .benchmark import BenchmarkRecord, OperatorsRecord, OperatorTime, Predicted, Roof
+from .data import SPLITS, DataRecord, Layout, Split
+from .fidelity import Calibration, Changed, ClassDrop, Example, Fidelity
+from .models import Cut, Epoch, ModelRecord, Pruned, TargetsRecord
+from .quality import Gain, Here, PackageQuality, Parity, VariantQuality, VerifyRecord
+from .record import TEACHER, Outcome, Record
+from .report import SCHEMA_VERSION, Report
+from .variants import Bytes, Left, Plan, Saturable, TunedRecord, Variant, VariantsRecord
+from .verdict import Check, PackageVerdict, VariantVerdict, Verdict
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "SPLITS",
+    "TEACHER",
+    "BenchmarkRecord",
+    "Bytes",
+    "Calibration",
+    "Changed",
+    "Check",
+    "ClassDrop",
+    "Cut",
+    "DataRecord",
+    "Epoch",
+    "Example",
+    "Fidelity",
+    "Gain",
+    "Here",
+    "Layout",
+    "Left",
+    "ModelRecord",
+    "OperatorTime",
+    "OperatorsRecord",
+    "Outcome",
+    "PackageQuality",
+    "PackageVerdict",
+    "Parity",
+    "Plan",
+    "Predicted",
+    "Pruned",
+    "Record",
+    "Report",
+    "Roof",
+    "Saturable",
+    "Split",
+    "TargetsRecord",
+    "TunedRecord",
+    "Variant",
+    "VariantQuality",
+    "VariantVerdict",
+    "VariantsRecord",
+    "Verdict",
+    "VerifyRecord",
+]

@@ -1,0 +1,57 @@
+"""What the data stage wrote."""
+
+from typing import Literal
+
+from ..recipe.task_names import TaskName
+from .record import Record
+
+Split = Literal["train", "validation", "calibration", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "calibration", "test")
+Layout = Literal["table", "hw", "hwc", "chw", "tc", "tokens"]
+"""What the axes of one sample mean: t is time, c channels; tokens are ids, padded behind."""
+
+
+class DataRecord(Record):
+    """The data set in files: ``x_<split>.npy`` and ``y_<split>.npy``, memory-mappable."""
+
+    source: str
+    task: TaskName
+    labels: tuple[str, ...]
+    """Names of the classes, or of the numbers of a regression."""
+    sample_shape: tuple[int, ...]
+    layout: Layout
+    dtype: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    rows: dict[str, int]
+    """Samples of each split."""
+    counts: dict[str, tuple[int, ...]]
+    """Samples of each class (multi-label: with that label), by split; empty without classes."""
+    answer_mean: tuple[float, ...] = ()
+    answer_std: tuple[float, ...] = ()
+    """Of each number of a regression, in train."""
+    vocabulary: int = 0
+    """Token ids in use, of text."""
+    pad: int = 0
+    """The id behind the end of a text."""
+    unknown: int = 0
+    """The id for tokens outside the vocabulary; also used to mask a token."""
+    front_end: dict[str, object] | None = None
+    """Preprocessing of sound or text before the model; also in the metadata of its files."""
+    files: tuple[str, ...] = ()
+    """Files that must ship with the model, such as its tokenizer."""
+    identified: bool = False
+    """Whether ``id_<split>.npy`` names each sample."""
+    dropped: int
+    """Samples removed because they were in two splits."""
+    notes: tuple[str, ...]
+    fingerprint: str
+
+    def samples(self, split: Split) -> int:
+        """Samples in a split."""
+        return self.rows[split]
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; of a regression, of numbers."""
+        return len(self.labels)

@@ -1,0 +1,102 @@
+"""Models and how they were trained, what pruning removed, and the teachers' stored answers."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from ..recipe.architecture import Architecture
+from .record import Record
+
+
+class Epoch(Record):
+    """One line of a training curve."""
+
+    epoch: int
+    loss: float
+    validation_loss: float
+    validation_score: float
+    seconds: float
+
+
+class ModelRecord(Record):
+    """A model, and what it answers from, in the folder of the record.
+
+    A trained model is ``weights.safetensors``, a black box ``model.onnx``, and recorded answers are
+    ``logits_<split>.npy``.
+    """
+
+    model: str
+    width: int
+    arguments: dict[str, bool | int | float | str] = Field(default_factory=dict)
+    outputs: int
+    """Length of its output for one sample."""
+    parameters: int | None
+    """None for a black box and for recorded answers."""
+    seed: int
+    distilled: bool
+    origin: Literal["trained", "loaded", "black box", "recorded"]
+    curve: tuple[Epoch, ...]
+    best_epoch: int | None
+    validation_score: float
+    weights_sha256: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def architecture(self) -> Architecture:
+        """The part of a recipe that makes this model."""
+        return Architecture.model_construct(
+            model=self.model, width=self.width, arguments=self.arguments
+        )
+
+
+class Cut(Record):
+    """Channels removed between layers; layers have their names in ``named_modules()``."""
+
+    layer: str
+    """The layer whose output channels these are."""
+    channels: int
+    """How many it had."""
+    kept: tuple[int, ...]
+    """Indices of those that remain, in order."""
+    along: tuple[str, ...]
+    """Batch norms and depthwise convolutions behind it, cut in the same way."""
+    into: tuple[str, ...]
+    """The layers that read the channels."""
+
+
+class Pruned(Record):
+    """What structured pruning removed; the model can be built from its architecture and this."""
+
+    cuts: tuple[Cut, ...]
+    left: dict[str, str]
+    """Layers that keep all channels, and why."""
+    parameters_before: int
+    parameters: int
+    macs_before: int
+    """Multiply-accumulates of one sample."""
+    macs: int
+
+    @property
+    def kept(self) -> dict[str, tuple[int, ...]]:
+        """Indices of the remaining channels, by layer."""
+        return {cut.layer: cut.kept for cut in self.cuts}
+
+
+class TargetsRecord(Record):
+    """The teacher's answers on every view of train, and on other splits where they are needed.
+
+    Files: ``logits.npy`` [views, samples, kept], in train order; ``rows.npy``, the sample that each
+    row belongs to; with ``kept`` below ``outputs`` also ``places.npy`` and ``rest.npy``;
+    ``answers_<split>.npy``, float32 [samples, outputs].
+    """
+
+    views: int
+    rows: int
+    outputs: int
+    kept: int
+    """Outputs stored of each answer; the others are one sum."""
+    bytes: int
+    train_score: float | None
+    """On the first view; None where the teacher answers during training."""
+    answered: tuple[str, ...]
+    """Splits besides train whose answers are stored."""

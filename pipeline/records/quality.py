@@ -1,0 +1,102 @@
+"""What every file answers on test, as the verify stage found it."""
+
+from ...devices.onboard.stats.estimate import Estimate
+from .fidelity import Fidelity
+from .record import Record
+
+
+class Parity(Record):
+    """How far a file is from PyTorch on real samples, at one batch and optimization level."""
+
+    batch: int
+    optimization: str
+    samples: int
+    max_abs_difference: float
+    tolerance: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether the largest difference stays within the tolerance."""
+        return self.max_abs_difference <= self.tolerance
+
+
+class Here(Record):
+    """What an int8 file answers by this host's own kernels, which saturate and the target's do not.
+
+    Every other figure of the file is then of the runtime's saturation-free mode.
+    """
+
+    score: Estimate
+    answers_changed: int
+    """Of test, against the saturation-free mode."""
+
+
+class PackageQuality(Record):
+    """One model in another format than ``.onnx``, against its ``.onnx`` file on all of test."""
+
+    format: str
+    max_abs_difference: float | None
+    """Largest difference in logits; None where nothing here can run the file."""
+    agreement: float | None
+    """Share of samples with the same answer; None where nothing here can run the file."""
+    least_agreement: float
+    """Below it, the file is not the same model."""
+    answers_hold: bool
+    """Whether the answers found here are those of the target."""
+    missing: str | None = None
+    """Why the file was not run; None where it was."""
+
+
+class VariantQuality(Record):
+    """What one variant answers on the whole test split, in the runtime that ships."""
+
+    name: str
+    checker: str | None
+    """The message of ``onnx.checker``; None where it passes."""
+    parity: tuple[Parity, ...]
+    """Against the torch model that the file was made of. Empty for a file that a method quantized:
+    that is judged by its accuracy."""
+    packages: tuple[PackageQuality, ...]
+    """The formats beside ``.onnx``."""
+    score: Estimate
+    """The task's own: accuracy, mAP, R² or cosine."""
+    metrics: dict[str, float]
+    """Every other number of the task, by name."""
+    agreement_with_teacher: Estimate
+    drop_vs_teacher: Estimate
+    drop_vs_fp32: Estimate
+    answers_changed_vs_fp32: int
+    fidelity: Fidelity | None = None
+    """Against the teacher; None for the teacher itself, or where its answers are not known."""
+    here: Here | None = None
+    """By this host's own kernels, where those are not the target's."""
+
+
+class Gain(Record):
+    """The gain of distillation: the same student, seed and steps with and without the teacher."""
+
+    seeds: tuple[int, ...]
+    distilled_score: tuple[float, ...]
+    plain_score: tuple[float, ...]
+    difference: Estimate
+    """Distilled minus plain. One seed: paired over test samples; more: over seeds."""
+
+
+class VerifyRecord(Record):
+    """Quality of the teacher and every variant."""
+
+    test_samples: int
+    metric: str
+    """What a score is: accuracy, mAP, R² or cosine."""
+    teacher: VariantQuality | None
+    """Of the teacher's file, where there is one."""
+    teacher_score: Estimate
+    """Of its answers, file or not."""
+    variants: tuple[VariantQuality, ...]
+    gain: Gain | None
+    """None without labels, since no student can then be trained without the teacher."""
+
+    @property
+    def files(self) -> tuple[VariantQuality, ...]:
+        """Everything that has a file: the teacher first, where it has one."""
+        return (*([self.teacher] if self.teacher else []), *self.variants)

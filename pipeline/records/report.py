@@ -1,0 +1,35 @@
+"""All records of a run, as ``report.json``."""
+
+from typing import Literal
+
+from .benchmark import BenchmarkRecord
+from .data import DataRecord
+from .models import ModelRecord, TargetsRecord
+from .quality import VerifyRecord
+from .record import Record
+from .variants import VariantsRecord
+from .verdict import Verdict
+
+SCHEMA_VERSION: Literal["3.0"] = "3.0"
+
+
+class Report(Record):
+    """All of a run, as ``report.json``; the pages are drawn from this and nothing else."""
+
+    schema_version: Literal["3.0"] = SCHEMA_VERSION
+    name: str
+    created: str
+    """UTC, ISO 8601."""
+    edgestill: str
+    """Version that built it."""
+    libraries: dict[str, str]
+    recipe: dict[str, object]
+    data: DataRecord
+    teachers: tuple[ModelRecord, ...]
+    targets: TargetsRecord
+    students: tuple[ModelRecord, ...]
+    plain_students: tuple[ModelRecord, ...]
+    variants: VariantsRecord
+    quality: VerifyRecord
+    measured: BenchmarkRecord
+    verdict: Verdict

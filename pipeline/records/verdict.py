@@ -1,0 +1,52 @@
+"""READY, NOT READY or UNDECIDED: of every budget, format and variant."""
+
+from ...devices.onboard.stats.estimate import Estimate
+from .record import Outcome, Record
+
+
+class Check(Record):
+    """One budget against one figure."""
+
+    key: str
+    budget: float
+    figure: Estimate
+    """In the budget's own unit."""
+    outcome: Outcome
+    why: str
+
+
+class PackageVerdict(Record):
+    """One format of a variant.
+
+    A format that was not measured is undecided, however good the ``.onnx`` file is: it is delivered
+    with the variant, and marked.
+    """
+
+    format: str
+    outcome: Outcome
+    why: str
+
+
+class VariantVerdict(Record):
+    """One variant against all budgets."""
+
+    name: str
+    outcome: Outcome
+    checks: tuple[Check, ...]
+    faults: tuple[str, ...]
+    """What is wrong whatever the budgets: lost parity, the checker's complaint, a package that
+    answers otherwise than the .onnx file."""
+    packages: tuple[PackageVerdict, ...] = ()
+    """One a format, in the order of ``Variant.packages``."""
+
+
+class Verdict(Record):
+    """READY, NOT READY or UNDECIDED, and the variant to ship."""
+
+    outcome: Outcome
+    ship: str | None
+    nearest: str
+    """The variant that ships, or else the one that misses the fewest budgets."""
+    why: str
+    prefer: str
+    variants: tuple[VariantVerdict, ...]
