@@ -540,7 +540,7 @@ def test_a_teacher_that_is_asked_meanwhile_keeps_its_statistics(distilled, monke
     )
     found = tuned(
         distilled, "asked", settings=once, targets=asked, teachers=distilled.teachers,
-        inside=between,
+        layers=between,
     )  # fmt: skip
     assert found.record.notes[-1] == tuning.FOLDED.format(layers="'conv1'")
     (one, *_), (made,) = teachers, distilled.teachers.models
