@@ -231,15 +231,9 @@ def build(
     Raises:
         EdgestillError: see ``errors.py``; whatever was finished before it stays in the store.
     """
-    if until is not None and until not in STAGES:
-        raise UsageError(found=repr(until), expected=f"one of {', '.join(STAGES)}", where="--until")
+    _check_stage(until)
     read = recipe if isinstance(recipe, Recipe) else load(Path(recipe), overrides, seed=seed)
-    if until == TUNED.name and TUNED_VARIANTS.keys().isdisjoint(read.compress.variants):
-        raise UsageError(
-            found=f"{until!r}, and no variant for which the student is trained further",
-            expected=f"compress.variants with {' or '.join(TUNED_VARIANTS)}",
-            where="--until",
-        )
+    _check_tuned(until, read)
     progress = progress or Silent()
     store = Store(Path(artifacts), progress.warn)
     threads = threads_for(read)
@@ -252,10 +246,7 @@ def build(
         folder = runs.folder_of(Path(artifacts), read.name)
         if (run := runs.find(folder, read, keys, progress.warn)) is not None:
             return Built(run, runs.open_report(run), None, ())
-    target = load_profile(read.target)
-    if read.effective_benchmark.instructions and (refusal := countable.missing(target)) is not None:
-        # Refused now, not after an hour of training.
-        raise refusal
+    _check_countable(read)
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
         made = flow(read, named, builder)
@@ -266,6 +257,28 @@ def build(
     with disk_errors(Path(artifacts)):
         run, report = runs.write(Path(artifacts), read, made)
     return Built(run, report, None, tuple(builder.ran))
+
+
+def _check_stage(until: str | None) -> None:
+    if until is not None and until not in STAGES:
+        raise UsageError(found=repr(until), expected=f"one of {', '.join(STAGES)}", where="--until")
+
+
+def _check_tuned(until: str | None, recipe: Recipe) -> None:
+    if until == TUNED.name and TUNED_VARIANTS.keys().isdisjoint(recipe.compress.variants):
+        raise UsageError(
+            found=f"{until!r}, and no variant for which the student is trained further",
+            expected=f"compress.variants with {' or '.join(TUNED_VARIANTS)}",
+            where="--until",
+        )
+
+
+def _check_countable(recipe: Recipe) -> None:
+    """Refuse now, not after an hour of training, what cannot be counted on this machine."""
+    if not recipe.effective_benchmark.instructions:
+        return
+    if (refusal := countable.missing(load_profile(recipe.target))) is not None:
+        raise refusal
 
 
 def plan(recipe: Recipe, artifacts: Path) -> list[Step]:

@@ -55,19 +55,12 @@ def make_targets(out: Path, progress: Progress, inputs: TargetsInputs, work: Pat
         ModelError: an answer that is not finite, or beyond what half precision holds.
         RecipeError: more than one view of a teacher whose answers were recorded.
     """
-    teachers, shares = inputs.teachers.models, inputs.teachers.shares
-    options, augment, data = inputs.options, inputs.samples.augment, inputs.samples.data
-    record = data.record
+    _check_recorded(inputs)
+    options, data = inputs.options, inputs.samples.data
+    teachers, record = inputs.teachers.models, data.record
     train = open_split(data.path, "train")
-    varied = options.views > 1 or augment.varies
-    if varied and any(made.record.origin == "recorded" for made in teachers):
-        raise RecipeError(
-            found="recorded answers, and augmented views of the samples",
-            expected="views = 1 and no [augment], as only the samples themselves were answered",
-            where="distill.views",
-        )
-    batches = Batches(record, train, augment, inputs.samples.seed)
-    with TeacherAnswers(teachers, shares, record) as teacher:
+    batches = Batches(record, train, inputs.samples.augment, inputs.samples.seed)
+    with TeacherAnswers(teachers, inputs.teachers.shares, record) as teacher:
         kept = kept_of(teacher.outputs, options.top_k, record)
         files = _files(work, record, options.views, len(batches), teacher.outputs, kept)
         blocks = [
@@ -83,9 +76,7 @@ def make_targets(out: Path, progress: Progress, inputs: TargetsInputs, work: Pat
                     _note(work, files, number)
                 steps.advance()
         answered = tuple(
-            split
-            for split in _needed(teachers, record)
-            if _others(out, teacher, data, split, progress)
+            s for s in _needed(teachers, record) if _others(out, teacher, data, s, progress)
         )
     if options.views:
         np.save(out / ROWS, identities(train.x), allow_pickle=False)
@@ -100,6 +91,17 @@ def make_targets(out: Path, progress: Progress, inputs: TargetsInputs, work: Pat
         train_score=_train_score(out, record, train.y) if options.views else None,
         answered=answered,
     )
+
+
+def _check_recorded(inputs: TargetsInputs) -> None:
+    """Refuse views of samples for a teacher that has answered the samples only."""
+    varied = inputs.options.views > 1 or inputs.samples.augment.varies
+    if varied and any(model.record.origin == "recorded" for model in inputs.teachers.models):
+        raise RecipeError(
+            found="recorded answers, and augmented views of the samples",
+            expected="views = 1 and no [augment], as only the samples themselves were answered",
+            where="distill.views",
+        )
 
 
 def kept_of(outputs: int, top_k: int, data: DataRecord) -> int:

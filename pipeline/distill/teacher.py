@@ -27,16 +27,16 @@ from ..recipe.architecture import Teacher
 from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
 from .batches import Batches
 from .hard_labels import hard_labels
-from .inputs import TeacherInputs
+from .inputs import Samples, TeacherInputs
 from .loop import TrainingSetup, fit, new_view_each_epoch, outputs_of
 from .teacher_answers import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
 
 _JUDGING: tuple[Split, ...] = ("validation", "test")
-"""Splits whose vectors a student of vectors is chosen and judged by."""
+"""Splits whose vectors a student of vectors is chosen and answers_on_split by."""
 
 
-class Judged(NamedTuple):
-    """Answers by which a teacher is judged that cannot be looked into."""
+class AnswersOnSplit(NamedTuple):
+    """Answers by which a teacher is answers_on_split that cannot be looked into."""
 
     answers: NDArray[np.float32]
     split: Arrays
@@ -67,34 +67,18 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
     curve: tuple[Epoch, ...] = ()
     best = None
     # Without labels there is nothing to train by: what a function makes is taken as it is.
-    trained = (
-        kind in ("family", "factory")
-        and teacher.weights is None
-        and tasks.of(data.record.task).labels is not None
-    )
+    has_labels = tasks.of(data.record.task).labels is not None
+    trained = kind in ("family", "factory") and teacher.weights is None and has_labels
     if trained:
-        fitted = fit(
-            model,
-            TrainingSetup(
-                Batches(data.record, open_split(data.path, "train"), inputs.samples.augment, seed),
-                validation,
-                data.record,
-                teacher,
-                hard_labels(data.record, teacher),
-                new_view_each_epoch,
-                seed,
-            ),
-            progress=progress,
-            what=f"teacher {teacher.model}",
-            work=work,
-        )
+        setup, what = _training_setup(teacher, inputs.samples), f"teacher {teacher.model}"
+        fitted = fit(model, setup, progress=progress, what=what, work=work)
         curve, best, score = fitted.curve, fitted.best.epoch, fitted.best.validation_score
     else:
-        _answers_a_batch(model, data.record)
-        score = _validated(model, validation, data.record)
-    _knows_something(score, validation, teacher, data.record)
+        _check_one_batch(model, data.record)
+        score = _score_of_module(model, validation, data.record)
+    _check_better_than_chance(score, validation, teacher, data.record)
     return ModelRecord(
-        model=_shown(teacher.model),
+        model=_name_in_report(teacher.model),
         width=teacher.width,
         arguments=teacher.arguments,
         outputs=_outputs(model, data.record),
@@ -105,11 +89,24 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
         curve=curve,
         best_epoch=best,
         validation_score=score,
-        weights_sha256=_kept(model, out),
+        weights_sha256=_save(model, out),
     )
 
 
-def _kept(model: Deployed, out: Path) -> str:
+def _training_setup(teacher: Teacher, samples: Samples) -> TrainingSetup:
+    record, path = samples.data.record, samples.data.path
+    return TrainingSetup(
+        Batches(record, open_split(path, "train"), samples.augment, samples.seed),
+        open_split(path, "validation"),
+        record,
+        teacher,
+        hard_labels(record, teacher),
+        new_view_each_epoch,
+        samples.seed,
+    )
+
+
+def _save(model: Deployed, out: Path) -> str:
     """Keep its weights, where they do not lie there in the files it was made from; their hash."""
     if (out / FOLDER).exists():
         return digest_of(folder_digests(out / FOLDER))
@@ -117,7 +114,7 @@ def _kept(model: Deployed, out: Path) -> str:
     return file_sha256(out / WEIGHTS)
 
 
-def _taken_in(out: Path, teacher: Teacher) -> Path:
+def _copy_source(out: Path, teacher: Teacher) -> Path:
     """Copy what a model of another library is made from, so that the user's may move."""
     source = teacher.weights or Path(teachers.address(teacher.model))
     if teacher.weights is None and teachers.kind(teacher.model) == "timm":
@@ -136,9 +133,9 @@ def _taken_in(out: Path, teacher: Teacher) -> Path:
 
 def _module(kind: str, out: Path, teacher: Teacher, data: DataRecord) -> Deployed:
     """The teacher as a module that takes what the data set holds, its weights loaded."""
-    _gives_vectors(kind, teacher, data)
+    _check_gives_vectors(kind, teacher, data)
     if kind in ("hf", "timm"):
-        return foreign(teacher.model, _taken_in(out, teacher), data)
+        return foreign(teacher.model, _copy_source(out, teacher), data)
     model = deployed(teacher, data)
     if teacher.weights is not None:
         load_foreign(model.backbone, teacher.weights, teacher.model)
@@ -159,8 +156,10 @@ def _black_box(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) -
     with black_box.BlackBox(out / BLACK_BOX, black_box.Signature.of(data.record)) as box:
         found = [box.ask(np.asarray(x[i : i + BLOCK])) for i in range(0, len(x), BLOCK)]
         answers, notes = np.concatenate(found), box.notes
-    judged = Judged(answers, validation, notes)
-    return _asked(out / BLACK_BOX, "black box", judged, teacher, data.record, seed)
+    answers_on_split = AnswersOnSplit(answers, validation, notes)
+    return _record_of_answers(
+        out / BLACK_BOX, "black box", answers_on_split, teacher, data.record, seed
+    )
 
 
 def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) -> ModelRecord:
@@ -173,7 +172,7 @@ def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) ->
     outputs = task.outputs(data.record)
     found = recorded.open(path, ids, outputs, labels=labels, scratch=out)
     if task.labels is None:
-        _vectors_to_judge_by(path, found.rows)
+        _check_recorded_splits(path, found.rows)
     for split, rows in found.rows.items():
         shape = (len(rows), found.outputs)
         stored = create(out / RECORDED.format(split=split), np.float32, shape)
@@ -181,13 +180,13 @@ def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) ->
             stored[part] = found.logits(split, part)
     of: Split = "validation" if "validation" in found.rows else "train"
     answers = np.load(out / RECORDED.format(split=of), mmap_mode="r")
-    judged = Judged(answers, open_split(data.path, of), found.notes)
+    answers_on_split = AnswersOnSplit(answers, open_split(data.path, of), found.notes)
     file = out / RECORDED.format(split="train")
-    return _asked(file, "recorded", judged, teacher, data.record, seed)
+    return _record_of_answers(file, "recorded", answers_on_split, teacher, data.record, seed)
 
 
-def _vectors_to_judge_by(path: Path, known: Collection[Split]) -> None:
-    """See that a student of vectors can be chosen and judged: there is no other truth."""
+def _check_recorded_splits(path: Path, known: Collection[Split]) -> None:
+    """See that a student of vectors can be chosen and answers_on_split: there is no other truth."""
     for split in _JUDGING:
         if split not in known:
             raise ModelError(
@@ -198,21 +197,21 @@ def _vectors_to_judge_by(path: Path, known: Collection[Split]) -> None:
             )
 
 
-def _asked(
+def _record_of_answers(
     file: Path,
     origin: Literal["black box", "recorded"],
-    judged: Judged,
+    answers_on_split: AnswersOnSplit,
     teacher: Teacher,
     data: DataRecord,
     seed: int,
 ) -> ModelRecord:
     """The record of a teacher that is known by its answers alone."""
-    score = _score(judged.answers, judged.split.y, data)
-    _knows_something(score, judged.split, teacher, data)
+    score = _score(answers_on_split.answers, answers_on_split.split.y, data)
+    _check_better_than_chance(score, answers_on_split.split, teacher, data)
     return ModelRecord(
-        model=_shown(teacher.model),
+        model=_name_in_report(teacher.model),
         width=0,
-        outputs=judged.answers.shape[1],
+        outputs=answers_on_split.answers.shape[1],
         parameters=None,
         seed=seed,
         distilled=False,
@@ -221,11 +220,11 @@ def _asked(
         best_epoch=None,
         validation_score=score,
         weights_sha256=file_sha256(file),
-        notes=judged.notes,
+        notes=answers_on_split.notes,
     )
 
 
-def _answers_a_batch(model: Deployed, data: DataRecord) -> None:
+def _check_one_batch(model: Deployed, data: DataRecord) -> None:
     """See that a model that was given to us runs here at all.
 
     Raises:
@@ -255,7 +254,7 @@ def _answers_a_batch(model: Deployed, data: DataRecord) -> None:
         )
 
 
-def _validated(model: Deployed, validation: Arrays, data: DataRecord) -> float:
+def _score_of_module(model: Deployed, validation: Arrays, data: DataRecord) -> float:
     """A loaded model's score.
 
     Raises:
@@ -298,7 +297,7 @@ def _outputs(model: Deployed, data: DataRecord) -> int:
         return int(model.eval()(example(data)).shape[1])
 
 
-def _gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
+def _check_gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
     """Refuse what has classes for its outputs where vectors are learnt."""
     if tasks.of(data.task).labels is None and kind in ("family", "hf"):
         raise ModelError(
@@ -309,7 +308,9 @@ def _gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
         )
 
 
-def _knows_something(score: float, split: Arrays, teacher: Teacher, data: DataRecord) -> None:
+def _check_better_than_chance(
+    score: float, split: Arrays, teacher: Teacher, data: DataRecord
+) -> None:
     task = tasks.of(data.task)
     least = task.baseline(split.y)
     if score <= least:
@@ -324,7 +325,7 @@ def _knows_something(score: float, split: Arrays, teacher: Teacher, data: DataRe
         )
 
 
-def _shown(model: str) -> str:
+def _name_in_report(model: str) -> str:
     """A model as the report names it: a file without its folders."""
     kind, mark, rest = model.partition(":")
     return f"{kind}:{Path(rest).name}" if mark and kind in ("onnx", "logits", "hf") else model

@@ -63,33 +63,34 @@ def prune(
         ModelError: it cannot be traced, holds NaN, or is not what its layers make it: cut, it
             fails, or answers otherwise than with those channels silenced.
     """
-    _check_a_share(share)
+    _check_share(share)
     large = copy.deepcopy(model).eval().requires_grad_()
     found, macs = find(large, example), _macs(large, example)
     blocks = _blocks(found, importance(large, found.groups), multiple)
-    kept = _kept(found, blocks, macs, share, multiple)
-    cuts = tuple(
-        cut
-        for group, left in zip(found.groups, kept, strict=True)
-        if len(left) < group.size
-        for cut in _cuts(group, left)
-    )
+    cuts = tuple(_all_cuts(found, _kept(found, blocks, macs, share, multiple)))
     small = _cut(copy.deepcopy(model), cuts)
     cut = copy.deepcopy(small).eval()
     _check_alike(cut, _silence(large, cuts), example)
-    few = {
-        group.layer: f"no more than {multiple} channels"
-        for group in found.groups
-        if group.size <= multiple
-    }
     return small, Pruned(
         cuts=cuts,
-        left=found.left | few,
+        left=found.left | _too_small(found, multiple),
         parameters_before=parameters(model),
         parameters=parameters(small),
         macs_before=macs,
         macs=_macs(cut, example),
     )
+
+
+def _all_cuts(found: Found, kept: Sequence[tuple[int, ...]]) -> Iterator[Cut]:
+    for group, channels in zip(found.groups, kept, strict=True):
+        if len(channels) < group.size:
+            yield from _cuts(group, channels)
+
+
+def _too_small(found: Found, multiple: int) -> dict[str, str]:
+    """Layers that have no more channels than must be left, with the reason."""
+    small = (group.layer for group in found.groups if group.size <= multiple)
+    return dict.fromkeys(small, f"no more than {multiple} channels")
 
 
 def _cuts(group: Channels, kept: Sequence[int]) -> Iterator[Cut]:
@@ -122,13 +123,13 @@ def check_possible(
         NoEffectError: the model has no channels that can go.
         ModelError: it cannot be traced.
     """
-    _check_a_share(share)
+    _check_share(share)
     found = find(model, example)
     blocks = _blocks(found, [torch.ones(group.size) for group in found.groups], multiple)
     _kept(found, blocks, _macs(model, example), share, multiple)
 
 
-def _check_a_share(share: float) -> None:
+def _check_share(share: float) -> None:
     if not 0.0 < share < 1.0:
         raise RecipeError(
             found=f"a share of {share:g}",

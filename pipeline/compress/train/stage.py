@@ -17,6 +17,7 @@ import torch
 from ...data.arrays import draw, open_split
 from ...distill import student
 from ...distill.batches import as_model_input
+from ...distill.inputs import Training
 from ...distill.loop import TrainingSetup, evaluate, outputs_of
 from ...distill.teacher_answers import restored
 from ...engine.store import file_sha256
@@ -54,30 +55,17 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
         ModelError: the student cannot be captured or exported.
         NoEffectError: the method changed nothing.
     """
-    best, training = best_of(inputs.students), inputs.training
-    data, distillation = training.samples.data, training.distillation
-    record, absent = data.record, list[str]()
-
-    def open_training(
-        model: torch.nn.Module, schedule: Schedule
-    ) -> AbstractContextManager[TrainingSetup]:
-        changed = replace(training, schedule=schedule)
-        layers = distillation.layers if distillation else None
-        if distillation and layers and layers.layers and isinstance(model, qat.Captured):
-            absent[:] = model.absent([pair.student for pair in layers.layers])
-            pairs = tuple(pair for pair in layers.layers if pair.student not in absent)
-            layers = layers.model_copy(update={"layers": pairs})
-            changed = replace(changed, distillation=replace(distillation, layers=layers))
-        return student.open_training(model, changed, best.record.seed)
-
+    best, samples = best_of(inputs.students), inputs.training.samples
+    data, distillation = samples.data, inputs.training.distillation
+    record, trainings = data.record, Trainings(inputs.training, best.record.seed)
     torch.manual_seed(best.record.seed)
     tuned = METHODS[inputs.method](
         StudentToTune(
             model=restored(best, record),
             settings=inputs.settings,
             plan=inputs.plan,
-            schedule=training.schedule,
-            open_training=open_training,
+            schedule=inputs.training.schedule,
+            open_training=trainings.open,
             data=data,
             opset=inputs.opset,
             out=out,
@@ -89,9 +77,6 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
     _, score = evaluate(reference, student.validation_split(data, distillation), record)
     x = draw(open_split(data.path, "validation"), REFERENCE_SAMPLES).x
     np.savez(out / REFERENCE, allow_pickle=False, x=x, logits=outputs_of(reference, x, record))
-    notes = tuned.effect.notes
-    if absent:
-        notes = (*notes, ABSENT.format(layers=", ".join(map(repr, absent))))
     return TunedRecord(
         method=inputs.method,
         seed=best.record.seed,
@@ -100,11 +85,41 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
         validation_score=score,
         score_before=best.record.validation_score,
         changed_nodes=tuned.effect.changed_nodes,
-        notes=notes,
+        notes=(*tuned.effect.notes, *trainings.notes),
         rounds=tuned.rounds,
         moves=_sensitivity(reference, torch.from_numpy(as_model_input(x, record))),
         sha256=file_sha256(out / FILE),
     )
+
+
+class Trainings:
+    """Trainings of models that a method made of the student.
+
+    Args:
+        training: how the student was trained.
+        seed: of the batch order.
+    """
+
+    def __init__(self, training: Training, seed: int) -> None:
+        self._training, self._seed = training, seed
+        self.notes: tuple[str, ...] = ()
+        """Which losses between layers the latest training leaves out."""
+
+    def open(
+        self, model: torch.nn.Module, schedule: Schedule
+    ) -> AbstractContextManager[TrainingSetup]:
+        """The training of one such model by a schedule; its teacher is open in the context."""
+        training = replace(self._training, schedule=schedule)
+        distillation = training.distillation
+        layers = distillation.layers if distillation else None
+        if distillation and layers and layers.layers and isinstance(model, qat.Captured):
+            absent = model.absent([pair.student for pair in layers.layers])
+            pairs = tuple(pair for pair in layers.layers if pair.student not in absent)
+            layers = layers.model_copy(update={"layers": pairs})
+            training = replace(training, distillation=replace(distillation, layers=layers))
+            names = ", ".join(map(repr, absent))
+            self.notes = (ABSENT.format(layers=names),) if absent else ()
+        return student.open_training(model, training, self._seed)
 
 
 def _sensitivity(reference: torch.nn.Module, samples: torch.Tensor) -> float:

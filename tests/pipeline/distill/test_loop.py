@@ -95,15 +95,20 @@ def copied(model):
     return {key: value.clone() for key, value in model.state_dict().items()}
 
 
-def run(
-    model, *, loss=None, seed=0, schedule=SHORT, train=None, validation=None, augment=PLAIN,
-    progress=None, work=None, data=DATA, extra=(),
-):  # fmt: skip
-    batches = Batches(data, train or drawn(), augment, seed)
+def run(model, *, progress=None, work=None, **changed):
+    """Train a model; ``changed`` replaces fields of the setup, or the augmentation."""
+    data = changed.get("data", DATA)
+    schedule, seed = changed.get("schedule", SHORT), changed.get("seed", 0)
     setup = TrainingSetup(
-        batches, validation or drawn(60, 1), data, schedule, loss or hard_labels(data, schedule),
-        new_view_each_epoch, seed, extra,
-    )  # fmt: skip
+        Batches(data, changed.get("train", drawn()), changed.get("augment", PLAIN), seed),
+        changed.get("validation", drawn(60, 1)),
+        data,
+        schedule,
+        changed.get("loss") or hard_labels(data, schedule),
+        new_view_each_epoch,
+        seed,
+        changed.get("extra", ()),
+    )
     return fit(model, setup, progress=progress or Silent(), what="a model", work=work)
 
 
