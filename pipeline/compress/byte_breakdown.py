@@ -1,4 +1,4 @@
-"""Where the bytes of an ONNX file go.
+"""The bytes of an ONNX file by their use.
 
 >>> where_bytes_go(Path("int8.onnx")).graph         # doctest: +SKIP
 12408
@@ -13,11 +13,11 @@ from ..records import Bytes
 _QUANTIZED = ("QuantizeLinear", "DequantizeLinear")
 _LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul", "Gather", "MatMulNBits", "MatMulInteger")
 _SMALL = 16
-"""Bytes: what is shorter is a shape or a single number, no weights."""
+"""Bytes: a shorter tensor is a shape or a single number rather than weights."""
 
 
 def where_bytes_go(path: Path) -> Bytes:
-    """Split a file's size by what its stored numbers are for."""
+    """Split a file's size by the use of its stored tensors."""
     graph = onnx.load(path).graph
     scales = {name for n in graph.node if n.op_type in _QUANTIZED for name in n.input[1:3]}
     sources = _sources(graph)
@@ -44,11 +44,11 @@ def where_bytes_go(path: Path) -> Bytes:
 
 
 def _sources(graph: onnx.GraphProto) -> dict[str, set[str]]:
-    """By tensor that needs no input: the stored ones it is made of, such as packed weights."""
-    found = {tensor.name: {tensor.name} for tensor in graph.initializer}
+    """By tensor that depends on no input: the stored tensors, such as packed weights, behind it."""
+    sources = {tensor.name: {tensor.name} for tensor in graph.initializer}
     for node in graph.node:
-        given = [name for name in node.input if name]
-        if given and all(name in found for name in given):
-            made_of = set().union(*(found[name] for name in given))
-            found |= dict.fromkeys(node.output, made_of)
-    return found
+        inputs = [name for name in node.input if name]
+        if inputs and all(name in sources for name in inputs):
+            stored = set().union(*(sources[name] for name in inputs))
+            sources |= dict.fromkeys(node.output, stored)
+    return sources

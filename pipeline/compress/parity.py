@@ -1,4 +1,4 @@
-"""What two files answer to the same inputs, through onnxruntime, and how far they are apart.
+"""The outputs of two files for the same inputs, and their largest difference.
 
 >>> largest_difference(Path("a.onnx"), Path("b.onnx"), feeds)     # doctest: +SKIP
 3.1e-06
@@ -19,7 +19,7 @@ Feed = dict[str, NDArray[Any]]
 
 
 def batches(samples: Mapping[str, NDArray[Any]], size: int) -> Iterator[Feed]:
-    """Samples in order, cut along the first axis; the last batch may hold fewer."""
+    """Samples in order, cut along the first axis; the last batch may be smaller."""
     for start in range(0, len(next(iter(samples.values()))), size):
         yield {
             name: np.ascontiguousarray(array[start : start + size])
@@ -30,7 +30,7 @@ def batches(samples: Mapping[str, NDArray[Any]], size: int) -> Iterator[Feed]:
 def answers(
     path: Path, feeds: Iterable[Feed], *, optimization: str = "all"
 ) -> Iterator[tuple[Feed, Feed]]:
-    """Each feed and what a file answers to it, by output name.
+    """Each feed with the outputs of a file, by output name.
 
     Args:
         path: a ``.onnx`` or ``.ort`` file.
@@ -41,36 +41,36 @@ def answers(
         ModelError: the file does not load or does not run.
     """
     session = open_session(path, Session(optimization=optimization))
-    names = [one.name for one in outputs_of(session)]
+    names = [output.name for output in outputs_of(session)]
     for feed in feeds:
         yield feed, dict(zip(names, run_once(session, feed, path), strict=True))
 
 
 def largest_difference(
-    exact: Path, given: Path, feeds: Iterable[Feed], *, optimization: str = "all"
+    exact: Path, compared: Path, feeds: Iterable[Feed], *, optimization: str = "all"
 ) -> float:
-    """The largest absolute difference between the answers of two files.
+    """The largest absolute difference between the outputs of two files.
 
     Args:
-        exact: the file to be held against, run as it is written, without any optimization.
-        given: the other; of the same outputs.
+        exact: the reference, run without optimization.
+        compared: the other file, with the same outputs.
         feeds: arrays by input name.
-        optimization: onnxruntime's graph optimization level for ``given``.
+        optimization: onnxruntime's graph optimization level for ``compared``.
 
     Raises:
-        ModelError: a file does not run, or gives other outputs, shapes, NaN or infinity.
+        ModelError: a file does not run, outputs are not finite, or their names or shapes differ.
     """
     feeds = list(feeds)
-    wanted = answers(exact, feeds, optimization="none")
-    found = answers(given, feeds, optimization=optimization)
+    exact_answers = answers(exact, feeds, optimization="none")
+    compared_answers = answers(compared, feeds, optimization=optimization)
     largest = 0.0
-    for (_, a), (_, b) in zip(wanted, found, strict=True):
-        shapes = [{name: array.shape for name, array in one.items()} for one in (a, b)]
+    for (_, a), (_, b) in zip(exact_answers, compared_answers, strict=True):
+        shapes = [{name: array.shape for name, array in outputs.items()} for outputs in (a, b)]
         if shapes[0] != shapes[1]:
-            raise ModelError(f"answers {shapes[1]}", expected=str(shapes[0]), where=given.name)
+            raise ModelError(f"outputs {shapes[1]}", expected=str(shapes[0]), where=compared.name)
         for name, array in a.items():
             _check_finite(array, name, exact)
-            _check_finite(b[name], name, given)
+            _check_finite(b[name], name, compared)
             apart = np.abs(b[name].astype(np.float64) - array.astype(np.float64))
             largest = max(largest, float(apart.max(initial=0.0)))
     return largest
@@ -81,6 +81,6 @@ def _check_finite(array: NDArray[Any], name: str, path: Path) -> None:
     if wrong:
         raise ModelError(
             f"{wrong} of {array.size} values in {name!r} not finite",
-            expected="finite answers",
+            expected="finite outputs",
             where=path.name,
         )

@@ -1,4 +1,4 @@
-"""How int8 is done for a target: the choice belongs to its instruction set, not to the host's.
+"""How a model is quantized for a target: its instruction set decides, not that of the host.
 
 >>> plan(Compress(target="raspberry-pi-5")).types
 's8s8'
@@ -19,25 +19,25 @@ class _Choice(NamedTuple):
     why: str
 
 
-def plan(asked: Compress) -> Plan:
-    """Types and bits of int8 for the target that is asked for, else this machine, and why.
+def plan(options: Compress) -> Plan:
+    """Types and bits of int8 for the target of the options, by default this machine, and why.
 
     Raises:
-        UsageError: no such target.
+        UsageError: there is no such target.
     """
-    target, here = load(asked.target or HOST, where="compress.target"), load(HOST)
-    types = _types(target, asked)
-    fits = asked.reduce_range == "auto" and types.weights == "s8" and target.saturates
-    bits, why_bits = _bits(target, types, asked)
+    target, here = load(options.target or HOST, where="compress.target"), load(HOST)
+    types = _types(target, options)
+    fits = options.reduce_range == "auto" and types.weights == "s8" and target.saturates
+    bits, why_bits = _bits(target, types, options)
     precise = here.saturates and not target.saturates
     why = [types.why, why_bits, "every output channel has a scale of its own"]
     if precise:
         why.append(
-            "this host saturates where the target does not: answers are those of the runtime's "
-            "saturation-free mode (session.x64quantprecision), the host's own are told beside them"
+            "this host saturates and the target does not: outputs are those of the runtime's "
+            "saturation-free mode (session.x64quantprecision), reported beside the host's own"
         )
     if target.saturates and not here.saturates and bits == 8 and not fits:
-        why.append("this host does not saturate where the target may: answers are the host's own")
+        why.append("this host does not saturate and the target may: outputs are those of the host")
     return Plan(
         target=target.name,
         device=target.title,
@@ -52,23 +52,23 @@ def plan(asked: Compress) -> Plan:
     )
 
 
-def _types(target: Profile, asked: Compress) -> _Choice:
-    if asked.types == "s8s8" or (asked.types == "auto" and target.arch == "aarch64"):
+def _types(target: Profile, options: Compress) -> _Choice:
+    if options.types == "s8s8" or (options.types == "auto" and target.arch == "aarch64"):
         dot = "multiply-and-add of four (sdot)" if target.dot_product else "long multiplication"
-        why = "the recipe asks for s8s8"
-        if asked.types == "auto":
+        why = "the recipe sets s8s8"
+        if options.types == "auto":
             why = f"s8s8: ARM kernels take both signed, here by {dot}"
         return _Choice("s8", "s8", why)
-    if asked.types == "u8u8":
-        return _Choice("u8", "u8", "the recipe asks for u8u8")
+    if options.types == "u8u8":
+        return _Choice("u8", "u8", "the recipe sets u8u8")
     why = "u8s8: the pair that x86 instructions take (vpmaddubsw, vpdpbusd); others fuse less"
-    return _Choice("u8", "s8", why if asked.types == "auto" else "the recipe asks for u8s8")
+    return _Choice("u8", "s8", why if options.types == "auto" else "the recipe sets u8s8")
 
 
-def _bits(target: Profile, types: _Choice, asked: Compress) -> tuple[Literal[7, 8], str]:
-    if asked.reduce_range != "auto":
-        bits: Literal[7, 8] = 7 if asked.reduce_range == "always" else 8
-        return bits, f"{bits}-bit weights, as the recipe asks"
+def _bits(target: Profile, types: _Choice, options: Compress) -> tuple[Literal[7, 8], str]:
+    if options.reduce_range != "auto":
+        bits: Literal[7, 8] = 7 if options.reduce_range == "always" else 8
+        return bits, f"{bits}-bit weights, as the recipe sets"
     if types.weights == "u8":
         return 8, "8-bit weights: u8u8 kernels widen before they multiply and do not saturate"
     if target.saturates:

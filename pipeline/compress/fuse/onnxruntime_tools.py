@@ -1,9 +1,10 @@
-"""Fusion by onnxruntime-tools 1.7.0 (2021), which its makers have moved into onnxruntime since.
+"""Fusion by onnxruntime-tools 1.7.0 (2021), whose code has since moved into onnxruntime.
 
     python -m edgestill.pipeline.compress.fuse.onnxruntime_tools SOURCE.onnx TARGET.onnx
 
-It runs in a process of its own: both bring modules of the same names. ``SkipLayerNormalization``
-stays off, because to fuse it this package infers shapes first and refuses every opset from 13 on.
+It runs in a separate process, because both packages contain modules of the same names.
+``SkipLayerNormalization`` is off: to fuse it this package infers shapes first, which fails for
+every opset from 13 on.
 """
 
 import subprocess
@@ -20,7 +21,7 @@ PACKAGE = "onnxruntime_tools"
 
 
 def fuse(source: Path, target: Path) -> onnx.ModelProto:
-    """The source, fused by the old package.
+    """The source, fused by onnxruntime-tools.
 
     Args:
         source: an fp32 file.
@@ -28,12 +29,12 @@ def fuse(source: Path, target: Path) -> onnx.ModelProto:
 
     Raises:
         HostError: the package is not installed.
-        ModelError: it cannot fuse this model.
+        ModelError: the package cannot fuse this model.
     """
     if find_spec(PACKAGE) is None:
         raise HostError(
             found="onnxruntime-tools is not installed",
-            expected="it, for compress.fusion",
+            expected="the package, for compress.fusion",
             fix="pip install 'edgestill[onnxruntime-tools]'",
         )
     try:
@@ -48,12 +49,12 @@ def fuse(source: Path, target: Path) -> onnx.ModelProto:
         raise ModelError(f"onnxruntime-tools took more than {TIMEOUT_S:g} s") from None
     if done.returncode or not target.is_file():
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        raise ModelError(f"onnxruntime-tools fails on it ({last})")
+        raise ModelError(f"onnxruntime-tools cannot fuse the model ({last})")
     return onnx.load(target)
 
 
 def main(source: str, target: str) -> None:
-    """What the process does: heads and width are read off the model, as its own command does."""
+    """Fuse in this process; the package reads heads and width from the model."""
     from onnxruntime_tools import optimizer
     from onnxruntime_tools.transformers.onnx_model_bert import BertOptimizationOptions
 

@@ -1,7 +1,7 @@
-"""Inputs that a wrongly fused transformer answers wrongly: padding in every place and amount.
+"""Inputs on which a wrongly fused transformer fails: padding in every place and amount.
 
-One random batch proves no parity: onnxruntime's fusion with its default options takes all padding
-to be behind the text, and answers full texts as before while left-padded ones are 0.5 off.
+One random batch does not show parity: with default options, onnxruntime's fusion assumes that all
+padding is at the end. Its outputs are right for full texts and off by 0.5 for left-padded ones.
 
     >>> for feed in feeds(Path("fp32.onnx"), samples, pad=0): ...     # doctest: +SKIP
 """
@@ -17,28 +17,28 @@ from ....devices.onboard.runtimes.onnxruntime import inputs_of, open_session
 from ..parity import Feed
 
 TEXTS = 5
-"""Texts in a batch of several."""
+"""Texts in a batch."""
 MASK = "mask"
-"""What the name of an attention mask holds; 1 is a token, 0 padding."""
+"""Part of the name of an attention mask, in which 1 is a token and 0 padding."""
 
 
 def feeds(
     source: Path, samples: Mapping[str, NDArray[Any]], *, pad: int | None, seed: int = 0
 ) -> Iterator[Feed]:
-    """Samples as they are, then texts padded before, behind, all but one token, and at random.
+    """The samples, then texts padded at the start, at the end, up to one token, and at random.
 
-    A model that finds its mask itself is given a text of padding alone, too.
+    For a model that derives its mask from the ids, a text of only padding follows.
 
     Args:
         source: the model.
-        samples: by input name, samples along the first axis; whole numbers of two axes are texts,
-            but for those whose name has ``mask`` in it.
-        pad: the id of padding, where the model finds its mask itself; None: there is none.
-        seed: of the random texts.
+        samples: by input name, samples along the first axis; integers with two axes are texts,
+            except those with ``mask`` in their name.
+        pad: the id of padding, if the model derives its mask from the ids; None: it does not.
+        seed: seed of the random texts.
 
     Yields:
-        Batches of one and of several, of the samples' length and, where the model is open to it,
-        of another.
+        Batches of one and of several texts, of the samples' length and, if the model accepts other
+        lengths, of a shorter one.
     """
     several = {name: array[:TEXTS] for name, array in samples.items()}
     yield several
@@ -50,14 +50,14 @@ def feeds(
     full = samples[texts[0]].shape[1]
     for length in sorted({full, *_other_lengths(source, texts, full)}, reverse=True):
         padding = [np.zeros((1, length), np.bool_)] if pad is not None else []
-        for told in (*_told(length, random), *padding):
-            # Some inputs, such as pictures beside a text, have no length: they stay samples.
-            drawn = _rows(samples, len(told), random)
+        for mask in (*_masks(length, random), *padding):
+            # Inputs that are not texts, such as images beside a text, stay samples.
+            drawn = _rows(samples, len(mask), random)
             for name in texts:
-                drawn[name] = _text(samples[name], told, pad, random)
+                drawn[name] = _text(samples[name], mask, pad, random)
             for name, array in samples.items():
                 if MASK in name and array.ndim == 2:
-                    drawn[name] = told.astype(array.dtype)
+                    drawn[name] = mask.astype(array.dtype)
             yield drawn
 
 
@@ -66,16 +66,18 @@ def _is_text(name: str, array: NDArray[Any]) -> bool:
 
 
 def _other_lengths(source: Path, texts: list[str], full: int) -> tuple[int, ...]:
-    """A shorter length, where the model leaves its texts' open."""
-    opened = {
-        one.name: one.shape[1] for one in inputs_of(open_session(source)) if one.name in texts
+    """A shorter length, if the model accepts texts of any length."""
+    shapes = {
+        value.name: value.shape[1]
+        for value in inputs_of(open_session(source))
+        if value.name in texts
     }
-    fixed = any(isinstance(extent, int) for extent in opened.values())
+    fixed = any(isinstance(extent, int) for extent in shapes.values())
     return () if fixed or full < 3 else (full // 2 + 1,)
 
 
-def _told(length: int, random: np.random.Generator) -> Iterator[NDArray[np.bool_]]:
-    """Where tokens stand: [texts, length]."""
+def _masks(length: int, random: np.random.Generator) -> Iterator[NDArray[np.bool_]]:
+    """Masks [texts, length], True for a token."""
     place = np.arange(length)
     lengths = np.sort(random.integers(1, length + 1, TEXTS))[:, None]
     full = np.ones((TEXTS, length), np.bool_)
@@ -85,8 +87,8 @@ def _told(length: int, random: np.random.Generator) -> Iterator[NDArray[np.bool_
     gaps = random.random((TEXTS, length)) < 0.5
     gaps[:, 0] = True
     yield full
-    yield place < lengths  # padded behind
-    yield place >= length - lengths  # padded before
+    yield place < lengths  # padded at the end
+    yield place >= length - lengths  # padded at the start
     yield mixed
     yield gaps
     for row in mixed:
@@ -94,14 +96,14 @@ def _told(length: int, random: np.random.Generator) -> Iterator[NDArray[np.bool_
 
 
 def _text(
-    samples: NDArray[Any], told: NDArray[np.bool_], pad: int | None, random: np.random.Generator
+    samples: NDArray[Any], mask: NDArray[np.bool_], pad: int | None, random: np.random.Generator
 ) -> NDArray[Any]:
-    """Ids that occur in samples where there are tokens, padding where there are none."""
-    known = np.unique(samples)
-    tokens = known[known != pad] if pad is not None else known
-    ids = random.choice(tokens if tokens.size else known, told.shape)
-    # Behind a mask any id may stand; a model that looks at it nevertheless is not fused rightly.
-    return (np.where(told, ids, pad) if pad is not None else ids).astype(samples.dtype)
+    """Ids from the samples for tokens, the id of padding elsewhere."""
+    occurring = np.unique(samples)
+    tokens = occurring[occurring != pad] if pad is not None else occurring
+    ids = random.choice(tokens if tokens.size else occurring, mask.shape)
+    # Any id may stand where the mask is 0; a model that reads it is fused wrongly.
+    return (np.where(mask, ids, pad) if pad is not None else ids).astype(samples.dtype)
 
 
 def _rows(samples: Mapping[str, NDArray[Any]], count: int, random: np.random.Generator) -> Feed:

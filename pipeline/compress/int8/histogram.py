@@ -1,7 +1,7 @@
-"""Histograms of activations, and the range that each calibration method takes out of one.
+"""Histograms of activations, and the range that each calibration method selects from one.
 
     histogram = Histogram(0.0, 6.0, bins=2048)
-    histogram.add(np.abs(values))               # as often as there are values
+    histogram.add(np.abs(values))               # once for each batch of values
     percentile(histogram, 99.99)                # 5.84
 
 The range is fixed from the start, so counts are exact and their order does not matter.
@@ -14,21 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVELS = 128
-"""That the entropy method merges bins into: Migacz 2017, and ONNX Runtime."""
+"""Levels into which the entropy method merges bins, as in Migacz 2017 and ONNX Runtime."""
 STEPS = 255
-"""Between the least and the largest value of an 8-bit number."""
+"""Steps between the smallest and the largest 8-bit number."""
 
 
 @dataclass(slots=True)
 class Histogram:
-    """Counts of values in equal bins from first to last; what lies outside goes to the ends.
+    """Counts of values in equal bins; values outside count in the first or last bin.
 
     Attributes:
         first: lower edge of the first bin.
         last: upper edge of the last bin, above ``first``.
-        bins: how many.
+        bins: number of bins.
         counts: int64 [bins].
-        values: how many were added, those left out of the counts included.
+        values: number of values added, including those that were not counted.
     """
 
     first: float
@@ -41,28 +41,28 @@ class Histogram:
         self.counts = np.zeros(self.bins, np.int64)
 
     def add(self, values: NDArray[np.floating[Any]], *, zeros: bool = True) -> None:
-        """Count finite values of any shape, without those that are exactly zero if told so."""
+        """Count finite values of any shape; exact zeros only if ``zeros``."""
         self.counts += np.bincount(self._bin(values).ravel(), minlength=self.bins)
         if not zeros:
-            here = int(self._bin(np.zeros(1))[0])
-            self.counts[here] -= values.size - np.count_nonzero(values)
+            zero_bin = int(self._bin(np.zeros(1))[0])
+            self.counts[zero_bin] -= values.size - np.count_nonzero(values)
         self.values += values.size
 
     def _bin(self, values: NDArray[np.floating[Any]]) -> NDArray[np.intp]:
-        # A float64 scalar, so that nothing overflows and no bin's edge is rounded to float32.
+        # A float64 scalar prevents overflow and rounding of the edges to float32.
         position = (values - np.float64(self.first)) * (self.bins / (self.last - self.first))
         return np.maximum(np.minimum(position.astype(np.intp), self.bins - 1), 0)
 
     @property
     def edges(self) -> NDArray[np.float64]:
-        """Of the bins, float64 [bins + 1]."""
+        """The edges of the bins, float64 [bins + 1]."""
         return np.linspace(self.first, self.last, self.bins + 1)
 
 
 def percentile(histogram: Histogram, percent: float) -> float:
-    """The lower edge of the bin that reaches the percentile, as ONNX Runtime has it.
+    """The lower edge of the bin that reaches the percentile, as in ONNX Runtime.
 
-    Never the first edge, so that rare values in a tensor of zeros leave a range.
+    Never the first edge, so that a tensor with few values beside zeros still has a range.
 
     Args:
         histogram: of absolute values.
@@ -76,14 +76,14 @@ def percentile(histogram: Histogram, percent: float) -> float:
 def entropy(histogram: Histogram) -> float:
     """The symmetric threshold of least Kullback-Leibler divergence (Migacz 2017, pseudocode).
 
-    For each range around zero, P is the histogram with what lies outside added to the outermost
-    bins, and Q is the histogram inside, merged into ``LEVELS`` levels and spread again over the
-    bins that P fills. Spread counts are whole numbers, what does not fill a level stays empty, and
-    empty bins are smoothed, all as ONNX Runtime does it.
+    For each range around zero, P is the histogram inside the range with the counts outside added to
+    the outermost bins. Q is the histogram inside, merged into ``LEVELS`` levels and spread over the
+    bins that P fills. As in ONNX Runtime, spread counts are integers, a remainder that does not
+    fill a level stays empty, and empty bins are smoothed.
 
     Args:
-        histogram: from -x to x, of an odd number of bins above ``LEVELS``, so that ranges grow from
-            the middle of one bin to both sides alike.
+        histogram: from -x to x, with an odd number of bins above ``LEVELS``, so that ranges grow
+            symmetrically from the middle of one bin.
     """
     middle = histogram.bins // 2
     divergences = [
@@ -113,7 +113,7 @@ def _divergence(counts: NDArray[np.int64], start: int, stop: int) -> float:
 
 
 def _smoothed(counts: NDArray[np.int64], floor: float = 1e-4) -> NDArray[np.float64]:
-    """Shares, once every empty bin has taken a little from the filled ones."""
+    """Shares after moving ``floor`` counts from the filled bins into every empty bin."""
     empty = counts == 0
     taken = floor * empty.sum() / np.count_nonzero(counts)
     smooth: NDArray[np.float64] = np.where(empty, floor, counts - taken)
@@ -122,18 +122,19 @@ def _smoothed(counts: NDArray[np.int64], floor: float = 1e-4) -> NDArray[np.floa
 
 
 def least_squares(histogram: Histogram) -> tuple[float, float]:
-    """Both ends of the range of least expected squared error, over all pairs of edges around zero.
+    """The range of least expected squared error, over all pairs of edges around zero.
 
-    What lies outside errs by its distance to the range, what lies inside by a twelfth of the
-    squared step (Banner et al. 2018, ACIQ, arXiv:1810.05723, section 3). The latter needs no bins
-    finer than the step, so that one outlier which makes the histogram coarse does little harm.
+    The error of a value outside is its distance to the range, the squared error of a value inside a
+    twelfth of the squared step (Banner et al. 2018, ACIQ, arXiv:1810.05723, section 3). The latter
+    needs no bins finer than the step, so an outlier that makes the histogram coarse does little
+    harm.
 
     Args:
-        histogram: with zero between ``first`` and ``last``, or one of them.
+        histogram: with ``first <= 0 <= last``.
     """
     counts, edges = histogram.counts, histogram.edges
     centres = (edges[:-1] + edges[1:]) / 2
-    below = np.zeros((3, len(edges)))  # moments 0 to 2 of what lies below each edge
+    below = np.zeros((3, len(edges)))  # moments 0 to 2 of the values below each edge
     below[:, 1:] = np.cumsum(counts * centres ** np.arange(3)[:, None], axis=1)
     above = below[:, -1:] - below
     squares = np.array([edges**2, -2 * edges, np.ones_like(edges)])  # of (edge - centre)^2

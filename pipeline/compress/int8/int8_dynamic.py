@@ -1,7 +1,7 @@
-"""Dynamic int8: weights in int8, activations quantized as they come, fully connected layers only.
+"""Dynamic int8: int8 weights, activations quantized in each query, fully connected layers only.
 
-Convolutions stay in float: as ``ConvInteger`` a small CNN runs several times slower than in fp32
-(DECISIONS.md has the figure).
+Convolutions stay in float: with ``ConvInteger`` a small CNN has several times the latency of fp32
+(the figure is in DECISIONS.md).
 """
 
 import onnx
@@ -34,6 +34,6 @@ def quantize(job: Job) -> Effect:
     )
     notes = (
         f"{quantized} of {layers} layers are quantized; convolutions stay in float",
-        "activations are quantized per query, so answers depend on the batch they come in",
+        "activations are quantized per query, so outputs depend on the other samples of the batch",
     )
     return Effect(changed(job.target, "int8-dynamic"), notes)

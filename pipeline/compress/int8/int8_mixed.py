@@ -1,9 +1,9 @@
-"""Mixed precision: the fewest layers in float that keep the accuracy budget.
+"""Mixed precision: as few layers in float as the accuracy budget requires.
 
-Each layer's own damage is measured by quantizing it alone. The most damaging are left in float, one
-after another, until what is lost on the calibration split is within the budget; this follows the
-sensitivity analysis of Wu et al. 2020 ("Integer Quantization for Deep Learning Inference", section
-6.1: partial quantization).
+The damage of each layer is measured by quantizing it alone. The most damaging layers are left in
+float, one after another, until the loss on the calibration split is within the budget. This follows
+the sensitivity analysis of Wu et al. 2020 ("Integer Quantization for Deep Learning Inference",
+section 6.1: partial quantization).
 """
 
 from pathlib import Path
@@ -15,32 +15,32 @@ import onnx
 from ...records import Left
 from ..method import Effect, Job, Outputs, answers, changed, fp32_answers
 from . import qdq
-from .int8_static import calibrated, said
+from .int8_static import calibrated, ranges_note
 from .saturation import saturable
 
 
 def quantize(job: Job) -> Effect:
-    """Write the mixed variant, and tell every step on the way.
+    """Write the mixed variant; the effect lists every step.
 
     Raises:
-        ModelError: a graph that cannot be prepared.
-        NoEffectError: nothing can be quantized, or nothing without losing more than may be lost.
+        ModelError: the graph cannot be prepared.
+        NoEffectError: no layer can be quantized.
     """
     with TemporaryDirectory(dir=job.target.parent) as folder:
-        prepared, model, found = calibrated(job, Path(folder))
+        prepared, model, activation_ranges = calibrated(job, Path(folder))
         leave, tried = qdq.in_float(model), Path(folder) / "tried.onnx"
         fp32 = fp32_answers(job)
         layers = {layer.name: qdq.with_its_own(model, layer) for layer in qdq.layers(model, leave)}
         damage = {}
         for name, own in layers.items():
-            qdq.quantize(prepared, tried, found, job.plan, leave, only=own)
+            qdq.quantize(prepared, tried, activation_ranges, job.plan, leave, only=own)
             damage[name] = _noise(fp32, answers(tried, job))
         curve: list[Left] = []
         names = sorted(damage, key=lambda name: -damage[name])
         for last in (None, *names[:-1]):
             if last is not None:
                 leave = [*leave, *layers[last]]
-            qdq.quantize(prepared, job.target, found, job.plan, leave)
+            qdq.quantize(prepared, job.target, activation_ranges, job.plan, leave)
             curve.append(
                 Left(
                     layer=last,
@@ -51,19 +51,24 @@ def quantize(job: Job) -> Effect:
             )
             if curve[-1].lost <= job.most_lost:
                 break
-    count, least = changed(job.target, "int8-mixed"), curve[-1].lost
-    kept = len(curve) - 1
-    told = f"{kept} of {len(names)} layers stay in float, where {least:.4f} is lost to fp32"
-    if least > job.most_lost:
-        told += f": more than the {job.most_lost:g} that may be, with one layer left in int8"
-    elif not kept:
-        told = f"no layer has to stay in float: {least:.4f} is lost to fp32 with all in int8"
+    count, lost = changed(job.target, "int8-mixed"), curve[-1].lost
+    in_float = len(curve) - 1
+    summary = (
+        f"{in_float} of {len(names)} layers stay in float; the loss against fp32 is {lost:.4f}"
+    )
+    if lost > job.most_lost:
+        summary += f", more than the {job.most_lost:g} allowed, with one layer left in int8"
+    elif not in_float:
+        summary = f"no layer has to stay in float; loss against fp32 with all in int8: {lost:.4f}"
     return Effect(
-        count, (told, said(job), *job.plan.why), saturable(onnx.load(job.target)), tuple(curve)
+        count,
+        (summary, ranges_note(job), *job.plan.why),
+        saturable(onnx.load(job.target)),
+        tuple(curve),
     )
 
 
-def _noise(fp32: Outputs, found: Outputs) -> float:
-    """Mean squared difference over the mean square of fp32."""
+def _noise(fp32: Outputs, outputs: Outputs) -> float:
+    """The mean squared difference over the mean square of fp32."""
     power = float((fp32.astype(np.float64) ** 2).mean())
-    return float(((fp32 - found).astype(np.float64) ** 2).mean()) / power if power else 0.0
+    return float(((fp32 - outputs).astype(np.float64) ** 2).mean()) / power if power else 0.0

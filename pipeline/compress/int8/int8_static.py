@@ -1,4 +1,7 @@
-"""Static int8: Q/DQ pairs, ranges of activations from the calibration split."""
+"""Static int8: Q/DQ pairs, with ranges of activations from the calibration split.
+
+effect = quantize(job)
+"""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,31 +18,33 @@ def quantize(job: Job) -> Effect:
     """Write the static int8 variant.
 
     Raises:
-        ModelError: a graph that cannot be prepared.
+        ModelError: the graph cannot be prepared.
         NoEffectError: the model has no layer that can be quantized.
     """
     with TemporaryDirectory(dir=job.target.parent) as folder:
-        prepared, model, found = calibrated(job, Path(folder))
-        qdq.quantize(prepared, job.target, found, job.plan, qdq.in_float(model))
-    notes = (said(job), *job.plan.why)
+        prepared, model, activation_ranges = calibrated(job, Path(folder))
+        qdq.quantize(prepared, job.target, activation_ranges, job.plan, qdq.in_float(model))
+    notes = (ranges_note(job), *job.plan.why)
     count = changed(job.target, "int8-static")
     return Effect(count, notes, saturable(onnx.load(job.target)))
 
 
 def calibrated(job: Job, folder: Path) -> tuple[Path, onnx.ModelProto, dict[str, Range]]:
-    """The prepared file, written into a folder, the same loaded, and its ranges."""
+    """Prepare and calibrate: the prepared file in a folder, the loaded model, and its ranges."""
     prepared = qdq.prepare(job.source, folder / "prepared.onnx")
     model = onnx.load(prepared)
     tensors = qdq.activations(model)
-    found = ranges(prepared, tensors, job.feeds, job.calibration, percentile=job.percentile)
-    return prepared, model, found
+    activation_ranges = ranges(
+        prepared, tensors, job.feeds, job.calibration, percentile=job.percentile
+    )
+    return prepared, model, activation_ranges
 
 
-def said(job: Job) -> str:
-    """How the ranges were found, in words."""
+def ranges_note(job: Job) -> str:
+    """The method of calibration, as a sentence for the report."""
     ways = {
-        "minmax": "least and greatest",
-        "average": "a moving average of least and greatest",
+        "minmax": "smallest and largest value",
+        "average": "mean of the smallest and of the largest values",
         "percentile": f"{job.percentile:g} % of the values",
         "entropy": "least KL divergence",
         "mse": "least squared error",

@@ -1,9 +1,9 @@
-"""Q/DQ pairs around the layers of an ONNX graph, and where they do not belong.
+"""Add Q/DQ pairs around the layers of an ONNX graph, except where they would do harm.
 
     prepared = prepare(Path("fp32.onnx"), folder / "prepared.onnx")
-    quantize(prepared, Path("int8.onnx"), found, plan, in_float(prepared))
+    quantize(prepared, Path("int8.onnx"), ranges, plan, in_float(onnx.load(prepared)))
 
-Any graph of opset 11 to 23, weights as initializers or as Constant nodes.
+Accepts any graph of opset 11 to 23, with weights as initializers or as Constant nodes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -34,27 +34,30 @@ PER_CHANNEL = 13
 OPERATORS = sorted({*QDQRegistry, *QLinearOpsRegistry})
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _PREPARES = ("Cast", "Mul", "Add", "Sub", "Div", "Unsqueeze", "Transpose")
-"""What stands in front of the first layer: a normalization."""
+"""Operators of a normalization before the first layer."""
 _UNITS = ("Mul", "Add")
-"""What stands behind the last layer of a regression."""
+"""Operators after the last layer that convert to the user's units."""
 _TYPES = {"u8": QuantType.QUInt8, "s8": QuantType.QInt8}
 
 
 def prepare(source: Path, target: Path) -> Path:
-    """Write the graph as the quantizer wants it: shapes known, constants stored, names given.
+    """Write the graph in the form that the quantizer needs: shapes, stored constants, node names.
 
     Args:
-        source: the model as it came.
+        source: the fp32 file.
         target: the file to write.
 
     Returns:
         The file written.
 
     Raises:
-        ModelError: an opset that is too old or too new, or a graph that cannot be worked out.
+        ModelError: the opset is too old or too new, or shape inference fails.
     """
     model = onnx.load(source)
-    opset = next((one.version for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+    opset = next(
+        (imported.version for imported in model.opset_import if imported.domain in ("", "ai.onnx")),
+        0,
+    )
     if opset not in OPSETS:
         raise ModelError(
             f"opset {opset}",
@@ -67,7 +70,7 @@ def prepare(source: Path, target: Path) -> Path:
             model = onnx.version_converter.convert_version(model, PER_CHANNEL)
         for i, node in enumerate(model.graph.node):
             node.name = node.name or f"{node.op_type}_{i}"
-        # A file, not the model: given that, onnxruntime moves its weights out of it.
+        # Given a model instead of a file, onnxruntime moves its weights to external data.
         onnx.save(model, target)
         with quiet():
             quant_pre_process(target, target, skip_symbolic_shape=_shapes_are_plain(model))
@@ -80,22 +83,22 @@ def prepare(source: Path, target: Path) -> Path:
 
 
 def activations(model: onnx.ModelProto) -> list[str]:
-    """Float tensors next to operators that can be quantized: those whose ranges are asked for."""
+    """Float tensors that operators which can be quantized read or write: those that need ranges."""
     graph = model.graph
     stored = {tensor.name for tensor in graph.initializer}
     values = [*graph.value_info, *graph.input, *graph.output]
     floats = {v.name for v in values if v.type.tensor_type.elem_type == onnx.TensorProto.FLOAT}
-    beside = {
+    touched = {
         name
         for node in graph.node
         if node.op_type in OPERATORS
         for name in (*node.input, *node.output)
     }
-    return sorted((beside & floats) - stored)
+    return sorted((touched & floats) - stored)
 
 
 def layers(model: onnx.ModelProto, leave: Collection[str]) -> list[onnx.NodeProto]:
-    """Layers with stored weights that are quantized, in graph order."""
+    """Layers with stored weights, except those in ``leave``, in graph order."""
     stored = {tensor.name for tensor in model.graph.initializer}
     return [
         node
@@ -105,22 +108,22 @@ def layers(model: onnx.ModelProto, leave: Collection[str]) -> list[onnx.NodeProt
 
 
 def with_its_own(model: onnx.ModelProto, layer: onnx.NodeProto) -> list[str]:
-    """A layer and what computes for it alone since the layers before, by name.
+    """The names of a layer and of the operators before it that only it depends on.
 
-    In int8 that would round the layer's input even where the layer itself is in float.
+    In int8 these operators would round the layer's input even if the layer itself is in float.
     """
     graph = Graph(model.graph)
-    made_by, ends = graph.maker, {value.name for value in model.graph.output}
-    found, waiting = [layer.name], list(layer.input)
+    producer_of, ends = graph.maker, {value.name for value in model.graph.output}
+    own, waiting = [layer.name], list(layer.input)
     while waiting:
-        node = made_by.get(waiting.pop())
-        if node is None or node.op_type in WEIGHTED or node.name in found:
+        node = producer_of.get(waiting.pop())
+        if node is None or node.op_type in WEIGHTED or node.name in own:
             continue
-        takers = {taker.name for name in node.output for taker, _ in graph.takers.get(name, ())}
-        if takers <= set(found) and ends.isdisjoint(node.output):
-            found.append(node.name)
+        readers = {reader.name for name in node.output for reader, _ in graph.takers.get(name, ())}
+        if readers <= set(own) and ends.isdisjoint(node.output):
+            own.append(node.name)
             waiting += node.input
-    return found
+    return own
 
 
 def quantize(
@@ -131,18 +134,18 @@ def quantize(
     leave: Sequence[str],
     only: Sequence[str] = (),
 ) -> None:
-    """Write a quantized copy; its outputs stay in float.
+    """Write a quantized copy whose outputs stay in float.
 
     Args:
-        prepared: by ``prepare``.
+        prepared: a file that ``prepare`` wrote.
         target: the file to write.
-        ranges: of every tensor that ``activations`` names.
+        ranges: range of every tensor in ``activations``.
         plan: types and bits.
         leave: nodes to leave in float.
         only: nodes to quantize; empty: all others.
     """
     model = onnx.load(prepared)
-    found = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
+    bounds = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
     with quiet():
         quantizer = QDQQuantizer(
             model,
@@ -150,7 +153,7 @@ def quantize(
             plan.weight_bits == 7,
             _TYPES[plan.weights],
             _TYPES[plan.activations],
-            TensorsData(CalibrationMethod.MinMax, found),
+            TensorsData(CalibrationMethod.MinMax, bounds),
             list(only),
             list(leave),
             OPERATORS,
@@ -158,18 +161,18 @@ def quantize(
         )
         quantizer.quantize_model()
         quantizer.model.topological_sort()
-    made = quantizer.model.model
-    for output in made.graph.output:
-        _leave_in_float(made.graph, output.name)
-    del made.metadata_props[:]
-    used = {"", *(node.domain for node in made.graph.node)}
-    for unused in [one for one in made.opset_import if one.domain not in used]:
-        made.opset_import.remove(unused)
-    target.write_bytes(made.SerializeToString(deterministic=True))
+    quantized = quantizer.model.model
+    for output in quantized.graph.output:
+        _leave_in_float(quantized.graph, output.name)
+    del quantized.metadata_props[:]
+    used = {"", *(node.domain for node in quantized.graph.node)}
+    for unused in [opset for opset in quantized.opset_import if opset.domain not in used]:
+        quantized.opset_import.remove(unused)
+    target.write_bytes(quantized.SerializeToString(deterministic=True))
 
 
 def _overrides(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
-    """Weights' scales, channel by channel, as the quantizer takes them."""
+    """The scales of weights by channel, in the quantizer's form."""
     return {
         name: [
             {"axis": axis, "quant_type": QuantType.QInt8, "scale": scale, "zero_point": np.int8(0)}
@@ -180,20 +183,20 @@ def _overrides(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
 
 
 def in_float(model: onnx.ModelProto) -> list[str]:
-    """Nodes that stay as they are, by name."""
+    """The names of nodes that stay in float."""
     graph = model.graph
     ends = [node.name for output in graph.output for node in _units(graph, output.name)]
     return [*_normalization(graph), *_attention(graph), *ends]
 
 
 def _shapes_are_plain(model: onnx.ModelProto) -> bool:
-    """Whether plain shape inference is enough: symbolic inference knows fewer operators."""
+    """Whether plain shape inference succeeds; symbolic inference supports fewer operators."""
     inferred = onnx.shape_inference.infer_shapes(model)
-    known = {
+    typed = {
         value.name for value in inferred.graph.value_info if value.type.HasField("tensor_type")
     }
-    known |= {value.name for value in inferred.graph.output}
-    return all(name in known for node in inferred.graph.node for name in node.output if name)
+    typed |= {value.name for value in inferred.graph.output}
+    return all(name in typed for node in inferred.graph.node for name in node.output if name)
 
 
 def _normalization(graph: onnx.GraphProto) -> list[str]:
@@ -213,8 +216,8 @@ def _normalization(graph: onnx.GraphProto) -> list[str]:
 def _attention(graph: onnx.GraphProto) -> list[str]:
     """Every softmax and what computes its scores.
 
-    Scores of padding lie at -10,000: a range of 256 levels from there to the others is so wide that
-    all others fall on one level, and a softmax of equals attends to nothing.
+    Scores of padding are -10,000. With 256 levels over that range all other scores share one level,
+    and the softmax becomes uniform.
     """
     softmax = [node for node in graph.node if node.op_type == "Softmax"]
     scores = {name for node in softmax for name in node.input}
@@ -224,44 +227,44 @@ def _attention(graph: onnx.GraphProto) -> list[str]:
 
 
 def _units(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
-    """The arithmetic with constants behind the last layer, from the output up."""
-    made_by, found = Graph(graph).maker, []
-    node = made_by.get(output)
+    """The arithmetic with constants after the last layer, from the output backwards."""
+    producer_of, units = Graph(graph).maker, []
+    node = producer_of.get(output)
     while node is not None and node.op_type in _UNITS:
-        computed = [name for name in node.input if name in made_by]
+        computed = [name for name in node.input if name in producer_of]
         if len(computed) != 1:
             break
-        found.append(node)
-        node = made_by[computed[0]]
-    return found
+        units.append(node)
+        node = producer_of[computed[0]]
+    return units
 
 
 def _leave_in_float(graph: onnx.GraphProto, output: str) -> None:
-    """Take the Q/DQ pair behind the last layer out.
+    """Remove the Q/DQ pair after the last layer.
 
-    256 levels of logits would make ties between classes, and steps in numbers.
+    With 256 levels, logits of different classes would be equal and predicted numbers coarse.
     """
-    made_by, units = Graph(graph).maker, _units(graph, output)
+    producer_of, units = Graph(graph).maker, _units(graph, output)
     end = output
     if units:
-        end = next(name for name in units[-1].input if name in made_by)
-    dequantize = made_by.get(end)
-    quantize_ = made_by.get(dequantize.input[0]) if dequantize is not None else None
-    if dequantize is None or quantize_ is None:
+        end = next(name for name in units[-1].input if name in producer_of)
+    dequantizer = producer_of.get(end)
+    quantizer = producer_of.get(dequantizer.input[0]) if dequantizer is not None else None
+    if dequantizer is None or quantizer is None:
         return
-    if (dequantize.op_type, quantize_.op_type) != ("DequantizeLinear", "QuantizeLinear"):
+    if (dequantizer.op_type, quantizer.op_type) != ("DequantizeLinear", "QuantizeLinear"):
         return
-    layer = made_by.get(quantize_.input[0])
+    layer = producer_of.get(quantizer.input[0])
     if layer is None or any(
-        quantize_.input[0] in node.input for node in graph.node if node is not quantize_
+        quantizer.input[0] in node.input for node in graph.node if node is not quantizer
     ):
         return
     for i, name in enumerate(layer.output):
-        if name == quantize_.input[0]:
+        if name == quantizer.input[0]:
             layer.output[i] = end
-    unused = {*quantize_.input[1:], *dequantize.input[1:]}
-    graph.node.remove(dequantize)
-    graph.node.remove(quantize_)
+    unused = {*quantizer.input[1:], *dequantizer.input[1:]}
+    graph.node.remove(dequantizer)
+    graph.node.remove(quantizer)
     unused -= {name for node in graph.node for name in node.input}
     for tensor in [t for t in graph.initializer if t.name in unused]:
         graph.initializer.remove(tensor)

@@ -1,11 +1,11 @@
 """Which layers of an int8 file can saturate on an x86 CPU without VNNI.
 
 There ``vpmaddubsw`` multiplies two neighbouring pairs of an activation (u8) and a weight (s8) and
-adds the two products in 16 bits, where everything beyond 32,767 is cut off (Intel 64 and IA-32
-Architectures Software Developer's Manual, PMADDUBSW). ONNX Runtime's kernels lay the weights of one
-output out along kernel row, kernel column, input channel, and take them two by two from the first;
-a convolution with one channel a group is computed another way and does not saturate. Weights of
-7 bits reach 64, and 2 · 255 · 64 = 32,640 still fits.
+adds the two products in 16 bits, with saturation at 32,767 (Intel 64 and IA-32 Architectures
+Software Developer's Manual, PMADDUBSW). ONNX Runtime's kernels order the weights of one output by
+kernel row, kernel column and input channel, and pair them from the first on; a convolution with one
+channel a group uses another kernel, which does not saturate. Weights of 7 bits reach 64, and
+2 · 255 · 64 = 32,640 fits.
 """
 
 from collections.abc import Iterator
@@ -19,46 +19,45 @@ from ...records import Saturable
 
 _HIGHEST = 2**15 - 1
 _ACTIVATION = 255
-"""The largest u8; activations in s8 are shifted to u8 on x86."""
+"""The largest u8; s8 activations are shifted to u8 on x86."""
 
 
 def saturable(model: onnx.ModelProto) -> tuple[Saturable, ...]:
-    """Every layer with a pair of weights that some activations would saturate, in graph order."""
-    found = []
+    """The layers with a pair of weights that some activations would saturate, in graph order."""
+    layers = []
     for node, weights in _layers(model.graph):
         count = pairs(weights)
         if count:
-            found.append(Saturable(layer=node.name, pairs=count, of=-(-weights.size // 2)))
-    return tuple(found)
+            layers.append(Saturable(layer=node.name, pairs=count, of=-(-weights.size // 2)))
+    return tuple(layers)
 
 
 def pairs(weights: NDArray[Any]) -> int:
-    """How many neighbouring pairs can saturate.
+    """The number of neighbouring pairs that can saturate.
 
     Args:
-        weights: int8 [outputs, inputs], inputs in the order in which the kernel takes them.
+        weights: int8 [outputs, inputs], inputs in the kernel's order.
     """
-    both = _both(weights.astype(np.int32))
-    high = _ACTIVATION * np.maximum(both, 0).sum(2)
-    low = _ACTIVATION * np.minimum(both, 0).sum(2)
+    paired = _paired(weights.astype(np.int32))
+    high = _ACTIVATION * np.maximum(paired, 0).sum(2)
+    low = _ACTIVATION * np.minimum(paired, 0).sum(2)
     return int(((high > _HIGHEST) | (low < -_HIGHEST - 1)).sum())
 
 
 def fitting_scales(model: onnx.ModelProto) -> dict[str, tuple[int, NDArray[np.float32]]]:
     """Scales of 8-bit weights with which no pair can saturate.
 
-    Seven bits for all weights would give half of the levels away to the few pairs that need it: a
-    channel whose large weights have small neighbours keeps nearly all eight.
+    Seven bits for all weights would lose half of the levels for the sake of the few pairs that
+    need it. A channel whose large weights have small neighbours keeps nearly all eight bits.
 
     Args:
-        model: in float.
+        model: a model in float.
 
     Returns:
-        By weight of a layer that pairs weights, the axis of its output channels and a scale for
-        each of them.
+        By name of a paired weight: the axis of its output channels, and a scale for each channel.
     """
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    found = {}
+    scales = {}
     for node in model.graph.node:
         tensor = stored.get(node.input[1]) if len(node.input) > 1 else None
         if tensor is None or tensor.data_type != onnx.TensorProto.FLOAT:
@@ -68,59 +67,60 @@ def fitting_scales(model: onnx.ModelProto) -> dict[str, tuple[int, NDArray[np.fl
         if rows is None:
             continue
         scale = fitting(rows) / 127
-        axis = 0 if node.op_type == "Conv" or _is_turned(node) else 1
-        found[tensor.name] = (axis, np.where(scale > 0, scale, 1.0).astype(np.float32))
-    return found
+        axis = 0 if node.op_type == "Conv" or _stores_outputs_first(node) else 1
+        scales[tensor.name] = (axis, np.where(scale > 0, scale, 1.0).astype(np.float32))
+    return scales
 
 
 def fitting(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """What 127 must stand for, so that no pair of an output can saturate.
+    """The weight that 127 must represent, so that no pair of an output can saturate.
 
-    Rounding adds a half to each of two, and 127 + 1 of them still fit.
+    Rounding adds at most a half to each weight of a pair, and a sum of 127 + 1 still fits.
 
     Args:
-        rows: float weights [outputs, inputs], inputs in the order in which the kernel takes them.
+        rows: float weights [outputs, inputs], inputs in the kernel's order.
 
     Returns:
-        By output, its largest weight, or its largest sum of two neighbours of one sign.
+        For each output, the larger of its largest weight and its largest sum of two neighbours of
+        one sign.
     """
-    both = _both(rows.astype(np.float64))
-    sums = np.maximum(np.maximum(both, 0).sum(2), -np.minimum(both, 0).sum(2)).max(1)
+    paired = _paired(rows.astype(np.float64))
+    sums = np.maximum(np.maximum(paired, 0).sum(2), -np.minimum(paired, 0).sum(2)).max(1)
     largest: NDArray[np.float64] = np.maximum(np.abs(rows).max(1), sums)
     return largest
 
 
 def in_kernel_order(weights: NDArray[Any]) -> NDArray[Any]:
-    """Weights [outputs, inputs, *kernel] as [outputs, inputs], as the kernel takes them."""
+    """Weights [outputs, inputs, *kernel] as [outputs, inputs], in the kernel's order."""
     return np.moveaxis(weights, 1, -1).reshape(len(weights), -1)
 
 
-def _both(rows: NDArray[Any]) -> NDArray[Any]:
-    """Pairs of neighbours [outputs, pairs, 2]; an odd one out has a zero for one."""
+def _paired(rows: NDArray[Any]) -> NDArray[Any]:
+    """Pairs of neighbours [outputs, pairs, 2]; an odd last weight is paired with zero."""
     if rows.shape[1] % 2:
         rows = np.pad(rows, ((0, 0), (0, 1)))
     return rows.reshape(len(rows), -1, 2)
 
 
 def _rows(node: onnx.NodeProto, weights: NDArray[Any]) -> NDArray[Any] | None:
-    """Weights [outputs, inputs] in the kernel's order; None of an operator that pairs none."""
+    """Weights [outputs, inputs] in the kernel's order; None if the kernel does not pair them."""
     groups = next((a.i for a in node.attribute if a.name == "group"), 1)
     if node.op_type == "Conv" and (weights.shape[1] > 1 or groups == 1):
         return in_kernel_order(weights)
     if node.op_type == "Gemm":
-        return weights if _is_turned(node) else weights.T
+        return weights if _stores_outputs_first(node) else weights.T
     if node.op_type == "MatMul" and weights.ndim == 2:
         return weights.T
     return None
 
 
-def _is_turned(node: onnx.NodeProto) -> bool:
+def _stores_outputs_first(node: onnx.NodeProto) -> bool:
     """Whether a layer stores its weights [outputs, inputs]."""
     return any(a.name == "transB" and a.i for a in node.attribute)
 
 
 def _layers(graph: onnx.GraphProto) -> Iterator[tuple[onnx.NodeProto, NDArray[Any]]]:
-    """Layers whose weights are stored in int8, with those as ``pairs`` takes them."""
+    """Layers with weights stored in int8, and those weights in the form that ``pairs`` takes."""
     stored = {
         tensor.name: onnx.numpy_helper.to_array(tensor)
         for tensor in graph.initializer

@@ -321,7 +321,7 @@ def test_mixed_says_where_even_one_layer_loses_too_much(tmp_path):
     x = np.random.default_rng(1).normal(size=(50, 16)).astype(np.float32)
     effect = METHODS["int8-mixed"](job(path, tmp_path / "q.onnx", x, lost=lambda *_: 0.5))
     assert len(effect.curve) == 2
-    assert "more than the 0 that may be, with one layer left in int8" in effect.notes[0]
+    assert "more than the 0 allowed, with one layer left in int8" in effect.notes[0]
 
 
 # --- what is told of a file ---------------------------------------------------------------------

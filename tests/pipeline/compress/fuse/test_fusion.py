@@ -14,9 +14,10 @@ from edgestill.errors import HostError, ModelError
 from edgestill.exporters import ort
 from edgestill.exporters.onnx import INPUT, export
 from edgestill.pipeline.compress import parity
-from edgestill.pipeline.compress.fuse import attention, fusion
-from edgestill.pipeline.compress.fuse import onnxruntime_tools as old_fusion
-from edgestill.pipeline.compress.fuse import padding_cases as hostile
+from edgestill.pipeline.compress.fuse import attention, fusion, onnxruntime_tools, padding_cases
+from edgestill.pipeline.compress.fuse.candidates import Candidate, Fusion, choose
+from edgestill.pipeline.compress.fuse.fusers import FUSERS
+from edgestill.pipeline.compress.fuse.transformer import is_transformer
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
@@ -153,21 +154,21 @@ def test_what_ships_is_the_candidate_that_was_chosen(fused):
 
 def test_a_record_of_it_goes_through_json_and_back(fused):
     text = fused.found.model_dump_json()
-    assert fusion.Fusion.model_validate_json(text) == fused.found
+    assert Fusion.model_validate_json(text) == fused.found
 
 
-@pytest.mark.parametrize("way", fusion.WAYS["onnxruntime"])
+@pytest.mark.parametrize("fuser", FUSERS["onnxruntime"])
 def test_a_candidate_is_the_same_bytes_each_time_without_paths_and_converts_to_ort(
-    way, fused, tmp_path
+    fuser, fused, tmp_path
 ):
     for name in ("a", "b"):
         (tmp_path / f"{name}.onnx").write_bytes(
-            fusion.WAYS["onnxruntime"][way](fused.source).SerializeToString(deterministic=True)
+            FUSERS["onnxruntime"][fuser](fused.source).SerializeToString(deterministic=True)
         )
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
     assert str(fused.folder).encode() not in (tmp_path / "a.onnx").read_bytes()
     converted, _ = ort.convert(tmp_path, target="arm")
-    feeds = list(hostile.feeds(fused.source, texts(), pad=None))
+    feeds = list(padding_cases.feeds(fused.source, texts(), pad=None))
     assert parity.largest_difference(fused.source, converted, feeds) < 1e-5
 
 
@@ -178,7 +179,7 @@ def test_onnxruntimes_defaults_are_refused_for_left_padded_texts(fused, tmp_path
     assert parity.largest_difference(fused.source, tmp_path / "d.onnx", [samples]) < 1e-5
     found = fusion.fuse(
         fused.source, tmp_path / "f.onnx", pad=None, samples=samples,
-        ways={"defaults": with_defaults},
+        fusers={"defaults": with_defaults},
     )  # fmt: skip
     refused = found.candidates[1]
     assert refused.largest_difference > 0.1
@@ -189,12 +190,12 @@ def test_onnxruntimes_defaults_are_refused_for_left_padded_texts(fused, tmp_path
 
 def test_a_candidate_that_does_not_run_is_refused_with_the_reason(fused, tmp_path):
     def broken(source):
-        model = fusion.WAYS["onnxruntime"]["fused"](source)
+        model = FUSERS["onnxruntime"]["fused"](source)
         next(n for n in model.graph.node if n.op_type == "Attention").attribute[0].i = 7
         return model
 
     found = fusion.fuse(
-        fused.source, tmp_path / "f.onnx", pad=None, samples=texts(), ways={"broken": broken}
+        fused.source, tmp_path / "f.onnx", pad=None, samples=texts(), fusers={"broken": broken}
     )
     assert "does not" in found.candidates[1].refused
     assert found.choice == "none"
@@ -263,14 +264,14 @@ def test_what_onnxruntime_tools_fails_on_is_refused_with_its_reason(fused, tmp_p
 
 
 def test_without_onnxruntime_tools_the_error_names_the_extra(fused, tmp_path, monkeypatch):
-    monkeypatch.setattr(old_fusion, "PACKAGE", "no_such_package")
+    monkeypatch.setattr(onnxruntime_tools, "PACKAGE", "no_such_package")
     with pytest.raises(HostError, match=r"pip install 'edgestill\[onnxruntime-tools\]'"):
-        old_fusion.fuse(fused.source, tmp_path / "f.onnx")
+        onnxruntime_tools.fuse(fused.source, tmp_path / "f.onnx")
 
 
 def test_a_candidate_that_fused_nothing_or_the_same_is_not_measured(fused, tmp_path):
     ways = {"nothing": onnx.load, "again": onnx.load}
-    found = fusion.fuse(fused.source, tmp_path / "f.onnx", pad=None, samples=texts(), ways=ways)
+    found = fusion.fuse(fused.source, tmp_path / "f.onnx", pad=None, samples=texts(), fusers=ways)
     assert [one.refused for one in found.candidates[1:]] == ["the same as none"] * 2
     assert found.candidates[1].p50_ms.value is None
     assert found.candidates[1].largest_difference is None
@@ -278,10 +279,10 @@ def test_a_candidate_that_fused_nothing_or_the_same_is_not_measured(fused, tmp_p
 
 def test_our_own_family_keeps_its_answers_for_any_padding(ours, tmp_path):
     source, samples = ours
-    feeds = list(hostile.feeds(source, samples, pad=0))
+    feeds = list(padding_cases.feeds(source, samples, pad=0))
     assert any((feed[INPUT][:, 0] == 0).any() for feed in feeds)
     assert any((feed[INPUT] == 0).all(1).any() for feed in feeds), "a text of padding alone"
-    for name, way in fusion.WAYS["both"].items():
+    for name, way in FUSERS["both"].items():
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(way(source).SerializeToString())
         assert parity.largest_difference(source, path, feeds) < 1e-5
@@ -292,7 +293,7 @@ def test_our_own_family_keeps_its_answers_for_any_padding(ours, tmp_path):
 
 def candidate(name, low=None, value=None, high=None):
     ratio = Estimate(value, low, high, "made up", 6)
-    return fusion.Candidate(name=name, fused={"Attention": 1}, ratio=ratio)
+    return Candidate(name=name, fused={"Attention": 1}, ratio=ratio)
 
 
 NONE = candidate("none")
@@ -306,14 +307,14 @@ NONE = candidate("none")
         ([("a", 0.70, 0.75, 1.02)], "none", "beyond the noise"),
         ([("a", 1.10, 1.15, 1.20)], "none", "beyond the noise"),
         ([("a", 0.80, 0.85, 0.90), ("b", 0.60, 0.65, 0.70)], "b", "the fastest"),
-        ([("a", 0.70, 0.76, 0.82), ("b", 0.68, 0.75, 0.80)], "a", "plainer than b"),
+        ([("a", 0.70, 0.76, 0.82), ("b", 0.68, 0.75, 0.80)], "a", "simpler than b"),
         ([("a", 0.60, 0.65, 0.70), ("b", 0.80, 0.85, 0.90)], "a", "the fastest"),
         ([("a", 0.75, 0.90, 1.10), ("b", 0.68, 0.70, 0.80)], "b", "the fastest"),
-        ([("a", None, 0.5, None)], "none", "no interval"),
+        ([("a", None, 0.5, None)], "none", "no candidate has an interval"),
     ],
 )
 def test_the_fastest_is_chosen_and_of_equals_the_plainest(measured, choice, why):
-    found, said = fusion.choose([NONE, *(candidate(*one) for one in measured)])
+    found, said = choose([NONE, *(candidate(*one) for one in measured)])
     assert found == choice
     assert why in said
 
@@ -337,8 +338,8 @@ def test_a_model_without_attention_is_left_as_it_is_and_says_so(tmp_path):
 
 
 def test_attention_is_found_in_what_exporters_write(fused, ours):
-    assert fusion.is_transformer(onnx.load(fused.source).graph)
-    assert fusion.is_transformer(onnx.load(ours[0]).graph)
+    assert is_transformer(onnx.load(fused.source).graph)
+    assert is_transformer(onnx.load(ours[0]).graph)
 
 
 def test_a_source_that_does_not_answer_its_samples_is_an_error(fused, tmp_path):
@@ -352,10 +353,10 @@ def test_a_source_that_does_not_answer_its_samples_is_an_error(fused, tmp_path):
 
 def test_hostile_inputs_pad_before_behind_nearly_all_and_nothing_in_ones_and_several(fused):
     samples = texts()
-    feeds = list(hostile.feeds(fused.source, samples, pad=None))
+    feeds = list(padding_cases.feeds(fused.source, samples, pad=None))
     masks = [feed["attention_mask"] for feed in feeds]
-    assert np.array_equal(feeds[0]["input_ids"], samples["input_ids"][: hostile.TEXTS])
-    assert {len(mask) for mask in masks} >= {1, hostile.TEXTS}
+    assert np.array_equal(feeds[0]["input_ids"], samples["input_ids"][: padding_cases.TEXTS])
+    assert {len(mask) for mask in masks} >= {1, padding_cases.TEXTS}
     assert {mask.shape[1] for mask in masks} == {LENGTH, LENGTH // 2 + 1}
     rows = [row for mask in masks for row in mask]
     assert any(row.all() for row in rows)
@@ -370,7 +371,7 @@ def test_hostile_inputs_pad_before_behind_nearly_all_and_nothing_in_ones_and_sev
 
 def test_hostile_texts_of_a_model_that_finds_its_mask_hold_padding_where_it_is_told(ours):
     source, samples = ours
-    feeds = list(hostile.feeds(source, samples, pad=0))
+    feeds = list(padding_cases.feeds(source, samples, pad=0))
     assert {feed[INPUT].dtype for feed in feeds} == {np.dtype(np.int32)}
     assert {feed[INPUT].shape[1] for feed in feeds} == {LENGTH}, "its length is fixed"
     rows = [row != 0 for feed in feeds for row in feed[INPUT]]
@@ -380,5 +381,5 @@ def test_hostile_texts_of_a_model_that_finds_its_mask_hold_padding_where_it_is_t
 
 def test_samples_that_are_no_texts_are_all_there_is():
     samples = {"x": np.ones((9, 8), np.float32)}
-    feeds = list(hostile.feeds(None, samples, pad=None))
-    assert [len(feed["x"]) for feed in feeds] == [hostile.TEXTS, 1]
+    feeds = list(padding_cases.feeds(None, samples, pad=None))
+    assert [len(feed["x"]) for feed in feeds] == [padding_cases.TEXTS, 1]
