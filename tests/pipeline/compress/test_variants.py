@@ -10,7 +10,6 @@ import torch
 from edgestill.devices.profiles import profile
 from edgestill.errors import NoEffectError
 from edgestill.exporters.onnx import INPUT, export
-from edgestill.pipeline.build import TUNED
 from edgestill.pipeline.compress.byte_breakdown import where_bytes_go
 from edgestill.pipeline.compress.method import Job
 from edgestill.pipeline.compress.methods import METHODS
@@ -19,6 +18,7 @@ from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.recipe.compress import Compress, Variant
 from edgestill.pipeline.records import DataRecord
+from edgestill.pipeline.stages import TUNED_VARIANTS
 from onnx import TensorProto, helper, numpy_helper
 
 SHAPES = {
@@ -94,7 +94,7 @@ def weights(model):
 
 
 def test_every_variant_a_recipe_may_name_has_its_method():
-    assert {"fp32", *METHODS, *TUNED} == set(Variant.__args__)
+    assert {"fp32", *METHODS, *TUNED_VARIANTS} == set(Variant.__args__)
     assert set(Compress().variants) <= {"fp32", *METHODS}, "what trains on must be asked for"
 
 
