@@ -1,8 +1,8 @@
-"""One table that names every method that needs no training; ``tuning`` has those that train.
+"""The table of every compression method that needs no training; ``train`` has those that train.
 
-A method takes the fp32 file and writes another; it returns how many nodes it changed and what the
-reader should know. Changing nothing is an error, never a green run; only ``fused``, which measures
-what it tries, may find that the model is best left as it is.
+A method takes the fp32 file and writes another; it returns how many nodes it changed and notes for
+the reader. Changing nothing is an error. Only ``fused``, which measures its candidates, may find
+that the unfused model is the fastest.
 """
 
 from collections.abc import Callable
@@ -11,34 +11,42 @@ import onnx
 
 from ...errors import NoEffectError
 from .fuse import fusion
+from .fuse.candidates import Candidate
 from .int8 import int8_dynamic, int8_mixed, int8_static
 from .method import Effect, Job
 from .weights import fp16, weight_only
 
 
 def _fused(job: Job) -> Effect:
-    """Fuse a transformer where that is correct and faster.
+    """Fuse a transformer if that is correct and faster.
 
     Raises:
-        NoEffectError: the model is no transformer.
-        HostError: the package that is to fuse is not installed.
+        NoEffectError: the model is not a transformer.
+        HostError: the package that fuses is not installed.
     """
-    found = fusion.fuse(job.source, job.target, pad=job.pad, samples=job.samples, by=job.fusion)
-    if not found.candidates:
+    fusion_result = fusion.fuse(
+        job.source, job.target, pad=job.pad, samples=job.samples, by=job.fusion
+    )
+    if not fusion_result.candidates:
         nodes = len(onnx.load(job.source, load_external_data=False).graph.node)
         raise NoEffectError(
-            found=f"fused changed none of {nodes} nodes ({found.why})",
+            found=f"fused changed none of {nodes} nodes ({fusion_result.why})",
             expected="attention that can be fused",
             where="compress.variants",
             fix="leave 'fused' out of compress.variants",
         )
-    notes = [f"{found.choice} ships: {found.why}"]
-    for one in found.candidates[1:]:
-        made = ", ".join(f"{count} {kind}" for kind, count in one.fused.items()) or "nothing"
-        ratio = one.ratio
-        took = one.refused or f"{ratio.value:.2f} of the time ({ratio.low:.2f} to {ratio.high:.2f})"
-        notes.append(f"{one.name}: {made}; {took}")
-    return Effect(found.changed_nodes, tuple(notes))
+    notes = [f"chosen: {fusion_result.choice} ({fusion_result.why})"]
+    notes += [_described(candidate) for candidate in fusion_result.candidates[1:]]
+    return Effect(fusion_result.changed_nodes, tuple(notes))
+
+
+def _described(candidate: Candidate) -> str:
+    added = ", ".join(f"{count} {kind}" for kind, count in candidate.fused.items()) or "nothing"
+    ratio = candidate.ratio
+    result = candidate.refused or (
+        f"{ratio.value:.2f}× the latency of the unfused model ({ratio.low:.2f} to {ratio.high:.2f})"
+    )
+    return f"{candidate.name}: {added}; {result}"
 
 
 METHODS: dict[str, Callable[[Job], Effect]] = {

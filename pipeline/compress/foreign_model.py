@@ -1,0 +1,187 @@
+"""A model of the user's and its calibration data: what the worker process compresses.
+
+model = ForeignModel.open(request)
+model.compress("int8-static", Path("int8.onnx"))["changed_nodes"]
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...devices.onboard.model.inputs import check_batch
+from ...devices.onboard.model.modelfile import check_external_data, printable
+from ...devices.onboard.runtimes.onnxruntime import dtype_of, inputs_of, open_session
+from ...devices.onboard.settings import Session
+from ...errors import DataError
+from ..data.archive import unpacked
+from ..recipe.compress import Compress
+from ..records import Plan
+from .method import BATCH, Job, Outputs, answers, fp32_answers
+from .methods import METHODS
+
+LABELS = "y"
+"""Name of the array with the classes in a calibration file, unless an input has that name."""
+
+
+_FIX = "write it with numpy.savez: one array an input, samples along the first axis"
+
+
+@dataclass(frozen=True)
+class ForeignModel:
+    """A model, its calibration data and the options.
+
+    Attributes:
+        model: the fp32 file.
+        feed: arrays by input name, samples along the first axis.
+        labels: classes of the samples, or None.
+        plan: types and bits of int8 for the target.
+        options: the `[compress]` options.
+    """
+
+    model: Path
+    feed: Mapping[str, NDArray[Any]]
+    labels: NDArray[Any] | None
+    plan: Plan
+    options: Compress
+
+    @classmethod
+    def open(cls, request: Mapping[str, Any]) -> "ForeignModel":
+        """Check the model and its calibration data.
+
+        Raises:
+            ModelError: the model is broken or has inputs of an unsupported type.
+            DataError: the calibration data do not match the model's inputs.
+        """
+        model = Path(request["model"])
+        check_external_data(model)
+        options = Compress.model_validate_json(request["asked"])
+        feed, labels = _calibration_data(
+            model, Path(request["calibration"]), Path(request["folder"])
+        )
+        limit = options.calibration_samples
+        return cls(
+            model,
+            {name: array[:limit] for name, array in feed.items()},
+            None if labels is None else labels[:limit],
+            Plan.model_validate_json(request["plan"]),
+            options,
+        )
+
+    @property
+    def samples(self) -> int:
+        """The number of calibration samples."""
+        return min(map(len, self.feed.values()))
+
+    @cached_property
+    def fp32(self) -> Outputs:
+        """The fp32 outputs on the samples."""
+        return fp32_answers(self._job(self.model))
+
+    def compress(self, method: str, target: Path) -> dict[str, Any]:
+        """Write one file and describe it.
+
+        Args:
+            method: a key of `METHODS`.
+            target: the file to write.
+
+        Raises:
+            ModelError: the method cannot compress the model.
+        """
+        job = self._job(target, known=self.fp32)
+        effect = METHODS[method](job)
+        outputs = answers(target, job)
+        changed = changed_answers(self.fp32, outputs)
+        return {
+            "changed_nodes": effect.changed_nodes,
+            "notes": effect.notes,
+            "saturable": [layer.model_dump(mode="json") for layer in effect.saturable],
+            "curve": [step.model_dump(mode="json") for step in effect.curve],
+            "answers_changed": None if changed is None else int(changed.sum()),
+            "lost": job.lost(self.fp32, outputs),
+            "max_abs_difference": float(np.abs(self.fp32 - outputs).max()),
+        }
+
+    def _job(self, target: Path, known: Outputs | None = None) -> Job:
+        return Job(
+            source=self.model,
+            target=target,
+            samples=self.feed,
+            plan=self.plan,
+            calibration=self.options.calibration,
+            percentile=self.options.percentile,
+            lost=self._lost(),
+            most_lost=self.options.mixed_max_loss,
+            fusion=self.options.fusion,
+            known=known,
+        )
+
+    def _lost(self) -> Callable[[Outputs, Outputs], float]:
+        """The loss of an output against fp32: accuracy with labels, else the share of changes.
+
+        For outputs that are not classes: the root mean square difference over that of fp32.
+        """
+        labels = self.labels
+
+        def lost(fp32: Outputs, outputs: Outputs) -> float:
+            changed = changed_answers(fp32, outputs)
+            if changed is None:
+                power = float(np.square(fp32, dtype=np.float64).mean())
+                noise = float(np.square(fp32 - outputs, dtype=np.float64).mean())
+                return (noise / power) ** 0.5 if power else 0.0
+            if labels is None:
+                return float(changed.mean())
+            accuracy = [float((logits.argmax(1) == labels).mean()) for logits in (fp32, outputs)]
+            return accuracy[0] - accuracy[1]
+
+        return lost
+
+
+def changed_answers(fp32: Outputs, outputs: Outputs) -> NDArray[np.bool_] | None:
+    """Whether the class of each sample differs, bool [n]; None if outputs are not classes."""
+    if fp32.ndim != 2 or fp32.shape[1] < 2:
+        return None
+    differ: NDArray[np.bool_] = fp32.argmax(1) != outputs.argmax(1)
+    return differ
+
+
+def _calibration_data(
+    model: Path, calibration: Path, folder: Path
+) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
+    """The arrays of the inputs, memory-mapped, and the labels or None."""
+    schema = inputs_of(open_session(model, Session(optimization="none")))
+    names = [value.name for value in schema]
+
+    def selected(members: list[str]) -> dict[str, str]:
+        missing = sorted(set(names) - set(members))
+        if missing:
+            raise DataError(
+                f"the arrays {', '.join(map(printable, sorted(members))) or 'none'}",
+                expected=f"one for each input: {', '.join(map(printable, names))}",
+                where=str(calibration),
+                fix=_FIX,
+            )
+        return {name: name for name in (*names, LABELS) if name in members}
+
+    try:
+        arrays = unpacked(calibration, folder, selected, _FIX)
+    except OSError as error:
+        raise DataError(
+            f"a file that cannot be read ({error.strerror})", where=str(calibration)
+        ) from None
+    lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
+    if len(set(lengths.values())) != 1 or 0 in lengths.values():
+        shown_lengths = ", ".join(f"{n} of {printable(name)}" for name, n in lengths.items())
+        raise DataError(
+            shown_lengths,
+            expected="the same number of samples of each, at least one",
+            where=str(calibration),
+        )
+    labels = arrays.pop(LABELS) if LABELS in arrays and LABELS not in names else None
+    batch = {name: array[:BATCH] for name, array in arrays.items()}
+    check_batch(batch, schema, [dtype_of(value) for value in schema], str(calibration))
+    return arrays, labels
