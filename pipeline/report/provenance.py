@@ -119,6 +119,7 @@ def _data(report: Report) -> Section:
         for index, label in enumerate(data.labels)
         if data.counts
     )
+    noun = (tasks.of(data.task).recall_noun or ("class", "classes"))[0]
     total = row("all", *(f"{data.samples(split):,}" for split in SPLITS))
     return Section(
         "Data",
@@ -137,8 +138,8 @@ def _data(report: Report) -> Section:
                 ),
             ),
             Table(
-                "Samples of each class" if data.counts else "Samples",
-                ("Class", *SPLITS),
+                f"Samples of each {noun}" if data.counts else "Samples",
+                (numbers.capital(noun), *SPLITS),
                 (*counts, total),
             ),
         ),

@@ -18,7 +18,7 @@ from ...devices.onboard.stats.distributions import (
     student_t,
 )
 from ...devices.onboard.stats.estimate import Estimate
-from ...devices.onboard.stats.processes import _finite, _percent
+from ...devices.onboard.stats.processes import finite_figures, percent
 
 RESAMPLES = 2000
 """Of a bootstrap: its 2.5 % ends then are those of 2.5 % ± 0.7 % (two standard errors)."""
@@ -87,7 +87,7 @@ def bootstrap(statistic: Statistic, n: int, what: str, how: Resampling = _DEFAUL
         ValueError: confidence outside (0, 1).
     """
     check_confidence(how.confidence)
-    interval = f"{_percent(how.confidence)} interval by BCa bootstrap, {how.resamples} resamples"
+    interval = f"{percent(how.confidence)} interval by BCa bootstrap, {how.resamples} resamples"
     method = f"{what}, {interval}"
     if n == 0:
         return Estimate.unknown("no observations", method)
@@ -141,7 +141,7 @@ def bootstrap_mean(values: ArrayLike, what: str, how: Resampling = _DEFAULT) -> 
     Raises:
         ValueError: a value that is not finite, or confidence outside (0, 1).
     """
-    array = _finite(values)
+    array = finite_figures(values)
     return bootstrap(lambda weights: weights @ array / weights.sum(1), len(array), what, how)
 
 
@@ -218,5 +218,5 @@ def _unanimous(value: float, what: str, n: int, how: Resampling) -> Estimate:
     unseen = 1.0 - ((1.0 - how.confidence) / 2.0) ** (1.0 / seen)
     low, high = (value + unseen * (end - value) for end in how.bounds)
     by = "interval of the unseen by Hanley & Lippman-Hand 1983"
-    method = f"{what}, {_percent(how.confidence)} {by}"
+    method = f"{what}, {percent(how.confidence)} {by}"
     return Estimate(value, min(low, value), max(high, value), method, n, kind="measured")

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from ...devices.onboard.stats.distributions import normal_quantile
 from ...devices.onboard.stats.estimate import Estimate
-from ...devices.onboard.stats.processes import _percent
+from ...devices.onboard.stats.processes import percent
 
 
 def proportion(successes: int, n: int, confidence: float = 0.95) -> Estimate:
@@ -18,7 +18,7 @@ def proportion(successes: int, n: int, confidence: float = 0.95) -> Estimate:
     """
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}")
-    method = f"proportion, {_percent(confidence)} interval by Wilson 1927"
+    method = f"proportion, {percent(confidence)} interval by Wilson 1927"
     z = normal_quantile(confidence)
     if n == 0:
         return Estimate.unknown("no observations", method)
@@ -55,7 +55,7 @@ def paired_difference(
     if a.ndim != 1 or a.shape != b.shape:
         raise ValueError(f"expected two arrays of one length, found {a.shape} and {b.shape}")
     n = len(a)
-    method = f"paired difference, {_percent(confidence)} interval by Bonett & Price 2012"
+    method = f"paired difference, {percent(confidence)} interval by Bonett & Price 2012"
     z = normal_quantile(confidence)
     if n == 0:
         return Estimate.unknown("no observations", method)

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from ...devices.onboard.stats.distributions import check_confidence, student_t
 from ...devices.onboard.stats.estimate import Estimate
-from ...devices.onboard.stats.processes import _finite, _percent
+from ...devices.onboard.stats.processes import finite_figures, percent
 
 
 def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Estimate:
@@ -20,10 +20,10 @@ def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Estimate:
     Raises:
         ValueError: a value that is not finite, or confidence outside (0, 1).
     """
-    array = _finite(values)
+    array = finite_figures(values)
     n = len(array)
     check_confidence(confidence)
-    method = f"mean over seeds, {_percent(confidence)} Student t interval"
+    method = f"mean over seeds, {percent(confidence)} Student t interval"
     if n == 0:
         return Estimate.unknown("no seeds", method)
     mean = float(np.mean(array))

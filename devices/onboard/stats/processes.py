@@ -102,7 +102,7 @@ def median_over_processes(values: ArrayLike, confidence: float = 0.95, unit: str
     Raises:
         ValueError: a value that is not finite, or confidence outside (0, 1).
     """
-    return _median_interval(_finite(values), confidence, "median over processes", unit)
+    return _median_interval(finite_figures(values), confidence, "median over processes", unit)
 
 
 def ratio_over_processes(
@@ -120,7 +120,7 @@ def ratio_over_processes(
     Raises:
         ValueError: lengths differ, a denominator is not above 0, or a value is not finite.
     """
-    over, under = _finite(numerators), _finite(denominators)
+    over, under = finite_figures(numerators), finite_figures(denominators)
     if len(over) != len(under):
         raise ValueError(f"{len(over)} numerators for {len(under)} denominators")
     if np.any(under <= 0):
@@ -134,7 +134,7 @@ def _median_interval(
 ) -> Estimate:
     check_confidence(confidence)
     n = len(values)
-    method = f"{what}, {_percent(confidence)} interval by binomial order statistics"
+    method = f"{what}, {percent(confidence)} interval by binomial order statistics"
     if n == 0:
         return Estimate.unknown("no process was measured", method, unit=unit)
     ordered = np.sort(values)
@@ -143,7 +143,7 @@ def _median_interval(
     if rank == 0:
         needed = next(m for m in range(n + 1, 10_000) if order_statistic(m, confidence))
         reason = (
-            f"an interval at {_percent(confidence)} takes at least {needed} processes, "
+            f"an interval at {percent(confidence)} takes at least {needed} processes, "
             f"there {'was' if n == 1 else 'were'} {n}"
         )
         return Estimate(median, None, None, method, n, reason, unit, "measured")
@@ -151,7 +151,12 @@ def _median_interval(
     return Estimate(median, low, high, method, n, None, unit, "measured")
 
 
-def _finite(values: ArrayLike) -> NDArray[np.float64]:
+def finite_figures(values: ArrayLike) -> NDArray[np.float64]:
+    """Figures as float64 [n].
+
+    Raises:
+        ValueError: another number of axes than one, or a figure that is not finite.
+    """
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1:
         raise ValueError(f"expected one figure each, shape (n,), found {array.shape}")
@@ -160,5 +165,6 @@ def _finite(values: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def _percent(confidence: float) -> str:
+def percent(confidence: float) -> str:
+    """A confidence as a reader sees it: ``95 %``."""
     return f"{100.0 * confidence:g} %"
