@@ -1,4 +1,4 @@
-"""What the rest of a recipe asks of the data, seen before the first model is trained."""
+"""Checks of a recipe against its data, before the first model is trained."""
 
 from typing import NamedTuple
 
@@ -35,11 +35,11 @@ TAKES: dict[str, Takes] = {
 OF_LABELS = ("label_smoothing", "control_smoothing", "class_weights")
 """Keys of a schedule that say something of labels alone."""
 CLOSED = ("onnx", "logits")
-"""Kinds of teachers that are known by their answers."""
+"""Kinds of teachers of which only the answers are available."""
 
 
 def fits(recipe: Recipe, data: DataRecord) -> None:
-    """Refuse what cannot be trained, taught or judged on this data.
+    """Refuse what cannot be trained, distilled or judged on this data.
 
     Raises:
         DataError: an empty split, a train set smaller than a batch, or samples that a model does
@@ -50,7 +50,7 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
     """
     _no_split_is_empty(data)
     _fills_a_batch(recipe, data)
-    for model in (*(one.model for one in recipe.teacher.teachers()), recipe.student.model):
+    for model in (*(teacher.model for teacher in recipe.teacher.teachers()), recipe.student.model):
         _takes(model, data)
     from .distill import losses, targets, views
 
@@ -81,11 +81,11 @@ def _no_split_is_empty(data: DataRecord) -> None:
 
 def _fills_a_batch(recipe: Recipe, data: DataRecord) -> None:
     learns = any(
-        one.weights is None and kind(one.model) in ("family", "factory")
-        for one in recipe.teacher.teachers()
+        teacher.weights is None and kind(teacher.model) in ("family", "factory")
+        for teacher in recipe.teacher.teachers()
     )
-    taught = [("distill", recipe.distill.batch_size)]
-    for part, batch in [("teacher", recipe.teacher.batch_size)] * learns + taught:
+    student = [("distill", recipe.distill.batch_size)]
+    for part, batch in [("teacher", recipe.teacher.batch_size)] * learns + student:
         if data.samples("train") < batch:
             raise DataError(
                 found=f"{data.samples('train')} samples in train",
@@ -116,15 +116,15 @@ def _takes(model: str, data: DataRecord) -> None:
 
 
 def _views_suit(recipe: Recipe) -> None:
-    told = recipe.distill
-    if told.views > 1 and not recipe.augment.varies:
+    distill = recipe.distill
+    if distill.views > 1 and not recipe.augment.varies:
         raise RecipeError(
-            found=f"views = {told.views}, and nothing in [augment]",
+            found=f"views = {distill.views}, and nothing in [augment]",
             expected="views = 1, as all of them would be alike",
             where="distill.views",
             fix="set crop, flip or another key of [augment]",
         )
-    if told.layers and (told.views or len(recipe.teacher.teachers()) > 1):
+    if distill.layers and (distill.views or len(recipe.teacher.teachers()) > 1):
         raise RecipeError(
             found="losses between layers",
             expected="views = 0 and one teacher, whose layers are looked into at every step",
@@ -133,21 +133,23 @@ def _views_suit(recipe: Recipe) -> None:
 
 
 def _opens(recipe: Recipe) -> None:
-    """The teacher's inside can be had, where the student is to take something of it."""
-    told = recipe.distill
-    closed = [kind(one.model) for one in recipe.teacher.teachers() if kind(one.model) in CLOSED]
-    if told.needed and closed:
+    """Refuse a student that needs the layers of a teacher that has none here."""
+    distill = recipe.distill
+    closed = [
+        kind(model.model) for model in recipe.teacher.teachers() if kind(model.model) in CLOSED
+    ]
+    if distill.needed and closed:
         raise RecipeError(
             found=f"a teacher of the kind {closed[0]!r}",
             expected="one that can be looked into",
-            where="distill.layers" if told.layers else "distill.initialize",
+            where="distill.layers" if distill.layers else "distill.initialize",
             fix="leave it out, or give the teacher as a model with its weights",
         )
     models = recipe.teacher, recipe.student
-    if not told.initialize or any(":" in one.model for one in models):
+    if not distill.initialize or any(":" in model.model for model in models):
         return
-    (family, deep), (own, depth) = (family_and_depth(one.model) for one in models)
-    teacher, student = (f"{one.model!r} of width {one.width}" for one in models)
+    (family, deep), (own, depth) = (family_and_depth(model.model) for model in models)
+    teacher, student = (f"{model.model!r} of width {model.width}" for model in models)
     alike = family == own == "transformer" and recipe.teacher.width == recipe.student.width
     if not alike or depth > deep:
         raise RecipeError(
@@ -159,7 +161,7 @@ def _opens(recipe: Recipe) -> None:
 
 
 def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
-    """The student can lose that share; how long vectors are, only the teacher knows."""
+    """Refuse a share that the student cannot lose; vectors have a length only the teacher knows."""
     if "pruned" not in recipe.compress.variants or tasks.of(data.task).outputs(data) is None:
         return
     from .compress.train import prune_and_distil
@@ -171,9 +173,9 @@ def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
 def _labels_exist(recipe: Recipe, task: tasks.Task) -> None:
     if task.has_classes:
         return
-    for part, told in (("teacher", recipe.teacher), ("distill", recipe.distill)):
+    for part, schedule in (("teacher", recipe.teacher), ("distill", recipe.distill)):
         for key in OF_LABELS:
-            if getattr(told, key, False):
+            if getattr(schedule, key, False):
                 raise RecipeError(
                     found=f"{key} for {task.name}",
                     expected="a task of classes or labels",

@@ -1,4 +1,4 @@
-"""What a build tells the person who waits: to stderr, live on a terminal, plain lines elsewhere.
+"""Progress of a build on stderr: live on a terminal, plain lines elsewhere.
 
 Stages get a ``Progress`` and never print. ``Silent`` is for tests and for ``edgestill.build()``.
 """
@@ -15,23 +15,23 @@ from rich.progress import Progress as Bars
 
 
 class Progress(Protocol):
-    """What a stage may say while it works."""
+    """What a stage reports while it runs."""
 
     def steps(self, what: str, total: int) -> "Steps":
         """Begin ``total`` steps of something."""
         ...
 
     def note(self, text: str) -> None:
-        """Say one plain sentence."""
+        """Report one sentence."""
         ...
 
     def warn(self, text: str) -> None:
-        """Say one sentence that the reader should act on."""
+        """Report one sentence that the reader should act on."""
         ...
 
 
 class Steps(Protocol):
-    """A run of steps, as a context manager."""
+    """A series of steps, as a context manager."""
 
     def __enter__(self) -> Self: ...
 
@@ -44,40 +44,40 @@ class Steps(Protocol):
     ) -> None: ...
 
     def advance(self, detail: str = "") -> None:
-        """One step is done; ``detail`` stands beside the bar."""
+        """One step is done; ``detail`` is shown beside the bar."""
         ...
 
 
 @contextmanager
 def measuring(progress: Progress, total: int) -> Iterator[Callable[[int, int, str], None]]:
-    """Steps of a measurement of at least ``total`` processes; once, that it goes on beyond them.
+    """Steps of a measurement of at least ``total`` processes; one note if it needs more.
 
     Yields:
         What a measurement calls after each process.
     """
     with progress.steps("benchmark", total) as steps:
 
-        def told(done: int, _: int, name: str) -> None:
+        def on_process(done: int, _: int, name: str) -> None:
             if done <= total:
                 steps.advance(name)
             elif done == total + 1:
                 progress.note("benchmark: not decided yet, going on with more processes")
 
-        yield told
+        yield on_process
 
 
 class Silent:
-    """Says nothing but keeps the warnings."""
+    """Prints nothing and keeps the warnings."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
 
     def steps(self, what: str, total: int) -> Steps:  # noqa: ARG002
-        """Begin steps nobody watches."""
+        """Begin steps that are not shown."""
         return _Unseen()
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def warn(self, text: str) -> None:
         """Keep the warning."""
@@ -149,7 +149,7 @@ class _Bar:
 
 
 class _Lines:
-    """About five lines a run, however many steps it has, each with the time left."""
+    """About five lines for any number of steps, each with the time left."""
 
     def __init__(self, console: Console, what: str, total: int) -> None:
         self._console, self._what, self._total = console, what, total
@@ -165,9 +165,9 @@ class _Lines:
         every = max(1, self._total // 5)
         if self._done % every and self._done != self._total:
             return
-        left = (time.monotonic() - self._began) / self._done * (self._total - self._done)
+        left_s = (time.monotonic() - self._began) / self._done * (self._total - self._done)
         self._console.print(
-            f"  {self._what} {self._done}/{self._total}, {left:.0f} s left  {detail}".rstrip(),
+            f"  {self._what} {self._done}/{self._total}, {left_s:.0f} s left  {detail}".rstrip(),
             markup=False,
             highlight=False,
             soft_wrap=True,

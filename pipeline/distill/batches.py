@@ -1,4 +1,4 @@
-"""What a step of training sees: rows in an order, one view of each, and their answers."""
+"""Batches of training: rows in an order, one view of each, and their labels."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,10 +16,10 @@ from .views import Views
 ViewOf = Callable[[int], int]
 """The view that an epoch (from 0) shows."""
 _POOL = 64
-"""Batches of text that are sorted by length together: long enough to waste little padding, short
-enough to leave the order random."""
+"""Batches of text that are sorted by length together: enough of them that little is padded, few
+enough that the order stays random."""
 _MULTIPLE = 8
-"""Text is cut to a multiple of so many tokens, so that a few shapes come again."""
+"""Text is cut to a multiple of this number of tokens, so that few shapes occur."""
 
 
 class Batch(NamedTuple):
@@ -27,10 +27,10 @@ class Batch(NamedTuple):
 
     Attributes:
         x: samples as the model takes them, [n, *sample_shape].
-        y: their answers, [n] or [n, k]; [n, 0] where a task has none.
+        y: their labels, [n] or [n, k]; [n, 0] where a task has none.
         rows: their places in train, int64 [n].
         view: which view of them this is.
-        partners: with mixup, answers of the samples blended in.
+        partners: with mixup, labels of the samples blended in.
         share: with mixup, the share of the own sample, float32 [n].
     """
 
@@ -46,7 +46,7 @@ class Batches:
     """Train as a sequence of batches, each a function of the seed, the epoch and its place.
 
     Args:
-        data: what the data stage laid down.
+        data: the data stage's record.
         train: its train split.
         augment: how samples are varied.
         seed: of the variation; students that share stored targets share it.
@@ -84,12 +84,12 @@ class Batches:
 
     def __call__(self, rows: NDArray[np.int64], view: int) -> Batch:
         """One view of some rows, as a batch."""
-        seen = self.views(rows, view)
-        batch = Batch(torch.from_numpy(self._cut(seen.x)), self._answers(rows), rows, view)
-        if seen.partners is None or seen.share is None:
+        shown = self.views(rows, view)
+        batch = Batch(torch.from_numpy(self._cut(shown.x)), self._answers(rows), rows, view)
+        if shown.partners is None or shown.share is None:
             return batch
         return batch._replace(
-            partners=self._answers(seen.partners), share=torch.from_numpy(seen.share)
+            partners=self._answers(shown.partners), share=torch.from_numpy(shown.share)
         )
 
     def _answers(self, rows: NDArray[np.int64]) -> torch.Tensor:
@@ -101,10 +101,10 @@ class Batches:
 
 def lengths_of(x: NDArray[Any], pad: int) -> NDArray[np.int64]:
     """Tokens of each text before its padding, int64 [n]."""
-    found = np.empty(len(x), np.int64)
+    lengths = np.empty(len(x), np.int64)
     for part in chunks(len(x), x.shape[1]):
-        found[part] = _lengths(x[part], pad)
-    return found
+        lengths[part] = _lengths(x[part], pad)
+    return lengths
 
 
 def trimmed(x: NDArray[Any], pad: int) -> NDArray[Any]:
@@ -114,7 +114,7 @@ def trimmed(x: NDArray[Any], pad: int) -> NDArray[Any]:
 
 
 def as_model_input(x: NDArray[Any], data: DataRecord) -> NDArray[Any]:
-    """Samples in memory as a model is fed them: texts without the padding that all of them have."""
+    """Samples in memory as a model takes them: texts without the padding that all of them have."""
     return trimmed(x, data.pad) if data.layout == "tokens" else np.array(x)
 
 

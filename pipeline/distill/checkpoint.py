@@ -1,8 +1,8 @@
-"""A training as it stands behind a step, on disk: one safetensors file, replaced whole.
+"""The state of a training after a step, on disk: one safetensors file, replaced as a whole.
 
-What it holds is all that the steps after it depend on, so that a training that was killed goes on
-to the same weights, bit for bit: the order of samples and the learning rate are functions of the
-seed and the step and need no memory.
+It holds all that later steps depend on, so that a training that was killed resumes to the same
+weights, bit for bit. The order of samples and the learning rate are functions of the seed and the
+step, and are not stored.
 """
 
 import hashlib
@@ -42,13 +42,13 @@ def write(folder: Path, groups: Groups, facts: Mapping[str, Any]) -> None:
         for group, named in groups.items()
         for name, tensor in named.items()
     }
-    told = json.dumps(facts, allow_nan=False)
-    metadata = {"facts": told, "sha256": _digest(tensors, told)}
+    facts_json = json.dumps(facts, allow_nan=False)
+    metadata = {"facts": facts_json, "sha256": _digest(tensors, facts_json)}
     write_atomic(folder / FILE, save(tensors, metadata))
 
 
 def read(folder: Path) -> Checkpoint | None:
-    """What was saved last; None where there is nothing, or nothing that is sound."""
+    """What was saved last; None where there is no file, or a damaged one."""
     try:
         with safe_open(folder / FILE, framework="pt") as file:
             metadata = file.metadata()
@@ -66,7 +66,7 @@ def read(folder: Path) -> Checkpoint | None:
 
 
 def _digest(tensors: Mapping[str, torch.Tensor], facts: str) -> str:
-    """Of all that is in the file; a disk that lies would else train on from noise."""
+    """Hash of all that is in the file: a damaged file must not be trained from."""
     digest = hashlib.sha256(facts.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}\0".encode())

@@ -37,7 +37,7 @@ _WIDTHS = ("out_channels", "out_features", "num_features", "num_channels", "embe
 
 @runtime_checkable
 class Traced(Protocol):
-    """A model that is a graph of operators, and knows where the layers it once had give theirs."""
+    """A model that is a graph of operators, and maps the layers it was traced from to its nodes."""
 
     @property
     def origin(self) -> nn.Module:
@@ -61,10 +61,10 @@ class Taps:
 
     def __init__(self, module: nn.Module, names: Sequence[str], where: str) -> None:
         named = _named(module)
-        known = [name for name, _ in named.named_modules(remove_duplicate=False) if name]
+        all_names = [name for name, _ in named.named_modules(remove_duplicate=False) if name]
         for name in names:
-            if name not in known:
-                raise _unknown(name, known, where)
+            if name not in all_names:
+                raise _unknown(name, all_names, where)
         self._names, self._where = tuple(dict.fromkeys(names)), where
         self._taken: dict[str, torch.Tensor] = {}
         with ExitStack() as stack:
@@ -150,7 +150,7 @@ class Bridge(nn.Module):
 
 
 class _Pair(NamedTuple):
-    """A layer of the student beside one of the teacher."""
+    """A layer of the student and one of the teacher, to be compared."""
 
     layer: LayerPair
     loss_of: LayerLoss
@@ -206,12 +206,12 @@ class LayerLosses:
                 student(example)
             with torch.no_grad(), _evaluating(teacher):
                 teacher(example)
-            seen, wanted = self._student.taken, self._teacher.taken
+            of_student, of_teacher = self._student.taken, self._teacher.taken
             self._pairs = tuple(
                 _pair(
                     layer,
-                    (_named(student), seen[layer.student]),
-                    (_named(teacher), wanted[layer.teacher]),
+                    (_named(student), of_student[layer.student]),
+                    (_named(teacher), of_teacher[layer.teacher]),
                     len(example),
                 )
                 for layer in layers
@@ -255,7 +255,7 @@ def _pair(
     teacher: tuple[nn.Module, torch.Tensor],
     samples: int,
 ) -> _Pair:
-    """Two layers with what lies between them, once they are seen to fit the loss."""
+    """Two layers with the bridge between them, after a check that they fit the loss."""
     lasts, features = [], []
     for role, name, (module, feature) in (
         ("student", layer.student, student),
@@ -273,8 +273,8 @@ def _pair(
         features.append(_channels_first(feature, lasts[-1]))
     _comparable(layer, *features)
     a, b = features
-    wanted = layer.loss == "hint" or (layer.loss == "cosine" and a.shape[1] != b.shape[1])
-    bridge = Bridge(a.ndim, a.shape[1], b.shape[1]).to(a.dtype) if wanted else None
+    needs_bridge = layer.loss == "hint" or (layer.loss == "cosine" and a.shape[1] != b.shape[1])
+    bridge = Bridge(a.ndim, a.shape[1], b.shape[1]).to(a.dtype) if needs_bridge else None
     loss_of = layer_loss(layer.loss)
     if is_factory(layer.loss):
         with torch.enable_grad():
@@ -283,7 +283,7 @@ def _pair(
 
 
 def _comparable(layer: LayerPair, student: torch.Tensor, teacher: torch.Tensor) -> None:
-    """Refuse what the loss cannot compare, or what no weight of the student would learn from."""
+    """Refuse layers that the loss cannot compare, or that depend on no weight of the student."""
     if not student.requires_grad:
         raise RecipeError(
             found=f"student layer {layer.student!r}, in front of every weight that is trained",
@@ -326,11 +326,11 @@ def _channels_last(model: nn.Module, name: str, shape: torch.Size) -> bool:
 
 
 def _width(module: nn.Module) -> int | None:
-    """How many channels a single layer gives, where it says so."""
+    """The channels of a single layer's output, where the layer declares them."""
     if isinstance(module, nn.LayerNorm):
         return module.normalized_shape[-1]
-    found = [getattr(module, key) for key in _WIDTHS if hasattr(module, key)]
-    return found[0] if found and isinstance(found[0], int) else None
+    widths = [getattr(module, key) for key in _WIDTHS if hasattr(module, key)]
+    return widths[0] if widths and isinstance(widths[0], int) else None
 
 
 def _channels_first(feature: torch.Tensor, last: bool) -> torch.Tensor:
@@ -366,26 +366,26 @@ def _first_tensor(output: Any) -> torch.Tensor | None:
         output = tuple(output.values())
     if not isinstance(output, list | tuple):
         return None
-    found = (_first_tensor(part) for part in output)
-    return next((tensor for tensor in found if tensor is not None), None)
+    tensors = (_first_tensor(part) for part in output)
+    return next((tensor for tensor in tensors if tensor is not None), None)
 
 
 def _shape(feature: torch.Tensor) -> str:
     return str(list(feature.shape))
 
 
-def _unknown(name: str, known: Sequence[str], where: str) -> RecipeError:
+def _unknown(name: str, names: Sequence[str], where: str) -> RecipeError:
     # A name of the whole model's has 'backbone.' or the like in front of it.
-    inner = sorted((own for own in known if name.endswith(f".{own}")), key=len)
-    near = inner[-1:] or difflib.get_close_matches(name, known, n=1)
+    inner = sorted((own for own in names if name.endswith(f".{own}")), key=len)
+    near = inner[-1:] or difflib.get_close_matches(name, names, n=1)
     # The outer layers, which are the likelier ones to be meant, in the model's own order.
-    shown = set(sorted(known, key=lambda name: name.count("."))[:_SHOWN])
-    listed = ", ".join(repr(name) for name in known if name in shown)
-    more = ", …" if len(known) > _SHOWN else ""
-    asked = f"did you mean {near[0]!r}? " if near else ""
+    shown = set(sorted(names, key=lambda name: name.count("."))[:_SHOWN])
+    listed = ", ".join(repr(name) for name in names if name in shown)
+    more = ", …" if len(names) > _SHOWN else ""
+    suggestion = f"did you mean {near[0]!r}? " if near else ""
     return RecipeError(
         found=repr(name),
         expected="the name of a layer",
         where=where,
-        fix=f"{asked}known: {listed}{more}",
+        fix=f"{suggestion}known: {listed}{more}",
     )

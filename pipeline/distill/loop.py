@@ -1,8 +1,8 @@
-"""The one training loop: teacher, student with soft targets, student without.
+"""The training loop of every model: teacher, student with soft targets, student without.
 
-Batches are drawn by index from memory maps; the order depends on the seed and the epoch alone, so
-that a student with and one without soft targets see the same batches from the same first weights,
-and a training that was killed goes on in the middle of an epoch.
+Batches are drawn by index from memory maps. Their order depends on the seed and the epoch alone. So
+a student with soft targets and one without see the same batches from the same first weights, and a
+training that was killed resumes in the middle of an epoch.
 """
 
 import math
@@ -32,9 +32,9 @@ from .optimizer import Average, optimizer_of, put_back, set_rate, state_of
 
 EVALUATION_BATCH = 128
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
-"""The most work a kill costs."""
+"""A kill loses at most this much work."""
 _SMOOTHING = 0.98
-"""Of the running loss by which a training that diverges is told from a bad batch."""
+"""Of the running loss, which tells a training that diverges from a single bad batch."""
 _DIVERGED = 10.0
 """Times its lowest value that the running loss may reach, and twice the first loss."""
 
@@ -47,7 +47,7 @@ class Fitted(NamedTuple):
 
 
 class TrainingSetup(NamedTuple):
-    """What is trained, on what, towards what.
+    """On what a model is trained, and towards what.
 
     Attributes:
         batches: the train split as batches.
@@ -88,9 +88,9 @@ def fit(
     Args:
         model: trained in place.
         setup: on what, and how.
-        progress: told of each step.
-        what: what the progress calls it.
-        work: where checkpoints are kept; a training found there goes on. None keeps none.
+        progress: gets each step.
+        what: its name in progress and errors.
+        work: where checkpoints are kept; a training found there is resumed. None keeps none.
 
     Raises:
         ModelError: the loss is no longer finite, or many times what it was; the best weights so
@@ -100,7 +100,7 @@ def fit(
 
 
 class _State(BaseModel):
-    """How far a training is: what is written down beside the tensors."""
+    """The state of a training besides its tensors, as a checkpoint stores it."""
 
     step: int = 0
     mean: float = 0.0
@@ -143,7 +143,7 @@ class _Trainer:
 
     def run(self) -> Fitted:
         setup, at = self.setup, self._resumed()
-        said = ""
+        detail = ""
         with self.progress.steps(self.what, self.total - at.step) as steps:
             for number in range(at.step // self.per_epoch, setup.schedule.epochs):
                 began = time.monotonic() - at.seconds
@@ -151,14 +151,14 @@ class _Trainer:
                 self.model.train()
                 for rows in order[at.step % self.per_epoch :]:
                     self._step(setup.batches(rows, setup.view_of(number)))
-                    steps.advance(f"loss {at.mean:.4f}{said}")
+                    steps.advance(f"loss {at.mean:.4f}{detail}")
                     if at.step % self.per_epoch:
                         at.seconds = time.monotonic() - began
                         self._save()
                 epoch = self._judged(number, time.monotonic() - began)
                 at.mean = at.seconds = 0.0
                 self._save()
-                said = f"  validation {self.score} {epoch.validation_score:.4f}"
+                detail = f"  validation {self.score} {epoch.validation_score:.4f}"
         self.model.load_state_dict(self.best)
         best = at.curve[at.best]
         self.progress.note(
@@ -187,7 +187,7 @@ class _Trainer:
             self.average.update(at.step)
 
     def _sound(self, loss: float, when: str) -> None:
-        """See that the training may go on from the loss of a step."""
+        """Raise where a step's loss shows that the training diverges."""
         self._finite(loss, when)
         at = self.at
         if at.step == 0:
@@ -219,7 +219,7 @@ class _Trainer:
         )
 
     def _judged(self, number: int, seconds: float) -> Epoch:
-        """End an epoch: its place on the curve, and its weights where they are the best so far."""
+        """End an epoch: add it to the curve, and keep its weights if they are the best so far."""
         at = self.at
         with self.average.in_place() if self.average is not None else nullcontext():
             loss, score = evaluate(self.model, self.setup.validation, self.setup.data)
@@ -240,7 +240,7 @@ class _Trainer:
         return epoch
 
     def _save(self) -> None:
-        """Write the training down, where the last time is long ago."""
+        """Write a checkpoint, if the last one is old enough."""
         if self.work is None or time.monotonic() - self.saved < SECONDS_BETWEEN_CHECKPOINTS:
             return
         groups = {
@@ -255,12 +255,12 @@ class _Trainer:
         self.saved = time.monotonic()
 
     def _resumed(self) -> _State:
-        """Go on where a checkpoint stands, if there is one."""
-        found = checkpoint.read(self.work) if self.work is not None else None
-        if found is None:
+        """Load the checkpoint, if there is one."""
+        saved = checkpoint.read(self.work) if self.work is not None else None
+        if saved is None:
             return self.at
-        groups = found.groups
-        self.at = _State.model_validate(found.facts)
+        groups = saved.groups
+        self.at = _State.model_validate(saved.facts)
         self.model.load_state_dict(groups["model"])
         self.best = groups.get("best", {})
         put_back(self.optimizer, groups["optimizer"])
@@ -268,7 +268,7 @@ class _Trainer:
         if self.average is not None:
             _fill(self.average.mean, groups["average"])
         torch.set_rng_state(groups["random"]["torch"])
-        self.progress.note(f"  {self.what}: goes on behind step {self.at.step} of {self.total}")
+        self.progress.note(f"  {self.what}: resumes after step {self.at.step} of {self.total}")
         return self.at
 
 
@@ -283,7 +283,7 @@ def _fill(tensors: Iterable[torch.Tensor], numbered: dict[str, torch.Tensor]) ->
 
 
 def _in_bf16(schedule: Schedule) -> bool:
-    """Whether forward passes compute in bfloat16: asked for, or the CPU can, on 'auto'."""
+    """Whether forward passes compute in bfloat16: set, or 'auto' on a CPU that supports it."""
     can = host.has_bf16(host.describe().features)
     return schedule.precision == "bf16" or (schedule.precision == "auto" and can)
 
@@ -294,13 +294,13 @@ def evaluate(model: torch.nn.Module, split: Arrays, data: DataRecord) -> tuple[f
     The score is the one by which a task chooses an epoch.
     """
     loss_of, loss = hard_labels(data), 0.0
-    found = []
+    outputs_by_block = []
     for outputs, part in logits_of(model, split.x, data):
         y = torch.from_numpy(np.ascontiguousarray(split.y[part]))
         batch = Batch(outputs, y, np.arange(part.start, part.stop), 0)
         loss += loss_of(outputs, batch).item() * len(outputs)
-        found.append(outputs.numpy())
-    score = tasks.of(data.task).selection(np.concatenate(found), split.y)
+        outputs_by_block.append(outputs.numpy())
+    score = tasks.of(data.task).selection(np.concatenate(outputs_by_block), split.y)
     return loss / len(split.x), score
 
 

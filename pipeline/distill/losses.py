@@ -69,16 +69,16 @@ def check(soft: SoftLosses, task: tasks.Task, outputs: int | None = None) -> Non
             function cannot be loaded, fails, or returns something else than a finite scalar that
             depends on the student's outputs.
     """
-    known = task.soft_losses
+    names = task.soft_losses
     for name in soft.losses:
         if is_factory(name):
             _try_soft_loss(name, soft, task, outputs or _LENGTH)
-        elif name not in known:
+        elif name not in names:
             raise RecipeError(
                 found=repr(name),
-                expected=f"{' or '.join(map(repr, known))} for the task {task.name!r}",
+                expected=f"{' or '.join(map(repr, names))} for the task {task.name!r}",
                 where=SOFT,
-                fix=f"write losses = {{ {next(iter(known))} = 1.0 }} under [distill]",
+                fix=f"write losses = {{ {next(iter(names))} = 1.0 }} under [distill]",
             )
     if soft.standardize and not task.exclusive:
         raise RecipeError(
@@ -133,9 +133,9 @@ def require_gradient(value: torch.Tensor, name: str, where: str) -> None:
     """
     if value.requires_grad and torch.isfinite(value):
         return
-    found = "without a gradient" if torch.isfinite(value) else "that is not finite"
+    fault = "without a gradient" if torch.isfinite(value) else "that is not finite"
     raise RecipeError(
-        found=f"a value of {float(value.detach()):g} {found} from {name!r}",
+        found=f"a value of {float(value.detach()):g} {fault} from {name!r}",
         expected="a finite scalar that depends on the student",
         where=where,
         fix="compute it from the first argument with torch operations, without detach or item",

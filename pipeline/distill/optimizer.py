@@ -87,8 +87,8 @@ def state_of(optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
     """What the optimizer remembers, by the number of the parameter and a name."""
     return {
         f"{number}/{name}": value
-        for number, told in optimizer.state_dict()["state"].items()
-        for name, value in told.items()
+        for number, remembered in optimizer.state_dict()["state"].items()
+        for name, value in remembered.items()
         if isinstance(value, torch.Tensor)
     }
 

@@ -1,4 +1,4 @@
-"""Soft targets: the teacher's answers to every view of train, asked once and stored in train order.
+"""Soft targets: the teacher's answers to every view of train, stored in train order.
 
 Logits, not probabilities, are stored: the temperature can change without options the teacher again.
 Half precision keeps three digits of them. Beyond 256 classes only the largest are kept, and the
@@ -32,7 +32,7 @@ from .views import nth
 LOGITS, PLACES, REST, ROWS = "logits.npy", "places.npy", "rest.npy", "rows.npy"
 ANSWERS = "answers_{split}.npy"
 ALL_CLASSES, MOST_LIKELY = 256, 64
-"""Up to so many classes all logits are kept, beyond only so many of them."""
+"""Of up to 256 classes all logits are stored, of more only the 64 largest."""
 _DONE = "done.json"
 _BLOCKS_A_NOTE = 16
 """Blocks after which the work is flushed and noted, for a kill to go on from."""
@@ -141,8 +141,8 @@ def _files(
 def _file(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     try:
         # Opened to be written to, a file that was cut short would be filled up with zeros.
-        found: NDArray[Any] = np.load(path, mmap_mode="r")
-        if found.dtype == dtype and found.shape == shape:
+        stored: NDArray[Any] = np.load(path, mmap_mode="r")
+        if stored.dtype == dtype and stored.shape == shape:
             return open_memmap(path, mode="r+")
     except (OSError, ValueError):
         pass
@@ -173,26 +173,26 @@ def _answer(
     kept: int,
 ) -> None:
     rows = np.arange(part.start, part.stop)
-    found = teacher(batches.views(rows, view).x, "train", rows)
-    assert found is not None  # noqa: S101 - every teacher answers train
+    answers = teacher(batches.views(rows, view).x, "train", rows)
+    assert answers is not None  # noqa: S101 - every teacher answers train
     stored = files[LOGITS]
     limit = np.finfo(stored.dtype).max
-    if np.abs(found).max() > limit:
+    if np.abs(answers).max() > limit:
         raise ModelError(
-            found=f"an answer of {np.abs(found).max():.3g} by the teacher",
+            found=f"an answer of {np.abs(answers).max():.3g} by the teacher",
             expected=f"numbers up to {limit:.3g}",
             where="targets",
         )
-    if kept == found.shape[1]:
-        stored[view, part] = found
+    if kept == answers.shape[1]:
+        stored[view, part] = answers
         return
-    places, top, rest = top_logits.top(torch.from_numpy(found), kept)
+    places, top, rest = top_logits.top(torch.from_numpy(answers), kept)
     stored[view, part], files[PLACES][view, part] = top.numpy(), places.numpy()
     files[REST][view, part] = rest.numpy()
 
 
 def _needed(teachers: tuple[Made[ModelRecord], ...], data: DataRecord) -> Iterator[Split]:
-    """Splits besides train that the teacher is asked about here."""
+    """Splits besides train whose answers are stored here."""
     if tasks.of(data.task).labels is None:
         yield "validation"  # its vectors are the truth
     if not exportable(teachers):
@@ -219,7 +219,7 @@ def _others(
 
 
 def _train_score(out: Path, data: DataRecord, y: NDArray[Any]) -> float:
-    """How well the teacher knows train, by what was stored of its answers to the first view."""
+    """The teacher's score on train, from its stored answers to the first view."""
     task = tasks.of(data.task)
     if task.labels is None:
         return 1.0  # its vectors are the truth
@@ -246,33 +246,33 @@ class Target(NamedTuple):
         return top_logits.expand(places, top, rest, self.outputs)
 
 
-def open_targets(made: Made[TargetsRecord], x: NDArray[Any]) -> Target:
-    """Memory-map stored targets, each row of which is seen to belong to its sample.
+def open_targets(targets: Made[TargetsRecord], x: NDArray[Any]) -> Target:
+    """Memory-map stored targets, and check that each row belongs to its sample.
 
     Args:
-        made: the targets stage's output.
+        targets: the targets stage's output.
         x: train, in whose order they should be.
 
     Raises:
         DataError: they are of other samples, or of another order.
     """
-    claimed, found = np.load(made.path / ROWS), identities(x)
-    both = min(len(claimed), len(found))
-    wrong = np.flatnonzero(claimed[:both] != found[:both])
-    if len(wrong) or len(claimed) != len(found):
+    claimed, actual = np.load(targets.path / ROWS), identities(x)
+    both = min(len(claimed), len(actual))
+    wrong = np.flatnonzero(claimed[:both] != actual[:both])
+    if len(wrong) or len(claimed) != len(actual):
         row = int(wrong[0]) if len(wrong) else both
         raise DataError(
             found=f"soft targets that belong to other samples (first: row {row} of train)",
-            expected=f"one for each of the {len(found)} samples, in their order",
-            where=str(made.path),
+            expected=f"one for each of the {len(actual)} samples, in their order",
+            where=str(targets.path),
             fix="remove that folder and build again",
         )
     opened = [
-        np.load(made.path / name, mmap_mode="r") if (made.path / name).exists() else None
+        np.load(targets.path / name, mmap_mode="r") if (targets.path / name).exists() else None
         for name in (LOGITS, PLACES, REST)
     ]
     assert opened[0] is not None  # noqa: S101 - the digests of the store say that it is there
-    return Target(made.record.outputs, opened[0], opened[1], opened[2])
+    return Target(targets.record.outputs, opened[0], opened[1], opened[2])
 
 
 def identities(x: NDArray[Any]) -> NDArray[np.uint64]:
@@ -284,10 +284,10 @@ def identities(x: NDArray[Any]) -> NDArray[np.uint64]:
     width = x[0].nbytes
     words = -(-width // 8)
     places = np.random.default_rng(_PLACES).integers(0, 2**64, words, np.uint64)
-    found = np.empty(len(x), np.uint64)
+    hashes = np.empty(len(x), np.uint64)
     for part in chunks(len(x), _IN_CACHE * words):
         block = np.ascontiguousarray(x[part]).reshape(part.stop - part.start, -1).view(np.uint8)
         if width % 8:
             block = np.pad(block, ((0, 0), (0, words * 8 - width)))
-        found[part] = nth(places, block.view(np.uint64)).sum(1, dtype=np.uint64)
-    return found
+        hashes[part] = nth(places, block.view(np.uint64)).sum(1, dtype=np.uint64)
+    return hashes

@@ -1,7 +1,7 @@
-"""A teacher: trained here, loaded from weights, asked as a black box, or recorded.
+"""A teacher: trained here, loaded from weights, run as a black box, or recorded.
 
-Whatever it is, it is looked at before hours are spent on it: it answers a batch, with as many
-finite numbers as the task has, and better than somebody who knows nothing.
+It is checked before hours are spent on it: it takes a batch, gives as many finite numbers as the
+task has, and scores better than chance.
 """
 
 import shutil
@@ -32,11 +32,11 @@ from .loop import TrainingSetup, fit, new_view_each_epoch, outputs_of
 from .teacher_answers import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
 
 _JUDGING: tuple[Split, ...] = ("validation", "test")
-"""Splits whose vectors a student of vectors is chosen and answers_on_split by."""
+"""Splits whose vectors choose and score a student that learns vectors."""
 
 
-class AnswersOnSplit(NamedTuple):
-    """Answers by which a teacher is answers_on_split that cannot be looked into."""
+class KnownAnswers(NamedTuple):
+    """Answers that score a teacher of which only the answers are available."""
 
     answers: NDArray[np.float32]
     split: Arrays
@@ -44,7 +44,7 @@ class AnswersOnSplit(NamedTuple):
 
 
 def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Path) -> ModelRecord:
-    """Train the teacher, or take it in, and check that a student can learn from it.
+    """Train the teacher, or copy it, and check that a student can learn from it.
 
     Args:
         out: its weights, its file or its answers go here.
@@ -107,7 +107,7 @@ def _training_setup(teacher: Teacher, samples: Samples) -> TrainingSetup:
 
 
 def _save(model: Deployed, out: Path) -> str:
-    """Keep its weights, where they do not lie there in the files it was made from; their hash."""
+    """Save the weights, unless the copied source has them; return their hash."""
     if (out / FOLDER).exists():
         return digest_of(folder_digests(out / FOLDER))
     save(model, out / WEIGHTS)
@@ -115,7 +115,7 @@ def _save(model: Deployed, out: Path) -> str:
 
 
 def _copy_source(out: Path, teacher: Teacher) -> Path:
-    """Copy what a model of another library is made from, so that the user's may move."""
+    """Copy the source of a model of another library, so that the user may move theirs."""
     source = teacher.weights or Path(teachers.address(teacher.model))
     if teacher.weights is None and teachers.kind(teacher.model) == "timm":
         raise ModelError(
@@ -132,7 +132,7 @@ def _copy_source(out: Path, teacher: Teacher) -> Path:
 
 
 def _module(kind: str, out: Path, teacher: Teacher, data: DataRecord) -> Deployed:
-    """The teacher as a module that takes what the data set holds, its weights loaded."""
+    """The teacher as a module that takes samples of the data set, with its weights loaded."""
     _check_gives_vectors(kind, teacher, data)
     if kind in ("hf", "timm"):
         return foreign(teacher.model, _copy_source(out, teacher), data)
@@ -143,7 +143,7 @@ def _module(kind: str, out: Path, teacher: Teacher, data: DataRecord) -> Deploye
 
 
 def _black_box(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) -> ModelRecord:
-    """Take a file in and ask it about validation, in a process of its own."""
+    """Copy an ONNX file and run it on validation, in a separate process."""
     from ..teachers import black_box
 
     path = Path(teachers.address(teacher.model))
@@ -154,12 +154,10 @@ def _black_box(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) -
     validation = open_split(data.path, "validation")
     x = validation.x
     with black_box.BlackBox(out / BLACK_BOX, black_box.Signature.of(data.record)) as box:
-        found = [box.ask(np.asarray(x[i : i + BLOCK])) for i in range(0, len(x), BLOCK)]
-        answers, notes = np.concatenate(found), box.notes
-    answers_on_split = AnswersOnSplit(answers, validation, notes)
-    return _record_of_answers(
-        out / BLACK_BOX, "black box", answers_on_split, teacher, data.record, seed
-    )
+        blocks = [box.ask(np.asarray(x[i : i + BLOCK])) for i in range(0, len(x), BLOCK)]
+        answers, notes = np.concatenate(blocks), box.notes
+    known = KnownAnswers(answers, validation, notes)
+    return _record_of_answers(out / BLACK_BOX, "black box", known, teacher, data.record, seed)
 
 
 def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) -> ModelRecord:
@@ -170,25 +168,25 @@ def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) ->
     ids = {split: open_ids(data.path, split) for split in SPLITS} if data.record.identified else {}
     task, labels = tasks.of(data.record.task), data.record.labels
     outputs = task.outputs(data.record)
-    found = recorded.open(path, ids, outputs, labels=labels, scratch=out)
+    answers_by_split = recorded.open(path, ids, outputs, labels=labels, scratch=out)
     if task.labels is None:
-        _check_recorded_splits(path, found.rows)
-    for split, rows in found.rows.items():
-        shape = (len(rows), found.outputs)
+        _check_recorded_splits(path, answers_by_split.rows)
+    for split, rows in answers_by_split.rows.items():
+        shape = (len(rows), answers_by_split.outputs)
         stored = create(out / RECORDED.format(split=split), np.float32, shape)
         for part in chunks(*shape):
-            stored[part] = found.logits(split, part)
-    of: Split = "validation" if "validation" in found.rows else "train"
+            stored[part] = answers_by_split.logits(split, part)
+    of: Split = "validation" if "validation" in answers_by_split.rows else "train"
     answers = np.load(out / RECORDED.format(split=of), mmap_mode="r")
-    answers_on_split = AnswersOnSplit(answers, open_split(data.path, of), found.notes)
+    known = KnownAnswers(answers, open_split(data.path, of), answers_by_split.notes)
     file = out / RECORDED.format(split="train")
-    return _record_of_answers(file, "recorded", answers_on_split, teacher, data.record, seed)
+    return _record_of_answers(file, "recorded", known, teacher, data.record, seed)
 
 
-def _check_recorded_splits(path: Path, known: Collection[Split]) -> None:
-    """See that a student of vectors can be chosen and answers_on_split: there is no other truth."""
+def _check_recorded_splits(path: Path, splits: Collection[Split]) -> None:
+    """Refuse recorded vectors that lack a split: a student of vectors has no other labels."""
     for split in _JUDGING:
-        if split not in known:
+        if split not in splits:
             raise ModelError(
                 found=f"no recorded vectors of {split}",
                 expected="those of train, validation and test",
@@ -200,18 +198,18 @@ def _check_recorded_splits(path: Path, known: Collection[Split]) -> None:
 def _record_of_answers(
     file: Path,
     origin: Literal["black box", "recorded"],
-    answers_on_split: AnswersOnSplit,
+    known: KnownAnswers,
     teacher: Teacher,
     data: DataRecord,
     seed: int,
 ) -> ModelRecord:
-    """The record of a teacher that is known by its answers alone."""
-    score = _score(answers_on_split.answers, answers_on_split.split.y, data)
-    _check_better_than_chance(score, answers_on_split.split, teacher, data)
+    """The record of a teacher of which only the answers are available."""
+    score = _score(known.answers, known.split.y, data)
+    _check_better_than_chance(score, known.split, teacher, data)
     return ModelRecord(
         model=_name_in_report(teacher.model),
         width=0,
-        outputs=answers_on_split.answers.shape[1],
+        outputs=known.answers.shape[1],
         parameters=None,
         seed=seed,
         distilled=False,
@@ -220,12 +218,12 @@ def _record_of_answers(
         best_epoch=None,
         validation_score=score,
         weights_sha256=file_sha256(file),
-        notes=answers_on_split.notes,
+        notes=known.notes,
     )
 
 
 def _check_one_batch(model: Deployed, data: DataRecord) -> None:
-    """See that a model that was given to us runs here at all.
+    """Run a loaded model on two samples.
 
     Raises:
         ModelError: it fails, or gives another count of numbers, or one that is not finite.
@@ -241,11 +239,11 @@ def _check_one_batch(model: Deployed, data: DataRecord) -> None:
             where="teacher.model",
         ) from error
     outputs = tasks.of(data.task).outputs(data)
-    wanted = outputs or "any number of"
+    expected = outputs or "any number of"
     if answers.ndim != 2 or (outputs and answers.shape[1] != outputs):
         raise ModelError(
             found=f"answers of shape {list(answers.shape)} for two samples",
-            expected=f"[2, {wanted}], a number for each of the classes",
+            expected=f"[2, {expected}], a number for each of the classes",
             where="teacher.model",
         )
     if not torch.isfinite(answers).all():
@@ -272,7 +270,7 @@ def _score_of_module(model: Deployed, validation: Arrays, data: DataRecord) -> f
 
 
 def _score(answers: NDArray[np.float32], truth: NDArray[Any], data: DataRecord) -> float:
-    """The task's score; vectors are what others are held against, and have none.
+    """The task's score; 1 for vectors, which are the labels themselves.
 
     Raises:
         ModelError: vectors that are all alike, which any student would meet.
@@ -298,7 +296,7 @@ def _outputs(model: Deployed, data: DataRecord) -> int:
 
 
 def _check_gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
-    """Refuse what has classes for its outputs where vectors are learnt."""
+    """Refuse a teacher whose outputs are classes where the task needs vectors."""
     if tasks.of(data.task).labels is None and kind in ("family", "hf"):
         raise ModelError(
             found=f"{teacher.model!r}, whose outputs are classes",

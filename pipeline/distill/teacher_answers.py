@@ -1,4 +1,4 @@
-"""The teacher, or several as one, teacher for answers: whatever kind each of them is."""
+"""The answers of the teacher, or of several teachers as one, whatever kind each of them is."""
 
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -22,13 +22,13 @@ from .batches import as_model_input
 
 Answers = NDArray[np.float32]
 BLACK_BOX = "model.onnx"
-"""Where a teacher that is a black box keeps its file."""
+"""The file of a teacher that is a black box, in its stage's folder."""
 RECORDED = "logits_{split}.npy"
-"""Where a recorded teacher keeps its answers, in the order of a split."""
+"""The answers of a recorded teacher, in the order of a split."""
 FOLDER = "foreign"
-"""Where a teacher of another library keeps what it is made from."""
+"""The folder with the source of a teacher of another library."""
 BLOCK = 128
-"""Samples teacher about at once."""
+"""Samples of one call."""
 
 
 class AnsweringTeacher(Protocol):
@@ -42,12 +42,12 @@ class AnsweringTeacher(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of what it holds."""
+        """Release its resources."""
         ...
 
 
 class NetworkTeacher:
-    """A teacher that is a torch module here: in eval mode, and it stays in eval mode."""
+    """A teacher that is a torch module here, always in eval mode."""
 
     def __init__(self, made: Made[ModelRecord], data: DataRecord) -> None:
         self.model = restored(made, data)
@@ -63,11 +63,11 @@ class NetworkTeacher:
         return answers
 
     def close(self) -> None:
-        """A module holds nothing outside memory."""
+        """A module needs no closing."""
 
 
 class RecordedTeacher:
-    """A teacher whose answers were written down: it knows samples as they are, no views."""
+    """A teacher whose answers were recorded: of the samples themselves, of no views."""
 
     def __init__(self, made: Made[ModelRecord]) -> None:
         self._folder = made.path
@@ -81,11 +81,11 @@ class RecordedTeacher:
         return answers
 
     def close(self) -> None:
-        """A memory map closes itself."""
+        """A memory map needs no closing."""
 
 
 class BlackBoxTeacher:
-    """A teacher in an ONNX file, run in a process of its own."""
+    """A teacher in an ONNX file, run in a separate process."""
 
     def __init__(self, made: Made[ModelRecord], data: DataRecord) -> None:
         from ..teachers import black_box
@@ -94,7 +94,7 @@ class BlackBoxTeacher:
         self._data = data
 
     def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers:  # noqa: ARG002
-        """Outputs for samples as the data set holds them, or for texts without their padding."""
+        """Outputs for samples of the data set, or for texts without their padding."""
         if self._data.layout == "tokens":
             behind = self._data.sample_shape[0] - x.shape[1]
             x = np.pad(x, ((0, 0), (0, behind)), constant_values=self._data.pad)
@@ -114,15 +114,15 @@ class TeacherAnswers:
     """
 
     def __init__(
-        self, each: Sequence[Made[ModelRecord]], shares: Sequence[float], data: DataRecord
+        self, models: Sequence[Made[ModelRecord]], shares: Sequence[float], data: DataRecord
     ) -> None:
         self._stack = ExitStack()
         self._shares, self._exclusive = shares, tasks.of(data.task).exclusive
-        self.outputs = _of_all(each)
+        self.outputs = _of_all(models)
         self._teachers: list[AnsweringTeacher] = []
         try:
-            for made in each:
-                teacher = opened(made, data)
+            for model in models:
+                teacher = opened(model, data)
                 self._stack.callback(teacher.close)
                 self._teachers.append(teacher)
         except BaseException:
@@ -147,27 +147,27 @@ class TeacherAnswers:
             ModelError: an answer that is not finite, which would teach NaN.
         """
         answers = [teacher(x, split, rows) for teacher in self._teachers]
-        known = [answer for answer in answers if answer is not None]
-        if len(known) < len(answers):
+        given_answers = [answer for answer in answers if answer is not None]
+        if len(given_answers) < len(answers):
             return None
-        found = mixed(known, self._shares, exclusive=self._exclusive)
-        if not np.isfinite(found).all():
-            row = int(rows[int(np.argmax(~np.isfinite(found).all(1)))])
+        mean = mixed(given_answers, self._shares, exclusive=self._exclusive)
+        if not np.isfinite(mean).all():
+            row = int(rows[int(np.argmax(~np.isfinite(mean).all(1)))])
             raise ModelError(
                 found=f"answers of the teacher that are not finite, for row {row} of {split}",
                 where="targets",
                 fix="look for outliers in the data, or give data.mean and data.std",
             )
-        return found
+        return mean
 
 
-def _of_all(each: Sequence[Made[ModelRecord]]) -> int:
-    """How many numbers every one of the teachers gives.
+def _of_all(models: Sequence[Made[ModelRecord]]) -> int:
+    """The number of outputs, which all teachers share.
 
     Raises:
         ModelError: vectors of several lengths, which have no mean.
     """
-    outputs = {made.record.model: made.record.outputs for made in each}
+    outputs = {model.record.model: model.record.outputs for model in models}
     if len(set(outputs.values())) > 1:
         raise ModelError(
             found="teachers whose answers differ in length: "
@@ -175,31 +175,31 @@ def _of_all(each: Sequence[Made[ModelRecord]]) -> int:
             expected="as many numbers of each",
             where="teacher.members",
         )
-    return each[0].record.outputs
+    return models[0].record.outputs
 
 
-def opened(made: Made[ModelRecord], data: DataRecord) -> AnsweringTeacher:
-    """One teacher, ready to answer."""
-    if made.record.origin == "black box":
-        return BlackBoxTeacher(made, data)
-    if made.record.origin == "recorded":
-        return RecordedTeacher(made)
-    return NetworkTeacher(made, data)
+def opened(model: Made[ModelRecord], data: DataRecord) -> AnsweringTeacher:
+    """One teacher, ready for calls."""
+    if model.record.origin == "black box":
+        return BlackBoxTeacher(model, data)
+    if model.record.origin == "recorded":
+        return RecordedTeacher(model)
+    return NetworkTeacher(model, data)
 
 
-def restored(made: Made[ModelRecord], data: DataRecord) -> Deployed:
-    """A trained or loaded model as it was kept, in eval mode."""
-    record = made.record
+def restored(stored: Made[ModelRecord], data: DataRecord) -> Deployed:
+    """A trained or loaded model as it was stored, in eval mode."""
+    record = stored.record
     with torch.random.fork_rng(devices=[]):  # the first weights of one training are not for another
         if teachers.kind(record.model) in ("hf", "timm"):
-            return foreign(record.model, made.path / FOLDER, data).eval()
-        model = deployed(record.architecture, data, record.outputs)
-    restore(model, made.path / WEIGHTS)
-    return model.eval()
+            return foreign(record.model, stored.path / FOLDER, data).eval()
+        module = deployed(record.architecture, data, record.outputs)
+    restore(module, stored.path / WEIGHTS)
+    return module.eval()
 
 
 def foreign(model: str, place: Path, data: DataRecord) -> Deployed:
-    """A model of another library, as a module that takes what the data set holds.
+    """A model of another library, as a module that takes samples of the data set.
 
     Args:
         model: ``hf:FOLDER`` or ``timm:NAME``.
@@ -226,7 +226,7 @@ def foreign(model: str, place: Path, data: DataRecord) -> Deployed:
 
 
 class Ensemble(torch.nn.Module):
-    """Several models as one, as ``mixed`` mixes their answers; what the teacher's file holds."""
+    """Several models as one, whose answers are mixed as by ``mixed``; exported as the teacher."""
 
     def __init__(
         self, models: Sequence[Deployed], shares: Sequence[float], *, exclusive: bool
@@ -236,7 +236,7 @@ class Ensemble(torch.nn.Module):
         self._shares, self._exclusive = tuple(shares), exclusive
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
-        """Outputs [n, outputs] of samples as the data set holds them."""
+        """Outputs [n, outputs] of samples of the data set."""
         answers = [model(samples) for model in self.models]
         if self._exclusive:
             answers = [answer.log_softmax(1) for answer in answers]
@@ -244,19 +244,19 @@ class Ensemble(torch.nn.Module):
         return torch.stack(shared).sum(0)
 
 
-def exportable(made: Sequence[Made[ModelRecord]]) -> bool:
-    """Whether all of them are modules here, which a file can be made of."""
-    return all(each.record.origin in ("trained", "loaded") for each in made)
+def exportable(models: Sequence[Made[ModelRecord]]) -> bool:
+    """Whether all of them are torch modules here, which can be exported."""
+    return all(model.record.origin in ("trained", "loaded") for model in models)
 
 
 def ensemble(
-    made: Sequence[Made[ModelRecord]], shares: Sequence[float], data: DataRecord
+    models: Sequence[Made[ModelRecord]], shares: Sequence[float], data: DataRecord
 ) -> torch.nn.Module:
-    """One model as it was kept, or several as one, in eval mode."""
-    models = [restored(each, data) for each in made]
-    if len(models) == 1:
-        return models[0]
-    return Ensemble(models, shares, exclusive=tasks.of(data.task).exclusive).eval()
+    """One model as it was stored, or several as one, in eval mode."""
+    modules = [restored(model, data) for model in models]
+    if len(modules) == 1:
+        return modules[0]
+    return Ensemble(modules, shares, exclusive=tasks.of(data.task).exclusive).eval()
 
 
 def mixed(answers: Sequence[Answers], shares: Sequence[float], *, exclusive: bool) -> Answers:
@@ -273,5 +273,5 @@ def mixed(answers: Sequence[Answers], shares: Sequence[float], *, exclusive: boo
 
 def _log_softmax(x: Answers) -> Answers:
     shifted = x - x.max(1, keepdims=True)
-    found: Answers = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
-    return found
+    log_p: Answers = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+    return log_p

@@ -72,13 +72,13 @@ def check(augment: Augment, layout: Layout, sample_shape: tuple[int, ...]) -> No
     Raises:
         RecipeError: names the key.
     """
-    told = {key: value for key, value in augment.model_dump().items() if value}
-    for key, value in told.items():
+    values = {key: value for key, value in augment.model_dump().items() if value}
+    for key, value in values.items():
         if layout not in _SUITS[key]:
-            known = [name for name, suited in _SUITS.items() if layout in suited]
+            suited_keys = [name for name, suited in _SUITS.items() if layout in suited]
             raise RecipeError(
                 found=f"{key} = {str(value).lower()} for samples of layout {layout!r}",
-                expected=f"nothing but {', '.join(known)}",
+                expected=f"nothing but {', '.join(suited_keys)}",
                 where=f"augment.{key}",
                 fix=f"leave augment.{key} out",
             )
@@ -90,9 +90,9 @@ def check(augment: Augment, layout: Layout, sample_shape: tuple[int, ...]) -> No
         "frequency_mask": across,
     }
     for key, limit in most.items():
-        if told.get(key, 0) > limit:
+        if values.get(key, 0) > limit:
             raise RecipeError(
-                found=f"{key} = {told[key]} for samples of shape {list(sample_shape)}",
+                found=f"{key} = {values[key]} for samples of shape {list(sample_shape)}",
                 expected=f"at most {limit}",
                 where=f"augment.{key}",
                 fix=f"lower augment.{key} or leave it out",
@@ -184,25 +184,25 @@ class Views:
 
         Noise comes first, so that what is blank afterwards is blank.
         """
-        told = self._augment
-        found = self._x[rows]
-        x = found.reshape(len(rows), *self._form)
-        if told.noise:
+        augment = self._augment
+        samples = self._x[rows]
+        x = samples.reshape(len(rows), *self._form)
+        if augment.noise:
             x = self._noisy(x, rows, view)
-        if told.crop:
-            x = self._moved(x, (told.crop, told.crop), self._draws(rows, view, "crop", 2))
-        if told.flip:
+        if augment.crop:
+            x = self._moved(x, (augment.crop, augment.crop), self._draws(rows, view, "crop", 2))
+        if augment.flip:
             mirrored = self._draws(rows, view, "flip", 1)[:, 0] >> np.uint64(63)
             _mirror(x, np.flatnonzero(mirrored))
-        if told.shift:
-            x = self._moved(x, (told.shift, 0), self._draws(rows, view, "shift", 2))
-        if told.time_mask:
-            self._blank(x, 2, told.time_mask, self._draws(rows, view, "time_mask", 2))
-        if told.frequency_mask:
-            self._blank(x, 3, told.frequency_mask, self._draws(rows, view, "frequency_mask", 2))
-        if told.token_dropout:
+        if augment.shift:
+            x = self._moved(x, (augment.shift, 0), self._draws(rows, view, "shift", 2))
+        if augment.time_mask:
+            self._blank(x, 2, augment.time_mask, self._draws(rows, view, "time_mask", 2))
+        if augment.frequency_mask:
+            self._blank(x, 3, augment.frequency_mask, self._draws(rows, view, "frequency_mask", 2))
+        if augment.token_dropout:
             self._hide_tokens(x, rows, view)
-        return x.reshape(found.shape)
+        return x.reshape(samples.shape)
 
     def _moved(
         self, x: NDArray[Any], most: tuple[int, int], bits: NDArray[np.uint64]
@@ -221,8 +221,8 @@ class Views:
             padded.reshape(count, planes, high, wide * channels), (height, width * channels), (2, 3)
         )[:, :, :, ::channels]
         down, across = (_below(_uniform(bits[:, [i]]), 2 * most[i] + 1) for i in (0, 1))
-        found: NDArray[Any] = windows[np.arange(count)[:, None], np.arange(planes), down, across]
-        return found.reshape(x.shape)
+        moved: NDArray[Any] = windows[np.arange(count)[:, None], np.arange(planes), down, across]
+        return moved.reshape(x.shape)
 
     def _blank(self, x: NDArray[Any], axis: int, most: int, bits: NDArray[np.uint64]) -> None:
         """Fill a run of up to ``most`` places of an axis, in place (Park et al. 2019, §2)."""

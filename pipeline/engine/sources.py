@@ -64,15 +64,15 @@ def behind(module: str) -> tuple[str, ...]:
     Args:
         module: dotted, below the package.
     """
-    found: set[str] = set()
+    modules: set[str] = set()
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in found or name in CARRIERS:
+        if name in modules or name in CARRIERS:
             continue
-        found.add(name)
+        modules.add(name)
         waiting += imported_by(name)
-    return tuple(sorted(file.relative_to(ROOT).as_posix() for file in map(_file, found) if file))
+    return tuple(sorted(file.relative_to(ROOT).as_posix() for file in map(_file, modules) if file))
 
 
 @cache
@@ -92,7 +92,7 @@ def imported_by(module: str) -> frozenset[str]:
         return frozenset()
     text = _TYPES_ONLY.sub("", file.read_text(encoding="utf-8"))
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    started = (one for one in _PROCESS.findall(text) if _file(one) is not None)
+    started = (name for name in _PROCESS.findall(text) if _file(name) is not None)
     return frozenset((*_imports(text, package), *started))
 
 

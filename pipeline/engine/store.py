@@ -6,8 +6,8 @@
 
 An entry is a folder with its files and ``entry.json``: the stage, the ingredients of its key, the
 stage's record and a digest of every file. It is built in a folder with a temporary name beside its
-place, synced, and renamed: it is there whole or not at all. Digests are checked on every read; an
-entry that fails is set aside, named in one warning, and built again. Failures are never kept.
+place, synced, and renamed: it exists as a whole or not at all. Digests are checked on every read.
+An entry that fails is set aside, named in one warning, and built again. Failures are never kept.
 """
 
 import contextlib
@@ -90,7 +90,7 @@ def move_whole(draft: Path, place: Path) -> None:
 
 @contextlib.contextmanager
 def disk_errors(where: Path, *, opening: bool = False) -> Iterator[None]:
-    """Turn a disk's refusals into errors that say what to do.
+    """Turn a disk's errors into errors that say what to do.
 
     Args:
         where: the folder that is written to.
@@ -100,19 +100,19 @@ def disk_errors(where: Path, *, opening: bool = False) -> Iterator[None]:
     Raises:
         StorageError: no space, a disk that fails, or a folder that cannot be written.
     """
-    known = _FULL | _FORBIDDEN if opening else _FULL
+    fixes = _FULL | _FORBIDDEN if opening else _FULL
     try:
         yield
     except Exception as error:
         number = getattr(error, "errno", None)
-        if number not in known:
+        if number not in fixes:
             # Libraries wrap a full disk in errors of their own; it is known by its words.
             if os.strerror(errno.ENOSPC) not in str(error):
                 raise
             number = errno.ENOSPC
         place = str(getattr(error, "filename", None) or where)
         reason = os.strerror(number).lower()
-        raise StorageError(f"cannot write ({reason})", where=place, fix=known[number]) from error
+        raise StorageError(f"cannot write ({reason})", where=place, fix=fixes[number]) from error
 
 
 _SPACE = "free some space or write to another disk"
@@ -138,7 +138,7 @@ _FORBIDDEN = dict.fromkeys(
 
 
 _FORGOTTEN = 30 * 24 * 3600.0
-"""Seconds after which nobody goes on with what a killed stage left."""
+"""Age in seconds at which the work folder of a killed stage is removed."""
 
 
 class Store:
@@ -146,8 +146,8 @@ class Store:
 
     Args:
         artifacts: the folder builds write to; made where it is missing.
-        warn: told, in a sentence, of an entry set aside or another process waited for.
-        asks: whether it is only asked what it has, and nothing is written.
+        warn: called with a sentence about an entry set aside or another process waited for.
+        asks: whether it is only read, and nothing is written.
 
     Raises:
         StorageError: the folder cannot be written; found out here, before any work.
@@ -173,7 +173,7 @@ class Store:
             self._sweep()
 
     def _sweep(self) -> None:
-        """Remove the drafts of processes that died: those whose key nobody holds the lock of."""
+        """Remove the drafts of processes that died: those whose key no process has locked."""
         for draft in self.root.glob(".draft-*"):
             key = draft.name.removeprefix(".draft-").partition(".")[0]
             with (self.root / f".lock-{key}").open("a") as stream:
@@ -187,17 +187,17 @@ class Store:
                 shutil.rmtree(work, ignore_errors=True)
 
     def work(self, key: str) -> Path:
-        """Where the stage that makes a key keeps what it goes on from after a kill."""
+        """The folder from which the stage of a key resumes after a kill."""
         path = self.root / f".work-{key}"
         path.mkdir(exist_ok=True)
         return path
 
     def has(self, key: str) -> bool:
-        """Whether an entry stands there; its digests are not checked."""
+        """Whether the store has an entry; its digests are not checked."""
         return (self.root / key / ENTRY).is_file()
 
     def read(self, key: str) -> Entry | None:
-        """An entry, each digest checked; None where there is none, or none that is sound."""
+        """An entry with all digests checked; None where there is none, or a damaged one."""
         path = self.root / key
         if not path.exists():
             return None
@@ -214,7 +214,7 @@ class Store:
     def made(
         self, key: str, stage: str, ingredients: Mapping[str, Any], make: Make
     ) -> tuple[Entry, bool]:
-        """The entry of a key, made now if it is not there yet; and whether it was made now.
+        """The entry of a key, made now if the store lacks it; and whether it was made now.
 
         One process at a time makes a key; a second one waits and then reads what the first made.
         """
@@ -248,13 +248,13 @@ class Store:
             claimed = content.pop("self")
             if claimed != digest_of(content) or content["format"] != FORMAT:
                 return f"{ENTRY} does not match its own digest"
-            found = folder_digests(path)
+            digests = folder_digests(path)
         except (OSError, ValueError, KeyError, TypeError, AttributeError, StorageError) as error:
             return f"unreadable ({error})"
-        found.pop(ENTRY, None)
+        digests.pop(ENTRY, None)
         expected: dict[str, str] = content["files"]
         changed = sorted(
-            name for name in {*found, *expected} if found.get(name) != expected.get(name)
+            name for name in {*digests, *expected} if digests.get(name) != expected.get(name)
         )
         return f"{', '.join(changed)} changed on disk" if changed else None
 

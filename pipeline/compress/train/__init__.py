@@ -1,1 +1,1 @@
-"""Variants that the student is trained on for."""
+"""Variants for which the student is trained further."""

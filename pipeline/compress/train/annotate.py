@@ -74,7 +74,7 @@ MOVES = (
     aten.unsqueeze.default,
     aten.view.default,
 )
-"""What gives values it was given, so that they need no rounding of their own."""
+"""Operators that only move values, so that these need no rounding of their own."""
 VANISHES = (
     aten.chunk.default,
     aten.clone.default,
@@ -84,7 +84,7 @@ VANISHES = (
     aten.feature_dropout.default,
     aten.split.Tensor,
 )
-"""What is not there in the exported file, or gives several tensors, which carry no annotation."""
+"""Operators that the exported file lacks, or that return several tensors: not annotated."""
 SMALLEST_SCALE = 2.0**-16
 """Of weights and activations: a channel that is dead would else have a scale near 0, and its bias,
 which the runtime stores in units of both, would not fit into int32."""
@@ -100,7 +100,7 @@ class FittingObserver(MovingAveragePerChannelMinMaxObserver):  # type: ignore[mi
     """
 
     def forward(self, weights: torch.Tensor) -> torch.Tensor:
-        """Take the range of weights [outputs, inputs, *kernel]; they are given back."""
+        """Take the range of weights [outputs, inputs, *kernel]; returns them unchanged."""
         largest = torch.from_numpy(fitting(in_kernel_order(weights.detach().numpy()))).float()
         for bound, value in ((self.min_val, -largest), (self.max_val, largest)):
             bound.resize_(value.shape).copy_(value)
@@ -122,7 +122,9 @@ class RuntimeQuantizer(Quantizer):  # type: ignore[misc]
         super().__init__()
         self._weight = _weights(plan, MovingAveragePerChannelMinMaxObserver)
         self._paired = _weights(plan, FittingObserver) if plan.pairs_fit else self._weight
-        self._activation, self._table = (_activations(plan, each) for each in (AVERAGING, 1.0))
+        self._activation, self._table = (
+            _activations(plan, averaging) for averaging in (AVERAGING, 1.0)
+        )
 
     def annotate(self, model: GraphModule) -> GraphModule:
         """Write into each node's ``meta`` what is rounded before and behind it."""
@@ -151,15 +153,15 @@ class RuntimeQuantizer(Quantizer):  # type: ignore[misc]
 
     def _annotate(self, node: Node, last: Node, rounded: dict[Node, Node], *, behind: bool) -> None:
         inputs = {
-            given: self._of_weight(node, given) if _is_weight(given) else self._activation
-            for given in _given(node)
-            if given not in rounded
+            tensor: self._of_weight(node, tensor) if _is_weight(tensor) else self._activation
+            for tensor in _given(node)
+            if tensor not in rounded
         }
         for part in {node, last}:
             part.meta["quantization_annotation"] = QuantizationAnnotation(_annotated=True)
         if (bias := _bias(node)) is not None:
-            given, weight = _given(node)
-            inputs[bias] = _of_sums(rounded.get(given, (given, node)), (weight, node))
+            tensor, weight = _given(node)
+            inputs[bias] = _of_sums(rounded.get(tensor, (tensor, node)), (weight, node))
         node.meta["quantization_annotation"].input_qspec_map = inputs
         if behind:
             last.meta["quantization_annotation"].output_qspec = self._activation
@@ -229,7 +231,7 @@ def _of_sums(activation: Any, weight: Any) -> DerivedQuantizationSpec:
     """A bias as the runtime adds it: int32, in units of activation and weight multiplied."""
 
     def scales(rounding: list[Any]) -> tuple[torch.Tensor, torch.Tensor]:
-        scale = torch.mul(*(each.calculate_qparams()[0] for each in rounding))
+        scale = torch.mul(*(quantizer.calculate_qparams()[0] for quantizer in rounding))
         return scale, torch.zeros_like(scale, dtype=torch.int32)
 
     limits = torch.iinfo(torch.int32)
@@ -267,10 +269,10 @@ def _chosen(model: GraphModule) -> tuple[set[Node], set[Node]]:
 
 def _fits(node: Node, chosen: set[Node]) -> bool:
     """Whether an operator can be computed in int8 and gains by it, those behind it being known."""
-    given = _given(node)
+    tensors = _given(node)
     if node.target in LAYERS:
-        return _is_weight(given[-1])
-    if any(map(_is_weight, given)):
+        return _is_weight(tensors[-1])
+    if any(map(_is_weight, tensors)):
         return False
     if node.target in PRODUCTS:
         return True
@@ -278,14 +280,14 @@ def _fits(node: Node, chosen: set[Node]) -> bool:
     if not _read_by(_tail(node), chosen):
         return False
     if node.target in SUMS:
-        return len(given) == 2
-    return node.target in POOLS and _source(given[0]).target in (*CONVOLUTIONS, *SUMS)
+        return len(tensors) == 2
+    return node.target in POOLS and _source(tensors[0]).target in (*CONVOLUTIONS, *SUMS)
 
 
 def _given(node: Node) -> list[Node]:
     """The tensors that an operator computes with, but for a bias."""
     most = 1 if node.target in POOLS else 2
-    return [given for given in node.args[:most] if isinstance(given, Node)]
+    return [argument for argument in node.args[:most] if isinstance(argument, Node)]
 
 
 def _tail(node: Node) -> Node:

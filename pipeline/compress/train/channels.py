@@ -153,8 +153,8 @@ def find(model: Deployed, example: torch.Tensor) -> Found:
             weight = model.get_parameter(f"{layer}.weight")
             macs[layer] = node.meta["val"].numel() // len(example) * weight[0].numel()
         graph.follow(node, layer)
-    groups, left = graph.found()
-    return Found(groups, left, macs)
+    groups, tied = graph.found()
+    return Found(groups, tied, macs)
 
 
 class _Space:
@@ -239,25 +239,27 @@ class _Graph:
         module = self.model.get_submodule(name)
         if role != "weight" or not isinstance(module, owners):
             return None
-        alone = all(self.owners[id(one)] == 1 for one in module.parameters(recurse=False))
+        alone = all(
+            self.owners[id(parameter)] == 1 for parameter in module.parameters(recurse=False)
+        )
         return name if alone else None
 
     def follow(self, node: Node, layer: str | None) -> None:
-        """See what a node does with the channels it is given; nodes come in graph order."""
+        """Follow the channels of a node's inputs through it; nodes come in graph order."""
         kind = _kind(node)
         if kind == "_assert_tensor_metadata":
             return
-        given = [one for one in node.all_input_nodes if one in self._at]
-        if kind == "add" and self._add(node, given):
+        followed = [source for source in node.all_input_nodes if source in self._at]
+        if kind == "add" and self._add(node, followed):
             return
-        if len(given) == 1 and node.args[:1] == (given[0],):
-            goes_to = self._behind(node, kind, layer, self._at[given[0]])
+        if len(followed) == 1 and node.args[:1] == (followed[0],):
+            goes_to = self._behind(node, kind, layer, self._at[followed[0]])
             if goes_to is not None:
                 self._at[node] = goes_to
                 return
-        read = layer is not None and len(given) == 1 and self._reads(node, layer, given[0])
-        for one in given:
-            space = self._at[one].space.root()
+        read = layer is not None and len(followed) == 1 and self._reads(node, layer, followed[0])
+        for source in followed:
+            space = self._at[source].space.root()
             if read:
                 space.into.append(str(layer))
             else:
@@ -273,7 +275,7 @@ class _Graph:
         members: dict[_Space, list[tuple[_Space, int]]] = {}
         for space, (inner, start) in whole.items():
             members.setdefault(inner, []).append((space, start))
-        groups, left = [], dict.fromkeys(self._grouped, "groups of its own")
+        groups, tied = [], dict.fromkeys(self._grouped, "groups of its own")
         for inner, spaces in members.items():
             tie = next((space.tie for space, _ in spaces if space.tie), None)
             if tie is None and not all(space.made for space, _ in spaces):
@@ -281,13 +283,13 @@ class _Graph:
             if tie is None and not any(space.into for space, _ in spaces):
                 tie = "nothing that reads them"
             if tie is not None:
-                left |= {layer: tie for space, _ in spaces for layer in space.made}
+                tied |= {layer: tie for space, _ in spaces for layer in space.made}
                 continue
             wider = tuple(
                 Wider(_channels(space), start) for space, start in spaces if space is not inner
             )
             groups.append(_channels(inner)._replace(wider=wider))
-        return tuple(groups), left
+        return tuple(groups), tied
 
     def _make(self, node: Node, layer: str, kind: str) -> None:
         module, out = self.model.get_submodule(layer), node.meta["val"]
@@ -301,20 +303,20 @@ class _Graph:
         self._spaces.append(space)
         self._at[node] = _At(space, axis, layer)
 
-    def _add(self, node: Node, given: list[Node]) -> bool:
+    def _add(self, node: Node, sides: list[Node]) -> bool:
         """Whether a node adds two of the same channels, which then are one."""
-        if len(given) != 2 or node.args[:2] != tuple(given) or node.kwargs.get("alpha", 1) != 1:
+        if len(sides) != 2 or node.args[:2] != tuple(sides) or node.kwargs.get("alpha", 1) != 1:
             return False
-        one, other = (self._at[side] for side in given)
-        shapes = [tuple(side.meta["val"].shape) for side in given]
-        if shapes[0] != shapes[1] or one.axis != other.axis:
+        first, second = (self._at[side] for side in sides)
+        shapes = [tuple(side.meta["val"].shape) for side in sides]
+        if shapes[0] != shapes[1] or first.axis != second.axis:
             return False
-        one.space.root().join(other.space.root())
-        self._at[node] = _At(one.space.root(), one.axis, None)
+        first.space.root().join(second.space.root())
+        self._at[node] = _At(first.space.root(), first.axis, None)
         return True
 
     def _behind(self, node: Node, kind: str, layer: str | None, at: _At) -> _At | None:
-        """Where channels are behind a node that is given no others; None where it ties them."""
+        """Where channels are behind a node that has no others; None where it ties them."""
         space = at.space.root()
         if layer is not None and _passes(self.model.get_submodule(layer), at.axis):
             (space.along if at.maker is None else space.made[at.maker]).append(layer)
@@ -338,9 +340,9 @@ class _Graph:
         self._spaces.append(wide)
         return _At(wide, at.axis, None)
 
-    def _reads(self, node: Node, layer: str, given: Node) -> bool:
-        return node.args[:1] == (given,) and _reads(
-            self.model.get_submodule(layer), self._at[given].axis, given
+    def _reads(self, node: Node, layer: str, source: Node) -> bool:
+        return node.args[:1] == (source,) and _reads(
+            self.model.get_submodule(layer), self._at[source].axis, source
         )
 
 
@@ -370,10 +372,10 @@ def _kind(node: Node) -> str:
     return str(getattr(packet, "__name__", packet)).rstrip("_")
 
 
-def _reads(module: nn.Module, axis: int, given: Node) -> bool:
+def _reads(module: nn.Module, axis: int, source: Node) -> bool:
     """Whether a layer mixes all channels on this axis of its input."""
     if isinstance(module, nn.Linear):
-        return axis == int(given.meta["val"].ndim) - 1
+        return axis == int(source.meta["val"].ndim) - 1
     return isinstance(module, CONVOLUTIONS) and module.groups == 1 and axis == 1
 
 
@@ -390,17 +392,17 @@ def _is_depthwise(module: nn.Module) -> bool:
 
 def _adds_zeros(node: Node) -> bool:
     """Whether a padding adds zeros, of the kind that ``torch.nn.functional.pad`` takes first."""
-    given = node.args[2:] if _kind(node) == "constant_pad_nd" else node.args[3:]
+    fill = node.args[2:] if _kind(node) == "constant_pad_nd" else node.args[3:]
     mode = node.args[2:3] if _kind(node) == "pad" else ()
-    return mode in ((), ("constant",)) and not any(given)
+    return mode in ((), ("constant",)) and not any(fill)
 
 
 def _axis_behind(user: Node, kind: str, axis: int) -> int | None:
     """Where an operator without weights leaves the channels; None where it ties them."""
-    given, out = user.args[0], user.meta.get("val")
-    if not isinstance(given, Node) or not isinstance(out, torch.Tensor):
+    source, out = user.args[0], user.meta.get("val")
+    if not isinstance(source, Node) or not isinstance(out, torch.Tensor):
         return None
-    shape = tuple(given.meta["val"].shape)
+    shape = tuple(source.meta["val"].shape)
     if kind in _KEEP_ZERO or (kind in _SCALE and isinstance(user.args[1], int | float)):
         return axis
     if kind == "slice":
@@ -421,11 +423,11 @@ def _axis_behind_reduction(user: Node, axis: int, axes: int) -> int | None:
     given = user.args[1] if len(user.args) > 1 else None
     if not isinstance(given, list | tuple):
         return None
-    gone = {int(one) % axes for one in given if isinstance(one, int)}
+    gone = {int(axis_number) % axes for axis_number in given if isinstance(axis_number, int)}
     if axis in gone:
         return None
     kept = len(user.args) > 2 and bool(user.args[2])
-    return axis if kept else axis - sum(one < axis for one in gone)
+    return axis if kept else axis - sum(axis_number < axis for axis_number in gone)
 
 
 def _last(sizes: Any) -> Any:

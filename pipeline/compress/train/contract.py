@@ -1,4 +1,4 @@
-"""What a method that trains the student on is given, and what it must give back."""
+"""What a method that trains the student further takes, and what it returns."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -18,7 +18,7 @@ from ...records import DataRecord, ModelRecord, Plan
 from ..method import Effect
 
 FILE = "model.onnx"
-"""Where a method writes its file, in the folder it is given."""
+"""The file that a method writes, in its output folder."""
 P = TypeVar("P", bound=Part)
 
 
@@ -71,4 +71,4 @@ class Tuned:
 
 def best_of(students: Sequence[Made[ModelRecord]]) -> Made[ModelRecord]:
     """The student that ships: the best on validation, the first of equals."""
-    return max(students, key=lambda made: made.record.validation_score)
+    return max(students, key=lambda student: student.record.validation_score)

@@ -1,4 +1,4 @@
-"""How much each channel matters: from weights alone, or from what the loss says of it.
+"""How much each channel matters: from weights alone, or from the gradient of the loss.
 
 >>> prune(model, samples, 0.5)                                          # doctest: +SKIP
 >>> prune(model, samples, 0.5, importance=taylor(batches, loss))        # doctest: +SKIP
@@ -34,7 +34,7 @@ def norms(model: Deployed, groups: Sequence[Channels]) -> list[torch.Tensor]:
         model: in eval mode.
         groups: of its channels.
     """
-    found = []
+    importances = []
     for group in groups:
         total = torch.zeros(group.size)
         for channels, start in group.places:
@@ -45,8 +45,8 @@ def norms(model: Deployed, groups: Sequence[Channels]) -> list[torch.Tensor]:
                     length = length * _length(model, name).reshape(channels.size, -1).mean(1)
                 length = length[start : start + group.size]
                 total += length / length.mean().clamp(min=torch.finfo(length.dtype).tiny)
-        found.append(total)
-    return found
+        importances.append(total)
+    return importances
 
 
 def _length(model: Deployed, layer: str) -> torch.Tensor:
@@ -80,22 +80,22 @@ def taylor(batches: Iterable[Batch], loss: Loss) -> Importance:
             for group in groups
         ]
         weights = [[model.get_parameter(f"{name}.weight") for name, *_ in group] for group in read]
-        found = [torch.zeros(group.size) for group in groups]
+        sums = [torch.zeros(group.size) for group in groups]
         count = 0
         for batch in batches:
-            told = loss(model(batch.x).float(), batch)
+            value = loss(model(batch.x).float(), batch)
             flat = [weight for group in weights for weight in group]
-            slopes = iter(torch.autograd.grad(told, flat))
-            for total, group, places in zip(found, weights, read, strict=True):
+            slopes = iter(torch.autograd.grad(value, flat))
+            for total, group, places in zip(sums, weights, read, strict=True):
                 gate = torch.zeros_like(total)
                 for weight, (_, channels, start) in zip(group, places, strict=True):
-                    each = _by_channel(weight.detach() * next(slopes), channels.size)
-                    gate += each[start : start + len(total)]
+                    by_channel = _by_channel(weight.detach() * next(slopes), channels.size)
+                    gate += by_channel[start : start + len(total)]
                 total += gate**2
             count += 1
         if count == 0:
             raise DataError("no batch to see how much each channel matters", where="prune")
-        return [total / count for total in found]
+        return [total / count for total in sums]
 
     return importance
 

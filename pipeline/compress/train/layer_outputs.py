@@ -1,4 +1,4 @@
-"""Where a captured graph gives what a layer of its model gave, so that it can go on being taught.
+"""The nodes of a captured graph that compute a layer's output, so that layers can be compared.
 
 The graph has operators, not layers: batch norm is folded into what stands before it, and rounding
 stands between. What is left of a layer is what it gives, and by that it is found again: of a random
@@ -17,18 +17,18 @@ from ...distill.layers import WHERE, Taps
 from ...models.deployed import Deployed
 
 _CLOSE = 1e-3
-"""How far the numbers may lie apart, over the largest: folding batch norm moves them by less."""
+"""Largest difference over the largest value: folding batch norm changes them by less."""
 
 
 class Tap(nn.Identity):
-    """Gives on what it is given, for a hook to see; nobody reads it, and yet it has to run."""
+    """Returns its input, for a hook to read; it must run although no node uses its output."""
 
     _is_impure = True
 
 
 @contextmanager
 def tapped(graph: GraphModule, nodes: Mapping[str, Node]) -> Iterator[dict[str, nn.Module]]:
-    """Modules in a graph that are given what some of its nodes give, for as long as this lasts."""
+    """Modules in a graph that take the outputs of some of its nodes, while the context lasts."""
     taps: dict[str, nn.Module] = {name: Tap() for name in nodes}
     placed = []
     for number, (name, node) in enumerate(nodes.items()):
@@ -59,18 +59,18 @@ def find(
     """
     with Taps(origin, names, f"{WHERE}, student") as taps:
         origin(batch)
-        given = taps.taken
+        outputs = taps.taken
     values = _Values(graph)
     values.run(batch)
-    found = {}
-    for name, wanted in given.items():
-        alike = [node for node, value in values.held.items() if _alike(value, wanted)]
+    nodes = {}
+    for name, output in outputs.items():
+        alike = [node for node, value in values.held.items() if _alike(value, output)]
         if not alike:
             continue
         # Dropout and the like give on what they are given; of those the layer's own come first.
         own = [node for node in alike if _inside(node, name)]
-        found[name] = own[-1] if own else alike[0]
-    return found
+        nodes[name] = own[-1] if own else alike[0]
+    return nodes
 
 
 class _Values(Interpreter):
@@ -88,11 +88,11 @@ class _Values(Interpreter):
         return value
 
 
-def _alike(value: torch.Tensor, wanted: torch.Tensor) -> bool:
-    if value.shape != wanted.shape or value.dtype != wanted.dtype:
+def _alike(value: torch.Tensor, expected: torch.Tensor) -> bool:
+    if value.shape != expected.shape or value.dtype != expected.dtype:
         return False
-    largest = wanted.abs().max().item()
-    return (value - wanted).abs().max().item() <= _CLOSE * max(largest, 1e-6)
+    largest = expected.abs().max().item()
+    return (value - expected).abs().max().item() <= _CLOSE * max(largest, 1e-6)
 
 
 def _inside(node: Node, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Pruned: channels are cut out of the student, and it learns again from the same teacher."""
+"""Pruned: channels are cut out of the student, which is then distilled again."""
 
 import torch
 
@@ -60,7 +60,10 @@ def train(student: StudentToTune[Prune]) -> Tuned:
         f"{1 - cut.macs / cut.macs_before:.1%} of the multiply-accumulates and "
         f"{1 - cut.parameters / cut.parameters_before:.1%} of the parameters are cut out, then "
         f"distilled for {len(fitted.curve)} epochs",
-        *(f"{one.layer}: {len(one.kept)} of {one.channels} channels are left" for one in cut.cuts),
+        *(
+            f"{layer_cut.layer}: {len(layer_cut.kept)} of {layer_cut.channels} channels are left"
+            for layer_cut in cut.cuts
+        ),
         *(f"{layer} is left whole: {why}" for layer, why in cut.left.items()),
     )
     return Tuned(small, fitted, Effect(len(cut.cuts), notes), rounds=False)

@@ -29,7 +29,7 @@ MULTIPLE = 8
 channels take 1.4 times as long as 32, and 28 as long as 32."""
 WHERE = "compress.prune_share"
 _CLOSE = 1e-3
-"""How far the answers of a cut and of a silenced model may lie apart, over the largest answer."""
+"""Largest difference between a cut and a silenced model's answers, over the largest answer."""
 
 
 def prune(
@@ -94,14 +94,14 @@ def _too_small(found: Found, multiple: int) -> dict[str, str]:
 
 
 def _cuts(group: Channels, kept: Sequence[int]) -> Iterator[Cut]:
-    """What goes of a group, at each of the places where its channels are."""
+    """The cuts of a group, one for each place where its channels are."""
     for channels, start in group.places:
         before, behind = range(start), range(start + group.size, channels.size)
         layer, *along = channels.outputs
         yield Cut(
             layer=layer,
             channels=channels.size,
-            kept=(*before, *(start + one for one in kept), *behind),
+            kept=(*before, *(start + channel for channel in kept), *behind),
             along=tuple(along),
             into=channels.into,
         )
@@ -174,19 +174,19 @@ class _Block(NamedTuple):
 def _blocks(found: Found, importances: Sequence[torch.Tensor], multiple: int) -> list[_Block]:
     """All that may go, the least worth first; the first of each group leaves a multiple."""
     blocks = []
-    for place, (group, each) in enumerate(zip(found.groups, importances, strict=True)):
-        if not torch.isfinite(each).all():
+    for place, (group, importance) in enumerate(zip(found.groups, importances, strict=True)):
+        if not torch.isfinite(importance).all():
             raise ModelError(
                 found="NaN or infinity in how much channels matter",
                 where=f"{WHERE}: {group.layer}",
                 fix="look for NaN in the weights",
             )
         macs = sum(found.macs[name] / size for name, size in _touched(group) if name in found.macs)
-        order = each.argsort(stable=True)
+        order = importance.argsort(stable=True)
         start, end = 0, group.size % multiple or multiple
         while end < group.size:
             part = order[start:end]
-            worth = each[part].mean().item() / macs
+            worth = importance[part].mean().item() / macs
             residual = bool(group.added or group.wider)
             blocks.append(_Block(residual, worth, place, tuple(part.tolist())))
             start, end = end, end + multiple
@@ -194,7 +194,7 @@ def _blocks(found: Found, importances: Sequence[torch.Tensor], multiple: int) ->
 
 
 def _touched(group: Channels) -> Iterator[tuple[str, int]]:
-    """Layers whose work depends on how many channels there are, and of how many."""
+    """Layers whose work depends on the number of channels, each with that number."""
     for channels, _ in group.places:
         for name in (*channels.outputs, *channels.into):
             yield name, channels.size
@@ -203,7 +203,7 @@ def _touched(group: Channels) -> Iterator[tuple[str, int]]:
 def _kept(
     found: Found, blocks: Sequence[_Block], macs: int, share: float, multiple: int
 ) -> list[tuple[int, ...]]:
-    """The channels left of each group when enough blocks have gone."""
+    """The channels of each group that are left once enough blocks are cut."""
     if not blocks:
         raise NoEffectError(
             found=f"no channels that can be cut out ({_ties(found)})",
@@ -213,21 +213,21 @@ def _kept(
         )
     kept = [set(range(group.size)) for group in found.groups]
     elsewhere = macs - sum(found.macs.values())
-    left = macs
+    macs_left = macs
     for block in blocks:
-        if left <= (1.0 - share) * macs:
+        if macs_left <= (1.0 - share) * macs:
             break
         kept[block.group] -= set(block.channels)
-        left = elsewhere + _macs_left(found, [len(one) for one in kept])
-    if left > (1.0 - share) * macs:
+        macs_left = elsewhere + _macs_left(found, [len(channels) for channels in kept])
+    if macs_left > (1.0 - share) * macs:
         raise RecipeError(
             found=f"a share of {share:g}",
             # Rounded down, so that what is named can be had.
-            expected=f"at most {int((1.0 - left / macs) * 1000) / 1000:g} for this model",
+            expected=f"at most {int((1.0 - macs_left / macs) * 1000) / 1000:g} for this model",
             where=WHERE,
             fix="lower it, or take a smaller model",
         )
-    return [tuple(sorted(one)) for one in kept]
+    return [tuple(sorted(channels)) for channels in kept]
 
 
 def _ties(found: Found) -> str:
@@ -237,7 +237,7 @@ def _ties(found: Found) -> str:
 
 
 def _macs_left(found: Found, counts: Sequence[int]) -> int:
-    """Multiply-accumulates of the layers when each group has so many channels."""
+    """Multiply-accumulates of the layers for these numbers of channels, one a group."""
     macs = dict(found.macs)
     for group, count in zip(found.groups, counts, strict=True):
         for name, size in _touched(group):
@@ -301,8 +301,8 @@ def _tensors(module: nn.Module) -> dict[str, torch.Tensor]:
 
 def _places(channels: Sequence[int], count: int, size: int) -> torch.Tensor:
     """Places of channels on an axis: behind a flattened image each takes several in a row."""
-    each = size // count
-    return (torch.tensor(channels)[:, None] * each + torch.arange(each)).flatten()
+    width = size // count
+    return (torch.tensor(channels)[:, None] * width + torch.arange(width)).flatten()
 
 
 @torch.no_grad()
@@ -341,13 +341,13 @@ def _check_fit(model: Deployed, name: str, cut: Cut, axis: int) -> None:
     try:
         size = _tensors(model.get_submodule(name))["weight"].shape[axis]
     except (AttributeError, KeyError, IndexError):
-        found = f"no layer {name!r} with channels"
+        fault = f"no layer {name!r} with channels"
     else:
         if size % cut.channels == 0 and (name != cut.layer or size == cut.channels):
             return
-        found = f"layer {name!r} of {size} channels"
+        fault = f"layer {name!r} of {size} channels"
     raise ModelError(
-        found=found,
+        found=fault,
         expected=f"one of {cut.channels}",
         where=WHERE,
         fix="restore into the architecture that was cut",

@@ -1,4 +1,4 @@
-"""int8 by training on: the student learns, from the same teacher, to answer well when rounded.
+"""Quantization-aware training: the student is distilled further, with int8 rounding in the loop.
 
 Forward passes round weights and activations as int8 does, gradients pass straight through what is
 inside the range (Jacob et al. 2018, §3; Bengio et al. 2013). Batch norm is folded into the
@@ -36,13 +36,13 @@ NAME = "int8-qat"
 BATCH = 32
 """Calibration samples a run."""
 SLOWER = 50
-"""Times by which the learning rate is below the student's, where the recipe says nothing."""
+"""The learning rate is the student's over this number, where the recipe sets none."""
 _DROPOUTS = (torch.ops.aten.dropout.default, torch.ops.aten.dropout_.default)
 _LOGGERS = ("torchao", "torch.utils._pytree", "torch.export")
 
 
 class Captured(nn.Module):
-    """A graph of ``torch.export`` as a module that knows training from answering.
+    """A graph of ``torch.export`` as a module with a training and an eval mode.
 
     In training, dropout drops and the ranges of activations follow; otherwise both stand still.
     It goes on being taught between layers (``distill.layers.Traced``).
@@ -86,8 +86,8 @@ class Captured(nn.Module):
 
     def absent(self, names: Sequence[str]) -> list[str]:
         """Those layers whose outputs the graph does not compute any more."""
-        found = self._found(names)
-        return [name for name in names if name not in found]
+        nodes = self._found(names)
+        return [name for name in names if name not in nodes]
 
     def _found(self, names: Sequence[str]) -> dict[str, torch.fx.Node]:
         for rounding in self.roundings():
@@ -104,7 +104,7 @@ class Captured(nn.Module):
         return outputs
 
     def train(self, mode: bool = True) -> Self:
-        """Switch; the graph's own modules refuse to be asked."""
+        """Switch the mode; the graph itself refuses ``train`` and ``eval``."""
         if mode != self.training:
             self.training = mode
             for node in self.net.graph.nodes:
@@ -155,7 +155,7 @@ def train(student: StudentToTune[Qat]) -> Tuned:
 
 
 def prepared(model: Deployed, data: DataRecord, plan: Plan) -> Captured:
-    """A student whose layers round what they are given, and their weights.
+    """A student whose layers round their inputs and their weights.
 
     Args:
         model: in eval mode; shares no weights with what is returned.
@@ -183,15 +183,15 @@ def prepared(model: Deployed, data: DataRecord, plan: Plan) -> Captured:
         graph = program.module(check_guards=False)
         graph = pt2e.prepare_pt2e(graph, RuntimeQuantizer(plan))
         _train_biases(graph, model)
-        found = Captured(graph, model, _random(data))
-    if not found.roundings():
+        captured = Captured(graph, model, _random(data))
+    if not captured.roundings():
         raise NoEffectError(
             found=f"no layer of {type(model.backbone).__name__} that can be quantized",
             expected="a convolution or a fully connected layer",
             where="compress.variants",
             fix=f"leave {NAME!r} out of compress.variants",
         )
-    return found
+    return captured
 
 
 @torch.no_grad()
@@ -209,7 +209,7 @@ def calibrate(model: Captured, batches: list[Any]) -> None:
 
 
 def converted(model: Captured) -> Captured:
-    """The trained model with int8 weights and Q/DQ operators; the given one is used up."""
+    """The trained model with int8 weights and Q/DQ operators; the argument is consumed."""
     with _quiet():
         pt2e = _library("torchao.quantization.pt2e.quantize_pt2e")
         return Captured(pt2e.convert_pt2e(model.eval().net), *model._origin)
@@ -239,7 +239,9 @@ def write(reference: Captured, data: DataRecord, path: Path, *, opset: int) -> N
             own.CopyFrom(stored[node.input[2]])
             own.name = node.input[2] = f"{node.input[0]}_zero_point"
     used = {name for node in model.graph.node for name in node.input}
-    for tensor in [one for one in model.graph.initializer if one.name not in used]:
+    for tensor in [
+        initializer for initializer in model.graph.initializer if initializer.name not in used
+    ]:
         model.graph.initializer.remove(tensor)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
@@ -273,9 +275,9 @@ def _shapes(data: DataRecord) -> tuple[torch.Tensor, dict[int, Any]]:
 
 def _train_biases(graph: torch.fx.GraphModule, model: Deployed) -> None:
     """Let what folding batch norm has made be trained; torchao leaves it frozen."""
-    known = {name for name, _ in model.named_parameters()}
+    names = {name for name, _ in model.named_parameters()}
     for name, parameter in graph.named_parameters():
-        if name not in known:
+        if name not in names:
             parameter.requires_grad_()
 
 

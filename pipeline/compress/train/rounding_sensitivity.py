@@ -1,4 +1,4 @@
-"""How far the answers of a rounding model move when its arithmetic changes in the last digits.
+"""How far the answers of a model that rounds move when its arithmetic changes in the last digits.
 
 A value that lies between two levels is rounded up after one order of summing and down after
 another. In a convolutional network one such value among thousands is lost in the sums behind it.
@@ -22,7 +22,7 @@ ERROR = 2.0**-20
 """Relative, of a float32 sum: 16 times the unit roundoff, the square root of 256 terms' (Higham &
 Mary 2019, §2: errors of n roundings grow as the square root of n)."""
 DRAWS = 16
-"""One alone may meet no value that lies on a border."""
+"""A single draw may meet no value near a rounding border."""
 _PASS_ON = (torch.ops.aten.softmax.int, torch.ops.aten.layer_norm.default)
 
 
@@ -34,14 +34,14 @@ class _Perturbed(Interpreter):
         self._random = random
 
     def run_node(self, n: Node) -> Any:
-        """As the graph says, shaken where it computes in float."""
-        found = super().run_node(n)
-        if n.op != "call_function" or not isinstance(found, torch.Tensor):
-            return found
-        if not found.is_floating_point():
-            return found
-        share = torch.rand(found.shape, generator=self._random) * 2.0 - 1.0
-        return found * (1.0 + ERROR * share)
+        """The node's output, perturbed where it is computed in float."""
+        value = super().run_node(n)
+        if n.op != "call_function" or not isinstance(value, torch.Tensor):
+            return value
+        if not value.is_floating_point():
+            return value
+        share = torch.rand(value.shape, generator=self._random) * 2.0 - 1.0
+        return value * (1.0 + ERROR * share)
 
 
 def propagates(graph: GraphModule) -> bool:

@@ -461,7 +461,7 @@ def test_a_training_that_is_killed_goes_on_to_the_same_weights_bit_for_bit(
     for number, kill in enumerate((4, 9, 2, 3)):
         assert training.run(kill=kill, seed=number) is None
     same(training.run(seed=9), whole)  # from other first weights, other random numbers
-    assert training.progress.notes[0] == "  a model: goes on behind step 14 of 18"
+    assert training.progress.notes[0] == "  a model: resumes after step 14 of 18"
     assert training.progress.total == len(training.progress.told) == 4
 
 
