@@ -13,7 +13,8 @@ from edgestill.devices.onboard.runtimes.onnxruntime import open_session
 from edgestill.devices.onboard.settings import Session
 from edgestill.errors import DataError, ModelError, UsageError
 from edgestill.pipeline.commands.quantize import quantize
-from edgestill.pipeline.compress import method, worker
+from edgestill.pipeline.compress import method
+from edgestill.pipeline.compress.foreign_model import ForeignModel
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.files import compress_part
@@ -134,7 +135,7 @@ def test_the_model_itself_is_run_once_whatever_the_number_of_methods(given, monk
         "model": str(given.path), "calibration": str(given.data), "folder": str(given.out),
         "asked": asked.model_dump_json(), "plan": plan(asked).model_dump_json(),
     }  # fmt: skip
-    work = worker.Work.open(request)
+    work = ForeignModel.open(request)
     for name in asked.variants:
         work.compress(name, given.out / f"{name}.onnx")
     assert opened.count(given.path) == 1
@@ -218,7 +219,7 @@ def test_what_cannot_be_quantized_is_refused_with_what_to_do(given):
         ({"z": np.zeros((4, 3, 8, 8), np.float32)}, "found the arrays 'z', expected one for each"),
         ({"x": np.zeros((4, 3, 8, 8))}, "found float64 of shape (4, 3, 8, 8)"),
         ({"x": np.zeros((4, 3, 9), np.float32)}, "of shape (4, 3, 9)"),
-        ({"x": np.zeros((0, 3, 8, 8), np.float32)}, "one at least"),
+        ({"x": np.zeros((0, 3, 8, 8), np.float32)}, "at least one"),
         ({"x": np.zeros((4, 3, 8, 8), np.float32), "y": np.zeros(3)}, "4 of 'x', 3 of 'y'"),
     ],
 )

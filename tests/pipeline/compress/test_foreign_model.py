@@ -28,10 +28,11 @@ def request_of(tmp_path):
     (tmp_path / "unpacked").mkdir()
 
     def request(**arrays):
-        np.savez(tmp_path / "calibration.npz", **arrays)
+        calibration = tmp_path / f"{''.join(arrays)}.npz"
+        np.savez(calibration, **arrays)
         options = Compress(calibration_samples=16)
         return {
-            "model": str(model), "calibration": str(tmp_path / "calibration.npz"),
+            "model": str(model), "calibration": str(calibration),
             "folder": str(tmp_path / "unpacked"), "asked": options.model_dump_json(),
             "plan": plan(options).model_dump_json(),
         }  # fmt: skip
@@ -75,9 +76,8 @@ def test_the_worker_replies_to_each_request_and_to_a_refused_one_with_its_error(
 ):
     requests, replies = io.BytesIO(), io.BytesIO()
     wire.send(requests, request_of(z=rows(3)))
-    wire.send(requests, request_of(x=rows(8)) | {"calibration": str(tmp_path / "good.npz")})
+    wire.send(requests, request_of(x=rows(8)))
     wire.send(requests, {"method": "int8-dynamic", "target": str(tmp_path / "q.onnx")})
-    np.savez(tmp_path / "good.npz", x=rows(8))
     requests.seek(0)
     serve(requests, replies, LIMIT)
     replies.seek(0)
