@@ -19,7 +19,8 @@ from ...devices.profiles.profile import HOST, load
 from ...devices.scenarios.run import conditions
 from ...errors import UsageError
 from ..judge.operator_types import Kind, by_type, slowest, total
-from ..judge.operators import figures_here, predicted, profiled
+from ..judge.operators import figures_here, profiled
+from ..judge.predictions import predicted
 from ..progress import Progress
 from ..records import OperatorsRecord, OperatorTime, Predicted
 from ..report import numbers

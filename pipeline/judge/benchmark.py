@@ -30,14 +30,15 @@ from ..records import (
 )
 from .budgets import decided
 from .inputs import BenchmarkInputs
-from .operators import figures_here, predictions, profiled
+from .operators import figures_here, profiled
+from .predictions import predictions
 
 BATCHES = 64
 """Batches of test samples that queries cycle through; ``onboard.model.inputs`` takes no more."""
 
 CONFIDENCE = 0.99
 """Of all intervals. Half of the error lies on either side, so that a variant whose true latency is
-at its budget is called READY in at most 0.5 % of builds, however often it was looked."""
+at its budget is READY in at most 0.5 % of builds, however often the intervals are computed."""
 _LEAST_RUNS, _MOST_RUNS = 5, 200
 """Queries that operators are timed over."""
 
@@ -55,59 +56,60 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
         MeasureError: a measuring process died or ran out of time; a ``ReachError`` where the way
             to the device is at fault.
     """
-    benchmark, variants, data = inputs.benchmark, inputs.variants, inputs.data
-    device, target, on_target = inputs.device, inputs.target, inputs.on_target
-    if benchmark.instructions and (refusal := countable.missing(target)) is not None:
+    wanted, target = inputs.benchmark, inputs.target
+    if wanted.instructions and (refusal := countable.missing(target)) is not None:
         raise refusal
-    place = place_of(device)
-    made = variants.record
-    subjects = [Subject(variant.name, variants.path / variant.file) for variant in made.files]
-    queries = out / "inputs.npz"
-    samples: dict[str, Any] = {
-        INPUT: draw(open_split(data.path, "test"), BATCHES * benchmark.batch).x
-    }
-    np.savez(queries, allow_pickle=False, **samples)
-    settings = Settings(
-        **bounds_of(device, benchmark.threads, benchmark.spinning),
-        feed=Feed(str(queries), benchmark.batch, seed=inputs.seed),
-        timing=Timing(benchmark.seconds, benchmark.min_queries, benchmark.max_queries),
-        processes=benchmark.processes,
-        seed=inputs.seed,
-        confidence=CONFIDENCE,
-        footprint=benchmark.footprint,
-    )
+    made = inputs.variants.record
+    folder = inputs.variants.path
+    subjects = [Subject(variant.name, folder / variant.file) for variant in made.files]
+    settings = _settings(out, inputs)
+    place = place_of(inputs.device)
     until = None
     if budgets := inputs.budgets:
-        until = Until(lambda models, _: decided(budgets, models), benchmark.max_seconds)
-    with measuring(progress, len(subjects) * benchmark.processes) as on_process:
+        until = Until(lambda models, _: decided(budgets, models), wanted.max_seconds)
+    with measuring(progress, len(subjects) * wanted.processes) as on_process:
         measured = measure(
             Request(subjects, settings, out, until=until, on_process=on_process, place=place),
             prices=inputs.prices,
             references=[*([TEACHER] if made.teacher else []), "fp32"],
         )
-    if benchmark.instructions:
+    if wanted.instructions:
         measured = _counted(measured, subjects, target, settings.feed, progress)
-    operators: Sequence[OperatorsRecord] = ()
-    predicted: Sequence[Predicted] = ()
-    if isinstance(place, Local) and (benchmark.operators or not on_target):
+    operators: list[OperatorsRecord] = []
+    predicted: tuple[Predicted, ...] = ()
+    if isinstance(place, Local) and (wanted.operators or not inputs.on_target):
         here = figures_here(None)
         operators = _operators(measured, subjects, settings, here, progress)
-        if not on_target:
-            predicted = predictions(
-                [one.name for one in subjects],
-                operators,
-                _medians(measured),
-                here,
-                target,
-                threads=settings.session.threads,
-            )
+        if not inputs.on_target:
+            names, threads = [subject.name for subject in subjects], settings.session.threads
+            medians = _medians(measured)
+            predicted = predictions(names, operators, medians, here, target, threads=threads)
     return BenchmarkRecord(
         benchmark=measured,
-        measured_on=device.name,
+        measured_on=inputs.device.name,
         target=target.name,
-        on_target=on_target,
+        on_target=inputs.on_target,
         operators=tuple(operators),
-        predicted=tuple(predicted),
+        predicted=predicted,
+    )
+
+
+def _settings(out: Path, inputs: BenchmarkInputs) -> Settings:
+    """How to measure; the test samples that queries take are written first."""
+    wanted = inputs.benchmark
+    queries = out / "inputs.npz"
+    samples: dict[str, Any] = {
+        INPUT: draw(open_split(inputs.data.path, "test"), BATCHES * wanted.batch).x
+    }
+    np.savez(queries, allow_pickle=False, **samples)
+    return Settings(
+        **bounds_of(inputs.device, wanted.threads, wanted.spinning),
+        feed=Feed(str(queries), wanted.batch, seed=inputs.seed),
+        timing=Timing(wanted.seconds, wanted.min_queries, wanted.max_queries),
+        processes=wanted.processes,
+        seed=inputs.seed,
+        confidence=CONFIDENCE,
+        footprint=wanted.footprint,
     )
 
 
@@ -118,18 +120,18 @@ def _counted(
     feed: Feed,
     progress: Progress,
 ) -> Measurement:
-    """The same with the instructions of each variant; the teacher ships nowhere."""
-    files = {one.name: one.path for one in subjects if one.name != TEACHER}
-    found: dict[str, Estimate] = {
+    """The same with the instructions of each variant; the teacher is not counted."""
+    files = {subject.name: subject.path for subject in subjects if subject.name != TEACHER}
+    counts: dict[str, Estimate] = {
         TEACHER: Estimate.unknown(
             "only what may ship is counted", "instructions", unit="instructions"
         )
     }
     with progress.steps("instructions", len(files)) as steps:
         for name, path in files.items():
-            found[name] = countable.count(path, target, feed=feed).estimate
+            counts[name] = countable.count(path, target, feed=feed).estimate
             steps.advance(name)
-    models = (replace(one, instructions=found[one.name]) for one in measured.models)
+    models = (replace(model, instructions=counts[model.name]) for model in measured.models)
     return replace(measured, models=tuple(models))
 
 
@@ -140,30 +142,30 @@ def _operators(
     here: Bounds | str,
     progress: Progress,
 ) -> list[OperatorsRecord]:
-    """The time of each model's operators; one that cannot be timed is left out with a warning."""
-    known = _medians(measured)
-    found: list[OperatorsRecord] = []
+    """The time of each model's operators; a model that fails is left out with a warning."""
+    medians = _medians(measured)
+    records: list[OperatorsRecord] = []
     with progress.steps("operators", len(subjects)) as steps:
-        for one in subjects:
+        for subject in subjects:
             try:
-                found.append(
+                records.append(
                     profiled(
-                        one.name,
-                        one.path,
+                        subject.name,
+                        subject.path,
                         here,
                         session=settings.session,
                         feed=settings.feed,
-                        runs=_runs(known.get(one.name)),
+                        runs=_runs(medians.get(subject.name)),
                     )
                 )
-            except MeasureError as error:  # a picture less, not a build less
-                progress.warn(f"the operators of {one.name} were not timed: {error}")
-            steps.advance(one.name)
-    return found
+            except MeasureError as error:  # The build goes on without this table.
+                progress.warn(f"the operators of {subject.name} were not timed: {error}")
+            steps.advance(subject.name)
+    return records
 
 
 def _medians(measured: Measurement) -> dict[str, float]:
-    return {one.name: one.p50_ms.value for one in measured.models if one.p50_ms.value}
+    return {model.name: model.p50_ms.value for model in measured.models if model.p50_ms.value}
 
 
 def _runs(p50_ms: float | None) -> int:

@@ -9,24 +9,20 @@ file belongs to one that runs (`devices.operators.layers`) and its cost goes the
 a graph add up to those of its file. Bytes are those of the tensors that the runtime handed over.
 """
 
-import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ...devices.onboard.model.outline import Node
 from ...devices.onboard.settings import DEFAULT_FEED, DEFAULT_SESSION, Feed, Session
-from ...devices.onboard.stats.estimate import Estimate
 from ...devices.operators.layer_matching import match
 from ...devices.operators.layers import homes
-from ...devices.operators.prediction import CONFIDENCE, THREADS_EFFICIENCY, Timed, predict
 from ...devices.operators.probe import probe
 from ...devices.operators.profiling import Operator, Profile, profile
 from ...devices.operators.roofline import Bounds, Work, attained_by, machine_of, roof_us
 from ...devices.operators.wiring import CONVERSIONS, REORDERS, Wiring, family, shown
 from ...devices.profiles.profile import HOST, load
-from ...devices.profiles.profile import Profile as Device
-from ..records import OperatorsRecord, OperatorTime, Predicted, Roof
+from ..records import OperatorsRecord, OperatorTime, Roof
 from .operator_types import total
 
 _WEIGHT = (".weight", ".weight_quantized", ".weight_MatMul")
@@ -92,109 +88,6 @@ def record(name: str, found: Profile, here: Bounds | str, threads: int) -> Opera
         unplaced_macs=sum(found.costs[node].macs or 0 for node in unplaced),
         roof=roof,
         roof_missing=here if isinstance(here, str) else None,
-    )
-
-
-def predictions(
-    names: Sequence[str],
-    measured: Sequence[OperatorsRecord],
-    p50_ms: Mapping[str, float],
-    host: Bounds | str,
-    target: Device,
-    *,
-    threads: int,
-) -> tuple[Predicted, ...]:
-    """What each of several files would take on a device that is not this one.
-
-    Args:
-        names: of the files; each gets a prediction, if only that there is none.
-        measured: the operators of each that could be timed.
-        p50_ms: median latency here, by name.
-        host: this machine, or why its figures are unknown.
-        target: the device.
-        threads: on both.
-    """
-    there = machine_of(target)
-    missing = next((one for one in (there, host) if isinstance(one, str)), None)
-    timed_here = {one.name: one for one in measured}
-    found = []
-    for name in names:
-        at, one = p50_ms.get(name), timed_here.get(name)
-        if isinstance(there, Bounds) and isinstance(host, Bounds) and at and one:
-            found.append(predicted(one, at, host, there, target_name=target.name, threads=threads))
-            continue
-        unknown = Estimate.unknown(
-            missing or "its operators were not timed here", "PREDICTED", unit="ms"
-        )
-        found.append(
-            Predicted(
-                name=name,
-                target=target.name,
-                device=target.title,
-                threads=threads,
-                p50_ms=unknown,
-                call_us=0.0,
-                spread=0.0,
-                unroofed=0,
-            )
-        )
-    return tuple(found)
-
-
-def predicted(
-    measured: OperatorsRecord,
-    p50_ms: float,
-    host: Bounds,
-    target: Bounds,
-    *,
-    target_name: str,
-    threads: int,
-) -> Predicted:
-    """The median on a device that is only a profile, from operators timed here.
-
-    Args:
-        measured: the operators.
-        p50_ms: median latency here, which is scaled.
-        host: this machine.
-        target: the device.
-        target_name: as it is asked for.
-        threads: on both.
-
-    Raises:
-        ValueError: operators that took no time.
-    """
-    found = predict(timed(measured.operators), host, target, threads=threads)
-    cores = target.value.with_threads(threads)
-    parallel = f", {cores} cores at {THREADS_EFFICIENCY:g} each" if cores > 1 else ""
-    estimate = Estimate(
-        p50_ms * found.ratio,
-        p50_ms * found.low,
-        p50_ms * found.high,
-        f"PREDICTED, not measured: {len(measured.operators)} operators at the roofline of "
-        f"{target_name} over their efficiencies on {host.value.title}{parallel}; the band is "
-        f"{CONFIDENCE:.0%} if efficiencies carry over within a factor of "
-        f"{math.exp(found.spread):.2f}, with the figures of both machines at their ends",
-        0,
-        unit="ms",
-        kind="predicted",
-    )
-    return Predicted(
-        name=measured.name,
-        target=target_name,
-        device=target.value.title,
-        threads=cores,
-        p50_ms=estimate,
-        call_us=found.call_us,
-        spread=found.spread,
-        unroofed=found.unroofed,
-    )
-
-
-def timed(operators: Sequence[OperatorTime]) -> tuple[Timed, ...]:
-    """What a prediction takes."""
-    return tuple(
-        Timed(one.family, one.us, one.calls, Work(one.type, one.operations, one.bytes))
-        for one in operators
     )
 
 

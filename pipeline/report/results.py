@@ -6,7 +6,7 @@ sections(report)[0].title   # 'Budgets'
 from collections.abc import Iterator, Mapping, Sequence
 
 from .. import tasks
-from ..judge.gate import preferred
+from ..judge.choice import preferred
 from ..records import TEACHER, PackageQuality, Report, VariantQuality, VariantVerdict, VerifyRecord
 from . import compression, energy, lost, memory, numbers, operators, rows, words
 from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, Unit

@@ -15,7 +15,7 @@ from ...devices.onboard.stats.estimate import Estimate
 from ...exporters import ONNX
 from ...exporters.package import Package
 from ..judge.budgets import BUDGETS
-from ..judge.gate import SAME_SIZE
+from ..judge.choice import SAME_SIZE
 from ..records import Check, Report
 from . import numbers, rows
 

@@ -8,8 +8,8 @@ import edgestill
 import pytest
 import tiny
 from edgestill.errors import RecipeError
-from edgestill.exporters import EXPORTERS
-from edgestill.exporters.package import File, Package
+from edgestill.exporters import EXPORTERS, onnx_file
+from edgestill.exporters.package import File, Finished, Job, Package
 from edgestill.pipeline.commands.verify_run import check
 from edgestill.pipeline.runs.rejudge import judge_again
 
@@ -128,3 +128,11 @@ def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(tmp_path, m
 def test_formats_without_onnx_unknown_or_named_twice_are_refused(tmp_path, monkeypatch, formats):
     with pytest.raises(RecipeError, match=r"export\.formats.*'onnx' first, then any of"):
         built_with(formats, tmp_path, monkeypatch)
+
+
+def test_the_onnx_file_is_a_package_as_it_is(tmp_path):
+    file = tmp_path / "fp32.onnx"
+    file.write_bytes(b"a model")
+    package = onnx_file.packages(Job(tmp_path, (Finished("fp32", file),)))["fp32"]
+    assert (package.format, package.model, package.beside) == ("onnx", File.of(file), ())
+    assert (package.runtime, package.answers_hold) == ("onnxruntime", True)

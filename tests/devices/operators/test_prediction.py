@@ -28,7 +28,7 @@ from edgestill.devices.profiles.profile import load
 from edgestill.errors import UsageError
 from edgestill.pipeline.commands.bench_operators import document, look, summary
 from edgestill.pipeline.judge import gate
-from edgestill.pipeline.judge.operators import predictions
+from edgestill.pipeline.judge.predictions import predictions
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.records import OperatorsRecord, OperatorTime, Predicted

@@ -1,0 +1,137 @@
+"""Which of the READY variants ships.
+
+Of the READY variants the best in ``gate.prefer`` ships; of those whose intervals overlap its own,
+the smallest file. Latencies are compared by their ratios to fp32, paired by repetition, in which
+what disturbed both cancels. A variant whose ratio is above 1, however wide its interval, does not
+take the place of fp32 for being smaller.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ...devices.bench.ratio_text import stated
+from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.figures import Figures
+from ..records import BenchmarkRecord, VariantQuality, VerifyRecord
+from .budgets import scaled, size_kib
+
+SAME_SIZE = 1.02
+"""Files no more than this factor apart are of one size; of those the first made, the plainest, is
+taken."""
+FP32 = "fp32"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """All figures of one variant.
+
+    Attributes:
+        quality: of the verify stage.
+        figures: of the benchmark stage.
+        time_over_fp32: its median latency over that of fp32.
+    """
+
+    quality: VariantQuality
+    figures: Figures
+    time_over_fp32: Estimate
+
+    @property
+    def name(self) -> str:
+        """The variant's."""
+        return self.quality.name
+
+
+def subjects_of(quality: VerifyRecord, measured: BenchmarkRecord) -> list[Subject]:
+    """Every variant with its figures, in the order they were made."""
+    figures = {model.name: model for model in measured.benchmark.models}
+    ratios = {ratio.of: ratio.p50 for ratio in measured.benchmark.ratios if ratio.over == FP32}
+    ratios[FP32] = Estimate.exact(1.0, "fp32 itself", "ratio")
+
+    def time(name: str) -> Estimate:
+        if figures[name].p50_ms.value is None:
+            return figures[name].p50_ms
+        return ratios.get(name, Estimate.unknown("not measured beside fp32", unit="ratio"))
+
+    return [
+        Subject(variant, figures[variant.name], time(variant.name)) for variant in quality.variants
+    ]
+
+
+PREFERENCES: dict[str, Callable[[Subject], Estimate]] = {
+    "latency": lambda subject: subject.time_over_fp32,
+    "size": lambda subject: size_kib(subject.figures),
+    # All variants share the interval of a declared model, so it does not separate them.
+    "energy": lambda subject: _point(subject.figures.energy_uj),
+    "accuracy": lambda subject: scaled(subject.quality.score, -1.0),
+}
+"""What ``gate.prefer`` compares; smaller is better."""
+
+
+def preferred(prefer: str, metric: str) -> str:
+    """The name of the preferred figure, where ``metric`` is the score on test."""
+    return metric if prefer == "accuracy" else prefer
+
+
+def choose(prefer: str, metric: str, ready: Sequence[Subject]) -> tuple[Subject, str]:
+    """The variant that ships, and why.
+
+    Args:
+        prefer: a key of ``PREFERENCES``.
+        metric: the name of the score on test.
+        ready: the READY variants, at least one.
+    """
+    if len(ready) == 1:
+        return ready[0], f"{ready[0].name} is inside every budget"
+    figures = {subject.name: PREFERENCES[prefer](subject) for subject in ready}
+    best = min(ready, key=lambda subject: _or_infinity(figures[subject.name].value))
+    reach = _or_infinity(figures[best.name].high)
+    equals = [
+        subject for subject in ready if _or_infinity(figures[subject.name].low) <= reach < math.inf
+    ] or [best]
+    slower = _slower(equals) if prefer == "latency" else []
+    equals = [subject for subject in equals if subject not in slower]
+    least = min(subject.figures.file_bytes for subject in equals)
+    ship = next(s for s in equals if s.figures.file_bytes <= SAME_SIZE * least)
+    what = preferred(prefer, metric)
+    if len(equals) > 1:
+        others = ", ".join(subject.name for subject in equals if subject is not ship)
+        why = (
+            f"{ship.name} is inside every budget; in {what} its interval overlaps that of "
+            f"{others}, and no file of these is smaller by more than 2 %"
+        )
+    else:
+        why = f"{ship.name} is inside every budget, the best of {len(ready)} in {what}"
+    return ship, why + (_compared(ready, slower) if prefer == "latency" else "")
+
+
+def _slower(equals: Sequence[Subject]) -> list[Subject]:
+    """Where fp32 is among variants of overlapping intervals: those that seem slower than it."""
+    if all(subject.name != FP32 for subject in equals):
+        return []
+    others = [subject for subject in equals if subject.name != FP32]
+    return [subject for subject in others if _or_infinity(subject.time_over_fp32.value) > 1.0]
+
+
+def _compared(ready: Sequence[Subject], slower: Sequence[Subject]) -> str:
+    """The ratios that the choice by latency rests on, and what fp32 was preferred to."""
+    ratios = ", ".join(
+        f"{subject.name} {stated(subject.time_over_fp32, 'latency', FP32)}"
+        for subject in ready
+        if subject.name != FP32
+    )
+    why = f"; compared by ratios paired by repetition: {ratios}"
+    if slower:
+        names = ", ".join(subject.name for subject in slower)
+        why += f"; {names}: not known to be as fast as fp32, so not preferred to it for size"
+    return why
+
+
+def _point(figure: Estimate) -> Estimate:
+    if figure.value is None:
+        return figure
+    return Estimate.exact(figure.value, figure.method, figure.unit)
+
+
+def _or_infinity(value: float | None) -> float:
+    return math.inf if value is None else value

@@ -1,0 +1,58 @@
+"""The verdict on each format of a variant: measured, compared, or only delivered."""
+
+import pytest
+import report_example
+from edgestill.pipeline.judge.packages import faults, verdicts
+
+
+def with_package(**changes):
+    """The quality of fp32 whose other format has these fields."""
+    quality = report_example.report().quality.variants[0]
+    package = quality.packages[0].model_copy(update=changes)
+    return quality.model_copy(update={"packages": (package,)})
+
+
+def outcome_of(quality, **budgets):
+    return verdicts(quality, budgets, "ready")[1].outcome
+
+
+def test_what_was_measured_has_the_verdict_of_its_variant():
+    quality = with_package()
+    for outcome in ("ready", "not ready", "undecided"):
+        onnx = verdicts(quality, {}, outcome)[0]
+        assert (onnx.format, onnx.outcome) == ("onnx", outcome)
+
+
+def test_a_format_whose_answers_are_of_other_kernels_is_undecided():
+    assert outcome_of(with_package(answers_hold=False), min_accuracy=0.5) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("budgets", "outcome"),
+    [({"min_accuracy": 0.5}, "ready"), ({"min_accuracy": 0.5, "max_p90_ms": 1.0}, "undecided")],
+)
+def test_a_format_with_the_answers_of_its_target_is_decided_without_figures(budgets, outcome):
+    assert outcome_of(with_package(answers_hold=True), **budgets) == outcome
+
+
+def test_a_format_that_cannot_run_here_is_undecided_and_no_fault():
+    quality = with_package(agreement=None, max_abs_difference=None, missing="no such runtime")
+    assert list(faults(quality)) == []
+    package = verdicts(quality, {}, "ready")[1]
+    assert (package.outcome, package.why) == (
+        "undecided",
+        "not run on this machine: no such runtime",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"max_abs_difference": 0.5}, ".ort differs from .onnx by 0.5"),
+        ({"agreement": 0.9}, ".ort answers as .onnx in only 90.0% of test"),
+    ],
+)
+def test_a_format_that_answers_otherwise_is_a_fault(changes, fault):
+    quality = with_package(answers_hold=True, **changes)
+    assert list(faults(quality)) == [fault]
+    assert outcome_of(quality) == "not ready"

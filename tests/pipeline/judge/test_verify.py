@@ -1,0 +1,58 @@
+"""What the verify stage leaves in a run: answers, golden samples and changed samples."""
+
+import json
+
+import numpy as np
+import pytest
+from edgestill.pipeline.judge import verify
+from edgestill.pipeline.judge.answers import GOLDEN
+from edgestill.pipeline.judge.quality import Running
+
+
+@pytest.fixture(scope="module")
+def records(built):
+    done, _, _ = built
+    return done.report, done.run, done.run / "records"
+
+
+def test_every_package_that_runs_here_has_golden_answers(records):
+    report, _, folder = records
+    golden = np.load(folder / GOLDEN)
+    names = {p.model.name for v in report.variants.files for p in v.packages if p.runtime}
+    assert set(golden) == {"input", *names}
+    assert len(golden["input"]) == verify.GOLDEN_SAMPLES
+
+
+def test_the_stored_answers_are_those_that_the_file_gives_again(records):
+    report, run, folder = records
+    golden = np.load(folder / GOLDEN)
+    running = Running(run / "variants", golden["input"], 1, 1, precise=False)
+    for variant in report.variants.files:
+        again = running.outputs(variant.file, precise=False)
+        np.testing.assert_allclose(again, golden[variant.file], atol=1e-5)
+        assert (folder / "answers" / f"{variant.name}.npy").is_file()
+
+
+def test_fp32_and_the_teacher_are_compared_with_their_torch_models(records):
+    report, _, _ = records
+    compared = {quality.name for quality in report.quality.files if quality.parity}
+    assert compared == {"teacher", "fp32"}
+    for quality in report.quality.files:
+        assert all(parity.holds for parity in quality.parity)
+        assert [package.format for package in quality.packages] == ["ort"]
+
+
+def test_changed_samples_are_stored_with_their_classes(records):
+    report, _, folder = records
+    changed = np.load(folder / verify.CHANGED)
+    for quality in report.quality.variants:
+        examples = quality.fidelity.changed.examples
+        rows = changed[f"{quality.name}/rows"].tolist()
+        assert rows == [example.sample for example in examples]
+        assert len(changed[f"{quality.name}/student"]) == len(rows)
+
+
+def test_the_record_of_the_stage_is_that_of_the_report(records):
+    report, _, folder = records
+    stored = json.loads((folder / "quality.json").read_text())
+    assert stored == json.loads(report.quality.model_dump_json())
