@@ -45,8 +45,8 @@ def diagnose(
     Args:
         fp32: the ONNX file in float.
         int8: the same model quantized: Q/DQ, QLinear operators, or dynamic.
-        session: how the runtime holds each model.
-        feed: what both are queried with.
+        session: how the runtime loads and runs each model.
+        feed: the inputs of both.
         processes: fresh processes a file, which alternate; the median over them counts.
         runs: profiled queries a process.
         on_process: called after each process with `fp32` or `int8`.

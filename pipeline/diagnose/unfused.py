@@ -62,14 +62,14 @@ def _reason(node: Node, times: FileTimes) -> tuple[str, str | None] | None:
         return (f"its output is also read in float, by {in_float[0].op}", None)
     if not readers or not set(graph.outputs).isdisjoint(node.outputs):
         return ("its output leaves the model in float", None)
-    taken = {_type_of(dequantizer, graph) for dequantizer in data}
-    given = {_type_of(reader, graph) for reader in readers}
-    if taken != given and None not in taken | given:
+    read = {_type_of(dequantizer, graph) for dequantizer in data}
+    written = {_type_of(reader, graph) for reader in readers}
+    if read != written and None not in read | written:
         return (
-            f"its input is {_listed(taken)} and its output {_listed(given)}, "
+            f"its input is {_listed(read)} and its output {_listed(written)}, "
             "and onnxruntime fuses only where both are the same",
             "quantize activations to uint8 (activation_type=QuantType.QUInt8)"
-            if "int8" in taken | given
+            if "int8" in read | written
             else None,
         )
     return ("the graph shows no reason; onnxruntime has no kernel for this form", None)

@@ -39,6 +39,7 @@ TOLERANCE = 1e-3
 by 0.3."""
 SETTINGS = Settings(processes=6, timing=Timing(seconds=0.1, max_queries=2_000, warmup_seconds=0.5))
 """Six processes are the fewest that give an interval."""
+_NO_TRANSFORMER = "no softmax over a product, or no layer normalization"
 
 
 def fuse(
@@ -70,13 +71,11 @@ def fuse(
     graph = onnx.load(source).graph
     if not is_transformer(graph):
         target.write_bytes(source.read_bytes())
-        return Fusion(
-            candidates=(), choice=NONE, why="no softmax over a product, or no layer normalization"
-        )
+        return Fusion(candidates=(), choice=NONE, why=_NO_TRANSFORMER)
     feeds, largest = _answered(source, padding_cases.feeds(source, samples, pad=pad))
     reference = _Reference(source, graph, feeds, largest)
-    own_difference = parity.largest_difference(source, source, feeds)
-    candidates = [Candidate(name=NONE, fused={}, largest_difference=own_difference)]
+    difference = parity.largest_difference(source, source, feeds)
+    candidates = [Candidate(name=NONE, fused={}, largest_difference=difference)]
     files = {NONE: source}
     with TemporaryDirectory(dir=target.parent) as scratch:
         folder = Path(scratch)
