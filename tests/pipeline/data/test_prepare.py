@@ -382,7 +382,7 @@ def test_a_sample_in_two_splits_is_refused_in_every_task(task, laid):
     x = numbered()["x"]
     x[100] = x[101:] = x[0]
     arrays = {"x": x} if y is None else {"x": x, "y": y}
-    with pytest.raises(DataError, match="stand in another split"):
+    with pytest.raises(DataError, match="are in another split"):
         laid(arrays, task=task)
 
 
@@ -591,11 +591,11 @@ def test_a_tokenizer_that_is_given_is_used_and_ships(told, tmp_path):
 def test_texts_that_are_cut_are_counted_in_the_notes(told):
     longer = [f"{text} in every way that there is" for text in SENTENCES[:30]] + SENTENCES[30:]
     record, _ = told(longer, MOODS)
-    assert "30 of 100 texts are longer than 8 tokens and cut" in record.notes
+    assert "30 of 100 texts are longer than 8 tokens and were cut" in record.notes
 
 
 def test_a_text_in_two_splits_is_refused(told):
-    with pytest.raises(DataError, match="stand in another split"):
+    with pytest.raises(DataError, match="are in another split"):
         told([*SENTENCES[:60], *SENTENCES[:60]], [*MOODS[:60], *MOODS[:60]])
 
 
@@ -614,7 +614,7 @@ def with_duplicates():
 
 
 def test_a_sample_in_two_splits_is_refused(laid):
-    with pytest.raises(DataError, match=r"\(first: row 3\d\) that stand in another split"):
+    with pytest.raises(DataError, match=r"\(first: row 3\d\) that are in another split"):
         laid(with_duplicates())
 
 
