@@ -1,10 +1,13 @@
-"""Where samples come from: one file a kind of source, one table that names them.
+"""Sources of samples: one file for each kind of source, and one table with all kinds.
 
-A source reads a data set as a mapping: ``x``, ``y`` and optionally ``group`` and ``id``, or ready
+A source returns a data set as a mapping: ``x``, ``y`` and optionally ``group`` and ``id``, or ready
 splits ``x_train``, ``y_train``, ``x_test``, ``y_test`` and optionally the same of ``validation``
-and ``calibration``, with ``group_<split>`` and ``id_<split>``. ``labels`` may name the classes,
-``layout`` the axes of a sample, ``front_end`` what has to be done to raw input before the model,
-``notes`` what was seen.
+and ``calibration``, with ``group_<split>`` and ``id_<split>``. It may also have ``labels`` (names
+of the classes), ``layout`` (of the axes of a sample), ``front_end`` (how raw input becomes the
+model's input) and ``notes`` (sentences for the report).
+
+A new kind is a file beside these, a line in ``SOURCES`` below and a line in ``SOURCE_KINDS`` of
+``recipe/data.py``.
 """
 
 import difflib
@@ -15,7 +18,7 @@ from typing import Any
 
 from ...errors import RecipeError
 from ..progress import Progress
-from ..recipe.data import SOURCE_KINDS, Data
+from ..recipe.data import SOURCE_FORMS, SOURCE_KINDS, Data
 from ..recipe.model_names import is_factory
 from . import audio, digits, function, images, npz, table, text
 
@@ -27,9 +30,9 @@ class Source:
     """A kind of source.
 
     Attributes:
-        fingerprint: hashes all that the data depends on, cheaply and without torch; the same hash
-            promises the same arrays.
-        read: the arrays; may unpack into the scratch folder and return memory maps.
+        fingerprint: hashes everything the arrays depend on, quickly and without torch; equal hashes
+            mean equal arrays.
+        read: returns the arrays; may unpack to the scratch folder and return memory maps.
     """
 
     fingerprint: Callable[[str], str]
@@ -48,15 +51,15 @@ SOURCES = {
 
 
 def find(source: str) -> tuple[Source, str]:
-    """The kind of source a recipe's ``data.source`` names, and what it is told.
+    """The kind of source that a recipe's ``data.source`` names, and its argument.
 
-    ``digits`` stands alone, ``KIND:PATH`` names its kind, any other ``a:b`` is a function.
+    ``digits`` has none, ``KIND:PATH`` has a path, any other ``a:b`` is a function of the user.
 
     Raises:
-        RecipeError: it names none.
+        RecipeError: there is no such kind.
     """
-    kind, mark, rest = source.partition(":")
-    if kind == "digits" and not mark:
+    kind, colon, rest = source.partition(":")
+    if kind == "digits" and not colon:
         return SOURCES["digits"], ""
     if kind in SOURCE_KINDS and rest:
         return SOURCES[kind], rest
@@ -65,17 +68,16 @@ def find(source: str) -> tuple[Source, str]:
     near = difflib.get_close_matches(kind, ["digits", *SOURCE_KINDS], n=1)
     raise RecipeError(
         found=repr(source),
-        expected="'digits', 'npz:FILE', 'images:FOLDER', 'audio:FOLDER', 'text:FILE', "
-        "'table:FILE' or 'module:function'",
+        expected=f"'digits', {SOURCE_FORMS} or 'module:function'",
         where="data.source",
         fix=f"did you mean {near[0]!r}?" if near else None,
     )
 
 
 def fingerprint(source: str) -> str:
-    """The fingerprint of the data a recipe's ``data.source`` names."""
-    kind, told = find(source)
-    return kind.fingerprint(told)
+    """The hash of the data that a recipe's ``data.source`` names."""
+    kind, argument = find(source)
+    return kind.fingerprint(argument)
 
 
 def tokenizer_fingerprint(path: Path) -> str:
@@ -88,6 +90,6 @@ def tokenizer_fingerprint(path: Path) -> str:
 
 
 def shown(source: str) -> str:
-    """A source as the report names it: a file without its folders."""
-    kind, mark, told = source.partition(":")
-    return f"{kind}:{Path(told).name}" if kind in SOURCE_KINDS and mark else source
+    """A source for the report: a file without its folders."""
+    kind, colon, argument = source.partition(":")
+    return f"{kind}:{Path(argument).name}" if kind in SOURCE_KINDS and colon else source

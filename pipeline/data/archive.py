@@ -1,4 +1,4 @@
-"""Numpy archives (.npz): members are unpacked once to files and memory-mapped from there."""
+"""Numpy archives (.npz): members are unpacked to files once and memory-mapped."""
 
 import errno
 import shutil
@@ -19,7 +19,7 @@ _BROKEN = (
     EOFError,
     ValueError,
     RuntimeError,  # an encrypted member
-    NotImplementedError,  # a compression Python does not know
+    NotImplementedError,  # an unknown compression
 )
 
 
@@ -29,19 +29,19 @@ def unpacked(
     wanted: Callable[[list[str]], Mapping[str, str]],
     fix: str,
 ) -> dict[str, NDArray[Any]]:
-    """Members of an archive as read-only memory maps; memory use stays flat.
+    """Members of an archive as read-only memory maps, in constant memory.
 
     Args:
         path: of the archive.
-        folder: to unpack to; members are numbered there, for a name could lead out of it.
-        wanted: given the members' names, which to take, each under the name it shall have.
-        fix: how to write such an archive, for who brought a broken one.
+        folder: to unpack to. The files are numbered, for a member's name could lead out of it.
+        wanted: returns, for the names of all members, the member for each key of the result.
+        fix: how to write such an archive, for the error message.
 
     Raises:
         DataError: not an archive of plain arrays. Pickled objects are refused.
         FileNotFoundError: there is no such file.
     """
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             members = {entry.removesuffix(".npy"): entry for entry in archive.namelist()}
@@ -49,17 +49,17 @@ def unpacked(
                 target = folder / f"member{number}.npy"
                 with archive.open(members[name]) as packed, target.open("wb") as plain:
                     shutil.copyfileobj(packed, plain, 1 << 20)
-                found[key] = np.load(target, mmap_mode="r", allow_pickle=False)
+                arrays[key] = np.load(target, mmap_mode="r", allow_pickle=False)
     except _BROKEN as error:
-        pickled = any(word in str(error) for word in ("allow_pickle", "Python objects"))
-        detail = "it holds pickled objects; Python objects are not read" if pickled else str(error)
+        is_pickled = any(text in str(error) for text in ("allow_pickle", "Python objects"))
+        detail = "it holds pickled objects, which are not read" if is_pickled else str(error)
         raise _unreadable(path, detail, fix) from None
     except OSError as error:
-        # A damaged table of contents points before the file's beginning; the rest is the machine's.
+        # A damaged table of contents gives a negative offset; other errors are not the archive's.
         if error.errno != errno.EINVAL:
             raise
         raise _unreadable(path, "its table of contents is damaged", fix) from None
-    return found
+    return arrays
 
 
 def _unreadable(path: Path, detail: str, fix: str) -> DataError:

@@ -1,4 +1,4 @@
-"""What the data stage laid down, opened again."""
+"""The arrays that the data stage writes: create them, open them, draw samples from them."""
 
 import os
 from pathlib import Path
@@ -12,9 +12,9 @@ from ..records import Split
 
 
 def create(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
-    """A new ``.npy`` file to fill through memory, its space taken now.
+    """A new memory-mapped ``.npy`` file, whose disk space is allocated now.
 
-    Filled sparse, a disk that runs full would end the process with SIGBUS, without a word.
+    Writing to a sparse file on a full disk would kill the process with SIGBUS, without a message.
 
     Raises:
         OSError: no space left.
@@ -26,9 +26,9 @@ def create(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]
 
 
 class Arrays(NamedTuple):
-    """One split: samples as the data set holds them, memory-mapped, and their answers.
+    """One split: samples, memory-mapped, and their labels.
 
-    Answers are classes int64 [n], else float32 [n, labels or numbers] (embedding: none, [n, 0]).
+    Labels are classes int64 [n], or float32 [n, labels or numbers], or without labels [n, 0].
     """
 
     x: NDArray[Any]
@@ -36,13 +36,13 @@ class Arrays(NamedTuple):
 
 
 def draw(split: Arrays, most: int) -> Arrays:
-    """Some samples of a split with their answers, the same ones each time, in their order.
+    """Random samples of a split with their labels: the same ones in every call, in their order.
 
-    Drawn, not the first ones: a data set sorted by class would show only its first classes.
+    They are random because the first samples of a data set may all be of one class.
 
     Args:
         split: to draw from.
-        most: how many; all of them where there are fewer.
+        most: how many; all of them if there are fewer.
 
     Returns:
         min(most, n) samples, in memory.
@@ -52,12 +52,12 @@ def draw(split: Arrays, most: int) -> Arrays:
 
 
 def open_split(folder: Path, split: Split) -> Arrays:
-    """Memory-map a split below the data stage's folder."""
+    """Memory-map a split in the data stage's folder."""
     x = np.load(folder / f"x_{split}.npy", mmap_mode="r")
     return Arrays(x, np.load(folder / f"y_{split}.npy"))
 
 
 def open_ids(folder: Path, split: Split) -> NDArray[np.str_]:
-    """What names each sample of a split, text [n]; only where the record says ``identified``."""
+    """The id of each sample of a split, text [n]; only if the record's ``identified`` is true."""
     ids: NDArray[np.str_] = np.load(folder / f"id_{split}.npy")
     return ids

@@ -1,4 +1,4 @@
-"""What a data set must be before hours are spent on it; each refusal names row, column or class."""
+"""Checks of a data set before any training. Every error names the row, column or class."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,25 +10,25 @@ from ...errors import DataError
 from ..records import Layout
 
 CHUNK = 1 << 20
-"""Numbers looked at in one go: 8 MiB as float64."""
-_KEPT = ("uint8", "int16", "float32")
-"""Dtypes a model's input may have as they are; others are widened or narrowed to float32."""
+"""Numbers that are processed at a time: 8 MiB as float64."""
+_INPUT_DTYPES = ("uint8", "int16", "float32")
+"""Dtypes that a model's input may have; other numbers become float32."""
 
 
 def chunks(rows: int, width: int) -> Iterator[slice]:
-    """Slices that cover the rows of ``width`` numbers each, so that memory use stays flat."""
+    """Slices that cover all rows of ``width`` numbers each, for work in constant memory."""
     step = max(1, CHUNK // max(1, width))
     for start in range(0, rows, step):
         yield slice(start, min(start + step, rows))
 
 
 def input_dtype(x: NDArray[Any], where: str) -> np.dtype[Any]:
-    """The dtype the model's input will have.
+    """The dtype of the model's input.
 
     Raises:
         DataError: not numbers.
     """
-    if x.dtype.name in _KEPT:
+    if x.dtype.name in _INPUT_DTYPES:
         return x.dtype
     if x.dtype.kind in "iuf":
         return np.dtype(np.float32)
@@ -38,14 +38,16 @@ def input_dtype(x: NDArray[Any], where: str) -> np.dtype[Any]:
 
 
 def samples(x: NDArray[Any], where: str) -> None:
-    """Refuse what is empty, of the wrong rank or not finite.
+    """Refuse samples that are empty, of the wrong rank or not finite.
 
     Raises:
-        DataError: names the first offending row and column.
+        DataError: names the first row and column with an unfit value.
     """
     if x.ndim < 2:
         raise DataError(
-            found=f"x of shape {x.shape}", expected="one row a sample, at least [n, 1]", where=where
+            found=f"x of shape {x.shape}",
+            expected="one row per sample, at least [n, 1]",
+            where=where,
         )
     if x.size == 0:
         raise DataError(found=f"no samples (x has shape {x.shape})", where=where)
@@ -54,34 +56,38 @@ def samples(x: NDArray[Any], where: str) -> None:
         return
     for rows in chunks(len(x), x[0].size):
         part = np.asarray(x[rows], dtype=np.float64)
-        # A float64 that float32 cannot hold would become infinite on its way to the model.
+        # A float64 outside the range of float32 would become infinite in the model's input.
         bad = ~(np.abs(part) <= np.finfo(np.float32).max)
         if bad.any():
-            row, *column = (int(i) for i in np.argwhere(bad)[0])
-            place = column[0] if len(column) == 1 else column
+            row, *index = (int(i) for i in np.argwhere(bad)[0])
+            column = index[0] if len(index) == 1 else index
             raise DataError(
-                found=f"{part[(row, *column)]} in row {rows.start + row}, column {place}",
+                found=f"{part[(row, *index)]} in row {rows.start + row}, column {column}",
                 expected="finite float32 numbers",
                 where=where,
                 fix="clean or impute that value",
             )
 
 
-def layout(x: NDArray[Any], asked: str) -> Layout:
-    """What the axes of one sample mean.
+def layout(x: NDArray[Any], wanted: str) -> Layout:
+    """The meaning of the axes of one sample.
+
+    Args:
+        x: samples.
+        wanted: a layout, or ``auto`` to find it by rank and number of channels.
 
     Raises:
-        DataError: the rank does not fit, or the channel axis cannot be told.
+        DataError: the rank does not fit, or the channel axis is ambiguous.
     """
     ranks: dict[str, int] = {"table": 2, "tokens": 2, "hw": 3, "tc": 3, "hwc": 4, "chw": 4}
-    if asked != "auto":
-        if x.ndim != ranks[asked]:
+    if wanted != "auto":
+        if x.ndim != ranks[wanted]:
             raise DataError(
                 found=f"samples of shape {list(x.shape[1:])}",
-                expected=f"{ranks[asked] - 1} axes a sample for layout {asked!r}",
+                expected=f"{ranks[wanted] - 1} axes per sample for layout {wanted!r}",
                 where="data.layout",
             )
-        return asked  # type: ignore[return-value]
+        return wanted  # type: ignore[return-value]
     if x.ndim == 2:
         return "table"
     if x.ndim == 3:
@@ -93,16 +99,16 @@ def layout(x: NDArray[Any], asked: str) -> Layout:
         if first and not last:
             return "chw"
     raise DataError(
-        found=f"samples of shape {list(x.shape[1:])}, whose axes could mean several things",
+        found=f"samples of shape {list(x.shape[1:])}, whose axes are ambiguous",
         where="data",
-        fix='say layout = "hwc" or "chw" in [data]; flatten other shapes to tables',
+        fix='set layout = "hwc" or "chw" in [data]; flatten other shapes to tables',
     )
 
 
 def every_class_everywhere(
     counts: Mapping[str, Sequence[int]], labels: Sequence[str], where: str
 ) -> None:
-    """Refuse a class that misses a split.
+    """Refuse a class without samples in a split.
 
     Raises:
         DataError: names the class and the split.
@@ -112,7 +118,7 @@ def every_class_everywhere(
         if missing:
             raise DataError(
                 found=f"no sample of class {', '.join(map(repr, missing[:5]))} in {split}",
-                expected=f"every one of the {len(labels)} classes in every split",
+                expected=f"all {len(labels)} classes in every split",
                 where=where,
-                fix=f"bring more samples or give {split} a larger fraction in [data]",
+                fix=f"add samples or give {split} a larger fraction in [data]",
             )

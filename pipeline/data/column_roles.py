@@ -106,6 +106,25 @@ def target_values(
             )
         _require_no_empty_text(y, target[0], where)
         return y, ()
+    y, names = _number_columns(columns, target, data, where)
+    if not rules.values:
+        y = y.astype(np.float64)
+        return (y[:, 0] if len(names) == 1 else y), names
+    bad = ~np.isin(y, rules.values)
+    if bad.any():
+        row, column_number = (int(i) for i in np.argwhere(bad)[0])
+        raise DataError(
+            found=f"{y[row, column_number]} in row {row} (from 0), column {names[column_number]!r}",
+            expected=f"{number_labels.listed(rules.values)}, as the task is {data.task}",
+            where=where,
+        )
+    return y.astype(np.uint8), names
+
+
+def _number_columns(
+    columns: Mapping[str, NDArray[Any]], target: Sequence[str], data: Data, where: str
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Columns of numbers side by side, [n, k], and the names of the k numbers."""
     names: list[str] = []
     numbers = []
     for name in target:
@@ -119,19 +138,7 @@ def target_values(
             )
         names += spread(name, column)
         numbers.append(column.reshape(len(column), -1))
-    y = np.concatenate(numbers, axis=1)
-    if not rules.values:
-        y = y.astype(np.float64)
-        return (y[:, 0] if len(names) == 1 else y), tuple(names)
-    bad = ~np.isin(y, rules.values)
-    if bad.any():
-        row, column_number = (int(i) for i in np.argwhere(bad)[0])
-        raise DataError(
-            found=f"{y[row, column_number]} in row {row} (from 0), column {names[column_number]!r}",
-            expected=f"{number_labels.listed(rules.values)}, as the task is {data.task}",
-            where=where,
-        )
-    return y.astype(np.uint8), tuple(names)
+    return np.concatenate(numbers, axis=1), tuple(names)
 
 
 def spread(name: str, column: NDArray[Any]) -> list[str]:

@@ -7,13 +7,13 @@ import numpy as np
 
 
 def fingerprint(_: str) -> str:
-    """The data set ships inside scikit-learn, so its version stands for it."""
+    """The version of scikit-learn, which contains the data set."""
     return f"digits of scikit-learn {metadata.version('scikit-learn')}"
 
 
 def read(*_: object) -> dict[str, Any]:
     """``x`` uint8 [1797, 8, 8] and ``y`` int64 [1797]."""
-    from sklearn.datasets import load_digits  # half a second, so only where it is needed
+    from sklearn.datasets import load_digits  # takes half a second
 
     digits = load_digits()
     return {"x": digits.images.astype(np.uint8), "y": digits.target.astype(np.int64)}

@@ -2,9 +2,9 @@
 
     features(clips, 16_000, AudioForm())     # float32 [n, 49, 40]
 
-A phone must compute the same numbers before it asks the model, so ``description`` says each step
-and parameter; it travels in the model's metadata. All arithmetic is float64, rounded once at the
-end, and the features of a clip do not depend on the clips beside it.
+A device must compute the same features before it runs the model, so ``description`` lists each step
+and parameter; the model's metadata has it. All arithmetic is float64, rounded once at the end, and
+the features of a clip do not depend on other clips.
 
 The mel scale is HTK's, mel = 2595 log10(1 + hz / 700) (Young et al., The HTK Book, 3.4, equation
 5.13); the triangles are linear in Hz with peak 1, as torchaudio's ``melscale_fbanks`` with
@@ -21,21 +21,21 @@ from ...errors import DataError
 from ..recipe.data import AudioForm
 
 FLOOR = 1e-6
-"""Least energy of a band before the logarithm, of samples in -1 … 1.
+"""Smallest energy of a band before the logarithm, of samples in -1 … 1.
 
-Above what rounding speech at 8 or 16 kHz to 16 bits leaves in a band, so that a silent recording
-and padding with zeros are one, and what lies below is no part of the range that int8 has to span.
+It is above the noise that rounding speech at 8 or 16 kHz to 16 bits leaves in a band. So a silent
+recording equals padding with zeros, and int8 need not represent values below it.
 """
 FULL_SCALE = 32768
-"""What int16 samples are divided by."""
+"""Divisor of int16 samples."""
 _BLOCK = 1 << 19
-"""Numbers transformed in one go: 4 MiB as float64."""
+"""Numbers that are transformed at a time: 4 MiB as float64."""
 
 Floats = NDArray[np.float64]
 
 
 class Frames(NamedTuple):
-    """How a clip is cut into frames; all but ``number`` in samples."""
+    """How a clip is divided into frames; all but ``number`` in samples."""
 
     window: int
     hop: int
@@ -44,23 +44,23 @@ class Frames(NamedTuple):
 
 
 def clip_samples(sample_rate: int, form: AudioForm) -> int:
-    """Samples of a clip of ``form.seconds``.
+    """The number of samples of a clip of ``form.seconds``.
 
     Raises:
-        DataError: not even one.
+        DataError: it is 0.
     """
     samples = round(form.seconds * sample_rate)
     if samples < 1:
         raise DataError(
-            found=f"clips of {form.seconds:g} s, which hold no sample at {sample_rate} Hz",
+            found=f"clips of {form.seconds:g} s, which have no sample at {sample_rate} Hz",
             where="data.audio.seconds",
-            fix="make clips longer",
+            fix="raise seconds",
         )
     return samples
 
 
 def frames(samples: int, sample_rate: int, form: AudioForm) -> Frames:
-    """How a clip of so many samples is cut; what is left behind the last frame is not used.
+    """How a clip of ``samples`` samples is divided; samples after the last frame are not used.
 
     Raises:
         DataError: a window of less than two samples or longer than the clip, or no hop.
@@ -69,23 +69,23 @@ def frames(samples: int, sample_rate: int, form: AudioForm) -> Frames:
     hop = round(form.hop_ms * sample_rate / 1000)
     if window < 2:
         raise DataError(
-            found=f"a window of {form.window_ms:g} ms, which holds {window} samples",
+            found=f"a window of {form.window_ms:g} ms, which has {window} samples",
             expected=f"at least 2 at {sample_rate} Hz",
             where="data.audio.window_ms",
-            fix="make the window longer",
+            fix="raise window_ms",
         )
     if hop < 1:
         raise DataError(
-            found=f"a hop of {form.hop_ms:g} ms, which is no sample at {sample_rate} Hz",
+            found=f"a hop of {form.hop_ms:g} ms, which has no sample at {sample_rate} Hz",
             where="data.audio.hop_ms",
-            fix="make the hop longer",
+            fix="raise hop_ms",
         )
     if window > samples:
         raise DataError(
             found=f"a window of {form.window_ms:g} ms in clips of {samples / sample_rate:g} s",
             expected="windows no longer than a clip",
             where="data.audio.window_ms",
-            fix="shorten the window or lengthen data.audio.seconds",
+            fix="lower window_ms or raise data.audio.seconds",
         )
     return Frames(window, hop, 1 << (window - 1).bit_length(), 1 + (samples - window) // hop)
 
@@ -100,15 +100,15 @@ def power(clips: NDArray[np.float32], cut: Frames) -> Floats:
 
     Args:
         clips: [n, samples].
-        cut: of clips of that length.
+        cut: for clips of that length.
 
     Returns:
-        [n, frames, fft / 2 + 1]; bin k stands for k * sample_rate / fft Hz.
+        [n, frames, fft / 2 + 1]; bin k is at k * sample_rate / fft Hz.
     """
-    every = np.lib.stride_tricks.sliding_window_view(clips, cut.window, axis=1)
-    spectrum = np.fft.rfft(every[:, :: cut.hop] * hann(cut.window), cut.fft)
-    found: Floats = spectrum.real**2 + spectrum.imag**2
-    return found
+    windows = np.lib.stride_tricks.sliding_window_view(clips, cut.window, axis=1)
+    spectrum = np.fft.rfft(windows[:, :: cut.hop] * hann(cut.window), cut.fft)
+    squared: Floats = spectrum.real**2 + spectrum.imag**2
+    return squared
 
 
 def mel(hz: Any) -> Floats:
@@ -122,7 +122,7 @@ def mel_to_hz(mels: Any) -> Floats:
 
 
 def edges(sample_rate: int, form: AudioForm) -> Floats:
-    """Where the bands begin, peak and end in Hz, [mels + 2]: band b has b, b + 1 and b + 2.
+    """Edges of the bands in Hz, [mels + 2]: band b begins at b, peaks at b + 1, ends at b + 2.
 
     Raises:
         DataError: an edge above half the sample rate.
@@ -154,16 +154,16 @@ def triangles(fft: int, sample_rate: int, form: AudioForm) -> Floats:
     weights: Floats = np.maximum(
         0.0, np.minimum((hz - low) / (peak - low), (high - hz) / (high - peak))
     )
-    # Not equal to 0: a bin on an edge has what rounding leaves.
+    # Not compared with 0: rounding leaves a bin on an edge a tiny weight.
     empty = np.flatnonzero(weights.max(axis=0) < 1e-9)
     if len(empty):
         band = int(empty[0])
         raise DataError(
             found=f"{len(empty)} of {form.mels} mel bands without any FFT bin (the first: band "
             f"{band}, {low[band]:.1f} to {high[band]:.1f} Hz)",
-            expected=f"bands that hold a bin, which stand {sample_rate / fft:.1f} Hz apart",
+            expected=f"a bin in each band; bins are {sample_rate / fft:.1f} Hz apart",
             where="data.audio.mels",
-            fix="take fewer mels or a longer window (window_ms)",
+            fix="lower mels or raise window_ms",
         )
     return weights
 
@@ -194,19 +194,19 @@ def features(clips: NDArray[np.float32], sample_rate: int, form: AudioForm) -> N
     weights = triangles(cut.fft, sample_rate, form)
     basis = dct(form.mels, form.coefficients) if form.front_end == "mfcc" else None
     bins = form.mels if basis is None else form.coefficients
-    found = np.empty((len(clips), cut.number, bins), np.float32)
+    result = np.empty((len(clips), cut.number, bins), np.float32)
     step = max(1, _BLOCK // (cut.number * cut.fft))
     for start in range(0, len(clips), step):
         rows = slice(start, start + step)
-        # Stacked products, one a clip: one product of the whole block could sum in another order.
+        # One product per clip: a product of the whole block could sum in another order.
         energies = np.matmul(power(clips[rows], cut), weights)
         logs = np.log(np.maximum(energies, FLOOR))
-        found[rows] = logs if basis is None else np.matmul(logs, basis)
-    return found
+        result[rows] = logs if basis is None else np.matmul(logs, basis)
+    return result
 
 
 def shape(form: AudioForm, sample_rate: int) -> tuple[int, int]:
-    """Of one sample: frames and bins, or samples and one channel.
+    """The shape of one sample: frames and bins, or samples and one channel.
 
     Raises:
         DataError: as ``features``.
@@ -219,35 +219,35 @@ def shape(form: AudioForm, sample_rate: int) -> tuple[int, int]:
 
 
 def description(form: AudioForm, sample_rate: int) -> dict[str, Any]:
-    """All that has to be known to compute the model's input from sound, as JSON.
+    """Everything that is needed to compute the model's input from sound, as JSON.
 
     Raises:
         DataError: as ``features``.
     """
     samples = clip_samples(sample_rate, form)
-    told: dict[str, Any] = {
+    steps: dict[str, Any] = {
         "front_end": form.front_end,
         "sample_rate_hz": sample_rate,
         "channels": "mono: the mean of all channels",
         "clip_samples": samples,
-        "fit": "longer clips are cut at their end, shorter ones get zeros behind",
+        "fit": "longer clips are cut at their end, shorter ones padded with zeros at their end",
     }
     output = list(shape(form, sample_rate))
     if form.front_end == "wave":
-        return told | {"output": f"int16 {output}"}
+        return steps | {"output": f"int16 {output}"}
     cut = frames(samples, sample_rate, form)
-    triangles(cut.fft, sample_rate, form)  # refuses what does not fit
+    triangles(cut.fft, sample_rate, form)  # raises if bands do not fit
     bounds = [float(hz) for hz in edges(sample_rate, form)]
-    told |= {
+    steps |= {
         "scale": f"int16 / {FULL_SCALE}, in -1 to 1",
         "window": "Hann, periodic: w[i] = 0.5 - 0.5 cos(2 pi i / window_samples)",
         "window_samples": cut.window,
         "hop_samples": cut.hop,
         "frames": cut.number,
         "frame": "frame t is samples t * hop_samples to t * hop_samples + window_samples - 1; "
-        "no padding in front, none behind",
+        "no padding before or after",
         "fft_size": cut.fft,
-        "spectrum": "power: re^2 + im^2 of the FFT of the windowed frame with zeros behind it, "
+        "spectrum": "power: re^2 + im^2 of the FFT of the windowed frame, zero-padded at its end, "
         "bins 0 to fft_size / 2, not normalised",
         "mel_formula": "HTK: mel = 2595 log10(1 + hz / 700)",
         "mels": form.mels,
@@ -260,9 +260,9 @@ def description(form: AudioForm, sample_rate: int) -> dict[str, Any]:
         "log_floor": FLOOR,
     }
     if form.front_end == "mfcc":
-        told |= {
+        steps |= {
             "coefficients": form.coefficients,
             "dct": "type II, orthonormal, the first coefficients: c[k] = s[k] * sum over b of "
             "log[b] * cos(pi k (b + 0.5) / mels), s[0] = sqrt(1 / mels), else sqrt(2 / mels)",
         }
-    return told | {"output": f"float32 {output}"}
+    return steps | {"output": f"float32 {output}"}

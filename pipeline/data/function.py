@@ -1,7 +1,7 @@
-"""A user's own function: ``module:function`` returns a dict of arrays.
+"""A function of the user: ``module:function`` returns a dict of arrays.
 
-The function is called at every build, because only its arrays say whether the data changed; what
-follows is then cached by their content.
+Every build calls the function, because only its arrays show whether the data changed. Later stages
+are cached by the content of the arrays.
 """
 
 import hashlib
@@ -54,6 +54,6 @@ def _array(key: str, value: object, where: str) -> NDArray[Any]:
     except ValueError as error:
         raise DataError(found=f"{key} that is no array ({error})", where=where) from None
     if array.dtype.hasobject:
-        # Their hash would be that of addresses: another one at every build.
+        # Their bytes are memory addresses, so their hash would change with every build.
         raise DataError(found=f"{key} of Python objects", expected="numbers or text", where=where)
     return array

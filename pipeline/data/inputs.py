@@ -10,7 +10,7 @@ class DataInputs:
     """Input of the data stage.
 
     Attributes:
-        data: the recipe's part.
+        data: the recipe's section.
         source_hash: hash of the source; only the key needs it.
         tokenizer_hash: hash of the tokenizer that the recipe names; only the key needs it.
         seed: of the splits.

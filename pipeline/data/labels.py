@@ -1,4 +1,4 @@
-"""Labels as a source gives them, checked against its samples and read as the task wants them."""
+"""The labels of a source: checked against its samples, then read by the task's rules."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,17 +13,17 @@ from ..tasks.labels import ReadLabels
 def read(
     ys: Mapping[str, Any], rows: Mapping[str, int], task: str, names: Sequence[str], where: str
 ) -> ReadLabels:
-    """Labels of every split as the models learn them.
+    """The labels of every split in the form that models are trained with.
 
     Args:
-        ys: by split, or None where the source has none.
-        rows: samples of each split.
+        ys: by split; None if the source has none.
+        rows: number of samples of each split.
         task: its name.
-        names: of classes, labels or numbers, where they are known.
-        where: the source, for errors.
+        names: of classes, labels or numbers, if they are known.
+        where: the source, for a message.
 
     Raises:
-        DataError: missing, misshapen, or of another task.
+        DataError: labels are missing, of the wrong shape, or do not suit the task.
     """
     rules = tasks.of(task).labels
     if rules is None:
@@ -31,11 +31,15 @@ def read(
     for split, y in ys.items():
         if y is None:
             name = "" if split == "all" else f"_{split}"
-            raise DataError(found=f"x{name} without y{name}", where=where)
+            raise DataError(
+                found=f"x{name} without y{name}",
+                expected=f"y{name}, as the task is {task}",
+                where=where,
+            )
         if len(y) != rows[split]:
             raise DataError(
                 found=f"{rows[split]} samples in x and {len(y)} labels in y",
-                expected="as many of one as of the other",
+                expected="one label per sample",
                 where=where,
             )
     return rules.read({split: np.asarray(y) for split, y in ys.items()}, names, where)

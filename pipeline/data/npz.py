@@ -1,4 +1,4 @@
-"""A numpy archive: each member is unpacked once to a file and memory-mapped from there."""
+"""A numpy archive of arrays: each member is unpacked to a file once and memory-mapped."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -15,11 +15,11 @@ KNOWN = ("x", "y", "labels", *(f"{axis}_{split}" for split in SPLITS for axis in
 
 
 def fingerprint(path: str, where: str = "data.source") -> str:
-    """The file's own hash.
+    """The hash of the file.
 
     Args:
         path: of the file.
-        where: the key of the recipe that names it.
+        where: the key of the recipe that names it, for a message.
 
     Raises:
         DataError: there is no such file.
@@ -31,11 +31,11 @@ def fingerprint(path: str, where: str = "data.source") -> str:
         raise DataError(reason, where=path, fix=f"correct {where} in the recipe") from None
 
 
-def _wanted(data: Data, held: Collection[str], path: str) -> dict[str, str]:
-    """What is read, and the member that holds it; the recipe may call some by other names.
+def _wanted(data: Data, members: Collection[str], path: str) -> dict[str, str]:
+    """The member for each array that is read; the recipe may rename some members.
 
     Raises:
-        DataError: a name that the recipe chose is not there, or nothing that is known.
+        DataError: a member that the recipe names does not exist, or no member is known.
     """
     names = {key: key for key in KNOWN} | {"group": data.group, "id": data.id}
     for kind in ("group", "id"):
@@ -43,35 +43,35 @@ def _wanted(data: Data, held: Collection[str], path: str) -> dict[str, str]:
     if len(data.target) > 1:
         raise DataError(
             found=f"{len(data.target)} names",
-            expected="one, as an archive holds the answers of all samples in one array",
+            expected="one, as an archive holds all labels in one array",
             where="data.target",
         )
     if data.target:
         names["y"] = data.target[0]
         names |= {f"y_{split}": f"{data.target[0]}_{split}" for split in SPLITS}
-    own = Data(source=data.source)
+    defaults = Data(source=data.source)
     for key in ("target", "group", "id"):
-        told = getattr(data, key)
-        chosen = told[0] if isinstance(told, tuple) and told else told
-        ready = [f"{chosen}_{split}" for split in SPLITS]
-        if told != getattr(own, key) and not {chosen, *ready} & set(held):
+        value = getattr(data, key)
+        name = value[0] if isinstance(value, tuple) and value else value
+        ready = [f"{name}_{split}" for split in SPLITS]
+        if value != getattr(defaults, key) and not {name, *ready} & set(members):
             raise DataError(
-                found=f"no {chosen!r} among the keys {sorted(held)[:8]}",
+                found=f"no {name!r} among the keys {sorted(members)[:8]}",
                 where=path,
                 fix=f"correct data.{key} in the recipe",
             )
-    taken = {key: name for key, name in names.items() if name in held}
-    if not taken:
+    present = {key: name for key, name in names.items() if name in members}
+    if not present:
         raise DataError(
-            found=f"keys {sorted(held)[:8]}",
+            found=f"keys {sorted(members)[:8]}",
             expected="x and y, or x_train, y_train, x_test, y_test",
             where=path,
         )
-    return taken
+    return present
 
 
 def read(path: str, scratch: Path, data: Data, _: object = None) -> dict[str, Any]:
-    """The archive's arrays as read-only memory maps below ``scratch``; memory use stays flat.
+    """The archive's arrays as read-only memory maps below ``scratch``, in constant memory.
 
     Raises:
         DataError: not an archive of plain arrays. Pickled objects are refused.

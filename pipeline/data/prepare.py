@@ -19,13 +19,14 @@ from .. import tasks
 from ..progress import Progress
 from ..recipe.data import Data
 from ..records import SPLITS, DataRecord, Layout, Split
-from . import checks, find, moments, shown, tokens
+from . import checks, find, moments, shown
 from .arrays import create
 from .inputs import DataInputs
 from .source_samples import SourceSamples, checked
 from .split_samples import SplitSamples, split_samples, without_duplicates
 from .text_store import Texts
 from .tokenized import Tokenized, tokenized
+from .tokenizer import FILE as TOKENIZER
 
 _UNEVEN = 3
 """Ratio of the largest class to the smallest one from which the report has a note about it."""
@@ -43,21 +44,18 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
         DataError: the data set is unfit; says where and what to do.
     """
     data = inputs.data
-    kind, address = find(data.source)
+    kind, argument = find(data.source)
     where = f"data.source {shown(data.source)}"
     scratch = out / "scratch"
     scratch.mkdir()
-    arrays = kind.read(address, scratch, data, progress)
+    arrays = kind.read(argument, scratch, data, progress)
     source = checked(arrays, data, where)
     by_split = split_samples(source, data, inputs.seed)
-    notes = [str(note) for note in arrays.get("notes", ())]
-    text: Tokenized | None = None
     layout: Layout = "tokens"
-    if isinstance(by_split["train"].x, Texts):
-        text = tokenized(out, scratch, by_split, data, progress)
-        by_split = text.by_split
-        notes += text.notes
-    else:
+    is_text = isinstance(by_split["train"].x, Texts)
+    text = tokenized(out, scratch, by_split, data, progress) if is_text else None
+    by_split = text.by_split if text else by_split
+    if not text:
         layout = checks.layout(by_split["train"].x, str(arrays.get("layout", data.layout)))
     by_split, dropped = without_duplicates(by_split, data.duplicates, where)
     counts = _class_counts(source, by_split, data, where)
@@ -66,6 +64,7 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     digest = hashlib.sha256(f"{layout} {source.labels.names} {data.task}".encode())
     _write(out, by_split, source, dtype, digest, progress)
     shutil.rmtree(scratch)
+    notes = [*map(str, arrays.get("notes", ())), *(text.notes if text else ())]
     notes += _notes(x, dtype, counts.get("train", ()), source.labels.names, dropped)
     return DataRecord(
         source=shown(data.source),
@@ -75,7 +74,7 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
         layout=layout,
         dtype=dtype.name,
         **_moments(out, layout, data),
-        rows={str(split): len(part.rows) for split, part in by_split.items()},
+        rows={str(s): len(part.rows) for s, part in by_split.items()},
         counts=counts,
         **_text_fields(text, arrays),
         identified=bool(source.ids),
@@ -101,7 +100,7 @@ def _text_fields(text: Tokenized | None, arrays: Mapping[str, Any]) -> dict[str,
         "vocabulary": text.vocabulary,
         "pad": text.pad,
         "unknown": text.mask,
-        "files": (tokens.FILE,),
+        "files": (TOKENIZER,),
     }
 
 

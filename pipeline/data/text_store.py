@@ -1,4 +1,4 @@
-"""Texts as one run of UTF-8 and the places where each begins, so that a million stay on disk.
+"""Texts on disk: one file of UTF-8 and the offset of each text, so that memory stays constant.
 
 >>> texts = Texts.write(Path("folder/train"), ["good", "bad"])
 >>> texts[np.array([1, 0])]
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 
 BLOCK = 4096
-"""Texts held as Python strings at a time."""
+"""Texts that are in memory as Python strings at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Texts:
     """Texts on disk, by row.
 
     Attributes:
-        blob: all texts in UTF-8, one behind the other, uint8 [bytes], memory-mapped.
+        blob: all texts in UTF-8, one after the other, uint8 [bytes], memory-mapped.
         offsets: text i is ``blob[offsets[i] : offsets[i + 1]]``, int64 [n + 1], memory-mapped.
     """
 
@@ -37,11 +37,11 @@ class Texts:
 
     @property
     def shape(self) -> tuple[int]:
-        """``(n,)``, as an array would have it."""
+        """``(n,)``, as of an array."""
         return (len(self),)
 
     def __getitem__(self, rows: slice | Sequence[int] | NDArray[Any]) -> list[str]:
-        """The texts of some rows, in their order: a slice, row numbers, or a mask bool [n]."""
+        """The texts of some rows, in their order. Rows are a slice, numbers or a mask bool [n]."""
         wanted = self._numbers(rows)
         starts, ends = self.offsets[wanted], self.offsets[wanted + 1]
         return [
@@ -59,24 +59,24 @@ class Texts:
             return np.flatnonzero(wanted)
         wanted = wanted.astype(np.int64)
         if wanted.ndim != 1:
-            raise IndexError("texts are taken by a slice, a list of rows or a mask")
+            raise IndexError("texts are indexed by a slice, a list of rows or a mask")
         wanted = np.where(wanted < 0, wanted + len(self), wanted)
         if wanted.size and not (wanted.min() >= 0 and wanted.max() < len(self)):
             raise IndexError(f"row {int(wanted.max())} of {len(self)} texts")
         return wanted
 
     def blocks(self, rows: NDArray[Any] | None = None) -> Iterator[list[str]]:
-        """The texts of some rows (none: all), a block at a time."""
+        """The texts of some rows (None: all), block by block."""
         wanted = np.arange(len(self)) if rows is None else self._numbers(rows)
         for start in range(0, len(wanted), BLOCK):
             yield self[wanted[start : start + BLOCK]]
 
     @classmethod
     def write(cls, prefix: Path, texts: Iterable[str]) -> "Texts":
-        """Write ``prefix.utf8`` and ``prefix.offsets.npy`` as the texts come, and map them.
+        """Write ``prefix.utf8`` and ``prefix.offsets.npy`` text by text, and map them.
 
         Raises:
-            DataError: a text that is no Unicode (a lone surrogate).
+            DataError: a text that is not valid Unicode (a lone surrogate).
             OSError: no space left.
         """
         offsets = array("q", [0])
@@ -86,8 +86,8 @@ class Texts:
                     plain = text.encode()
                 except UnicodeEncodeError as error:
                     raise DataError(
-                        f"row {row} holds a text that is no Unicode ({error.reason})",
-                        fix="write it again as UTF-8",
+                        f"row {row} has a text that is not valid Unicode ({error.reason})",
+                        fix="save the file as UTF-8",
                     ) from None
                 stream.write(plain)
                 offsets.append(offsets[-1] + len(plain))
@@ -96,7 +96,7 @@ class Texts:
 
     @classmethod
     def open(cls, prefix: Path) -> "Texts":
-        """Map what ``write`` wrote."""
+        """Map the files that ``write`` wrote."""
         blob = _blob(prefix)
         # An empty file cannot be mapped.
         empty = blob.stat().st_size == 0

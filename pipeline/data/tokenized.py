@@ -13,6 +13,8 @@ from ..records import Split
 from . import tokens
 from .arrays import create
 from .split_samples import SplitSamples
+from .tokenizer import FILE, describe, load, mask_id, pad_id, vocabulary
+from .tokenizer_training import train
 
 
 class Tokenized(NamedTuple):
@@ -38,7 +40,7 @@ class Tokenized(NamedTuple):
 def tokenized(
     out: Path, scratch: Path, by_split: Mapping[Split, SplitSamples], data: Data, progress: Progress
 ) -> Tokenized:
-    """Tokenize all splits, and copy or train the tokenizer to ``out / tokens.FILE``.
+    """Tokenize all splits, and copy or train the tokenizer to ``out / FILE``.
 
     A tokenizer is trained on train alone, so that it knows nothing of the other splits.
 
@@ -46,16 +48,15 @@ def tokenized(
         DataError: the tokenizer does not suit, or gives no token for a text.
         HostError: the library tokenizers is not installed.
     """
-    train = by_split["train"]
-    path = out / tokens.FILE
+    path = out / FILE
     if data.text.tokenizer is None:
-        tokens.train(train.x, train.rows, data.text, path)
-        tokenizer = tokens.load(path)
+        train(by_split["train"].x, by_split["train"].rows, data.text, path)
+        tokenizer = load(path)
     else:
-        tokenizer = tokens.load(data.text.tokenizer)
+        tokenizer = load(data.text.tokenizer)
         shutil.copyfile(data.text.tokenizer, path)
-    front_end = tokens.describe(tokenizer, data.text)
-    pad = tokens.pad_id(tokenizer)
+    front_end = describe(tokenizer, data.text)
+    pad = pad_id(tokenizer)
     max_length = data.text.max_length
     result: dict[Split, SplitSamples] = {}
     cut = 0
@@ -72,9 +73,9 @@ def tokenized(
     note = f"{cut} of {total} texts are longer than {max_length} tokens and were cut"
     return Tokenized(
         result,
-        tokens.vocabulary(tokenizer),
+        vocabulary(tokenizer),
         pad,
-        tokens.mask_id(tokenizer),
+        mask_id(tokenizer),
         front_end,
         (note,) if cut else (),
     )

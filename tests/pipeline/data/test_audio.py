@@ -167,13 +167,17 @@ def test_frames_lie_within_the_clip_and_the_next_power_of_two():
 @pytest.mark.parametrize(
     ("form", "where", "fix"),
     [
-        (AudioForm(mels=256), "mels", "fewer mels or a longer window"),
-        (AudioForm(window_ms=0.1), "window_ms", "longer"),
-        (AudioForm(hop_ms=0.01), "hop_ms", "longer"),
-        (AudioForm(window_ms=300, seconds=0.2), "window_ms", "shorten"),
+        (AudioForm(mels=256), "mels", "lower mels or raise window_ms"),
+        (AudioForm(window_ms=0.1), "window_ms", "raise window_ms"),
+        (AudioForm(hop_ms=0.01), "hop_ms", "raise hop_ms"),
+        (
+            AudioForm(window_ms=300, seconds=0.2),
+            "window_ms",
+            "lower window_ms or raise data.audio.seconds",
+        ),
         (AudioForm(high_hz=4001.0), "high_hz", "lower"),
         (AudioForm(low_hz=4000.0), "low_hz", "lower"),
-        (AudioForm(seconds=1e-5), "seconds", "longer"),
+        (AudioForm(seconds=1e-5), "seconds", "raise seconds"),
     ],
 )
 def test_a_form_that_cannot_be_is_refused_with_its_key(form, where, fix):
@@ -658,7 +662,7 @@ def test_an_archives_rate_is_told_or_resampled(tmp_path, reading):
         ({"sample_rate": np.array(np.inf)}, ("one whole number",)),
         ({"sample_rate": np.array("8 kHz")}, ("one whole number",)),
         ({"sample_rate": np.array(0)}, ("0 Hz, expected 1000 to 192000 Hz",)),
-        ({"label": np.array([{}, 1, 2, 3], object)}, ("plain arrays", "Python objects")),
+        ({"label": np.array([{}, 1, 2, 3], object)}, ("plain arrays", "pickled objects")),
         ({"audio_train": np.zeros(9, np.int16)}, ("both audio and ready splits",)),
     ],
 )

@@ -8,7 +8,9 @@ import sys
 import numpy as np
 import pytest
 from edgestill.errors import DataError, HostError
-from edgestill.pipeline.data import text
+from edgestill.pipeline.data import text, tokenizer_training
+from edgestill.pipeline.data import tokenizer as tokenizer_file
+from edgestill.pipeline.data import tokens as token_ids
 from edgestill.pipeline.data.text_store import BLOCK, Texts
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.data import Data, TextForm
@@ -251,9 +253,7 @@ def test_the_fingerprint_of_a_folder_knows_which_split_is_which(file, tmp_path):
 @pytest.fixture
 def tokens():
     pytest.importorskip("tokenizers", reason="needs the extra 'text'")
-    from edgestill.pipeline.data import tokens
-
-    return tokens
+    return token_ids
 
 
 WORDS = ["the film is good", "the film is bad", "The Film is fine", "a good, good plot", "naïve ﬁn"]
@@ -270,17 +270,17 @@ def corpus(tmp_path):
 def trained(tokens, corpus, tmp_path):
     """A tokenizer of the first fifty texts, and its form."""
     form = TextForm(vocabulary=300, max_length=8)
-    tokens.train(corpus, np.arange(50), form, tmp_path / "tokenizer.json")
-    return tokens.load(tmp_path / "tokenizer.json"), form
+    tokenizer_training.train(corpus, np.arange(50), form, tmp_path / "tokenizer.json")
+    return tokenizer_file.load(tmp_path / "tokenizer.json"), form
 
 
 def test_training_twice_gives_the_same_file_on_any_number_of_cores(tokens, corpus, tmp_path):
     script = (
         "import sys, numpy as np; from pathlib import Path\n"
-        "from edgestill.pipeline.data import tokens\n"
+        "from edgestill.pipeline.data import tokenizer_training\n"
         "from edgestill.pipeline.data.text_store import Texts\n"
         "from edgestill.pipeline.recipe.data import TextForm\n"
-        "tokens.train(Texts.open(Path(sys.argv[1])), np.arange(50),"
+        "tokenizer_training.train(Texts.open(Path(sys.argv[1])), np.arange(50),"
         " TextForm(vocabulary=300), Path(sys.argv[2]))\n"
     )
     made = []
@@ -304,8 +304,8 @@ def test_the_special_tokens_come_first_and_cls_stands_in_front(trained):
 def test_only_train_decides_the_vocabulary(tokens, corpus, trained, tmp_path):
     tokenizer, form = trained
     assert not any("ze" in token or "bra" in token for token in tokenizer.get_vocab())
-    tokens.train(corpus, np.arange(60), form, tmp_path / "all.json")
-    assert any("zebra" in token for token in tokens.load(tmp_path / "all.json").get_vocab())
+    tokenizer_training.train(corpus, np.arange(60), form, tmp_path / "all.json")
+    assert any("zebra" in token for token in tokenizer_file.load(tmp_path / "all.json").get_vocab())
 
 
 def test_no_text_holds_an_unknown_token_where_all_bytes_fit(trained):
@@ -318,18 +318,18 @@ def test_compatible_characters_are_one_and_case_goes_where_asked(tokens, corpus,
     tokenizer, form = trained
     assert tokenizer.encode("ﬁlm GOOD").ids == tokenizer.encode("film good").ids
     form = form.model_copy(update={"lowercase": False})
-    tokens.train(corpus, np.arange(50), form, tmp_path / "cased.json")
-    cased = tokens.load(tmp_path / "cased.json")
+    tokenizer_training.train(corpus, np.arange(50), form, tmp_path / "cased.json")
+    cased = tokenizer_file.load(tmp_path / "cased.json")
     assert cased.encode("Film").ids != cased.encode("film").ids
-    assert tokens.describe(cased, form)["lowercase"] is False
+    assert tokenizer_file.describe(cased, form)["lowercase"] is False
 
 
 @pytest.mark.parametrize("most", [16, 40, 259, 300])
 def test_the_vocabulary_stays_within_what_the_recipe_says(tokens, corpus, tmp_path, most):
     form = TextForm(vocabulary=most, max_length=16)
-    tokens.train(corpus, np.arange(50), form, tmp_path / "t.json")
-    tokenizer = tokens.load(tmp_path / "t.json")
-    assert 16 <= tokens.vocabulary(tokenizer) <= most
+    tokenizer_training.train(corpus, np.arange(50), form, tmp_path / "t.json")
+    tokenizer = tokenizer_file.load(tmp_path / "t.json")
+    assert 16 <= tokenizer_file.vocabulary(tokenizer) <= most
     # What does not fit is unknown, not lost.
     ids = tokenizer.encode("日").ids
     assert (1 in ids) == (most < 260)
@@ -383,17 +383,18 @@ def test_encoding_says_how_it_goes_and_leaves_the_tokenizer_as_it_was(tokens, tr
 def test_a_process_that_forks_after_encoding_neither_hangs_nor_is_warned(tokens, corpus, tmp_path):
     script = (
         "import os, signal, sys, numpy as np; from pathlib import Path\n"
-        "from edgestill.pipeline.data import tokens\n"
+        "from edgestill.pipeline.data import tokenizer as tokenizer_file\n"
+        "from edgestill.pipeline.data import tokenizer_training, tokens\n"
         "from edgestill.pipeline.data.text_store import Texts\n"
         "from edgestill.pipeline.recipe.data import TextForm\n"
         "texts, path = Texts.open(Path(sys.argv[1])), Path(sys.argv[2])\n"
-        "tokens.train(texts, np.arange(50), TextForm(), path)\n"
+        "tokenizer_training.train(texts, np.arange(50), TextForm(), path)\n"
         "out = np.zeros((60, 64), np.int32)\n"
-        "tokens.encode(tokens.load(path), texts, np.arange(60), 64, 0, out)\n"
+        "tokens.encode(tokenizer_file.load(path), texts, np.arange(60), 64, 0, out)\n"
         "pid = os.fork()\n"
         "if not pid:\n"
         "    signal.alarm(10)\n"
-        "    tokens.load(path).encode_batch(['a', 'b']); os._exit(0)\n"
+        "    tokenizer_file.load(path).encode_batch(['a', 'b']); os._exit(0)\n"
         "print(os.waitpid(pid, 0)[1])\n"
     )
     environ = {k: v for k, v in os.environ.items() if k != "TOKENIZERS_PARALLELISM"}
@@ -405,11 +406,11 @@ def test_a_process_that_forks_after_encoding_neither_hangs_nor_is_warned(tokens,
 
 def test_the_description_travels_as_json(tokens, trained):
     tokenizer, form = trained
-    told = tokens.describe(tokenizer, form)
+    told = tokenizer_file.describe(tokenizer, form)
     assert json.loads(json.dumps(told)) == told
     assert told == {
         "kind": "text", "tokenizer": "tokenizer.json", "max_length": 8, "pad": 0, "unknown": 1,
-        "mask": 3, "vocabulary": tokens.vocabulary(tokenizer), "lowercase": True,
+        "mask": 3, "vocabulary": tokenizer_file.vocabulary(tokenizer), "lowercase": True,
     }  # fmt: skip
 
 
@@ -434,25 +435,25 @@ def own(tokens):
 
 def test_the_padding_id_is_what_the_tokenizer_pads_with(tokens, own):
     tokenizer = own(["<pad>", "a", "b"])
-    assert tokens.pad_id(tokenizer) == 0
+    assert tokenizer_file.pad_id(tokenizer) == 0
     tokenizer.enable_padding(pad_id=2, pad_token="b")
-    assert tokens.pad_id(tokenizer) == 2
+    assert tokenizer_file.pad_id(tokenizer) == 2
 
 
 def test_the_padding_id_is_found_by_its_usual_names(tokens, own):
-    assert tokens.pad_id(own(["a", "b", "[PAD]"])) == 2
-    assert tokens.pad_id(own(["a", "<pad>", "b"])) == 1
+    assert tokenizer_file.pad_id(own(["a", "b", "[PAD]"])) == 2
+    assert tokenizer_file.pad_id(own(["a", "<pad>", "b"])) == 1
 
 
 def test_zero_pads_where_it_is_no_word(tokens, own):
-    assert tokens.pad_id(own(["<end>", "a"], special=["<end>"])) == 0
+    assert tokenizer_file.pad_id(own(["<end>", "a"], special=["<end>"])) == 0
 
 
 @pytest.mark.parametrize("first", ["a", "[UNK]", "<mask>"])
 def test_a_tokenizer_whose_zero_means_something_is_refused(tokens, own, first):
     tokenizer = own([first, "b"], special=[] if first == "a" else [first])
     with pytest.raises(DataError, match="without a padding token"):
-        tokens.pad_id(tokenizer)
+        tokenizer_file.pad_id(tokenizer)
 
 
 def test_zero_does_not_pad_where_it_stands_in_front_of_every_text(tokens, own):
@@ -463,31 +464,34 @@ def test_zero_does_not_pad_where_it_stands_in_front_of_every_text(tokens, own):
         single="<s> $A", special_tokens=[("<s>", 0)]
     )
     with pytest.raises(DataError, match="id 0 is '<s>'"):
-        tokens.pad_id(tokenizer)
+        tokenizer_file.pad_id(tokenizer)
 
 
 def test_the_hiding_id_is_the_mask_then_the_unknown_then_padding(tokens, own):
     both = own(["<pad>", "<unk>", "<mask>", "a"])
-    assert (tokens.unknown_id(both), tokens.mask_id(both)) == (1, 2)
+    assert (tokenizer_file.unknown_id(both), tokenizer_file.mask_id(both)) == (1, 2)
     named = own(["<pad>", "a", "(?)"], unknown="(?)")
-    assert (tokens.unknown_id(named), tokens.mask_id(named)) == (2, 2)
+    assert (tokenizer_file.unknown_id(named), tokenizer_file.mask_id(named)) == (2, 2)
     masked = own(["<pad>", "a", "[MASK]"])
-    assert (tokens.unknown_id(masked), tokens.mask_id(masked)) == (2, 2)
+    assert (tokenizer_file.unknown_id(masked), tokenizer_file.mask_id(masked)) == (2, 2)
     neither = own(["a", "[PAD]"])
-    assert (tokens.unknown_id(neither), tokens.mask_id(neither)) == (1, 1)
+    assert (tokenizer_file.unknown_id(neither), tokenizer_file.mask_id(neither)) == (1, 1)
 
 
 def test_the_vocabulary_goes_to_the_highest_id(tokens, own):
     from tokenizers import Tokenizer, models
 
-    assert tokens.vocabulary(own(["a", "b"], special=["[PAD]"])) == 3
-    assert tokens.vocabulary(Tokenizer(models.WordLevel({"a": 0, "b": 90}, unk_token="a"))) == 91
+    assert tokenizer_file.vocabulary(own(["a", "b"], special=["[PAD]"])) == 3
+    assert (
+        tokenizer_file.vocabulary(Tokenizer(models.WordLevel({"a": 0, "b": 90}, unk_token="a")))
+        == 91
+    )
 
 
 def test_a_saved_tokenizer_of_the_users_pads_and_cuts_too(tokens, own, tmp_path):
     tokenizer = own(["a", "b", "[PAD]"])
-    tokens.save(tokenizer, TextForm(max_length=4), tmp_path / "t.json")
-    ids = tokens.load(tmp_path / "t.json").encode("a b").ids
+    tokenizer_file.save(tokenizer, TextForm(max_length=4), tmp_path / "t.json")
+    ids = tokenizer_file.load(tmp_path / "t.json").encode("a b").ids
     assert ids == [0, 1, 2, 2]
     assert tokenizer.padding is None
 
@@ -509,15 +513,15 @@ def test_a_closing_token_stays_when_a_text_is_cut(tokens, own, tmp_path):
 @pytest.mark.parametrize("content", ["", "{}", "not json", '{"model": {"type": "None"}}'])
 def test_a_file_that_is_no_tokenizer_is_refused(tokens, file, content):
     with pytest.raises(DataError, match="no tokenizer"):
-        tokens.load(file(content, "tokenizer.json"))
+        tokenizer_file.load(file(content, "tokenizer.json"))
 
 
 def test_a_missing_or_binary_tokenizer_file_is_refused(tokens, tmp_path):
     with pytest.raises(DataError, match="no such file"):
-        tokens.load(tmp_path / "gone.json")
+        tokenizer_file.load(tmp_path / "gone.json")
     (tmp_path / "t.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="not text"):
-        tokens.load(tmp_path / "t.json")
+        tokenizer_file.load(tmp_path / "t.json")
 
 
 def encode(tokens, tokenizer, tmp_path, *, told=("a", "zzz"), length=4, pad=0):
@@ -531,7 +535,7 @@ def test_a_text_of_no_token_is_refused_with_its_row(tokens, own, tmp_path):
 
     # A BPE model without an unknown token drops what it does not know.
     tokenizer = Tokenizer(models.BPE({"a": 0, "[PAD]": 1}, []))
-    with pytest.raises(DataError, match="no token in row 1"):
+    with pytest.raises(DataError, match="a text without tokens in row 1"):
         encode(tokens, tokenizer, tmp_path, pad=1)
 
 
@@ -562,11 +566,9 @@ def test_a_length_that_special_tokens_fill_is_refused(tokens, trained, tmp_path)
 
 
 def test_a_missing_library_is_an_error_of_the_machine_that_names_the_extra(monkeypatch, tmp_path):
-    from edgestill.pipeline.data import tokens
-
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(HostError, match=r"edgestill\[text\]"):
-        tokens.load(tmp_path / "t.json")
+        tokenizer_file.load(tmp_path / "t.json")
 
 
 # --- real data --------------------------------------------------------------------------------
@@ -578,9 +580,9 @@ def test_sst2_becomes_tokens(tokens, tmp_path):
     assert [len(found[f"x_{s}"]) for s in ("train", "validation", "test")] == [6920, 872, 1821]
     assert found["x_validation"][:1] == ["one long string of cliches"]
     train, form = found["x_train"], TextForm(vocabulary=1000)
-    tokens.train(train, np.arange(len(train)), form, tmp_path / "t.json")
-    tokenizer = tokens.load(tmp_path / "t.json")
-    assert tokens.vocabulary(tokenizer) == 1000
+    tokenizer_training.train(train, np.arange(len(train)), form, tmp_path / "t.json")
+    tokenizer = tokenizer_file.load(tmp_path / "t.json")
+    assert tokenizer_file.vocabulary(tokenizer) == 1000
     test = found["x_test"]
     out = np.zeros((len(test), 64), dtype=np.int32)
     cut = tokens.encode(tokenizer, test, np.arange(len(test)), 64, 0, out)
