@@ -13,7 +13,7 @@ from ...errors import ModelError, UsageError
 from ..onboard.machine.host import Host
 from ..onboard.measure.job import Job, MeasureJob, ScenarioJob
 from ..onboard.model.inputs import with_real_shapes
-from ..onboard.model.modelfile import Input
+from ..onboard.model.modelfile import Input, printable
 from ..onboard.settings import Feed
 from ..place.place import Local, Place
 from . import journal
@@ -140,7 +140,7 @@ def prepare(request: Request) -> Prepared:
     """Check the subjects, open the folder, reach the machine, inspect each model once.
 
     Raises:
-        UsageError: no subject, or two of one name.
+        UsageError: no subject, two of one name, or a shape that belongs to no input.
         ModelError: a model that is missing, broken or dangerous.
         DataError: inputs that cannot be read.
         StorageError: the folder cannot be written.
@@ -150,6 +150,7 @@ def prepare(request: Request) -> Prepared:
     journal.begin(request.out, [])
     host = request.place.describe()
     inspections = _inspected(request)
+    _check_shapes(request.settings.feed, inspections)
     return Prepared(request, host, inspections, journal.slugs(list(inspections)))
 
 
@@ -163,6 +164,21 @@ def _check(subjects: Sequence[Subject]) -> None:
         names.add(subject.name)
         if not subject.path.is_file():
             raise ModelError("no such file", where=str(subject.path))
+
+
+def _check_shapes(feed: Feed, inspections: Mapping[str, Inspection]) -> None:
+    """Refuse the shape of an input that no model has.
+
+    Raises:
+        UsageError: there is one.
+    """
+    names = sorted({port.name for model in inspections.values() for port in model.inputs})
+    for unknown in sorted(feed.shapes.keys() - set(names)):
+        raise UsageError(
+            f"a shape for {printable(unknown)}",
+            expected=f"one of {', '.join(map(printable, names))}",
+            where="shapes",
+        )
 
 
 def _inspected(request: Request) -> dict[str, Inspection]:

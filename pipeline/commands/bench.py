@@ -250,6 +250,11 @@ def _profile(
 
     del manner
     device = None if given["device"] == "host" else given["device"]
+    if device and given["host_profile"] is not None and not given["predict"]:
+        raise UsageError(
+            "--device with --host-profile",
+            fix="leave one out: with --operators both name the figures of this machine",
+        )
     machines = bench_operators.Machines(device, given["host_profile"], given["predict"])
     profiled = bench_operators.look(
         models, machines, OnConsole(stderr()), chosen, threads=given["threads"] or 1

@@ -69,6 +69,14 @@ def inspected(
             expected=f"one of {', '.join(sorted({printable(port.name) for port in ports}))}",
             where="--shape",
         )
+    for port in ports:
+        shape = given.shapes.get(port.name, ())
+        if batch > 1 and shape and not isinstance(port.shape[0], int) and shape[0] != batch:
+            raise UsageError(
+                f"--batch {batch} and {shape[0]} samples in --shape {printable(port.name)}",
+                expected="the same number of samples in both",
+                fix="leave --batch out",
+            )
     full = complete_shapes(ports, given, lambda port, axis: _extent(port, axis, ask))
     feed = replace(given, shapes=full)
     for path, inspection in inspections.items():

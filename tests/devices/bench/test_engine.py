@@ -16,6 +16,7 @@ from edgestill.devices.onboard.measure.job import (
 from edgestill.devices.onboard.model.modelfile import Input
 from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.errors import UsageError
 from fake_place import FakePlace
 from flat_options import flat_job, flat_settings
 from onnx import TensorProto, helper
@@ -98,6 +99,12 @@ def test_a_feed_has_the_shapes_of_its_own_model_and_the_batch_where_the_first_ax
     ports = (Input("x", "tensor(float)", ("n", "t")), Input("y", "tensor(float)", (1, "t")))
     assert own_feed(feed, ports).shapes == {"x": (1, 7), "y": (1, 3)}
     assert own_feed(feed, ports, 4) == Feed(batch=4, shapes={"x": (4, 7), "y": (1, 3)})
+
+
+def test_the_shape_of_an_input_that_no_model_has_is_refused(dense, tmp_path):
+    settings = Settings(feed=Feed(shapes={"y": (1, 8)}))
+    with pytest.raises(UsageError, match="a shape for y, expected one of x"):
+        prepare(Request([Subject("m", dense)], settings, tmp_path / "o"))
 
 
 def test_what_was_inspected_before_is_not_inspected_again(dense, tmp_path, monkeypatch):

@@ -104,6 +104,11 @@ def test_csv_and_page_are_written_in_every_scenario(model, place, tmp_path, caps
         (("--operators", "--instructions"), "--instructions and --operators"),
         (("--host-profile", "x.toml"), "--host-profile: found|--host-profile"),
         (("--max-seconds", 3), "--max-seconds without --precision"),
+        (("--batch", 4, "--shape", "x=2,8"), "--batch 4 and 2 samples in --shape x"),
+        (
+            ("--operators", "--device", "raspberry-pi-4", "--host-profile", "x.toml"),
+            "both name the figures of this machine",
+        ),
     ],
 )
 def test_what_would_be_ignored_is_refused_and_nothing_is_written(model, tmp_path, arguments, words):
