@@ -1,8 +1,8 @@
 """Soft targets: the teacher's answers to every view of train, stored in train order.
 
-Logits, not probabilities, are stored: the temperature can change without options the teacher again.
-Half precision keeps three digits of them. Beyond 256 classes only the largest are kept, and the
-logarithm of the rest's mass.
+Logits are stored, not probabilities, so that the temperature can change without another run of the
+teacher. Half precision keeps three digits of them. Beyond 256 classes only the largest are stored,
+and the logarithm of the sum of the others' exponentials.
 """
 
 import json

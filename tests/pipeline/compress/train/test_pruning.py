@@ -300,9 +300,9 @@ def perceptron(silent, incoming):
     return shipped(net, Signature((10,), "table", 5))
 
 
-def batches(shape=(10,), batches=3):
+def batches(shape=(10,), count=3):
     torch.manual_seed(2)
-    for _ in range(batches):
+    for _ in range(count):
         yield Batch(torch.randn(8, *shape), torch.randint(0, 5, (8,)), np.arange(8), 0)
 
 
