@@ -90,11 +90,6 @@ class Distillation:
     teachers: Teachers | None = None
     loss_hashes: tuple[str, ...] = ()
 
-    @property
-    def initializes(self) -> bool:
-        """Whether the student's first weights come from the teacher."""
-        return self.layers is not None and self.layers.initialize
-
 
 @dataclass(frozen=True, slots=True)
 class Training:

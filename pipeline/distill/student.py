@@ -63,8 +63,9 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
     if distillation:
         outputs = distillation.targets.record.outputs
     model = deployed(architecture, record, outputs)
-    if distillation and distillation.initializes and distillation.teachers:
-        initialize(model, restored(distillation.teachers.models[0], record))
+    teachers = distillation.teachers if distillation else None
+    if teachers and distillation and distillation.layers and distillation.layers.initialize:
+        initialize(model, restored(teachers.models[0], record))
     with open_training(model, training, seed) as setup:
         how = "distilled" if distillation else "plain"
         what = f"student {architecture.model} {how}, seed {seed}"

@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import edgestill
@@ -14,15 +13,10 @@ import pytest
 import tiny
 from edgestill.errors import UsageError
 from edgestill.pipeline.build import STAGES, build, plan
-from edgestill.pipeline.data.inputs import DataInputs
-from edgestill.pipeline.engine import keys
-from edgestill.pipeline.engine.stage import Stage
-from edgestill.pipeline.recipe.data import Data
 from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.runs.rejudge import draw_again, judge_again
 from edgestill.pipeline.runs.run import differences, open_report
-from edgestill.pipeline.stages import DATA
 
 KILLED_AT = """
 import os, signal, sys
@@ -379,64 +373,3 @@ def test_verify_finds_a_changed_file_and_a_model_that_answers_otherwise(built, t
         done = command(*again)
         assert done.returncode == 3, again
         assert "models/labels.txt changed" in done.stderr
-
-
-def test_keys_change_with_threads_sources_and_versions(built):
-    inputs = DataInputs(Data(source="npz:a.npz"), "", None, 0)
-    stage = replace(DATA, threads=True, libraries=("torch",))
-    one = keys.ingredients(stage, inputs, 1)
-    two = keys.ingredients(stage, inputs, 2)
-    assert one != two
-    assert one["libraries"]["torch"]
-    assert len(one["sources"]) == 64
-
-
-def test_every_module_a_stage_imports_is_among_the_sources_of_its_key():
-    """A module that decides a result and is not hashed would give stale results."""
-    import grimp
-    from edgestill.pipeline import stages
-    from edgestill.pipeline.engine import sources
-
-    graph = grimp.build_graph("edgestill", cache_dir=None, exclude_type_checking_imports=True)
-    root = Path(edgestill.__file__).parent
-    found = [s for s in vars(stages).values() if isinstance(s, Stage)]
-    assert len(found) == len(STAGES)
-    for stage in found:
-        start = stage.run.partition(":")[0]
-        reached, waiting = set(), [start]
-        while waiting:
-            module = waiting.pop()
-            if module in reached or module in sources.CARRIERS:
-                continue
-            reached.add(module)
-            imported = graph.find_modules_directly_imported_by(f"edgestill.{module}")
-            waiting += [one.removeprefix("edgestill").removeprefix(".") for one in imported]
-            # What is started as a process of its own is imported by nobody.
-            waiting += [one for one in sources.imported_by(module) if one.endswith("worker")]
-        paths = [root.joinpath(*module.split(".")) for module in reached]
-        files = {p / "__init__.py" if p.is_dir() else p.with_suffix(".py") for p in paths}
-        assert {file.relative_to(root).as_posix() for file in files} == set(sources.behind(start))
-
-
-def test_the_text_of_a_recipe_part_decides_nothing_for_its_values_are_hashed():
-    from edgestill.pipeline import stages
-    from edgestill.pipeline.engine import sources
-
-    # These two are no parts: one reads TOML, the other loads and hashes a function of the user's.
-    others = {"files", "user_function", "__init__"}
-    folder = Path(edgestill.__file__).parent / "pipeline" / "recipe"
-    parts = {f"pipeline/recipe/{file.name}" for file in folder.glob("*.py")}
-    parts -= {f"pipeline/recipe/{name}.py" for name in others}
-    for stage in (s for s in vars(stages).values() if isinstance(s, Stage)):
-        assert parts.isdisjoint(sources.behind(stage.run.partition(":")[0]))
-
-
-def test_the_doctor_decides_no_variant_and_the_measuring_process_decides_the_benchmark():
-    from edgestill.pipeline.engine import sources
-
-    assert "devices/doctor.py" not in sources.behind("pipeline.compress.variants")
-    assert "pipeline/distill/losses.py" in sources.behind("pipeline.distill.student")
-    measured = sources.behind("pipeline.judge.benchmark")
-    assert "devices/onboard/measure/worker.py" in measured
-    assert "devices/onboard/measure/latency.py" in measured
-    assert not [name for name in measured if name.startswith("pipeline/report")]

@@ -7,13 +7,16 @@ from typing import get_type_hints
 
 import pytest
 from edgestill.pipeline import stages
+from edgestill.pipeline.data.inputs import DataInputs
 from edgestill.pipeline.engine import keys
 from edgestill.pipeline.engine.flow import Builder, Planner
 from edgestill.pipeline.engine.stage import Made, Stage
 from edgestill.pipeline.engine.store import Store
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.architecture import Architecture
+from edgestill.pipeline.recipe.data import Data
 from edgestill.pipeline.records import Record
+from edgestill.pipeline.stages import DATA
 
 
 class Sum(Record):
@@ -103,3 +106,13 @@ def test_a_planner_and_a_builder_give_a_stage_the_same_key(tmp_path, monkeypatch
     assert Planner(store, 1).run_stage(SUM, SumInputs()).key == made.key
     builder.run_stage(SUM, SumInputs())
     assert builder.ran == ["sum"]
+
+
+def test_keys_change_with_threads_sources_and_versions():
+    inputs = DataInputs(Data(source="npz:a.npz"), "", None, 0)
+    stage = replace(DATA, threads=True, libraries=("torch",))
+    one = keys.ingredients(stage, inputs, 1)
+    two = keys.ingredients(stage, inputs, 2)
+    assert one != two
+    assert one["libraries"]["torch"]
+    assert len(one["sources"]) == 64
