@@ -18,13 +18,13 @@ from ...devices.scenarios.table import OPTIONS
 from ...errors import UsageError
 from .bench_scenario_options import SINGLE_STREAM, Chosen, choose, scenario_options
 from .shared import (
-    Manner,
-    ask,
+    Invocation,
     batch_option,
     command,
     csv_option,
     html_option,
     max_seconds_option,
+    prompt,
     seconds_option,
     shapes_option,
     stderr,
@@ -137,7 +137,7 @@ class Shown(NamedTuple):
 )
 @click.pass_obj
 def bench(
-    manner: Manner,
+    invocation: Invocation,
     /,
     models: tuple[Path, ...],
     shapes: tuple[str, ...],
@@ -151,9 +151,9 @@ def bench(
     kind = _kind(given)
     chosen = _checked(kind, given)
     can_write(csv_file, html_file)
-    shown = _KINDS[kind](manner, _inspected(manner, models, shapes, given), chosen, given)
+    shown = _KINDS[kind](invocation, _inspected(invocation, models, shapes, given), chosen, given)
     write(shown.lines, shown.page, models, csv_file=csv_file, html_file=html_file)
-    if manner.json:
+    if invocation.json:
         click.echo(json.dumps(shown.document, allow_nan=False))
         return
     stdout().print(shown.summary)
@@ -207,23 +207,26 @@ def _was_given(name: str) -> bool:
 
 
 def _inspected(
-    manner: Manner, models: tuple[Path, ...], shapes: tuple[str, ...], given: Mapping[str, Any]
+    invocation: Invocation,
+    models: tuple[Path, ...],
+    shapes: tuple[str, ...],
+    given: Mapping[str, Any],
 ) -> "Inspected":
     """The models, each inspected once; on a terminal the user is asked for a missing extent."""
     from .bench_models import inspected, subjects_of
 
-    asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not invocation.json
     may_ask = asks and not given["instructions"]
-    return inspected(subjects_of(models), shapes, given["batch"], ask if may_ask else None)
+    return inspected(subjects_of(models), shapes, given["batch"], prompt if may_ask else None)
 
 
 def _measure(
-    manner: Manner, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
+    invocation: Invocation, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
 ) -> Shown:
     from ..progress import OnConsole
     from .bench_measure import BenchOptions, measure
 
-    del manner
+    del invocation
     shared = {field.name: given[field.name] for field in fields(BenchOptions)}
     shared["precision"] = given["precision"] and given["precision"] / 100.0
     shared["processes"] = given["processes"] if _was_given("processes") else None
@@ -243,12 +246,12 @@ def _measure(
 
 
 def _profile(
-    manner: Manner, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
+    invocation: Invocation, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
 ) -> Shown:
     from ..progress import OnConsole
     from . import bench_operators
 
-    del manner
+    del invocation
     device = None if given["device"] == "host" else given["device"]
     if device and given["host_profile"] is not None and not given["predict"]:
         raise UsageError(
@@ -265,7 +268,9 @@ def _profile(
     )
 
 
-def _count(manner: Manner, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]) -> Shown:
+def _count(
+    invocation: Invocation, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
+) -> Shown:
     from ..progress import OnConsole
     from . import bench_instructions as instructions
 
@@ -279,7 +284,7 @@ def _count(manner: Manner, models: "Inspected", chosen: Chosen, given: Mapping[s
         baseline=given["baseline"],
         update=given["update_baseline"],
     )
-    manner.code = instructions.exit_code(counted)
+    invocation.code = instructions.exit_code(counted)
     summary = instructions.summary(counted)
     return Shown(instructions.document(counted), summary, instructions.lines(counted), summary)
 

@@ -1,6 +1,6 @@
-"""The commands on devices: what is known of each, and this machine measured as one more.
+"""Commands on devices: their profiles, this machine measured, and what it can measure.
 
-A device is a bundled profile, ``host``, or the path of a TOML file of the user's.
+A device is a bundled profile, ``host``, or the path of a user's TOML file.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import StorageError, UsageError
-from .shared import Commands, Manner, command, say, stderr, stdout
+from .shared import Commands, Invocation, artifacts_option, command, print_result, stderr, stdout
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,32 +23,30 @@ if TYPE_CHECKING:
 _UNKNOWN = "-"
 
 
-@click.group(cls=Commands, no_args_is_help=False)
-def devices() -> None:
-    """List devices, show what is known of one, measure this one."""
-
-
 @command()
 @click.pass_obj
-def list_(manner: Manner) -> None:
+def list_profiles(invocation: Invocation) -> None:
     """List the bundled devices and this machine."""
     from ...devices.profiles.profile import load, names
 
-    found = [load(name) for name in names()]
-    if manner.json:
-        click.echo(json.dumps([document(one) for one in found], allow_nan=False))
+    profiles = [load(name) for name in names()]
+    if invocation.json:
+        click.echo(json.dumps([document(profile) for profile in profiles], allow_nan=False))
         return
-    stdout().print(overview(found))
+    stdout().print(overview(profiles))
 
 
 @command()
 @click.argument("device", metavar="NAME|FILE.toml")
 @click.pass_obj
-def show(manner: Manner, device: str) -> None:
-    """Show every figure of one device, with its unit and its source."""
+def show(invocation: Invocation, device: str) -> None:
+    """Show every figure of one device.
+
+    Each has its unit, its range where known, and its source.
+    """
     from ...devices.profiles.profile import load
 
-    _print(manner, load(device, where="devices show"))
+    _print(invocation, load(device, where="devices show"))
 
 
 @command()
@@ -62,11 +60,14 @@ def show(manner: Manner, device: str) -> None:
     type=click.FloatRange(0.0, 60.0, min_open=True),
     default=1.0,
     show_default=True,
-    help="How long memory, fp32 and int8 are each repeated.",
+    help="Seconds for each of memory, fp32 and int8.",
 )
 @click.pass_obj
-def probe(manner: Manner, out: Path | None, seconds: float) -> None:
-    """Measure this machine: what one thread attains, as a profile."""
+def probe(invocation: Invocation, out: Path | None, seconds: float) -> None:
+    """Measure this machine as a profile.
+
+    Its peaks and bandwidth are what one thread attains.
+    """
     from ...devices.operators.probe import probe as measure
     from ...devices.operators.probe import to_toml
     from ..engine.store import disk_errors, write_atomic
@@ -74,49 +75,78 @@ def probe(manner: Manner, out: Path | None, seconds: float) -> None:
     if out is not None:
         _check_new(out)
     with stderr().status("measuring memory, fp32 and int8"):
-        found = measure(seconds=seconds)
+        profile = measure(seconds=seconds)
     if out is not None:
         with disk_errors(out.parent):
-            write_atomic(out, to_toml(found).encode())
-    _print(manner, found)
-    if out is not None and not manner.json:
-        click.echo(f"profile: {out}: its path goes wherever a device's name does")
+            write_atomic(out, to_toml(profile).encode())
+    _print(invocation, profile)
+    if out is not None and not invocation.json:
+        click.echo(f"profile written to {out}; use its path in place of a device's name")
 
 
 @command()
 @click.pass_obj
-def setup_emulator(manner: Manner) -> None:
-    """Download and set up what runs models on emulated ARM cores (Debian 12).
+def setup_emulator(invocation: Invocation) -> None:
+    """Set up emulated ARM cores (Debian 12).
 
-    The one command that uses the network: packages of Debian and of Python, by the servers that
-    apt and pip here are set up for, into the user's cache folder; nothing is installed.
+    They count the instructions of a model for an ARM device. No other command uses the network. Debian and Python packages come from the servers that apt and
+    pip are configured for. They go into the user's cache folder; nothing is installed.
     """
     from ...devices.instructions import emulated_core as emulated
     from ...devices.instructions import setup_emulator as emulator
 
-    def told(text: str) -> None:
+    def note(text: str) -> None:
         stderr().print(text, highlight=False, soft_wrap=True)
 
-    made = emulator.setup_emulator(told)
-    told("counting the instructions of a small model")
+    installed = emulator.setup_emulator(note)
+    note("counting the instructions of a small model")
     runtime = emulated.try_out().runtime
-    facts = {name: str(place) for name, place in asdict(made).items()}
-    say(manner, {**facts, "runtime": runtime}, f"{made.folder}: ready, with {runtime}")
+    facts = {name: str(path) for name, path in asdict(installed).items()}
+    text = f"{installed.folder}: ready, with {runtime}"
+    print_result(invocation, {**facts, "runtime": runtime}, text)
 
 
-# In the order of use.
-_COMMANDS = {"list": list_, "show": show, "probe": probe, "setup-emulator": setup_emulator}
-for _name, _one in _COMMANDS.items():
-    devices.add_command(_one, _name)
+DEVICE_COMMANDS: dict[str, click.Command] = {
+    "list": list_profiles,
+    "show": show,
+    "probe": probe,
+    "setup-emulator": setup_emulator,
+}
+"""Every command of ``edgestill devices``, in the order of its help."""
+
+
+@click.group(cls=Commands, commands=DEVICE_COMMANDS, no_args_is_help=False)
+def devices() -> None:
+    """List devices, show the profile of one, measure this machine."""
+
+
+@command()
+@artifacts_option
+@click.pass_obj
+def doctor(invocation: Invocation, artifacts: Path) -> None:
+    """Print what this machine can measure.
+
+    Each limit is printed with its consequence and what to do about it.
+    """
+    from ...devices.doctor import checks
+
+    results = checks(artifacts)
+    lines = []
+    for check in results:
+        lines.append(f"{check.state:<7}  {check.name}: {check.found}")
+        if check.state != "ok":
+            lines.append(f"         {check.means}" + (f"; {check.fix}" if check.fix else ""))
+    print_result(invocation, [asdict(check) for check in results], "\n".join(lines))
 
 
 def document(profile: "Profile") -> dict[str, Any]:
-    """One profile as JSON: every figure by its name and what it is, null where it is not known."""
+    """A profile as a JSON document: every figure by its name; null where the figure is unknown."""
     from ...devices.profiles.profile import FIGURES
 
-    told = {key: profile.figures.get(key) for key in FIGURES}
+    known = {key: profile.figures.get(key) for key in FIGURES}
     described = {
-        key: {"what": FIGURES[key], **asdict(one)} if one else None for key, one in told.items()
+        key: {"what": FIGURES[key], **asdict(figure)} if figure else None
+        for key, figure in known.items()
     }
     return {
         "name": profile.name,
@@ -130,7 +160,7 @@ def document(profile: "Profile") -> dict[str, Any]:
 
 
 def overview(profiles: Sequence["Profile"]) -> "Table":
-    """One line a device; peaks and bandwidth are those of one core."""
+    """A table with one line per device; peaks and bandwidth are those of one core."""
     from rich.table import Table
     from rich.text import Text
 
@@ -140,15 +170,15 @@ def overview(profiles: Sequence["Profile"]) -> "Table":
     for heading in ("cores", "GHz", "fp32\nGFLOP/s", "int8\nGOP/s", "memory\nGB/s"):
         table.add_column(heading, justify="right")
     columns = ("cores", "clock_ghz", "fp32_gflop_s", "int8_gop_s", "bandwidth_gb_s")
-    for one in profiles:
-        told = Text.assemble((one.name, "bold"), f"\n{one.title}")
-        kind = Text(f"{one.arch}\n{one.kernels}")
-        table.add_row(told, kind, *(_value(one, key) for key in columns))
+    for profile in profiles:
+        title = Text.assemble((profile.name, "bold"), f"\n{profile.title}")
+        kind = Text(f"{profile.arch}\n{profile.kernels}")
+        table.add_row(title, kind, *(_value(profile, key) for key in columns))
     return table
 
 
 def figures(profile: "Profile") -> "Table":
-    """Every figure with what it is, its range where known, and its source."""
+    """A table of every figure: its value, its range where known, its meaning, its source."""
     from rich.table import Table
     from rich.text import Text
 
@@ -158,19 +188,19 @@ def figures(profile: "Profile") -> "Table":
     table.add_column("figure", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("range", no_wrap=True)
-    table.add_column("what it is, and where that is from", overflow="fold")
+    table.add_column("what it is, and its source", overflow="fold")
     for key, what in FIGURES.items():
-        one = profile.figures.get(key)
-        source = one.source if one else "not known"
-        told = Text.assemble((what, "bold"), "\n", source)
-        table.add_row(key, _value(profile, key), _range(one), told)
+        figure = profile.figures.get(key)
+        source = figure.source if figure else "not known"
+        meaning = Text.assemble((what, "bold"), "\n", source)
+        table.add_row(key, _value(profile, key), _range(figure), meaning)
     return table
 
 
-def _print(manner: Manner, profile: "Profile") -> None:
+def _print(invocation: Invocation, profile: "Profile") -> None:
     from rich.text import Text
 
-    if manner.json:
+    if invocation.json:
         click.echo(json.dumps(document(profile), allow_nan=False))
         return
     console = stdout()
@@ -180,26 +210,28 @@ def _print(manner: Manner, profile: "Profile") -> None:
 
 
 def _check_new(out: Path) -> None:
-    """Refuse before anything is measured."""
+    """Refuse a file that cannot be written, before anything is measured."""
     if out.suffix != ".toml":
         raise UsageError(repr(out.name), expected="a name that ends in .toml", where="--out")
     if out.exists():
-        raise UsageError("it is there already", where=str(out), fix="choose another name")
+        raise UsageError(
+            "a file that exists", expected="a new file", where=str(out), fix="choose another name"
+        )
     if not out.parent.is_dir():
-        raise UsageError("no such folder", where=str(out.parent), fix="make it first")
+        raise UsageError("no such folder", where=str(out.parent), fix="create it first")
     try:
         NamedTemporaryFile(dir=out.parent).close()
     except OSError as error:
         raise StorageError(
-            f"a folder that cannot be written ({error.strerror})",
+            f"the folder cannot be written ({error.strerror})",
             where=str(out.parent),
-            fix="name another with --out",
+            fix="name another folder with --out",
         ) from None
 
 
 def _value(profile: "Profile", key: str) -> str:
-    one = profile.figures.get(key)
-    return _number(one.value if one else None)
+    figure = profile.figures.get(key)
+    return _number(figure.value if figure else None)
 
 
 def _range(figure: "Figure | None") -> str:

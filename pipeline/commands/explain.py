@@ -1,14 +1,9 @@
-"""``edgestill explain``: why a quantized model is slow, and what leaving layers in float brings."""
+"""``edgestill explain``: diagnose a quantized model, and measure it with layers left in float."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
-from typing import Any
-
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
@@ -20,7 +15,6 @@ from ..diagnose.diagnosis import diagnose
 from ..diagnose.findings import Diagnosis
 from ..diagnose.leave_in_float import leave_in_float
 from ..progress import Progress
-from ..report import numbers
 from .bench_models import given_shapes
 
 _TURNS = 3
@@ -29,15 +23,15 @@ _SUBJECTS = ("fp32", "int8", "mixed")
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A file with layers left in float, measured beside the two it came from.
+    """A file with layers left in float, measured together with the two files it came from.
 
     Attributes:
         file: the file that was written.
-        nodes: operators of the quantized file that are in float in it.
-        int8_over_fp32: ratio of median queries.
-        over_fp32: the new file's over that of the fp32 file.
-        over_int8: the new file's over that of the quantized file.
-        verdict: what that means, as a sentence.
+        nodes: operators of the quantized file that the new file computes in float.
+        int8_over_fp32: p50 of the quantized file over that of the fp32 file.
+        over_fp32: p50 of the new file over that of the fp32 file.
+        over_int8: p50 of the new file over that of the quantized file.
+        verdict: what the ratios show, as a sentence.
         warnings: what disturbed the measurement.
     """
 
@@ -51,7 +45,7 @@ class Applied:
 
 
 def check_target(target: Path, fp32: Path, int8: Path) -> None:
-    """Refuse a file that could not be written, or must not be, before the work begins.
+    """Refuse a file that cannot or must not be written, before anything is measured.
 
     Raises:
         UsageError: it is one of the two models.
@@ -59,109 +53,128 @@ def check_target(target: Path, fp32: Path, int8: Path) -> None:
     """
     if target.exists() and any(path.exists() and target.samefile(path) for path in (fp32, int8)):
         raise UsageError(
-            "a file that is read from", expected="a new one", where=f"--apply {target}"
+            "one of the two models",
+            expected="a new file",
+            where=f"--apply {target}",
+            fix="choose another name",
         )
     try:
         NamedTemporaryFile(dir=target.parent).close()
     except OSError as error:
         raise StorageError(
-            f"a folder that cannot be written ({error.strerror or error})",
+            f"the folder cannot be written ({error.strerror or error})",
             where=str(target.parent),
             fix="choose a folder that can be written",
         ) from None
 
 
-def explain(
-    fp32: Path,
-    int8: Path,
-    shapes: Sequence[str],
-    progress: Progress,
-    *,
-    inputs: Path | None,
-    batch: int,
-    threads: int,
-) -> Diagnosis:
-    """Diagnose two files, with inputs made from their schema or taken from an ``.npz``.
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two files of one model, and how they are run.
+
+    Attributes:
+        fp32: the ONNX file in float.
+        int8: the same model quantized, with Q/DQ pairs.
+        session: how the runtime is set up.
+        feed: the inputs.
+    """
+
+    fp32: Path
+    int8: Path
+    session: Session
+    feed: Feed
+
+    @classmethod
+    def of(
+        cls,
+        fp32: Path,
+        int8: Path,
+        *,
+        shapes: Sequence[str],
+        inputs: Path | None,
+        batch: int,
+        threads: int,
+    ) -> "Pair":
+        """The pair that the options of a command describe.
+
+        Args:
+            fp32: the ONNX file in float.
+            int8: the same model quantized.
+            shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
+            inputs: an ``.npz`` file with one array per input; None: generated inputs.
+            batch: extent of a dynamic first axis.
+            threads: intra-op threads.
+
+        Raises:
+            UsageError: a shape is malformed.
+        """
+        feed = Feed(None if inputs is None else str(inputs), batch, given_shapes(shapes))
+        return cls(fp32, int8, Session(threads=threads), feed)
+
+
+def explain(pair: Pair, progress: Progress) -> Diagnosis:
+    """Diagnose the quantized file of a pair.
 
     Args:
-        fp32: the ONNX file in float.
-        int8: the same model quantized.
-        shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
-        progress: told of each process.
-        inputs: an ``.npz`` with one array an input; None: made up.
-        batch: extent of a dynamic first axis.
-        threads: intra-op threads.
+        pair: the two files.
+        progress: is advanced with each process.
 
     Raises:
         UsageError, DataError, ModelError, MeasureError: as `diagnose`.
     """
     with progress.steps("profile", 2 * _TURNS) as steps:
         return diagnose(
-            fp32,
-            int8,
-            session=Session(threads=threads),
-            feed=_feed(inputs, batch, shapes),
+            pair.fp32,
+            pair.int8,
+            session=pair.session,
+            feed=pair.feed,
             processes=_TURNS,
             on_process=steps.advance,
         )
 
 
-def _feed(inputs: Path | None, batch: int, shapes: Sequence[str]) -> Feed:
-    return Feed(None if inputs is None else str(inputs), batch, given_shapes(shapes))
-
-
 def apply(
-    fp32: Path,
-    int8: Path,
-    found: Diagnosis,
+    pair: Pair,
+    diagnosis: Diagnosis,
     nodes: Sequence[str],
     target: Path,
-    shapes: Sequence[str],
     progress: Progress,
     *,
-    inputs: Path | None,
-    batch: int,
-    threads: int,
     processes: int,
     seconds: float,
 ) -> Applied:
-    """Write the quantized file with layers in float, and measure all three, interleaved.
+    """Write the quantized file with layers in float, and measure all three files in turn.
 
     Args:
-        fp32: the ONNX file in float.
-        int8: the same model with Q/DQ pairs.
-        found: the diagnosis, whose advice is followed where `nodes` is empty.
+        pair: the two files.
+        diagnosis: supplies the layers where `nodes` is empty.
         nodes: operators of the quantized file to leave in float.
         target: the file to write.
-        shapes: as for `explain`.
-        progress: told of each process.
-        inputs: as for `explain`.
-        batch: as for `explain`.
-        threads: as for `explain`.
-        processes: fresh processes a model.
-        seconds: timed seconds a process.
+        progress: is advanced with each process.
+        processes: fresh processes per model.
+        seconds: timed seconds per process.
 
     Raises:
         NoEffectError: no nodes were named and the diagnosis advises none.
         ModelError, UsageError, StorageError: as `leave_in_float`.
         MeasureError: a measuring process died or ran out of time.
     """
-    chosen = tuple(nodes) or (found.advice.nodes if found.advice else ())
+    chosen = tuple(nodes) or (diagnosis.advice.nodes if diagnosis.advice else ())
     if not chosen:
         raise NoEffectError(
-            "no layer whose leaving in float would save time",
-            expected="one, to apply",
-            where=str(int8),
-            fix="leave out --apply, or name layers with --leave",
+            "the diagnosis advises no layer",
+            expected="at least one layer that is faster in float",
+            where=str(pair.int8),
+            fix="omit --apply, or name layers with --leave",
         )
-    leave_in_float(int8, fp32, chosen, target)
+    leave_in_float(pair.int8, pair.fp32, chosen, target)
     settings = Settings(
-        session=Session(threads=threads),
-        feed=_feed(inputs, batch, shapes),
+        session=pair.session,
+        feed=pair.feed,
         timing=Timing(seconds=seconds),
         processes=processes,
     )
-    paths = (fp32, int8, target)
+    paths = (pair.fp32, pair.int8, target)
     subjects = [Subject(name, path) for name, path in zip(_SUBJECTS, paths, strict=True)]
     with (
         progress.steps("benchmark", len(subjects) * processes) as steps,
@@ -173,7 +186,7 @@ def apply(
             ),
             references=("fp32", "int8"),
         )
-    ratios = {(one.of, one.over): one.p50 for one in measured.ratios}
+    ratios = {(ratio.of, ratio.over): ratio.p50 for ratio in measured.ratios}
     over_int8, over_fp32 = ratios["mixed", "int8"], ratios["mixed", "fp32"]
     return Applied(
         file=str(target),
@@ -187,92 +200,22 @@ def apply(
 
 
 def verdict(over_int8: Estimate, over_fp32: Estimate) -> str:
-    """What two ratios of time mean, in a sentence that claims no more than the intervals do."""
-    helped = {
-        -1: "leaving these layers in float made the quantized model faster",
-        0: "whether leaving these layers in float helped cannot be told from this measurement",
-        1: "leaving these layers in float made the quantized model slower",
+    """Two ratios of latency as a sentence, which states only what the intervals show."""
+    against_int8 = {
+        -1: "with these layers in float the quantized model is faster",
+        0: "no difference from leaving these layers in float was shown",
+        1: "with these layers in float the quantized model is slower",
     }
-    against = {
+    against_fp32 = {
         -1: "it is faster than the fp32 file",
-        0: "whether it is faster than the fp32 file cannot be told",
+        0: "no difference from the fp32 file was shown",
         1: "it is slower than the fp32 file",
     }
-    return f"{helped[_side(over_int8)]}; {against[_side(over_fp32)]}"
+    return f"{against_int8[_side(over_int8)]}; {against_fp32[_side(over_fp32)]}"
 
 
 def _side(ratio: Estimate) -> int:
-    """Which side of 1 the whole interval lies on; 0 for neither."""
+    """-1 where the whole interval lies below 1, 1 where it lies above 1, else 0."""
     if ratio.low is None or ratio.high is None:
         return 0
     return -1 if ratio.high < 1 else 1 if ratio.low > 1 else 0
-
-
-def document(found: Diagnosis, applied: Applied | None) -> dict[str, Any]:
-    """Everything as one JSON document."""
-    return {**asdict(found), "applied": asdict(applied) if applied is not None else None}
-
-
-def summary(found: Diagnosis) -> RenderableType:
-    """The layers as a table, then what was found and what to do."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("layer", overflow="fold")
-    table.add_column("operator")
-    for name in ("fp32 µs", "int8 µs", "ratio", "Q/DQ µs"):
-        table.add_column(name, justify="right")
-    table.add_column("runs as", overflow="fold")
-    for one in found.layers:
-        table.add_row(
-            Text(numbers.printable(one.name)),
-            Text(numbers.printable(one.op)),
-            _us(one.fp32_us),
-            _us(one.int8_us),
-            Text(f"{one.ratio:.2f}" if one.ratio is not None else "—"),
-            _us(one.conversions_us),
-            Text(numbers.printable(" ".join(one.kernels))),
-            style="bold" if found.advice and one.name in found.advice.layers else "",
-        )
-    return Group(table, *(Text(line) for line in _lines(found)))
-
-
-def told(applied: Applied) -> RenderableType:
-    """The measurement of what was applied."""
-    ratio = numbers.RATIO
-    lines = (
-        f"int8 takes {numbers.show(applied.int8_over_fp32, ratio)} of the time of fp32",
-        f"{numbers.printable(applied.file)} takes {numbers.show(applied.over_int8, ratio)} of the "
-        f"time of int8 and {numbers.show(applied.over_fp32, ratio)} of that of fp32",
-        applied.verdict,
-    )
-    warnings = [Text(f"warning: {one}", style="yellow") for one in applied.warnings]
-    return Group(*map(Text, lines), *warnings)
-
-
-def _lines(found: Diagnosis) -> Iterator[str]:
-    yield from found.why
-    for island in found.islands:
-        yield (
-            f"float island: {island.op} {numbers.printable(island.name)} takes {island.us:.1f} µs "
-            f"and {island.conversions_us:.1f} µs of Q and DQ around it"
-        )
-    for one in found.unjoined:
-        yield (
-            f"not joined: {numbers.printable(one.op)} {numbers.printable(one.name)} of the "
-            f"{one.file} file, {one.us:.1f} µs"
-        )
-    if found.advice:
-        names = ", ".join(repr(numbers.printable(one)) for one in found.advice.exclude)
-        yield f"leave in float: [{names}]"
-        yield (
-            "--apply OUT.onnx does it; where a quantizer only excludes a layer between others, "
-            "onnxruntime quantizes its weights again when it loads the file"
-        )
-    yield (
-        f"operators by onnxruntime's profiling of {found.runs} queries a file, less what profiling "
-        f"costs (queries take {found.fp32_profiled_us:.0f} and {found.int8_profiled_us:.0f} µs "
-        f"with it); {found.runtime}"
-    )
-
-
-def _us(value: float | None) -> Text:
-    return Text("—" if value is None else f"{value:.1f}")

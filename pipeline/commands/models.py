@@ -1,4 +1,4 @@
-"""The commands on a model of the user's but ``bench``: ``compare``, ``quantize``, ``explain``."""
+"""Commands on models of the user: ``compare``, ``quantize``, ``explain``."""
 
 import json
 import sys
@@ -9,12 +9,13 @@ import click
 
 from ...errors import UsageError
 from .shared import (
-    Manner,
-    ask,
+    Invocation,
     batch_option,
     command,
     csv_option,
+    inputs_option,
     max_seconds_option,
+    prompt,
     seconds_option,
     shapes_option,
     stderr,
@@ -27,7 +28,7 @@ from .shared import (
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
 @shapes_option
-@click.option("--inputs", type=click.Path(path_type=Path), help="An .npz of real inputs.")
+@inputs_option
 @batch_option
 @threads_option
 @seconds_option
@@ -35,12 +36,17 @@ from .shared import (
 @click.option(
     "--max-ratio",
     type=click.FloatRange(0.0, min_open=True),
-    help="Exit with 1 where B's time is known to be over this share of A's, 5 if undecided.",
+    help="Exit with 1 if B takes more than this multiple of A's time, with 5 if undecided.",
 )
 @csv_option
 @click.pass_obj
-def compare(manner: Manner, /, a: Path, b: Path, csv_file: Path | None, **given: Any) -> None:
-    """Say whether B takes another time than A: two models, or two runs and what they ship."""
+def compare(
+    invocation: Invocation, /, a: Path, b: Path, csv_file: Path | None, **given: Any
+) -> None:
+    """Compare the latency of B with that of A.
+
+    Both are models, or both are runs, whose shipped files are compared.
+    """
     from ..judge.gate import EXIT_CODES
     from ..progress import OnConsole
     from . import compare as comparison
@@ -48,20 +54,22 @@ def compare(manner: Manner, /, a: Path, b: Path, csv_file: Path | None, **given:
     from .bench_latency import lines
 
     can_write(csv_file)
-    asks = sys.stdin.isatty() and sys.stderr.isatty() and not manner.json
+    interactive = sys.stdin.isatty() and sys.stderr.isatty() and not invocation.json
     options = comparison.CompareOptions(**given)
-    found = comparison.compare(a, b, OnConsole(stderr()), options, ask=ask if asks else None)
+    compared = comparison.compare(
+        a, b, OnConsole(stderr()), options, ask=prompt if interactive else None
+    )
     if csv_file is not None:
-        folder = Path(found.folder)
-        write(lines(found.measured, folder), "", (a, b), csv_file=csv_file)
-    if found.outcome is not None:
-        manner.code = EXIT_CODES[found.outcome]
-    if manner.json:
-        document = {**comparison.document(found), "exit_code": manner.code}
+        folder = Path(compared.folder)
+        write(lines(compared.measured, folder), "", (a, b), csv_file=csv_file)
+    if compared.outcome is not None:
+        invocation.code = EXIT_CODES[compared.outcome]
+    if invocation.json:
+        document = {**comparison.document(compared), "exit_code": invocation.code}
         click.echo(json.dumps(document, allow_nan=False))
         return
-    stdout().print(comparison.summary(found))
-    click.echo(f"raw samples: {found.folder}")
+    stdout().print(comparison.summary(compared))
+    click.echo(f"raw samples: {compared.folder}")
 
 
 @command()
@@ -70,32 +78,32 @@ def compare(manner: Manner, /, a: Path, b: Path, csv_file: Path | None, **given:
     "--calibration",
     required=True,
     type=click.Path(path_type=Path),
-    help="An .npz file: an array for each input, samples along the first axis; y for classes.",
+    help="An .npz file: one array per input, samples along the first axis; y: the classes.",
 )
 @click.option(
     "--method",
     "methods",
     multiple=True,
     metavar="METHOD",
-    help="int8-static (the default), int8-mixed, …; may be given again.",
+    help="int8-static (the default), int8-mixed, …; can be repeated.",
 )
-@click.option("--target", default="host", show_default=True, help="Device to compress for.")
+@click.option("--target", default="host", show_default=True, help="The device to compress for.")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    help="A key of [compress], such as calibration=percentile; may be given again.",
+    help="A key of [compress], such as calibration=percentile; can be repeated.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
-    help="The folder to write to; default: the current one.",
+    help="The folder to write to; default: the current folder.",
 )
 @click.pass_obj
 def quantize(
-    manner: Manner,
+    invocation: Invocation,
     model: Path,
     calibration: Path,
     methods: tuple[str, ...],
@@ -103,25 +111,25 @@ def quantize(
     settings: tuple[str, ...],
     out: Path,
 ) -> None:
-    """Make smaller files of any ONNX model, calibrated for a target."""
+    """Quantize an ONNX model for a target."""
     from ..progress import OnConsole
     from ..recipe.files import compress_part
     from .quantize import quantize as make
     from .quantize import summary
 
-    asked = compress_part(methods or ("int8-static",), target, settings)
-    made = make(model, calibration, out, asked, OnConsole(stderr()))
-    if manner.json:
-        click.echo(made.model_dump_json())
+    part = compress_part(methods or ("int8-static",), target, settings)
+    result = make(model, calibration, out, part, OnConsole(stderr()))
+    if invocation.json:
+        click.echo(result.model_dump_json())
         return
-    stdout().print(summary(made))
+    stdout().print(summary(result))
 
 
 @command()
 @click.argument("fp32", type=click.Path(path_type=Path))
 @click.argument("int8", type=click.Path(path_type=Path))
 @shapes_option
-@click.option("--inputs", type=click.Path(path_type=Path), help="An .npz of real inputs.")
+@inputs_option
 @batch_option
 @threads_option
 @click.option(
@@ -129,33 +137,33 @@ def quantize(
     "target",
     metavar="OUT.onnx",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write INT8 with the advised layers in float, and measure all three.",
+    help="Write INT8 with the advised layers in float, and measure all three files.",
 )
 @click.option(
     "--leave",
     "nodes",
     multiple=True,
     metavar="NAME",
-    help="With --apply: leave this operator of INT8 in float, not the advised ones; may be given "
-    "again.",
+    help="With --apply: leave this operator of INT8 in float, not the advised ones; can be "
+    "repeated.",
 )
 @click.option(
     "--processes",
     type=click.IntRange(1),
     default=9,
     show_default=True,
-    help="With --apply: fresh processes a model; fewer than 6 give no interval.",
+    help="With --apply: fresh processes per model; fewer than 6 give no interval.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(0.0, min_open=True),
     default=0.3,
     show_default=True,
-    help="With --apply: timed seconds a process.",
+    help="With --apply: timed seconds per process.",
 )
 @click.pass_obj
 def explain(
-    manner: Manner,
+    invocation: Invocation,
     /,
     fp32: Path,
     int8: Path,
@@ -165,32 +173,31 @@ def explain(
     seconds: float,
     **given: Any,
 ) -> None:
-    """Say why INT8 is slower than FP32, layer by layer, and what to leave in float."""
+    """Explain why INT8 is slower than FP32.
+
+    The layers of both files are timed; the advice is which of them to leave in float.
+    """
     from ..progress import OnConsole
     from . import explain as explaining
+    from . import explain_tables
 
     if nodes and target is None:
-        raise UsageError("--leave without --apply", fix="say where to write with --apply OUT.onnx")
+        raise UsageError(
+            "--leave without --apply", fix="name the file to write with --apply OUT.onnx"
+        )
     if target is not None:
         explaining.check_target(target, fp32, int8)
     progress = OnConsole(stderr())
-    found = explaining.explain(fp32, int8, progress=progress, **given)
-    if not manner.json:
-        stdout().print(explaining.summary(found))
+    pair = explaining.Pair.of(fp32, int8, **given)
+    diagnosis = explaining.explain(pair, progress)
+    if not invocation.json:
+        stdout().print(explain_tables.summary(diagnosis))
     applied = None
     if target is not None:
         applied = explaining.apply(
-            fp32,
-            int8,
-            found,
-            nodes,
-            target,
-            progress=progress,
-            processes=processes,
-            seconds=seconds,
-            **given,
+            pair, diagnosis, nodes, target, progress, processes=processes, seconds=seconds
         )
-    if manner.json:
-        click.echo(json.dumps(explaining.document(found, applied), allow_nan=False))
+    if invocation.json:
+        click.echo(json.dumps(explain_tables.document(diagnosis, applied), allow_nan=False))
     elif applied is not None:
-        stdout().print(explaining.told(applied))
+        stdout().print(explain_tables.applied_lines(applied))

@@ -1,7 +1,7 @@
-"""``edgestill quantize``: smaller files of any ONNX model, made in a child process.
+"""``edgestill quantize``: smaller files of an ONNX model, made in a child process.
 
-The calibration data are one ``.npz``: an array for each input, samples along the first axis, and
-``y``, the classes, where they are known.
+The calibration data are one ``.npz`` file: one array per input, samples along the first axis, and
+optionally ``y``, the classes.
 """
 
 import tempfile
@@ -27,7 +27,7 @@ _FIX = "try another method, fewer calibration samples, or another machine"
 
 
 class File(Record):
-    """One file that was made."""
+    """One file that was written."""
 
     method: str
     path: str
@@ -37,15 +37,15 @@ class File(Record):
     saturable: tuple[Saturable, ...]
     curve: tuple[Left, ...]
     answers_changed: int | None
-    """Of the calibration samples, against the model given; None where it gives no classes."""
+    """Of the calibration samples, against the source model; None where it has no classes."""
     lost: float
-    """Accuracy with labels, else the share of answers changed; of other outputs the root mean
-    square difference over the model's own."""
+    """Loss of accuracy with labels, else the share of changed answers; without classes the root
+    mean square difference over the source model's root mean square."""
     max_abs_difference: float
 
 
 class Quantized(Record):
-    """What was made of a model."""
+    """The files that were made of one model."""
 
     model: str
     bytes: int
@@ -56,16 +56,16 @@ class Quantized(Record):
 
 
 def quantize(
-    model: Path, calibration: Path, out: Path, asked: Compress, progress: Progress
+    model: Path, calibration: Path, out: Path, part: Compress, progress: Progress
 ) -> Quantized:
-    """Make a file of each method the recipe part names, checked on the calibration data.
+    """Write one file per method that the recipe part names, compared on the calibration data.
 
     Args:
         model: an ``.onnx`` file, opset 11 to 23.
         calibration: an ``.npz`` file.
         out: the folder to write to.
-        asked: which methods, for which target, and how.
-        progress: told of each.
+        part: which methods, for which target, and how.
+        progress: is advanced with each method.
 
     Raises:
         UsageError: no such target, or a file that would be overwritten.
@@ -76,14 +76,17 @@ def quantize(
     for path, kind in ((model, ModelError), (calibration, DataError)):
         if not path.is_file():
             raise kind("no such file", where=str(path))
-    methods = [name for name in asked.variants if name != "fp32"]
+    methods = [name for name in part.variants if name != "fp32"]
     targets = {name: out / f"{model.stem}.{name}.onnx" for name in methods}
-    there = [str(path) for path in targets.values() if path.exists()]
-    if there:
+    existing = [str(path) for path in targets.values() if path.exists()]
+    if existing:
         raise UsageError(
-            "it is there already", where=there[0], fix="move it, or give another --out"
+            "a file that exists",
+            expected="a new file",
+            where=existing[0],
+            fix="move it, or name another folder with --out",
         )
-    how = plan(asked)
+    chosen = plan(part)
     with disk_errors(out, opening=True):
         out.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(dir=out, prefix=".quantize-")
@@ -93,15 +96,15 @@ def quantize(
             "model": str(model.resolve()),
             "calibration": str(calibration.resolve()),
             "folder": folder,
-            "asked": asked.model_dump_json(),
-            "plan": how.model_dump_json(),
+            "asked": part.model_dump_json(),
+            "plan": chosen.model_dump_json(),
         }
         opened = child.ask(request)
         files = []
         for name, target in targets.items():
             draft = Path(folder).resolve() / target.name
-            told = child.ask({"method": name, "target": str(draft)})
-            files.append(_file(name, draft, target, told))
+            answer = child.ask({"method": name, "target": str(draft)})
+            files.append(_file(name, draft, target, answer))
             steps.advance(name)
         for file in files:
             (Path(folder) / Path(file.path).name).replace(file.path)
@@ -110,46 +113,46 @@ def quantize(
         bytes=model.stat().st_size,
         samples=opened["samples"],
         labels=opened["labels"],
-        plan=how,
+        plan=chosen,
         files=tuple(files),
     )
 
 
-def summary(made: Quantized) -> RenderableType:
-    """What was made, as a table and sentences."""
+def summary(result: Quantized) -> RenderableType:
+    """A table of the files, then the plan, notes and warnings."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("file", overflow="fold")
-    for title in ("size", "of the original", "nodes", "answers changed", "differs by"):
+    for title in ("size", "of the original", "nodes", "answers changed", "max difference"):
         table.add_column(title, justify="right")
-    for file in made.files:
+    for file in result.files:
         answers = "no classes" if file.answers_changed is None else str(file.answers_changed)
         cells = (
             numbers.printable(file.path),
             numbers.amount(file.bytes, numbers.BYTES),
-            f"{file.bytes / made.bytes:.2f}",
+            f"{file.bytes / result.bytes:.2f}",
             str(file.changed_nodes),
-            answers if file.answers_changed is None else f"{answers} of {made.samples}",
+            answers if file.answers_changed is None else f"{answers} of {result.samples}",
             f"{file.max_abs_difference:.3g}",
         )
         table.add_row(*map(Text, cells))
-    lines = [f"for {made.plan.device}: {'; '.join(made.plan.why)}"]
-    for file in made.files:
-        lines += [f"{file.method}: {note}" for note in file.notes if note not in made.plan.why]
+    lines = [f"target {result.plan.device}: {'; '.join(result.plan.why)}"]
+    for file in result.files:
+        lines += [f"{file.method}: {note}" for note in file.notes if note not in result.plan.why]
         if file.saturable:
             layers = numbers.how_many(len(file.saturable), "layer")
             lines.append(
-                f"{file.method}: {layers} can saturate on an x86 CPU without VNNI, first "
+                f"{file.method}: {layers} can saturate on an x86 CPU without VNNI, the first is "
                 f"{numbers.printable(file.saturable[0].layer)}"
             )
-        if file.bytes >= made.bytes:
-            lines.append(f"warning: {file.method} is no smaller than the original")
-    names = " ".join([made.model, *(file.path for file in made.files)])
-    lines.append(f"for their latency: edgestill bench {numbers.printable(names)}")
+        if file.bytes >= result.bytes:
+            lines.append(f"warning: {file.method} is not smaller than the original")
+    names = " ".join([result.model, *(file.path for file in result.files)])
+    lines.append(f"measure their latency with: edgestill bench {numbers.printable(names)}")
     return Group(table, *map(Text, lines))
 
 
-def _file(name: str, draft: Path, target: Path, told: dict[str, Any]) -> File:
-    facts = {key: told[key] for key in File.model_fields if key in told}
+def _file(name: str, draft: Path, target: Path, answer: dict[str, Any]) -> File:
+    facts = {key: answer[key] for key in File.model_fields if key in answer}
     return File.model_validate(
         {"method": name, "path": str(target), "bytes": draft.stat().st_size, **facts}
     )

@@ -1,4 +1,4 @@
-"""What every command shares: how it speaks, its ``--debug`` and ``--json``, options used twice."""
+"""What commands share: ``--debug`` and ``--json``, options of several commands, consoles."""
 
 import json
 from collections.abc import Callable
@@ -15,8 +15,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @dataclass(slots=True)
-class Manner:
-    """How this run of the command speaks, and its exit code once that is known."""
+class Invocation:
+    """One run of a command.
+
+    Attributes:
+        debug: whether a failure prints its traceback.
+        json: whether stdout gets one JSON document and nothing else.
+        code: the exit code; a command that has a verdict sets it.
+    """
 
     debug: bool = False
     json: bool = False
@@ -24,10 +30,10 @@ class Manner:
 
 
 class Commands(click.Group):
-    """Lists the commands in the order of use, not of the alphabet."""
+    """Lists its commands in the order of their table, not of the alphabet."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """As they were declared."""
+        """The names in the order of the table."""
         del ctx
         return list(self.commands)
 
@@ -36,88 +42,107 @@ def command(*, as_json: bool = True) -> Callable[[F], click.Command]:
     """A command with ``--debug`` and, where it has a result, ``--json``; ``main`` reads both."""
 
     def decorate(function: F) -> click.Command:
-        made = click.option(
+        decorated = click.option(
             "--debug",
             is_flag=True,
             expose_value=False,
-            help="Show the traceback of a failure.",
+            help="Print the traceback of a failure.",
         )(function)
         if as_json:
-            made = click.option(
+            decorated = click.option(
                 "--json",
                 is_flag=True,
                 expose_value=False,
-                help="Print one JSON document on stdout and nothing else there.",
-            )(made)
-        return click.command()(made)
+                help="Print one JSON document to stdout and nothing else there.",
+            )(decorated)
+        return click.command()(decorated)
 
     return decorate
 
 
+overrides_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Override a recipe key, such as distill.temperature=2; can be repeated.",
+)
+artifacts_option = click.option(
+    "--artifacts",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("artifacts"),
+    show_default=True,
+    help="The folder that builds write to.",
+)
 shapes_option = click.option(
     "--shape",
     "shapes",
     multiple=True,
     metavar="INPUT=1,3,224,224",
-    help="Full shape of an input with dynamic axes; may be given again.",
+    help="Full shape of an input that has dynamic axes; can be repeated.",
+)
+inputs_option = click.option(
+    "--inputs",
+    type=click.Path(path_type=Path),
+    help="An .npz file of real inputs, one array per input; default: generated inputs.",
 )
 batch_option = click.option(
     "--batch",
     type=click.IntRange(1),
     default=1,
     show_default=True,
-    help="Samples a query, where the model's first axis is dynamic.",
+    help="Samples per query, where the model's first axis is dynamic.",
 )
 csv_option = click.option(
     "--csv",
     "csv_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the figures as CSV, a line a model.",
+    help="Write the figures to this CSV file, one line per model.",
 )
 html_option = click.option(
     "--html",
     "html_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the tables as one HTML page that needs nothing else.",
+    help="Write the tables to this HTML file, which needs no other file.",
 )
 seconds_option = click.option(
     "--seconds",
     type=click.FloatRange(0.0, min_open=True),
     default=0.3,
     show_default=True,
-    help="Timed seconds a process.",
+    help="Timed seconds per process.",
 )
 max_seconds_option = click.option(
     "--max-seconds",
     type=click.FloatRange(0.0, min_open=True),
     default=120.0,
     show_default=True,
-    help="How long to go on for a narrow interval.",
+    help="Longest measurement, in seconds, for a narrower interval.",
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
 )
 
 
-def say(manner: Manner, document: object, text: str) -> None:
-    """Print the result: the document where JSON was asked for, else the text."""
-    click.echo(json.dumps(document, allow_nan=False) if manner.json else text)
+def print_result(invocation: Invocation, document: object, text: str) -> None:
+    """Print a result to stdout: the document with ``--json``, else the text."""
+    click.echo(json.dumps(document, allow_nan=False) if invocation.json else text)
 
 
-def ask(question: str) -> str:
-    """Ask the user, on stderr."""
+def prompt(question: str) -> str:
+    """The user's answer to a question on stderr."""
     return str(click.prompt(question, err=True))
 
 
 def stderr() -> "Console":
-    """Where progress and warnings go."""
+    """The console for progress and warnings."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
 def stdout() -> "Console":
-    """Where results go."""
+    """The console for results."""
     from rich.console import Console
 
     return Console()

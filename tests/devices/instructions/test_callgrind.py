@@ -17,7 +17,7 @@ from edgestill.pipeline.commands import instruction_baseline as baseline
 from edgestill.pipeline.commands.bench_instructions import Counted, document, exit_code
 from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.commands.instruction_baseline import Baseline, Entry, judge
-from edgestill.pipeline.commands.shared import Manner
+from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.judge.gate import judge as judge_all
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.recipe.recipe import Recipe
@@ -67,9 +67,9 @@ def test_bench_ends_with_one_where_a_count_is_above_the_baseline(valgrind, tmp_p
     command = ["bench", str(model), "--instructions", "--baseline", str(kept)]
 
     def run(*more):
-        manner = Manner(json="--json" in more)
-        cli.main([*command, *more], standalone_mode=False, obj=manner)
-        return manner.code, capsys.readouterr().out
+        invocation = Invocation(json="--json" in more)
+        cli.main([*command, *more], standalone_mode=False, obj=invocation)
+        return invocation.code, capsys.readouterr().out
 
     assert run("--update-baseline")[0] == 0
     entry = baseline.read(kept).entry("m.onnx", "x86_64")
@@ -99,7 +99,7 @@ def test_options_that_do_not_go_together_are_refused(words, message, tmp_path, m
     monkeypatch.chdir(tmp_path)
     dense(tmp_path / "m.onnx", 1)
     with pytest.raises(UsageError, match=message):
-        cli.main(["bench", "m.onnx", *words], standalone_mode=False, obj=Manner())
+        cli.main(["bench", "m.onnx", *words], standalone_mode=False, obj=Invocation())
 
 
 def test_a_run_without_counts_is_undecided_on_a_budget_of_them():

@@ -287,7 +287,7 @@ def test_no_command_at_all_is_refused(command, tmp_path):
 def test_an_existing_recipe_is_never_overwritten(command, tmp_path):
     recipe = write_recipe(tmp_path)
     line = _refusal(command("init", tmp_path), RECIPE, tmp_path)
-    assert "it is there already" in line
+    assert "found a file that exists, expected a new file" in line
     assert recipe.read_text() == GOOD
 
 
@@ -941,7 +941,7 @@ def test_ctrl_c_in_training_leaves_with_130_and_nothing_half_made(tmp_path):
         out, err = child.communicate(timeout=30)
     assert child.returncode == INTERRUPTED
     assert out == ""
-    assert err.splitlines()[-1] == "interrupted; what was finished is kept"
+    assert err.splitlines()[-1] == "interrupted; finished results are kept"
     assert "Traceback" not in err
     assert left_behind(tmp_path) == []
     assert len(list(tmp_path.glob("artifacts/store/*/entry.json"))) == 1, "the data stage is kept"

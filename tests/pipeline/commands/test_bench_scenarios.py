@@ -17,7 +17,7 @@ from edgestill.devices.scenarios.table import SCENARIOS, Scenario
 from edgestill.errors import UsageError
 from edgestill.pipeline.commands import bench_measure, cli
 from edgestill.pipeline.commands.bench_scenario_options import choose
-from edgestill.pipeline.commands.shared import Manner
+from edgestill.pipeline.commands.shared import Invocation
 from fake_place import FakePlace
 from onnx import TensorProto, helper
 from onnx_files import save
@@ -26,8 +26,8 @@ FLOAT = TensorProto.FLOAT
 
 
 def bench(*arguments):
-    manner = Manner(json="--json" in arguments)
-    cli.cli.main(["bench", *map(str, arguments)], standalone_mode=False, obj=manner)
+    invocation = Invocation(json="--json" in arguments)
+    cli.cli.main(["bench", *map(str, arguments)], standalone_mode=False, obj=invocation)
 
 
 def dense(path, axes=("n", 8)):

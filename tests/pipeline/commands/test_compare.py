@@ -20,7 +20,7 @@ from edgestill.errors import MaterialError, StorageError
 from edgestill.pipeline.commands import bench_files, bench_latency
 from edgestill.pipeline.commands import compare as comparison
 from edgestill.pipeline.commands.cli import cli
-from edgestill.pipeline.commands.shared import Manner
+from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.progress import Silent
 from flat_options import flat_settings
 from onnx import TensorProto, helper, numpy_helper
@@ -106,22 +106,22 @@ def pair(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compare")
     small, large = dense(folder / "a.onnx", 1), dense(folder / "b.onnx", 200)
     told = ["compare", small, large, "--seconds", 0.02, "--max-seconds", 1, "--json"]
-    done, manner = command(*told, "--csv", folder / "c.csv", "--max-ratio", 1.0)
-    return json.loads(done.stdout), manner, folder
+    done, invocation = command(*told, "--csv", folder / "c.csv", "--max-ratio", 1.0)
+    return json.loads(done.stdout), invocation, folder
 
 
 def command(*told):
-    manner = Manner(json="--json" in told)
-    return CliRunner().invoke(cli, [str(one) for one in told], obj=manner), manner
+    invocation = Invocation(json="--json" in told)
+    return CliRunner().invoke(cli, [str(one) for one in told], obj=invocation), invocation
 
 
 @pytest.mark.slow
 def test_a_model_of_two_hundred_times_the_work_takes_another_time_and_misses_the_budget(pair):
-    found, manner, folder = pair
+    found, invocation, folder = pair
     assert found["different"] is True
     assert found["ratio"]["low"] > 2
     assert re.fullmatch(r"B takes [\d.]+× the latency of A \([\d.]+ to [\d.]+\)", found["sentence"])
-    assert (found["outcome"], manner.code, found["exit_code"]) == ("not ready", 1, 1)
+    assert (found["outcome"], invocation.code, found["exit_code"]) == ("not ready", 1, 1)
     assert (found["a"], found["b"]) == (str(folder / "a.onnx"), str(folder / "b.onnx"))
 
 
@@ -172,9 +172,9 @@ def test_the_exit_code_is_the_budgets_and_else_zero(
 ):
     fake(monkeypatch, ratio)
     model = dense(tmp_path / "m.onnx", 1)
-    done, manner = command("compare", model, model, *option)
+    done, invocation = command("compare", model, model, *option)
     assert done.exception is None
-    assert manner.code == code
+    assert invocation.code == code
     assert words in done.stdout
 
 

@@ -9,7 +9,7 @@ import pytest
 from edgestill.devices.profiles.profile import FIGURES, load, names
 from edgestill.errors import UsageError
 from edgestill.pipeline.commands.cli import cli
-from edgestill.pipeline.commands.shared import Manner
+from edgestill.pipeline.commands.shared import Invocation
 
 BOARD = """title = "A [b]board[/b]"
 arch = "aarch64"
@@ -23,7 +23,7 @@ source = "its [red]data sheet"
 
 
 def told(capsys, *arguments, as_json=False):
-    cli.main(["devices", *arguments], standalone_mode=False, obj=Manner(json=as_json))
+    cli.main(["devices", *arguments], standalone_mode=False, obj=Invocation(json=as_json))
     out = capsys.readouterr().out
     return json.loads(out) if as_json else out
 
@@ -106,7 +106,7 @@ def test_probe_writes_a_profile_that_can_be_shown_and_does_not_overwrite_it(tmp_
     assert shown["name"] == "here"
     again = ended("probe", "--seconds", "0.05", "--out", file)
     assert again.returncode == 2
-    assert "there already" in again.stderr
+    assert "found a file that exists, expected a new file" in again.stderr
     assert file.read_bytes() == before
 
 

@@ -233,7 +233,7 @@ def test_calibration_data_that_do_not_fit_are_refused(given, arrays, said):
 
 def test_nothing_is_overwritten_and_a_failure_leaves_nothing_behind(given):
     given.run()
-    with pytest.raises(UsageError, match="it is there already"):
+    with pytest.raises(UsageError, match="found a file that exists, expected a new file"):
         given.run()
     nothing = model(
         [helper.make_node("Tanh", ["x"], ["y"])],

@@ -18,8 +18,9 @@ from edgestill.devices.operators.profiling import profile
 from edgestill.errors import ModelError, NoEffectError, StorageError, UsageError
 from edgestill.exporters.onnx import INPUT, export
 from edgestill.pipeline.commands.cli import cli
-from edgestill.pipeline.commands.explain import document, summary, verdict
-from edgestill.pipeline.commands.shared import Manner
+from edgestill.pipeline.commands.explain import verdict
+from edgestill.pipeline.commands.explain_tables import document, summary
+from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.diagnose.diagnosis import conclude, diagnose
 from edgestill.pipeline.diagnose.leave_in_float import leave_in_float
 from edgestill.pipeline.models import deployed, example
@@ -398,7 +399,7 @@ def test_the_command_explains_applies_and_measures_again(tmp_path):
     assert told["applied"]["nodes"] == ["second"]
     assert told["applied"]["over_int8"]["value"] > 0
     assert told["applied"]["int8_over_fp32"]["value"] > 0
-    assert "cannot be told" in told["applied"]["verdict"]  # one process gives no interval
+    assert "was shown" in told["applied"]["verdict"]  # one process gives no interval
     assert target.is_file()
 
 
@@ -408,11 +409,11 @@ def test_the_command_explains_applies_and_measures_again(tmp_path):
         (("fp32.onnx", "none.onnx"), ModelError, "none.onnx: a file that cannot be read"),
         (("fp32.onnx", "fp32.onnx", "--leave", "a"), UsageError, "--apply OUT.onnx"),
         (("fp32.onnx", "fp32.onnx", "--shape", "x"), UsageError, "--shape"),
-        (("fp32.onnx", "int8.onnx", "--apply", "int8.onnx"), UsageError, "that is read from"),
+        (("fp32.onnx", "int8.onnx", "--apply", "int8.onnx"), UsageError, "one of the two models"),
         (
             ("fp32.onnx", "int8.onnx", "--apply", "no/o.onnx"),
             StorageError,
-            "no: a folder that cannot",
+            "no: the folder cannot",
         ),
     ],
 )
@@ -420,7 +421,7 @@ def test_the_command_refuses(arguments, refusal, says, tmp_path, monkeypatch):
     planted(tmp_path)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(refusal) as refused:
-        cli.main(["explain", *arguments], standalone_mode=False, obj=Manner())
+        cli.main(["explain", *arguments], standalone_mode=False, obj=Invocation())
     assert says in str(refused.value)
 
 
@@ -443,7 +444,7 @@ def test_a_verdict_claims_no_more_than_the_intervals_do():
         return Estimate((low + high) / 2, low, high, "", 9)
 
     faster, slower, open_ = ratio(0.7, 0.9), ratio(1.1, 1.3), ratio(0.9, 1.1)
-    assert "model faster; it is slower than" in verdict(faster, slower)
-    assert "model slower; it is faster than" in verdict(slower, faster)
-    assert verdict(open_, open_).count("cannot be told") == 2
-    assert verdict(Estimate.unknown("one process"), open_).count("cannot be told") == 2
+    assert "model is faster; it is slower than" in verdict(faster, slower)
+    assert "model is slower; it is faster than" in verdict(slower, faster)
+    assert verdict(open_, open_).count("was shown") == 2
+    assert verdict(Estimate.unknown("one process"), open_).count("was shown") == 2

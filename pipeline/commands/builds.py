@@ -1,0 +1,127 @@
+"""Commands on a recipe: ``build``, ``plan``, ``init``, ``schema``."""
+
+import json
+from pathlib import Path
+
+import click
+
+from ...errors import UsageError
+from .shared import (
+    Invocation,
+    artifacts_option,
+    command,
+    overrides_option,
+    print_result,
+    stderr,
+)
+from .verdict import conclude
+
+_recipe = click.argument("recipe", type=click.Path(path_type=Path), required=False)
+_seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe's seed.")
+
+
+@command()
+@_recipe
+@click.option("--until", metavar="STAGE", help="Stop after this stage.")
+@overrides_option
+@artifacts_option
+@_seed
+@click.pass_obj
+def build(
+    invocation: Invocation,
+    recipe: Path | None,
+    until: str | None,
+    overrides: tuple[str, ...],
+    artifacts: Path,
+    seed: int | None,
+) -> None:
+    """Run every stage of RECIPE; default: the bundled digits recipe."""
+    from ..build import build as run_build
+    from ..progress import OnConsole
+    from ..recipe.files import bundled
+
+    progress = OnConsole(stderr())
+    built = run_build(
+        recipe or bundled("digits"),
+        artifacts=artifacts,
+        overrides=overrides,
+        seed=seed,
+        until=until,
+        progress=progress,
+        around=progress.stage,
+    )
+    if built.stopped is not None:
+        stopped = built.stopped
+        record = stopped.record.model_dump(mode="json")
+        facts = {"stage": stopped.stage.name, "key": stopped.key, "path": str(stopped.path)}
+        text = f"{stopped.stage.name}: {stopped.path}"
+        print_result(invocation, {**facts, "record": record}, text)
+        return
+    assert built.run is not None  # noqa: S101 - a build that was not stopped has a run
+    assert built.report is not None  # noqa: S101
+    if not built.ran:
+        progress.note("every stage is in the store; nothing was run")
+    conclude(invocation, built.report, built.run)
+
+
+@command()
+@_recipe
+@overrides_option
+@artifacts_option
+@_seed
+@click.pass_obj
+def plan(
+    invocation: Invocation,
+    recipe: Path | None,
+    overrides: tuple[str, ...],
+    artifacts: Path,
+    seed: int | None,
+) -> None:
+    """Print which stages of RECIPE would run.
+
+    The outputs of the others are in the store.
+    """
+    from ..build import plan as make_plan
+    from ..recipe.files import bundled, load
+
+    steps = make_plan(load(recipe or bundled("digits"), overrides, seed=seed), artifacts)
+    lines = [
+        f"{step.stage:<10} {'in the store' if step.cached else 'would run':<13} {step.key[:16]}"
+        for step in steps
+    ]
+    document = [{"stage": s.stage, "key": s.key, "cached": s.cached} for s in steps]
+    print_result(invocation, document, "\n".join(lines))
+
+
+@command(as_json=False)
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+def init(folder: Path) -> None:
+    """Write a commented recipe into DIR, to edit and build."""
+    from ..engine.store import disk_errors, write_atomic
+    from ..recipe.files import bundled
+
+    target = folder / "recipe.toml"
+    if target.exists():
+        raise UsageError(
+            "a file that exists", expected="a new file", where=str(target), fix="name another DIR"
+        )
+    with disk_errors(folder, opening=True):
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(target, bundled("start").read_bytes())
+    click.echo(f"{target} written; edit it, then run: edgestill build {target}")
+
+
+@command(as_json=False)
+@click.argument("what", type=click.Choice(["recipe", "report"]), default="recipe")
+def schema(what: str) -> None:
+    """Print the JSON Schema of recipes or reports.
+
+    Editors complete and check TOML with the schema of recipes.
+    """
+    from ..recipe.files import schema_of
+
+    if what == "recipe":
+        from ..recipe.recipe import Recipe as Model
+    else:
+        from ..records import Report as Model  # type: ignore[assignment]
+    click.echo(json.dumps(schema_of(Model, f"edgestill {what}"), indent=2))

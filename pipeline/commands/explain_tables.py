@@ -1,0 +1,87 @@
+"""What ``edgestill explain`` prints: layers as a table, findings, advice, what was applied."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from ...devices.bench.ratio_text import stated
+from ..diagnose.findings import Diagnosis
+from ..report import numbers
+from .explain import Applied
+
+
+def document(diagnosis: Diagnosis, applied: Applied | None) -> dict[str, Any]:
+    """The diagnosis and what was applied, as one JSON document."""
+    return {**asdict(diagnosis), "applied": asdict(applied) if applied is not None else None}
+
+
+def summary(diagnosis: Diagnosis) -> RenderableType:
+    """A table of layers, then the findings and the advice."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("layer", overflow="fold")
+    table.add_column("operator")
+    for name in ("fp32 µs", "int8 µs", "ratio", "Q/DQ µs"):
+        table.add_column(name, justify="right")
+    table.add_column("runs as", overflow="fold")
+    advised = diagnosis.advice.layers if diagnosis.advice else ()
+    for layer in diagnosis.layers:
+        table.add_row(
+            Text(numbers.printable(layer.name)),
+            Text(numbers.printable(layer.op)),
+            _us(layer.fp32_us),
+            _us(layer.int8_us),
+            Text(f"{layer.ratio:.2f}" if layer.ratio is not None else "—"),
+            _us(layer.conversions_us),
+            Text(numbers.printable(" ".join(layer.kernels))),
+            style="bold" if layer.name in advised else "",
+        )
+    return Group(table, *(Text(line) for line in _lines(diagnosis)))
+
+
+def applied_lines(applied: Applied) -> RenderableType:
+    """The measured ratios of what was applied, the verdict, and the warnings."""
+    name = numbers.printable(applied.file)
+    lines = (
+        f"int8: {stated(applied.int8_over_fp32, 'latency', 'fp32')}",
+        f"{name}: {stated(applied.over_int8, 'latency', 'int8')}, and "
+        f"{stated(applied.over_fp32, 'latency', 'fp32')}",
+        applied.verdict,
+    )
+    warnings = [Text(f"warning: {warning}", style="yellow") for warning in applied.warnings]
+    return Group(*map(Text, lines), *warnings)
+
+
+def _lines(diagnosis: Diagnosis) -> Iterator[str]:
+    yield from diagnosis.why
+    for island in diagnosis.islands:
+        yield (
+            f"float island: {island.op} {numbers.printable(island.name)} takes {island.us:.1f} µs, "
+            f"and the Q and DQ around it {island.conversions_us:.1f} µs"
+        )
+    for node in diagnosis.unjoined:
+        yield (
+            f"not matched with a layer: {numbers.printable(node.op)} "
+            f"{numbers.printable(node.name)} of the {node.file} file, {node.us:.1f} µs"
+        )
+    if diagnosis.advice:
+        names = ", ".join(repr(numbers.printable(name)) for name in diagnosis.advice.exclude)
+        yield f"leave in float: [{names}]"
+        yield (
+            "--apply OUT.onnx writes that file; excluding the layers in a quantizer has no effect "
+            "where their neighbours are quantized, because onnxruntime then quantizes their "
+            "weights again when it loads the file"
+        )
+    yield (
+        f"operator times: onnxruntime's profiling of {diagnosis.runs} queries per file, "
+        "less the cost of profiling (a profiled query takes "
+        f"{diagnosis.fp32_profiled_us:.0f} µs in fp32 and {diagnosis.int8_profiled_us:.0f} µs in "
+        f"int8); {diagnosis.runtime}"
+    )
+
+
+def _us(value: float | None) -> Text:
+    return Text("—" if value is None else f"{value:.1f}")

@@ -1,0 +1,70 @@
+"""Commands on a finished run: ``gate``, ``report``, ``verify``."""
+
+from pathlib import Path
+
+import click
+
+from ...errors import MaterialError
+from .shared import Invocation, command, overrides_option, print_result
+from .verdict import conclude
+
+_run = click.argument("run", type=click.Path(path_type=Path))
+
+
+@command()
+@_run
+@click.option(
+    "--recipe", type=click.Path(path_type=Path), help="Take the budgets from this recipe."
+)
+@overrides_option
+@click.pass_obj
+def gate(
+    invocation: Invocation, run: Path, recipe: Path | None, overrides: tuple[str, ...]
+) -> None:
+    """Judge RUN by other budgets.
+
+    The saved records are judged; nothing is measured.
+    """
+    from ..engine.store import disk_errors
+    from ..runs.rejudge import budgets, judge_again
+
+    with disk_errors(run, opening=True):
+        judged, report = judge_again(run, budgets(run, recipe, overrides))
+    conclude(invocation, report, judged)
+
+
+@command()
+@_run
+@click.pass_obj
+def report(invocation: Invocation, run: Path) -> None:
+    """Write RUN's pages again from its records."""
+    from ..engine.store import disk_errors
+    from ..runs.rejudge import draw_again
+
+    with disk_errors(run, opening=True):
+        draw_again(run)
+    print_result(invocation, {"report": str(run / "report.html")}, str(run / "report.html"))
+
+
+@command()
+@_run
+@click.pass_obj
+def verify(invocation: Invocation, run: Path) -> None:
+    """Check RUN's files and its models' outputs.
+
+    Every file is hashed, and every model runs on samples whose outputs were recorded.
+    """
+    from .verify_run import check
+
+    checked = check(run)
+    faults = list(checked.faults)
+    print_result(
+        invocation,
+        {"run": str(run), "files": checked.files, "models": checked.models, "faults": faults},
+        "\n".join(faults)
+        or f"{checked.files} files match the manifest, {checked.models} models give their "
+        "recorded outputs",
+    )
+    if faults:
+        invocation.code = MaterialError.exit_code
+        click.echo(f"error: {run}: changed since it was written; build it again", err=True)
