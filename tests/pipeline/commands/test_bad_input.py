@@ -219,7 +219,7 @@ CHANGES = {
     ),
     "a home nobody has": (
         [("npz:data.npz", "npz:~nobody-of-that-name/x.npz")],
-        ["data.source", "~nobody-of-that-name", "a home that exists"],
+        ["data.source", "~nobody-of-that-name", "a home folder that exists"],
     ),
     "broken TOML, with its line": (
         [("threads = 1", "threads = = 1")],
