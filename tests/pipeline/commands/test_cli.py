@@ -64,7 +64,7 @@ def test_a_failure_of_a_command_is_one_line_one_document_and_an_exit_code(toy, c
 def test_help_lists_the_commands_in_the_order_of_the_table():
     context = click.Context(cli)
     assert cli.list_commands(context) == list(COMMANDS)
-    assert list(COMMANDS)[0] == "build"
+    assert next(iter(COMMANDS)) == "build"
 
 
 def test_an_exception_that_is_not_ours_is_reported_as_a_bug(toy, monkeypatch, capsys):
