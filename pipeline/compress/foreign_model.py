@@ -92,7 +92,7 @@ class ForeignModel:
         Raises:
             ModelError: the method cannot compress the model.
         """
-        job = self._job(target, known=self.fp32)
+        job = self._job(target, fp32_outputs=self.fp32)
         effect = METHODS[method](job)
         outputs = answers(target, job)
         changed = changed_answers(self.fp32, outputs)
@@ -106,7 +106,7 @@ class ForeignModel:
             "max_abs_difference": float(np.abs(self.fp32 - outputs).max()),
         }
 
-    def _job(self, target: Path, known: Outputs | None = None) -> Job:
+    def _job(self, target: Path, fp32_outputs: Outputs | None = None) -> Job:
         return Job(
             source=self.model,
             target=target,
@@ -117,7 +117,7 @@ class ForeignModel:
             lost=self._lost(),
             most_lost=self.options.mixed_max_loss,
             fusion=self.options.fusion,
-            known=known,
+            fp32_outputs=fp32_outputs,
         )
 
     def _lost(self) -> Callable[[Outputs, Outputs], float]:

@@ -1,4 +1,7 @@
-"""What every compression method is given and must prove."""
+"""The input and the result of every compression method.
+
+effect = METHODS["int8-static"](job)
+"""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +23,7 @@ from .parity import Feed, batches
 
 Outputs = NDArray[np.float32]
 BATCH = 32
-"""Samples shown at once."""
+"""Samples a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,16 @@ class Job:
     Attributes:
         source: the fp32 file.
         target: the file to write.
-        samples: of the calibration split, by the model's input, [n, …] as that takes them.
-        plan: how int8 is done for the target.
-        calibration: how ranges of activations are found.
-        percentile: of them, where that is how.
-        lost: ``(fp32's outputs, the file's)`` on the samples, of the model's first output: what
-            was lost, 0 for nothing.
-        most_lost: what may be lost.
-        pad: the id of padding, of a model of tokens that finds its mask itself.
-        fusion: who may fuse a transformer.
-        known: fp32's outputs on the samples, where they have been worked out already.
+        samples: samples of the calibration split [n, …], by name of the model's input.
+        plan: types and bits of int8 for the target.
+        calibration: the method that finds ranges of activations.
+        percentile: percentile of activations, for that method.
+        lost: loss of a file, from the first outputs of fp32 and of the file on the samples; 0 for
+            no loss.
+        most_lost: the largest loss allowed.
+        pad: the id of padding, if the model derives its mask from token ids; else None.
+        fusion: the tool that fuses transformers.
+        fp32_outputs: outputs of fp32 on the samples, if already computed.
     """
 
     source: Path
@@ -52,22 +55,22 @@ class Job:
     most_lost: float
     pad: int | None = None
     fusion: FusionTool = "onnxruntime"
-    known: Outputs | None = None
+    fp32_outputs: Outputs | None = None
 
     def feeds(self) -> Iterator[Feed]:
-        """The samples in batches, by input; may be asked for again."""
+        """The samples in batches, by input; starts anew at each call."""
         return batches(self.samples, BATCH)
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a method did.
+    """The result of a method.
 
     Attributes:
-        changed_nodes: nodes that are of another kind than in fp32.
-        notes: what the reader should know.
+        changed_nodes: nodes whose type differs from fp32.
+        notes: sentences for the report.
         saturable: layers that can saturate on an x86 CPU without VNNI.
-        curve: of mixed precision, what was tried.
+        curve: the steps of mixed precision.
     """
 
     changed_nodes: int
@@ -89,7 +92,7 @@ def changed(target: Path, name: str) -> int:
     """Count the quantized nodes in a written file.
 
     Raises:
-        NoEffectError: there are none.
+        NoEffectError: there is none.
     """
     nodes = onnx.load(target, load_external_data=False).graph.node
     count = sum(node.op_type in QUANTIZED for node in nodes)
@@ -104,19 +107,19 @@ def changed(target: Path, name: str) -> int:
 
 
 def answers(path: Path, job: Job) -> Outputs:
-    """The first output of a file for all samples, in the mode that the plan's answers are in."""
+    """The first output of a file for all samples, saturation-free if the plan says so."""
     session = open_session(path, Session(precise=job.plan.precise))
     return np.concatenate([run_once(session, feed, path)[0] for feed in job.feeds()])
 
 
 def fp32_answers(job: Job) -> Outputs:
-    """The same of the fp32 file, worked out once where several methods are tried on it."""
-    return answers(job.source, job) if job.known is None else job.known
+    """The outputs of the fp32 file, computed only if the job does not have them."""
+    return answers(job.source, job) if job.fp32_outputs is None else job.fp32_outputs
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """The quantizer logs advice meant for its own command line to the root logger."""
+    """Silence the quantizer, which logs advice for its own command line to the root logger."""
     logger = logging.getLogger()
     level = logger.level
     logger.setLevel(logging.ERROR)
