@@ -34,9 +34,9 @@ def logits(
         path: a ``.onnx`` or ``.ort`` file of ours.
         x: samples [n, …] as the model takes them.
         batch: samples a run; the last run may hold fewer.
-        workers: threads that share the samples out; what is answered does not depend on them.
+        workers: threads that share the samples out; the answers do not depend on them.
         optimization: graph optimization level, ``none`` or ``all``.
-        precise: whether int8 is computed without saturation whatever this host does.
+        precise: whether int8 is computed without saturation, even if this host saturates.
 
     Returns:
         float32 [n, classes].
@@ -56,10 +56,10 @@ def logits(
     share = -(-len(starts) // workers)
     with ThreadPoolExecutor(workers) as pool:
         parts = pool.map(answered, [starts[i : i + share] for i in range(0, len(starts), share)])
-        found = np.concatenate([block for part in parts for block in part])
-    if not np.isfinite(found).all():
-        row = int(np.argwhere(~np.isfinite(found))[0][0])
+        outputs = np.concatenate([block for part in parts for block in part])
+    if not np.isfinite(outputs).all():
+        row = int(np.argwhere(~np.isfinite(outputs))[0][0])
         raise ModelError(
             found=f"NaN or infinity for sample {row}", expected="finite logits", where=path.name
         )
-    return found.astype(np.float32, copy=False)
+    return outputs.astype(np.float32, copy=False)

@@ -12,9 +12,9 @@ class Kind:
     """All operators of one type.
 
     Attributes:
-        op: the type, as the runtime calls it.
+        op: the runtime's name of the type.
         count: how many there are.
-        us: microseconds a query.
+        us: microseconds per query.
         share: of the query.
         macs: None where one could not be counted.
         operations: likewise.
@@ -35,12 +35,12 @@ class Kind:
 
     @property
     def intensity(self) -> float | None:
-        """Operations a byte."""
+        """Operations per byte."""
         return self.operations / self.bytes if self.operations and self.bytes else None
 
     @property
     def gop_s(self) -> float | None:
-        """Attained, 10^9 operations a second."""
+        """Attained, 10^9 operations per second."""
         return self.operations / self.us / 1e3 if self.operations and self.us else None
 
     @property
@@ -52,37 +52,37 @@ class Kind:
 def by_type(operators: Sequence[OperatorTime]) -> tuple[Kind, ...]:
     """The operators by the runtime's type, the slowest first."""
     groups: dict[str, list[OperatorTime]] = defaultdict(list)
-    for one in operators:
-        groups[one.op].append(one)
+    for operator in operators:
+        groups[operator.op].append(operator)
     kinds = [
         Kind(
             op=op,
-            count=len(each),
-            us=sum(one.us for one in each),
-            share=sum(one.share for one in each),
-            macs=total([one.macs for one in each]),
-            operations=total([one.operations for one in each]),
-            parameters=sum(one.parameters for one in each),
-            bytes=total([one.bytes for one in each]),
-            roof_us=_sum_us([one.roof_us for one in each]),
+            count=len(members),
+            us=sum(member.us for member in members),
+            share=sum(member.share for member in members),
+            macs=total([member.macs for member in members]),
+            operations=total([member.operations for member in members]),
+            parameters=sum(member.parameters for member in members),
+            bytes=total([member.bytes for member in members]),
+            roof_us=_sum_us([member.roof_us for member in members]),
         )
-        for op, each in groups.items()
+        for op, members in groups.items()
     ]
-    return tuple(sorted(kinds, key=lambda one: -one.us))
+    return tuple(sorted(kinds, key=lambda kind: -kind.us))
 
 
 def slowest(operators: Sequence[OperatorTime], most: int) -> tuple[OperatorTime, ...]:
-    """So many of them, the slowest first."""
-    return tuple(sorted(operators, key=lambda one: -one.us)[:most])
+    """The slowest operators, at most this number, the slowest first."""
+    return tuple(sorted(operators, key=lambda operator: -operator.us)[:most])
 
 
 def total(values: Sequence[int | None]) -> int | None:
     """The sum, None where one is not known."""
-    known = [one for one in values if one is not None]
-    return sum(known) if len(known) == len(values) else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) if len(numbers) == len(values) else None
 
 
 def _sum_us(values: Sequence[float | None]) -> float | None:
     """The sum, None where one is not known."""
-    known = [one for one in values if one is not None]
-    return sum(known) if len(known) == len(values) else None
+    numbers = [value for value in values if value is not None]
+    return sum(numbers) if len(numbers) == len(values) else None

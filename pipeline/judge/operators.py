@@ -1,12 +1,13 @@
-"""Where a model's time goes: the operators that run, with the costs of what was fused into them.
+"""The time of a model by operator, with the costs of what was fused into each operator.
 
 >>> record = profiled("fp32", Path("fp32.onnx"), machine_of(load("here.toml")))   # doctest: +SKIP
->>> max(record.operators, key=lambda one: one.us).attained                        # doctest: +SKIP
+>>> max(record.operators, key=lambda operator: operator.us).attained              # doctest: +SKIP
 0.43
 
-The runtime's graph is not the file's: operators are fused, renamed and put in. Each operator of the
-file belongs to one that runs (`devices.operators.layers`) and its cost goes there, so the costs of
-a graph add up to those of its file. Bytes are those of the tensors that the runtime handed over.
+The runtime's graph is not the file's: operators are fused, renamed and inserted. Each operator of
+the file belongs to an operator that runs (`devices.operators.layers`), which takes over its cost.
+The costs of a graph therefore add up to those of its file. Bytes are those of the tensors that the
+runtime passed.
 """
 
 from collections import defaultdict
@@ -44,24 +45,24 @@ def profiled(
     """Profile a file in a fresh process and cost each operator.
 
     Args:
-        name: what the record calls it.
+        name: of the file in the record.
         path: a ``.onnx`` file.
         here: figures of this machine, or why there are none.
-        session: how the runtime holds the model.
-        feed: what it is queried with.
-        runs: queries to take the times of.
+        session: of the runtime.
+        feed: its inputs.
+        runs: timed queries.
         timeout_s: seconds until the child is ended.
 
     Raises:
         ModelError, DataError, UsageError, MeasureError: as ``devices.operators.profiling.profile``.
     """
-    found = profile(path, session=session, feed=feed, runs=runs, timeout_s=timeout_s)
-    return record(name, found, here, session.threads)
+    timed = profile(path, session=session, feed=feed, runs=runs, timeout_s=timeout_s)
+    return record(name, timed, here, session.threads)
 
 
-def record(name: str, found: Profile, here: Bounds | str, threads: int) -> OperatorsRecord:
+def record(name: str, timed: Profile, here: Bounds | str, threads: int) -> OperatorsRecord:
     """A profile with its costs and, where this machine's figures are known, its roof."""
-    members, unplaced = _members(found)
+    members, unplaced = _members(timed)
     roof = None
     if not isinstance(here, str):
         machine = here.value
@@ -75,24 +76,24 @@ def record(name: str, found: Profile, here: Bounds | str, threads: int) -> Opera
         )
     return OperatorsRecord(
         name=name,
-        runtime=found.runtime,
+        runtime=timed.runtime,
         threads=threads,
-        runs=found.runs,
-        query_us=found.p10_us,
-        p50_us=found.p50_us,
-        profiled_us=found.p50_profiled_us,
+        runs=timed.runs,
+        query_us=timed.p10_us,
+        p50_us=timed.p50_us,
+        profiled_us=timed.p50_profiled_us,
         operators=tuple(
-            _costed(found, one, members.get(at, []), here, threads)
-            for at, one in enumerate(found.operators)
+            _costed(timed, operator, members.get(position, []), here, threads)
+            for position, operator in enumerate(timed.operators)
         ),
-        unplaced_macs=sum(found.costs[node].macs or 0 for node in unplaced),
+        unplaced_macs=sum(timed.costs[node].macs or 0 for node in unplaced),
         roof=roof,
         roof_missing=here if isinstance(here, str) else None,
     )
 
 
 def figures_here(profile: str | None) -> Bounds | str:
-    """This machine's figures: out of a profile, or measured, which takes about a second.
+    """This machine's figures: from a profile, or measured, which takes about a second.
 
     Returns:
         The figures, or in a sentence which are missing.
@@ -101,30 +102,34 @@ def figures_here(profile: str | None) -> Bounds | str:
         UsageError: no such profile.
         MeasureError: the measuring process died.
     """
-    told = probe(seconds=_PROBE_SECONDS) if profile in (None, HOST) else load(profile or HOST)
-    found = machine_of(told)
-    return found if isinstance(found, str) else attained_by(found)
+    device = probe(seconds=_PROBE_SECONDS) if profile in (None, HOST) else load(profile or HOST)
+    machine = machine_of(device)
+    return machine if isinstance(machine, str) else attained_by(machine)
 
 
-def _members(found: Profile) -> tuple[dict[int, list[int]], list[int]]:
-    """Operators of the file by operator that runs, and those that multiply and have no place."""
-    source = found.source
-    owners = match(found.optimized, source, by_values=False)
+def _members(timed: Profile) -> tuple[dict[int, list[int]], list[int]]:
+    """Operators of the file by operator that runs, and those with products that match none."""
+    source = timed.source
+    owners = match(timed.optimized, source, by_values=False)
     last = {node: place for place, node in sorted(owners.items())}
-    place = {one.node: at for at, one in enumerate(found.operators) if one.node is not None}
-    folded = _folded(found) - last.keys()
+    place = {
+        operator.node: position
+        for position, operator in enumerate(timed.operators)
+        if operator.node is not None
+    }
+    folded = _folded(timed) - last.keys()
     home = {node: to for node, to in homes(source, owners).items() if node not in folded}
     wiring = Wiring(source)
-    # What the runtime fuses by pattern, as an attention, leaves only its last operator a place.
+    # Where the runtime fuses a pattern, such as an attention, only the last operator is matched.
     for node in reversed(range(len(source.nodes))):
         if node in home or node in folded or source.nodes[node].op in CONVERSIONS:
             continue
-        after = [home[one] for one in wiring.after(node) if one in home]
+        after = [home[reader] for reader in wiring.after(node) if reader in home]
         if after:
             home[node] = min(after, key=last.__getitem__)
     members: dict[int, list[int]] = defaultdict(list)
     unplaced = []
-    for node, cost in enumerate(found.costs):
+    for node, cost in enumerate(timed.costs):
         at = place.get(last[home[node]]) if node in home else None
         if at is not None:
             members[at].append(node)
@@ -133,63 +138,65 @@ def _members(found: Profile) -> tuple[dict[int, list[int]], list[int]]:
     return members, unplaced
 
 
-def _folded(found: Profile) -> set[int]:
+def _folded(timed: Profile) -> set[int]:
     """Operators of constants alone, which the runtime computes once."""
-    known, folded = set(found.source.stored), set()
-    for at, node in enumerate(found.source.nodes):
-        if node.inputs and all(name in known for name in node.inputs if name):
-            folded.add(at)
-            known.update(node.outputs)
+    constants, folded = set(timed.source.stored), set()
+    for position, node in enumerate(timed.source.nodes):
+        if node.inputs and all(name in constants for name in node.inputs if name):
+            folded.add(position)
+            constants.update(node.outputs)
     return folded
 
 
 def _costed(
-    found: Profile, one: Operator, nodes: Sequence[int], here: Bounds | str, threads: int
+    timed: Profile, operator: Operator, nodes: Sequence[int], here: Bounds | str, threads: int
 ) -> OperatorTime:
-    costs = [found.costs[node] for node in nodes]
+    costs = [timed.costs[node] for node in nodes]
     macs, operations = total([c.macs for c in costs]), total([c.operations for c in costs])
-    if one.op in CONVERSIONS:  # of the file or put in, it looks at each element once
-        operations = one.elements
+    if operator.op in CONVERSIONS:  # in the file or inserted: it reads each element once
+        operations = operator.elements
     multiplied = next((c.type for c in costs if c.type), "")
-    kind = multiplied or _type(one)
+    kind = multiplied or _type(operator)
     roof = None
     if not isinstance(here, str):
         cores = here.value.with_threads(threads)
-        roof = roof_us(Work(kind, operations, one.bytes), here.value, cores=cores)
+        roof = roof_us(Work(kind, operations, operator.bytes), here.value, cores=cores)
     return OperatorTime(
-        name=_name(found, one, nodes),
-        op=one.op,
-        family=family(one.op),
-        fused=tuple(found.source.nodes[node].op for node in nodes),
-        calls=one.calls,
-        us=one.us,
-        share=one.share,
+        name=_name(timed, operator, nodes),
+        op=operator.op,
+        family=family(operator.op),
+        fused=tuple(timed.source.nodes[node].op for node in nodes),
+        calls=operator.calls,
+        us=operator.us,
+        share=operator.share,
         type=kind,
         macs=macs,
         operations=operations,
         parameters=sum(c.parameters for c in costs),
-        bytes=one.bytes,
+        bytes=operator.bytes,
         roof_us=roof,
     )
 
 
-def _type(one: Operator) -> str:
-    """Of what multiplies nothing: 8-bit integers are computed on as such."""
-    return _FLOATS.get(one.type, "int8" if one.type in ("int8", "uint8") else one.type)
+def _type(operator: Operator) -> str:
+    """The numeric type of an operator that multiplies nothing; 8-bit integers count as int8."""
+    return _FLOATS.get(
+        operator.type, "int8" if operator.type in ("int8", "uint8") else operator.type
+    )
 
 
-def _name(found: Profile, one: Operator, nodes: Sequence[int]) -> str:
-    """The module behind an operator; its node's name where the file tells of none."""
-    source = [found.source.nodes[node] for node in nodes]
+def _name(timed: Profile, operator: Operator, nodes: Sequence[int]) -> str:
+    """The module behind an operator; its node's name where the file has none."""
+    source = [timed.source.nodes[node] for node in nodes]
     chief = next((node for node in source if node.weight is not None), None)
     if chief is not None:
         return _module(chief) or shown(chief)
     if source:
         return source[0].scope or shown(source[0])
-    ran = found.optimized.nodes[one.node] if one.node is not None else None
+    ran = timed.optimized.nodes[operator.node] if operator.node is not None else None
     if ran is not None and ran.op in REORDERS | CONVERSIONS:
-        return next((name for name in ran.inputs if name), one.name)
-    return one.name
+        return next((name for name in ran.inputs if name), operator.name)
+    return operator.name
 
 
 def _module(node: Node) -> str:

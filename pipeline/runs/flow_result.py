@@ -1,4 +1,4 @@
-"""What came out of every stage of one build."""
+"""The outputs of all stages of one build."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from ..records import (
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What came out of every stage."""
+    """The outputs of all stages."""
 
     data: Made[DataRecord]
     teachers: tuple[Made[ModelRecord], ...]
@@ -29,7 +29,7 @@ class Flow:
     measured: Made[BenchmarkRecord]
 
     def keys(self) -> dict[str, str]:
-        """The key of every stage, by a name that says which."""
+        """The key of every stage, by a name that is unique in the build."""
         keys = {
             "data": self.data.key,
             "targets": self.targets.key,
@@ -38,6 +38,6 @@ class Flow:
             "benchmark": self.measured.key,
         }
         several = (("teacher", self.teachers), ("student", self.students), ("plain", self.plain))
-        for name, made in several:
-            keys |= {f"{name}-{i}": each.key for i, each in enumerate(made)}
-        return keys | {name: made.key for name, made in self.tuned.items()}
+        for name, models in several:
+            keys |= {f"{name}-{number}": model.key for number, model in enumerate(models)}
+        return keys | {name: tuned.key for name, tuned in self.tuned.items()}

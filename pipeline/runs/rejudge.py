@@ -1,4 +1,4 @@
-"""A finished run, judged or drawn again from its saved records: nothing is measured."""
+"""A finished run, judged or drawn again from its saved records. Nothing is measured."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ def budgets(run: Path, recipe: Path | None, overrides: Sequence[str]) -> Gate:
     """The budgets to judge a run by: a recipe's, else the run's own, then what ``--set`` says.
 
     Raises:
-        UsageError: ``--set`` names something else than a budget.
+        UsageError: ``--set`` names another key than a budget.
         RecipeError: a key or value is wrong.
     """
     for text in overrides:
@@ -43,11 +43,11 @@ def judge_again(
 ) -> tuple[Path, Report]:
     """Judge a run's saved records by other budgets.
 
-    Where they differ from the run's own, a new run is written beside it, for a run never changes;
-    asked a second time, the one written then is found.
+    Where they differ from the run's own, a new run is written beside it, since a run never changes.
+    A second call with the same budgets returns that run.
 
     Raises:
-        MaterialError: this is no run, or its files are not those of its manifest.
+        MaterialError: the folder is no run, or its files are not those of its manifest.
     """
     before, manifest = runs.open_report(run), runs.manifest_of(run)
     _sound(run, runs.differences(run))
@@ -57,8 +57,8 @@ def judge_again(
     if recipe == own and verdict == before.verdict and not runs.is_old(run):
         return run, before
     folder = run.resolve().parent
-    if (found := runs.find(folder, recipe, keys, warn)) is not None:
-        return found, runs.open_report(found)
+    if (earlier := runs.find(folder, recipe, keys, warn)) is not None:
+        return earlier, runs.open_report(earlier)
     report = before.model_copy(
         update={
             "verdict": verdict,
@@ -78,7 +78,7 @@ def draw_again(run: Path) -> Report:
     """Draw a run's pages anew from its report.json; nothing else of it changes.
 
     Raises:
-        MaterialError: this is no run, or another file than a page differs from the manifest.
+        MaterialError: the folder is no run, or another file than a page differs from the manifest.
     """
     from ..report import write as draw
 
@@ -90,9 +90,9 @@ def draw_again(run: Path) -> Report:
             where=str(run),
             fix=f"judge it again, which writes a new run: edgestill gate {run}",
         )
-    # report.json is what the pages are drawn from: it, too, must be as it was written.
-    mendable = {f"{page} {fault}" for page in PAGES[1:] for fault in ("changed", "is missing")}
-    _sound(run, [fault for fault in runs.differences(run) if fault not in mendable])
+    # report.json is what the pages are drawn from: it must not have changed either.
+    drawable = {f"{page} {fault}" for page in PAGES[1:] for fault in ("changed", "is missing")}
+    _sound(run, [fault for fault in runs.differences(run) if fault not in drawable])
     draw(report, run)
     manifest["files"] |= {page: file_sha256(run / page) for page in PAGES}
     write_atomic(run / runs.MANIFEST, json.dumps(manifest, indent=1).encode())

@@ -1,10 +1,10 @@
 """A run: one build on disk, whole and immutable, in a folder of its own.
 
 runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
-                   recipe.toml     all that was asked for, to build it again
-                   models/         what to ship and what it needs, empty unless READY
-                   variants/       every file that was made, the teacher's too, and the tokenizer
-                   records/        every record, raw latencies, answers on test, golden outputs
+                   recipe.toml     every setting, to build it again
+                   models/         the variant to ship and what it needs; empty unless READY
+                   variants/       the files of all variants and of the teacher, and the tokenizer
+                   records/        all records, raw latencies, answers on test, golden outputs
                    report.*        drawn from report.json alone
 """
 
@@ -40,7 +40,7 @@ LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "scikit-lear
 
 
 def prepare(artifacts: Path, name: str) -> None:
-    """See in the first second that the run can be written."""
+    """Fail in the first second if the run cannot be written."""
     folder = folder_of(artifacts, name)
     folder.mkdir(parents=True, exist_ok=True)
     probe = folder / f".probe.{os.getpid()}"
@@ -49,14 +49,14 @@ def prepare(artifacts: Path, name: str) -> None:
 
 
 def folder_of(artifacts: Path, name: str) -> Path:
-    """Where the runs of a recipe's name lie."""
+    """The folder of the runs of a recipe's name."""
     return artifacts / "runs" / name
 
 
 def find(
     folder: Path, recipe: Recipe, keys: Mapping[str, str], warn: Callable[[str], None]
 ) -> Path | None:
-    """The newest sound run in a folder of this recipe with these very keys, if there is one."""
+    """The newest unchanged run of this recipe with these keys, if there is one."""
     wanted = {"recipe": recipe.model_dump(mode="json"), "keys": {**keys, **_drawing()}}
     for manifest in sorted(folder.glob(f"[0-9]*/{MANIFEST}"))[::-1]:
         try:
@@ -72,45 +72,45 @@ def find(
     return None
 
 
-def write(artifacts: Path, recipe: Recipe, made: "Flow") -> tuple[Path, Report]:
-    """Judge, draw and lay down a run from finished stages."""
-    verdict = judge(recipe.gate, made.quality.record, made.measured.record)
+def write(artifacts: Path, recipe: Recipe, outputs: "Flow") -> tuple[Path, Report]:
+    """Judge finished stages, and write them as a run with its report."""
+    verdict = judge(recipe.gate, outputs.quality.record, outputs.measured.record)
     report = Report(
         name=recipe.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         edgestill=__version__,
         libraries={name: metadata.version(name) for name in LIBRARIES},
         recipe=recipe.model_dump(mode="json", exclude_none=True),
-        # The record keeps the name the data had when it was laid down; the content is the same.
-        data=made.data.record.model_copy(update={"source": shown(recipe.data.source)}),
-        teachers=tuple(m.record for m in made.teachers),
-        targets=made.targets.record,
-        students=tuple(m.record for m in made.students),
-        plain_students=tuple(m.record for m in made.plain),
-        variants=made.variants.record,
-        quality=made.quality.record,
-        measured=made.measured.record,
+        # The record has the name that the data had when it was stored; the content is the same.
+        data=outputs.data.record.model_copy(update={"source": shown(recipe.data.source)}),
+        teachers=tuple(model.record for model in outputs.teachers),
+        targets=outputs.targets.record,
+        students=tuple(model.record for model in outputs.students),
+        plain_students=tuple(model.record for model in outputs.plain),
+        variants=outputs.variants.record,
+        quality=outputs.quality.record,
+        measured=outputs.measured.record,
         verdict=verdict,
     )
 
     def fill(draft: Path) -> None:
         variants = draft / "variants"
-        shutil.copytree(made.variants.path, variants, ignore=_entry)
+        shutil.copytree(outputs.variants.path, variants, ignore=_entry)
         for file in report.data.files:
-            shutil.copyfile(made.data.path / file, variants / file)
+            shutil.copyfile(outputs.data.path / file, variants / file)
         records = draft / "records"
-        shutil.copytree(made.quality.path, records, ignore=_entry)
-        shutil.copytree(made.measured.path, records, ignore=_entry, dirs_exist_ok=True)
+        shutil.copytree(outputs.quality.path, records, ignore=_entry)
+        shutil.copytree(outputs.measured.path, records, ignore=_entry, dirs_exist_ok=True)
         for name, record in report.model_dump(mode="json", include=set(_RECORDS)).items():
             text = json.dumps(record, indent=1, allow_nan=False)
             (records / f"{name}.json").write_text(text)
 
     folder = folder_of(artifacts, recipe.name)
-    return publish(folder, report, made.keys(), recipe, fill), report
+    return publish(folder, report, outputs.keys(), recipe, fill), report
 
 
 _PAGES = "report"
-"""The key, among those of the stages, of the verdict's rules and the pages' looks."""
+"""The key of the rules of the verdict and of the layout of the pages."""
 _RECORDS = (
     "data",
     "teachers",
@@ -170,12 +170,12 @@ def keys_of(manifest: Mapping[str, Any]) -> dict[str, str]:
 def differences(run: Path) -> list[str]:
     """What differs between a run's manifest and its files."""
     expected: dict[str, str] = manifest_of(run)["files"]
-    found = folder_digests(run)
-    found.pop(MANIFEST, None)
-    faults = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
-    faults += [f"{name} is not in the manifest" for name in sorted(found.keys() - expected.keys())]
-    shared = sorted(expected.keys() & found.keys())
-    return faults + [f"{name} changed" for name in shared if expected[name] != found[name]]
+    actual = folder_digests(run)
+    actual.pop(MANIFEST, None)
+    faults = [f"{name} is missing" for name in sorted(expected.keys() - actual.keys())]
+    faults += [f"{name} is not in the manifest" for name in sorted(actual.keys() - expected.keys())]
+    shared = sorted(expected.keys() & actual.keys())
+    return faults + [f"{name} changed" for name in shared if expected[name] != actual[name]]
 
 
 def publish(
@@ -185,14 +185,14 @@ def publish(
     recipe: Recipe,
     fill: Callable[[Path], None],
 ) -> Path:
-    """Fill a draft in the folder of runs and rename it: the run is there whole or not at all.
+    """Fill a draft in the folder of runs and rename it, so that a run is never incomplete.
 
     Args:
         folder: of this name's runs.
-        report: to draw.
-        keys: of the stages it stands on.
-        recipe: that was built.
-        fill: lays ``variants/`` and ``records/`` down in the draft.
+        report: of the run.
+        keys: of its stages.
+        recipe: of the build.
+        fill: writes ``variants/`` and ``records/`` to the draft.
     """
     from ..report import write as draw
 
@@ -221,7 +221,7 @@ def publish(
 
 
 def _ship(draft: Path, report: Report) -> None:
-    """Copy the variant to ship, with what it takes to use it, under the run's name."""
+    """Copy the variant to ship, with the files that are needed to use it, under the run's name."""
     models = draft / "models"
     models.mkdir()
     verdict: Verdict = report.verdict
@@ -245,7 +245,7 @@ def _ship(draft: Path, report: Report) -> None:
 
 
 def _drawing() -> dict[str, str]:
-    """What a run holds beyond the store's stages: the verdict's rules and the pages' looks."""
+    """The key of what a run adds to its stages: rules of the verdict, layout of the pages."""
     drawn = sorted((Path(__file__).parents[1] / "report").iterdir())
     return {
         _PAGES: digest_of(
@@ -279,6 +279,6 @@ def manifest_of(run: Path) -> dict[str, Any]:
 
 
 def _entry(folder: str, names: list[str]) -> list[str]:
-    """The store's own bookkeeping stays in the store."""
+    """Leave out the store's own file."""
     del folder
     return [name for name in names if name == "entry.json"]
