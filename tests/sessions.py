@@ -19,7 +19,7 @@ class Sleeper:
     def __init__(self, ms):
         self.ms, self.now, self.most, self.asked, self.lock = ms, 0, 0, [], Lock()
 
-    def run(self, _, feed, /):
+    def query(self, feed, /):
         with self.lock:
             self.now += 1
             self.most = max(self.most, self.now)
@@ -38,7 +38,7 @@ class Timed:
     def clock(self):
         return self.now_ns
 
-    def run(self, _, feed, /):
+    def query(self, feed, /):
         self.now_ns += int(self.ns + self.slower_by * self.now_ns)
 
 
@@ -48,7 +48,7 @@ class Meeting:
     def __init__(self, threads):
         self.barrier, self.took_ns, self.asked = Barrier(threads), {}, []
 
-    def run(self, _, feed, /):
+    def query(self, feed, /):
         start, thread = perf_counter_ns(), get_ident()
         self.asked.append(float(feed["x"][0]))
         if thread not in self.took_ns:

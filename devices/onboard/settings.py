@@ -35,6 +35,7 @@ class Session:
         arena: whether memory comes from an arena that only grows; the runtime's default.
         pattern: whether the tensors of a query whose shapes were seen before share one block; the
             runtime's default.
+        runtime: a key of `runtimes.RUNTIMES`; None: the first that reads the file.
     """
 
     threads: int = 1
@@ -44,6 +45,7 @@ class Session:
     precise: bool = False
     arena: bool = True
     pattern: bool = True
+    runtime: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a value that a runtime would misunderstand.

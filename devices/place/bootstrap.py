@@ -13,17 +13,17 @@ import json
 import os
 import py_compile
 import sys
-from typing import IO, Any, Dict  # noqa: UP035  # see above
+from typing import IO, Any, Dict, List  # noqa: UP035  # see above
 
 _CHUNK = 1 << 20
 
 
-def look(folder: str, files: Dict[str, str]) -> Dict[str, Any]:  # noqa: UP006
-    """What is here, and which of the files (name to SHA-256) are not."""
+def look(folder: str, files: Dict[str, str], packages: List[str]) -> Dict[str, Any]:  # noqa: UP006
+    """What is here, which of the files (name to SHA-256) are not, and which packages lack."""
     absent = [name for name, digest in files.items() if _digest(folder, name) != digest]
     return {
         "python": list(sys.version_info[:3]),
-        "lacking": [one for one in ("numpy", "onnxruntime") if not importlib.util.find_spec(one)],
+        "lacking": [name for name in packages if not importlib.util.find_spec(name)],
         "folder": folder,
         "absent": sorted(absent),
     }
@@ -82,7 +82,7 @@ def main() -> None:
     folder = os.path.abspath(request["folder"])  # noqa: PTH100
     try:
         if request["ask"] == "look":
-            answer = look(folder, request["files"])
+            answer = look(folder, request["files"], request["packages"])
         else:
             answer = receive(folder, stream)
     except OSError as error:

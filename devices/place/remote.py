@@ -13,7 +13,7 @@ import binascii
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -23,8 +23,8 @@ from ...errors import ModelError, ReachError
 from ..onboard.machine.disturbance import Disturbance
 from ..onboard.machine.host import Host
 from ..onboard.measure.job import Job, to_json
-from ..onboard.model.modelfile import check_external_data
 from ..onboard.refusals import last_line, refusal
+from ..onboard.runtimes import RUNTIMES, row_of
 from ..onboard.settings import Feed
 from ..profiles.connection import Reach
 from .exchange import exchange
@@ -111,6 +111,7 @@ class Remote:
         self._arch = arch
         self._folder = reach.folder or shell.folder
         self._there: set[str] = set()
+        self._lacking: Mapping[str, str] = {}  # Python's version by package that it lacks
         self._bundles: dict[tuple[Path, int, int], Bundle] = {}
         self._disturbance = Disturbance(0.0, 0.0, 0.0, 0.0, 0.0, 0)
         self.name = shell.name
@@ -167,13 +168,15 @@ class Remote:
         """The job with the far side's paths, its files brought there; paths here by those there."""
         model, feed = getattr(job, "model", None), getattr(job, "feed", None)
         inputs = feed.inputs if isinstance(feed, Feed) else None
-        bundles = {
-            here: self._bundle(Path(here), external=here == model)
-            for here in (model, inputs)
-            if here is not None
-        }
+        row = row_of(Path(model or ""), job.session)
+        bundles = {}
+        if model is not None:
+            bundles[model] = self._bundle(Path(model), row.files_beside)
+        if inputs is not None:
+            bundles[inputs] = self._bundle(Path(inputs), lambda _: ())
         # First this, because it finds out where a relative folder lies.
         self._bring([worker_bundle(), *bundles.values()])
+        self._require([row.package])
         there = {
             here: f"{self._folder}/{bundle.name}/{Path(here).name}"
             for here, bundle in bundles.items()
@@ -185,7 +188,7 @@ class Remote:
             changes["feed"] = replace(feed, inputs=there[inputs])
         return replace(job, **changes), {far: here for here, far in there.items()}
 
-    def _bundle(self, path: Path, *, external: bool) -> Bundle:
+    def _bundle(self, path: Path, beside: Callable[[Path], tuple[Path, ...]]) -> Bundle:
         try:
             status = path.stat()
         except OSError as error:
@@ -195,8 +198,8 @@ class Remote:
         key = (path, status.st_mtime_ns, status.st_size)
         if key not in self._bundles:
             files = {path.name: path}
-            for one in check_external_data(path) if external else ():
-                files[one.relative_to(path.parent).as_posix()] = one
+            for file in beside(path):
+                files[file.relative_to(path.parent).as_posix()] = file
             self._bundles[key] = bundle(files)
         return self._bundles[key]
 
@@ -209,7 +212,9 @@ class Remote:
         sources = {name: path for one in missing for name, path in one.sources.items()}
         size = sum(path.stat().st_size for path in sources.values())
         time = _CONTACT_S + size / _SLOWEST_LINK
-        found = self._contact({"ask": "look", "files": files}, (), time)
+        runtimes = [row.package for row in RUNTIMES.values()]
+        request = {"ask": "look", "files": files, "packages": ["numpy", *runtimes]}
+        found = self._contact(request, (), time)
         self._check(found)
         absent = [name for name in found["absent"] if name in sources]
         if absent:
@@ -233,12 +238,19 @@ class Remote:
                 where=f"{self.name}: {self._python}",
                 fix="install a newer one there and name it with reach.python",
             )
-        if found["lacking"]:
+        self._lacking = dict.fromkeys(found["lacking"], version)
+        runtimes = [row.package for row in RUNTIMES.values()]
+        # One runtime is enough for now; a job then needs its own.
+        self._require(["numpy", *(runtimes if self._lacking.keys() >= set(runtimes) else ())])
+
+    def _require(self, packages: Sequence[str]) -> None:
+        lacking = [package for package in packages if package in self._lacking]
+        if lacking:
             raise ReachError(
-                f"no {' and no '.join(found['lacking'])} for Python {version}",
-                expected="numpy and onnxruntime",
+                f"no {' and no '.join(lacking)} for Python {self._lacking[lacking[0]]}",
+                expected=f"numpy and {' or '.join(row.package for row in RUNTIMES.values())}",
                 where=f"{self.name}: {self._python}",
-                fix=f"on the device: {self._python} -m pip install {' '.join(found['lacking'])}",
+                fix=f"on the device: {self._python} -m pip install {' '.join(lacking)}",
             )
 
     def _contact(

@@ -13,6 +13,7 @@ from ..bench.engine import ProcessResult
 from ..bench.request import Prepared
 from ..bench.settings import Subject
 from ..onboard.measure.job import MemoryJob
+from ..onboard.runtimes import obeys
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import median_over_processes
 from ..place.place import Local
@@ -57,7 +58,7 @@ def look(prepared: Prepared, subject: Subject) -> MemoryAnswers:
         )
 
     peaks = tuple(run() for _ in range(settings.memory_processes))
-    if not settings.footprint:
+    if not (settings.footprint and obeys(subject.path, settings.session, "arena", "pattern")):
         return MemoryAnswers(peaks)
     return MemoryAnswers(peaks, (run(arena=False), run(arena=False, pattern=False)))
 

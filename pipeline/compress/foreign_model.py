@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.onboard.model.inputs import check_batch
+from ...devices.onboard.model.made_inputs import dtype_of
 from ...devices.onboard.model.modelfile import check_external_data, printable
-from ...devices.onboard.runtimes.onnxruntime import dtype_of, inputs_of, open_session
+from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import DataError
 from ..data.archive import unpacked
@@ -153,7 +154,7 @@ def _calibration_data(
     model: Path, calibration: Path, folder: Path
 ) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
     """The arrays of the inputs, memory-mapped, and the labels or None."""
-    schema = inputs_of(open_session(model, Session(optimization="none")))
+    schema = load(model, Session(optimization="none")).inputs
     names = [value.name for value in schema]
 
     def selected(members: list[str]) -> dict[str, str]:

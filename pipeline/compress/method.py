@@ -14,7 +14,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ...devices.onboard.runtimes.onnxruntime import open_session, run_once
+from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import NoEffectError
 from ..recipe.compress import CalibrationMethod, FusionTool
@@ -108,8 +108,8 @@ def changed(target: Path, name: str) -> int:
 
 def answers(path: Path, job: Job) -> Outputs:
     """The first output of a file for all samples, saturation-free if the plan says so."""
-    session = open_session(path, Session(precise=job.plan.precise))
-    return np.concatenate([run_once(session, feed, path)[0] for feed in job.feeds()])
+    model = load(path, Session(precise=job.plan.precise))
+    return np.concatenate([model.answer(feed)[0] for feed in job.feeds()])
 
 
 def fp32_answers(job: Job) -> Outputs:

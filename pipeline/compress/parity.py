@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...devices.onboard.runtimes.onnxruntime import open_session, outputs_of, run_once
+from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import ModelError
 
@@ -40,10 +40,10 @@ def answers(
     Raises:
         ModelError: the file does not load or does not run.
     """
-    session = open_session(path, Session(optimization=optimization))
-    names = [output.name for output in outputs_of(session)]
+    model = load(path, Session(optimization=optimization))
+    names = [output.name for output in model.outputs]
     for feed in feeds:
-        yield feed, dict(zip(names, run_once(session, feed, path), strict=True))
+        yield feed, dict(zip(names, model.answer(feed), strict=True))
 
 
 def largest_difference(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...devices.onboard.runtimes.onnxruntime import open_session
+from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import ModelError
 from ...exporters.interface import INPUT, OUTPUT
@@ -44,11 +44,12 @@ def logits(
     Raises:
         ModelError: the file cannot be run, or gives NaN or infinity.
     """
-    session = open_session(path, Session(optimization=optimization, precise=precise))
+    model = load(path, Session(optimization=optimization, precise=precise))
+    output = [port.name for port in model.outputs].index(OUTPUT)
 
     def answered(starts: range) -> list[Logits]:
         return [
-            session.run([OUTPUT], {INPUT: np.ascontiguousarray(x[start : start + batch])})[0]
+            model.answer({INPUT: np.ascontiguousarray(x[start : start + batch])})[output]
             for start in starts
         ]
 

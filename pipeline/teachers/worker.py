@@ -16,8 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.onboard.machine.confine import confine
-from ...devices.onboard.model.modelfile import Input, check_external_data
+from ...devices.onboard.model.made_inputs import dtype_of
+from ...devices.onboard.model.modelfile import Input
 from ...devices.onboard.refusals import told
+from ...devices.onboard.runtimes import load, row_of
+from ...devices.onboard.runtimes.contract import LoadedModel
 from ...devices.onboard.settings import Session
 from ...errors import EdgestillError, ModelError
 from ..isolation import wire
@@ -42,19 +45,19 @@ def main() -> int:
 def serve(requests: BinaryIO, answers: BinaryIO, memory_limit_bytes: int) -> None:
     """One answer for each request, in order."""
     model = Path()
-    session: Any = None
+    loaded: LoadedModel | None = None
     while (request := wire.receive(requests)) is not None:
         arrays = [wire.array(requests, *one) for one in request["arrays"]]
         try:
-            if request["do"] == "run":
-                reply = _run(session, model, request, arrays)
+            if request["do"] == "run" and loaded is not None:
+                reply = _run(loaded, request, arrays)
             else:
                 model = Path(request["model"])
-                external = [str(one) for one in check_external_data(model)]
-                reply = {"external": external}, []
+                beside = [str(path) for path in row_of(model).files_beside(model)]
+                reply = {"external": beside}, []
             if request["do"] == "open":
-                session, described = _open(model, request["threads"])
-                reply = described, []
+                loaded = load(model, Session(threads=request["threads"]))
+                reply = _described(loaded), []
         except EdgestillError as error:
             reply = {"error": told(error)}, []
         except MemoryError:
@@ -67,33 +70,26 @@ def serve(requests: BinaryIO, answers: BinaryIO, memory_limit_bytes: int) -> Non
         wire.send(answers, *reply)
 
 
-def _open(path: Path, threads: int) -> tuple[Any, dict[str, Any]]:
-    from ...devices.onboard.runtimes import onnxruntime as runtime
-
-    session = runtime.open_session(path, Session(threads=threads))
-    return session, {
-        "inputs": [_described(one) for one in runtime.inputs_of(session)],
-        "outputs": [_described(one) for one in runtime.outputs_of(session)],
+def _described(model: LoadedModel) -> dict[str, Any]:
+    return {
+        "inputs": [_port(port) for port in model.inputs],
+        "outputs": [_port(port) for port in model.outputs],
     }
 
 
-def _described(one: Input) -> dict[str, Any]:
-    from ...devices.onboard.runtimes.onnxruntime import dtype_of
-
+def _port(port: Input) -> dict[str, Any]:
     try:
-        dtype = dtype_of(one).str
+        dtype = dtype_of(port).str
     except EdgestillError:
         dtype = None
-    return {"name": one.name, "type": one.type, "shape": list(one.shape), "dtype": dtype}
+    return {"name": port.name, "type": port.type, "shape": list(port.shape), "dtype": dtype}
 
 
-def _run(session: Any, model: Path, request: dict[str, Any], arrays: list[NDArray[Any]]) -> Reply:
+def _run(model: LoadedModel, request: dict[str, Any], arrays: list[NDArray[Any]]) -> Reply:
     """Run in slices of ``batch`` samples (None: all at once).
 
     Answers the shapes of every output of the first slice, and the one that is wanted, whole.
     """
-    from ...devices.onboard.runtimes.onnxruntime import run_once
-
     feed = dict(zip(request["names"], arrays, strict=True))
     samples = request["samples"]
     step = request["batch"] or samples
@@ -104,7 +100,7 @@ def _run(session: Any, model: Path, request: dict[str, Any], arrays: list[NDArra
             name: one if name in request["constant"] else one[start : start + step]
             for name, one in feed.items()
         }
-        outputs = run_once(session, part, model)
+        outputs = model.answer(part)
         shapes = shapes or [list(getattr(one, "shape", ())) or None for one in outputs]
         if request["want"] is not None:
             wanted.append(np.asarray(outputs[request["want"]], dtype=np.float32))

@@ -203,7 +203,7 @@ def loop_overhead_us(queries: int = 200_000) -> float:
     """What a query costs around the call, over two clock readings and the call; best of five."""
 
     class Nothing:
-        def run(self, _, feed, /):
+        def query(self, feed, /):
             return None
 
     session, feed, clock = Nothing(), {"x": 0}, perf_counter_ns
@@ -212,7 +212,7 @@ def loop_overhead_us(queries: int = 200_000) -> float:
         begun = clock()
         for _ in range(queries):
             clock()
-            session.run(None, feed)
+            session.query(feed)
             clock()
         bare = clock() - begun
         begun = clock()

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..runtimes import onnxruntime as runtime
+from ..runtimes import label, runtime_of, tracing_runtime_of
+from ..runtimes.contract import LoadedModel
 from .feeds import batches_of
 from .job import AnswersJob
 
@@ -21,13 +22,17 @@ def answer(job: AnswersJob) -> dict[str, Any]:
         ModelError, DataError: the model or its inputs will not do.
     """
     path = Path(job.model)
-    traces = Path(job.optimized) if job.optimized else None
-    session = runtime.open_session(path, job.session, traces=traces)
-    feeds = batches_of(job.feed, runtime.inputs_of(session))
-    answered = [runtime.run_once(session, feed, path) for feed in feeds]
+    runtime = runtime_of(path, job.session)
+    model: LoadedModel
+    if job.optimized is None:
+        model = runtime.load(path, job.session)
+    else:
+        tracing = tracing_runtime_of(path, job.session)
+        model = tracing.load_traced(path, job.session, Path(job.optimized))
+    answered = [model.answer(feed) for feed in batches_of(job.feed, model.inputs)]
     outputs: dict[str, Any] = {
         f"output_{index}": np.concatenate(parts)
         for index, parts in enumerate(zip(*answered, strict=True))
     }
     np.savez(job.outputs, allow_pickle=False, **outputs)
-    return {"runtime": f"onnxruntime {runtime.version()}", "machine": platform.machine()}
+    return {"runtime": label(runtime), "machine": platform.machine()}

@@ -6,9 +6,12 @@ of what a cold start pays for.
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .job import ScenarioJob
+
+if TYPE_CHECKING:
+    from ..runtimes.contract import LoadedModel
 
 
 def start(job: ScenarioJob) -> dict[str, Any]:
@@ -21,25 +24,26 @@ def start(job: ScenarioJob) -> dict[str, Any]:
     """
     clock = time.perf_counter_ns
     begun = clock()
-    from ..runtimes import onnxruntime as runtime
+    from ..runtimes import label, runtime_of
 
+    path = Path(job.model)
+    runtime = runtime_of(path, job.session)
     imported = clock()
-    session = runtime.open_session(Path(job.model), job.session)
+    model = runtime.load(path, job.session)
     loaded = clock()
-    feed = _feed(job, session)
+    feed = _first_batch(job, model)
     first = clock()
-    runtime.run_once(session, feed, Path(job.model))
+    model.answer(feed)
     answered = clock()
     return {
         "import_ms": (imported - begun) / 1e6,
         "load_ms": (loaded - imported) / 1e6,
         "first_inference_ms": (answered - first) / 1e6,
-        "runtime": f"onnxruntime {runtime.version()}",
+        "runtime": label(runtime),
     }
 
 
-def _feed(job: ScenarioJob, session: Any) -> dict[str, Any]:
-    from ..runtimes import onnxruntime as runtime
+def _first_batch(job: ScenarioJob, model: "LoadedModel") -> dict[str, Any]:
     from .feeds import batches_of
 
-    return batches_of(job.feed, runtime.inputs_of(session))[0]
+    return batches_of(job.feed, model.inputs)[0]

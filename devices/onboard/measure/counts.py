@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import MeasureError
-from ..runtimes import onnxruntime as runtime
+from ..runtimes import label, runtime_of
+from ..runtimes.contract import Binding
 from .feeds import batches_of
 from .job import CountJob
 
@@ -72,11 +73,12 @@ def count(job: CountJob) -> dict[str, Any]:
         MeasureError: this process does not run under the counter, or has a second thread.
     """
     path = Path(job.model)
-    session = runtime.open_session(path, job.session)
-    feed = batches_of(job.feed, runtime.inputs_of(session))[0]
-    answered = runtime.run_once(session, feed, path)
+    runtime = runtime_of(path, job.session)
+    model = runtime.load(path, job.session)
+    feed = batches_of(job.feed, model.inputs)[0]
+    answered = model.answer(feed)
     began = time.perf_counter()
-    runtime.run_once(session, feed, path)
+    model.answer(feed)
     short = time.perf_counter() - began < _LONG_S
     threads = sum(1 for _ in Path("/proc/self/task").iterdir()) - _OTHERS[job.counter]
     if threads != 1:
@@ -84,9 +86,11 @@ def count(job: CountJob) -> dict[str, Any]:
         raise MeasureError(f"{threads} threads", expected="one", where=job.model)
     marks = _callgrind() if job.counter == "callgrind" else _qemu()
     warm_up = _SETTLING if short else _WARM_UP
-    _run_marked(runtime.bind(session, feed, answered), marks, warm_up, (1, 2) * job.pairs)
+    # Where outputs can stay, no array is made meanwhile.
+    query = model.bind(feed, answered) if isinstance(model, Binding) else partial(model.query, feed)
+    _run_marked(query, marks, warm_up, (1, 2) * job.pairs)
     return {
-        "runtime": f"onnxruntime {runtime.version()}",
+        "runtime": label(runtime),
         "machine": platform.machine(),
         "python": platform.python_version(),
     }

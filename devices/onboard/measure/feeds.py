@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ..model.inputs import check_batch, load_batches
+from ..model.made_inputs import dtype_of, make_inputs
 from ..model.modelfile import Input
-from ..runtimes import onnxruntime as runtime
 from ..settings import Feed
 
 Batches = list[dict[str, Any]]
@@ -35,7 +35,7 @@ def batches_of(feed: Feed, schema: Sequence[Input], real: Batches | None = None)
     """
     batches = real if real is not None else real_batches(feed)
     if batches is None:
-        return [runtime.make_inputs(schema, feed.batch, feed.shapes, feed.seed)]
-    dtypes = [runtime.dtype_of(port) for port in schema]
+        return [make_inputs(schema, feed)]
+    dtypes = [dtype_of(port) for port in schema]
     check_batch(batches[0], schema, dtypes, str(feed.inputs))
     return batches

@@ -8,12 +8,14 @@ nothing is timed in it, so that what makes a peak a matter of luck can be fixed:
 here, addresses by whoever starts the process.
 """
 
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..model.modelfile import is_ort
-from ..settings import Session
+from ..runtimes import label, runtime_of, tracing_runtime_of
+from ..runtimes.contract import OPTIMIZED
 from . import memory
 from .job import MemoryJob
 
@@ -29,22 +31,22 @@ def measure(job: MemoryJob) -> dict[str, Any]:
     Raises:
         ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
     """
-    from ..runtimes import onnxruntime as runtime
     from .feeds import batches_of, real_batches
 
     path = Path(job.model)
+    runtime = runtime_of(path, job.session)
     real = real_batches(job.feed)
     malloc = memory.fix_thresholds()
     baseline = memory.begin()
     share = memory.share()
-    session = runtime.open_session(path, job.session)
-    feeds = batches_of(job.feed, runtime.inputs_of(session), real)
+    model = runtime.load(path, job.session)
+    feeds = batches_of(job.feed, model.inputs, real)
     for index in range(job.queries):
-        runtime.run_once(session, feeds[index % len(feeds)], path)
+        model.answer(feeds[index % len(feeds)])
     peak = memory.peak_over(baseline)
     held, no_share = memory.grown(share, memory.share())
     shapes = {name: one.shape for name, one in feeds[0].items()}
-    del session
+    del model
     return {
         "peak_memory_bytes": peak.over_baseline_bytes,
         "peak_memory_missing": peak.missing,
@@ -52,24 +54,21 @@ def measure(job: MemoryJob) -> dict[str, Any]:
         "pss_missing": no_share,
         "fixed": {"addresses": memory.addresses_fixed(), "malloc": malloc},
         "graph": _graph(path, job, shapes) if job.analyze else None,
-        "runtime": f"onnxruntime {runtime.version()}",
+        "runtime": label(runtime),
     }
 
 
 def _graph(path: Path, job: MemoryJob, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
-    from ..runtimes import onnxruntime as runtime
-
     if is_ort(path):
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
         return {"weight_bytes": None, "activation_bytes": None, "at": None, "missing": missing}
-    from dataclasses import asdict
-
     from ..model import liveness
 
     # The layout pass of level "all" gives tensors new names and padded channels without writing
     # their shapes down, so the graph is read before it.
     level = "extended" if job.session.optimization == "all" else job.session.optimization
     with TemporaryDirectory(prefix="edgestill-") as folder:
-        runtime.open_session(path, Session(optimization=level), traces=Path(folder))
-        optimized = Path(folder) / runtime.OPTIMIZED
+        session = replace(job.session, optimization=level)
+        tracing_runtime_of(path, session).load_traced(path, session, Path(folder))
+        optimized = Path(folder) / OPTIMIZED
         return asdict(liveness.needs(path, optimized, job.feed.batch, shapes))

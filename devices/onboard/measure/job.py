@@ -49,7 +49,7 @@ class InspectJob:
     """
 
     model: str
-    session: Session = field(default_factory=lambda: Session(optimization="none"))
+    session: Session = field(default_factory=Session)
     feed: Feed = field(default_factory=Feed)
     kind: Literal["inspect"] = "inspect"
 

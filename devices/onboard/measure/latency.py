@@ -1,7 +1,7 @@
 """Time each query of one model: closed loop, one at a time, after it has settled.
 
-    warm = settle(session, feeds, cap_seconds=2.0)
-    samples = time_queries(session, feeds, seconds=0.3, min_queries=64, max_queries=10_000)
+    warm = settle(model, feeds, cap_seconds=2.0)
+    samples = time_queries(model, feeds, seconds=0.3, min_queries=64, max_queries=10_000)
 
 Single stream in MLPerf's terms: the next query starts when the last has ended. Only the call stands
 between the two clock readings; what the loop does besides (a list access, a store into an array
@@ -10,17 +10,16 @@ that exists already, two comparisons) takes well under a microsecond and is not 
 
 import gc
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter_ns
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-Feed = Mapping[str, NDArray[Any]]
+from ..runtimes.contract import Arrays, LoadedModel
 
 # Settled: the medians of the last four windows lie within 3 % of each other. Comparing all four,
 # not neighbours, so that a slow drift is no settling.
@@ -28,13 +27,6 @@ _WINDOWS = 4
 _TOLERANCE = 0.03
 _WINDOW_SECONDS = 0.05
 _WINDOW_QUERIES = 5
-
-
-class Session(Protocol):
-    """Anything that answers queries the way an onnxruntime session does."""
-
-    def run(self, output_names: None, input_feed: Any, /) -> Any:
-        """Answer one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +45,8 @@ class WarmUp:
 
 
 def settle(
-    session: Session,
-    feeds: Sequence[Feed],
+    model: LoadedModel,
+    feeds: Sequence[Arrays],
     *,
     cap_seconds: float,
     cap_queries: int = 1_000_000,
@@ -66,7 +58,7 @@ def settle(
     of the last four windows lie within 3 % of each other.
 
     Args:
-        session: what answers.
+        model: what answers.
         feeds: inputs, taken in turn; at least one.
         cap_seconds: when to stop trying.
         cap_queries: how many queries to stop after.
@@ -75,7 +67,7 @@ def settle(
     Returns:
         What it took; `settled` is False where a cap ended it.
     """
-    clock, run, count = perf_counter_ns, session.run, len(feeds)
+    clock, query, count = perf_counter_ns, model.query, len(feeds)
     begun = clock()
     deadline = begun + int(cap_seconds * 1e9)
     medians: list[float] = []
@@ -85,7 +77,7 @@ def settle(
     while queries < cap_queries:
         feed = feeds[queries % count]
         start = clock()
-        run(None, feed)
+        query(feed)
         end = clock()
         queries += 1
         window.append(end - start)
@@ -109,8 +101,8 @@ def room_for(queries: int) -> "array[int]":
 
 
 def time_queries(
-    session: Session,
-    feeds: Sequence[Feed],
+    model: LoadedModel,
+    feeds: Sequence[Arrays],
     *,
     seconds: float,
     min_queries: int,
@@ -123,7 +115,7 @@ def time_queries(
     garbage collector is off meanwhile.
 
     Args:
-        session: what answers.
+        model: what answers.
         feeds: inputs, taken in turn; at least one.
         seconds: how long.
         min_queries: fewest, however long they take; at least 1.
@@ -140,7 +132,7 @@ def time_queries(
         raise ValueError("no inputs to query with")
     if not 1 <= min_queries <= max_queries:
         raise ValueError(f"expected 1 <= {min_queries} <= {max_queries}")
-    clock, run, count = perf_counter_ns, session.run, len(feeds)
+    clock, query, count = perf_counter_ns, model.query, len(feeds)
     samples = room_for(max_queries) if room is None else room
     queries = 0
     with no_garbage_collection():
@@ -148,7 +140,7 @@ def time_queries(
         while True:
             feed = feeds[queries % count]
             start = clock()
-            run(None, feed)
+            query(feed)
             end = clock()
             samples[queries] = end - start
             queries += 1

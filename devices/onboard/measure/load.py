@@ -1,7 +1,7 @@
 """Load a model otherwise than one query after the other: several streams, fixed rates, minutes.
 
     offsets = arrivals(200.0, 1000, poisson=True, seed=0)
-    served = serve(session, feeds, offsets, streams=1, most_seconds=20.0)
+    served = serve(model, feeds, offsets, streams=1, most_seconds=20.0)
 
 The latency of a query at a fixed rate is counted from when it was *due*, not from when it was sent:
 a server that stalls for a second has made every query of that second wait, though a closed loop
@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..machine.clock import Clock
-from .latency import Feed, Session, no_garbage_collection, room_for, time_queries
+from ..runtimes.contract import Arrays, LoadedModel
+from .latency import no_garbage_collection, room_for, time_queries
 
 # A sleeping thread of a virtual machine wakes up to some 100 us late, which is no latency of the
 # model's; what is left of the wait is polled.
@@ -32,8 +33,8 @@ _KEPT = 10_000
 
 
 def multi_stream(
-    session: Session,
-    feeds: Sequence[Feed],
+    model: LoadedModel,
+    feeds: Sequence[Arrays],
     *,
     streams: int,
     seconds: float,
@@ -47,7 +48,7 @@ def multi_stream(
     about a microsecond each.
 
     Args:
-        session: what answers; as onnxruntime's, for several threads at once.
+        model: what answers; as onnxruntime's, for several threads at once.
         feeds: inputs, taken in turn, each stream beginning at another.
         streams: how many, at least 1.
         seconds: how long.
@@ -58,7 +59,7 @@ def multi_stream(
         Shape (queries, 3), int64: the stream, nanoseconds from the beginning to the query's start,
         and its latency in nanoseconds. Ordered by stream, then by time.
     """
-    clock, run, kinds = perf_counter_ns, session.run, len(feeds)
+    clock, query, kinds = perf_counter_ns, model.query, len(feeds)
     most = max(1, max_queries // streams)
     latencies = [room_for(most) for _ in range(streams)]
     starts = [room_for(most) for _ in range(streams)]
@@ -73,7 +74,7 @@ def multi_stream(
         while True:
             feed = feeds[(stream + queries) % kinds]
             start = clock()
-            run(None, feed)
+            query(feed)
             end = clock()
             own[queries] = end - start
             own_starts[queries] = start
@@ -141,8 +142,8 @@ class Served:
 
 
 def serve(
-    session: Session,
-    feeds: Sequence[Feed],
+    model: LoadedModel,
+    feeds: Sequence[Arrays],
     due_ns: NDArray[np.int64],
     *,
     streams: int,
@@ -151,23 +152,23 @@ def serve(
     """Send queries when they are due, or once a stream is free: first come first served.
 
     Args:
-        session: what answers.
+        model: what answers.
         feeds: inputs, taken in turn.
         due_ns: what `arrivals` gave.
         streams: threads that answer.
         most_seconds: from the first query; those not sent by then stay unanswered.
     """
-    clock, run, kinds, queries = perf_counter_ns, session.run, len(feeds), len(due_ns)
+    clock, query, kinds, queries = perf_counter_ns, model.query, len(feeds), len(due_ns)
     due = array("q", due_ns.tolist())
     started, ended, late = (array("q", [-1]) * queries for _ in range(3))
     turn = count()  # taking the next is one step for the interpreter: no query goes to two streams
     origin = stop = 0
 
     def loop(_: int) -> None:
-        for query in turn:
-            if query >= queries:
+        for number in turn:
+            if number >= queries:
                 return
-            feed, at = feeds[query % kinds], origin + due[query]
+            feed, at = feeds[number % kinds], origin + due[number]
             now = clock()
             idle = now < at
             while now < at:
@@ -176,11 +177,11 @@ def serve(
                 now = clock()
             if now >= stop:
                 return
-            run(None, feed)
-            ended[query] = clock() - origin
-            started[query] = now - origin
+            query(feed)
+            ended[number] = clock() - origin
+            started[number] = now - origin
             if idle:
-                late[query] = now - at
+                late[number] = now - at
 
     # Garbage is collected before the clock of arrivals starts.
     with no_garbage_collection():
@@ -220,8 +221,8 @@ class Window:
 
 
 def sustain(
-    session: Session,
-    feeds: Sequence[Feed],
+    model: LoadedModel,
+    feeds: Sequence[Arrays],
     *,
     seconds: float,
     windows: int,
@@ -232,7 +233,7 @@ def sustain(
     """One closed loop for a long time, looked at in windows.
 
     Args:
-        session: what answers.
+        model: what answers.
         feeds: inputs, taken in turn.
         seconds: how long altogether.
         windows: into how many stretches to divide it.
@@ -251,7 +252,7 @@ def sustain(
         for window in range(windows):
             start = (perf_counter_ns() - begun) / 1e9
             latencies = time_queries(
-                session,
+                model,
                 feeds,
                 # To the end of this window, whatever the ones before took.
                 seconds=max(0.0, seconds * (window + 1) / windows - start),

@@ -1,6 +1,6 @@
 """The same closed loop driven by MLPerf's own load generator, to check ours against.
 
-    found = single_stream(session, feeds, seconds=0.5, min_queries=64, logs=Path("logs"))
+    found = single_stream(model, feeds, seconds=0.5, min_queries=64, logs=Path("logs"))
 
 Takes the `loadgen` extra. Its time of a query holds the way to a Python function and back, by the
 way that has least to convert, and what it does between two queries leaves the caches colder than a
@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from ....errors import MeasureError
-from .latency import Feed, Session, no_garbage_collection, time_queries
+from ..runtimes.contract import Arrays, LoadedModel
+from .latency import no_garbage_collection, time_queries
 
 _REHEARSAL_QUERIES = 20
 # Queries are made beforehand, as many as fit at the latency that loadgen is told to expect: told
@@ -52,12 +53,12 @@ class Loadgen:
 
 
 def single_stream(
-    session: Session, feeds: Sequence[Feed], *, seconds: float, min_queries: int, logs: Path
+    model: LoadedModel, feeds: Sequence[Arrays], *, seconds: float, min_queries: int, logs: Path
 ) -> Loadgen:
     """Run loadgen's single-stream scenario in this process; its logs stay in `logs`.
 
     Args:
-        session: what answers, warmed up.
+        model: what answers, warmed up.
         feeds: inputs; loadgen draws from them at random.
         seconds: its shortest duration.
         min_queries: its fewest queries.
@@ -71,9 +72,9 @@ def single_stream(
 
     logs.mkdir(parents=True, exist_ok=True)
     inside: list[int] = []
-    sut = lg.ConstructFastSUT(_answering(lg, session, feeds, inside), _nothing_to_flush)
+    sut = lg.ConstructFastSUT(_answering(lg, model, feeds, inside), _nothing_to_flush)
     library = lg.ConstructQSL(len(feeds), len(feeds), _held_already, _held_already)
-    settings = _settings(lg, session, feeds, seconds, min_queries)
+    settings = _settings(lg, model, feeds, seconds, min_queries)
     try:
         with no_garbage_collection():
             # The last argument is an audit.config, of which there is none.
@@ -94,9 +95,9 @@ def single_stream(
 
 
 def _answering(
-    lg: Any, session: Session, feeds: Sequence[Feed], inside: list[int]
+    lg: Any, model: LoadedModel, feeds: Sequence[Arrays], inside: list[int]
 ) -> Callable[[Sequence[int], Sequence[int]], None]:
-    clock, run, complete = perf_counter_ns, session.run, lg.QuerySamplesComplete
+    clock, query, complete = perf_counter_ns, model.query, lg.QuerySamplesComplete
     response = lg.QuerySampleResponse(0, 0, 0)
     responses = [response]  # copied by whoever is told of them
 
@@ -105,7 +106,7 @@ def _answering(
             feed = feeds[index]
             response.id = name
             start = clock()
-            run(None, feed)
+            query(feed)
             end = clock()
             complete(responses)
             inside.append(end - start)
@@ -114,10 +115,10 @@ def _answering(
 
 
 def _settings(
-    lg: Any, session: Session, feeds: Sequence[Feed], seconds: float, min_queries: int
+    lg: Any, model: LoadedModel, feeds: Sequence[Arrays], seconds: float, min_queries: int
 ) -> Any:
     rehearsal = time_queries(
-        session,
+        model,
         feeds,
         seconds=0.0,
         min_queries=_REHEARSAL_QUERIES,

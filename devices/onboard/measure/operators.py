@@ -23,7 +23,8 @@ from ....errors import MeasureError, ModelError
 from ..model.cost import by_node
 from ..model.modelfile import check_external_data, is_ort, load_whole
 from ..model.outline import Outline, of_model, outline, to_json
-from ..runtimes import onnxruntime as runtime
+from ..runtimes import label, runtime_of, tracing_runtime_of
+from ..runtimes.contract import OPTIMIZED, Arrays, LoadedModel
 from . import latency
 from .feeds import batches_of
 from .job import OperatorsJob
@@ -80,32 +81,34 @@ def time_operators(job: OperatorsJob) -> dict[str, Any]:
             expected="the ONNX file it was made from",
             where=str(path),
         )
+    tracing = tracing_runtime_of(path, job.session)
     check_external_data(path)
-    plain = runtime.open_session(path, job.session)
-    feeds = batches_of(job.feed, runtime.inputs_of(plain))
-    runtime.run_once(plain, feeds[0], path)
+    runtime = runtime_of(path, job.session)
+    plain = runtime.load(path, job.session)
+    feeds = batches_of(job.feed, plain.inputs)
+    plain.answer(feeds[0])
     latency.settle(plain, feeds, cap_seconds=job.warmup_seconds)
     without = _query_us(plain, feeds, job.runs)
     del plain
     shapes = {name: one.shape for name, one in feeds[0].items()}
     with TemporaryDirectory(prefix="edgestill-") as folder:
-        session = runtime.open_session(path, job.session, traces=Path(folder))
-        optimized = outline(Path(folder) / runtime.OPTIMIZED, job.feed.batch, shapes)
+        model = tracing.load_traced(path, job.session, Path(folder))
+        optimized = outline(Path(folder) / OPTIMIZED, job.feed.batch, shapes)
         runs = max(2, min(job.runs, _MOST_EVENTS // max(1, len(optimized.nodes))))
         for index in range(_WARMUP_RUNS):
-            session.run(None, feeds[index % len(feeds)])
-        with_profiling = _query_us(session, feeds, runs)
-        profile = Path(session.end_profiling()).read_text(encoding="utf-8", errors="replace")
-    model = load_whole(path)
+            model.query(feeds[index % len(feeds)])
+        with_profiling = _query_us(model, feeds, runs)
+        profile = model.end_profiling()
+    source = load_whole(path)
     return {
         "p10_us": quantiles(without, n=10)[0],
         "p50_us": median(without),
         "p50_profiled_us": median(with_profiling),
         "runs": runs,
-        "runtime": f"onnxruntime {runtime.version()}",
+        "runtime": label(runtime),
         "operators": summarize(calls_by_run(profile, str(path))[-runs:], optimized),
-        "source": to_json(of_model(model, job.feed.batch, shapes)),
-        "costs": [asdict(one) for one in by_node(model, job.feed.batch, shapes)],
+        "source": to_json(of_model(source, job.feed.batch, shapes)),
+        "costs": [asdict(one) for one in by_node(source, job.feed.batch, shapes)],
         "optimized": to_json(optimized),
     }
 
@@ -231,6 +234,6 @@ def _bytes(facts: Mapping[str, Any]) -> int | None:
     return 2 * written if facts.get("op_name") in _READ_A_PART else read + weights + written
 
 
-def _query_us(session: Any, feeds: Sequence[latency.Feed], runs: int) -> list[float]:
-    times = latency.time_queries(session, feeds, seconds=0.0, min_queries=runs, max_queries=runs)
+def _query_us(model: LoadedModel, feeds: Sequence[Arrays], runs: int) -> list[float]:
+    times = latency.time_queries(model, feeds, seconds=0.0, min_queries=runs, max_queries=runs)
     return [float(one) / 1e3 for one in times]

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from ..runtimes import onnxruntime as runtime
+from ..model.made_inputs import dtype_of
+from ..runtimes import label, load, runtime_of
 from .job import AttainJob
 
 _FEWEST = 10
@@ -41,7 +42,7 @@ def measure(job: AttainJob) -> dict[str, Any]:
         "int8_op_s": int8_gemm(Path(job.model), job.side, job.seconds),
         "numpy": np.__version__,
         "blas": _blas(),
-        "runtime": f"onnxruntime {runtime.version()}",
+        "runtime": label(runtime_of(Path(job.model), job.session)),
     }
 
 
@@ -76,12 +77,12 @@ def int8_gemm(model: Path, side: int, seconds: float) -> dict[str, float]:
         side: rows and columns of both.
         seconds: how long.
     """
-    session = runtime.open_session(model)
-    (port,) = runtime.inputs_of(session)
-    given = np.random.default_rng(0).integers(0, 127, (side, side), runtime.dtype_of(port))
-    feed = {port.name: given}
-    runtime.run_once(session, feed, model)
-    return _rate(lambda: session.run(None, feed), 2 * side**3, seconds)
+    loaded = load(model)
+    (port,) = loaded.inputs
+    matrix = np.random.default_rng(0).integers(0, 127, (side, side), dtype_of(port))
+    feed = {port.name: matrix}
+    loaded.answer(feed)
+    return _rate(lambda: loaded.query(feed), 2 * side**3, seconds)
 
 
 def _blas() -> str:

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 from ....errors import UsageError
 from ..machine import clock as frequency
 from ..machine import conditions
-from ..runtimes import onnxruntime as runtime
+from ..runtimes import label, runtime_of
+from ..runtimes.contract import Arrays, LoadedModel
 from ..stats.processes import min_queries
 from . import energy, latency, load
 from .feeds import batches_of
 from .job import ScenarioJob
-from .latency import Feed, Session
 from .outputs import check_finite
 
 _REHEARSAL_SECONDS = 0.1
@@ -42,18 +42,18 @@ def measure(job: ScenarioJob) -> dict[str, Any]:
     """
     if job.scenario not in _LOADS:
         raise UsageError(f"the load '{job.scenario}'", expected=f"one of {', '.join(_LOADS)}")
-    session = runtime.open_session(Path(job.model), job.session)
-    feeds = batches_of(job.feed, runtime.inputs_of(session))
-    outputs = runtime.run_once(session, feeds[0], Path(job.model))
-    check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
-    warm = latency.settle(session, feeds, cap_seconds=job.timing.warmup_seconds)
+    runtime = runtime_of(Path(job.model), job.session)
+    model = runtime.load(Path(job.model), job.session)
+    feeds = batches_of(job.feed, model.inputs)
+    check_finite(model.answer(feeds[0]), [port.name for port in model.outputs], job.model)
+    warm = latency.settle(model, feeds, cap_seconds=job.timing.warmup_seconds)
     if job.scenario in _REHEARSALS:
-        _REHEARSALS[job.scenario](job, session, feeds)
+        _REHEARSALS[job.scenario](job, model, feeds)
     conditions_before, counters = conditions.now(), energy.read_counters()
     before = resource.getrusage(resource.RUSAGE_SELF)
     # The wall clock says when, for sensors and meters that others read; how long, it does not.
     timed_from, began_ns = time.time(), time.perf_counter_ns()
-    facts, columns, table = _LOADS[job.scenario](job, session, feeds)
+    facts, columns, table = _LOADS[job.scenario](job, model, feeds)
     timed_seconds = (time.perf_counter_ns() - began_ns) / 1e9
     after = resource.getrusage(resource.RUSAGE_SELF)
     spent, no_energy = energy.spent_uj(counters, energy.read_counters())
@@ -67,16 +67,16 @@ def measure(job: ScenarioJob) -> dict[str, Any]:
         "energy_uj": spent / facts["queries"] if spent is not None and "queries" in facts else None,
         "energy_missing": no_energy,
         "conditions": [asdict(conditions_before), asdict(conditions.now())],
-        "providers": list(session.get_providers()),
+        "providers": list(model.providers),
         "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
-        "runtime": f"onnxruntime {runtime.version()}",
+        "runtime": label(runtime),
     }
 
 
-def _multi_stream(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
+def _multi_stream(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
     timing = job.timing
     table = load.multi_stream(
-        session,
+        model,
         feeds,
         streams=job.streams,
         seconds=timing.seconds,
@@ -86,19 +86,19 @@ def _multi_stream(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> 
     return {"queries": len(table)}, ("stream", "start_ns", "latency_ns"), table
 
 
-def _rehearse_streams(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> None:
+def _rehearse_streams(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> None:
     """One stream has settled; this many have not run together yet."""
     seconds = min(_REHEARSAL_SECONDS, job.timing.seconds)
     rehearsal = replace(job, timing=replace(job.timing, seconds=seconds, min_queries=1))
-    _multi_stream(rehearsal, session, feeds)
+    _multi_stream(rehearsal, model, feeds)
 
 
-def _server(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
+def _server(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
     # No fewest: at one query a second, 64 of them would take a minute nobody asked for.
     queries = min(max(1, round(job.rate_per_s * job.timing.seconds)), job.timing.max_queries)
     due = load.arrivals(job.rate_per_s, queries, poisson=job.poisson, seed=job.seed)
     served = load.serve(
-        session,
+        model,
         feeds,
         due,
         streams=job.streams,
@@ -109,10 +109,10 @@ def _server(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
     return {"queries": len(due), "unanswered": served.unanswered}, columns, table
 
 
-def _sustained(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
+def _sustained(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
     cpus = sorted(os.sched_getaffinity(0))
     windows, table = load.sustain(
-        session,
+        model,
         feeds,
         seconds=job.timing.seconds,
         windows=job.windows,
@@ -125,11 +125,11 @@ def _sustained(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Fou
     return {"queries": queries, "windows": found}, ("window", "latency_ns"), table
 
 
-def _loadgen(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found:
+def _loadgen(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
     from . import loadgen
 
     found = loadgen.single_stream(
-        session,
+        model,
         feeds,
         seconds=job.timing.seconds,
         min_queries=job.timing.min_queries,
@@ -138,13 +138,13 @@ def _loadgen(job: ScenarioJob, session: Session, feeds: Sequence[Feed]) -> Found
     return asdict(found), (), np.empty((0, 0), np.int64)
 
 
-_LOADS: Mapping[str, Callable[[ScenarioJob, Session, Sequence[Feed]], Found]] = {
+_LOADS: Mapping[str, Callable[[ScenarioJob, LoadedModel, Sequence[Arrays]], Found]] = {
     "multi-stream": _multi_stream,
     "server": _server,
     "sustained": _sustained,
     "loadgen": _loadgen,
 }
-_REHEARSALS: Mapping[str, Callable[[ScenarioJob, Session, Sequence[Feed]], None]] = {
+_REHEARSALS: Mapping[str, Callable[[ScenarioJob, LoadedModel, Sequence[Arrays]], None]] = {
     "multi-stream": _rehearse_streams,
 }
 """What runs before the clock of a load starts."""

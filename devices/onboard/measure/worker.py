@@ -21,8 +21,8 @@ from ....errors import EdgestillError, MeasureError
 from ..machine import conditions
 from ..machine.confine import confine
 from ..machine.limits import join, pin
-from ..model.modelfile import check_external_data, is_ort
 from ..refusals import told
+from ..runtimes import file_format, label, obeys, row_of, runtime_of
 from .job import (
     AnswersJob,
     AttainJob,
@@ -32,6 +32,7 @@ from .job import (
     MeasureJob,
     MemoryJob,
     OperatorsJob,
+    ProbeJob,
     ScenarioJob,
     from_json,
 )
@@ -104,7 +105,7 @@ def _answer(job: Job) -> dict[str, Any]:
         from . import footprint
 
         return footprint.measure(job)
-    return probe()
+    return probe(job)
 
 
 def measure(job: MeasureJob) -> dict[str, Any]:
@@ -115,11 +116,12 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     """
     import numpy as np
 
-    from ..runtimes import onnxruntime as runtime
     from . import energy, latency, memory
     from .feeds import batches_of, real_batches
     from .outputs import check_finite
 
+    path = Path(job.model)
+    runtime = runtime_of(path, job.session)
     real = real_batches(job.feed)
     # Room for the latencies is ours, not the model's: it is taken before the baseline.
     room = latency.room_for(job.timing.max_queries)
@@ -128,18 +130,18 @@ def measure(job: MeasureJob) -> dict[str, Any]:
 
     clock = time.perf_counter_ns
     start = clock()
-    session = runtime.open_session(Path(job.model), job.session)
+    model = runtime.load(path, job.session)
     opened = clock()
-    feeds = batches_of(job.feed, runtime.inputs_of(session), real)
+    feeds = batches_of(job.feed, model.inputs, real)
 
     first = clock()
-    outputs = runtime.run_once(session, feeds[0], Path(job.model))
+    outputs = model.answer(feeds[0])
     first_ended = clock()
-    check_finite(outputs, [one.name for one in runtime.outputs_of(session)], job.model)
+    check_finite(outputs, [port.name for port in model.outputs], job.model)
     del outputs
 
     before_warming = conditions.now()
-    warm = latency.settle(session, feeds, cap_seconds=job.timing.warmup_seconds)
+    warm = latency.settle(model, feeds, cap_seconds=job.timing.warmup_seconds)
     # The clock once it is warm; the rest before, not to let the core cool in between.
     conditions_before = replace(before_warming, clock_mhz=conditions.clock_mhz())
     counters = energy.read_counters()
@@ -147,7 +149,7 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     # The wall clock says when, for sensors and meters that others read; how long, it does not.
     timed_from, timing = time.time(), clock()
     samples = latency.time_queries(
-        session,
+        model,
         feeds,
         seconds=job.timing.seconds,
         min_queries=job.timing.min_queries,
@@ -161,11 +163,11 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     peak = memory.peak_over(baseline)
     held, no_share = memory.grown(share_before, memory.share())
 
-    path = Path(job.samples)
-    temporary = path.with_name(path.name + ".tmp")
+    target = Path(job.samples)
+    temporary = target.with_name(target.name + ".tmp")
     with temporary.open("wb") as file:
         np.save(file, samples, allow_pickle=False)
-    temporary.replace(path)
+    temporary.replace(target)
     return {
         "load_ms": (opened - start) / 1e6,
         "first_inference_ms": (first_ended - first) / 1e6,
@@ -183,12 +185,12 @@ def measure(job: MeasureJob) -> dict[str, Any]:
         "pss_missing": no_share,
         "energy_uj": None if spent is None else spent / len(samples),
         "energy_missing": no_energy,
-        "providers": list(session.get_providers()),
+        "providers": list(model.providers),
         "process_threads": _threads(),
         "conditions": [asdict(conditions_before), asdict(conditions_after)],
         "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
         "cpu_seconds": (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime),
-        "runtime": f"onnxruntime {runtime.version()}",
+        "runtime": label(runtime),
         "python": platform.python_version(),
     }
 
@@ -199,41 +201,45 @@ def inspect(job: InspectJob) -> dict[str, Any]:
     Raises:
         EdgestillError: the model will not do.
     """
-    from ..model.cost import count
-    from ..model.inputs import complete_shapes
-    from ..runtimes import onnxruntime as runtime
-
     path = Path(job.model)
-    ort_format = is_ort(path)
-    external = check_external_data(path)
+    kind = file_format(path)
+    external = row_of(path, job.session).files_beside(path)
     # The runtime's own check of the graph comes before ours counts in it.
-    session = runtime.open_session(path, job.session)
+    session = job.session
+    if obeys(path, session, "optimization"):
+        session = replace(session, optimization="none")
+    runtime = runtime_of(path, session)
+    model = runtime.load(path, session)
     cost: dict[str, Any] | None = None
     missing = None
-    if ort_format:
+    if kind == "onnx":
+        from ..model.cost import count
+        from ..model.inputs import complete_shapes
+
+        shapes = complete_shapes(model.inputs, job.feed, lambda _port, _axis: None)
+        cost = asdict(count(path, job.feed.batch, shapes))
+    elif kind == "ort":
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
     else:
-        shapes = complete_shapes(runtime.inputs_of(session), job.feed, lambda _port, _axis: None)
-        cost = asdict(count(path, job.feed.batch, shapes))
+        missing = f"operations of a .{kind} file are not counted"
     return {
-        "format": "ort" if ort_format else "onnx",
-        "inputs": [asdict(one) for one in runtime.inputs_of(session)],
-        "outputs": [asdict(one) for one in runtime.outputs_of(session)],
+        "format": kind,
+        "inputs": [asdict(one) for one in model.inputs],
+        "outputs": [asdict(one) for one in model.outputs],
         "cost": cost,
         "cost_missing": missing,
         "external_files": [str(one) for one in external],
         "file_bytes": sum(one.stat().st_size for one in (path, *external)),
-        "runtime": f"onnxruntime {runtime.version()}",
+        "runtime": label(runtime),
     }
 
 
-def probe() -> dict[str, Any]:
+def probe(job: ProbeJob) -> dict[str, Any]:
     """Which runtime loads here, and whether it stays quiet."""
-    from ..runtimes import onnxruntime as runtime
-
+    runtime = runtime_of(Path(), job.session)
     return {
-        "runtime": f"onnxruntime {runtime.version()}",
-        "providers": list(runtime.available_providers()),
+        "runtime": label(runtime),
+        "providers": list(runtime.providers()),
         "process_threads": _threads(),
     }
 

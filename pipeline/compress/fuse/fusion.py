@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from ....devices.bench.request import Request
 from ....devices.bench.settings import Settings, Subject
-from ....devices.onboard.runtimes.onnxruntime import open_session, run_once
+from ....devices.onboard.runtimes import load
 from ....devices.onboard.settings import Timing
 from ....devices.onboard.stats.estimate import Estimate
 from ....devices.scenarios.single_stream import measure
@@ -137,11 +137,11 @@ def _answered(source: Path, feeds: Iterable[parity.Feed]) -> tuple[list[parity.F
     Raises:
         ModelError: the source does not run on the samples, which are the first feed.
     """
-    session = open_session(source)
+    model = load(source)
     kept, largest = [], 0.0
     for place, feed in enumerate(feeds):
         try:
-            answers = run_once(session, feed, source)
+            answers = model.answer(feed)
         except ModelError:
             if place == 0:
                 raise

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....devices.onboard.runtimes.onnxruntime import inputs_of, open_session
+from ....devices.onboard.runtimes import load
 from ..parity import Feed
 
 TEXTS = 5
@@ -67,11 +67,7 @@ def _is_text(name: str, array: NDArray[Any]) -> bool:
 
 def _other_lengths(source: Path, texts: list[str], full: int) -> tuple[int, ...]:
     """A shorter length, if the model accepts texts of any length."""
-    shapes = {
-        value.name: value.shape[1]
-        for value in inputs_of(open_session(source))
-        if value.name in texts
-    }
+    shapes = {value.name: value.shape[1] for value in load(source).inputs if value.name in texts}
     fixed = any(isinstance(extent, int) for extent in shapes.values())
     return () if fixed or full < 3 else (full // 2 + 1,)
 

@@ -14,9 +14,10 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from ....devices.onboard import runtimes
 from ....devices.onboard.model.inputs import check_batch
+from ....devices.onboard.model.made_inputs import dtype_of
 from ....devices.onboard.model.modelfile import Input, check_external_data, load, printable
-from ....devices.onboard.runtimes import onnxruntime as runtime
 from ....devices.onboard.settings import Session
 from ....errors import DataError
 
@@ -39,12 +40,12 @@ class ActivationRun:
         self.model = model
         self.names = names
         # Optimization would fuse operators and remove tensors of the file.
-        self.session = runtime.open_session(
+        self.loaded = runtimes.load(
             _exposed(model, names, folder), Session(threads=threads, optimization="none")
         )
-        self.schema = runtime.inputs_of(self.session)
-        self.dtypes = [runtime.dtype_of(value) for value in self.schema]
-        exposed = runtime.outputs_of(self.session)
+        self.schema = self.loaded.inputs
+        self.dtypes = [dtype_of(value) for value in self.schema]
+        exposed = self.loaded.outputs
         self.outputs = [value.name for value in exposed]
         types = {value.name: value.type for value in (*self.schema, *exposed)}
         for name in names:
@@ -57,7 +58,7 @@ class ActivationRun:
             where = f"batch {number}, counted from 0"
             for sample in _samples(feed, self.schema, where):
                 check_batch(sample, self.schema, self.dtypes, where)
-                arrays = runtime.run_once(self.session, sample, self.model)
+                arrays = self.loaded.answer(sample)
                 by_name = {**sample, **dict(zip(self.outputs, arrays, strict=True))}
                 for name in self.names:
                     yield name, by_name[name], where

@@ -169,7 +169,7 @@ def test_of_a_stream_that_is_cut_what_came_whole_is_kept(tmp_path):
     stream = told("d/first", b"a" * 999) + told("d/second", b"b" * 999)
     assert contact.receive(str(tmp_path), io.BytesIO(stream[:-1])) == {"received": ["d/first"]}
     assert [one.name for one in tmp_path.rglob("*") if one.is_file()] == ["first"]
-    assert contact.look(str(tmp_path), {"d/first": "0", "d/second": "0"})["absent"] == [
+    assert contact.look(str(tmp_path), {"d/first": "0", "d/second": "0"}, [])["absent"] == [
         "d/first",
         "d/second",
     ]

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import pytest
+from edgestill.devices.onboard.runtimes import load
 from edgestill.devices.onboard.runtimes.onnxruntime import open_session
 from edgestill.devices.onboard.settings import Session
 from edgestill.errors import DataError, ModelError, UsageError
@@ -126,9 +127,9 @@ def test_the_model_itself_is_run_once_whatever_the_number_of_methods(given, monk
 
     def counted(path, session):
         opened.append(path)
-        return open_session(path, session)
+        return load(path, session)
 
-    monkeypatch.setattr(method, "open_session", counted)
+    monkeypatch.setattr(method, "load", counted)
     asked = compress_part(("int8-static", "int8-mixed"), "host", ())
     given.out.mkdir()
     request = {

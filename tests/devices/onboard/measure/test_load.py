@@ -59,7 +59,7 @@ def test_a_run_that_takes_too_long_ends_and_counts_what_still_waits():
 
 def test_an_error_of_the_session_ends_the_run_and_is_raised():
     class Broken:
-        def run(self, _, feed, /):
+        def query(self, feed, /):
             raise ModelError("broken")
 
     due = load.arrivals(1000.0, 5, poisson=False, seed=0)

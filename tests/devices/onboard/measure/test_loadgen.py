@@ -49,7 +49,7 @@ def test_loadgen_agrees_about_a_known_latency_and_its_logs_are_kept(tmp_path, ms
     pytest.importorskip("mlperf_loadgen")
 
     class Busy:
-        def run(self, _, feed, /):
+        def query(self, feed, /):
             until = perf_counter_ns() + int(ms * MS)
             while perf_counter_ns() < until:
                 pass

@@ -1,0 +1,109 @@
+"""What a runtime is: a module that loads a model file into something that answers.
+
+A runtime is a module with `NAME`, `version`, `providers` and `load`, and a row in
+`runtimes.RUNTIMES`. What only some runtimes can do (write down the graph that runs, bind outputs)
+is a protocol of its own, which their module or their model has or does not have.
+
+Types of inputs are written as in ONNX Runtime, such as `tensor(float)`; see
+`model.made_inputs.dtype_of`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from ..model.modelfile import Input
+from ..settings import Session
+
+if TYPE_CHECKING:  # a cold start pays for numpy, so it is imported only where it is timed
+    from numpy.typing import NDArray
+
+    Arrays = Mapping[str, NDArray[Any]]
+    """One query: an array for each input, by its name."""
+else:
+    Arrays = Mapping
+
+OPTIMIZED = "optimized.onnx"
+"""The file that a traced model's graph is written to."""
+
+
+class LoadedModel(Protocol):
+    """A model that a runtime holds, ready to answer."""
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """What it takes."""
+
+    @property
+    def outputs(self) -> tuple[Input, ...]:
+        """What it gives."""
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """What computes it, in order of preference."""
+
+    @property
+    def query(self) -> "Callable[[Arrays], Sequence[NDArray[Any]]]":
+        """Answers one query with the outputs in the model's order; called in timed loops.
+
+        Errors are the runtime's own.
+        """
+
+    def answer(self, feed: Arrays) -> "Sequence[NDArray[Any]]":
+        """The same, with the runtime's errors as ours.
+
+        Raises:
+            ModelError: the runtime cannot run the model on this feed.
+            MemoryError: there is not enough memory.
+        """
+
+
+class Runtime(Protocol):
+    """A module that loads models."""
+
+    NAME: str
+
+    def version(self) -> str:
+        """The version of the runtime that is loaded."""
+
+    def providers(self) -> tuple[str, ...]:
+        """What this build of the runtime can compute with."""
+
+    def load(self, path: Path, session: Session) -> LoadedModel:
+        """Load a model file.
+
+        Raises:
+            UsageError: an option that the runtime would misunderstand.
+            ModelError: the file is missing or the runtime cannot load it.
+            MeasureError: the runtime does something else than the session says.
+        """
+
+
+class TracedModel(LoadedModel, Protocol):
+    """A model whose queries are profiled, operator by operator."""
+
+    def end_profiling(self) -> str:
+        """The profile so far: JSON, a list of events in the form of Chrome's tracing."""
+
+
+@runtime_checkable
+class TracingRuntime(Protocol):
+    """A runtime that writes down the graph that runs, and profiles its operators."""
+
+    NAME: str
+
+    def load_traced(self, path: Path, session: Session, folder: Path) -> TracedModel:
+        """Load a model file; the graph that runs is written to `folder / OPTIMIZED` at once."""
+
+
+@runtime_checkable
+class Binding(Protocol):
+    """A model whose inputs and outputs can stay where they are from one query to the next."""
+
+    def bind(self, feed: Arrays, answered: "Sequence[NDArray[Any]]") -> Callable[[], object]:
+        """A call that runs one query into the same outputs each time.
+
+        Args:
+            feed: the query.
+            answered: what the model answered to it; the outputs have these shapes.
+        """
