@@ -1,18 +1,25 @@
 """What tests share: one tiny build to look at, files to read, one thread to train on."""
 
 import os
+import signal
 
 import pytest
 import tiny
+
+
+def pytest_configure():
+    """Let SIGINT end what tests start, also where a script runs the tests in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _measured_too():
     """Processes that measure get a clean environment; `make coverage` is to see them as well."""
     if "COVERAGE_PROCESS_CONFIG" in os.environ:
-        from edgestill.devices.onboard.process import run_job
+        from edgestill.devices.onboard.machine import child
 
-        run_job._KEPT += ("COVERAGE_PROCESS_CONFIG",)
+        child._KEPT += ("COVERAGE_PROCESS_CONFIG",)
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,6 @@ AVX-512 other kernels run outside valgrind; ``kernels`` names those that were co
 
 import re
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from tempfile import TemporaryDirectory
 
 from ...errors import HostError, MeasureError
 from ..onboard.machine import host
+from ..onboard.machine.child import PYTHON
 from ..onboard.measure.job import CountJob
 from ..onboard.process.run_job import run
 from ..onboard.settings import DEFAULT_FEED, Feed
@@ -192,7 +192,7 @@ def _callgrind(folder: Path) -> tuple[str, ...]:
         "--instr-atstart=no",
         "--separate-threads=yes",
         f"--callgrind-out-file={folder / 'counts'}",
-        *(sys.executable, "-P", "-m", "edgestill.devices.onboard.measure.worker"),
+        *(*PYTHON, "edgestill.devices.onboard.measure.worker"),
     )
 
 

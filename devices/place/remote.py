@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import ModelError, ReachError
+from ..onboard.machine.child import last_line
 from ..onboard.machine.disturbance import Disturbance
 from ..onboard.machine.host import Host
 from ..onboard.measure.job import Job, to_json
-from ..onboard.refusals import last_line, refusal
+from ..onboard.refusals import from_json
 from ..onboard.runtimes import RUNTIMES, row_of
 from ..onboard.settings import Feed
 from ..profiles.connection import Reach
@@ -279,7 +280,7 @@ class Remote:
         if "error" in answer:
             # What is said of a file there is said of the file here that it is a copy of.
             told = {key: _renamed(value, paths) for key, value in answer["error"].items()}
-            raise refusal(told)
+            raise from_json(told)
         return answer
 
     def _speak(

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Sequence
 
 from ...errors import ReachError
-from ..onboard.refusals import last_line
+from ..onboard.machine.child import last_line
 from ..profiles.connection import Reach
 
 _OPTIONS: tuple[str, ...] = (

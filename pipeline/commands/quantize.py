@@ -12,10 +12,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...devices.onboard.machine.child import PYTHON
 from ...errors import DataError, ModelError, UsageError
 from ..compress.plan import plan
 from ..engine.store import disk_errors
-from ..isolation.child import PYTHON, Child
+from ..isolation.child import Child
 from ..progress import Progress
 from ..recipe.compress import Compress
 from ..records import Left, Plan, Record, Saturable

@@ -7,9 +7,7 @@
 
 import contextlib
 import os
-import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,16 +16,12 @@ from typing import Any, BinaryIO, Self, cast
 
 from numpy.typing import NDArray
 
-from ...devices.onboard.process.run_job import environment
-from ...errors import DataError, EdgestillError, MeasureError, ModelError, UsageError
+from ...devices.onboard.machine.child import Ending, end, kill, start
+from ...devices.onboard.refusals import raise_refusal
+from ...errors import MeasureError, ModelError
 from . import wire
 
-# -P: the current folder is no place to import from.
-PYTHON = (sys.executable, "-P", "-m")
 TIMEOUT_S = 600.0
-_KINDS: Mapping[str, type[EdgestillError]] = {
-    one.__name__: one for one in (UsageError, DataError, ModelError, MeasureError)
-}
 
 
 class Child:
@@ -61,21 +55,18 @@ class Child:
         self._expired = False
         limit = memory_limit_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         # A file, not a pipe: what nobody reads must not stop it.
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
         try:
-            self._process = subprocess.Popen(
+            self._process = start(
                 [*command, str(os.getpid()), str(limit)],
-                stdin=subprocess.PIPE,
+                threads=threads,
+                where=self._where,
                 stdout=subprocess.PIPE,
-                stderr=self._said,
-                env=environment(threads),
-                start_new_session=True,
+                stderr=self._stderr,
             )
-        except OSError as error:
-            self._said.close()
-            raise MeasureError(
-                f"no process could be started ({error})", where=self._where
-            ) from None
+        except MeasureError:
+            self._stderr.close()
+            raise
         self._requests = cast(BinaryIO, self._process.stdin)
         self._answers = cast(BinaryIO, self._process.stdout)
 
@@ -101,10 +92,7 @@ class Child:
             answer = wire.receive(self._answers)
             if answer is None:
                 raise EOFError
-        if (error := answer.get("error")) is not None:
-            raise _KINDS[error["kind"]](
-                error["found"], expected=error["expected"], where=error["where"], fix=error["fix"]
-            )
+        raise_refusal(answer)
         return answer
 
     def array(self, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
@@ -118,21 +106,15 @@ class Child:
 
     def close(self) -> None:
         """End it; nothing is left running."""
-        self._kill()
-        self._process.wait()
-        for stream in (self._requests, self._answers, self._said):
-            # What was not yet sent has nobody to go to.
+        end(self._process)
+        for stream in (self._requests, self._answers, self._stderr):
+            # Nobody is left to read what was not sent yet.
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
 
-    def _kill(self) -> None:
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-
     def _expire(self) -> None:
         self._expired = True
-        self._kill()
+        kill(self._process)
 
     @contextlib.contextmanager
     def _timed(self) -> Iterator[None]:
@@ -156,7 +138,7 @@ class Child:
             code = self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             code = 0
-        words = self._last_words()
+        ending = Ending(code, self._words())
         self.close()
         if self._expired:
             return ModelError(
@@ -164,22 +146,12 @@ class Child:
                 where=self._where,
                 fix=self._fix,
             )
-        how = f"ended with status {code}" if code >= 0 else f"was ended by {_signal(-code)}"
-        short = "it may need more memory than there is; " if code == -signal.SIGKILL else ""
+        memory = "it may need more memory than there is; " if ending.signal == "SIGKILL" else ""
         return ModelError(
-            f"a model whose process {how}{words}", where=self._where, fix=short + self._fix
+            f"a model whose process {ending.how}", where=self._where, fix=memory + self._fix
         )
 
-    def _last_words(self) -> str:
-        self._said.seek(0, os.SEEK_END)
-        self._said.seek(max(0, self._said.tell() - 4096))
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
-        shown = "".join(c if c.isprintable() else "?" for c in lines[-1]) if lines else ""
-        return f" ({shown[:300]})" if shown else ""
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+    def _words(self) -> str:
+        self._stderr.seek(0, os.SEEK_END)
+        self._stderr.seek(max(0, self._stderr.tell() - 4096))
+        return self._stderr.read().decode(errors="replace")

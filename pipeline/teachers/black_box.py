@@ -14,9 +14,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.onboard.machine.child import PYTHON
 from ...errors import ModelError
 from .. import tasks
-from ..isolation.child import PYTHON, TIMEOUT_S, Child
+from ..isolation.child import TIMEOUT_S, Child
 from .fitting import Arrangement, Port, Signature, bare, choose, plan
 
 WORKER = (*PYTHON, "edgestill.pipeline.teachers.worker")

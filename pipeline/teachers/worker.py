@@ -2,72 +2,60 @@
 
     python -m edgestill.pipeline.teachers.worker PARENT_PID MEMORY_LIMIT_BYTES
 
-It reads messages of ``wire`` from stdin and answers each on what was stdout; stdout itself belongs
-to whatever the runtime prints. A refusal is an answer too; only a crash is not.
+It replies to requests as ``isolation.server`` says.
 """
 
-import os
-import resource
 import sys
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...devices.onboard.machine.confine import confine
 from ...devices.onboard.model.made_inputs import dtype_of
 from ...devices.onboard.model.modelfile import Input
-from ...devices.onboard.refusals import told
 from ...devices.onboard.runtimes import load, row_of
 from ...devices.onboard.runtimes.contract import LoadedModel
 from ...devices.onboard.settings import Session
 from ...errors import EdgestillError, ModelError
-from ..isolation import wire
+from ..isolation import server
+from ..isolation.server import Reply
 
 _MOST_WRITTEN = 1 << 24
-"""Bytes: it writes nothing but its last words."""
+"""Bytes: it writes nothing but messages to stderr."""
 
-Reply = tuple[dict[str, Any], list[NDArray[Any]]]
+
+class Teacher:
+    """The model of this process, loaded by the request that asks for its schema."""
+
+    def __init__(self) -> None:
+        self._path = Path()
+        self._model: LoadedModel | None = None
+
+    def reply(self, request: dict[str, Any], arrays: list[NDArray[Any]]) -> Reply:
+        """Run the model, name the files that it consists of, or load it and give its schema."""
+        if request["do"] == "run" and self._model is not None:
+            return _run(self._model, request, arrays)
+        self._path = Path(request["model"])
+        beside = [str(path) for path in row_of(self._path).files_beside(self._path)]
+        if request["do"] != "open":
+            return {"external": beside}, []
+        self._model = load(self._path, Session(threads=request["threads"]))
+        return _described(self._model), []
+
+    def out_of_memory(self, limit_bytes: int) -> ModelError:
+        """The refusal of a request that needs more memory."""
+        return ModelError(
+            f"a model that needs more than {limit_bytes} bytes of memory",
+            where=str(self._path),
+            fix="run it on a machine with more memory, and record its logits",
+        )
 
 
 def main() -> int:
     """Answer until stdin ends."""
-    parent, memory_limit_bytes = int(sys.argv[1]), int(sys.argv[2])
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    confine(parent, memory_limit_bytes)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (_MOST_WRITTEN, _MOST_WRITTEN))
-    serve(sys.stdin.buffer, answers, memory_limit_bytes)
-    return 0
-
-
-def serve(requests: BinaryIO, answers: BinaryIO, memory_limit_bytes: int) -> None:
-    """One answer for each request, in order."""
-    model = Path()
-    loaded: LoadedModel | None = None
-    while (request := wire.receive(requests)) is not None:
-        arrays = [wire.array(requests, *one) for one in request["arrays"]]
-        try:
-            if request["do"] == "run" and loaded is not None:
-                reply = _run(loaded, request, arrays)
-            else:
-                model = Path(request["model"])
-                beside = [str(path) for path in row_of(model).files_beside(model)]
-                reply = {"external": beside}, []
-            if request["do"] == "open":
-                loaded = load(model, Session(threads=request["threads"]))
-                reply = _described(loaded), []
-        except EdgestillError as error:
-            reply = {"error": told(error)}, []
-        except MemoryError:
-            refusal = ModelError(
-                f"a model that needs more than {memory_limit_bytes} bytes of memory",
-                where=str(model),
-                fix="ask it on a machine with more memory, and record its logits",
-            )
-            reply = {"error": told(refusal)}, []
-        wire.send(answers, *reply)
+    teacher = Teacher()
+    return server.main(teacher.reply, teacher.out_of_memory, _MOST_WRITTEN)
 
 
 def _described(model: LoadedModel) -> dict[str, Any]:

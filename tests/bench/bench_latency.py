@@ -25,10 +25,11 @@ from time import perf_counter_ns
 
 import numpy as np
 from edgestill.devices.onboard.machine import disturbance
+from edgestill.devices.onboard.machine.child import environment
 from edgestill.devices.onboard.machine.host import describe
 from edgestill.devices.onboard.measure.job import MeasureJob, ScenarioJob
 from edgestill.devices.onboard.measure.latency import time_queries
-from edgestill.devices.onboard.process.run_job import environment, run
+from edgestill.devices.onboard.process.run_job import run
 from edgestill.devices.onboard.settings import Timing
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.onboard.stats.processes import median_over_processes, ratio_over_processes

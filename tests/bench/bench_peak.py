@@ -26,8 +26,9 @@ from statistics import median
 import numpy as np
 from edgestill.devices.bench.request import Request
 from edgestill.devices.bench.settings import Settings, Subject
+from edgestill.devices.onboard.machine.child import environment
 from edgestill.devices.onboard.measure.job import MemoryJob
-from edgestill.devices.onboard.process.run_job import environment, run
+from edgestill.devices.onboard.process.run_job import run
 from edgestill.devices.onboard.settings import Timing
 from edgestill.devices.scenarios.single_stream import measure
 from onnx import TensorProto, helper, numpy_helper

@@ -17,11 +17,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from ....errors import EdgestillError, MeasureError
+from ....errors import MeasureError
 from ..machine import conditions
 from ..machine.confine import confine
 from ..machine.limits import join, pin
-from ..refusals import told
+from ..refusals import answer_or_refusal
 from ..runtimes import file_format, label, obeys, row_of, runtime_of
 from .job import (
     AnswersJob,
@@ -47,19 +47,20 @@ def main() -> int:
     limit, group = envelope.get("memory_limit_bytes"), envelope.get("memory_group")
     grouped = group is not None and join(Path(group))
     confine(int(envelope["parent"]), None if grouped else limit)
-    try:
+
+    def work() -> dict[str, Any]:
         if envelope.get("cores"):
             pin(envelope["cores"])
-        answer = _answer(from_json(envelope["job"]))
-    except EdgestillError as error:
-        answer = {"error": told(error)}
-    except MemoryError:
-        out = MeasureError(
+        return _answer(from_json(envelope["job"]))
+
+    def out_of_memory() -> MeasureError:
+        return MeasureError(
             "out of memory" + (f" at the limit of {limit} bytes" if limit else ""),
             where=json.loads(envelope["job"]).get("model"),
             fix="give it more memory, or a smaller batch",
         )
-        answer = {"error": told(out)}
+
+    answer = answer_or_refusal(work, out_of_memory)
     if "spawned_ns" in envelope:  # a parent on another machine has another clock
         answer["process_start_ms"] = (_STARTED_NS - envelope["spawned_ns"]) / 1e6
     answer["modules"] = sorted(sys.modules)

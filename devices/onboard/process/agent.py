@@ -21,7 +21,7 @@ from ....errors import EdgestillError
 from ..machine.disturbance import snapshot
 from ..machine.host import describe
 from ..measure.job import from_json
-from ..refusals import told
+from ..refusals import as_json
 from . import run_job as local
 
 
@@ -41,7 +41,7 @@ def main() -> int:
     try:
         answer = {"host": asdict(describe())} if request["ask"] == "host" else _run(request)
     except EdgestillError as error:
-        answer = {"error": told(error)}
+        answer = {"error": as_json(error)}
     sys.stdout.write(f"\n{request['marker']}{json.dumps(answer, allow_nan=False)}\n")
     return 0
 

@@ -1,38 +1,27 @@
 """Run one job in a fresh process of this machine and bring its answer back.
 
-    >>> run(ProbeJob(), timeout_s=30)["runtime"]        # doctest: +SKIP
-    'onnxruntime 1.32.0'
-
-The parent blocks in the kernel while the child works: a parent that polls takes a core away from
-what it measures. The child has a session of its own, so Ctrl-C reaches only the parent, which then
-ends the child.
+>>> run(ProbeJob(), timeout_s=30)["runtime"]        # doctest: +SKIP
+'onnxruntime 1.32.0'
 """
 
 import json
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ....errors import MeasureError
+from ..machine.child import PYTHON, Ending, finish, last_line
 from ..machine.limits import memory_group, ran_out
 from ..measure.job import CountJob, Job, MemoryJob, to_json
-from ..refusals import last_line, refusal
+from ..refusals import raise_refusal
 
-# What a child may see of our environment. Everything else (thread counts, preloads, debug switches)
-# would make the figure depend on who ran it.
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-# numpy's own pool computes nothing here, but starts its threads on import: one is none.
-_NUMPY_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-# -P: the current folder is no place to import from; a foreign one may hold a numpy.py.
-_WORKER = (sys.executable, "-P", "-m", "edgestill.devices.onboard.measure.worker")
+_WORKER = (*PYTHON, "edgestill.devices.onboard.measure.worker")
 # What these jobs find depends on where things lie: whether a window of pages that the kernel maps
 # at once is cut short, in what order a hash table of pointers is walked. It repeats where they lie
 # the same each time. Times are of any layout, so that no figure rests on a lucky one.
@@ -81,18 +70,28 @@ def run(
         }
         if isinstance(job, _AT_FIXED_ADDRESSES):
             command = (*fixed_addresses(), *command)
-        code, said = _finish(
-            command, json.dumps(envelope), environment(job.session.threads), timeout_s, subject
+        ending = finish(
+            command,
+            json.dumps(envelope),
+            timeout_s=timeout_s,
+            where=subject,
+            threads=job.session.threads,
         )
-        if code != 0 and group and ran_out(group):
+        if ending is None:
+            raise MeasureError(
+                f"no answer after {timeout_s:g} s",
+                where=subject,
+                fix="give it more time, or measure fewer queries",
+            )
+        if ending.status != 0 and group and ran_out(group):
             raise MeasureError(
                 f"out of memory at the limit of {memory_limit_bytes} bytes",
                 where=subject,
                 fix="give it more memory, or a smaller batch",
             )
-        if code != 0:
-            raise _died(code, said, subject)
-        return _read(answer, said, subject)
+        if ending.status != 0:
+            raise _died(ending, subject)
+        return _read(answer, ending, subject)
 
 
 @cache
@@ -108,91 +107,28 @@ def fixed_addresses() -> tuple[str, ...]:
     return words if tried.returncode == 0 else ()
 
 
-def environment(threads: int, source: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment a child gets: a few names of ours, the rest fixed."""
-    fixed = {
-        "ORT_DISABLE_TELEMETRY": "1",
-        "PYTHONHASHSEED": "0",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OMP_NUM_THREADS": str(threads),  # for execution providers that use OpenMP
-        **dict.fromkeys(_NUMPY_THREADS, "1"),
-    }
-    return {name: source[name] for name in _KEPT if name in source} | fixed
-
-
-def _finish(
-    command: Sequence[str],
-    text: str,
-    env: Mapping[str, str],
-    timeout_s: float,
-    subject: str | None,
-) -> tuple[int, str]:
-    try:
-        child = subprocess.Popen(
-            list(command),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            env=dict(env),
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise MeasureError(f"no process could be started ({error})", where=subject) from None
-    with child:
-        try:
-            _, said = child.communicate(text, timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            raise MeasureError(
-                f"no answer after {timeout_s:g} s",
-                where=subject,
-                fix="give it more time, or measure fewer queries",
-            ) from None
-        finally:
-            # Also on KeyboardInterrupt: whatever happens, nothing is left running.
-            if child.poll() is None:
-                _end(child)
-    return child.returncode, said
-
-
-def _end(child: subprocess.Popen[str]) -> None:
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    child.wait()
-
-
-def _died(code: int, said: str, subject: str | None) -> MeasureError:
-    if code >= 0:
-        return MeasureError(
-            f"a measuring process that ended with status {code}{last_line(said)}", where=subject
-        )
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
+def _died(ending: Ending, subject: str | None) -> MeasureError:
     causes = {
-        "SIGKILL": "the kernel ends a process so when memory runs out; free some, or use less",
+        "SIGKILL": "the kernel kills a process when memory runs out; free some, or use less",
         "SIGSEGV": "the runtime crashed in this model; try another version of it",
         "SIGABRT": "the runtime gave up in this model; try another version of it",
         "SIGILL": "the runtime was built for another processor",
     }
     return MeasureError(
-        f"a measuring process ended by {name}{last_line(said)}",
+        f"a measuring process that {ending.how}",
         where=subject,
-        fix=causes.get(name),
+        fix=causes.get(ending.signal or ""),
     )
 
 
-def _read(answer: Path, said: str, subject: str | None) -> dict[str, Any]:
+def _read(answer: Path, ending: Ending, subject: str | None) -> dict[str, Any]:
     try:
         document = json.loads(answer.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         document = None
     if not isinstance(document, dict):
-        raise MeasureError(f"a measuring process without an answer{last_line(said)}", where=subject)
-    if document.get("error"):
-        raise refusal(document["error"])
+        raise MeasureError(
+            f"a measuring process without an answer{last_line(ending.words)}", where=subject
+        )
+    raise_refusal(document)
     return document

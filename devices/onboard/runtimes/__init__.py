@@ -41,7 +41,7 @@ class Row:
 
 RUNTIMES: dict[str, Row] = {
     "onnxruntime": Row(
-        module=f"{__name__}.onnxruntime",
+        module="edgestill.devices.onboard.runtimes.onnxruntime",
         package="onnxruntime",
         suffixes=(".onnx", ".ort"),
         options=frozenset({"spinning", "optimization", "providers", "precise", "arena", "pattern"}),

@@ -7,13 +7,13 @@ It runs in a separate process, because both packages contain modules of the same
 every opset from 13 on.
 """
 
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import onnx
 
+from ....devices.onboard.machine.child import PYTHON, finish
 from ....errors import HostError, ModelError
 
 TIMEOUT_S = 600.0
@@ -37,19 +37,12 @@ def fuse(source: Path, target: Path) -> onnx.ModelProto:
             expected="the package, for compress.fusion",
             fix="pip install 'edgestill[onnxruntime-tools]'",
         )
-    try:
-        done = subprocess.run(
-            [sys.executable, "-m", __name__, str(source), str(target)],
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise ModelError(f"onnxruntime-tools took more than {TIMEOUT_S:g} s") from None
-    if done.returncode or not target.is_file():
-        last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
-        raise ModelError(f"onnxruntime-tools cannot fuse the model ({last})")
+    command = (*PYTHON, __name__, str(source), str(target))
+    ending = finish(command, "", timeout_s=TIMEOUT_S, where=str(source))
+    if ending is None:
+        raise ModelError(f"onnxruntime-tools took more than {TIMEOUT_S:g} s")
+    if ending.status or not target.is_file():
+        raise ModelError(f"onnxruntime-tools cannot fuse the model: its process {ending.how}")
     return onnx.load(target)
 
 

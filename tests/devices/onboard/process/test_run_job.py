@@ -9,11 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from edgestill.devices.onboard.machine.child import environment
 from edgestill.devices.onboard.measure.job import (
     ProbeJob,
     to_json,
 )
-from edgestill.devices.onboard.process.run_job import environment, run
+from edgestill.devices.onboard.process.run_job import run
 from edgestill.errors import MeasureError
 
 

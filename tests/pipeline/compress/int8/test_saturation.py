@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import onnx
 import pytest
-from edgestill.devices.onboard.process.run_job import environment
+from edgestill.devices.onboard.machine.child import environment
 from edgestill.devices.profiles.profile import load
 from edgestill.pipeline.compress.int8.saturation import fitting_scales, pairs, saturable
 from onnx import TensorProto, helper, numpy_helper
