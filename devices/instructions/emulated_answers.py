@@ -7,7 +7,6 @@ qemu executes the runtime's own ARM kernels with bit-exact results, so the outpu
 board.
 """
 
-import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import MeasureError
+from ..onboard.machine.child import PYTHON
 from ..onboard.measure.job import AnswersJob
 from ..onboard.process.run_job import run
 from ..onboard.settings import Feed, Session
@@ -99,7 +99,7 @@ def answers(
             optimized=str(optimized.absolute()) if optimized is not None else None,
         )
         worker = (
-            (sys.executable, "-P", "-m", "edgestill.devices.onboard.measure.worker")
+            (*PYTHON, "edgestill.devices.onboard.measure.worker")
             if profile is None
             else find().worker(core_of(profile))
         )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgestill.devices.bench.bench import Settings, Subject, measure
 from edgestill.devices.bench.inspection import inspect
+from edgestill.devices.bench.request import Request
+from edgestill.devices.bench.settings import Settings, Subject
 from edgestill.devices.onboard.measure.job import (
     AnswersJob,
     CountJob,
@@ -19,6 +20,7 @@ from edgestill.devices.onboard.measure.job import (
 from edgestill.devices.onboard.process.run_job import run
 from edgestill.devices.onboard.runtimes import RUNTIMES, load, obeys, row_of, runtime_of
 from edgestill.devices.onboard.settings import DEFAULT_SESSION, Feed, Session, Timing
+from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import MeasureError, UsageError
 
 TIMING = Timing(0.01, min_queries=20, max_queries=64, warmup_seconds=0.02)
@@ -63,7 +65,7 @@ def test_a_model_of_a_runtime_of_ones_own_is_inspected(toy):
 
 def test_a_model_of_a_runtime_of_ones_own_is_measured_beside_others(toy, tmp_path):
     settings = Settings(processes=1, timing=TIMING, footprint=True)
-    result = measure([Subject("m", toy)], settings, tmp_path / "out")
+    result = measure(Request([Subject("m", toy)], settings, tmp_path / "out"))
     assert result.runtime == "toy 0.1"
     assert result.models[0].p50_ms.value > 0
     assert result.models[0].macs is None
