@@ -13,7 +13,7 @@ from pathlib import Path
 
 import onnx
 
-from ....devices.onboard.machine.child import PYTHON, finish
+from ....devices.onboard.machine.child import PYTHON, finish, last_line
 from ....errors import HostError, ModelError
 
 TIMEOUT_S = 600.0
@@ -42,7 +42,8 @@ def fuse(source: Path, target: Path) -> onnx.ModelProto:
     if ending is None:
         raise ModelError(f"onnxruntime-tools took more than {TIMEOUT_S:g} s")
     if ending.status or not target.is_file():
-        raise ModelError(f"onnxruntime-tools cannot fuse the model: its process {ending.how}")
+        reason = last_line(ending.words) or f" ({ending.how})"
+        raise ModelError(f"onnxruntime-tools cannot fuse the model{reason}")
     return onnx.load(target)
 
 
