@@ -1,0 +1,51 @@
+"""What a foreign model takes, gives and costs, without running it.
+
+inspect(InspectJob("model.onnx"))["inputs"]
+"""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from ..model.inputs import complete_shapes
+from ..runtimes import file_format, label, obeys, row_of, runtime_of
+from .job import InspectJob
+
+
+def inspect(job: InspectJob) -> dict[str, Any]:
+    """Schema and cost of a foreign model, after its external data was found harmless.
+
+    Raises:
+        EdgestillError: the model will not do.
+    """
+    path = Path(job.model)
+    kind = file_format(path)
+    external = row_of(path, job.session).files_beside(path)
+    # The runtime's own check of the graph comes before ours counts in it.
+    session = job.session
+    if obeys(path, session, "optimization"):
+        session = replace(session, optimization="none")
+    runtime = runtime_of(path, session)
+    model = runtime.load(path, session)
+    cost: dict[str, Any] | None = None
+    missing = None
+    if kind == "onnx":
+        # It needs onnx, which a device need not have.
+        from ..model.cost import count
+
+        shapes = complete_shapes(model.inputs, job.feed, lambda _port, _axis: None)
+        cost = asdict(count(path, job.feed.batch, shapes))
+    elif kind == "ort":
+        missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
+    else:
+        missing = f"operations of a .{kind} file are not counted"
+    return {
+        "format": kind,
+        "inputs": [asdict(one) for one in model.inputs],
+        "outputs": [asdict(one) for one in model.outputs],
+        "cost": cost,
+        "cost_missing": missing,
+        "external_files": [str(one) for one in external],
+        "file_bytes": sum(one.stat().st_size for one in (path, *external)),
+        "runtime": label(runtime),
+    }
