@@ -204,8 +204,8 @@ def test_memory_that_was_not_looked_at_is_unknown(tmp_path):
     quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subjects = [Subject(name, _dense(tmp_path / f"{name}.onnx")) for name in "ab"]
     result = measure(Request(subjects, replace(quick, memory_processes=0), tmp_path / "out"))
-    assert result.models[0].peak_memory_bytes.missing == "memory was not looked at"
-    assert result.ratios[0].peak_memory.missing == "memory was not looked at"
+    assert result.models[0].peak_memory_bytes.missing == "memory was not measured"
+    assert result.ratios[0].peak_memory.missing == "memory was not measured"
 
 
 def test_what_malloc_held_beyond_the_peak_is_warned_of(tmp_path):
@@ -296,4 +296,7 @@ def test_the_page_shows_each_view_and_a_reason_where_one_is_missing():
     assert told["Tensors alive together, by the graph"][0] == "64.0 KiB"
     assert told["Peak memory without arena and memory pattern"][0].startswith("unknown: the high")
     assert "Memory after the queries, as its share (PSS)" in told
-    assert any("nothing here adds up" in each for each in results.sections(report())[1].paragraphs)
+    assert any(
+        "These figures overlap and do not add up" in each
+        for each in results.sections(report())[1].paragraphs
+    )
