@@ -101,7 +101,7 @@ def put_back(optimizer: torch.optim.Optimizer, tensors: Mapping[str, torch.Tenso
         number, _, name = key.partition("/")
         parameter = parameters[int(number)]
         if value.shape == parameter.shape:
-            # Fused kernels walk through memory: a moment must lie there as its parameter does.
+            # Fused kernels go through memory in order: a moment must have its parameter's layout.
             value = torch.empty_like(parameter).copy_(value)
         remembered.setdefault(int(number), {})[name] = value
     groups = optimizer.state_dict()["param_groups"]

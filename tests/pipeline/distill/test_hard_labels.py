@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 # --- learning from labels ---------------------------------------------------------------------
 
 
-def lesson_of(y, partners=None, share=None):
+def batch_of(y, partners=None, share=None):
     of = torch.from_numpy
     return Batch(torch.zeros(0), of(y), np.arange(len(y)), 0, *(
         (None, None) if share is None else (of(partners), of(share))
@@ -48,14 +48,14 @@ def test_the_loss_of_classes_is_that_of_its_formula(smoothing, weighted, mixed):
     if mixed:
         expected = share * expected + (1 - share) * by_sample(partners)
     loss = hard_labels(data, Schedule(label_smoothing=smoothing, class_weights=weighted))
-    found = loss(torch.from_numpy(z), lesson_of(y, partners, share if mixed else None))
+    found = loss(torch.from_numpy(z), batch_of(y, partners, share if mixed else None))
     assert found.item() == pytest.approx(expected.mean(), rel=1e-6)
 
 
 def test_weights_of_classes_leave_the_mean_sample_as_it_was():
     data = DATA.model_copy(update={"counts": {"train": COUNTS}})
     y = np.repeat(np.arange(3), COUNTS)
-    found = hard_labels(data, Schedule(class_weights=True))(torch.zeros(96, 3), lesson_of(y))
+    found = hard_labels(data, Schedule(class_weights=True))(torch.zeros(96, 3), batch_of(y))
     assert found.item() == pytest.approx(np.log(3), rel=1e-6)
 
 
@@ -80,7 +80,7 @@ def test_the_loss_of_labels_is_that_of_its_formula(weighted, mixed):
     if mixed:
         expected = share * expected + (1 - share) * by_sample(partners)
     loss = hard_labels(data, Schedule(label_smoothing=0.2, class_weights=weighted))
-    found = loss(torch.from_numpy(z), lesson_of(y, partners, share if mixed else None))
+    found = loss(torch.from_numpy(z), batch_of(y, partners, share if mixed else None))
     assert found.item() == pytest.approx(expected.mean(), rel=1e-6)
 
 
@@ -90,10 +90,10 @@ def test_the_loss_of_numbers_is_in_deviations_of_each():
     told = {"task": "regression", "labels": ("a", "b"), "answer_std": (0.5, 1000.0)}
     loss = hard_labels(DATA.model_copy(update={**told, "answer_mean": (0.0, 0.0)}))
     expected = (((z - y) / np.array([0.5, 1000.0])) ** 2).mean()
-    found = loss(torch.from_numpy(z), lesson_of(y))
+    found = loss(torch.from_numpy(z), batch_of(y))
     assert found.item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_embeddings_have_no_loss_of_labels():
     loss = hard_labels(DATA.model_copy(update={"task": "embedding"}), SHORT)
-    assert loss(torch.ones(4, 3), lesson_of(np.zeros((4, 0)))).item() == 0.0
+    assert loss(torch.ones(4, 3), batch_of(np.zeros((4, 0)))).item() == 0.0

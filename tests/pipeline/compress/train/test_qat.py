@@ -383,7 +383,7 @@ def test_dropout_drops_in_training_alone():
 # --- its place ----------------------------------------------------------------------------------
 
 
-def test_the_stage_is_walked_only_where_the_recipe_names_it(tmp_path):
+def test_the_stage_is_planned_only_where_the_recipe_names_it(tmp_path):
     recipe = load(tiny.write(tmp_path))
     named = load(tmp_path / "recipe.toml", ['compress.variants=["fp32", "int8-qat"]'])
     for asked, there in ((recipe, 0), (named, 1)):
