@@ -1,4 +1,4 @@
-"""Model families: one file each, one table that names them.
+"""Model families: one file for each, and one table with all families.
 
 >>> net = build(Architecture(model="mlp2"), Signature((64,), "table", outputs=10))
 >>> parameters(net)
@@ -26,20 +26,23 @@ FAMILIES: dict[str, Family] = {
     "conv1d": conv1d.build,
     "transformer": transformer.build,
 }
-"""``build(depth, width, of)``, a backbone of ``Deployed``: it takes ``of.backbone_shape``."""
+"""``build(depth, width, of)`` returns a backbone of ``Deployed`` for ``of.backbone_shape``.
+
+A new family is a file beside these, a line here and a line in ``recipe/model_names.py``.
+"""
 
 
 def build(architecture: Architecture, of: Signature) -> nn.Module:
-    """A freshly initialised backbone, of a family or by a function of the user's.
+    """A backbone with random weights: of a family, or from a function of the user.
 
     Args:
         architecture: family, depth and width, or ``module:function`` and its arguments.
-        of: what it takes and gives.
+        of: the model's input and outputs.
 
     Raises:
-        RecipeError: samples that the family cannot take.
-        ModelError: the user's function fails, or makes something else than such a model.
-        ValueError: no such family or depth, which a recipe's model never is.
+        RecipeError: the family does not take such samples.
+        ModelError: the user's function fails, or does not return such a model.
+        ValueError: no such family or depth; a recipe has checked both.
     """
     if is_factory(architecture.model):
         return factory.build(architecture, of)
@@ -48,7 +51,7 @@ def build(architecture: Architecture, of: Signature) -> nn.Module:
 
 
 def deployed(architecture: Architecture, data: DataRecord, outputs: int | None = None) -> Deployed:
-    """The model as it ships: it takes what the data set holds, normalization is part of it.
+    """The model as it ships: its input is a sample of the data set, for it normalizes by itself.
 
     Args:
         architecture: of the backbone.
@@ -74,7 +77,7 @@ KINDS: dict[str, torch.dtype] = {
 
 
 def example(data: DataRecord, batch: int = 2) -> torch.Tensor:
-    """A batch with the model's input dtype and shape: zeros, or token ids with padding behind."""
+    """A batch with the model's input dtype and shape: zeros, or token ids and then padding."""
     shape = (batch, *data.sample_shape)
     if data.layout == "tokens":
         return tokens(shape, data.pad)

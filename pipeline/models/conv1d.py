@@ -3,7 +3,7 @@
 As in Wang, Yan & Oates 2017 ("Time series classification from scratch with deep neural networks"):
 convolutions with batch norm, a shortcut of 1 by 1 where the shape changes, global average pooling
 over time. Unlike there, a block is two convolutions of 5 and later stages halve the time, for the
-edge. Long windows are first taken down by a strided convolution that spans four strides, as
+edge. Long windows first become shorter in a strided convolution that spans four strides, as
 networks on raw waveforms do (Dai et al. 2017, M5: kernel 80 at stride 4).
 """
 
@@ -16,7 +16,7 @@ from .signature import Signature, unfit
 KERNEL = 5
 STAGES = 3
 STEPS = 512
-"""A window of twice as many steps or more is taken down to between one and two times as many."""
+"""The stem shortens a window of at least twice as many steps to one to two times as many."""
 
 
 class Block(nn.Module):
@@ -48,14 +48,15 @@ class Conv1d(nn.Module):
         stride = 1 << max(0, (steps // STEPS).bit_length() - 1)
         self.conv, self.bn = _convolution(channels, width, max(KERNEL, 4 * stride + 1), stride)
         blocks: list[nn.Module] = []
-        wide = width
+        channels_in = width
         for stage in range(STAGES):
-            # The first stages take one block more where the depth is no multiple of three.
-            for place in range(depth // STAGES + (stage < depth % STAGES)):
-                blocks.append(Block(wide, width << stage, 2 if stage and place == 0 else 1))
-                wide = width << stage
+            # The first stages have one block more if the depth is no multiple of three.
+            for block in range(depth // STAGES + (stage < depth % STAGES)):
+                stride = 2 if stage and block == 0 else 1
+                blocks.append(Block(channels_in, width << stage, stride))
+                channels_in = width << stage
         self.blocks = nn.Sequential(*blocks)
-        self.linear = nn.Linear(wide, of.outputs)
+        self.linear = nn.Linear(channels_in, of.outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Outputs [n, outputs] of windows [n, c, t], or of images [n, 1, t, c]."""
@@ -69,7 +70,7 @@ class Conv1d(nn.Module):
 def _convolution(
     channels_in: int, channels: int, kernel: int, stride: int = 1
 ) -> tuple[nn.Module, nn.Module]:
-    """A convolution that keeps the length but for its stride, and its batch norm."""
+    """A convolution that keeps the length, apart from its stride, and its batch norm."""
     convolution = nn.Conv1d(channels_in, channels, kernel, stride, kernel // 2, bias=False)
     return convolution, nn.BatchNorm1d(channels)
 
@@ -80,7 +81,7 @@ def build(depth: int, width: int, of: Signature) -> nn.Module:
     Args:
         depth: residual blocks.
         width: channels of the first stage.
-        of: what it takes (``tc``, or ``hw`` with time first) and gives.
+        of: the model's input (``tc``, or ``hw`` with time first) and outputs.
 
     Raises:
         RecipeError: samples without a time axis.

@@ -7,16 +7,16 @@ from torch import nn
 
 
 class Deployed(nn.Module):
-    """Takes samples as the data set holds them and gives logits.
+    """Takes samples of the data set, unchanged, and gives logits.
 
     Args:
         backbone: takes float32 [n, c, h, w] (images), [n, c, t] (windows) or [n, features]
             (tables), or int32 [n, length] (token ids).
         layout: of the samples: ``table``, ``hw``, ``hwc``, ``chw``, ``tc`` or ``tokens``.
         mean: per channel or column, or one for all, in the data's own units; empty for tokens.
-        std: as many.
-        answers: mean and deviation of each number of a regression, whose backbone gives them in
-            deviations; empty for other tasks.
+        std: of the same length.
+        answers: mean and standard deviation of each number of a regression, whose backbone gives
+            standardized numbers; empty for other tasks.
 
     Shape:
         input [n, *sample_shape], uint8, int16, int32 (tokens) or float32; output [n, outputs],
@@ -35,7 +35,7 @@ class Deployed(nn.Module):
         self.backbone = backbone
         self.layout = layout
         shape = (-1, 1, 1) if layout == "chw" else (-1,)
-        # A multiplication is cheaper than a division on the device, and it is folded once here.
+        # A multiplication is cheaper than a division on the device.
         scale = 1.0 / torch.tensor(list(std), dtype=torch.float64)
         offset = -torch.tensor(list(mean), dtype=torch.float64) * scale
         self.scale: torch.Tensor
@@ -53,7 +53,7 @@ class Deployed(nn.Module):
         return logits * self.answer_std + self.answer_mean if len(self.answer_std) else logits
 
     def _prepared(self, samples: torch.Tensor) -> torch.Tensor:
-        """Samples as the backbone takes them: normalised, channels first."""
+        """The backbone's input: samples, normalised, channels first."""
         if self.layout == "tokens":
             return samples
         x = samples.to(torch.float32) * self.scale + self.offset

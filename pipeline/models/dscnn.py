@@ -2,7 +2,7 @@
 
 ``dscnn4`` at width 64 on 49 by 10 features and 12 classes is the network of MLPerf Tiny's keyword
 spotting benchmark: a 10 by 4 convolution at stride 2, four separable blocks, average pooling.
-Convolutions have no bias of their own, for the batch norm behind each has one.
+Convolutions have no bias, for the batch norm after each has one.
 """
 
 import torch
@@ -15,7 +15,7 @@ STEM = (10, 4)
 """Kernel of the first convolution: frames by features."""
 STRIDE = 2
 DROPOUT = (0.2, 0.4)
-"""Behind the stem and in front of the classifier, while training."""
+"""After the stem and before the classifier, in training."""
 
 
 class DSCNN(nn.Module):
@@ -54,7 +54,7 @@ def _separable(width: int) -> nn.Sequential:
 
 
 def _same(size: int, kernel: int) -> tuple[int, int]:
-    """Zeros before and behind that make the output ceil(size / stride) long, the odd one behind."""
+    """Zeros before and after, for an output of length ceil(size / stride); an odd one is after."""
     total = max((-(-size // STRIDE) - 1) * STRIDE + kernel - size, 0)
     return total // 2, total - total // 2
 
@@ -65,7 +65,7 @@ def build(depth: int, width: int, of: Signature) -> nn.Module:
     Args:
         depth: separable blocks.
         width: channels everywhere.
-        of: what it takes (images, frames first) and gives.
+        of: the model's input (images, frames first) and outputs.
 
     Raises:
         RecipeError: samples that are not images.

@@ -1,4 +1,4 @@
-"""A model that a user's own function makes: ``module:function``.
+"""A model that a function of the user returns: ``module:function``.
 
 It is a backbone like any other: it takes normalised float32 [n, c, h, w], [n, c, t] or [n, columns]
 or int32 ids [n, length], and gives float32 [n, outputs].
@@ -14,15 +14,15 @@ from .signature import Signature, tokens
 
 
 def build(architecture: Architecture, of: Signature) -> nn.Module:
-    """Call the function and see that what it made answers.
+    """Call the function, and check that its model takes such samples.
 
     Args:
         architecture: ``model`` is the reference; ``arguments`` are the function's.
-        of: what the model has to take and to give.
+        of: the input and outputs that the model must have.
 
     Raises:
-        ModelError: the function cannot be found or fails, returns something else, or what it
-            returns does not take these samples or gives other numbers.
+        ModelError: the function cannot be found, fails or returns no module; or the module does
+            not take these samples or gives other outputs.
     """
     where = f"model {architecture.model}"
     function = reference.load(architecture.model, where, ModelError)
@@ -49,29 +49,29 @@ def _answers(module: nn.Module, of: Signature, where: str) -> None:
     """Refuse a module that does not give finite float32 [2, outputs] for two samples."""
     shape = (2, *of.backbone_shape)
     samples = tokens(shape, of.pad) if of.layout == "tokens" else torch.zeros(shape)
-    told = f"for {str(samples.dtype).removeprefix('torch.')} {list(shape)}"
+    samples_text = f"for {str(samples.dtype).removeprefix('torch.')} {list(shape)}"
     training = module.training
     try:
         with torch.no_grad():
-            found = module.eval()(samples)
+            outputs = module.eval()(samples)
     except Exception as error:
         raise ModelError(
-            f"failed with {reference.quoted(error)} {told}",
+            f"failed with {reference.quoted(error)} {samples_text}",
             where=where,
             fix=f"it must take {of.described}",
         ) from error
     finally:
         module.train(training)
-    if not isinstance(found, torch.Tensor):
-        kind = f"a {type(found).__name__}"
-    elif found.dtype != torch.float32 or not _fits(tuple(found.shape), of.outputs):
-        kind = f"{str(found.dtype).removeprefix('torch.')} {list(found.shape)}"
-    elif not torch.isfinite(found).all():
-        raise ModelError(f"NaN or infinity in its output {told}", where=where)
+    if not isinstance(outputs, torch.Tensor):
+        kind = f"a {type(outputs).__name__}"
+    elif outputs.dtype != torch.float32 or not _fits(tuple(outputs.shape), of.outputs):
+        kind = f"{str(outputs.dtype).removeprefix('torch.')} {list(outputs.shape)}"
+    elif not torch.isfinite(outputs).all():
+        raise ModelError(f"NaN or infinity in its output {samples_text}", where=where)
     else:
         return
     raise ModelError(
-        found=f"{kind} {told}",
+        found=f"{kind} {samples_text}",
         expected=f"float32 [2, {of.outputs or 'any number'}]",
         where=where,
         fix="one number a class (or an output) in the last layer",

@@ -1,4 +1,4 @@
-"""What an image family needs to know of a sample: channels, height and width."""
+"""Channels, height and width of a sample, for the families that take images."""
 
 from typing import NamedTuple
 
@@ -14,10 +14,10 @@ class Image(NamedTuple):
 
 
 def image(model: str, of: Signature) -> Image:
-    """The image that a sample is.
+    """The size of a sample that is an image.
 
     Raises:
-        RecipeError: it is a row of a table, a window or a text.
+        RecipeError: the sample is a row of a table, a window or a text.
     """
     if of.layout not in ("hw", "hwc", "chw"):
         raise unfit(model, of, "images", reshape="[n, height, width]")

@@ -1,4 +1,4 @@
-"""What a model is built for: the samples it takes and the numbers it gives.
+"""A model's signature: the samples it takes and the number of outputs it gives.
 
 >>> Signature((32, 32, 3), "hwc", outputs=10).described
 'images of 32 by 32 with 3 channels'
@@ -15,15 +15,15 @@ from ..records import DataRecord, Layout
 
 
 class Signature(NamedTuple):
-    """What goes into a model and how much comes out.
+    """The input of a model and its number of outputs.
 
     Attributes:
-        sample_shape: of one sample as the data set holds it.
+        sample_shape: of one sample of the data set.
         layout: what its axes mean.
-        outputs: classes, or numbers of a regression, or the length of an embedding; 0 where that
-            is the model's own matter, as a teacher's.
-        vocabulary: token ids in use; 0 where samples are no text.
-        pad: the id behind the end of a text.
+        outputs: classes, or numbers of a regression, or the length of an embedding; 0 if the
+            model decides, as a teacher may.
+        vocabulary: number of token ids; 0 if samples are no text.
+        pad: the id after the end of a text.
     """
 
     sample_shape: tuple[int, ...]
@@ -34,7 +34,7 @@ class Signature(NamedTuple):
 
     @property
     def backbone_shape(self) -> tuple[int, ...]:
-        """One sample as ``Deployed`` hands it to its backbone."""
+        """The shape of one sample in the backbone of ``Deployed``."""
         shape = self.sample_shape
         if self.layout == "hw":
             return (1, *shape)
@@ -42,7 +42,7 @@ class Signature(NamedTuple):
 
     @property
     def described(self) -> str:
-        """The samples in words."""
+        """The samples, for a message."""
         if self.layout == "table":
             return f"rows of {self.sample_shape[0]} columns"
         if self.layout == "tokens":
@@ -70,20 +70,20 @@ def signature(data: DataRecord, outputs: int | None = None) -> Signature:
 
 
 def tokens(shape: tuple[int, ...], pad: int) -> torch.Tensor:
-    """Made-up texts, int32 of a shape [n, length]: the second half of each text is padding."""
+    """Artificial texts, int32 of a shape [n, length]: the second half of each text is padding."""
     ids = torch.full(shape, pad, dtype=torch.int32)
     ids[:, : -(-shape[1] // 2)] = 0 if pad else 1
     return ids
 
 
 def unfit(model: str, of: Signature, takes: str, reshape: str = "") -> RecipeError:
-    """The refusal of samples that a family cannot take.
+    """The error for samples that a family does not take.
 
     Args:
         model: name of the model.
-        of: what it was to be built for.
+        of: the signature of the data set.
         takes: what the family takes, in words.
-        reshape: how a row of a table could become that, ``"[n, height, width]"``.
+        reshape: the shape that rows of a table could get, ``"[n, height, width]"``.
     """
     suited = SUITED.get(of.layout, "resnet20")
     fix = f"use a model such as {suited!r}"

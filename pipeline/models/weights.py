@@ -1,4 +1,4 @@
-"""Weights on disk: safetensors only; a user's ``.pt`` is read weights-only and never unpickled."""
+"""Files of weights: safetensors; a ``.pt`` of the user is read weights-only, never unpickled."""
 
 import pickle
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from torch import nn
 from ...errors import ModelError
 
 WEIGHTS = "weights.safetensors"
-"""Where a stage that trains puts its weights."""
+"""Name of the weights in the folder of a stage that trains."""
 
 
 def save(module: nn.Module, path: Path) -> None:
@@ -22,18 +22,18 @@ def save(module: nn.Module, path: Path) -> None:
 
 
 def restore(module: nn.Module, path: Path) -> None:
-    """Load what ``save`` wrote."""
+    """Load a state that ``save`` wrote."""
     module.load_state_dict(load_file(path))
 
 
 def load_foreign(backbone: nn.Module, path: Path, model: str) -> None:
-    """Load a checkpoint somebody gave the user into a backbone.
+    """Load a checkpoint from elsewhere into a backbone.
 
-    Common wrappings (``state_dict``, ``model``, a ``module.`` prefix) are undone; counters of batch
-    norm may be absent.
+    Common wrappings (``state_dict``, ``model``, a ``module.`` prefix) are removed; counters of
+    batch norm may be missing.
 
     Raises:
-        ModelError: unreadable, or tensors that are missing, too many, misshapen or not finite.
+        ModelError: unreadable; or a tensor is missing, unknown, not finite or of another shape.
     """
     state = _bare(_read(path))
     wanted = backbone.state_dict()
@@ -80,7 +80,7 @@ def _read(path: Path) -> Mapping[str, object]:
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         raise _unreadable(path, str(error).partition("\n")[0][:120]) from None
     except Exception as error:
-        # The unpickler runs into whatever a broken file leads it to: KeyError, IndexError, …
+        # A broken file can make the unpickler raise any error: KeyError, IndexError, …
         raise _unreadable(path, type(error).__name__) from error
     if not isinstance(content, Mapping):
         raise _unreadable(path, f"a {type(content).__name__} where tensors by name are expected")

@@ -1,81 +1,70 @@
-"""Teachers that are not trained here: files, folders and functions of the user's.
+"""Teachers that are not trained here: files, folders and functions of the user.
 
     >>> kind("onnx:/models/big.onnx"), address("onnx:/models/big.onnx")
     ('onnx', '/models/big.onnx')
     >>> kind("resnet20"), kind("mine.models:make")
     ('family', 'factory')
 
-``black_box`` asks an ONNX file in a child process, ``recorded`` reads logits that were written down
-elsewhere, ``huggingface`` and ``timm_`` load models of those libraries. What stands here is needed
-before any work, so it is cheap to import and knows neither torch nor a runtime.
+``black_box`` runs an ONNX file in a child process, ``recorded`` reads logits of a teacher that ran
+elsewhere, ``huggingface`` and ``timm_`` load models of those libraries. This module is needed
+before any work, so it imports neither torch nor a runtime.
+
+A new kind is a file beside these, a line in ``TEACHER_KINDS`` of ``recipe/model_names.py`` and, if
+it has files, a line in ``_FINGERPRINTS`` below; ``distill/teacher.py`` loads it.
 """
 
 import mmap
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ...errors import ModelError
 from ..engine.store import digest_of, file_sha256
 from ..recipe.model_names import PATH_KINDS, TEACHER_KINDS, is_factory
 
-Kind = Literal["family", "factory", "onnx", "logits", "hf", "timm"]
 _MODEL_FIX = "correct teacher.model"
 _WEIGHTS_FIX = "correct teacher.weights"
 
 
-def kind(model: str) -> Kind:
-    """What a teacher's name stands for."""
-    told, mark, rest = model.partition(":")
-    for one in TEACHER_KINDS:
-        if told == one and mark and rest:
-            return one  # type: ignore[return-value]  # the table's members are those of Kind
+def kind(model: str) -> str:
+    """The kind of a teacher: one of ``TEACHER_KINDS``, ``factory`` or ``family``."""
+    prefix, colon, rest = model.partition(":")
+    if prefix in TEACHER_KINDS and colon and rest:
+        return prefix
     return "factory" if is_factory(model) else "family"
 
 
 def address(model: str) -> str:
-    """The file, folder or name behind the kind: ``resnet18`` of ``timm:resnet18``."""
+    """The file, folder or name after the kind: ``resnet18`` of ``timm:resnet18``."""
     return model.partition(":")[2]
 
 
 def fingerprint(model: str, weights: Path | None) -> str | None:
-    """What stands for a teacher's outside files in a stage's key: a hash of their content.
+    """The hash of a teacher's files, for a stage's key.
 
     Args:
         model: the teacher's name in the recipe.
         weights: the checkpoint it names, or None.
 
     Returns:
-        None where nothing but the recipe decides.
+        None if the teacher has no files, so that the recipe alone decides.
 
     Raises:
-        ModelError: a file or folder is missing or unreadable, or weights stand beside a teacher
-            that brings its own.
+        ModelError: a file or folder is missing or unreadable, or ``weights`` is set for a teacher
+            with weights of its own.
     """
-    found = _of_model(kind(model), address(model), model)
+    read = _FINGERPRINTS.get(kind(model))
+    own = read(model) if read is not None else None
     if weights is None:
-        return found
+        return own
     if kind(model) in PATH_KINDS:
         raise ModelError(
-            f"teacher.weights beside a teacher that brings its own ({model!r})",
+            f"teacher.weights beside a teacher that has its own ({model!r})",
             where=str(weights),
-            fix="drop teacher.weights",
+            fix="remove teacher.weights",
         )
     loaded = _file(weights, _WEIGHTS_FIX)
-    return loaded if found is None else digest_of([found, loaded])
-
-
-def _of_model(told: Kind, place: str, model: str) -> str | None:
-    if told == "onnx":
-        return _onnx(Path(place))
-    if told == "logits":
-        return _file(Path(place), _MODEL_FIX)
-    if told == "hf":
-        return _folder(Path(place))
-    if told == "factory":
-        from ..recipe import user_function as reference
-
-        return reference.fingerprint(model, "teacher.model", ModelError)
-    return None
+    return loaded if own is None else digest_of([own, loaded])
 
 
 def _file(path: Path, fix: str) -> str:
@@ -89,22 +78,23 @@ def _file(path: Path, fix: str) -> str:
 
 
 def _onnx(path: Path) -> str:
-    """The file's hash, with those of the weights it keeps in other files."""
+    """The hash of the file and of the files of weights that it refers to."""
     own = _file(path, _MODEL_FIX)
     if not _may_have_external_data(path):
         return own
     from .black_box import external_files
 
     beside = {
-        str(one.relative_to(path.parent)): _file(one, _MODEL_FIX) for one in external_files(path)
+        str(file.relative_to(path.parent)): _file(file, _MODEL_FIX) for file in external_files(path)
     }
     return digest_of([own, beside]) if beside else own
 
 
 def _may_have_external_data(path: Path) -> bool:
-    """False is certain: the key ``location`` of such a tensor stands in the file as plain bytes.
+    """Whether a file may refer to other files. False is certain, True is not.
 
-    Only a parser could tell the rest, and a foreign file is not parsed in this process.
+    A tensor in another file has the key ``location``, whose bytes are in the file. Only a parser
+    could be certain, and a file that is not trusted is not parsed in this process.
     """
     if path.stat().st_size == 0:
         return False
@@ -113,7 +103,7 @@ def _may_have_external_data(path: Path) -> bool:
 
 
 def _folder(folder: Path) -> str:
-    """Names and contents of a folder's files; hidden ones (a download's own notes) do not count."""
+    """The hash of a folder's names and contents, without hidden files."""
     if not folder.is_dir():
         raise ModelError("no such folder", where=str(folder), fix=_MODEL_FIX)
     digests: dict[str, Any] = {}
@@ -128,7 +118,7 @@ def _folder(folder: Path) -> str:
 
 
 def refuse_link(path: Path) -> None:
-    """Refuse a symbolic link in a folder that somebody gave the user.
+    """Refuse a symbolic link in a folder from elsewhere.
 
     Raises:
         ModelError: it is one.
@@ -140,3 +130,18 @@ def refuse_link(path: Path) -> None:
             where=str(path),
             fix="copy the folder with its links followed (cp -rL)",
         )
+
+
+def _function(model: str) -> str:
+    from ..recipe.user_function import fingerprint as fingerprint_of
+
+    return fingerprint_of(model, "teacher.model", ModelError)
+
+
+_FINGERPRINTS: dict[str, Callable[[str], str]] = {
+    "onnx": lambda model: _onnx(Path(address(model))),
+    "logits": lambda model: _file(Path(address(model)), _MODEL_FIX),
+    "hf": lambda model: _folder(Path(address(model))),
+    "factory": _function,
+}
+"""How the files of each kind of teacher are hashed; the other kinds have no files."""

@@ -1,10 +1,10 @@
-"""A teacher that is an ONNX file of the user's: only its answers are known.
+"""A teacher that is an ONNX file of the user: a black box, of which only the answers are used.
 
     >>> with BlackBox(Path("teacher.onnx"), Signature.of(data)) as teacher:     # doctest: +SKIP
     ...     logits = teacher.ask(x)
 
-Nobody vouches for the file, so it is loaded and run in a child process with a memory limit and a
-time-out; numbers alone come back. It is given the samples as the data set holds them.
+The file is not trusted. It is loaded and run in a child process with a memory limit and a time-out,
+which returns nothing but numbers. Its input is the samples as the data set has them.
 """
 
 from collections.abc import Sequence
@@ -27,23 +27,23 @@ _BLOCK_BYTES = 1 << 24
 
 
 class BlackBox:
-    """An ONNX model that answers samples with logits.
+    """An ONNX model that gives logits for samples.
 
     Args:
         path: the ``.onnx`` or ``.ort`` file.
-        of: what it is asked.
+        of: the samples and the number of outputs.
         threads: intra-op threads.
         timeout_s: wall-clock seconds for loading it, and for each block of samples.
-        memory_limit_bytes: of its process; None: all the machine has.
+        memory_limit_bytes: of its process; None: no limit.
         command: the program that runs it, as an argument list.
 
     Attributes:
-        outputs: numbers it gives for each sample.
-        notes: sentences for the report: what was read into the model.
+        outputs: number of outputs per sample.
+        notes: sentences for the report: how the model's inputs and outputs were interpreted.
 
     Raises:
-        ModelError: it is missing or broken, has weights outside its folder, takes other inputs or
-            gives other outputs than asked, or does not run.
+        ModelError: it is missing or broken, has weights outside its folder, does not take the
+            samples, gives other outputs, or does not run.
         MeasureError: no process could be started.
     """
 
@@ -72,14 +72,14 @@ class BlackBox:
             fix=_RECORD,
         )
         try:
-            told = self._child.ask({"do": "open", "model": str(path), "threads": threads})
-            self._ports = [_port(one) for one in told["outputs"]]
-            self._plan = plan([_port(one) for one in told["inputs"]], of, self._where)
-            self._arrangement, self._batch, self._want, self.outputs = self._settle()
+            opened = self._child.ask({"do": "open", "model": str(path), "threads": threads})
+            self._ports = [_port(output) for output in opened["outputs"]]
+            self._plan = plan([_port(port) for port in opened["inputs"]], of, self._where)
+            self._arrangement, self._batch, self._want, self.outputs = self._find_arrangement()
         except BaseException:
             self.close()
             raise
-        self._note_what_was_decided()
+        self._note_interpretation()
 
     def __enter__(self) -> Self:
         return self
@@ -92,7 +92,7 @@ class BlackBox:
         self._child.close()
 
     def ask(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """Logits of samples, in order; log-probabilities where the model gives probabilities.
+        """Logits of samples, in order; log-probabilities if the model gives probabilities.
 
         Args:
             x: [n, *sample_shape], of the data set's dtype.
@@ -107,20 +107,20 @@ class BlackBox:
         step = self._step()
         for start in range(0, len(x), step):
             part = slice(start, min(start + step, len(x)))
-            answers[part] = self._logits(self._answered(np.asarray(x[part])), start)
+            answers[part] = self._logits(self._outputs_of(np.asarray(x[part])), start)
         return answers
 
     def _step(self) -> int:
-        """Samples a block, so that neither pipe nor time-out is strained by large ones."""
+        """Samples per block: few enough for the pipe and the time-out if samples are large."""
         size = np.dtype(self._of.dtype).itemsize * int(np.prod(self._of.sample_shape))
         most = max(1, min(_BLOCK_SAMPLES, _BLOCK_BYTES // max(size, 1)))
         return -(-most // self._batch) * self._batch if self._batch else most
 
-    def _answered(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """The wanted output for one block, [n, outputs]."""
+    def _outputs_of(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """The logits output for one block, [n, outputs]."""
         n = len(x)
         if self._batch and n % self._batch:
-            # A fixed batch is filled with the last sample again.
+            # Copies of the last sample fill up a fixed batch.
             x = np.concatenate([x, np.repeat(x[-1:], -n % self._batch, axis=0)])
         answer = self._run(x, self._arrangement, self._batch, self._want)
         dtype, shape = answer["arrays"][0]
@@ -131,8 +131,8 @@ class BlackBox:
                 where=self._where,
                 fix="export it with a dynamic batch, or with a batch of 1",
             )
-        found: NDArray[np.float32] = self._child.array(dtype, shape)
-        return found.reshape(len(x), self.outputs)[:n]
+        values: NDArray[np.float32] = self._child.array(dtype, shape)
+        return values.reshape(len(x), self.outputs)[:n]
 
     def _run(
         self, x: NDArray[Any], arrangement: Arrangement, batch: int | None, want: int | None
@@ -148,16 +148,16 @@ class BlackBox:
         }
         return self._child.ask(request, self._plan.feed(x, arrangement, self._of.pad))
 
-    def _settle(self) -> tuple[Arrangement, int | None, int, int]:
-        """Run it on zeros, the likeliest arrangement first, until its answers are of the shape.
+    def _find_arrangement(self) -> tuple[Arrangement, int | None, int, int]:
+        """Run it on zeros, the likeliest arrangement first, until its outputs have the right shape.
 
-        What a model says of its shapes is often open, and sometimes wrong about the batch.
+        The shapes that a model declares are often open, and sometimes wrong about the batch.
         """
         runs, outputs = [], []
         batches = (self._plan.batch,) if self._plan.batch else (None, 1)
         for arrangement in self._plan.arrangements:
             for batch in batches:
-                # As many samples as it has outputs would hide which axis is which.
+                # With as many samples as outputs, the axes could not be told apart.
                 rows = batch or (3 if self._of.outputs == 2 else 2)
                 x = np.zeros((rows, *self._of.sample_shape), self._of.dtype)
                 try:
@@ -186,7 +186,7 @@ class BlackBox:
             fix="see that it was made for these classes; export it with its logits as an output",
         )
 
-    def _note_what_was_decided(self) -> None:
+    def _note_interpretation(self) -> None:
         shape = self._of.sample_shape
         if self._arrangement.shape != shape:
             self._note(f"takes samples as {list(self._arrangement.shape)}, not {list(shape)}")
@@ -201,10 +201,10 @@ class BlackBox:
     def _note(self, text: str) -> None:
         self.notes += (f"teacher {Path(self._where).name}: {text}",)
 
-    def _logits(self, found: NDArray[np.float32], start: int) -> NDArray[np.float32]:
-        """A block's answers as logits; the first block tells what they are."""
-        if not np.isfinite(found).all():
-            row = start + int(np.argwhere(~np.isfinite(found))[0][0])
+    def _logits(self, values: NDArray[np.float32], start: int) -> NDArray[np.float32]:
+        """A block's outputs as logits; the first block decides whether they are probabilities."""
+        if not np.isfinite(values).all():
+            row = start + int(np.argwhere(~np.isfinite(values))[0][0])
             raise ModelError(
                 found=f"NaN or infinity for sample {row}",
                 expected="finite logits",
@@ -212,14 +212,14 @@ class BlackBox:
                 fix="check that it takes samples as the data set holds them",
             )
         probabilities = tasks.of(self._of.task).probabilities
-        likely = probabilities is not None and probabilities.recognized(found)
+        likely = probabilities is not None and probabilities.recognized(values)
         if self._probabilities is None:
             self._probabilities = likely
             if likely and probabilities:
                 odds = probabilities.odds
                 self._note(f"gives probabilities p; log({odds}) is taken for its logits")
         if not self._probabilities or probabilities is None:
-            return found
+            return values
         if not likely:
             raise ModelError(
                 found=f"probabilities for the first samples, other numbers from sample {start} on",
@@ -227,15 +227,15 @@ class BlackBox:
                 where=self._where,
                 fix="export it with its logits as an output",
             )
-        return probabilities.logits(found)
+        return probabilities.logits(values)
 
 
-def _port(told: dict[str, Any]) -> Port:
-    return Port(told["name"], told["type"], tuple(told["shape"]), told["dtype"])
+def _port(port: dict[str, Any]) -> Port:
+    return Port(port["name"], port["type"], tuple(port["shape"]), port["dtype"])
 
 
 def external_files(path: Path) -> tuple[Path, ...]:
-    """Weights that an ONNX file keeps beside it, as found in a child process.
+    """The files of weights that an ONNX file refers to; a child process reads it.
 
     Raises:
         ModelError: it is broken, or names a file outside its own folder.

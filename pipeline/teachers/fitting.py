@@ -1,10 +1,10 @@
-"""How a data set's samples go into a foreign model, and which of its outputs are the logits.
+"""How a data set's samples become inputs of a foreign model, and which output is the logits.
 
     >>> plan([Port("x", "tensor(float)", ("n", 3, 8, 8), "<f4")],
     ...      Signature((8, 8, 3), "hwc", "uint8", 10), "m.onnx").arrangements
     (Arrangement(axes=(2, 0, 1), shape=(3, 8, 8)),)
 
-Pure functions of what the model says of itself; no model is run here.
+Pure functions of what the model declares; no model is run here.
 """
 
 from collections.abc import Sequence
@@ -33,22 +33,22 @@ _CONSTANTS = {
     "keep_prob": 1,
     "temperature": 1,
 }
-"""Scalar inputs whose value when a model is only asked follows from their name."""
+"""Scalar inputs by name, with their value at inference."""
 _LOGITS = ("logits", "output")
 _SELF_CONTAINED = "export it to take the samples alone"
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a teacher is asked: the data set's samples, and how many numbers it must give.
+    """A teacher's task: the data set's samples, and the number of outputs it must give.
 
     Attributes:
         sample_shape: of one sample.
         layout: what its axes mean.
         dtype: of the samples.
-        outputs: numbers a sample; None takes as many as it gives (an embedding).
-        task: tells probabilities from logits.
-        pad: the token id behind the end of a text.
+        outputs: numbers per sample; None: as many as it gives (an embedding).
+        task: decides how probabilities become logits.
+        pad: the token id after the end of a text.
     """
 
     sample_shape: tuple[int, ...]
@@ -60,7 +60,7 @@ class Signature:
 
     @classmethod
     def of(cls, data: "DataRecord") -> Self:
-        """The signature that a data set asks for."""
+        """The signature for a data set."""
         return cls(
             sample_shape=data.sample_shape,
             layout=data.layout,
@@ -73,7 +73,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """An input or output as the runtime describes it; ``dtype`` is None where numpy has none."""
+    """An input or output as the runtime describes it; ``dtype`` is None if numpy has none."""
 
     name: str
     type: str
@@ -86,7 +86,7 @@ class Port:
 
 
 class Arrangement(NamedTuple):
-    """A sample's axes in another order, then cut up as ``shape``."""
+    """A sample's axes in another order, then reshaped to ``shape``."""
 
     axes: tuple[int, ...]
     shape: tuple[int, ...]
@@ -98,7 +98,7 @@ class Arrangement(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """What goes into one input."""
+    """The content of one input."""
 
     name: str
     dtype: np.dtype[Any]
@@ -111,9 +111,9 @@ class Plan:
     """How to feed a model.
 
     Attributes:
-        slots: one an input.
-        arrangements: those its shape leaves open, the likeliest first; running it decides.
-        batch: the number of samples it insists on, or None.
+        slots: one per input.
+        arrangements: those that its shape allows, the likeliest first; running it decides.
+        batch: the fixed number of samples it takes, or None.
     """
 
     slots: tuple[Slot, ...]
@@ -121,7 +121,7 @@ class Plan:
     batch: int | None
 
     def feed(self, x: NDArray[Any], arrangement: Arrangement, pad: int) -> list[NDArray[Any]]:
-        """One array a slot for samples [n, *sample_shape]."""
+        """One array per slot for samples [n, *sample_shape]."""
         arranged = arrangement.of(x)
         return [_filled(slot, x, arranged, pad) for slot in self.slots]
 
@@ -138,9 +138,9 @@ def _filled(slot: Slot, x: NDArray[Any], arranged: NDArray[Any], pad: int) -> ND
 
 
 def arrangements(sample_shape: tuple[int, ...], layout: str) -> tuple[Arrangement, ...]:
-    """How a model may want a sample: as it is, channels elsewhere, a channel axis more or less.
+    """Arrangements a model may take: unchanged, channel axis moved, channel axis added or removed.
 
-    Numbers never mix: only what the layout says is a channel axis moves.
+    Only the channel axis of the layout moves, so that samples keep their meaning.
     """
     rank = len(sample_shape)
     same = tuple(range(rank))
@@ -162,31 +162,33 @@ def arrangements(sample_shape: tuple[int, ...], layout: str) -> tuple[Arrangemen
             ]
         if sample_shape[channel] == 1:
             ways.append(Arrangement(same, tuple(sample_shape[axis] for axis in rest)))
-    # Where two give the same shape, the one that moves less stands first and stays.
+    # Of two arrangements with the same shape, the first one is kept: it moves less.
     by_shape = {way.shape: way for way in reversed(ways)}
     return tuple(by_shape[shape] for shape in dict.fromkeys(way.shape for way in ways))
 
 
 def plan(inputs: Sequence[Port], of: Signature, where: str) -> Plan:
-    """Decide what goes into each input.
+    """Decide the content of each input.
 
     Raises:
-        ModelError: no input, or more than one, takes the samples; or one takes what is not known.
+        ModelError: no input takes the samples, or more than one; or another input is unknown.
     """
     sample = _of_tokens(inputs, of, where) if of.layout == "tokens" else _sample(inputs, of, where)
     ways = tuple(
         way for way in arrangements(of.sample_shape, of.layout) if _takes(sample.shape, way.shape)
     )
     slots = tuple(
-        Slot(one.name, np.dtype(one.dtype), "sample") if one is sample else _other(one, of, where)
-        for one in inputs
+        Slot(port.name, np.dtype(port.dtype), "sample")
+        if port is sample
+        else _other(port, of, where)
+        for port in inputs
     )
     batch = sample.shape[0]
     return Plan(slots, ways, batch if isinstance(batch, int) and batch > 0 else None)
 
 
 def _sample(inputs: Sequence[Port], of: Signature, where: str) -> Port:
-    fits = [one for one in inputs if _is_sample(one, of)]
+    fits = [port for port in inputs if _is_sample(port, of)]
     if len(fits) == 1:
         return fits[0]
     raise ModelError(
@@ -197,18 +199,18 @@ def _sample(inputs: Sequence[Port], of: Signature, where: str) -> Port:
     )
 
 
-def _is_sample(one: Port, of: Signature) -> bool:
-    if one.dtype is None:
+def _is_sample(port: Port, of: Signature) -> bool:
+    if port.dtype is None:
         return False
-    shaped = any(_takes(one.shape, way.shape) for way in arrangements(of.sample_shape, of.layout))
-    dtype = np.dtype(one.dtype)
+    shaped = any(_takes(port.shape, way.shape) for way in arrangements(of.sample_shape, of.layout))
+    dtype = np.dtype(port.dtype)
     return shaped and (dtype.kind == "f" or np.can_cast(np.dtype(of.dtype), dtype, "safe"))
 
 
 def _of_tokens(inputs: Sequence[Port], of: Signature, where: str) -> Port:
-    named = [one for one in inputs if one.name.lower() in _IDS]
-    rest = [one for one in inputs if one.name.lower() not in _MASKS | _TYPES]
-    fits = [one for one in named or rest if _is_ids(one, of)]
+    named = [port for port in inputs if port.name.lower() in _IDS]
+    rest = [port for port in inputs if port.name.lower() not in _MASKS | _TYPES]
+    fits = [port for port in named or rest if _is_ids(port, of)]
     if len(fits) == 1:
         return fits[0]
     raise ModelError(
@@ -219,22 +221,26 @@ def _of_tokens(inputs: Sequence[Port], of: Signature, where: str) -> Port:
     )
 
 
-def _is_ids(one: Port, of: Signature) -> bool:
-    dtype = np.dtype(one.dtype) if one.dtype else None
-    return dtype is not None and dtype.kind in "iu" and _takes(one.shape, of.sample_shape)
+def _is_ids(port: Port, of: Signature) -> bool:
+    dtype = np.dtype(port.dtype) if port.dtype else None
+    return dtype is not None and dtype.kind in "iu" and _takes(port.shape, of.sample_shape)
 
 
-def _other(one: Port, of: Signature, where: str) -> Slot:
-    name = one.name.lower()
-    if one.dtype is not None:
-        dtype = np.dtype(one.dtype)
-        if of.layout == "tokens" and name in _MASKS | _TYPES and _takes(one.shape, of.sample_shape):
-            return Slot(one.name, dtype, "mask" if name in _MASKS else "zeros")
-        if name in _CONSTANTS and one.shape in ((), (1,)):
-            return Slot(one.name, dtype, "constant", np.full(one.shape, _CONSTANTS[name], dtype))
+def _other(port: Port, of: Signature, where: str) -> Slot:
+    name = port.name.lower()
+    if port.dtype is not None:
+        dtype = np.dtype(port.dtype)
+        if (
+            of.layout == "tokens"
+            and name in _MASKS | _TYPES
+            and _takes(port.shape, of.sample_shape)
+        ):
+            return Slot(port.name, dtype, "mask" if name in _MASKS else "zeros")
+        if name in _CONSTANTS and port.shape in ((), (1,)):
+            return Slot(port.name, dtype, "constant", np.full(port.shape, _CONSTANTS[name], dtype))
     more = f", masks and types of [n, {of.sample_shape[0]}]" if of.layout == "tokens" else ""
     raise ModelError(
-        found=f"input {one} beside the samples",
+        found=f"input {port} beside the samples",
         expected=f"none but scalars named {', '.join(_CONSTANTS)}{more}",
         where=where,
         fix=f"{_SELF_CONTAINED}, or give that input a default (an initializer)",
@@ -242,7 +248,7 @@ def _other(one: Port, of: Signature, where: str) -> Slot:
 
 
 def _takes(shape: Sequence[int | str | None], sample: Sequence[int]) -> bool:
-    """Whether an input [n, …] takes samples of a shape; an open axis takes any extent."""
+    """Whether an input [n, …] takes samples of a shape; an open axis takes any length."""
     return len(shape) == 1 + len(sample) and all(
         not isinstance(extent, int) or extent in (got, -1)
         for extent, got in zip(shape[1:], sample, strict=True)
@@ -264,7 +270,7 @@ def _listed(ports: Sequence[Port], most: int = 8) -> str:
 
 
 def bare(shape: Sequence[int], outputs: int | None) -> tuple[int, ...]:
-    """An output's shape without axes of one behind the second; [n] is [n, 1] where one is asked."""
+    """An output's shape without trailing axes of length 1; [n] becomes [n, 1] for one output."""
     kept = tuple(shape)
     while len(kept) > 2 and kept[-1] == 1:
         kept = kept[:-1]
@@ -274,23 +280,23 @@ def bare(shape: Sequence[int], outputs: int | None) -> tuple[int, ...]:
 def choose(
     outputs: Sequence[Port], shapes: Sequence[Sequence[int] | None], rows: int, of: Signature
 ) -> int | None:
-    """Which output holds the logits: the one named so among those that fit, or the only one.
+    """Which output is the logits: the one with that name among those that fit, or the only one.
 
     Args:
         outputs: as the runtime describes them.
-        shapes: as they came for ``rows`` samples; None for what is no array.
-        rows: how many samples were asked.
-        of: what is expected.
+        shapes: of the outputs for ``rows`` samples; None for an output that is no array.
+        rows: number of samples.
+        of: the samples and the number of outputs.
 
     Returns:
-        Its index; None where none fits, or several do and none has a name that tells.
+        Its index; None if none fits, or several fit and none is named ``logits`` or ``output``.
     """
     fits = []
     for index, (port, shape) in enumerate(zip(outputs, shapes, strict=True)):
         if shape is None or port.dtype is None or np.dtype(port.dtype).kind != "f":
             continue
-        found = bare(shape, of.outputs)
-        if len(found) == 2 and found[0] == rows and of.outputs in (None, found[1]):
+        kept = bare(shape, of.outputs)
+        if len(kept) == 2 and kept[0] == rows and of.outputs in (None, kept[1]):
             fits.append(index)
     for name in _LOGITS:
         named = [index for index in fits if outputs[index].name.lower() == name]

@@ -1,10 +1,10 @@
-"""A text classifier of the transformers library, out of a local folder.
+"""A text classifier of the transformers library, from a local folder.
 
     >>> teacher = load(Path("my-bert"), outputs=2, pad=0)       # doctest: +SKIP
     >>> teacher(ids).shape                                      # doctest: +SKIP
     torch.Size([32, 2])
 
-Nothing is fetched, no code of the folder's is run, and only safetensors is read.
+Nothing is downloaded, no code of the folder is run, and only safetensors files are read.
 """
 
 import importlib
@@ -23,7 +23,7 @@ class SequenceClassifier(nn.Module):
 
     Args:
         model: of transformers, for sequence classification.
-        pad: the id behind the end of a text; attended to nowhere.
+        pad: the id after the end of a text, which the model does not attend to.
 
     Shape:
         input integers [n, length]; output float32 [n, outputs].
@@ -37,7 +37,7 @@ class SequenceClassifier(nn.Module):
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Logits [n, outputs] of ids [n, length]."""
         mask = ids != self.pad
-        # A text of nothing but padding would attend to nothing, which is NaN in some models.
+        # Some models give NaN if all tokens are masked, as in a text of padding alone.
         first = torch.arange(ids.shape[1], device=ids.device) == 0
         answer = self.model(input_ids=ids.long(), attention_mask=(mask | first).long())
         logits: torch.Tensor = answer.logits
@@ -51,10 +51,10 @@ def load(
 
     Args:
         folder: with ``config.json`` and ``*.safetensors``.
-        outputs: logits a text.
-        pad: the id behind the end of a text.
-        vocabulary: ids the data set has; 0 does not look.
-        length: tokens a text; 0 does not look.
+        outputs: logits per text.
+        pad: the id after the end of a text.
+        vocabulary: number of ids of the data set; 0: not checked.
+        length: tokens per text; 0: not checked.
 
     Raises:
         ModelError: no such folder, other files than these, another number of classes, weights that
@@ -64,7 +64,7 @@ def load(
     _check_files(folder)
     library = _library()
     try:
-        model, told = library.AutoModelForSequenceClassification.from_pretrained(
+        model, loaded = library.AutoModelForSequenceClassification.from_pretrained(
             str(folder),
             local_files_only=True,
             trust_remote_code=False,
@@ -72,16 +72,16 @@ def load(
             output_loading_info=True,
         )
     except Exception as error:
-        # The library raises whatever a wrong config or a broken file leads it to.
+        # A wrong config or a broken file can make the library raise any error.
         reason = " ".join(str(error).split())[:300]
         raise ModelError(
             f"not loadable as a sequence classifier ({reason})",
             where=str(folder),
             fix="save it with model.save_pretrained(folder)",
         ) from error
-    _check_loaded(told, folder)
+    _check_loaded(loaded, folder)
     _check_size(model, folder, outputs=outputs, vocabulary=vocabulary)
-    # Decoders look for the last token that is not padding.
+    # Decoders use the last token that is not padding.
     model.config.pad_token_id = pad
     teacher = SequenceClassifier(model.float().eval(), pad)
     if length:
@@ -127,10 +127,10 @@ def _check_files(folder: Path) -> None:
         )
 
 
-def _check_loaded(told: dict[str, Any], folder: Path) -> None:
-    """The library fills what is missing with random numbers; such a teacher teaches noise."""
-    missing = sorted(str(one) for one in told.get("missing_keys", ()))
-    missing += sorted(str(one) for one in told.get("mismatched_keys", ()))
+def _check_loaded(loaded: dict[str, Any], folder: Path) -> None:
+    """Refuse missing weights, which the library would replace with random numbers."""
+    missing = sorted(str(key) for key in loaded.get("missing_keys", ()))
+    missing += sorted(str(key) for key in loaded.get("mismatched_keys", ()))
     if missing:
         raise ModelError(
             f"no weights for {len(missing)} tensors, such as {missing[0]!r}",

@@ -1,10 +1,10 @@
-"""Logits that were written down elsewhere, found again by the samples' ids.
+"""Recorded logits of a teacher that ran elsewhere, matched with samples by their ids.
 
-    >>> found = open(Path("logits.npz"), {"train": ids}, outputs=10)        # doctest: +SKIP
-    >>> found.logits("train").shape                                         # doctest: +SKIP
+    >>> recorded = open(Path("logits.npz"), {"train": ids}, outputs=10)     # doctest: +SKIP
+    >>> recorded.logits("train").shape                                      # doctest: +SKIP
     (50000, 10)
 
-The order of a file says nothing: a row belongs to the sample that has its id, or to none.
+The order of rows has no meaning: a row belongs to the sample with its id.
 """
 
 import math
@@ -30,11 +30,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A file's logits and which of its rows each split's samples have.
+    """A file's logits, and the row of each sample.
 
     Attributes:
-        rows: by split, int64 [samples]; a split the file knows nothing of is absent.
-        outputs: numbers a sample.
+        rows: by split, int64 [samples]; without the splits that have no logits in the file.
+        outputs: numbers per sample.
         notes: sentences for the report.
     """
 
@@ -44,10 +44,10 @@ class Recorded:
     _stored: NDArray[Any]
 
     def logits(self, split: Split, part: slice = slice(None)) -> NDArray[np.float32] | None:
-        """Logits of a split's samples, or of some, in the order of their ids.
+        """Logits of a split's samples, or of a part of them, in the order of their ids.
 
         Returns:
-            float32 [samples, outputs]; None where the file has none of the split.
+            float32 [samples, outputs]; None if the file has none of the split.
         """
         if split not in self.rows:
             return None
@@ -68,14 +68,14 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
         path: an ``.npz`` with ``id`` [n] and ``logits`` [n, k], or a ``.parquet`` with a column
             ``id`` and either a list column ``logits`` or k columns of numbers.
         ids: of each split's samples, in their order; train among them.
-        outputs: numbers a sample; None takes as many as there are (an embedding).
-        labels: class names; where the k columns are named so, they are put in this order.
-        scratch: where the logits are unpacked to; None: the folder for temporary files. They are
-            gone from there with the last reference to what is returned.
+        outputs: numbers per sample; None: as many as the file has (an embedding).
+        labels: class names; if the k columns have these names, they are put in this order.
+        scratch: folder to unpack the logits to; None: the folder for temporary files. Their disk
+            space is free again after the last reference to the result.
 
     Raises:
-        DataError: unreadable, another number of classes, an id that is missing or twice there, a
-            number that is not finite, a split that is only partly there, or data without ids.
+        DataError: unreadable, another number of classes, an id that is missing or repeated, a
+            number that is not finite, a split with some of its logits, or data without ids.
         HostError: parquet without pyarrow.
     """
     where = str(path)
@@ -94,13 +94,13 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
             found=f"a file named {path.suffix!r}", expected=f"{', '.join(readers)}", where=where
         )
     with tempfile.TemporaryDirectory(prefix="edgestill-", dir=scratch) as folder:
-        # What is mapped stays readable when its name is gone.
+        # A memory-mapped file stays readable after it was deleted.
         names, stored, columns = readers[path.suffix](path, Path(folder), tuple(labels))
     _check_shape(stored, names, outputs, columns, where)
     stored = stored.reshape(len(stored), -1)
     rows = _matched(_text(names, where), ids, where)
-    for split, found in rows.items():
-        _check_finite(stored, found, ids[split], where)
+    for split, rows_of_split in rows.items():
+        _check_finite(stored, rows_of_split, ids[split], where)
     return Recorded(rows, stored.shape[1], _notes(path, rows, len(stored), columns), stored)
 
 
@@ -146,10 +146,10 @@ def _check_shape(
             expected=f"numbers [n, {outputs or 'k'}]",
             where=where,
         )
-    told = f" (columns {_shown(columns)})" if columns else ""
+    from_columns = f" (columns {_shown(columns)})" if columns else ""
     if outputs is not None and not single and stored.shape[1] != outputs:
         raise DataError(
-            found=f"{stored.shape[1]} numbers a sample{told}",
+            found=f"{stored.shape[1]} numbers per sample{from_columns}",
             expected=f"{outputs}, one for each class of the data set",
             where=where,
             fix="was it recorded for other classes?",
@@ -157,7 +157,7 @@ def _check_shape(
 
 
 def _text(names: NDArray[Any], where: str) -> Ids:
-    """Ids as text, so that 12 in one file is '12' in the other."""
+    """Ids as text, so that 12 in one file equals '12' in the other."""
     if names.dtype.kind == "S":
         try:
             return np.char.decode(names, "utf-8")
@@ -171,7 +171,7 @@ def _text(names: NDArray[Any], where: str) -> Ids:
 
 
 def _matched(names: Ids, ids: Mapping[Split, Ids], where: str) -> dict[Split, NDArray[np.int64]]:
-    """Each split's rows in the file."""
+    """The row of each sample in the file, by split."""
     order = np.argsort(names, kind="stable")
     ordered = names[order]
     doubled = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
@@ -182,8 +182,8 @@ def _matched(names: Ids, ids: Mapping[Split, Ids], where: str) -> dict[Split, ND
             where=where,
         )
     rows: dict[Split, NDArray[np.int64]] = {}
-    for split, given in ids.items():
-        wanted = _text(given, where)
+    for split, split_ids in ids.items():
+        wanted = _text(split_ids, where)
         at = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
         missing = wanted[ordered[at] != wanted]
         if split != "train" and len(missing) == len(wanted):
@@ -201,7 +201,7 @@ def _matched(names: Ids, ids: Mapping[Split, Ids], where: str) -> dict[Split, ND
 
 
 def _shown(ids: NDArray[Any] | Sequence[str]) -> str:
-    first = ", ".join(repr(str(one)) for one in ids[:_SHOWN])
+    first = ", ".join(repr(str(identifier)) for identifier in ids[:_SHOWN])
     return first + (", …" if len(ids) > _SHOWN else "")
 
 

@@ -2,7 +2,7 @@
 
     >>> ids, logits, columns = read(Path("logits.parquet"), scratch, ())     # doctest: +SKIP
 
-pyarrow is needed here alone, and imported where it is used.
+Needs pyarrow, which is imported only when it is used.
 """
 
 import importlib
@@ -16,18 +16,18 @@ from ...errors import DataError, HostError
 from ..data.arrays import create
 
 BLOCK = 65_536
-"""Rows at a time, so that memory stays flat however large the file."""
+"""Rows that are in memory at a time."""
 Read = tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]
-"""Ids [n], logits [n, k] or [n], and the names of the columns they came from, if any."""
+"""Ids [n], logits [n, k] or [n], and the names of the columns of logits, if they have names."""
 
 
 def read(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
-    """Unpack a file's logits below a folder, block by block.
+    """Unpack a file's logits to a folder, block by block.
 
     Args:
         path: has a column ``id`` and either a list column ``logits`` or columns of numbers.
         folder: to unpack to.
-        labels: class names; columns named so are taken, in this order.
+        labels: class names; columns with these names are used, in this order.
 
     Raises:
         DataError: unreadable, without these columns, or with lists of unequal length.
@@ -107,8 +107,8 @@ def _unpacked(file: Any, columns: tuple[str, ...], folder: Path, where: str) -> 
 
 def _ids_of(column: Any, start: int, where: str) -> NDArray[Any]:
     _refuse_nulls(column, "id", start, where)
-    found: NDArray[Any] = column.to_numpy(zero_copy_only=False)
-    return found.astype(np.str_) if found.dtype.kind == "O" else found
+    ids: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    return ids.astype(np.str_) if ids.dtype.kind == "O" else ids
 
 
 def _refuse_nulls(column: Any, name: str, start: int, where: str) -> None:
@@ -122,7 +122,7 @@ def _block(batch: Any, columns: tuple[str, ...], start: int, where: str) -> NDAr
         _refuse_nulls(batch.column(name), name, start, where)
     if not _is_list(batch.schema.field(columns[0]).type):
         arrays = [batch.column(name).to_numpy(zero_copy_only=False) for name in columns]
-        return np.stack([float32(one) for one in arrays], axis=1)
+        return np.stack([float32(array) for array in arrays], axis=1)
     lists = batch.column(columns[0])
     flat = lists.flatten()
     _refuse_nulls(flat, f"{columns[0]} (in a list)", start, where)
@@ -141,6 +141,6 @@ def _block(batch: Any, columns: tuple[str, ...], start: int, where: str) -> NDAr
 
 
 def float32(values: NDArray[Any]) -> NDArray[np.float32]:
-    """Numbers as float32; what it cannot hold becomes infinity, without a warning."""
+    """Numbers as float32; those outside its range become infinity, without a warning."""
     with np.errstate(over="ignore"):
         return np.asarray(values, dtype=np.float32)

@@ -2,7 +2,7 @@
 
     >>> teacher = load("resnet18", Path("resnet18.safetensors"), outputs=10)     # doctest: +SKIP
 
-Weights come from the user's own file; nothing is fetched.
+Weights come from the user's own file; nothing is downloaded.
 """
 
 import difflib
@@ -25,14 +25,14 @@ def load(
     channels: int = 3,
     size: tuple[int, int] | None = None,
 ) -> nn.Module:
-    """A model of timm's, its classifier made for the data set's classes.
+    """A model of timm with a classifier for the data set's classes.
 
     Args:
-        name: as ``timm.list_models()`` has it.
-        weights: a checkpoint of exactly this model; None leaves it untrained.
-        outputs: logits an image; 0 takes off the classifier, for the features in front of it.
+        name: one of ``timm.list_models()``.
+        weights: a checkpoint of exactly this model; None: it stays untrained.
+        outputs: logits per image; 0 removes the classifier, for the features before it.
         channels: of the images.
-        size: height and width; given, the model is seen to take it.
+        size: height and width, with which the model is run once; None: it is not run.
 
     Returns:
         A module of float32 [n, channels, h, w].
@@ -43,7 +43,7 @@ def load(
     """
     timm = _library()
     where = f"teacher.model = 'timm:{name}'"
-    # A name with a colon or slash is an address for timm, and may be one to fetch from.
+    # timm treats a name with a colon or slash as an address, which it may download from.
     if not name.replace(".", "").replace("_", "").isalnum() or not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=1)
         raise ModelError(

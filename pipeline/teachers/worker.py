@@ -1,4 +1,4 @@
-"""The fresh process in which a teacher that nobody vouches for answers.
+"""The process that runs a teacher from an ONNX file that is not trusted.
 
     python -m edgestill.pipeline.teachers.worker PARENT_PID MEMORY_LIMIT_BYTES
 
@@ -53,7 +53,7 @@ class Teacher:
 
 
 def main() -> int:
-    """Answer until stdin ends."""
+    """Answer requests until stdin ends."""
     teacher = Teacher()
     return server.main(teacher.reply, teacher.out_of_memory, _MOST_WRITTEN)
 

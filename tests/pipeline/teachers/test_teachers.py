@@ -158,7 +158,7 @@ def test_a_missing_folder_and_missing_weights_name_their_keys(tmp_path):
 
 def test_weights_beside_a_teacher_that_brings_its_own_are_refused(tmp_path):
     (tmp_path / "a").write_bytes(b"1")
-    with refused("brings its own"):
+    with refused("has its own"):
         teachers.fingerprint(f"logits:{tmp_path / 'a'}", tmp_path / "a")
 
 
@@ -616,7 +616,7 @@ def with_nan(row):
         ),
         (IDS["train"], with_nan(5), "NaN or infinity for 'clip/005'"),
         (IDS["train"], np.full((40, 3), 1e300), "NaN or infinity for 'clip/000'"),
-        (IDS["train"], np.ones((40, 4)), "found 4 numbers a sample, expected 3"),
+        (IDS["train"], np.ones((40, 4)), "found 4 numbers per sample, expected 3"),
         (IDS["train"], np.ones(40), r"logits of shape \[40\]"),
         (IDS["train"], np.ones((40, 2, 3)), r"logits of shape \[40, 2, 3\]"),
         (IDS["train"], np.full((40, 3), "a"), "type <U1"),
