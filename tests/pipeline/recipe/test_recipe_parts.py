@@ -1,0 +1,71 @@
+"""The sections of a recipe, each by itself."""
+
+import pytest
+from edgestill.pipeline.recipe import task_names
+from edgestill.pipeline.recipe.architecture import Student, Teacher
+from edgestill.pipeline.recipe.augment import Augment
+from edgestill.pipeline.recipe.benchmark import Benchmark
+from edgestill.pipeline.recipe.compress import Compress
+from edgestill.pipeline.recipe.distill import Distill
+from edgestill.pipeline.recipe.export import Export
+from edgestill.pipeline.recipe.gate import Gate
+from edgestill.pipeline.recipe.model_names import PATH_KINDS, TEACHER_FORMS, TEACHER_KINDS
+from edgestill.pipeline.recipe.part import Part
+from edgestill.pipeline.recipe.training import Schedule
+from pydantic import ValidationError
+
+
+@pytest.mark.parametrize("part", [Augment, Benchmark, Compress, Distill, Export, Schedule])
+def test_every_section_but_the_required_ones_has_defaults_and_is_frozen(part):
+    section = part()
+    assert isinstance(section, Part)
+    name = next(iter(part.model_fields))
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(section, name, getattr(section, name))
+
+
+def test_a_path_is_no_ingredient_and_a_name_is_one():
+    assert "device" not in Benchmark(device="board.toml").ingredients()
+    assert Teacher(model="onnx:/models/big.onnx").ingredients()["model"] == "onnx"
+    assert Teacher(model="timm:resnet18").ingredients()["model"] == "timm:resnet18"
+    assert "weights" not in Teacher(model="mlp2").ingredients()
+
+
+def test_a_base_part_has_its_own_keys_only():
+    assert set(Distill(epochs=3).only(Schedule).ingredients()) == set(Schedule.model_fields)
+
+
+def test_every_kind_of_teacher_is_offered_in_the_description_of_the_key():
+    assert len(TEACHER_FORMS) == len(TEACHER_KINDS)
+    description = Teacher.model_fields["model"].description
+    assert all(form in description for form in TEACHER_FORMS)
+    assert {"onnx", "logits", "hf"} == PATH_KINDS
+
+
+def test_a_student_is_no_file():
+    assert Student(model="resnet8").width == 8
+    with pytest.raises(ValidationError, match="a family and a depth in one name"):
+        Student(model="onnx:big.onnx")
+
+
+def test_a_gate_without_a_budget_is_refused():
+    assert Gate(max_size_kib=10.0).budgets() == {"max_size_kib": 10.0}
+    with pytest.raises(ValidationError, match="at least one budget"):
+        Gate()
+
+
+def test_the_nearest_task_is_suggested():
+    assert task_names.known_task("regression") == "regression"
+    with pytest.raises(ValueError, match="did you mean 'regression'"):
+        task_names.known_task("regresion")
+
+
+def test_views_vary_if_anything_is_set():
+    assert not Augment().varies
+    assert Augment(flip=True).varies
+
+
+def test_the_nearest_loss_is_suggested_and_a_function_of_the_users_is_a_loss():
+    assert loss_names.known_layer_loss("my_module:my_loss") == "my_module:my_loss"
+    with pytest.raises(ValueError, match="kd"):
+        loss_names.known_soft_loss("kdd")
