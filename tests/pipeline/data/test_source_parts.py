@@ -39,7 +39,7 @@ def of(**keys):
 def test_every_kind_of_source_that_a_recipe_may_name_is_read():
     assert set(sources.SOURCES) == {*SOURCE_KINDS, "digits", "function"}
     with pytest.raises(RecipeError, match=r"'npz:FILE', 'images:FOLDER'.*did you mean 'images'"):
-        sources.find("image:folder")
+        sources.find("image:my-folder")
 
 
 def test_a_message_lists_at_most_twelve_names():

@@ -1,7 +1,7 @@
 """The sections of a recipe, each by itself."""
 
 import pytest
-from edgestill.pipeline.recipe import task_names
+from edgestill.pipeline.recipe import loss_names, task_names
 from edgestill.pipeline.recipe.architecture import Student, Teacher
 from edgestill.pipeline.recipe.augment import Augment
 from edgestill.pipeline.recipe.benchmark import Benchmark
