@@ -86,17 +86,19 @@ def convert(folder: Path, *, target: str) -> tuple[Path, ...]:
                 enable_type_reduction=True,
             )
     except Exception as error:
-        # onnxruntime says only that it failed to save; each file is about as large as its source.
-        largest = max((file.stat().st_size for file in folder.glob("*.onnx")), default=0)
-        if shutil.disk_usage(folder).free < largest:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder)) from error
-        raise ModelError(
-            f"cannot be converted to .ort ({str(error) or said.getvalue()[-200:]})",
-            where=str(folder),
-        ) from error
+        raise _refusal(folder, str(error) or said.getvalue()[-200:]) from error
     finally:
         logger.setLevel(level)
     # The converter names its sources by their full path: of a draft's folder, on this machine.
     operators = folder / OPERATORS
     operators.write_text(operators.read_text().replace(f"{folder.resolve()}{os.sep}", ""))
     return tuple(sorted(folder.glob("*.ort")))
+
+
+def _refusal(folder: Path, reason: str) -> Exception:
+    """Why a folder could not be converted: no space left, or the converter's words."""
+    # onnxruntime says only that it failed to save; each file is about as large as its source.
+    largest = max((file.stat().st_size for file in folder.glob("*.onnx")), default=0)
+    if shutil.disk_usage(folder).free < largest:
+        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    return ModelError(f"cannot be converted to .ort ({reason})", where=str(folder))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+import measured_example
 import numpy as np
 import pytest
 import report_example as example
@@ -40,7 +41,7 @@ HOSTILE = "</script><script>alert(1)</script>|<img src=x onerror=alert(2)>[x](ht
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run")
-    example.write_samples(folder / "records" / "samples")
+    measured_example.write_samples(folder / "records" / "samples")
     pages.write(example.report(), folder)
     return folder
 
@@ -98,7 +99,7 @@ def test_report_json_is_the_report(run: Path) -> None:
 
 
 def test_the_same_report_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
-    example.write_samples(tmp_path / "records" / "samples")
+    measured_example.write_samples(tmp_path / "records" / "samples")
     pages.write(example.report(), tmp_path)
     for name in ("report.json", "report.md", "report.html", "junit.xml"):
         assert (tmp_path / name).read_bytes() == (run / name).read_bytes(), name

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import measured_example
 import pytest
 import report_example as example
 from edgestill.pipeline import report as pages
@@ -69,7 +70,7 @@ def chart(dom: str, name: str) -> str:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_chart_draws_its_marks_and_the_console_is_clean(tmp_path: Path, scheme: str) -> None:
-    example.write_samples(tmp_path / "records" / "samples")
+    measured_example.write_samples(tmp_path / "records" / "samples")
     example.write_changed(example.report(), tmp_path / "records")
     pages.write(example.report(), tmp_path)
     preferred = f"--blink-settings=preferredColorScheme={'0' if scheme == 'dark' else '1'}"
