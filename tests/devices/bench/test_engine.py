@@ -103,7 +103,7 @@ def test_a_feed_has_the_shapes_of_its_own_model_and_the_batch_where_the_first_ax
 
 def test_the_shape_of_an_input_that_no_model_has_is_refused(dense, tmp_path):
     settings = Settings(feed=Feed(shapes={"y": (1, 8)}))
-    with pytest.raises(UsageError, match="a shape for y, expected one of x"):
+    with pytest.raises(UsageError, match="a shape for 'y', expected one of 'x'"):
         prepare(Request([Subject("m", dense)], settings, tmp_path / "o"))
 
 
