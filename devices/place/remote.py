@@ -355,7 +355,7 @@ def _digest(path: Path) -> str:
 def _and(so_far: Disturbance, before: Disturbance, after: Disturbance) -> Disturbance:
     """Counters so far and what one more run added."""
     added: dict[str, Any] = {}
-    for one in fields(Disturbance):
-        old, b, a = (getattr(each, one.name) for each in (so_far, before, after))
-        added[one.name] = None if None in (old, b, a) else old + (a - b)
+    for field in fields(Disturbance):
+        old, b, a = (getattr(each, field.name) for each in (so_far, before, after))
+        added[field.name] = None if None in (old, b, a) else old + (a - b)
     return Disturbance(**added)

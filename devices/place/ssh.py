@@ -85,8 +85,8 @@ class Ssh:
                 "UpdateHostKeys=no",
             ]
         words = ["ssh", "-T"]
-        for one in options:
-            words += ["-o", one]
+        for option in options:
+            words += ["-o", option]
         if reach.port is not None:
             words += ["-p", str(reach.port)]
         if reach.user is not None:

@@ -34,12 +34,12 @@ def read(cpus: Sequence[int], root: Path = ROOT) -> Clock:
 
     Not from `/proc/cpuinfo`, which in a virtual machine names the clock it was sold with.
     """
-    khz = [_number(root / f"{_CPUS}/cpu{one}/cpufreq/scaling_cur_freq") for one in cpus]
+    khz = [_number(root / f"{_CPUS}/cpu{cpu}/cpufreq/scaling_cur_freq") for cpu in cpus]
     readable = [one for one in khz if one is not None]
     events = [
-        _number(root / f"{_CPUS}/cpu{one}/thermal_throttle/core_throttle_count") for one in cpus
+        _number(root / f"{_CPUS}/cpu{cpu}/thermal_throttle/core_throttle_count") for cpu in cpus
     ]
-    counted = [one for one in events if one is not None]
+    counted = [event for event in events if event is not None]
     return Clock(
         mhz=max(readable) / 1e3 if readable else None,
         throttled=sum(counted) if counted else None,

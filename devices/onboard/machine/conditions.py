@@ -204,9 +204,9 @@ def _zones(root: Path) -> Iterator[tuple[float, float | None]]:
 def _cooling(root: Path) -> int | None:
     devices = (root / "sys/class/thermal").glob("cooling_device*")
     return _sum(
-        one / "cur_state"
-        for one in devices
-        if (read_text(one / "type") or "").startswith(_CPU_COOLING)
+        device / "cur_state"
+        for device in devices
+        if (read_text(device / "type") or "").startswith(_CPU_COOLING)
     )
 
 
@@ -236,7 +236,7 @@ def _throttled(root: Path) -> tuple[int | None, float | None]:
 
 def _battery(root: Path) -> tuple[bool | None, int | None]:
     supplies = sorted((root / "sys/class/power_supply").glob("*"))
-    kinds = {one: read_text(one / "type") for one in supplies}
+    kinds = {supply: read_text(supply / "type") for supply in supplies}
     mains = any(_whole(one / "online") for one, kind in kinds.items() if kind in ("Mains", "USB"))
     # A wireless mouse has a battery too; its scope says that it is no part of the machine.
     own = [

@@ -67,7 +67,7 @@ def join(group: Path) -> bool:
 def ran_out(group: Path) -> bool:
     """Whether the kernel ended a process of this group because its memory was used up."""
     events = (read_text(group / "memory.events") or "").splitlines()
-    return any(one.startswith("oom_kill ") and one != "oom_kill 0" for one in events)
+    return any(event.startswith("oom_kill ") and event != "oom_kill 0" for event in events)
 
 
 def _make(limit_bytes: int, root: Path) -> Path | None:

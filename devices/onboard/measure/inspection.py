@@ -41,8 +41,8 @@ def inspect(job: InspectJob) -> dict[str, Any]:
         missing = f"operations of a .{kind} file are not counted"
     return {
         "format": kind,
-        "inputs": [asdict(one) for one in model.inputs],
-        "outputs": [asdict(one) for one in model.outputs],
+        "inputs": [asdict(port) for port in model.inputs],
+        "outputs": [asdict(port) for port in model.outputs],
         "cost": cost,
         "cost_missing": missing,
         "external_files": [str(one) for one in external],

@@ -90,13 +90,13 @@ def multi_stream(
         [
             np.stack(
                 [
-                    np.full(done[one], one, np.int64),
-                    np.frombuffer(starts[one], np.int64)[: done[one]] - begun[0],
-                    np.frombuffer(latencies[one], np.int64)[: done[one]],
+                    np.full(done[index], index, np.int64),
+                    np.frombuffer(starts[index], np.int64)[: done[index]] - begun[0],
+                    np.frombuffer(latencies[index], np.int64)[: done[index]],
                 ],
                 axis=1,
             )
-            for one in range(streams)
+            for index in range(streams)
         ]
     )
 
@@ -281,5 +281,5 @@ def sustain(
 def _side_by_side(loop: Callable[[int], None], threads: int) -> None:
     """Run it in so many threads; what one of them raises is raised here."""
     with ThreadPoolExecutor(threads) as pool:
-        for ended in [pool.submit(loop, one) for one in range(threads)]:
+        for ended in [pool.submit(loop, index) for index in range(threads)]:
             ended.result()

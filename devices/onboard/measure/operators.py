@@ -126,12 +126,16 @@ def calls_by_run(profile: str, where: str) -> list[list[Call]]:
     try:
         events = json.loads(profile)
         spans = sorted(
-            (one["ts"], one["ts"] + one["dur"])
-            for one in events
-            if one.get("cat") == "Session" and one["name"] == "model_run"
+            (event["ts"], event["ts"] + event["dur"])
+            for event in events
+            if event.get("cat") == "Session" and event["name"] == "model_run"
         )
         kernels = sorted(
-            (one for one in events if one.get("cat") == "Node" and one["name"].endswith(_KERNEL)),
+            (
+                event
+                for event in events
+                if event.get("cat") == "Node" and event["name"].endswith(_KERNEL)
+            ),
             key=lambda one: one["ts"],
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -159,8 +163,8 @@ def summarize(runs: Sequence[Sequence[Call]], optimized: Outline) -> list[dict[s
     a graph with branches or loops an operator is placed by its name where only one node has it, and
     else has no place (`node` is None).
     """
-    wanted = [one.op for one in optimized.nodes]
-    in_order = all([one.op for one in calls] == wanted for calls in runs)
+    wanted = [node.op for node in optimized.nodes]
+    in_order = all([call.op for call in calls] == wanted for calls in runs)
     names: dict[str, list[int]] = defaultdict(list)
     for index, node in enumerate(optimized.nodes):
         names[node.name].append(index)
@@ -236,4 +240,4 @@ def _bytes(facts: Mapping[str, Any]) -> int | None:
 
 def _query_us(model: LoadedModel, feeds: Sequence[Arrays], runs: int) -> list[float]:
     times = latency.time_queries(model, feeds, seconds=0.0, min_queries=runs, max_queries=runs)
-    return [float(one) / 1e3 for one in times]
+    return [float(time) / 1e3 for time in times]

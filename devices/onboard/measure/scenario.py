@@ -120,8 +120,8 @@ def _sustained(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) ->
         least_p90=min_queries(90),
         read=lambda: frequency.read(cpus),
     )
-    found = [asdict(one) for one in windows]
-    queries = sum(one.queries for one in windows)
+    found = [asdict(window) for window in windows]
+    queries = sum(window.queries for window in windows)
     return {"queries": queries, "windows": found}, ("window", "latency_ns"), table
 
 

@@ -221,7 +221,7 @@ def by_node(
     """
     fixed, _ = _inferred(model, batch, shapes or {}, inline=False)
     graph = Graph(fixed.graph)
-    functions = {(one.domain, one.name) for one in model.functions}
+    functions = {(function.domain, function.name) for function in model.functions}
     seen: set[str] = set()
     found = []
     for node in graph.nodes:
@@ -266,7 +266,9 @@ def _operations(node: NodeProto, graph: Graph) -> int | None:
     if not elements:
         return None
     if node.op_type in ("MaxPool", "AveragePool", "LpPool"):
-        taps = next((one.ints for one in node.attribute if one.name == "kernel_shape"), ())
+        taps = next(
+            (attribute.ints for attribute in node.attribute if attribute.name == "kernel_shape"), ()
+        )
         return elements[-1] * math.prod(taps)
     return max(elements)
 
@@ -420,4 +422,4 @@ def tensor_bytes(elements: int, elem_type: int) -> int:
 
 
 def _attribute(node: NodeProto, name: str, default: int) -> Any:
-    return next((one.i for one in node.attribute if one.name == name), default)
+    return next((attribute.i for attribute in node.attribute if attribute.name == name), default)

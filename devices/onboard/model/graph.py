@@ -28,7 +28,7 @@ class Graph:
 
     def __init__(self, graph: GraphProto) -> None:
         self.nodes: list[NodeProto] = list(graph.node)
-        self.stored: dict[str, TensorProto] = {one.name: one for one in graph.initializer}
+        self.stored: dict[str, TensorProto] = {tensor.name: tensor for tensor in graph.initializer}
         self.maker: dict[str, NodeProto] = {}
         self.takers: dict[str, list[tuple[NodeProto, int]]] = {}
         for node in self.nodes:
@@ -40,14 +40,14 @@ class Graph:
                 for attribute in node.attribute:
                     if attribute.name == "value":
                         self.stored[node.output[0]] = attribute.t
-        self.inputs = [one.name for one in graph.input if one.name not in self.stored]
+        self.inputs = [port.name for port in graph.input if port.name not in self.stored]
         self._shapes: dict[str, Shape] = {}
         self._types: dict[str, int] = {}
         for value in [*graph.input, *graph.output, *graph.value_info]:
             tensor = value.type.tensor_type
             if tensor.HasField("shape"):
                 self._shapes[value.name] = tuple(
-                    one.dim_value if one.HasField("dim_value") else None for one in tensor.shape.dim
+                    dim.dim_value if dim.HasField("dim_value") else None for dim in tensor.shape.dim
                 )
             self._types[value.name] = tensor.elem_type
         for name, stored in self.stored.items():
@@ -68,7 +68,7 @@ class Graph:
 
 def fix_shapes(graph: GraphProto, batch: int, shapes: Mapping[str, Sequence[int]]) -> None:
     """Write the extents of one query into a graph, in place; what stays unknown stays symbolic."""
-    stored = {one.name for one in graph.initializer}
+    stored = {tensor.name for tensor in graph.initializer}
     symbols: dict[str, int] = {}
     for value in graph.input:
         if value.name in stored or not value.type.tensor_type.HasField("shape"):

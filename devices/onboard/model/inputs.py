@@ -122,7 +122,7 @@ def check_batch(
     Raises:
         DataError: a name, dtype or shape that differs.
     """
-    wanted = {one.name for one in schema}
+    wanted = {port.name for port in schema}
     if set(feed) != wanted:
         raise DataError(
             f"arrays {', '.join(map(printable, sorted(feed)))}",
@@ -154,7 +154,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
         raise DataError(
             f"a file that cannot be read ({error})", expected="an .npz of arrays", where=where
         ) from None
-    lengths = {len(one) if one.ndim else 0 for one in arrays.values()}
+    lengths = {len(array) if array.ndim else 0 for array in arrays.values()}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(
             f"arrays of {', '.join(map(str, sorted(lengths))) or 'no'} samples",

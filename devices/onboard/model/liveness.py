@@ -92,10 +92,10 @@ def of_models(
         return Needs(None, None, None, f"shapes not inferred: {printable(str(error), 200)}")
     graph = graphs[0]
     stored = sum(tensor_bytes(math.prod(one.dims), one.data_type) for one in graph.stored.values())
-    outputs = [one.name for one in optimized.graph.output]
+    outputs = [port.name for port in optimized.graph.output]
     sizes: dict[str, int] = {}
     for name in _tensors(graph):
-        size = next((found for one in graphs if (found := _size(one, name)) is not None), None)
+        size = next((found for graph in graphs if (found := _size(graph, name)) is not None), None)
         if size is None:
             return Needs(stored, None, None, f"the size of tensor {printable(name)} is unknown")
         sizes[name] = size
@@ -150,7 +150,7 @@ def _read(node: NodeProto) -> Iterator[str]:
         for graph in (attribute.g, *attribute.graphs):
             for inner in graph.node:
                 yield from _read(inner)
-            yield from (one.name for one in graph.output)
+            yield from (port.name for port in graph.output)
 
 
 def _tensors(graph: Graph) -> Iterator[str]:

@@ -134,21 +134,21 @@ def of_model(model: ModelProto, batch: int, shapes: Mapping[str, Sequence[int]])
     graph = Graph(model.graph)
     nodes = tuple(
         Node(
-            one.op_type,
-            one.domain,
-            one.name,
-            tuple(one.input),
-            tuple(one.output),
-            _weight(one, graph),
-            _scope(one),
+            node.op_type,
+            node.domain,
+            node.name,
+            tuple(node.input),
+            tuple(node.output),
+            _weight(node, graph),
+            _scope(node),
         )
-        for one in graph.nodes
-        if one.op_type != "Constant"
+        for node in graph.nodes
+        if node.op_type != "Constant"
     )
     return Outline(
         nodes=nodes,
         inputs=tuple(graph.inputs),
-        outputs=tuple(one.name for one in model.graph.output),
+        outputs=tuple(port.name for port in model.graph.output),
         stored={name: one.data_type for name, one in graph.stored.items()},
         shapes=_shapes(model, batch, shapes),
     )
@@ -196,7 +196,7 @@ def _scope(node: NodeProto) -> str:
 
     The first is the model, which has no name, and the last is the operation.
     """
-    told = next((one.value for one in node.metadata_props if one.key == _SCOPES), "")
+    told = next((entry.value for entry in node.metadata_props if entry.key == _SCOPES), "")
     try:
         scopes = ast.literal_eval(told)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -269,7 +269,7 @@ def _real(values: NDArray[Any], taker: NodeProto, graph: Graph) -> NDArray[np.fl
     at = _SCALES_AT.get(taker.op_type)
     if at is None or np.issubdtype(values.dtype, np.floating):
         return real
-    axis = next((one.i for one in taker.attribute if one.name == "axis"), None)
+    axis = next((attribute.i for attribute in taker.attribute if attribute.name == "axis"), None)
     if axis is None:
         axis = _OUTPUT_CHANNELS.get(taker.op_type, 1)
     for position, apply in ((at[1], np.subtract), (at[0], np.multiply)):

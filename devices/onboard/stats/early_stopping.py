@@ -77,13 +77,13 @@ def early_stopping_over_processes(
     Returns:
         In the unit of the samples; unknown where any process has fewer than `min_queries`.
     """
-    each = [early_stopping(one, percentile) for one in samples]
+    each = [early_stopping(sample, percentile) for sample in samples]
     known = [one for one in each if one is not None]
     what = f"MLPerf early-stopping estimate of p{percentile:g} of each process"
     if len(known) < len(each) or not each:
         reason = (
             f"p{percentile:g} takes at least {min_queries(percentile)} queries a process, "
-            f"there were {min((len(one) for one in samples), default=0)} in the shortest"
+            f"there were {min((len(sample) for sample in samples), default=0)} in the shortest"
         )
         return Estimate.unknown(reason, what, len(each), unit)
     estimate = median_over_processes(known, confidence, unit)

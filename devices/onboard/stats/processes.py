@@ -72,7 +72,7 @@ def percentile_over_processes(
         In the unit of the samples; unknown where any process has fewer than `min_queries`.
     """
     needed = min_queries(percentile)
-    fewest = min((len(one) for one in samples), default=0)
+    fewest = min((len(sample) for sample in samples), default=0)
     if fewest < needed:
         return Estimate.unknown(
             f"p{percentile:g} takes at least {needed} queries a process, "
@@ -82,7 +82,7 @@ def percentile_over_processes(
             unit,
         )
     # inverted_cdf: nearest rank, so the figure is a latency that did occur.
-    each = [float(np.percentile(one, percentile, method="inverted_cdf")) for one in samples]
+    each = [float(np.percentile(sample, percentile, method="inverted_cdf")) for sample in samples]
     estimate = median_over_processes(each, confidence, unit)
     return replace(estimate, method=f"p{percentile:g} of each process; {estimate.method}")
 
