@@ -4,8 +4,6 @@ Its stdin stays open until it ends, because for the far side of a measurement th
 that nobody waits any more.
 """
 
-import os
-import signal
 import subprocess
 import threading
 from collections.abc import Iterable, Sequence
@@ -13,6 +11,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from ...errors import DataError, ReachError
+from ..onboard.machine.child import end
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +73,7 @@ def exchange(words: Sequence[str], told: Iterable[bytes], *, timeout_s: float, w
             ) from None
         finally:
             # Also on KeyboardInterrupt: whatever happens, nothing is left running.
-            if child.poll() is None:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+            end(child)
             for thread in threads:
                 thread.join(timeout=10)
     if unread:

@@ -88,16 +88,23 @@ def multi_stream(
         _side_by_side(loop, streams)
     return np.concatenate(
         [
-            np.stack(
-                [
-                    np.full(done[index], index, np.int64),
-                    np.frombuffer(starts[index], np.int64)[: done[index]] - begun[0],
-                    np.frombuffer(latencies[index], np.int64)[: done[index]],
-                ],
-                axis=1,
-            )
-            for index in range(streams)
+            _stream_table(index, count, starts[index], latencies[index], begun[0])
+            for index, count in enumerate(done)
         ]
+    )
+
+
+def _stream_table(
+    stream: int, queries: int, starts: "array[int]", latencies: "array[int]", begun_ns: int
+) -> NDArray[np.int64]:
+    """Shape (queries, 3): the stream, each start from the beginning, each latency."""
+    return np.stack(
+        [
+            np.full(queries, stream, np.int64),
+            np.frombuffer(starts, np.int64)[:queries] - begun_ns,
+            np.frombuffer(latencies, np.int64)[:queries],
+        ],
+        axis=1,
     )
 
 
@@ -188,13 +195,19 @@ def serve(
         origin = clock() + _LEAD_NS
         stop = origin + int(most_seconds * 1e9)
         _side_by_side(loop, streams)
+    return _served(due_ns, started, ended, late)
+
+
+def _served(
+    due_ns: NDArray[np.int64], started: "array[int]", ended: "array[int]", late: "array[int]"
+) -> Served:
     answered = np.frombuffer(ended, np.int64) >= 0
     return Served(
         due_ns[answered],
         np.frombuffer(started, np.int64)[answered],
         np.frombuffer(ended, np.int64)[answered],
         np.frombuffer(late, np.int64)[answered],
-        unanswered=int(queries - np.count_nonzero(answered)),
+        unanswered=int(len(due_ns) - np.count_nonzero(answered)),
     )
 
 
@@ -246,7 +259,7 @@ def sustain(
         (kept, 2): the window and nanoseconds.
     """
     room = room_for(max_queries)
-    found, kept = [], []
+    measured, kept = [], []
     with no_garbage_collection():
         begun = perf_counter_ns()
         for window in range(windows):
@@ -260,22 +273,22 @@ def sustain(
                 max_queries=max_queries,
                 room=room,
             )
-            clock = read()
-            p90 = float(np.percentile(latencies, 90, method="inverted_cdf"))
-            enough = len(latencies) >= least_p90
-            found.append(
-                Window(
-                    start,
-                    len(latencies),
-                    float(np.median(latencies)),
-                    p90 if enough else None,
-                    clock.mhz,
-                    clock.throttled,
-                )
-            )
+            measured.append(_window(start, latencies, least_p90, read()))
             some = latencies[:: -(-len(latencies) // _KEPT)]
             kept.append(np.stack([np.full(len(some), window, np.int64), some], axis=1))
-    return tuple(found), np.concatenate(kept)
+    return tuple(measured), np.concatenate(kept)
+
+
+def _window(start_s: float, latencies: NDArray[np.int64], least_p90: int, clock: Clock) -> Window:
+    p90 = float(np.percentile(latencies, 90, method="inverted_cdf"))
+    return Window(
+        start_s,
+        len(latencies),
+        float(np.median(latencies)),
+        p90 if len(latencies) >= least_p90 else None,
+        clock.mhz,
+        clock.throttled,
+    )
 
 
 def _side_by_side(loop: Callable[[int], None], threads: int) -> None:

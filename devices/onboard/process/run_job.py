@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,20 +59,15 @@ def run(
         tempfile.TemporaryDirectory(prefix="edgestill-") as folder,
     ):
         answer = Path(folder) / "answer.json"
-        envelope = {
-            "job": to_json(job),
-            "answer": str(answer),
-            "parent": os.getpid(),
+        limits = {
             "memory_limit_bytes": memory_limit_bytes,
             "memory_group": str(group) if group else None,
             "cores": list(cores),
-            "spawned_ns": time.perf_counter_ns(),
         }
-        if isinstance(job, _AT_FIXED_ADDRESSES):
-            command = (*fixed_addresses(), *command)
+        fixed = fixed_addresses() if isinstance(job, _AT_FIXED_ADDRESSES) else ()
         ending = finish(
-            command,
-            json.dumps(envelope),
+            (*fixed, *command),
+            _envelope(job, answer, limits),
             timeout_s=timeout_s,
             where=subject,
             threads=job.session.threads,
@@ -83,15 +78,22 @@ def run(
                 where=subject,
                 fix="give it more time, or measure fewer queries",
             )
-        if ending.status != 0 and group and ran_out(group):
-            raise MeasureError(
-                f"out of memory at the limit of {memory_limit_bytes} bytes",
-                where=subject,
-                fix="give it more memory, or a smaller batch",
-            )
         if ending.status != 0:
-            raise _died(ending, subject)
+            full = group is not None and ran_out(group)
+            raise _died(ending, subject, memory_limit_bytes if full else None)
         return _read(answer, ending, subject)
+
+
+def _envelope(job: Job, answer: Path, limits: Mapping[str, Any]) -> str:
+    """What the worker reads from stdin."""
+    envelope = {
+        "job": to_json(job),
+        "answer": str(answer),
+        "parent": os.getpid(),
+        **limits,
+        "spawned_ns": time.perf_counter_ns(),
+    }
+    return json.dumps(envelope)
 
 
 @cache
@@ -107,7 +109,13 @@ def fixed_addresses() -> tuple[str, ...]:
     return words if tried.returncode == 0 else ()
 
 
-def _died(ending: Ending, subject: str | None) -> MeasureError:
+def _died(ending: Ending, subject: str | None, full_at_bytes: int | None) -> MeasureError:
+    if full_at_bytes is not None:
+        return MeasureError(
+            f"out of memory at the limit of {full_at_bytes} bytes",
+            where=subject,
+            fix="give it more memory, or a smaller batch",
+        )
     causes = {
         "SIGKILL": "the kernel kills a process when memory runs out; free some, or use less",
         "SIGSEGV": "the runtime crashed in this model; try another version of it",
