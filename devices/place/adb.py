@@ -42,12 +42,12 @@ class Adb:
         which = ["-s", self._serial] if self._serial is not None else []
         return ["adb", *which, "shell", "-T", shlex.join(command)]
 
-    def failure(self, status: int, said: str) -> ReachError | None:
+    def failure(self, status: int, stderr: str) -> ReachError | None:
         """What went wrong with the connection itself, None where the command ended by itself."""
-        if status == 0 or not _OWN_FAILURE.search(said):
+        if status == 0 or not _OWN_FAILURE.search(stderr):
             return None
         return ReachError(
-            f"a device that adb does not reach{last_line(said)}",
+            f"a device that adb does not reach{last_line(stderr)}",
             where=self.name,
             fix="see what `adb devices` lists, and allow this computer on the device",
         )

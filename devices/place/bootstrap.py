@@ -33,15 +33,15 @@ def receive(folder: str, stream: IO[bytes]) -> Dict[str, Any]:  # noqa: UP006
     """Take files; each gets its name once it is whole, so what was cut short goes on from there."""
     received = []
     for line in iter(stream.readline, b""):
-        told = json.loads(line.decode())
-        if told is None:
+        header = json.loads(line.decode())
+        if header is None:
             break
-        target = os.path.join(folder, told["name"])  # noqa: PTH118
+        target = os.path.join(folder, header["name"])  # noqa: PTH118
         os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
         part = "%s.%d.part" % (target, os.getpid())  # noqa: UP031
-        if _take(stream, part, told["bytes"]) == told["sha256"]:
+        if _take(stream, part, header["bytes"]) == header["sha256"]:
             os.replace(part, target)  # noqa: PTH105
-            received.append(told["name"])
+            received.append(header["name"])
             if target.endswith(".py"):  # or each measured process would compile it anew
                 py_compile.compile(target)
         else:
@@ -76,7 +76,7 @@ def _digest(folder: str, name: str) -> str:
 def main() -> None:
     """Read the request behind this text, do it, answer."""
     # The current folder is no place to import from; it may hold a numpy.py.
-    sys.path[:] = [one for one in sys.path if one]
+    sys.path[:] = [path for path in sys.path if path]
     stream = sys.stdin.buffer
     request = json.loads(stream.readline().decode())
     folder = os.path.abspath(request["folder"])  # noqa: PTH100

@@ -1,4 +1,4 @@
-"""One command that is spoken to: what it is told, what it says, until it ends or its time is up.
+"""Run one command: write to its stdin, read what it writes, until it ends or its time is up.
 
 Its stdin stays open until it ends, because for the far side of a measurement the end of stdin means
 that nobody waits any more.
@@ -21,26 +21,28 @@ class Ended:
     Attributes:
         status: its exit status, negative for a signal.
         out: its stdout.
-        said: its stderr.
+        stderr: its stderr.
     """
 
     status: int
     out: bytes
-    said: str
+    stderr: str
 
 
-def exchange(words: Sequence[str], told: Iterable[bytes], *, timeout_s: float, where: str) -> Ended:
-    """Run a program here, tell it something and hear it out.
+def exchange(
+    words: Sequence[str], pieces: Iterable[bytes], *, timeout_s: float, where: str
+) -> Ended:
+    """Run a program here, write to its stdin and return what it wrote.
 
     Args:
         words: the argument list.
-        told: what goes to its stdin, piece by piece.
+        pieces: the bytes for its stdin.
         timeout_s: seconds until it is ended.
         where: for messages.
 
     Raises:
         ReachError: no such program, or its time is up.
-        DataError: `told` could not be read.
+        DataError: a piece could not be read.
     """
     try:
         child = subprocess.Popen(
@@ -55,13 +57,13 @@ def exchange(words: Sequence[str], told: Iterable[bytes], *, timeout_s: float, w
         raise ReachError(
             f"no program {words[0]} ({error.strerror})", where=where, fix=f"install {words[0]}"
         ) from None
-    out, said = bytearray(), bytearray()
+    out, stderr = bytearray(), bytearray()
     unread: list[OSError] = []
     with child:
         threads = [
             threading.Thread(target=_hear, args=(child.stdout, out), daemon=True),
-            threading.Thread(target=_hear, args=(child.stderr, said), daemon=True),
-            threading.Thread(target=_tell, args=(child.stdin, told, unread), daemon=True),
+            threading.Thread(target=_hear, args=(child.stderr, stderr), daemon=True),
+            threading.Thread(target=_tell, args=(child.stdin, pieces, unread), daemon=True),
         ]
         for thread in threads:
             thread.start()
@@ -78,7 +80,7 @@ def exchange(words: Sequence[str], told: Iterable[bytes], *, timeout_s: float, w
                 thread.join(timeout=10)
     if unread:
         raise DataError(f"a file that cannot be read ({unread[0]})", where=where)
-    return Ended(child.returncode, bytes(out), said.decode(errors="replace"))
+    return Ended(child.returncode, bytes(out), stderr.decode(errors="replace"))
 
 
 def _hear(stream: IO[bytes], into: bytearray) -> None:
@@ -93,6 +95,6 @@ def _tell(stream: IO[bytes], pieces: Iterable[bytes], unread: list[OSError]) -> 
             while rest:
                 rest = rest[stream.write(rest) :]
     except (BrokenPipeError, ValueError):
-        return  # it ended before it was told all; its own words say why
+        return  # it ended before it read everything; its stderr says why
     except OSError as error:
         unread.append(error)

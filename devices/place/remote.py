@@ -52,7 +52,7 @@ class Shell(Protocol):
     def words(self, command: Sequence[str]) -> list[str]:
         """The argument list that runs a command there."""
 
-    def failure(self, status: int, said: str) -> ReachError | None:
+    def failure(self, status: int, stderr: str) -> ReachError | None:
         """What went wrong with the connection itself, None where the command ended by itself."""
 
 
@@ -89,9 +89,9 @@ def bundle(files: Mapping[str, Path]) -> Bundle:
 @cache
 def worker_bundle() -> Bundle:
     """The part of this package that runs on a device; neither torch nor the pipeline is in it."""
-    found = [_PACKAGE / name for name in ("__init__.py", "errors.py", "devices/__init__.py")]
-    found += (_PACKAGE / "devices" / "onboard").rglob("*.py")
-    return bundle({f"edgestill/{one.relative_to(_PACKAGE).as_posix()}": one for one in found})
+    files = [_PACKAGE / name for name in ("__init__.py", "errors.py", "devices/__init__.py")]
+    files += (_PACKAGE / "devices" / "onboard").rglob("*.py")
+    return bundle({f"edgestill/{file.relative_to(_PACKAGE).as_posix()}": file for file in files})
 
 
 class Remote:
@@ -139,27 +139,27 @@ class Remote:
         try:
             if samples is not None and answer["samples"] is not None:
                 _write(Path(samples), base64.b64decode(answer["samples"], validate=True))
-            before, after = (Disturbance(**one) for one in answer["disturbance"])
-            told: dict[str, Any] = answer["answer"]
+            before, after = (Disturbance(**counters) for counters in answer["disturbance"])
+            worker_answer: dict[str, Any] = answer["answer"]
         except (KeyError, TypeError, ValueError, binascii.Error) as error:
             raise ReachError(
                 f"an answer of another form ({error!r:.200})", where=self.name
             ) from None
         self._disturbance = _and(self._disturbance, before, after)
-        return told
+        return worker_answer
 
     def describe(self) -> Host:
         """The machine there; see `Place.describe`."""
         self._bring([worker_bundle()])
-        told = self._ask({"ask": "host"}, _CONTACT_S, {})["host"]
-        if self._arch not in (None, told["arch"]):
+        machine = self._ask({"ask": "host"}, _CONTACT_S, {})["host"]
+        if self._arch not in (None, machine["arch"]):
             raise ReachError(
-                f"a machine of architecture {told['arch']}",
+                f"a machine of architecture {machine['arch']}",
                 expected=f"{self._arch}, as the profile says",
                 where=self.name,
                 fix="see that reach.host names the device that the profile describes",
             )
-        return Host(**{**told, "features": tuple(told["features"])})
+        return Host(**{**machine, "features": tuple(machine["features"])})
 
     def snapshot(self) -> Disturbance:
         """Counters over the runs so far; what the device did between them does not count."""
@@ -206,18 +206,18 @@ class Remote:
 
     def _bring(self, bundles: Sequence[Bundle]) -> None:
         """See that bundles are there, whole; send what is not."""
-        missing = [one for one in bundles if one.name not in self._there]
+        missing = [bundle for bundle in bundles if bundle.name not in self._there]
         if not missing:
             return
-        files = {name: digest for one in missing for name, digest in one.files.items()}
-        sources = {name: path for one in missing for name, path in one.sources.items()}
+        files = {name: digest for bundle in missing for name, digest in bundle.files.items()}
+        sources = {name: path for bundle in missing for name, path in bundle.sources.items()}
         size = sum(path.stat().st_size for path in sources.values())
         time = _CONTACT_S + size / _SLOWEST_LINK
         runtimes = [row.package for row in RUNTIMES.values()]
         request = {"ask": "look", "files": files, "packages": ["numpy", *runtimes]}
-        found = self._contact(request, (), time)
-        self._check(found)
-        absent = [name for name in found["absent"] if name in sources]
+        device = self._contact(request, (), time)
+        self._check(device)
+        absent = [name for name in device["absent"] if name in sources]
         if absent:
             pieces = _pieces({name: (sources[name], files[name]) for name in absent})
             got = self._contact({"ask": "receive"}, pieces, time)["received"]
@@ -227,19 +227,19 @@ class Remote:
                     where=self.name,
                     fix="run it again: it goes on from there",
                 )
-        self._folder = found["folder"]
-        self._there |= {one.name for one in missing}
+        self._folder = device["folder"]
+        self._there |= {bundle.name for bundle in missing}
 
-    def _check(self, found: Mapping[str, Any]) -> None:
-        version = ".".join(map(str, found["python"]))
-        if tuple(found["python"]) < _OLDEST:
+    def _check(self, device: Mapping[str, Any]) -> None:
+        version = ".".join(map(str, device["python"]))
+        if tuple(device["python"]) < _OLDEST:
             raise ReachError(
                 f"Python {version}",
                 expected=f"{'.'.join(map(str, _OLDEST))} or newer",
                 where=f"{self.name}: {self._python}",
                 fix="install a newer one there and name it with reach.python",
             )
-        self._lacking = dict.fromkeys(found["lacking"], version)
+        self._lacking = dict.fromkeys(device["lacking"], version)
         runtimes = [row.package for row in RUNTIMES.values()]
         # One runtime is enough for now; a job then needs its own.
         self._require(["numpy", *(runtimes if self._lacking.keys() >= set(runtimes) else ())])
@@ -258,8 +258,8 @@ class Remote:
         self, request: Mapping[str, Any], pieces: Iterable[bytes], timeout_s: float
     ) -> dict[str, Any]:
         program = Path(__file__).with_name("bootstrap.py").read_text(encoding="utf-8")
-        asked = {**request, "folder": self._folder}
-        answer = self._speak(program, asked, pieces, timeout_s)
+        located = {**request, "folder": self._folder}
+        answer = self._speak(program, located, pieces, timeout_s)
         if "refused" in answer:
             raise ReachError(
                 f"a folder that cannot be used ({answer['refused']})",
@@ -273,14 +273,14 @@ class Remote:
     ) -> dict[str, Any]:
         package = f"{self._folder}/{worker_bundle().name}"
         program = (
-            f"sys.path[:] = [{package!r}, *(one for one in sys.path if one)]\n"
+            f"sys.path[:] = [{package!r}, *(path for path in sys.path if path)]\n"
             "from edgestill.devices.onboard.process.agent import main\nmain()\n"
         )
         answer = self._speak(program, request, (), timeout_s)
         if "error" in answer:
-            # What is said of a file there is said of the file here that it is a copy of.
-            told = {key: _renamed(value, paths) for key, value in answer["error"].items()}
-            raise from_json(told)
+            # A message names the file here instead of its copy there.
+            renamed = {key: _renamed(value, paths) for key, value in answer["error"].items()}
+            raise from_json(renamed)
         return answer
 
     def _speak(
@@ -297,19 +297,19 @@ class Remote:
         if answer.endswith(b"\n"):
             document: dict[str, Any] = json.loads(answer)
             return document
-        raise self._silent(ended.status, ended.said)
+        raise self._silent(ended.status, ended.stderr)
 
-    def _silent(self, status: int, said: str) -> ReachError:
-        if failure := self._shell.failure(status, said):
+    def _silent(self, status: int, stderr: str) -> ReachError:
+        if failure := self._shell.failure(status, stderr):
             return failure
         if status in (126, 127):  # sh(1): cannot be run, not found
             return ReachError(
-                f"no {self._python}{last_line(said)}",
+                f"no {self._python}{last_line(stderr)}",
                 where=self.name,
                 fix="install Python 3.11 or newer there, or name it with reach.python",
             )
         return ReachError(
-            f"no answer, and exit status {status}{last_line(said)}",
+            f"no answer, and exit status {status}{last_line(stderr)}",
             where=f"{self.name}: {self._python}",
         )
 
@@ -323,8 +323,8 @@ def _renamed(value: str | None, paths: Mapping[str, str]) -> str | None:
 def _pieces(files: Mapping[str, tuple[Path, str]]) -> Iterator[bytes]:
     for name, (path, digest) in files.items():
         size = path.stat().st_size
-        told = {"name": name, "bytes": size, "sha256": digest}
-        yield json.dumps(told).encode() + b"\n"
+        header = {"name": name, "bytes": size, "sha256": digest}
+        yield json.dumps(header).encode() + b"\n"
         with path.open("rb") as file:
             while chunk := file.read(1 << 18):
                 yield chunk
@@ -356,6 +356,6 @@ def _and(so_far: Disturbance, before: Disturbance, after: Disturbance) -> Distur
     """Counters so far and what one more run added."""
     added: dict[str, Any] = {}
     for field in fields(Disturbance):
-        old, b, a = (getattr(each, field.name) for each in (so_far, before, after))
+        old, b, a = (getattr(reading, field.name) for reading in (so_far, before, after))
         added[field.name] = None if None in (old, b, a) else old + (a - b)
     return Disturbance(**added)

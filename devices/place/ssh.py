@@ -93,11 +93,11 @@ class Ssh:
             words += ["-l", reach.user]
         return [*words, "--", str(reach.host), shlex.join(command)]
 
-    def failure(self, status: int, said: str) -> ReachError | None:
+    def failure(self, status: int, stderr: str) -> ReachError | None:
         """What went wrong with the connection itself, None where the command ended by itself."""
         if status != _OWN_FAILURE:
             return None
-        for pattern, found, fix in _CAUSES:
-            if pattern.search(said):
-                return ReachError(f"{found}{last_line(said)}", where=self.name, fix=fix)
-        return ReachError(f"a connection that was lost{last_line(said)}", where=self.name)
+        for pattern, cause, fix in _CAUSES:
+            if pattern.search(stderr):
+                return ReachError(f"{cause}{last_line(stderr)}", where=self.name, fix=fix)
+        return ReachError(f"a connection that was lost{last_line(stderr)}", where=self.name)

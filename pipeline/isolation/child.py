@@ -32,7 +32,7 @@ class Child:
         command: the program that answers, as an argument list: ``PYTHON`` and its module.
         fix: what to do where it dies or takes too long.
         threads: of the runtime.
-        timeout_s: wall-clock seconds for each question.
+        timeout_s: wall-clock seconds for each request.
         memory_limit_bytes: of its address space; None: all the machine has.
 
     Raises:
@@ -78,11 +78,11 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked."""
+        """Whether it can answer a request."""
         return self._process.returncode is None
 
     def ask(self, header: Mapping[str, Any], arrays: Sequence[NDArray[Any]] = ()) -> dict[str, Any]:
-        """One question and the head of its answer; ``array`` reads what comes behind it.
+        """Send one request and return the head of its answer; ``array`` reads the arrays after it.
 
         Raises:
             ModelError: it refuses, dies or runs out of time.
@@ -96,7 +96,7 @@ class Child:
         return answer
 
     def array(self, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
-        """An array behind the head of an answer, of a kind that the caller has found right.
+        """An array behind the head of an answer, whose dtype and shape the caller has checked.
 
         Raises:
             ModelError: it dies or runs out of time.

@@ -70,8 +70,8 @@ def serve(
             arrays: list[NDArray[Any]] = arrays,
             replied: list[NDArray[Any]] = replied,
         ) -> dict[str, Any]:
-            head, found = reply(request, arrays)
-            replied += found
+            head, own = reply(request, arrays)
+            replied += own
             return head
 
         wire.send(replies, answer_or_refusal(work, out_of_memory), replied)

@@ -31,11 +31,11 @@ def send(stream: BinaryIO, header: Mapping[str, Any], arrays: Sequence[NDArray[A
     Raises:
         BrokenPipeError: nobody reads any more.
     """
-    packed = [np.ascontiguousarray(one) for one in arrays]
-    told = {**header, "arrays": [[one.dtype.str, list(one.shape)] for one in packed]}
-    stream.write(json.dumps(told, allow_nan=False).encode() + b"\n")
-    for one in packed:
-        stream.write(one.reshape(-1).view(np.uint8).data)
+    packed = [np.ascontiguousarray(array) for array in arrays]
+    head = {**header, "arrays": [[item.dtype.str, list(item.shape)] for item in packed]}
+    stream.write(json.dumps(head, allow_nan=False).encode() + b"\n")
+    for item in packed:
+        stream.write(item.reshape(-1).view(np.uint8).data)
     stream.flush()
 
 

@@ -3,9 +3,9 @@
     answer = measure(MemoryJob(model="model.onnx", session=Session(arena=False)))
     answer["peak_memory_bytes"]
 
-A process of its own for each: what a runtime's arena once took, no later session gives back. And
-nothing is timed in it, so that what makes a peak a matter of luck can be fixed: malloc's thresholds
-here, addresses by whoever starts the process.
+Each has a process of its own, because memory that an arena has taken is not given back by a later
+session. Nothing is timed in it, so what makes a peak vary can be fixed: malloc's thresholds here,
+addresses by the parent.
 """
 
 from dataclasses import asdict, replace
@@ -44,13 +44,13 @@ def measure(job: MemoryJob) -> dict[str, Any]:
     for index in range(job.queries):
         model.answer(feeds[index % len(feeds)])
     peak = memory.peak_over(baseline)
-    held, no_share = memory.grown(share, memory.share())
-    shapes = {name: one.shape for name, one in feeds[0].items()}
+    pss_bytes, no_share = memory.grown(share, memory.share())
+    shapes = {name: array.shape for name, array in feeds[0].items()}
     del model
     return {
         "peak_memory_bytes": peak.over_baseline_bytes,
         "peak_memory_missing": peak.missing,
-        "pss_bytes": held,
+        "pss_bytes": pss_bytes,
         "pss_missing": no_share,
         "fixed": {"addresses": memory.addresses_fixed(), "malloc": malloc},
         "graph": _graph(path, job, shapes) if job.analyze else None,

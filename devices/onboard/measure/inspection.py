@@ -45,7 +45,7 @@ def inspect(job: InspectJob) -> dict[str, Any]:
         "outputs": [asdict(port) for port in model.outputs],
         "cost": cost,
         "cost_missing": missing,
-        "external_files": [str(one) for one in external],
-        "file_bytes": sum(one.stat().st_size for one in (path, *external)),
+        "external_files": [str(file) for file in external],
+        "file_bytes": sum(file.stat().st_size for file in (path, *external)),
         "runtime": label(runtime),
     }

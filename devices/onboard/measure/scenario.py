@@ -94,7 +94,7 @@ def _rehearse_streams(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arra
 
 
 def _server(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
-    # No fewest: at one query a second, 64 of them would take a minute nobody asked for.
+    # No fewest: at one query a second, 64 of them would take a minute that nobody needs.
     queries = min(max(1, round(job.rate_per_s * job.timing.seconds)), job.timing.max_queries)
     due = load.arrivals(job.rate_per_s, queries, poisson=job.poisson, seed=job.seed)
     served = load.serve(
@@ -120,22 +120,22 @@ def _sustained(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) ->
         least_p90=min_queries(90),
         read=lambda: frequency.read(cpus),
     )
-    found = [asdict(window) for window in windows]
+    records = [asdict(window) for window in windows]
     queries = sum(window.queries for window in windows)
-    return {"queries": queries, "windows": found}, ("window", "latency_ns"), table
+    return {"queries": queries, "windows": records}, ("window", "latency_ns"), table
 
 
 def _loadgen(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
     from . import loadgen
 
-    found = loadgen.single_stream(
+    result = loadgen.single_stream(
         model,
         feeds,
         seconds=job.timing.seconds,
         min_queries=job.timing.min_queries,
         logs=Path(job.samples).with_suffix(""),
     )
-    return asdict(found), (), np.empty((0, 0), np.int64)
+    return asdict(result), (), np.empty((0, 0), np.int64)
 
 
 _LOADS: Mapping[str, Callable[[ScenarioJob, LoadedModel, Sequence[Arrays]], Found]] = {

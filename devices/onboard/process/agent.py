@@ -34,7 +34,7 @@ def main() -> int:
     # The worker imports this same copy of the package, and nothing of it that stands elsewhere.
     here = Path(__file__).parents[4]
     os.environ["PYTHONPATH"] = os.pathsep.join(
-        one for one in (str(here), os.environ.get("PYTHONPATH", "")) if one
+        path for path in (str(here), os.environ.get("PYTHONPATH", "")) if path
     )
     # That folder can be written; a phone has no /tmp.
     os.environ["TMPDIR"] = str(here.parent)
