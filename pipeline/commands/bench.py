@@ -42,7 +42,7 @@ _SCENARIOS = {"scenario", *OPTIONS}
 _MEASURED = {"device", "threads", "spinning", "processes", "seconds", "out", "meter", "precision"}
 _PROFILED = _COMMON | {"operators", "predict", "device", "host_profile", "threads"}
 _SCENARIO = "--scenario"
-_USES: Mapping[str, set[str]] = {
+USES: Mapping[str, set[str]] = {
     _SCENARIO: _COMMON | _SCENARIOS | _MEASURED | {"max_seconds"},
     "--operators": _PROFILED | _SCENARIOS,
     "--predict": _PROFILED,
@@ -183,8 +183,8 @@ def _checked(kind: str, given: Mapping[str, Any]) -> Chosen:
     context = click.get_current_context()
     for option in context.command.params:
         name = option.name or ""
-        if _was_given(name) and option.expose_value and name not in _USES[kind]:
-            users = [key for key, uses in _USES.items() if name in uses]
+        if _was_given(name) and option.expose_value and name not in USES[kind]:
+            users = [key for key, uses in USES.items() if name in uses]
             raise UsageError(
                 f"{option.opts[0]} with {kind}" if kind != _SCENARIO else option.opts[0],
                 expected=f"it with {' or '.join(_user(key) for key in users)}",

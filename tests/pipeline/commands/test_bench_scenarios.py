@@ -9,13 +9,20 @@ import click
 import numpy as np
 import pytest
 from edgestill.devices.bench import inspection
+from edgestill.devices.bench.settings import Settings
+from edgestill.devices.onboard.machine.host import describe
 from edgestill.devices.onboard.measure.job import InspectJob
+from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.onboard.stats.processes import median_over_processes
 from edgestill.devices.scenarios.cold_start import ColdFigures
+from edgestill.devices.scenarios.result import Result
 from edgestill.devices.scenarios.scenario import Implementation, Procedure
 from edgestill.devices.scenarios.table import SCENARIOS, Scenario
+from edgestill.devices.scenarios.threads import ThreadFigures, ThreadsFigures
 from edgestill.errors import UsageError
-from edgestill.pipeline.commands import bench_measure, cli
+from edgestill.pipeline.commands import bench_measure, bench_scenarios, cli
+from edgestill.pipeline.commands.bench import USES
+from edgestill.pipeline.commands.bench import bench as command
 from edgestill.pipeline.commands.bench_scenario_options import choose
 from edgestill.pipeline.commands.shared import Invocation
 from fake_place import FakePlace
@@ -54,8 +61,8 @@ def test_a_precision_goes_on_with_more_processes_in_every_scenario(
     model, place, tmp_path, capsys, scenario
 ):
     del place
-    command = (model, "--scenario", scenario, "--processes", 2, "--out", tmp_path / "o", "--json")
-    bench(*command, "--precision", 99)
+    words = (model, "--scenario", scenario, "--processes", 2, "--out", tmp_path / "o", "--json")
+    bench(*words, "--precision", 99)
     result = json.loads(capsys.readouterr().out)
     assert (result["scenario"], result["enough"]) == (scenario, True)
     assert result["processes"] == 7, "the fewest that have an interval at the first look"
@@ -104,7 +111,7 @@ def test_csv_and_page_are_written_in_every_scenario(model, place, tmp_path, caps
         (("--operators", "--instructions"), "--instructions and --operators"),
         (("--host-profile", "x.toml"), "--host-profile: found|--host-profile"),
         (("--max-seconds", 3), "--max-seconds without --precision"),
-        (("--batch", 4, "--shape", "x=2,8"), "--batch 4 and 2 samples in --shape x"),
+        (("--batch", 4, "--shape", "x=2,8"), "--batch 4 and 2 samples in --shape 'x'"),
         (
             ("--operators", "--device", "raspberry-pi-4", "--host-profile", "x.toml"),
             "both name the figures of this machine",
@@ -115,6 +122,22 @@ def test_what_would_be_ignored_is_refused_and_nothing_is_written(model, tmp_path
     with pytest.raises(UsageError, match=words):
         bench(model, *arguments)
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_every_option_belongs_to_something_that_is_measured():
+    used = set().union(*USES.values())
+    assert {option.name for option in command.params if option.expose_value} == used
+
+
+def test_a_scenario_with_rows_has_a_line_for_each(tmp_path):
+    exact = [Estimate.exact(value, "a test", "ms") for value in (1.0, 2.0)]
+    rows = tuple(ThreadFigures(n, *[exact[n - 1]] * 3) for n in (1, 2))
+    settings = Settings(processes=1)
+    result = Result(describe(), settings, (ThreadsFigures("m", rows),), (), (), "r", "now",
+                    scenario="threads")  # fmt: skip
+    lines = bench_scenarios.lines(result, tmp_path)
+    assert [(line["threads"], line["p50_ms"]) for line in lines] == [(1, 1.0), (2, 2.0)]
+    assert bench_scenarios.document(result, tmp_path)["folder"] == str(tmp_path)
 
 
 def counting(monkeypatch):
