@@ -1,41 +1,15 @@
 """Checks of a recipe against its data, before the first model is trained."""
 
-from typing import NamedTuple
-
 from ..errors import DataError, RecipeError
 from . import tasks
 from .recipe.architecture import Architecture
-from .recipe.model_names import IMAGE_FAMILIES, SUITED, family_and_depth
+from .recipe.model_names import ANSWER_KINDS, FAMILIES, SUITED, family_and_depth
 from .recipe.recipe import Recipe
-from .records import SPLITS, DataRecord, Layout
+from .records import SPLITS, DataRecord
 from .teachers import kind
 
-
-class Takes(NamedTuple):
-    """What a family takes.
-
-    Attributes:
-        layouts: of samples.
-        words: for them.
-        reshape: how rows of a table could become that.
-    """
-
-    layouts: frozenset[Layout]
-    words: str
-    reshape: str = ""
-
-
-_IMAGES = Takes(frozenset({"hw", "hwc", "chw"}), "images", "[n, height, width]")
-TAKES: dict[str, Takes] = {
-    "mlp": Takes(frozenset({"table", "hw", "hwc", "chw", "tc"}), "numbers"),
-    "conv1d": Takes(frozenset({"tc", "hw"}), "windows", "[n, time, channels]"),
-    "transformer": Takes(frozenset({"tokens"}), "texts"),
-    **dict.fromkeys(IMAGE_FAMILIES, _IMAGES),
-}
 OF_LABELS = ("label_smoothing", "control_smoothing", "class_weights")
 """Keys of a schedule that say something of labels alone."""
-CLOSED = ("onnx", "logits")
-"""Kinds of teachers of which only the answers are available."""
 
 
 def fits(recipe: Recipe, data: DataRecord) -> None:
@@ -98,7 +72,7 @@ def _fills_a_batch(recipe: Recipe, data: DataRecord) -> None:
 def _takes(model: str, data: DataRecord) -> None:
     if ":" in model:  # only the model itself can tell
         return
-    takes = TAKES[family_and_depth(model)[0]]
+    takes = FAMILIES[family_and_depth(model)[0]].takes
     if data.layout in takes.layouts:
         return
     from .models.signature import signature
@@ -136,7 +110,9 @@ def _opens(recipe: Recipe) -> None:
     """Refuse a student that needs the layers of a teacher that has none here."""
     distill = recipe.distill
     closed = [
-        kind(model.model) for model in recipe.teacher.teachers() if kind(model.model) in CLOSED
+        kind(model.model)
+        for model in recipe.teacher.teachers()
+        if kind(model.model) in ANSWER_KINDS
     ]
     if distill.needed and closed:
         raise RecipeError(

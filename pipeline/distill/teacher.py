@@ -24,6 +24,7 @@ from ..models.deployed import Deployed
 from ..models.weights import WEIGHTS, load_foreign, save
 from ..progress import Progress
 from ..recipe.architecture import Teacher
+from ..recipe.model_names import MODULE_KINDS, PATH_KINDS
 from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
 from .batches import Batches
 from .hard_labels import hard_labels
@@ -134,7 +135,7 @@ def _copy_source(out: Path, teacher: Teacher) -> Path:
 def _module(kind: str, out: Path, teacher: Teacher, data: DataRecord) -> Deployed:
     """The teacher as a module that takes samples of the data set, with its weights loaded."""
     _check_gives_vectors(kind, teacher, data)
-    if kind in ("hf", "timm"):
+    if kind in MODULE_KINDS:
         return foreign(teacher.model, _copy_source(out, teacher), data)
     model = deployed(teacher, data)
     if teacher.weights is not None:
@@ -326,4 +327,4 @@ def _check_better_than_chance(
 def _name_in_report(model: str) -> str:
     """A model as the report names it: a file without its folders."""
     kind, mark, rest = model.partition(":")
-    return f"{kind}:{Path(rest).name}" if mark and kind in ("onnx", "logits", "hf") else model
+    return f"{kind}:{Path(rest).name}" if mark and kind in PATH_KINDS else model

@@ -17,6 +17,7 @@ from ..models import deployed
 from ..models.deployed import Deployed
 from ..models.signature import signature
 from ..models.weights import WEIGHTS, restore
+from ..recipe.model_names import MODULE_KINDS
 from ..records import DataRecord, ModelRecord, Split
 from .batches import as_model_input
 
@@ -191,7 +192,7 @@ def restored(stored: Made[ModelRecord], data: DataRecord) -> Deployed:
     """A trained or loaded model as it was stored, in eval mode."""
     record = stored.record
     with torch.random.fork_rng(devices=[]):  # the first weights of one training are not for another
-        if teachers.kind(record.model) in ("hf", "timm"):
+        if teachers.kind(record.model) in MODULE_KINDS:
             return foreign(record.model, stored.path / FOLDER, data).eval()
         module = deployed(record.architecture, data, record.outputs)
     restore(module, stored.path / WEIGHTS)

@@ -14,7 +14,7 @@ def build(depth: int, width: int, of: Signature) -> nn.Module:
     Args:
         depth: hidden layers.
         width: units of each.
-        of: what it takes and gives.
+        of: the model's input and outputs.
 
     Raises:
         RecipeError: samples are texts, whose ids are no quantities.

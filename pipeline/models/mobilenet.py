@@ -11,7 +11,7 @@ from .images import image
 from .signature import Signature
 
 EXPANSION = 6
-"""Channels inside a block over those at its input (§3.4 of the paper)."""
+"""Ratio of the channels in a block to those of its input (§3.4 of the paper)."""
 
 
 class InvertedResidual(nn.Module):
@@ -44,7 +44,7 @@ class MobileNet(nn.Module):
         blocks: list[nn.Module] = []
         wide = width
         for stage in range(3):
-            # The first stages take one block more where the depth is no multiple of three.
+            # The first stages have one block more if the depth is no multiple of three.
             for place in range(depth // 3 + (stage < depth % 3)):
                 stride = 2 if stage and place == 0 else 1
                 blocks.append(InvertedResidual(wide, width << stage, stride))
@@ -63,7 +63,7 @@ class MobileNet(nn.Module):
 def _convolution(
     channels_in: int, channels: int, kernel: int, stride: int = 1, groups: int = 1
 ) -> tuple[nn.Module, nn.Module]:
-    """A convolution that keeps the size but for its stride, and its batch norm."""
+    """A convolution that keeps the size, apart from its stride, and its batch norm."""
     convolution = nn.Conv2d(
         channels_in, channels, kernel, stride, kernel // 2, groups=groups, bias=False
     )
@@ -76,7 +76,7 @@ def build(depth: int, width: int, of: Signature) -> nn.Module:
     Args:
         depth: blocks, at least 3.
         width: channels of the first stage.
-        of: what it takes (images) and gives.
+        of: the model's input (images) and outputs.
 
     Raises:
         RecipeError: samples that are not images.

@@ -67,7 +67,7 @@ def build(depth: int, width: int, of: Signature) -> nn.Module:
     Args:
         depth: 6n+2 for n blocks a stage: 8, 14, 20, …
         width: channels of the first stage.
-        of: what it takes (images) and gives.
+        of: the model's input (images) and outputs.
 
     Raises:
         RecipeError: samples that are not images.

@@ -1,9 +1,9 @@
 """A transformer encoder over token ids (Vaswani et al. 2017), pre-norm (Xiong et al. 2020).
 
-``transformer4`` at width 128 has four layers of four heads. Tokens are pooled by their mean, not
-read off the first: no pretraining has taught a first token to gather the text, and the mean needs
-no such token of the tokenizer. Attention and mean leave padding out, so that a batch cut to its
-longest text is answered as the padded one.
+``transformer4`` at width 128 has four layers of four heads. Tokens are pooled by their mean and not
+by the first token: without pretraining a first token does not summarize the text, and the tokenizer
+need not have one. Attention and mean ignore padding, so a batch that is cut to its longest text has
+the same outputs as the padded one.
 """
 
 import torch
@@ -15,14 +15,14 @@ from .deployed import Deployed
 from .signature import Signature, unfit
 
 FEED_FORWARD = 4
-"""Units inside the feed-forward part over those of a token (§3.3 of the paper)."""
+"""Ratio of the units in the feed-forward part to those of a token (§3.3 of the paper)."""
 DROPOUT = 0.1
-"""Of the embeddings and of what each part adds, while training (§5.4)."""
+"""Of the embeddings and of the output of each part, in training (§5.4)."""
 INITIAL = 0.02
-"""Deviation of the first embeddings (Devlin et al. 2019)."""
+"""Standard deviation of the initial embeddings (Devlin et al. 2019)."""
 MASKED = -1e4
-"""Added to the score of padding: its softmax is exactly 0, and a text of padding alone has no NaN
-as it would with minus infinity."""
+"""Added to the score of padding, whose softmax is then exactly 0. With minus infinity a text of
+padding alone would give NaN."""
 
 
 class Attention(nn.Module):
@@ -51,7 +51,7 @@ class Attention(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention, then a feed-forward part; each is normalised before and added behind."""
+    """Attention, then a feed-forward part; each normalises its input and is added to it."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -65,8 +65,8 @@ class Layer(nn.Module):
     def forward(self, x: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """[n, t, width] to the same."""
         x = x + self.dropout(self.attention(self.norm1(x), mask))
-        told: torch.Tensor = self.dropout(self.linear2(F.gelu(self.linear1(self.norm2(x)))))
-        return x + told
+        update: torch.Tensor = self.dropout(self.linear2(F.gelu(self.linear1(self.norm2(x)))))
+        return x + update
 
 
 class Transformer(nn.Module):
@@ -86,19 +86,19 @@ class Transformer(nn.Module):
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         """Outputs [n, outputs] of token ids int32 [n, t]; t may be shorter than the full length."""
-        told = ids != self.pad
+        is_token = ids != self.pad
         x = self.dropout(self.embedding(ids) + self.position[: ids.shape[1]])
-        mask = (~told).to(x.dtype)[:, None, None, :] * MASKED
+        mask = (~is_token).to(x.dtype)[:, None, None, :] * MASKED
         for layer in self.layers:
             x = layer(x, mask)
-        share = told.to(x.dtype).unsqueeze(2)
-        pooled = (x * share).sum(1) / share.sum(1).clamp(min=1.0)
+        weights = is_token.to(x.dtype).unsqueeze(2)
+        pooled = (x * weights).sum(1) / weights.sum(1).clamp(min=1.0)
         outputs: torch.Tensor = self.linear(self.norm(pooled))
         return outputs
 
 
 def heads(width: int) -> int:
-    """Heads of a width: 32 units each, 64 from a width of 512 on, or more where it must divide."""
+    """Number of heads: 32 units per head, 64 from width 512 on, or more so that heads divide it."""
     wanted = max(1, width // (64 if width >= 512 else 32))
     return next(number for number in range(wanted, 0, -1) if width % number == 0)
 
@@ -109,7 +109,7 @@ def build(depth: int, width: int, of: Signature) -> nn.Module:
     Args:
         depth: layers.
         width: units of a token.
-        of: what it takes (token ids) and gives.
+        of: the model's input (token ids) and outputs.
 
     Raises:
         RecipeError: samples that are no texts.
@@ -129,32 +129,32 @@ def initialize(student: nn.Module, teacher: nn.Module) -> int:
         teacher: one of the same width, vocabulary and length, and at least as many layers.
 
     Returns:
-        How many layers were copied: all of the student's.
+        The number of copied layers, which is the student's depth.
 
     Raises:
         ModelError: the two are not such transformers.
     """
-    into, source = _transformer(student, "student"), _transformer(teacher, "teacher")
-    if _sizes(into) != _sizes(source):
+    target, source = _transformer(student, "student"), _transformer(teacher, "teacher")
+    if _sizes(target) != _sizes(source):
         raise ModelError(
-            found=f"a student of {_described(into)} and a teacher of {_described(source)}",
-            expected="the same of both",
+            found=f"a student of {_described(target)} and a teacher of {_described(source)}",
+            expected="equal sizes",
             where="distill.initialize",
             fix="give student and teacher one width, or leave distill.initialize out",
         )
-    depth, deep = len(into.layers), len(source.layers)
-    if depth > deep:
+    depth, teacher_depth = len(target.layers), len(source.layers)
+    if depth > teacher_depth:
         raise ModelError(
-            found=f"a student of {depth} layers and a teacher of {deep}",
+            found=f"a student of {depth} layers and a teacher of {teacher_depth}",
             expected="no more than the teacher has",
             where="distill.initialize",
             fix="make the student shallower, or leave distill.initialize out",
         )
     with torch.no_grad():
-        into.embedding.load_state_dict(source.embedding.state_dict())
-        into.position.copy_(source.position)
-    for place, layer in enumerate(into.layers):
-        layer.load_state_dict(source.layers[place * deep // depth].state_dict())
+        target.embedding.load_state_dict(source.embedding.state_dict())
+        target.position.copy_(source.position)
+    for index, layer in enumerate(target.layers):
+        layer.load_state_dict(source.layers[index * teacher_depth // depth].state_dict())
     return depth
 
 

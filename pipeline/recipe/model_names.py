@@ -12,31 +12,44 @@ import re
 from typing import Literal, NamedTuple
 
 
+class Takes(NamedTuple):
+    """The samples that a family takes.
+
+    Attributes:
+        layouts: of the samples.
+        words: for a message.
+        reshape: the shape that rows of a table could get; empty if there is none.
+    """
+
+    layouts: frozenset[str]
+    words: str
+    reshape: str = ""
+
+
 class Family(NamedTuple):
     """A model family: its depths are ``least``, ``least + step``, ``least + 2 * step``, ….
 
     Attributes:
         least: the smallest depth.
         step: from one depth to the next.
-        images_only: whether it takes images and nothing else.
+        takes: the samples that it takes.
     """
 
     least: int
     step: int
-    images_only: bool = False
+    takes: Takes
 
 
+_IMAGES = Takes(frozenset({"hw", "hwc", "chw"}), "images", "[n, height, width]")
 FAMILIES = {
-    "mlp": Family(1, 1),
-    "resnet": Family(8, 6, images_only=True),
-    "mobilenet": Family(3, 1, images_only=True),
-    "dscnn": Family(1, 1, images_only=True),
-    "conv1d": Family(1, 1),
-    "transformer": Family(1, 1),
+    "mlp": Family(1, 1, Takes(frozenset({"table", "hw", "hwc", "chw", "tc"}), "numbers")),
+    "resnet": Family(8, 6, _IMAGES),
+    "mobilenet": Family(3, 1, _IMAGES),
+    "dscnn": Family(1, 1, _IMAGES),
+    "conv1d": Family(1, 1, Takes(frozenset({"tc", "hw"}), "windows", "[n, time, channels]")),
+    "transformer": Family(1, 1, Takes(frozenset({"tokens"}), "texts")),
 }
 """Model families; ``models.FAMILIES`` has their builders."""
-IMAGE_FAMILIES = frozenset(name for name, family in FAMILIES.items() if family.images_only)
-"""Families that take images only."""
 SUITED = {"table": "mlp2", "tc": "conv1d3", "tokens": "transformer4"}
 """A model to suggest for each layout of samples that are not images."""
 
@@ -45,7 +58,7 @@ class TeacherKind(NamedTuple):
     """A kind of teacher that is not trained here.
 
     Attributes:
-        names: what stands behind the colon of ``KIND:…``.
+        names: what follows the colon of ``KIND:…``.
         is_module: whether it is loaded as a torch module, which has weights and layers; a teacher
             that is not gives answers alone.
     """
@@ -63,6 +76,10 @@ TEACHER_KINDS = {
 """Kinds of teachers besides a family and a function of the user's; ``teachers`` reads them."""
 PATH_KINDS = frozenset(name for name, kind in TEACHER_KINDS.items() if kind.names != "NAME")
 """Kinds of teachers that name a file or a folder."""
+MODULE_KINDS = frozenset(name for name, kind in TEACHER_KINDS.items() if kind.is_module)
+"""Kinds of teachers that are loaded as a torch module."""
+ANSWER_KINDS = frozenset(TEACHER_KINDS) - MODULE_KINDS
+"""Kinds of teachers of which only the answers are available."""
 TEACHER_FORMS = [f"'{name}:{kind.names}'" for name, kind in TEACHER_KINDS.items()]
 """What a recipe may say: ``'onnx:FILE'``, …."""
 

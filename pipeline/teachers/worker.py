@@ -85,11 +85,11 @@ def _run(model: LoadedModel, request: dict[str, Any], arrays: list[NDArray[Any]]
     wanted: list[NDArray[Any]] = []
     for start in range(0, samples, step):
         part = {
-            name: one if name in request["constant"] else one[start : start + step]
-            for name, one in feed.items()
+            name: array if name in request["constant"] else array[start : start + step]
+            for name, array in feed.items()
         }
         outputs = model.answer(part)
-        shapes = shapes or [list(getattr(one, "shape", ())) or None for one in outputs]
+        shapes = shapes or [list(getattr(output, "shape", ())) or None for output in outputs]
         if request["want"] is not None:
             wanted.append(np.asarray(outputs[request["want"]], dtype=np.float32))
     return {"shapes": shapes}, [np.concatenate(wanted)] if wanted else []
