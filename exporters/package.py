@@ -76,7 +76,8 @@ class Package:
         suffix: of the model's file, such as ``.ort``.
         model: the model's file.
         beside: files that are delivered with it, under their own names.
-        runtime: the runtime of this project that answers from the file; None: there is none.
+        runtime: the runtime that loads the file, by its name in ``devices.onboard.runtimes``;
+            None: there is none.
         no_runtime: why there is none; None where there is one.
         answers_hold: whether the answers of that runtime on this machine are those of the target.
         least_agreement: share of test samples that have to be answered as by the ``.onnx`` file.
@@ -89,7 +90,7 @@ class Package:
     suffix: str
     model: File
     beside: tuple[File, ...] = ()
-    runtime: Literal["onnxruntime"] | None = None
+    runtime: str | None = None
     no_runtime: str | None = None
     answers_hold: bool = False
     least_agreement: float = 1.0
