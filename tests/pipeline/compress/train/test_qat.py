@@ -398,8 +398,8 @@ def test_the_stage_is_planned_only_where_the_recipe_names_it(tmp_path):
 
 def test_every_tuned_variant_has_a_method_a_stage_and_a_part_of_the_recipe():
     assert tuning.METHODS.keys() == build.TUNED_VARIANTS.keys()
-    assert all(part.model_fields for _, part in build.TUNED.values())
-    assert "torchao" in build.TUNED["int8-qat"][0].libraries
+    assert all(part.model_fields for _, part in build.TUNED_VARIANTS.values())
+    assert "torchao" in build.TUNED_VARIANTS["int8-qat"][0].libraries
 
 
 def test_a_missing_torchao_is_answered_by_the_install_that_brings_it(monkeypatch, tmp_path):
