@@ -108,8 +108,7 @@ def take(
 ) -> Taken:
     """Run every turn's job in a fresh process, again and again until it is enough.
 
-    Raw figures are written to the request's folder after each process: `samples/*.npy` and
-    `processes.json`.
+    After each process the request's folder has its raw figures: `samples/*.npy`, `processes.json`.
 
     Args:
         turns: at least one; no two with the same subject and variant.
@@ -131,10 +130,8 @@ def take(
     with _watch(prepared, metered=metered) as watch:
         firmware_before = _firmware() if _here(prepared) else None
         before, began = request.place.snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
-        for repetition in looks.repetitions(
-            lambda confidence: conclude(repetitions.processes, confidence)
-        ):
-            repetitions.take_all(repetition, watch)
+        for number in looks.repetitions(lambda level: conclude(repetitions.processes, level)):
+            repetitions.take_all(number, watch)
         disturbed = (
             *disturbances(before, request.place.snapshot()),
             *conditions.warnings(_condition_pairs(repetitions.records, firmware_before)),
