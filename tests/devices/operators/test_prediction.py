@@ -26,7 +26,9 @@ from edgestill.devices.operators.prediction import (
 from edgestill.devices.operators.roofline import Bounds, Machine, Work, roof_us
 from edgestill.devices.profiles.profile import load
 from edgestill.errors import UsageError
-from edgestill.pipeline.commands.bench_operators import document, look, summary
+from edgestill.pipeline.commands.bench_models import inspected, subjects_of
+from edgestill.pipeline.commands.bench_operators import Machines, document, look, summary
+from edgestill.pipeline.commands.bench_scenario_options import Chosen
 from edgestill.pipeline.judge import gate
 from edgestill.pipeline.judge.predictions import predictions
 from edgestill.pipeline.progress import Silent
@@ -298,8 +300,9 @@ def test_a_target_without_figures_is_unknown_with_the_reason_and_still_decides_n
 
 
 def asked(path, **given):
-    settings = {"host_profile": None, "predicting": True, "batch": 1, "threads": 1}
-    return look([path], (), Silent(), **{**settings, **given})
+    models = inspected(subjects_of([path]), (), 1, None)
+    machines = Machines(**{"host_profile": None, "predicting": True, **given})
+    return look(models, machines, Silent(), Chosen("single-stream", {}), threads=1)
 
 
 def test_a_model_is_predicted_for_a_profile_and_refused_for_what_has_no_roof(tmp_path):
@@ -329,13 +332,15 @@ def test_a_model_is_predicted_for_a_profile_and_refused_for_what_has_no_roof(tmp
 
 @pytest.mark.slow
 def test_the_command_line_takes_a_device_to_predict_for_and_refuses_one_alone(tmp_path):
-    path = tmp_path / "none.onnx"
-    for words, said in (
-        (["--device", "raspberry-pi-4"], "which is only a profile"),
-        (["--predict"], "--predict without a device"),
-        (["--predict", "--device", "raspberry-pi-5"], "none.onnx"),
+    missing, path = tmp_path / "none.onnx", tmp_path / "m.onnx"
+    relu = helper.make_node("Relu", ["x"], ["y"])
+    save(path, [relu], [("x", TensorProto.FLOAT, [1, 4])], [("y", TensorProto.FLOAT, [1, 4])], [])
+    for model_path, words, said in (
+        (path, ["--device", "raspberry-pi-4"], "which is only a profile"),
+        (path, ["--predict"], "--predict without a device"),
+        (missing, ["--predict", "--device", "raspberry-pi-5"], "none.onnx"),
     ):
-        line = [sys.executable, "-m", "edgestill", "bench", str(path), *words]
+        line = [sys.executable, "-m", "edgestill", "bench", str(model_path), *words]
         done = subprocess.run(line, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode != 0
         assert said in done.stderr

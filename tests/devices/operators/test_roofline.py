@@ -14,7 +14,9 @@ from edgestill.devices.operators.profiling import Operator
 from edgestill.devices.operators.profiling import Profile as Profiled
 from edgestill.devices.operators.roofline import Bounds, Machine, Work, machine_of, roof_us
 from edgestill.devices.profiles.profile import Figure, Profile
-from edgestill.pipeline.commands.bench_operators import document, look, summary
+from edgestill.pipeline.commands.bench_models import inspected, subjects_of
+from edgestill.pipeline.commands.bench_operators import Machines, document, look, summary
+from edgestill.pipeline.commands.bench_scenario_options import Chosen
 from edgestill.pipeline.judge.operator_types import by_type
 from edgestill.pipeline.judge.operators import profiled, record
 from edgestill.pipeline.progress import Silent
@@ -329,10 +331,9 @@ def test_json_and_a_terminal_are_told_the_same(tmp_path):
         'title = "Desk"\narch = "x86_64"\nfeatures = ["avx2"]\nsource = "s"\n'
         + "".join(f'[{k}]\nvalue = {v}\nsource = "s"\n' for k, v in tables.items())
     )
-    looked = look(
-        [path], (), Silent(), device=str(here), host_profile=None, predicting=False, batch=1,
-        threads=1,
-    )  # fmt: skip
+    machines = Machines(device=str(here), host_profile=None, predicting=False)
+    models = inspected(subjects_of([path]), (), 1, None)
+    looked = look(models, machines, Silent(), Chosen("single-stream", {}), threads=1)
     found = json.loads(json.dumps(document(looked)))["models"][0]
     assert found["roof"]["gflop_s"] == 50
     assert sum(one["macs"] for one in found["operators"]) == count_model(layers(16)).macs
