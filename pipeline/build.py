@@ -10,19 +10,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..devices.energy.declared import prices_of
 from ..devices.instructions import count as countable
-from ..devices.place.place import place_of
 from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
-from ..errors import ModelError, RecipeError, UsageError
+from ..errors import UsageError
 from . import tasks
-from . import teachers as teacher_kinds
 from .compress.inputs import TunedInputs, VariantsInputs
 from .compress.plan import plan as plan_of
-from .data import fingerprint, tokenizer_fingerprint
 from .data.inputs import DataInputs
 from .distill.inputs import (
     Distillation,
@@ -39,13 +36,12 @@ from .engine.stage import Made
 from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
 from .judge.inputs import BenchmarkInputs, VerifyInputs
+from .outside import Outside, outside
 from .preflight import fits
 from .progress import Progress, Silent
-from .recipe import user_function
 from .recipe.architecture import Architecture
 from .recipe.distill import SoftLosses, SoftTargets, TeacherLayers
 from .recipe.files import load
-from .recipe.model_names import is_factory
 from .recipe.recipe import Recipe
 from .recipe.training import Schedule
 from .records import DataRecord, Report, TargetsRecord, TunedRecord, VariantsRecord
@@ -63,56 +59,6 @@ from .stages import (
     VARIANTS,
     VERIFY,
 )
-
-
-class Outside(NamedTuple):
-    """What a recipe names outside itself, by content: read once, and passed to every flow.
-
-    Attributes:
-        data: hash of the data set.
-        tokenizer: hash of the tokenizer; None where the recipe names none.
-        teachers: hash of what each teacher names; None where it names nothing.
-        student: hash of the module that makes the student; None for a family.
-        losses: hash of the module of each loss that is a user's function.
-        device: the device to measure on, without its figures, which change no measurement.
-    """
-
-    data: str
-    tokenizer: str | None
-    teachers: tuple[str | None, ...]
-    student: str | None
-    losses: tuple[str, ...]
-    device: Profile
-
-
-def outside(recipe: Recipe) -> Outside:
-    """Hash the data set, the tokenizer, teachers and user modules; read the device's profile.
-
-    Raises:
-        DataError: there is no such data.
-        ModelError: there is no such file or module.
-        RecipeError: there is no module of such a loss.
-        UsageError: there is no such device, or no way to it.
-    """
-    tokenizer, student = recipe.data.text.tokenizer, recipe.student.model
-    device = load_profile(recipe.benchmark.device, where="benchmark.device")
-    place_of(device, where="benchmark.device")
-    return Outside(
-        data=fingerprint(recipe.data.source),
-        tokenizer=tokenizer_fingerprint(tokenizer) if tokenizer else None,
-        teachers=tuple(
-            teacher_kinds.fingerprint(teacher.model, teacher.weights)
-            for teacher in recipe.teacher.teachers()
-        ),
-        student=user_function.fingerprint(student, "student.model", ModelError)
-        if is_factory(student)
-        else None,
-        losses=tuple(
-            user_function.fingerprint(name, key, RecipeError)
-            for key, name in recipe.distill.user_losses
-        ),
-        device=replace(device, figures={}),
-    )
 
 
 def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:

@@ -1,0 +1,31 @@
+"""What a recipe names outside itself is read by content, before anything runs."""
+
+import pytest
+import tiny
+from edgestill.errors import DataError
+from edgestill.pipeline.outside import outside
+from edgestill.pipeline.recipe.files import load
+
+
+def test_each_name_is_a_hash_of_its_content_and_a_family_names_nothing(tmp_path):
+    named = outside(load(tiny.write(tmp_path)))
+    assert len(named.data) == 64
+    assert (named.tokenizer, named.teachers, named.student, named.losses) == (
+        None,
+        (None,),
+        None,
+        (),
+    )
+    assert named.device.name == "host"
+    assert named.device.figures == {}
+
+
+def test_another_data_set_has_another_hash_and_none_is_refused(tmp_path):
+    recipe = load(tiny.write(tmp_path))
+    before = outside(recipe).data
+    with (tmp_path / "tiny.npz").open("ab") as file:
+        file.write(b"\0")
+    assert outside(recipe).data != before
+    (tmp_path / "tiny.npz").unlink()
+    with pytest.raises(DataError):
+        outside(recipe)
