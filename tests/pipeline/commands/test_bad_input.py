@@ -343,7 +343,10 @@ ARRAYS = {
         changed(y=np.where(np.arange(60) < 3, 2, Y % 2)),
         ["3 samples of class 2", "at least 4"],
     ),
-    "a gap in the labels": (changed(y=put(Y, Y == 1, 3)), ["class '1'", "every one of the 4"]),
+    "a gap in the labels": (
+        changed(y=put(Y, Y == 1, 3)),
+        ["class '1'", "expected all 4 classes in every split"],
+    ),
     "the same sample in train and test": (
         {**READY, "x_test": put(READY["x_test"], 4, X[11])},
         ["1 samples of train (first: row 11)", "disjoint", 'duplicates = "drop"'],
