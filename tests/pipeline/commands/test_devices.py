@@ -9,6 +9,7 @@ import pytest
 from edgestill.devices.profiles.profile import FIGURES, load, names
 from edgestill.errors import UsageError
 from edgestill.pipeline.commands.cli import cli
+from edgestill.pipeline.commands.devices import DEVICE_COMMANDS, document
 from edgestill.pipeline.commands.shared import Invocation
 
 BOARD = """title = "A [b]board[/b]"
@@ -121,7 +122,13 @@ def test_probe_refuses_a_place_it_cannot_write_before_it_measures(out, said, tmp
         told(None, "probe", "--out", str(tmp_path / out))
 
 
-@pytest.mark.parametrize("name", ["list", "show", "probe"])
+def test_a_profile_as_a_document_has_null_for_an_unknown_figure():
+    figures = document(load("raspberry-pi-4"))["figures"]
+    assert figures["l3_kib"] is None
+    assert figures["clock_ghz"]["value"] == load("raspberry-pi-4").figures["clock_ghz"].value
+
+
+@pytest.mark.parametrize("name", DEVICE_COMMANDS)
 def test_every_command_and_option_says_what_it_is(name):
     one = cli.commands["devices"].commands[name]
     assert one.get_short_help_str()
