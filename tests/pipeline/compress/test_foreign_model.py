@@ -5,11 +5,11 @@ import json
 
 import numpy as np
 import pytest
-from edgestill.errors import DataError
+from edgestill.errors import DataError, ModelError
 from edgestill.pipeline.compress.foreign_model import ForeignModel, changed_answers
 from edgestill.pipeline.compress.plan import plan
-from edgestill.pipeline.compress.worker import serve
-from edgestill.pipeline.isolation import wire
+from edgestill.pipeline.compress.worker import Worker
+from edgestill.pipeline.isolation import server, wire
 from edgestill.pipeline.recipe.compress import Compress
 from onnx import TensorProto, helper
 from onnx_files import save
@@ -79,7 +79,7 @@ def test_the_worker_replies_to_each_request_and_to_a_refused_one_with_its_error(
     wire.send(requests, request_of(x=rows(8)))
     wire.send(requests, {"method": "int8-dynamic", "target": str(tmp_path / "q.onnx")})
     requests.seek(0)
-    serve(requests, replies, LIMIT)
+    server.serve(requests, replies, Worker().reply, lambda: ModelError(f"{LIMIT} bytes"))
     replies.seek(0)
     refused, opened, compressed = (wire.receive(replies) for _ in range(3))
     assert "z" in json.dumps(refused["error"])
