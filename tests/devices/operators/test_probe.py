@@ -1,4 +1,4 @@
-"""This machine as a profile: measured in a child, written as a file, read again."""
+"""This machine as a profile: measured, written as a file, read again."""
 
 import subprocess
 import sys
@@ -9,9 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 from edgestill.devices.onboard.machine import host
-from edgestill.devices.onboard.measure import peaks as attained
 from edgestill.devices.onboard.measure.job import AttainJob, from_json, to_json
-from edgestill.devices.onboard.process.run_job import run
 from edgestill.devices.operators.probe import _array_bytes, _attained, int8_matmul, probe, to_toml
 from edgestill.devices.profiles.profile import FIGURES, Figure, Profile, load
 from edgestill.errors import HostError
@@ -52,18 +50,6 @@ def test_texts_that_toml_would_stumble_over_come_back_as_they_were(tmp_path):
     assert list(tomllib.loads(to_toml(before))["clock_ghz"]) == ["value", "low", "source"]
 
 
-def test_the_child_that_measures_holds_neither_torch_nor_the_pipeline(tmp_path):
-    model = tmp_path / "int8.onnx"
-    model.write_bytes(int8_matmul(64, signed=False))
-    answer = run(AttainJob(str(model), 1 << 20, side=64, seconds=0.01), timeout_s=60)
-    assert answer["bytes_s"]["repeats"] >= 10
-    assert answer["int8_op_s"]["best"] >= answer["int8_op_s"]["median"] > 0
-    heavy = [
-        name for name in answer["modules"] if name.startswith(("torch", "onnx.", "edgestill.p"))
-    ]
-    assert heavy == []
-
-
 def test_a_processor_that_no_profile_can_name_is_refused(monkeypatch):
     board = Profile("host", "a board", "riscv64", (), "/proc/cpuinfo")
     monkeypatch.setattr("edgestill.devices.operators.probe.load", lambda _: board)
@@ -99,16 +85,6 @@ def test_what_is_copied_is_four_times_the_last_cache_within_reason():
     assert _array_bytes({1: 32768, 2: mib}, None) == 64 * mib
     assert _array_bytes({}, None) == 64 * mib
     assert _array_bytes({3: 512 * mib}, 1024 * mib) == 64 * mib
-
-
-def test_a_rate_is_units_by_time_over_the_repeats_that_fit():
-    now, naps = [0.0], iter([9.0, *range(1, 12)])  # the first warms up
-
-    def work():
-        now[0] += next(naps)
-
-    rate = attained._rate(work, 12, 60.0, clock=lambda: now[0])
-    assert rate == {"best": 12.0, "p90": 6.0, "median": 2.0, "repeats": 11}
 
 
 def test_figures_are_in_the_profiles_units():

@@ -1,4 +1,4 @@
-"""Times operator by operator: what the runtime writes, what is taken off, and where it belongs."""
+"""Times operator by operator: what is taken off for profiling, and where it belongs."""
 
 import json
 from dataclasses import replace
@@ -6,12 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from edgestill.devices.onboard.measure.job import OperatorsJob
-from edgestill.devices.onboard.measure.operators import Call, calls_by_run, summarize
-from edgestill.devices.onboard.model.outline import from_json, of_model, outline, to_json
+from edgestill.devices.onboard.model.outline import from_json, to_json
 from edgestill.devices.onboard.process.run_job import run
 from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.operators.profiling import Operator, merge, net, profile
-from edgestill.errors import DataError, MeasureError, ModelError
+from edgestill.errors import DataError, ModelError
 from onnx import TensorProto, helper
 from onnx_files import model, save
 
@@ -108,77 +107,6 @@ def test_a_missing_file_and_one_without_a_source_are_refused(tmp_path):
         profile(tmp_path / "m.ort", runs=RUNS)
 
 
-# --- what the runtime writes --------------------------------------------------------------------
-
-
-def event(name, ts, dur, op, taken=None):
-    facts = {"op_name": op, "provider": "CPU", "input_type_shape": taken or [{"float": [2, 3]}]}
-    return {"cat": "Node", "name": f"{name}_kernel_time", "ts": ts, "dur": dur, "args": facts}
-
-
-def a_run(ts, dur):
-    return {"cat": "Session", "name": "model_run", "ts": ts, "dur": dur}
-
-
-def test_a_profile_is_cut_into_runs_and_what_is_no_kernel_left_out():
-    fence = {"cat": "Node", "name": "a_fence_before", "ts": 1, "dur": 9, "args": {}}
-    events = [
-        event("early", 0, 1, "Conv"), fence, event("b", 14, 3, "Add"), event("a", 11, 2, "Conv"),
-        a_run(10, 9), event("a", 31, 4, "Conv", [{}]), a_run(30, 9),
-    ]  # fmt: skip
-    first, second = calls_by_run(json.dumps(events), "m.onnx")
-    assert first == [
-        Call("a", "Conv", "CPU", 2, "float", 6),
-        Call("b", "Add", "CPU", 3, "float", 6),
-    ]
-    assert second == [Call("a", "Conv", "CPU", 4, "", None)]
-
-
-@pytest.mark.parametrize("text", ["{", "[1]", '[{"cat": "Session", "name": "model_run"}]', "[]"])
-def test_a_broken_profile_is_a_failed_measurement(text):
-    with pytest.raises(MeasureError) as refusal:
-        calls_by_run(text, "m.onnx")
-    assert refusal.value.where == "m.onnx"
-    assert refusal.value.exit_code == 4
-
-
-def graph(*names):
-    """Operators of one kind one after another, by name."""
-    nodes = [
-        helper.make_node("Relu", [f"t{i}"], [f"t{i + 1}"], name=name)
-        for i, name in enumerate(names)
-    ]
-    ends = [("t0", FLOAT, [1])], [(f"t{len(names)}", FLOAT, [1])]
-    return of_model(model(nodes, *ends), 1, {})
-
-
-def call(name, us):
-    return Call(name, "Relu", "CPU", us, "float", 1)
-
-
-def test_the_time_of_an_operator_is_its_median_and_whole_microseconds_are_seen_through():
-    runs = [[call("", 3), call("", us)] for us in (10, 10, 11, 11, 500)]
-    first, second = summarize(runs, graph("", ""))
-    assert (first["node"], second["node"]) == (0, 1)
-    assert first["us"] == pytest.approx(3.5)  # every time from 3 to 4
-    assert 10.5 < second["us"] < 11.5
-
-
-def test_where_a_graph_branches_an_operator_is_placed_by_a_name_that_is_its_own_or_not_at_all():
-    runs = [[call("b", 5), call("b", 6), call("twice", 1)], [call("b", 5), call("twice", 1)]]
-    found = {one["name"]: one for one in summarize(runs, graph("twice", "twice", "b"))}
-    assert found["b"]["node"] == 2
-    assert found["b"]["calls"] == 1.5
-    assert found["twice"]["node"] is None
-
-
-def test_a_branch_that_most_runs_do_not_take_takes_no_time():
-    runs = [[call("a", 5)], [call("a", 5)], [call("a", 5), call("b", 50)]]
-    found = {one["name"]: one["us"] for one in summarize(runs, graph("a", "b"))}
-    assert found["b"] == 0
-    assert found["a"] > 5
-
-
 # --- what profiling costs -----------------------------------------------------------------------
 
 
@@ -224,35 +152,3 @@ def test_several_profiles_give_the_median_of_each_figure(profiled):
 
 def test_an_outline_survives_its_way_through_json(profiled):
     assert from_json(json.loads(json.dumps(to_json(profiled.source)))) == profiled.source
-
-
-def test_a_weight_keeps_its_fingerprint_in_another_order_and_loses_it_with_a_value(tmp_path):
-    w = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
-    other = w.copy()
-    other[0, 0] += 0.5
-    prints, samples = [], []
-    for index, values in enumerate((w, np.pad(w.T, 1), other)):
-        rows, columns = values.shape
-        nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
-        ends = [("x", FLOAT, [1, rows])], [("y", FLOAT, [1, columns])]
-        path = save(tmp_path / f"{index}.onnx", nodes, *ends, [("w", values)])
-        weight = outline(path).nodes[0].weight
-        prints.append(weight.fingerprint)
-        samples.append(weight)
-    assert prints[0] == prints[1] != prints[2]
-    assert samples[0].sample == pytest.approx(w.reshape(-1).tolist())
-    assert samples[0].transposed == pytest.approx(w.T.reshape(-1).tolist())
-
-
-def test_an_int8_weight_is_sampled_as_the_numbers_it_stands_for():
-    q = np.arange(-6, 6, dtype=np.int8).reshape(3, 4)
-    scale, zero = np.array([0.5, 1.0, 2.0], np.float32), np.array([0, 1, -1], np.int8)
-    nodes = [
-        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["w"], axis=0),
-        helper.make_node("MatMul", ["x", "w"], ["y"]),
-    ]
-    ends = [("x", FLOAT, [1, 3])], [("y", FLOAT, [1, 4])]
-    found = of_model(model(nodes, *ends, [("q", q), ("s", scale), ("z", zero)]), 1, {})
-    real = (q.astype(float) - zero[:, None]) * scale[:, None]
-    assert found.nodes[1].weight.sample == pytest.approx(real.reshape(-1).tolist())
-    assert found.nodes[1].weight.name == "q"

@@ -7,9 +7,8 @@ from io import StringIO
 import numpy as np
 import pytest
 import report_example
-from edgestill.devices.onboard.measure.operators import calls_by_run
 from edgestill.devices.onboard.model.cost import NodeCost, by_node, count_model
-from edgestill.devices.onboard.model.outline import from_json, of_model, to_json
+from edgestill.devices.onboard.model.outline import of_model
 from edgestill.devices.operators.profiling import Operator
 from edgestill.devices.operators.profiling import Profile as Profiled
 from edgestill.devices.operators.roofline import Bounds, Machine, Work, machine_of, roof_us
@@ -164,30 +163,6 @@ def test_what_multiplies_and_cannot_be_counted_is_not_zero():
     stored = [("w", np.ones((1, 8, 3), np.float32)), ("r", np.ones((1, 8, 2), np.float32))]
     found = by_node(model(nodes, [("x", FLOAT, [4, 1, 3])], [("y", FLOAT, None)], stored))
     assert (found[0].macs, found[0].operations) == (None, None)
-
-
-def test_a_node_knows_the_module_that_the_exporter_wrote_down_and_distrusts_the_rest():
-    made = layers()
-    told = made.graph.node[0].metadata_props.add()
-    told.key, told.value = "pkg.torch.onnx.name_scopes", "['', 'body', 'body.conv', 'conv2d']"
-    hostile = made.graph.node[1].metadata_props.add()
-    hostile.key, hostile.value = told.key, "__import__('os').system('x')"
-    found = of_model(made, 1, {})
-    assert [one.scope for one in found.nodes[:2]] == ["body.conv", ""]
-    assert from_json(json.loads(json.dumps(to_json(found)))) == found
-
-
-def test_bytes_are_those_the_runtime_hands_over_and_a_view_or_a_part_moves_no_more():
-    def event(ts, op, read, weights, written):
-        sizes = {"activation_size": read, "parameter_size": weights, "output_size": written}
-        facts = {"op_name": op, "provider": "CPU", **{k: str(v) for k, v in sizes.items()}}
-        return {"cat": "Node", "name": f"{op}_kernel_time", "ts": ts, "dur": 1, "args": facts}
-
-    run = {"cat": "Session", "name": "model_run", "ts": 0, "dur": 9}
-    events = [run, event(1, "Conv", 10, 7, 20), event(2, "Reshape", 20, 8, 20)]
-    events += [event(3, "Gather", 8, 10**6, 16), {**event(4, "Relu", 1, 0, 1), "args": {}}]
-    (calls,) = calls_by_run(json.dumps(events), "m.onnx")
-    assert [one.bytes for one in calls] == [37, 0, 32, None]
 
 
 # --- the graph that runs --------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from edgestill.devices import doctor
 from edgestill.devices.energy import declared
 from edgestill.devices.onboard.machine.disturbance import snapshot, warnings
 from edgestill.devices.onboard.machine.host import describe, has_vnni, kernel_class
-from edgestill.devices.onboard.measure import energy, memory
 
 
 def _write(root, files):
@@ -154,41 +153,6 @@ def test_disturbance_without_proc_is_unknown_not_quiet_zeros(tmp_path):
     assert warnings(found, found) == ()
 
 
-def _rapl(root, zones):
-    files = {}
-    for name, (label, value, limit) in zones.items():
-        files |= {
-            f"{name}/name": label,
-            f"{name}/energy_uj": str(value),
-            f"{name}/max_energy_range_uj": str(limit),
-        }
-    return _write(root, files)
-
-
-def test_energy_counters_wrap_around_and_parts_of_a_package_count_once(tmp_path):
-    zones = {
-        "intel-rapl:0": ("package-0", 900, 1000),
-        "intel-rapl:0:0": ("core", 5, 1000),
-        "intel-rapl:0:1": ("dram", 10, 1000),
-    }
-    before = energy.read_counters(_rapl(tmp_path, zones))
-    assert [one.name for one in before] == ["intel-rapl:0 package-0", "intel-rapl:0:1 dram"]
-    zones |= {"intel-rapl:0": ("package-0", 100, 1000), "intel-rapl:0:1": ("dram", 60, 1000)}
-    after = energy.read_counters(_rapl(tmp_path, zones))
-    assert energy.spent_uj(before, after) == (250, None)
-
-
-def test_an_energy_counter_that_stands_still_measured_nothing(tmp_path):
-    counters = energy.read_counters(_rapl(tmp_path, {"intel-rapl:0": ("package-0", 1, 10)}))
-    assert energy.spent_uj(counters, counters) == (None, "the RAPL counters did not move")
-
-
-def test_absent_energy_counters_are_a_reason_not_a_zero(tmp_path):
-    reason = energy.read_counters(tmp_path)
-    assert reason.startswith("no RAPL counter")
-    assert energy.spent_uj(reason, reason) == (None, reason)
-
-
 def test_the_declared_energy_is_its_formula_and_says_what_it_is_not():
     found = declared.declared({"float32": 1_000_000, "int8": 2_000_000}, 4000, 1000)
     # 4.6 pJ and 0.3 pJ a MAC, 160 pJ a weight byte, twice 2.5 pJ an activation byte.
@@ -207,23 +171,6 @@ def test_a_model_over_itself_has_a_declared_ratio_of_exactly_one():
     cost = ({"int8": 5000}, 300, 700)
     found = declared.declared_ratio(cost, cost)
     assert (found.low, found.value, found.high) == (1.0, 1.0, 1.0)
-
-
-def test_memory_without_a_high_water_mark_is_a_reason(tmp_path):
-    reason = memory.begin(tmp_path)
-    assert reason.startswith("the high-water mark cannot be set back") or "status" in reason
-    found = memory.peak_over(reason, tmp_path)
-    assert found.over_baseline_bytes is None
-    assert found.missing == reason
-
-
-def test_memory_is_read_in_bytes_over_the_baseline(tmp_path):
-    _write(tmp_path, {"clear_refs": "", "status": "VmHWM:\t 100 kB\nVmRSS:\t 60 kB\n"})
-    baseline = memory.begin(tmp_path)
-    assert (tmp_path / "clear_refs").read_text() == "5"
-    _write(tmp_path, {"status": "VmHWM:\t 150 kB\nVmRSS:\t 70 kB\nRssAnon:\t 7 kB\n"})
-    found = memory.peak_over(baseline, tmp_path)
-    assert (found.over_baseline_bytes, found.total_bytes) == (90 * 1024, 150 * 1024)
 
 
 def test_the_doctor_says_what_peaks_are_worth_where_addresses_cannot_be_fixed(monkeypatch):

@@ -1,4 +1,4 @@
-"""Memory in each view: the proportional share, the runtime's settings, and the graph alone."""
+"""Memory in each view: the high-water mark, the proportional share, the runtime's settings."""
 
 import json
 from dataclasses import replace
@@ -8,17 +8,15 @@ import pytest
 from edgestill.devices.bench.request import Request
 from edgestill.devices.bench.settings import Subject
 from edgestill.devices.onboard.measure import memory
-from edgestill.devices.onboard.measure.job import MeasureJob, MemoryJob
-from edgestill.devices.onboard.model import liveness
-from edgestill.devices.onboard.process.run_job import run
+from edgestill.devices.onboard.measure.job import MeasureJob
 from edgestill.devices.onboard.settings import Session
 from edgestill.devices.place.place import Local
 from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import ModelError
 from edgestill.pipeline.report.memory import lines
-from flat_options import flat_job, flat_settings
+from flat_options import flat_settings
 from onnx import TensorProto, helper
-from onnx_files import model, save
+from onnx_files import save
 
 FLOAT = TensorProto.FLOAT
 
@@ -33,108 +31,6 @@ def _dense(path, width=512):
     return save(path, nodes, *ends, [("w", _weights(width))])
 
 
-def _needs(nodes, inputs, outputs, stored=(), batch=1):
-    made = model(nodes, inputs, outputs, stored)
-    return liveness.of_models(made, made, batch)
-
-
-def test_a_chain_holds_two_tensors_at_a_time():
-    nodes = [
-        helper.make_node("Relu", ["x"], ["a"]),
-        helper.make_node("Sigmoid", ["a"], ["b"], name="middle"),
-        helper.make_node("Tanh", ["b"], ["y"]),
-    ]
-    found = _needs(nodes, [("x", FLOAT, [1, 100])], [("y", FLOAT, [1, 100])])
-    assert (found.activation_bytes, found.weight_bytes, found.missing) == (800, 0, None)
-
-
-def test_a_skip_connection_is_held_until_it_is_added():
-    nodes = [
-        helper.make_node("Relu", ["x"], ["a"]),
-        helper.make_node("Sigmoid", ["a"], ["b"]),
-        helper.make_node("Tanh", ["b"], ["c"], name="t"),
-        helper.make_node("Add", ["a", "c"], ["y"]),
-    ]
-    found = _needs(nodes, [("x", FLOAT, [1, 100])], [("y", FLOAT, [1, 100])])
-    assert found.activation_bytes == 1200  # a, b and c
-    assert "Tanh" in found.at
-
-
-def test_the_peak_is_where_the_tensors_are_widest_and_grows_with_the_batch():
-    nodes = [
-        helper.make_node("MatMul", ["x", "w"], ["wide"], name="up"),
-        helper.make_node("MatMul", ["wide", "v"], ["y"]),
-    ]
-    ends = [("x", FLOAT, ["n", 10])], [("y", FLOAT, ["n", 2])]
-    stored = [("w", np.ones((10, 90), np.float32)), ("v", np.ones((90, 2), np.float32))]
-    one, eight = (_needs(nodes, *ends, stored, batch=batch) for batch in (1, 8))
-    assert (one.activation_bytes, one.weight_bytes) == (400, 4 * (900 + 180))
-    assert (eight.activation_bytes, eight.weight_bytes) == (3200, one.weight_bytes)
-    assert "up" in one.at
-
-
-def test_a_view_holds_nothing_of_its_own_but_keeps_what_it_shows():
-    nodes = [
-        helper.make_node("Relu", ["x"], ["a"]),
-        helper.make_node("Reshape", ["a", "shape"], ["flat"]),
-        helper.make_node("Sigmoid", ["flat"], ["b"]),
-        helper.make_node("Mul", ["flat", "b"], ["y"]),
-    ]
-    stored = [("shape", np.array([100], np.int64))]
-    found = _needs(nodes, [("x", FLOAT, [1, 100])], [("y", FLOAT, [100])], stored)
-    assert found.activation_bytes == 1200  # a (as flat), b and y
-
-
-def test_making_a_view_takes_no_second_copy():
-    nodes = [
-        helper.make_node("MatMul", ["x", "w"], ["wide"]),
-        helper.make_node("Reshape", ["wide", "shape"], ["flat"]),
-        helper.make_node("ReduceSum", ["flat"], ["y"]),
-    ]
-    stored = [("w", np.ones((10, 90), np.float32)), ("shape", np.array([90], np.int64))]
-    found = _needs(nodes, [("x", FLOAT, [1, 10])], [("y", FLOAT, [1])], stored)
-    assert found.activation_bytes == 400  # x and what it is multiplied into
-
-
-def test_an_output_is_held_to_the_end():
-    nodes = [
-        helper.make_node("Relu", ["x"], ["first"]),
-        helper.make_node("Sigmoid", ["x"], ["b"]),
-        helper.make_node("Tanh", ["b"], ["y"]),
-    ]
-    outputs = [("first", FLOAT, [1, 100]), ("y", FLOAT, [1, 100])]
-    assert _needs(nodes, [("x", FLOAT, [1, 100])], outputs).activation_bytes == 1200
-
-
-def test_what_a_branch_reads_from_outside_is_held_until_the_branch():
-    def branch(name):
-        node = helper.make_node("Relu", ["a"], [name])
-        return helper.make_graph(
-            [node], name, [], [helper.make_tensor_value_info(name, FLOAT, [1, 100])]
-        )
-
-    nodes = [
-        helper.make_node("Relu", ["x"], ["a"]),
-        helper.make_node("Sigmoid", ["x"], ["b"]),
-        helper.make_node("Tanh", ["b"], ["c"]),
-        helper.make_node("If", ["yes"], ["d"], then_branch=branch("t"), else_branch=branch("e")),
-    ]
-    stored = [("yes", np.array(True))]
-    outputs = [("c", FLOAT, [1, 100]), ("d", FLOAT, [1, 100])]
-    found = _needs(nodes, [("x", FLOAT, [1, 100])], outputs, stored)
-    assert found.activation_bytes == 1200  # x, a and b; a, b and c; a, c and d
-
-
-def test_a_tensor_of_unknown_size_makes_the_peak_unknown_not_smaller():
-    nodes = [
-        helper.make_node("NonZero", ["x"], ["where"]),
-        helper.make_node("Cast", ["where"], ["y"], to=FLOAT),
-    ]
-    found = _needs(nodes, [("x", FLOAT, [1, 100])], [("y", FLOAT, None)])
-    assert found.activation_bytes is None
-    assert "'where'" in found.missing
-
-
 def test_the_share_is_read_in_bytes_and_its_absence_is_a_reason(tmp_path):
     (tmp_path / "smaps_rollup").write_text("0-1 ---p\nRss:  90 kB\nPss:\t 70 kB\nPss_Anon: 5 kB\n")
     assert memory.share(tmp_path) == 70 * 1024
@@ -143,47 +39,6 @@ def test_the_share_is_read_in_bytes_and_its_absence_is_a_reason(tmp_path):
     assert "cannot be read" in reason
     assert memory.grown(reason, 5) == (None, reason)
     assert memory.grown(5, reason) == (None, reason)
-
-
-def test_a_looking_process_times_nothing_and_reads_the_graph_as_the_runtime_rewrote_it(tmp_path):
-    path = tmp_path / "m.onnx"
-    nodes = [
-        helper.make_node("MatMul", ["x", "w"], ["a"]),
-        helper.make_node("Add", ["a", "b"], ["c"]),
-        helper.make_node("Relu", ["c"], ["y"]),
-    ]
-    ends = [("x", FLOAT, ["n", 512])], [("y", FLOAT, ["n", 512])]
-    save(path, nodes, *ends, [("w", _weights()), ("b", np.zeros(512, np.float32))])
-    job = flat_job(MemoryJob, model=str(path), batch=4, arena=False, analyze=True)
-    answer = run(job, timeout_s=60)
-    graph = answer["graph"]
-    # One operator is left of three, so only x and y are ever there: 4 x 512 floats each.
-    assert graph["activation_bytes"] == 2 * 4 * 512 * 4
-    assert graph["weight_bytes"] == (512 * 512 + 512) * 4
-    assert answer["peak_memory_bytes"] > graph["weight_bytes"]
-    assert answer["pss_bytes"] > graph["weight_bytes"]
-    assert run(MemoryJob(model=str(path)), timeout_s=60)["graph"] is None
-
-
-def test_what_makes_a_peak_a_matter_of_luck_is_fixed_where_nothing_is_timed(tmp_path):
-    """Large blocks that are freed else stay in the heap; how many depends on the path's length."""
-    random = np.random.default_rng(0)
-    peaks = []
-    for length in (1, 30):
-        folder = tmp_path / ("x" * length)
-        folder.mkdir()
-        weights = [(f"w{i}", random.standard_normal((512, 512), np.float32)) for i in range(6)]
-        names = ["x", *(f"h{i}" for i in range(5)), "y"]
-        nodes = [helper.make_node("MatMul", [names[i], f"w{i}"], [names[i + 1]]) for i in range(6)]
-        ends = [("x", FLOAT, [1, 512])], [("y", FLOAT, [1, 512])]
-        save(folder / "m.onnx", nodes, *ends, weights)
-        answer = run(MemoryJob(model=str(folder / "m.onnx")), timeout_s=60)
-        if answer["peak_memory_missing"]:
-            pytest.skip(answer["peak_memory_missing"])
-        assert answer["fixed"]["malloc"]
-        peaks.append(answer["peak_memory_bytes"])
-    room = 64 * 1024 if answer["fixed"]["addresses"] else 256 * 1024
-    assert abs(peaks[1] - peaks[0]) <= room
 
 
 def test_the_peak_is_the_range_of_processes_that_time_nothing(tmp_path):
@@ -224,13 +79,6 @@ def test_what_malloc_held_beyond_the_peak_is_warned_of(tmp_path):
         result = measure(Request([subject], quick, tmp_path / "out", place=place))
         said = [one for one in result.warnings if "MALLOC_MMAP_THRESHOLD_" in one]
         assert len(said) == warned
-
-
-def test_a_looking_process_refuses_what_no_runtime_loads(tmp_path):
-    path = tmp_path / "m.onnx"
-    path.write_bytes(b"\x08\x09junk")
-    with pytest.raises(ModelError):
-        run(MemoryJob(model=str(path)), timeout_s=60)
 
 
 def test_the_arena_and_the_pattern_reach_the_runtime():
@@ -300,3 +148,28 @@ def test_the_page_shows_each_view_and_a_reason_where_one_is_missing():
         "These figures overlap and do not add up" in each
         for each in results.sections(report())[1].paragraphs
     )
+
+
+def _write(root, files):
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_memory_without_a_high_water_mark_is_a_reason(tmp_path):
+    reason = memory.begin(tmp_path)
+    assert reason.startswith("the high-water mark cannot be set back") or "status" in reason
+    found = memory.peak_over(reason, tmp_path)
+    assert found.over_baseline_bytes is None
+    assert found.missing == reason
+
+
+def test_memory_is_read_in_bytes_over_the_baseline(tmp_path):
+    _write(tmp_path, {"clear_refs": "", "status": "VmHWM:\t 100 kB\nVmRSS:\t 60 kB\n"})
+    baseline = memory.begin(tmp_path)
+    assert (tmp_path / "clear_refs").read_text() == "5"
+    _write(tmp_path, {"status": "VmHWM:\t 150 kB\nVmRSS:\t 70 kB\nRssAnon:\t 7 kB\n"})
+    found = memory.peak_over(baseline, tmp_path)
+    assert (found.over_baseline_bytes, found.total_bytes) == (90 * 1024, 150 * 1024)

@@ -1,13 +1,20 @@
 """The fresh process: what it imports, what it answers, how it dies."""
 
+import json
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from edgestill.devices.bench.inspection import inspect
+from edgestill.devices.onboard.measure import worker
 from edgestill.devices.onboard.measure.job import (
+    InspectJob,
     MeasureJob,
+    ProbeJob,
+    ScenarioJob,
+    to_json,
 )
 from edgestill.devices.onboard.model.modelfile import Input
 from edgestill.devices.onboard.process.run_job import run
@@ -213,3 +220,37 @@ def test_an_ort_file_is_measured_and_has_no_cost(dense, tmp_path):
     assert found.format == "ort"
     assert found.cost is None
     assert "own format" in found.cost_missing
+
+
+def test_a_process_in_a_group_is_not_bounded_by_address_space_too(tmp_path):
+    """64 MiB of address space do not hold the runtime; a group that is only paper does."""
+    (tmp_path / "group").mkdir()
+    for group, works in ((str(tmp_path / "group"), True), (None, False)):
+        envelope = {
+            "job": to_json(ProbeJob()),
+            "answer": str(tmp_path / "answer.json"),
+            "parent": os.getpid(),
+            "memory_limit_bytes": 64 * 2**20,
+            "memory_group": group,
+        }
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "edgestill.devices.onboard.measure.worker"],
+            input=json.dumps(envelope),
+            capture_output=True,
+            text=True,
+        )
+        answer = tmp_path / "answer.json"
+        told = json.loads(answer.read_text()) if answer.exists() else {"error": done.stderr}
+        assert ("error" not in told) is works
+        if works:
+            assert told["memory_limit"] == "control group"
+        answer.unlink(missing_ok=True)
+
+
+def test_the_kind_of_a_job_decides_which_module_does_it(dense):
+    assert worker.answer(InspectJob(str(dense)))["format"] == "onnx"
+    assert "process_threads" in worker.answer(ProbeJob())
+    cold = worker.answer(ScenarioJob(str(dense), "cold-start", ""))
+    assert {"import_ms", "load_ms", "first_inference_ms"} <= set(cold)
+    with pytest.raises(UsageError, match="the load 'dance', expected one of multi-stream"):
+        worker.answer(ScenarioJob(str(dense), "dance", ""))

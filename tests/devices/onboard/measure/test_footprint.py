@@ -1,0 +1,64 @@
+"""A process that looks at memory: its figures, and the graph as the runtime rewrote it."""
+
+import numpy as np
+import pytest
+from edgestill.devices.onboard.measure.job import MemoryJob
+from edgestill.devices.onboard.process.run_job import run
+from edgestill.errors import ModelError
+from flat_options import flat_job
+from onnx import TensorProto, helper
+from onnx_files import save
+
+FLOAT = TensorProto.FLOAT
+
+
+def _weights(width=512):
+    return np.full((width, width), 0.01, np.float32)
+
+
+def test_a_looking_process_times_nothing_and_reads_the_graph_as_the_runtime_rewrote_it(tmp_path):
+    path = tmp_path / "m.onnx"
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Add", ["a", "b"], ["c"]),
+        helper.make_node("Relu", ["c"], ["y"]),
+    ]
+    ends = [("x", FLOAT, ["n", 512])], [("y", FLOAT, ["n", 512])]
+    save(path, nodes, *ends, [("w", _weights()), ("b", np.zeros(512, np.float32))])
+    job = flat_job(MemoryJob, model=str(path), batch=4, arena=False, analyze=True)
+    answer = run(job, timeout_s=60)
+    graph = answer["graph"]
+    # One operator is left of three, so only x and y are ever there: 4 x 512 floats each.
+    assert graph["activation_bytes"] == 2 * 4 * 512 * 4
+    assert graph["weight_bytes"] == (512 * 512 + 512) * 4
+    assert answer["peak_memory_bytes"] > graph["weight_bytes"]
+    assert answer["pss_bytes"] > graph["weight_bytes"]
+    assert run(MemoryJob(model=str(path)), timeout_s=60)["graph"] is None
+
+
+def test_what_makes_a_peak_a_matter_of_luck_is_fixed_where_nothing_is_timed(tmp_path):
+    """Large blocks that are freed else stay in the heap; how many depends on the path's length."""
+    random = np.random.default_rng(0)
+    peaks = []
+    for length in (1, 30):
+        folder = tmp_path / ("x" * length)
+        folder.mkdir()
+        weights = [(f"w{i}", random.standard_normal((512, 512), np.float32)) for i in range(6)]
+        names = ["x", *(f"h{i}" for i in range(5)), "y"]
+        nodes = [helper.make_node("MatMul", [names[i], f"w{i}"], [names[i + 1]]) for i in range(6)]
+        ends = [("x", FLOAT, [1, 512])], [("y", FLOAT, [1, 512])]
+        save(folder / "m.onnx", nodes, *ends, weights)
+        answer = run(MemoryJob(model=str(folder / "m.onnx")), timeout_s=60)
+        if answer["peak_memory_missing"]:
+            pytest.skip(answer["peak_memory_missing"])
+        assert answer["fixed"]["malloc"]
+        peaks.append(answer["peak_memory_bytes"])
+    room = 64 * 1024 if answer["fixed"]["addresses"] else 256 * 1024
+    assert abs(peaks[1] - peaks[0]) <= room
+
+
+def test_a_looking_process_refuses_what_no_runtime_loads(tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"\x08\x09junk")
+    with pytest.raises(ModelError):
+        run(MemoryJob(model=str(path)), timeout_s=60)
