@@ -1,12 +1,16 @@
 """A captured graph is tapped where the layers of its model gave what they gave."""
 
+import copy
+
 import pytest
 import torch
 from edgestill.errors import ModelError, RecipeError
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.compress.train import qat
+from edgestill.pipeline.compress.train.layer_outputs import find, tapped
 from edgestill.pipeline.distill.layers import Taps
 from edgestill.pipeline.models import deployed
+from edgestill.pipeline.models.deployed import Deployed
 from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.recipe.compress import Compress
 from edgestill.pipeline.records import DataRecord
@@ -83,3 +87,39 @@ def test_a_layer_that_is_folded_into_another_is_refused_by_name():
         Taps(graph, ["conv1"], "here")
     with pytest.raises(RecipeError, match="'layer9'"):
         Taps(graph, ["layer9"], "here")
+
+
+@pytest.fixture(scope="module")
+def perceptron():
+    """A model, the graph captured of it, and a batch."""
+    torch.manual_seed(0)
+    backbone = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Dropout(), nn.Linear(5, 2))
+    model, x = Deployed(backbone, "table", (0.5,), (2.0,)).eval(), torch.randn(6, 4)
+    return model, torch.export.export(model, (x,)).module(), x
+
+
+def test_the_node_of_a_layer_holds_the_numbers_of_the_layer(perceptron):
+    model, graph, x = perceptron
+    nodes = find(graph, model, x, ["0", "1", "3"])
+    prepared = (x - 0.5) / 2.0
+    expected = {"0": model.backbone[0](prepared), "3": model(x)}
+    expected["1"] = expected["0"].clamp(min=0.0)
+    before, tapped_values = graph.code, {}
+    with tapped(graph, nodes) as taps:
+        for name, tap in taps.items():
+            tap.register_forward_hook(
+                lambda _, inputs, __, name=name: tapped_values.update({name: inputs})
+            )
+        graph(x)
+    assert set(tapped_values) == set(expected)
+    for name, (value,) in tapped_values.items():
+        torch.testing.assert_close(value, expected[name])
+    assert graph.code == before
+    assert not any(name.startswith("tap_") for name, _ in graph.named_modules())
+
+
+def test_a_layer_whose_numbers_no_node_holds_is_left_out(perceptron):
+    model, graph, x = perceptron
+    other = copy.deepcopy(model)
+    nn.init.constant_(other.backbone[3].bias, 9.0)
+    assert set(find(graph, other, x, ["0", "3"])) == {"0"}
