@@ -1,6 +1,8 @@
 """Bounds of a measuring process: its cores, and its control group, real and on paper."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from edgestill.devices.onboard.machine import limits as bounds
@@ -53,3 +55,13 @@ def test_where_no_memory_group_can_be_made_there_is_none(tmp_path):
     with bounds.memory_group(None) as group:
         assert group is None
     assert not bounds.join(tmp_path / "no such group")
+
+
+def test_pinning_holds_for_the_process_that_does_it():
+    core = max(os.sched_getaffinity(0))
+    code = (
+        "import os; from edgestill.devices.onboard.machine.limits import pin\n"
+        f"pin([{core}]); print(sorted(os.sched_getaffinity(0)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == f"[{core}]\n"

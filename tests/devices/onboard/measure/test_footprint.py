@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
+from edgestill.devices.onboard.measure import footprint, memory
 from edgestill.devices.onboard.measure.job import MemoryJob
 from edgestill.devices.onboard.process.run_job import run
 from edgestill.errors import ModelError
 from flat_options import flat_job
 from onnx import TensorProto, helper
-from onnx_files import save
+from onnx_files import dense, save
 
 FLOAT = TensorProto.FLOAT
 
@@ -62,3 +63,25 @@ def test_a_looking_process_refuses_what_no_runtime_loads(tmp_path):
     path.write_bytes(b"\x08\x09junk")
     with pytest.raises(ModelError):
         run(MemoryJob(model=str(path)), timeout_s=60)
+
+
+def test_peak_share_and_graph_are_read_around_the_queries(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "fix_thresholds", lambda: False)  # they would stay in this process
+    monkeypatch.setattr(memory, "begin", lambda: "no mark")
+    shares = iter([1000, 5000])
+    monkeypatch.setattr(memory, "share", lambda: next(shares))
+    path = dense(tmp_path / "m.onnx", layers=2, width=16)
+    found = footprint.measure(flat_job(MemoryJob, str(path), batch=3, queries=2, analyze=True))
+    assert (found["peak_memory_bytes"], found["peak_memory_missing"]) == (None, "no mark")
+    assert (found["pss_bytes"], found["pss_missing"]) == (4000, None)
+    assert found["fixed"]["malloc"] is False
+    assert found["graph"]["weight_bytes"] == 2 * 16 * 16 * 4
+    assert found["graph"]["activation_bytes"] == 2 * 3 * 16 * 4  # a product and what it is made of
+
+
+def test_a_file_of_the_runtimes_own_format_has_no_graph_to_read(tmp_path):
+    path = tmp_path / "m.ort"
+    path.write_bytes(b"\0\0\0\0ORTM" + bytes(32))
+    found = footprint._graph(path, MemoryJob(str(path)), {})
+    assert (found["weight_bytes"], found["activation_bytes"], found["at"]) == (None, None, None)
+    assert "holds no graph that onnx can read" in found["missing"]

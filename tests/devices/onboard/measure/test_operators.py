@@ -3,15 +3,17 @@
 import json
 
 import pytest
+from edgestill.devices.onboard.measure.job import OperatorsJob
 from edgestill.devices.onboard.measure.operators import (
     Call,
     calls_by_run,
     summarize,
+    time_operators,
 )
 from edgestill.devices.onboard.model.outline import of_model
-from edgestill.errors import MeasureError
+from edgestill.errors import MeasureError, ModelError
 from onnx import TensorProto, helper
-from onnx_files import model
+from onnx_files import dense, model
 
 FLOAT = TensorProto.FLOAT
 
@@ -95,3 +97,22 @@ def test_bytes_are_those_the_runtime_hands_over_and_a_view_or_a_part_moves_no_mo
     events += [event(3, "Gather", 8, 10**6, 16), {**event(4, "Relu", 1, 0, 1), "args": {}}]
     (calls,) = calls_by_run(json.dumps(events), "m.onnx")
     assert [one.bytes for one in calls] == [37, 0, 32, None]
+
+
+def test_the_operators_of_a_file_are_timed_in_its_order(tmp_path):
+    path = dense(tmp_path / "m.onnx", layers=2, width=8)
+    found = time_operators(OperatorsJob(str(path), runs=5, warmup_seconds=0.01))
+    assert found["runs"] == 5
+    assert [one["op"] for one in found["operators"]] == ["MatMul", "MatMul"]
+    assert [one["node"] for one in found["operators"]] == [0, 1]
+    assert [one["elements"] for one in found["operators"]] == [8, 8]
+    assert [one["macs"] for one in found["costs"]] == [64, 64]
+    assert [node["op"] for node in found["source"]["nodes"]] == ["MatMul", "MatMul"]
+    assert found["p10_us"] <= found["p50_us"]
+
+
+def test_a_file_of_the_runtimes_own_format_has_no_source_to_time(tmp_path):
+    path = tmp_path / "m.ort"
+    path.write_bytes(b"\0\0\0\0ORTM" + bytes(32))
+    with pytest.raises(ModelError, match="expected the ONNX file it was made from"):
+        time_operators(OperatorsJob(str(path)))

@@ -1,5 +1,7 @@
 """What one thread attains: rates by a clock, and the process that measures them."""
 
+import numpy as np
+import pytest
 from edgestill.devices.onboard.measure import peaks as attained
 from edgestill.devices.onboard.measure.job import AttainJob
 from edgestill.devices.onboard.process.run_job import run
@@ -26,3 +28,44 @@ def test_a_rate_is_units_by_time_over_the_repeats_that_fit():
 
     rate = attained._rate(work, 12, 60.0, clock=lambda: now[0])
     assert rate == {"best": 12.0, "p90": 6.0, "median": 2.0, "repeats": 11}
+
+
+@pytest.fixture
+def units(monkeypatch):
+    """What each repeat is counted as; the work is done once."""
+    seen = []
+
+    def rate(work, count, seconds):
+        work()
+        seen.append((count, seconds))
+        return {"repeats": 1}
+
+    monkeypatch.setattr(attained, "_rate", rate)
+    return seen
+
+
+def test_a_copy_counts_what_is_read_and_written(units):
+    attained.copy(1 << 16, 0.5)
+    # Of an array above 4 MiB a piece is copied at a time.
+    attained.copy(8 << 20, 0.5)
+    assert units == [(2 << 16, 0.5), (2 * (4 << 20), 0.5)]
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_multiply_add_is_two_operations(units, tmp_path, signed):
+    model = tmp_path / "int8.onnx"
+    model.write_bytes(int8_matmul(8, signed=signed))
+    attained.sgemm(8, 0.5)
+    attained.int8_gemm(model, 8, 0.5)
+    assert units == [(2 * 8**3, 0.5)] * 2
+
+
+def test_the_three_are_measured_and_what_computed_is_named(tmp_path):
+    model = tmp_path / "int8.onnx"
+    model.write_bytes(int8_matmul(8, signed=False))
+    found = attained.measure(AttainJob(str(model), 1 << 16, side=8, seconds=1e-9))
+    for key in ("bytes_s", "fp32_flop_s", "int8_op_s"):
+        assert found[key]["repeats"] == 10
+        assert 0 < found[key]["median"] <= found[key]["p90"] <= found[key]["best"]
+    assert found["numpy"] == np.__version__
+    assert found["blas"]

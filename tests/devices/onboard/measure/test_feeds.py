@@ -1,0 +1,43 @@
+"""Batches for a model: real ones where there are some, else made up."""
+
+import numpy as np
+import pytest
+from edgestill.devices.onboard.measure.feeds import batches_of, real_batches
+from edgestill.devices.onboard.model.modelfile import Input
+from edgestill.devices.onboard.settings import Feed
+from edgestill.errors import DataError
+
+SCHEMA = (Input("x", "tensor(float)", ("n", 3)),)
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "inputs.npz"
+    np.savez(path, x=np.arange(12, dtype=np.float32).reshape(4, 3))
+    return path
+
+
+def test_without_real_inputs_one_batch_is_made_up():
+    assert real_batches(Feed()) is None
+    (batch,) = batches_of(Feed(batch=5), SCHEMA)
+    assert batch["x"].shape == (5, 3)
+    assert batch["x"].dtype == np.float32
+
+
+def test_real_inputs_are_the_batches(archive):
+    first, second = batches_of(Feed(str(archive), batch=2), SCHEMA)
+    assert first["x"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert second["x"].tolist() == [[6, 7, 8], [9, 10, 11]]
+
+
+def test_batches_that_were_read_before_are_not_read_again(archive):
+    feed = Feed(str(archive), batch=4)
+    real = real_batches(feed)
+    archive.unlink()
+    assert batches_of(feed, SCHEMA, real) is real
+
+
+def test_real_inputs_that_do_not_fit_are_refused_with_their_file(archive):
+    with pytest.raises(DataError, match=r"found float32 of shape \(1, 3\)") as refusal:
+        batches_of(Feed(str(archive)), (Input("x", "tensor(float)", ("n", 4)),))
+    assert refusal.value.where == f"{archive}: 'x'"
