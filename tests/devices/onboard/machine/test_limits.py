@@ -1,4 +1,4 @@
-"""Bounds of a measuring process: its cores, and its control group, real and on paper."""
+"""Bounds of a measuring process: cores, and control groups, real and in files of the test."""
 
 import os
 import subprocess

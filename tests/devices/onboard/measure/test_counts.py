@@ -58,7 +58,7 @@ def test_a_job_marks_two_regions_a_pair(job, monkeypatch):
     assert found["runtime"].startswith("onnxruntime ")
 
 
-def test_a_second_thread_makes_a_count_a_matter_of_luck(job):
+def test_a_process_with_a_second_thread_is_refused(job):
     stop = threading.Event()
     thread = threading.Thread(target=stop.wait)
     thread.start()

@@ -89,7 +89,7 @@ def test_every_stream_of_several_is_timed(dense, tmp_path):
     assert set(table[:, 0].tolist()) == {0, 1}
 
 
-def test_a_sustained_load_is_told_window_by_window(dense, tmp_path):
+def test_a_sustained_load_has_figures_for_each_window(dense, tmp_path):
     found, table = _measured("sustained", dense, tmp_path, windows=3)
     assert found["columns"] == ["window", "latency_ns"]
     assert len(found["windows"]) == 3

@@ -1,4 +1,4 @@
-"""What only some runtimes and models can do is told by the protocols."""
+"""Which runtimes and models have the abilities that only some have."""
 
 from types import SimpleNamespace
 
@@ -15,7 +15,7 @@ def path(tmp_path):
     return dense(tmp_path / "m.onnx", layers=1, width=8)
 
 
-def test_a_runtime_that_cannot_trace_is_none_that_does():
+def test_an_object_without_the_methods_of_a_protocol_does_not_satisfy_it():
     assert isinstance(onnxruntime, TracingRuntime)
     assert not isinstance(SimpleNamespace(NAME="plain", load=load), TracingRuntime)
     assert not isinstance(SimpleNamespace(query=print, answer=print), Binding)
