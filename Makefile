@@ -10,6 +10,7 @@
 
 PYTHON ?= python3
 PIP_ARGS ?=
+COVERAGE ?=
 COVERAGE_FLOOR ?= 50
 TESTS ?= -m "not slow"
 BIN := .venv/bin
@@ -21,8 +22,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PI
 demo: .venv/edgestill
 	$(BIN)/edgestill build
 
+# The floor lies one point below the figure in docs/architecture.md. Python 3.11 has no fast tracer:
+# with COVERAGE=1 the tests take a third longer, which is why it is not the default.
 test: .venv/edgestill-dev
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(TESTS) $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR))
 
 test-slow: .venv/edgestill-dev
 	$(BIN)/python -m pytest -m slow
@@ -35,10 +38,8 @@ check: .venv/edgestill-dev
 	$(BIN)/python tests/tools/untested_modules.py
 	$(BIN)/python tests/tools/diagram.py --check
 
-# The floor lies one point below the figure in docs/architecture.md. Python 3.11 has no fast tracer:
-# the tests take a third longer so, which is why `make test` measures nothing.
-coverage: .venv/edgestill-dev
-	$(BIN)/python -m pytest $(TESTS) --cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR)
+coverage:
+	$(MAKE) test COVERAGE=1
 
 diagram: .venv/edgestill-dev
 	$(BIN)/python tests/tools/diagram.py

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import onnx
 
+from ...devices.bench.ratio_text import stated
 from ...errors import NoEffectError
 from .fuse import fusion
 from .fuse.candidates import Candidate
@@ -42,10 +43,7 @@ def _fused(job: Job) -> Effect:
 
 def _described(candidate: Candidate) -> str:
     added = ", ".join(f"{count} {kind}" for kind, count in candidate.fused.items()) or "nothing"
-    ratio = candidate.ratio
-    result = candidate.refused or (
-        f"{ratio.value:.2f}× the latency of the unfused model ({ratio.low:.2f} to {ratio.high:.2f})"
-    )
+    result = candidate.refused or stated(candidate.ratio, "latency", "the unfused model")
     return f"{candidate.name}: {added}; {result}"
 
 

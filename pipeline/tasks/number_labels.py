@@ -41,14 +41,16 @@ def read(
     widths = {y.shape[1] for y in numbers.values()}
     if len(widths) > 1:
         raise DataError(
-            found=f"{sorted(widths)} answers a sample", expected="as many everywhere", where=where
+            found=f"splits with {sorted(widths)} numbers per sample",
+            expected="as many in every split",
+            where=where,
         )
     width = widths.pop()
     default = ("y",) if flat and width == 1 else tuple(str(i) for i in range(width))
     all_names = tuple(names) or default
     if len(all_names) != width:
         raise DataError(
-            found=f"{len(all_names)} names for {width} answers a sample",
+            found=f"{len(all_names)} names for {width} numbers per sample",
             expected=f"{width}",
             where="data.labels",
         )
@@ -61,7 +63,7 @@ def _checked(
     if y.ndim != 2 or y.dtype.kind not in "iufb":
         raise DataError(
             found=f"y of {y.dtype} {list(y.shape)}",
-            expected="numbers, [n, answers a sample]",
+            expected="numbers, [n, numbers per sample]",
             where=where,
         )
     numbers = np.asarray(y, np.float64)

@@ -6,6 +6,7 @@ fusion = Fusion(candidates=tried, choice=name, why=why)
 
 from collections.abc import Sequence
 
+from ....devices.bench.ratio_text import stated
 from ....devices.onboard.stats.estimate import Estimate
 from ...records import Record
 
@@ -83,6 +84,4 @@ def _value(candidate: Candidate) -> float:
 
 
 def _shown(candidate: Candidate) -> str:
-    ratio = candidate.ratio
-    interval = f"({ratio.low:.2f} to {ratio.high:.2f})"
-    return f"{candidate.name} at {ratio.value:.2f}× the latency of the unfused model {interval}"
+    return f"{candidate.name} at {stated(candidate.ratio, 'latency', 'the unfused model')}"

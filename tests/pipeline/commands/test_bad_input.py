@@ -386,7 +386,11 @@ def test_a_data_set_is_refused_for(case, refused, tmp_path):
 
 
 TASKS = {
-    "no labels that hold or not": ("multi-label", good(), ["y of int64 [60]", "answers a sample"]),
+    "no labels that hold or not": (
+        "multi-label",
+        good(),
+        ["y of int64 [60]", "numbers per sample"],
+    ),
     "a label that holds twice": (
         "multi-label",
         changed(y=put(np.zeros((60, 3)), (4, 1), 2)),

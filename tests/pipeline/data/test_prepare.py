@@ -311,9 +311,9 @@ def test_a_label_that_train_lacks_is_refused_and_one_that_test_lacks_is_not(laid
     ("y", "part", "says"),
     [
         (labels_of(np.arange(200)) * 2, {}, "2.0 in row 1, answer 0 of all.*expected 0 or 1"),
-        (np.arange(200) % 2, {}, r"y of int64 \[200\].*answers a sample"),
+        (np.arange(200) % 2, {}, r"y of int64 \[200\].*numbers per sample"),
         (labels_of(np.arange(200)).astype(str), {}, r"y of <U\d+ \[200, 3\].*numbers"),
-        (labels_of(np.arange(200)), {"labels": ("a", "b")}, "2 names for 3 answers"),
+        (labels_of(np.arange(200)), {"labels": ("a", "b")}, "2 names for 3 numbers per sample"),
         (labels_of(np.arange(199)), {}, "200 samples in x and 199 labels in y"),
     ],
 )
@@ -364,7 +364,7 @@ def test_numbers_that_are_none_are_refused(y, says, laid):
 def test_ready_splits_of_unlike_width_are_refused(laid):
     x, y = numbered(200)["x"], np.zeros((200, 2))
     arrays = {"x_train": x[:100], "y_train": y[:100], "x_test": x[100:], "y_test": y[100:, :1]}
-    with pytest.raises(DataError, match=r"\[1, 2\] answers a sample"):
+    with pytest.raises(DataError, match=r"\[1, 2\] numbers per sample"):
         laid(arrays, task="regression")
 
 

@@ -45,7 +45,7 @@ def test_numbers_are_float32_columns_with_names():
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        ([1, 0], "numbers, \\[n, answers a sample\\]"),
+        ([1, 0], "numbers, \\[n, numbers per sample\\]"),
         ([[0, 2]], "found 2.0 in row 0, answer 1 of all, expected 0 or 1"),
         ([[0, np.nan]], "expected 0 or 1"),
         ([["a", "b"]], "expected numbers"),
