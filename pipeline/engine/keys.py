@@ -39,7 +39,7 @@ def ingredients(stage: Stage[Any, Any], inputs: object, threads: int) -> dict[st
         "stage": stage.name,
         "inputs": _as_json(inputs),
         "sources": sources.digest(stage.run.partition(":")[0]),
-        "gives": digest_of(stage.gives.model_json_schema()),
+        "gives": _schema_digest(stage.gives),  # type: ignore[arg-type]  # a class is hashable
         "libraries": {name: _version(name) for name in stage.libraries},
     }
     here = _host()
@@ -49,6 +49,11 @@ def ingredients(stage: Stage[Any, Any], inputs: object, threads: int) -> dict[st
     if stage.machine:
         parts["machine"] = [here.cpu, here.available_cores, here.memory_bytes, platform.release()]
     return parts
+
+
+@cache
+def _schema_digest(record: type[Record]) -> str:
+    return digest_of(record.model_json_schema())
 
 
 @cache
@@ -79,6 +84,7 @@ _EXTRAS = {"torchao": "qat"}
 """What brings a library that not every build needs."""
 
 
+@cache
 def _version(distribution: str) -> str:
     """The version of a library that a stage uses.
 

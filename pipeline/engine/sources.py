@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NAME = "edgestill"
+FOLDERS = ("devices", "exporters", "pipeline")
 CARRIERS = frozenset(
     {
         "",
@@ -72,31 +73,39 @@ def behind(module: str) -> tuple[str, ...]:
             continue
         modules.add(name)
         waiting += imported_by(name)
-    return tuple(sorted(file.relative_to(ROOT).as_posix() for file in map(_file, modules) if file))
+    files = _files()
+    return tuple(sorted(files[name] for name in modules if name in files))
 
 
 @cache
 def digest(module: str) -> str:
     """SHA-256 over the names and texts of all files behind a module."""
-    total = hashlib.sha256()
-    for name in behind(module):
-        total.update(name.encode() + b"\0" + (ROOT / name).read_bytes())
-    return total.hexdigest()
+    texts = (f"{name} {_text_digest(name)}\n" for name in behind(module))
+    return hashlib.sha256("".join(texts).encode()).hexdigest()
+
+
+@cache
+def _text_digest(name: str) -> str:
+    """SHA-256 of a file's text, once for all stages that it is behind."""
+    return hashlib.sha256((ROOT / name).read_bytes()).hexdigest()
 
 
 @cache
 def imported_by(module: str) -> frozenset[str]:
     """Modules of this package that a module imports or starts, dotted, below the package."""
-    file = _file(module)
+    file = _files().get(module)
     if file is None:
         return frozenset()
-    text = _TYPES_ONLY.sub("", file.read_text(encoding="utf-8"))
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    started = (name for name in _PROCESS.findall(text) if _file(name) is not None)
+    text = (ROOT / file).read_text(encoding="utf-8")
+    if "TYPE_CHECKING" in text:
+        text = _TYPES_ONLY.sub("", text)
+    package = module if file.endswith("__init__.py") else module.rpartition(".")[0]
+    started = (name for name in _PROCESS.findall(text) if name in _files())
     return frozenset((*_imports(text, package), *started))
 
 
 def _imports(text: str, package: str) -> Iterator[str]:
+    files = _files()
     for dots, name, names in _FROM.findall(text):
         if dots:
             steps = package.split(".") if package else []
@@ -109,13 +118,17 @@ def _imports(text: str, package: str) -> Iterator[str]:
         for word in names.strip("()").split(","):
             imported = word.split("#")[0].split()
             inner = f"{base}.{imported[0]}".lstrip(".") if imported else base
-            yield inner if _file(inner) is not None else base
+            yield inner if inner in files else base
 
 
 @cache
-def _file(module: str) -> Path | None:
-    path = ROOT.joinpath(*module.split(".")) if module else ROOT
-    for file in (path.with_suffix(".py"), path / "__init__.py"):
-        if file.is_file():
-            return file
-    return None
+def _files() -> dict[str, str]:
+    """The file of every module, relative to the package, by the module's dotted name."""
+    paths = [path.name for path in ROOT.glob("*.py")]
+    for folder in FOLDERS:
+        paths += [path.relative_to(ROOT).as_posix() for path in (ROOT / folder).rglob("*.py")]
+    return {_module(path): path for path in paths}
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").removesuffix("__init__").rstrip("/").replace("/", ".")

@@ -413,6 +413,7 @@ def test_a_missing_torchao_is_answered_by_the_install_that_brings_it(monkeypatch
             raise metadata.PackageNotFoundError(name)
         return "1"
 
+    keys._version.cache_clear()
     monkeypatch.setattr(keys.metadata, "version", version)
     named = load(tiny.write(tmp_path), ['compress.variants=["int8-qat"]'])
     with pytest.raises(
