@@ -268,11 +268,11 @@ def _runtime() -> tuple[Check, ...]:
     except EdgestillError as error:
         fix = "pip install onnxruntime"
         return (Check("runtime", "missing", str(error), "nothing can be measured", fix),)
-    providers = ", ".join(answer["providers"])
+    providers = ", ".join(answer.providers)
     runtime = Check(
-        "runtime", "ok", f"{answer['runtime']}: {providers}", "models can be measured here"
+        "runtime", "ok", f"{answer.runtime}: {providers}", "models can be measured here"
     )
-    threads = answer["process_threads"]
+    threads = answer.process_threads
     if threads == 1:
         quiet = Check("telemetry", "ok", "off", "the runtime starts no thread of its own")
     else:

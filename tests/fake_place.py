@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 from edgestill.devices.onboard.machine.disturbance import Disturbance
 from edgestill.devices.onboard.machine.host import describe
+from edgestill.devices.onboard.measure.answer import ProcessFacts
 from edgestill.devices.onboard.measure.job import MemoryJob, ScenarioJob
+from fake_answers import cold_start_answer, load_answer, measure_answer, memory_answer
 
 QUERIES = 64
 
@@ -35,39 +37,25 @@ class FakePlace:
 
     def run(self, job, *, timeout_s, memory_limit_bytes=None, cores=()):
         self.jobs.append(job)
-        answer = {"modules": [], "runtime": "fake 1.0"}
         if isinstance(job, MemoryJob):
-            return answer | {
-                "peak_memory_bytes": 1 << 20,
-                "peak_memory_missing": None,
-                "fixed": {"addresses": True, "malloc": True},
-                "graph": None,
-            }
+            return memory_answer()
         timed = [one for one in self.jobs if not isinstance(one, MemoryJob)]
         latency = self.latency_ns[Path(job.model).name](len(timed))
         table = np.full(QUERIES, latency, np.int64)
         if isinstance(job, ScenarioJob):
             streams = np.arange(QUERIES) % job.streams
             table = np.stack([streams, np.arange(QUERIES) * latency, table], axis=1)
-            answer["columns"] = ["stream", "start_ns", "latency_ns"]
         Path(job.samples).parent.mkdir(exist_ok=True)
         np.save(job.samples, table)
-        return answer | {
-            "load_ms": 1.0,
-            "first_inference_ms": 2.0,
-            "import_ms": 3.0,
-            "process_start_ms": 4.0,
-            "settled": True,
-            "queries": QUERIES,
-            "timed_from": self.start + 2.0 * len(timed),
-            "timed_seconds": 1.0,
-            "peak_memory_bytes": 1 << 20,
-            "peak_memory_missing": None,
-            "pss_bytes": 1 << 20,
-            "pss_missing": None,
-            "energy_uj": self.energy_uj,
-            "energy_missing": None if self.energy_uj else "no counter",
-        }
+        if isinstance(job, ScenarioJob) and job.scenario == "cold-start":
+            return cold_start_answer(process=ProcessFacts(process_start_ms=4.0))
+        return (load_answer if isinstance(job, ScenarioJob) else measure_answer)(
+            process=ProcessFacts(process_start_ms=4.0),
+            queries=QUERIES,
+            timed_from=self.start + 2.0 * len(timed),
+            energy_uj=self.energy_uj,
+            energy_missing=None if self.energy_uj else "no counter",
+        )
 
     def describe(self):
         return describe()

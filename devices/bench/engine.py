@@ -11,23 +11,26 @@ all processes of the one and then of the other, seemed up to 11 % faster than it
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..energy.metering import Unwatched, Watch, watching
+from ..energy.query_energy import QueryEnergy
 from ..onboard.machine import conditions
 from ..onboard.machine.disturbance import warnings as disturbances
-from ..onboard.measure.job import Job
+from ..onboard.measure.answer import Answer, LoadAnswer, RunAnswer, TimedAnswer
+from ..onboard.measure.job import JobFor
 from ..place.place import Local
 from . import journal
 from .request import Prepared
 from .stopping import Conclusions, Looks
 
+A = TypeVar("A", bound=Answer)
 Key = tuple[str, str]
 """A subject's name and a variant's."""
 
@@ -45,7 +48,7 @@ class Turn:
 
     subject: str
     variant: str
-    job: Callable[[Path, int], Job]
+    job: Callable[[Path, int], JobFor[Any]]
 
     @property
     def key(self) -> Key:
@@ -60,14 +63,28 @@ class ProcessResult:
     Attributes:
         answer: the worker's answer.
         table: its raw figures, int64, one row a query; shape (0,) where it has none.
+        energy: of a query.
     """
 
-    answer: Mapping[str, Any]
+    answer: Answer
     table: NDArray[np.int64]
+    energy: QueryEnergy = field(default_factory=QueryEnergy)
+
+    def answer_as(self, kind: type[A]) -> A:
+        """The answer of a job whose answers are of this type.
+
+        Raises:
+            TypeError: it is of another.
+        """
+        if not isinstance(self.answer, kind):
+            raise TypeError(
+                f"an answer of type {type(self.answer).__name__}, expected {kind.__name__}"
+            )
+        return self.answer
 
     def column(self, name: str) -> NDArray[np.int64]:
         """One column of the table, shape (queries,)."""
-        return np.asarray(self.table[:, list(self.answer["columns"]).index(name)])
+        return np.asarray(self.table[:, self.answer_as(LoadAnswer).columns.index(name)])
 
 
 Processes = Mapping[Key, Sequence[ProcessResult]]
@@ -132,20 +149,21 @@ def take(
         before, began = request.place.snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
         for number in looks.repetitions(lambda level: conclude(repetitions.processes, level)):
             repetitions.take_all(number, watch)
+        answers = [result.answer for result in repetitions.results]
         disturbed = (
             *disturbances(before, request.place.snapshot()),
-            *conditions.warnings(_condition_pairs(repetitions.records, firmware_before)),
+            *conditions.warnings(_condition_pairs(answers, firmware_before)),
         )
     # Once more, with the energies of a meter's log.
-    journal.write(request.out / "processes.json", repetitions.records)
+    repetitions.write()
     return Taken(
         processes=repetitions.processes,
-        repetitions=len(repetitions.records) // len(turns),
+        repetitions=len(answers) // len(turns),
         confidence=looks.confidence,
         looks=looks.look,
         enough=looks.enough,
-        warnings=(*_limits(repetitions.records), *disturbed, *watch.warnings),
-        runtime=journal.runtime_of(repetitions.records),
+        warnings=(*_limits(answers), *disturbed, *watch.warnings),
+        runtime=journal.runtime_of(answers),
         began=began,
     )
 
@@ -154,14 +172,15 @@ class _Repetitions:
     """Takes every turn once in each repetition, and keeps what it gave.
 
     Attributes:
-        records: of each process, as in `processes.json`.
-        processes: the same by turn, with the raw figures.
+        results: of each process, in the order they ran.
+        processes: the same by turn.
         fewest: processes that there will be at least.
     """
 
     def __init__(self, turns: Sequence[Turn], prepared: Prepared) -> None:
         self._turns, self._prepared = turns, prepared
-        self.records: list[dict[str, Any]] = []
+        self.results: list[ProcessResult] = []
+        self._origins: list[dict[str, Any]] = []
         self.processes: dict[Key, list[ProcessResult]] = {turn.key: [] for turn in turns}
         self.fewest = prepared.request.settings.processes * len(turns)
 
@@ -173,17 +192,31 @@ class _Repetitions:
             turn = self._turns[index]
             stem = self._prepared.slugs[turn.subject] + (turn.variant and f"-{turn.variant}")
             samples = request.out / "samples" / f"{stem}-{repetition}.npy"
-            record = _record(turn, repetition, samples)
-            record |= self._prepared.run(turn.job(samples, repetition))
-            watch.note(record)
-            self.records.append(record)
-            journal.write(request.out / "processes.json", self.records)
-            self.processes[turn.key].append(ProcessResult(record, _table(samples)))
+            answer = self._prepared.run(turn.job(samples, repetition))
+            result = ProcessResult(answer, _table(samples), QueryEnergy.of(answer))
+            if isinstance(answer, TimedAnswer):
+                watch.note(result.energy)
+            self.results.append(result)
+            self._origins.append(_origin(turn, repetition, samples))
+            self.write()
+            self.processes[turn.key].append(result)
             if request.on_process is not None:
-                request.on_process(len(self.records), self.fewest, turn.subject)
+                request.on_process(len(self.results), self.fewest, turn.subject)
+
+    def write(self) -> None:
+        """Write `processes.json`, with the energies as they are known now."""
+        records = [
+            origin | journal.flat(result.answer) | _energy(result)
+            for origin, result in zip(self._origins, self.results, strict=True)
+        ]
+        journal.write(self._prepared.request.out / "processes.json", records)
 
 
-def _record(turn: Turn, repetition: int, samples: Path) -> dict[str, Any]:
+def _energy(result: ProcessResult) -> dict[str, Any]:
+    return result.energy.as_record() if isinstance(result.answer, RunAnswer) else {}
+
+
+def _origin(turn: Turn, repetition: int, samples: Path) -> dict[str, Any]:
     variant = {"variant": turn.variant} if turn.variant else {}
     return {
         "subject": turn.subject,
@@ -223,18 +256,15 @@ def _firmware() -> conditions.Conditions:
 
 
 def _condition_pairs(
-    records: Sequence[Mapping[str, Any]], firmware_before: conditions.Conditions | None
+    answers: Sequence[Answer], firmware_before: conditions.Conditions | None
 ) -> list[tuple[conditions.Conditions, conditions.Conditions]]:
     """Conditions before and after each process, and on this machine its firmware's flags."""
-    pairs = [
-        (conditions.Conditions(**before), conditions.Conditions(**after))
-        for before, after in (record["conditions"] for record in records if "conditions" in record)
-    ]
+    pairs = [answer.conditions for answer in answers if isinstance(answer, RunAnswer)]
     return [*pairs, *([(firmware_before, _firmware())] if firmware_before is not None else [])]
 
 
-def _limits(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    if not any(record.get("memory_limit") == "address space" for record in records):
+def _limits(answers: Sequence[Answer]) -> tuple[str, ...]:
+    if not any(answer.process.memory_limit == "address space" for answer in answers):
         return ()
     return (
         "no control group could be made, so the memory limit applied to the address space, which "

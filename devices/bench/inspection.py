@@ -6,7 +6,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from ..onboard.measure.job import InspectJob
 from ..onboard.model.cost import Cost
@@ -32,7 +31,7 @@ class Inspection:
     """
 
     path: Path
-    format: Literal["onnx", "ort"]
+    format: str
     inputs: tuple[Input, ...]
     outputs: tuple[Input, ...]
     cost: Cost | None
@@ -63,19 +62,14 @@ def inspect(
     """
     job = InspectJob(str(path), feed=feed)
     answer = run(job, timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes)
-    cost = answer["cost"]
     return Inspection(
         path=path,
-        format=answer["format"],
-        inputs=_inputs(answer["inputs"]),
-        outputs=_inputs(answer["outputs"]),
-        cost=Cost(**{**cost, "notes": tuple(cost["notes"])}) if cost else None,
-        cost_missing=answer["cost_missing"],
-        external_files=tuple(Path(file) for file in answer["external_files"]),
-        file_bytes=answer["file_bytes"],
-        runtime=answer["runtime"],
+        format=answer.format,
+        inputs=answer.inputs,
+        outputs=answer.outputs,
+        cost=answer.cost,
+        cost_missing=answer.cost_missing,
+        external_files=tuple(Path(file) for file in answer.external_files),
+        file_bytes=answer.file_bytes,
+        runtime=answer.runtime,
     )
-
-
-def _inputs(ports: list[dict[str, Any]]) -> tuple[Input, ...]:
-    return tuple(Input(port["name"], port["type"], tuple(port["shape"])) for port in ports)

@@ -2,11 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ...errors import MeasureError, StorageError
+from ..onboard.measure.answer import Answer
 
 
 def slugs(names: Sequence[str]) -> dict[str, str]:
@@ -16,6 +18,14 @@ def slugs(names: Sequence[str]) -> dict[str, str]:
         slug = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip(".-")[:60] or "model"
         unique[name] = f"{slug}-{index}" if slug in unique.values() else slug
     return unique
+
+
+def flat(answer: Answer) -> dict[str, Any]:
+    """An answer as one object of a record: with the facts of the process, without its modules."""
+    record = asdict(answer)
+    process = record.pop("process")
+    del process["modules"]
+    return record | {key: value for key, value in process.items() if value is not None}
 
 
 def begin(out: Path, records: list[dict[str, Any]]) -> None:
@@ -40,13 +50,13 @@ def write(path: Path, records: list[dict[str, Any]]) -> None:
     temporary.replace(path)
 
 
-def runtime_of(records: Sequence[Mapping[str, Any]]) -> str:
+def runtime_of(answers: Sequence[Answer]) -> str:
     """The one runtime that all processes had.
 
     Raises:
         MeasureError: they had several.
     """
-    versions = sorted({str(record["runtime"]) for record in records})
+    versions = sorted({answer.runtime for answer in answers})
     if len(versions) != 1:
         raise MeasureError(
             f"processes with {' and '.join(versions)}",

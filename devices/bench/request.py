@@ -7,11 +7,12 @@ prepared.closed_loop(prepared.request.subjects[0], Path("out/samples/fp32-0.npy"
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ...errors import ModelError, UsageError
 from ..onboard.machine.host import Host
-from ..onboard.measure.job import Job, MeasureJob, ScenarioJob
+from ..onboard.measure.answer import Answer
+from ..onboard.measure.job import JobFor, MeasureJob, ScenarioJob
 from ..onboard.model.inputs import with_real_shapes
 from ..onboard.model.modelfile import Input, printable
 from ..onboard.settings import Feed
@@ -23,6 +24,8 @@ from .stopping import Until
 
 OnProcess = Callable[[int, int, str], None]
 """Called after each process: processes done, the fewest there will be, the subject's name."""
+
+A = TypeVar("A", bound=Answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,21 +122,19 @@ class Prepared:
         ports = self.inspections[subject.name].inputs
         return own_feed(self.request.settings.feed, ports, batch)
 
-    def run(self, job: Job) -> dict[str, Any]:
+    def run(self, job: JobFor[A]) -> A:
         """Run one job in a fresh process on the measured machine.
 
         Raises:
             EdgestillError: as `Place.run`.
         """
         settings = self.request.settings
-        answer = self.request.place.run(
+        return self.request.place.run(
             job,
             timeout_s=settings.timeout_s,
             memory_limit_bytes=settings.memory_mib and settings.memory_mib * 2**20,
             cores=settings.cores,
         )
-        del answer["modules"]
-        return answer
 
 
 def prepare(request: Request) -> Prepared:

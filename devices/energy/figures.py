@@ -1,59 +1,57 @@
 """Energy of a query over many processes: what was measured over the idle machine, and its ratio.
 
-energy = over_idle([process.answer for process in processes], 0.95)
+energy = over_idle([process.energy for process in processes], 0.95)
 energy.missing           # why there is none
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import median_over_processes, ratio_over_processes
+from .query_energy import QueryEnergy
 
-Answers = Sequence[Mapping[str, Any]]
+Energies = Sequence[QueryEnergy]
 """Of one model's processes, in the order of repetitions."""
 _IDLE_LEFT_IN = "measured: RAPL counters of package and memory, idle not subtracted"
 
 
-def missing(answers: Answers) -> str | None:
+def missing(energies: Energies) -> str | None:
     """Why no energy was measured; None where every process has one."""
-    if all(answer.get("energy_uj") is not None for answer in answers):
+    if all(energy.uj is not None for energy in energies):
         return None
-    reasons = (answer.get("energy_missing") for answer in answers)
+    reasons = (energy.missing for energy in energies)
     return next((str(reason) for reason in reasons if reason), "energy was not measured")
 
 
-def over_idle(answers: Answers, confidence: float) -> Estimate:
+def over_idle(energies: Energies, confidence: float) -> Estimate:
     """Microjoules of a query: the median over processes.
 
     The interval of the median is widened by what the spread of the idle power leaves open.
 
     Args:
-        answers: at least one.
+        energies: at least one.
         confidence: of the interval of the median.
 
     Returns:
         Unknown where a process has no energy, or no more was drawn than by the idle machine.
     """
-    reason = missing(answers)
+    reason = missing(energies)
     if reason is not None:
-        return Estimate.unknown(reason, "median over processes", len(answers), "uJ")
-    median = median_over_processes(
-        [float(answer["energy_uj"]) for answer in answers], confidence, "uJ"
-    )
-    method = f"{_source(answers)}; {median.method}"
+        return Estimate.unknown(reason, "median over processes", len(energies), "uJ")
+    median = median_over_processes(_measured(energies), confidence, "uJ")
+    method = f"{_source(energies)}; {median.method}"
     if median.value is None or median.value <= 0:
         return Estimate.unknown(
             "no more was drawn than by the idle machine", method, median.n, "uJ"
         )
-    less, more = (max(_margins(answers, name)) for name in ("less", "more"))
+    less, more = (max(_margins(energies, name)) for name in ("less", "more"))
     low = None if median.low is None else max(0.0, median.low - less)
     high = None if median.high is None else median.high + more
     return replace(median, low=low, high=high, method=method)
 
 
-def ratio_over_idle(of: Answers, over: Answers, confidence: float) -> Estimate:
+def ratio_over_idle(of: Energies, over: Energies, confidence: float) -> Estimate:
     """One model's energy over another's, both measured, paired by repetition.
 
     The interval covers the ratios under the idle power found and under both ends of its spread.
@@ -62,10 +60,10 @@ def ratio_over_idle(of: Answers, over: Answers, confidence: float) -> Estimate:
     for name, sign in (("less", 0.0), ("less", -1.0), ("more", 1.0)):
         moved = [
             [
-                float(answer["energy_uj"]) + sign * margin
-                for answer, margin in zip(answers, _margins(answers, name), strict=True)
+                uj + sign * margin
+                for uj, margin in zip(_measured(energies), _margins(energies, name), strict=True)
             ]
-            for answers in (of, over)
+            for energies in (of, over)
         ]
         if min(map(min, moved)) <= 0:
             why = "no more was drawn than by the idle machine, in one process at least"
@@ -79,10 +77,14 @@ def ratio_over_idle(of: Answers, over: Answers, confidence: float) -> Estimate:
     return replace(middle, low=low, high=high, method=method)
 
 
-def _source(answers: Answers) -> str:
-    return str(answers[0].get("energy_method", _IDLE_LEFT_IN))
+def _measured(energies: Energies) -> list[float]:
+    return [energy.uj for energy in energies if energy.uj is not None]
 
 
-def _margins(answers: Answers, name: str) -> list[float]:
+def _source(energies: Energies) -> str:
+    return energies[0].method or _IDLE_LEFT_IN
+
+
+def _margins(energies: Energies, name: str) -> list[float]:
     """What the idle machine's spread may take off or add, by process."""
-    return [float(answer.get(f"energy_{name}_uj", 0.0)) for answer in answers]
+    return [energy.less_uj if name == "less" else energy.more_uj for energy in energies]

@@ -1,8 +1,8 @@
 """Energy of what was timed, over an idle machine's: which source measures it, and when.
 
     with watching(idle_seconds=2.0) as watch:
-        record = run(job, timeout_s=300)        # the answer says when it timed, and how many
-        watch.note(record)                      # record["energy_uj"] is a query's, idle subtracted
+        energy = QueryEnergy.of(run(job, timeout_s=300))  # when it timed, and how many queries
+        watch.note(energy)                                # energy.uj: of a query, over idle
     print(watch.warnings)
 
 RAPL's counters are read by the measured process itself, exactly at both ends of what it timed; here
@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ...errors import DataError
 from ..onboard.machine.host import ROOT
 from . import meter, sensors
 from .power import Idle, Sampler, Source, Trace, idle
+from .query_energy import QueryEnergy
 
 T = TypeVar("T")
 _IDLE_SAMPLES = 5
@@ -31,7 +32,7 @@ _EDGE_S = 0.05
 
 
 class Watch(Protocol):
-    """Takes the record of each measured process.
+    """Takes the energy of each measured process.
 
     Attributes:
         warnings: what a reader should know, in plain sentences.
@@ -39,8 +40,8 @@ class Watch(Protocol):
 
     warnings: tuple[str, ...]
 
-    def note(self, record: dict[str, Any]) -> None:
-        """Put the energy of one process into its record, now or when the watch ends."""
+    def note(self, energy: QueryEnergy) -> None:
+        """Measure the energy of one process, now or when the watch ends."""
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def watching(
     root: Path = ROOT,
     ask: sensors.Ask | None = None,
 ) -> Iterator[Watch]:
-    """Measure the idle machine first, then the energy of each process whose record is noted.
+    """Measure the idle machine first, then the energy of each process that is noted.
 
     Args:
         idle_seconds: how long the machine is left idle first; without a source no time is spent.
@@ -82,23 +83,23 @@ def watching(
         yield _Sampled(sampler, source, *_left_idle(idle_seconds))
 
 
-def subtract(record: dict[str, Any], gross_uj: float, still: Idle, how: str) -> None:
-    """Put a query's energy over the idle machine's into a record, with its uncertainty.
+def subtract(energy: QueryEnergy, gross_uj: float, still: Idle, how: str) -> None:
+    """Set a query's energy over the idle machine's, with its uncertainty.
 
     Args:
-        record: of a process; `timed_seconds` and `queries` are read.
+        energy: of a process; `timed_seconds` and `queries` are read, all else is set.
         gross_uj: microjoules of all that was timed.
         still: the idle machine.
         how: the source, for the reader of a report.
     """
-    queries, seconds = record["queries"], record["timed_seconds"]
-    record["energy_uj"] = (gross_uj - 1e6 * still.watts * seconds) / queries
-    record["energy_missing"] = None
-    record["energy_gross_uj"] = gross_uj / queries
+    queries, seconds = energy.queries, energy.timed_seconds
+    energy.uj = (gross_uj - 1e6 * still.watts * seconds) / queries
+    energy.missing = None
+    energy.gross_uj = gross_uj / queries
     # How much less and more it would be with the idle power at the ends of its spread.
-    record["energy_less_uj"] = 1e6 * (still.high - still.watts) * seconds / queries
-    record["energy_more_uj"] = 1e6 * (still.watts - still.low) * seconds / queries
-    record["energy_method"] = (
+    energy.less_uj = 1e6 * (still.high - still.watts) * seconds / queries
+    energy.more_uj = 1e6 * (still.watts - still.low) * seconds / queries
+    energy.method = (
         f"measured: {how}; idle of {still.watts:.3g} W ({still.low:.3g} to {still.high:.3g}, "
         f"measured for {still.seconds:.3g} s before the runs) subtracted"
     )
@@ -109,8 +110,8 @@ class Unwatched:
 
     warnings: tuple[str, ...] = ()
 
-    def note(self, record: dict[str, Any]) -> None:
-        """Leave the record as it is."""
+    def note(self, energy: QueryEnergy) -> None:
+        """Leave the energy as it is."""
 
 
 class _Counted:
@@ -120,11 +121,11 @@ class _Counted:
         self._still, self._source = still, source
         self.warnings = _unknown(still)
 
-    def note(self, record: dict[str, Any]) -> None:
-        if record["energy_uj"] is None or isinstance(self._still, str):
+    def note(self, energy: QueryEnergy) -> None:
+        if energy.uj is None or isinstance(self._still, str):
             return
         how = f"{self._source.name} ({self._source.covers})"
-        subtract(record, record["energy_uj"] * record["queries"], self._still, how)
+        subtract(energy, energy.uj * energy.queries, self._still, how)
 
 
 class _Sampled:
@@ -135,16 +136,16 @@ class _Sampled:
         self._still = idle(sampler.trace(end), start, end)
         self.warnings = _unknown(self._still)
 
-    def note(self, record: dict[str, Any]) -> None:
-        start, end = _timed(record)
+    def note(self, energy: QueryEnergy) -> None:
+        start, end = _timed(energy)
         how = f"{self._source.name} ({self._source.covers}), sampled"
         joules = self._sampler.trace(end).joules(start, end)
         missing = next((why for why in (self._still, joules) if isinstance(why, str)), None)
         if missing or isinstance(self._still, str) or isinstance(joules, str):
-            record["energy_uj"], record["energy_missing"] = None, self._sampler.broken or missing
-            self.warnings = (f"no energy was measured: {record['energy_missing']}",)
+            energy.uj, energy.missing = None, self._sampler.broken or missing
+            self.warnings = (f"no energy was measured: {energy.missing}",)
             return
-        subtract(record, 1e6 * joules, self._still, how)
+        subtract(energy, 1e6 * joules, self._still, how)
 
 
 class _Logged:
@@ -153,10 +154,10 @@ class _Logged:
     warnings: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        self.records: list[dict[str, Any]] = []
+        self.energies: list[QueryEnergy] = []
 
-    def note(self, record: dict[str, Any]) -> None:
-        self.records.append(record)
+    def note(self, energy: QueryEnergy) -> None:
+        self.energies.append(energy)
 
 
 def _by_meter(log: Path, idle_seconds: float) -> Iterator[Watch]:
@@ -166,13 +167,13 @@ def _by_meter(log: Path, idle_seconds: float) -> Iterator[Watch]:
     start, end = _left_idle(max(idle_seconds, _IDLE_SAMPLES * period))
     watch = _Logged()
     yield watch
-    if not watch.records:
+    if not watch.energies:
         return
-    trace = meter.read_until(log, max(_timed(record)[1] for record in watch.records))
+    trace = meter.read_until(log, max(_timed(energy)[1] for energy in watch.energies))
     still = _covered(idle(trace, start, end), trace, log)
-    for record in watch.records:
-        joules = _covered(trace.joules(*_timed(record)), trace, log)
-        subtract(record, 1e6 * joules, still, f"the meter's log {log.name}")
+    for energy in watch.energies:
+        joules = _covered(trace.joules(*_timed(energy)), trace, log)
+        subtract(energy, 1e6 * joules, still, f"the meter's log {log.name}")
 
 
 def _covered(value: T | str, trace: Trace, log: Path) -> T:
@@ -191,9 +192,8 @@ def _unknown(still: Idle | str) -> tuple[str, ...]:
     return (f"idle power is unknown: {still}",) if isinstance(still, str) else ()
 
 
-def _timed(record: dict[str, Any]) -> tuple[float, float]:
-    start: float = record["timed_from"]
-    return start, start + record["timed_seconds"]
+def _timed(energy: QueryEnergy) -> tuple[float, float]:
+    return energy.timed_from, energy.timed_from + energy.timed_seconds
 
 
 def _left_idle(seconds: float) -> tuple[float, float]:

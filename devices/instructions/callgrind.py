@@ -163,7 +163,7 @@ def repeated(
             answer = run(job, timeout_s=timeout_s, command=command(Path(folder)))
             regions_of_process = regions(Path(folder))
         counts.append(per_inference(regions_of_process, job.pairs, job.model))
-        runtimes.add(str(answer["runtime"]))
+        runtimes.add(answer.runtime)
     return tuple(counts), " and ".join(sorted(runtimes))
 
 

@@ -106,7 +106,7 @@ def answers(
         answer = run(job, timeout_s=timeout_s, command=worker)
         with np.load(job.outputs, allow_pickle=False) as archive:
             outputs = tuple(archive[f"output_{index}"] for index in range(len(archive.files)))
-    return Answers(outputs, str(answer["runtime"]))
+    return Answers(outputs, answer.runtime)
 
 
 def parity(

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from ...errors import HostError
 from ..onboard.machine import host
+from ..onboard.measure.answer import Rate
 from ..onboard.measure.job import AttainJob
 from ..onboard.process.run_job import run
 from ..profiles.profile import ARCHITECTURES, FIGURES, HOST, Figure, Profile, load
@@ -54,11 +54,14 @@ def probe(*, seconds: float = 1.0) -> Profile:
     day = datetime.now(UTC).date().isoformat()
     types = "s8s8" if signed else "u8s8"
     hows = {
-        "bandwidth_gb_s": ("bytes_s", f"copying {array_bytes >> 20} MiB, numpy {answer['numpy']}"),
-        "fp32_gflop_s": ("fp32_flop_s", f"sgemm of {job.side} rows, {answer['blas']}"),
-        "int8_gop_s": ("int8_op_s", f"{types} gemm of {job.side} rows, {answer['runtime']}"),
+        "bandwidth_gb_s": (
+            answer.bytes_s,
+            f"copying {array_bytes >> 20} MiB, numpy {answer.numpy}",
+        ),
+        "fp32_gflop_s": (answer.fp32_flop_s, f"sgemm of {job.side} rows, {answer.blas}"),
+        "int8_gop_s": (answer.int8_op_s, f"{types} gemm of {job.side} rows, {answer.runtime}"),
     }
-    measured = {key: _attained(answer[rate], how, day) for key, (rate, how) in hows.items()}
+    measured = {key: _attained(rate, how, day) for key, (rate, how) in hows.items()}
     return replace(kernel_profile, figures={**kernel_profile.figures, **measured})
 
 
@@ -104,11 +107,11 @@ def _array_bytes(caches: Mapping[int, int], memory_bytes: int | None) -> int:
     return wanted if memory_bytes is None else min(wanted, memory_bytes // 16)
 
 
-def _attained(rate: Mapping[str, Any], how: str, day: str) -> Figure:
-    low, value, high = (_rounded(rate[name] / 1e9) for name in ("median", "p90", "best"))
+def _attained(rate: Rate, how: str, day: str) -> Figure:
+    low, value, high = (_rounded(units / 1e9) for units in (rate.median, rate.p90, rate.best))
     source = (
         f"attained by {how}: measured here, {day}, one thread, 90th percentile of "
-        f"{rate['repeats']} repeats; low: their median; high: the best"
+        f"{rate.repeats} repeats; low: their median; high: the best"
     )
     return Figure(value, source, low=low, high=high)
 

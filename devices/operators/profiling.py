@@ -6,13 +6,13 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 
 from ..onboard.measure.job import OperatorsJob
 from ..onboard.model.cost import NodeCost
-from ..onboard.model.outline import Outline, from_json
+from ..onboard.model.outline import Outline
 from ..onboard.process.run_job import run
 from ..onboard.settings import DEFAULT_FEED, DEFAULT_SESSION, Feed, Session
 
@@ -107,19 +107,19 @@ def profile(
     job = OperatorsJob(str(path), session, feed, runs)
     answer = run(job, timeout_s=timeout_s)
     operators = tuple(
-        Operator(profiled_us=fields["us"], share=0.0, **fields) for fields in answer["operators"]
+        Operator(profiled_us=time.us, share=0.0, **asdict(time)) for time in answer.operators
     )
     return Profile(
         path=path,
-        operators=net(operators, answer["p10_us"]),
-        p10_us=answer["p10_us"],
-        p50_us=answer["p50_us"],
-        p50_profiled_us=answer["p50_profiled_us"],
-        runs=answer["runs"],
-        source=from_json(answer["source"]),
-        optimized=from_json(answer["optimized"]),
-        runtime=answer["runtime"],
-        costs=tuple(NodeCost(**fields) for fields in answer["costs"]),
+        operators=net(operators, answer.p10_us),
+        p10_us=answer.p10_us,
+        p50_us=answer.p50_us,
+        p50_profiled_us=answer.p50_profiled_us,
+        runs=answer.runs,
+        source=answer.source,
+        optimized=answer.optimized,
+        runtime=answer.runtime,
+        costs=answer.costs,
     )
 
 

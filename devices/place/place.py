@@ -9,13 +9,14 @@ The worker is the same everywhere; a place only gets the job there and the answe
 
 import os
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ...errors import UsageError
 from ..onboard.machine import disturbance, host
 from ..onboard.machine.disturbance import Disturbance
 from ..onboard.machine.host import Host
-from ..onboard.measure.job import Job
+from ..onboard.measure.answer import Answer
+from ..onboard.measure.job import JobFor
 from ..onboard.process import run_job as local
 from ..onboard.settings import Session
 from ..profiles.connection import Reach
@@ -24,18 +25,20 @@ from .adb import Adb
 from .remote import Remote
 from .ssh import Ssh
 
+A = TypeVar("A", bound=Answer)
+
 
 class Place(Protocol):
     """Anything that runs jobs, each in a fresh process."""
 
     def run(
         self,
-        job: Job,
+        job: JobFor[A],
         *,
         timeout_s: float,
         memory_limit_bytes: int | None = None,
         cores: Sequence[int] = (),
-    ) -> dict[str, Any]:
+    ) -> A:
         """Run a job in a fresh process there.
 
         Args:
@@ -69,12 +72,12 @@ class Local:
 
     def run(
         self,
-        job: Job,
+        job: JobFor[A],
         *,
         timeout_s: float,
         memory_limit_bytes: int | None = None,
         cores: Sequence[int] = (),
-    ) -> dict[str, Any]:
+    ) -> A:
         """Run a job in a child process; see `Place.run`."""
         return local.run(
             job, timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes, cores=cores

@@ -17,19 +17,23 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ...errors import ModelError, ReachError
 from ..onboard.machine.child import last_line
 from ..onboard.machine.disturbance import Disturbance
 from ..onboard.machine.host import Host
-from ..onboard.measure.job import Job, to_json
+from ..onboard.measure.answer import Answer
+from ..onboard.measure.answer_json import answer_type
+from ..onboard.measure.answer_json import from_json as answer_from_json
+from ..onboard.measure.job import JobFor, to_json
 from ..onboard.refusals import from_json
 from ..onboard.runtimes import RUNTIMES, row_of
 from ..onboard.settings import Feed
 from ..profiles.connection import Reach
 from .exchange import exchange
 
+A = TypeVar("A", bound=Answer)
 _PACKAGE = Path(__file__).parents[2]
 _OLDEST = (3, 11)
 _CONTACT_S = 60.0  # to connect, start Python and say a few words; the slowest board takes seconds
@@ -119,12 +123,12 @@ class Remote:
 
     def run(
         self,
-        job: Job,
+        job: JobFor[A],
         *,
         timeout_s: float,
         memory_limit_bytes: int | None = None,
         cores: Sequence[int] = (),
-    ) -> dict[str, Any]:
+    ) -> A:
         """Run a job in a fresh process there; see `Place.run`."""
         sent, paths = self._sent(job)
         request = {
@@ -146,7 +150,7 @@ class Remote:
                 f"an answer of another form ({error!r:.200})", where=self.name
             ) from None
         self._disturbance = _and(self._disturbance, before, after)
-        return worker_answer
+        return answer_from_json(answer_type(job), worker_answer)
 
     def describe(self) -> Host:
         """The machine there; see `Place.describe`."""
@@ -165,7 +169,7 @@ class Remote:
         """Counters over the runs so far; what the device did between them does not count."""
         return self._disturbance
 
-    def _sent(self, job: Job) -> tuple[Job, dict[str, str]]:
+    def _sent(self, job: JobFor[A]) -> tuple[JobFor[A], dict[str, str]]:
         """The job with the far side's paths, its files brought there; paths here by those there."""
         model, feed = getattr(job, "model", None), getattr(job, "feed", None)
         inputs = feed.inputs if isinstance(feed, Feed) else None

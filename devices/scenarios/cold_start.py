@@ -7,8 +7,10 @@ result.models[0].total_ms.value
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...errors import MeasureError
 from ..bench.request import Prepared
 from ..bench.settings import Subject
+from ..onboard.measure.answer import ColdStartAnswer
 from ..onboard.measure.job import Job
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import median_over_processes
@@ -16,7 +18,6 @@ from .result import Row
 from .scenario import ByVariant, Implementation, Options, Procedure
 
 _VARIANT = "cold"
-_PARTS = ("process_start_ms", "import_ms", "load_ms", "first_inference_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,20 @@ def _prepare(prepared: Prepared, options: Options) -> Procedure[ColdFigures]:
 
 
 def _figures(name: str, variants: ByVariant, confidence: float) -> ColdFigures:
-    answers = [process.answer for process in variants[_VARIANT]]
-    columns = [[float(answer[part]) for answer in answers] for part in _PARTS]
+    answers = [process.answer_as(ColdStartAnswer) for process in variants[_VARIANT]]
+    columns = [list(part) for part in zip(*map(_parts, answers), strict=True)]
     totals = [sum(parts) for parts in zip(*columns, strict=True)]
     return ColdFigures(
         name, *(median_over_processes(column, confidence, "ms") for column in (*columns, totals))
     )
+
+
+def _parts(answer: ColdStartAnswer) -> tuple[float, float, float, float]:
+    """Milliseconds in the order of `ColdFigures`."""
+    start_ms = answer.process.process_start_ms
+    if start_ms is None:
+        raise MeasureError("a process without its start time", expected="milliseconds")
+    return start_ms, answer.import_ms, answer.load_ms, answer.first_inference_ms
 
 
 def _rows(figures: ColdFigures) -> list[Row]:

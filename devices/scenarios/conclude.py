@@ -14,6 +14,7 @@ from ..bench.inspection import Inspection
 from ..energy.declared import HOROWITZ, Prices, declared, declared_ratio
 from ..energy.figures import missing, over_idle, ratio_over_idle
 from ..onboard.machine.disturbance import outliers
+from ..onboard.measure.answer import MeasureAnswer
 from ..onboard.stats.early_stopping import early_stopping_over_processes
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import (
@@ -50,6 +51,7 @@ class Measured:
 def conclude(measured: Measured, confidence: float) -> Figures:
     """The figures of one model."""
     processes, inspection = measured.processes, measured.inspection
+    answers = [process.answer_as(MeasureAnswer) for process in processes]
     milliseconds = [process.table / 1e6 for process in processes]
     cost = inspection.cost
     return Figures(
@@ -59,15 +61,15 @@ def conclude(measured: Measured, confidence: float) -> Figures:
         p50_ms=percentile_over_processes(milliseconds, 50, confidence, "ms"),
         p90_ms=early_stopping_over_processes(milliseconds, 90, confidence, "ms"),
         p99_ms=early_stopping_over_processes(milliseconds, 99, confidence, "ms"),
-        load_ms=_median(processes, "load_ms", confidence),
-        first_inference_ms=_median(processes, "first_inference_ms", confidence),
+        load_ms=_median([answer.load_ms for answer in answers], confidence),
+        first_inference_ms=_median([answer.first_inference_ms for answer in answers], confidence),
         peak_memory_bytes=memory.peak(measured.memory_answers),
         energy_uj=_energy(measured, confidence),
         macs=cost.macs if cost else None,
         parameters=cost.parameters if cost else None,
         weight_bytes=cost.weight_bytes if cost else None,
         queries=sum(len(process.table) for process in processes),
-        settled_processes=sum(bool(process.answer["settled"]) for process in processes),
+        settled_processes=sum(answer.settled for answer in answers),
         samples=measured.samples,
         footprint=memory.footprint(measured.memory_answers, processes, confidence),
         outliers=sum(outliers(process.table) for process in processes),
@@ -95,16 +97,14 @@ def _percentiles_ns(measured: Measured, percentile: float) -> list[float]:
     return [float(np.percentile(process.table, percentile)) for process in measured.processes]
 
 
-def _median(processes: Sequence[ProcessResult], key: str, confidence: float) -> Estimate:
-    return median_over_processes(
-        [float(process.answer[key]) for process in processes], confidence, "ms"
-    )
+def _median(milliseconds: Sequence[float], confidence: float) -> Estimate:
+    return median_over_processes(milliseconds, confidence, "ms")
 
 
 def _energy(measured: Measured, confidence: float) -> Estimate:
-    answers = [process.answer for process in measured.processes]
-    if missing(answers) is None:
-        return over_idle(answers, confidence)
+    energies = [process.energy for process in measured.processes]
+    if missing(energies) is None:
+        return over_idle(energies, confidence)
     cost = _countable(measured)
     if isinstance(cost, str):
         return Estimate.unknown(cost, "declared model", unit="uJ")
@@ -112,7 +112,7 @@ def _energy(measured: Measured, confidence: float) -> Estimate:
 
 
 def _energy_ratio(of: Measured, over: Measured, confidence: float) -> Estimate:
-    ours, theirs = ([process.answer for process in m.processes] for m in (of, over))
+    ours, theirs = ([process.energy for process in m.processes] for m in (of, over))
     if missing(ours) is None and missing(theirs) is None:
         return ratio_over_idle(ours, theirs, confidence)
     # Both from the declared model, even if one was measured: a ratio of the two would mean nothing.

@@ -13,6 +13,7 @@ import numpy as np
 from ...errors import UsageError
 from ..bench.request import Prepared, Request
 from ..bench.settings import Subject
+from ..onboard.measure.answer import LoadgenAnswer
 from ..onboard.measure.job import Job
 from ..onboard.measure.loadgen import check_installed
 from ..onboard.stats.estimate import Estimate
@@ -88,14 +89,14 @@ def _prepare(prepared: Prepared, options: Options) -> Procedure[LoadgenFigures]:
 
 
 def _figures(name: str, variants: ByVariant, confidence: float) -> LoadgenFigures:
-    answers = [process.answer for process in variants[_LOADGEN]]
+    answers = [process.answer_as(LoadgenAnswer) for process in variants[_LOADGEN]]
     # As loadgen takes it: of n sorted latencies the one at index 0.9 n.
     ours = [
         float(np.sort(process.table)[int(0.9 * len(process.table))]) for process in variants[_OURS]
     ]
-    p90 = [float(answer["p90_ns"]) for answer in answers]
-    inside = [float(answer["inside_p90_ns"]) for answer in answers]
-    crossing = [answer["p50_ns"] - answer["inside_p50_ns"] for answer in answers]
+    p90 = [answer.p90_ns for answer in answers]
+    inside = [answer.inside_p90_ns for answer in answers]
+    crossing = [answer.p50_ns - answer.inside_p50_ns for answer in answers]
 
     def ms(values_ns: Sequence[float]) -> Estimate:
         return median_over_processes([value / 1e6 for value in values_ns], confidence, "ms")
@@ -108,7 +109,7 @@ def _figures(name: str, variants: ByVariant, confidence: float) -> LoadgenFigure
         crossing_ms=ms(crossing),
         ratio=ratio_over_processes(ours, p90, confidence),
         ratio_inside=ratio_over_processes(ours, inside, confidence),
-        valid=sum(bool(answer["valid"]) for answer in answers),
+        valid=sum(answer.valid for answer in answers),
         runs=len(answers),
         logs="samples/*-loadgen-*/",
     )

@@ -62,7 +62,7 @@ def _prepare(prepared: Prepared, options: Options) -> Procedure[StreamFigures]:
             Percentiles.of(latencies, confidence),
             median_over_processes(rates, confidence, "samples/s"),
             sum(len(process.table) for process in processes),
-            over_idle([process.answer for process in processes], confidence),
+            over_idle([process.energy for process in processes], confidence),
         )
 
     return Procedure(

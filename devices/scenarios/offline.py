@@ -97,7 +97,7 @@ def _figures(
             median_over_processes(rate, confidence, "samples/s"),
             ratio_over_processes(rate, first, confidence),
             median_latency_ms(variants[_variant(batch)], confidence),
-            over_idle([process.answer for process in variants[_variant(batch)]], confidence),
+            over_idle([process.energy for process in variants[_variant(batch)]], confidence),
         )
         for batch, rate in rates.items()
     )

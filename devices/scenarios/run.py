@@ -20,6 +20,7 @@ from ..bench.engine import Processes, Taken, Turn, take
 from ..bench.request import Prepared, Request, prepare
 from ..bench.stopping import Conclusions
 from ..onboard.machine.host import Host
+from ..onboard.measure.answer import RunAnswer
 from ..onboard.settings import named
 from .result import Result
 from .scenario import ByVariant, Condition, Implementation, Options, Procedure
@@ -153,7 +154,10 @@ def _cautions(prepared: Prepared, taken: Taken, most_threads: int) -> Iterator[s
     if host.governor not in (None, "performance"):
         yield f"the frequency governor is {host.governor}, so the clock may change"
     for (name, variant), processes in taken.processes.items():
-        unsettled = sum(not process.answer.get("settled", True) for process in processes)
+        unsettled = sum(
+            isinstance(process.answer, RunAnswer) and not process.answer.settled
+            for process in processes
+        )
         if unsettled:
             label = f"{name} ({variant})" if variant else name
             yield (

@@ -16,6 +16,7 @@ from ..bench.engine import ProcessResult
 from ..bench.request import Prepared, Request
 from ..bench.settings import Subject
 from ..energy.figures import over_idle
+from ..onboard.measure.answer import ServerAnswer
 from ..onboard.measure.job import Job
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import median_over_processes
@@ -158,9 +159,10 @@ def served(
         confidence: of the intervals.
     """
     latencies = [process.column("ended_ns") - process.column("due_ns") for process in processes]
+    answers = [process.answer_as(ServerAnswer) for process in processes]
     busy = [_busy(process, load) for process in processes]
-    unanswered = [int(process.answer["unanswered"]) for process in processes]
-    due = [int(process.answer["queries"]) for process in processes]
+    unanswered = [answer.unanswered for answer in answers]
+    due = [answer.queries for answer in answers]
     sustained = _sustained(busy, unanswered)
     missed = _missed(latencies, unanswered, load)
     late = np.concatenate([process.column("late_ns") for process in processes])
@@ -186,7 +188,7 @@ def served(
         unanswered=sum(unanswered),
         by_tenth_ms=_by_tenth(processes, latencies),
         late_ms=float(np.percentile(late, 99)) / 1e6 if len(late) else None,
-        energy_uj=over_idle([process.answer for process in processes], confidence),
+        energy_uj=over_idle([process.energy for process in processes], confidence),
     )
 
 
@@ -229,7 +231,7 @@ def _by_tenth(
     medians: list[list[float]] = [[] for _ in range(_PARTS)]
     for process, latency in zip(processes, latencies, strict=True):
         # Answers are in the order they were due, so a rank is a time.
-        queries = int(process.answer["queries"])
+        queries = process.answer_as(ServerAnswer).queries
         part = np.arange(len(latency)) * _PARTS // queries
         for index in range(_PARTS):
             inside = latency[part == index]

@@ -6,7 +6,6 @@
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -66,7 +65,7 @@ def _procedure(prepared: Prepared, references: Sequence[str], prices: Prices) ->
     memory_answers = {subject.name: memory.look(prepared, subject) for subject in request.subjects}
     journal.write(
         request.out / "memory.json",
-        [{"subject": name, **asdict(answers)} for name, answers in memory_answers.items()],
+        [{"subject": name, **memory.record(answers)} for name, answers in memory_answers.items()],
     )
 
     def job(subject: Subject, samples: Path, _: int) -> Job:

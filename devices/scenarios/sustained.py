@@ -7,7 +7,6 @@ result.models[0].drift.value
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from ..bench.engine import ProcessResult
 from ..bench.request import Prepared, Request
 from ..bench.settings import Subject
 from ..energy.figures import over_idle
+from ..onboard.measure.answer import SustainedAnswer, Window
 from ..onboard.measure.job import Job
 from ..onboard.stats.drift import FEWEST, drift
 from ..onboard.stats.estimate import Estimate
@@ -97,7 +97,8 @@ def lasted(name: str, processes: Sequence[ProcessResult], confidence: float) -> 
         processes: at least one, each with the same number of `windows` in its answer.
         confidence: of the intervals.
     """
-    runs = [process.answer["windows"] for process in processes]
+    answers = [process.answer_as(SustainedAnswer) for process in processes]
+    runs = [answer.windows for answer in answers]
     throttled = [_throttled(run) for run in runs]
     counted = [events for events in throttled if events is not None]
     return SustainedFigures(
@@ -106,8 +107,8 @@ def lasted(name: str, processes: Sequence[ProcessResult], confidence: float) -> 
         drift=_drift(runs, confidence),
         clock=_clock(runs, confidence),
         throttled=sum(counted) if len(counted) == len(runs) else None,
-        queries=sum(int(process.answer["queries"]) for process in processes),
-        energy_uj=over_idle([process.answer for process in processes], confidence),
+        queries=sum(answer.queries for answer in answers),
+        energy_uj=over_idle([process.energy for process in processes], confidence),
     )
 
 
@@ -133,9 +134,9 @@ def _cautions(models: Sequence[SustainedFigures], _: Mapping[str, ByVariant]) ->
     return [sentence for model in models for sentence in about(model)]
 
 
-def _drift(runs: Sequence[Sequence[Mapping[str, Any]]], confidence: float) -> Estimate:
+def _drift(runs: Sequence[Sequence[Window]], confidence: float) -> Estimate:
     """Of one run its own, with the interval of its windows; of several, over the processes."""
-    drifts = [drift([window["p50_ns"] for window in run], confidence) for run in runs]
+    drifts = [drift([window.p50_ns for window in run], confidence) for run in runs]
     if len(drifts) == 1:
         return drifts[0]
     values = [change.value or 0.0 for change in drifts]
@@ -144,7 +145,7 @@ def _drift(runs: Sequence[Sequence[Mapping[str, Any]]], confidence: float) -> Es
     return replace(over_processes, method=f"{slope}; {over_processes.method}")
 
 
-def _clock(runs: Sequence[Sequence[Mapping[str, Any]]], confidence: float) -> Estimate:
+def _clock(runs: Sequence[Sequence[Window]], confidence: float) -> Estimate:
     ratios = [_clock_ratio(run) for run in runs]
     readable = [ratio for ratio in ratios if ratio is not None]
     if len(readable) < len(ratios):
@@ -154,32 +155,34 @@ def _clock(runs: Sequence[Sequence[Mapping[str, Any]]], confidence: float) -> Es
     return median_over_processes(readable, confidence, "ratio")
 
 
-def _clock_ratio(run: Sequence[Mapping[str, Any]]) -> float | None:
+def _clock_ratio(run: Sequence[Window]) -> float | None:
     third = len(run) // 3
-    first, last = ([window["mhz"] for window in part] for part in (run[:third], run[-third:]))
-    if None in first or None in last:
+    first, last = ([window.mhz for window in part] for part in (run[:third], run[-third:]))
+    known_first = [mhz for mhz in first if mhz is not None]
+    known_last = [mhz for mhz in last if mhz is not None]
+    if len(known_first) < len(first) or len(known_last) < len(last):
         return None
-    return float(np.median(last) / np.median(first))
+    return float(np.median(known_last) / np.median(known_first))
 
 
-def _throttled(run: Sequence[Mapping[str, Any]]) -> int | None:
-    first, last = run[0]["throttled"], run[-1]["throttled"]
+def _throttled(run: Sequence[Window]) -> int | None:
+    first, last = run[0].throttled, run[-1].throttled
     return None if first is None or last is None else int(last - first)
 
 
-def _window(same: Sequence[Mapping[str, Any]]) -> WindowFigures:
+def _window(same: Sequence[Window]) -> WindowFigures:
     """One window of every process."""
 
-    def middle(key: str) -> float | None:
-        values = [window[key] for window in same]
-        return None if None in values else float(np.median(values))
+    def middle(values: Sequence[float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return float(np.median(known)) if len(known) == len(values) else None
 
-    p90 = middle("p90_ns")
+    p90 = middle([window.p90_ns for window in same])
     return WindowFigures(
-        start_s=float(np.median([window["start_s"] for window in same])),
-        p50_ms=float(np.median([window["p50_ns"] for window in same])) / 1e6,
+        start_s=float(np.median([window.start_s for window in same])),
+        p50_ms=float(np.median([window.p50_ns for window in same])) / 1e6,
         p90_ms=None if p90 is None else p90 / 1e6,
-        mhz=middle("mhz"),
+        mhz=middle([window.mhz for window in same]),
     )
 
 

@@ -101,7 +101,7 @@ def _figures(
                 threads,
                 median_latency_ms(variants[_variant(threads)], confidence),
                 ratio_over_processes(first, medians[threads], confidence),
-                over_idle([process.answer for process in variants[_variant(threads)]], confidence),
+                over_idle([process.energy for process in variants[_variant(threads)]], confidence),
             )
             for threads in counts
         ),

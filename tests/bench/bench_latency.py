@@ -194,9 +194,12 @@ def loadgen_us(model: Path, _size) -> dict[str, float]:
     samples = model.with_name(f"{model.stem}-loadgen.npy")
     job = ScenarioJob(str(model), "loadgen", str(samples), timing=Timing(SECONDS, QUERIES))
     told = run(job, timeout_s=300)
-    if not told["valid"]:
+    if not told.valid:
         raise SystemExit(f"loadgen called its run of {model.name} invalid")
-    us = {name: told[f"{name}_ns"] / 1e3 for name in ("p50", "p90", "inside_p50", "inside_p90")}
+    us = {
+        name: getattr(told, f"{name}_ns") / 1e3
+        for name in ("p50", "p90", "inside_p50", "inside_p90")
+    }
     return us | {"crossing": us["p50"] - us["inside_p50"]}
 
 

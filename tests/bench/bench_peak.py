@@ -125,7 +125,7 @@ def observed(model: Path) -> tuple[int, int, int]:
         highest = max(highest, resident(pid))
         readings += 1
     asked.join()
-    return answers[0]["peak_memory_bytes"], highest, readings
+    return answers[0].peak_memory_bytes, highest, readings
 
 
 def reported(model: Path, folder: Path) -> tuple[float, list[float]]:

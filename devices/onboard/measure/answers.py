@@ -11,12 +11,13 @@ import numpy as np
 
 from ..runtimes import label, runtime_of, tracing_runtime_of
 from ..runtimes.contract import LoadedModel
+from .answer import AnswersAnswer
 from .feeds import batches_of
 from .job import AnswersJob
 
 
-def answer(job: AnswersJob) -> dict[str, Any]:
-    """Run the model on every batch and write its outputs; what ran, as JSON-ready values.
+def answer(job: AnswersJob) -> AnswersAnswer:
+    """Run the model on every batch and write its outputs; what ran.
 
     Raises:
         ModelError, DataError: the model or its inputs will not do.
@@ -35,4 +36,4 @@ def answer(job: AnswersJob) -> dict[str, Any]:
         for index, parts in enumerate(zip(*answered, strict=True))
     }
     np.savez(job.outputs, allow_pickle=False, **outputs)
-    return {"runtime": label(runtime), "machine": platform.machine()}
+    return AnswersAnswer(runtime=label(runtime), machine=platform.machine())

@@ -12,9 +12,10 @@ from .job import ScenarioJob
 
 if TYPE_CHECKING:
     from ..runtimes.contract import LoadedModel
+    from .answer import ColdStartAnswer
 
 
-def start(job: ScenarioJob) -> dict[str, Any]:
+def start(job: ScenarioJob) -> "ColdStartAnswer":
     """Import the runtime, load the model, answer one query; each timed, in milliseconds.
 
     The file is as a rule in the page cache: a start after boot reads it from the disk as well.
@@ -35,12 +36,14 @@ def start(job: ScenarioJob) -> dict[str, Any]:
     first = clock()
     model.answer(feed)
     answered = clock()
-    return {
-        "import_ms": (imported - begun) / 1e6,
-        "load_ms": (loaded - imported) / 1e6,
-        "first_inference_ms": (answered - first) / 1e6,
-        "runtime": label(runtime),
-    }
+    from .answer import ColdStartAnswer
+
+    return ColdStartAnswer(
+        import_ms=(imported - begun) / 1e6,
+        load_ms=(loaded - imported) / 1e6,
+        first_inference_ms=(answered - first) / 1e6,
+        runtime=label(runtime),
+    )
 
 
 def _first_batch(job: ScenarioJob, model: "LoadedModel") -> dict[str, Any]:

@@ -17,11 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ....errors import MeasureError
 from ..runtimes import label, runtime_of
 from ..runtimes.contract import Binding
+from .answer import CountAnswer
 from .feeds import batches_of
 from .job import CountJob
 
@@ -65,8 +65,8 @@ class Marks:
     owner: object
 
 
-def count(job: CountJob) -> dict[str, Any]:
-    """Run the model in marked regions; what ran, as JSON-ready values.
+def count(job: CountJob) -> CountAnswer:
+    """Run the model in marked regions; what ran.
 
     Raises:
         ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
@@ -89,11 +89,11 @@ def count(job: CountJob) -> dict[str, Any]:
     # Where outputs can stay, no array is made meanwhile.
     query = model.bind(feed, answered) if isinstance(model, Binding) else partial(model.query, feed)
     _run_marked(query, marks, warm_up, (1, 2) * job.pairs)
-    return {
-        "runtime": label(runtime),
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
+    return CountAnswer(
+        runtime=label(runtime),
+        machine=platform.machine(),
+        python=platform.python_version(),
+    )
 
 
 def _run_marked(

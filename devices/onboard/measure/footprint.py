@@ -1,32 +1,31 @@
 """Memory of one model, under the runtime's own settings or others, and by its graph alone.
 
     answer = measure(MemoryJob(model="model.onnx", session=Session(arena=False)))
-    answer["peak_memory_bytes"]
+    answer.peak_memory_bytes
 
 Each has a process of its own, because memory that an arena has taken is not given back by a later
 session. Nothing is timed in it, so what makes a peak vary can be fixed: malloc's thresholds here,
 addresses by the parent.
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..model.modelfile import is_ort
 from ..runtimes import label, runtime_of, tracing_runtime_of
 from ..runtimes.contract import OPTIMIZED
 from . import memory
+from .answer import Fixed, MemoryAnswer
 from .job import MemoryJob
 
+if TYPE_CHECKING:
+    from ..model.liveness import Needs
 
-def measure(job: MemoryJob) -> dict[str, Any]:
-    """Peak memory over the baseline and growth of the proportional share, as JSON-ready values.
 
-    Returns:
-        `peak_memory_bytes` and `peak_memory_missing`, `pss_bytes` and `pss_missing`, and where
-        asked for `graph`: `weight_bytes`, `activation_bytes`, `at` and `missing` (see
-        `liveness.Needs`), None otherwise. `fixed`: which of `addresses` and `malloc` were.
+def measure(job: MemoryJob) -> MemoryAnswer:
+    """Peak memory over the baseline and growth of the proportional share.
 
     Raises:
         ModelError, DataError, UsageError: the model, its inputs or a shape will not do.
@@ -47,22 +46,23 @@ def measure(job: MemoryJob) -> dict[str, Any]:
     pss_bytes, no_share = memory.grown(share, memory.share())
     shapes = {name: array.shape for name, array in feeds[0].items()}
     del model
-    return {
-        "peak_memory_bytes": peak.over_baseline_bytes,
-        "peak_memory_missing": peak.missing,
-        "pss_bytes": pss_bytes,
-        "pss_missing": no_share,
-        "fixed": {"addresses": memory.addresses_fixed(), "malloc": malloc},
-        "graph": _graph(path, job, shapes) if job.analyze else None,
-        "runtime": label(runtime),
-    }
+    return MemoryAnswer(
+        peak_memory_bytes=peak.over_baseline_bytes,
+        peak_memory_missing=peak.missing,
+        pss_bytes=pss_bytes,
+        pss_missing=no_share,
+        fixed=Fixed(addresses=memory.addresses_fixed(), malloc=malloc),
+        graph=_graph(path, job, shapes) if job.analyze else None,
+        runtime=label(runtime),
+    )
 
 
-def _graph(path: Path, job: MemoryJob, shapes: dict[str, tuple[int, ...]]) -> dict[str, Any]:
+def _graph(path: Path, job: MemoryJob, shapes: dict[str, tuple[int, ...]]) -> "Needs":
+    from ..model import liveness
+
     if is_ort(path):
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
-        return {"weight_bytes": None, "activation_bytes": None, "at": None, "missing": missing}
-    from ..model import liveness
+        return liveness.Needs(weight_bytes=None, activation_bytes=None, at=None, missing=missing)
 
     # The layout pass of level "all" gives tensors new names and padded channels without writing
     # their shapes down, so the graph is read before it.
@@ -71,4 +71,4 @@ def _graph(path: Path, job: MemoryJob, shapes: dict[str, tuple[int, ...]]) -> di
         session = replace(job.session, optimization=level)
         tracing_runtime_of(path, session).load_traced(path, session, Path(folder))
         optimized = Path(folder) / OPTIMIZED
-        return asdict(liveness.needs(path, optimized, job.feed.batch, shapes))
+        return liveness.needs(path, optimized, job.feed.batch, shapes)

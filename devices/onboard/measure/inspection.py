@@ -1,18 +1,22 @@
 """What a foreign model takes, gives and costs, without running it.
 
-inspect(InspectJob("model.onnx"))["inputs"]
+inspect(InspectJob("model.onnx")).inputs
 """
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..model.inputs import complete_shapes
 from ..runtimes import file_format, label, obeys, row_of, runtime_of
+from .answer import InspectAnswer
 from .job import InspectJob
 
+if TYPE_CHECKING:
+    from ..model.cost import Cost
 
-def inspect(job: InspectJob) -> dict[str, Any]:
+
+def inspect(job: InspectJob) -> InspectAnswer:
     """Schema and cost of a foreign model, after its external data was found harmless.
 
     Raises:
@@ -27,25 +31,25 @@ def inspect(job: InspectJob) -> dict[str, Any]:
         session = replace(session, optimization="none")
     runtime = runtime_of(path, session)
     model = runtime.load(path, session)
-    cost: dict[str, Any] | None = None
+    cost: Cost | None = None
     missing = None
     if kind == "onnx":
         # It needs onnx, which a device need not have.
         from ..model.cost import count
 
         shapes = complete_shapes(model.inputs, job.feed, lambda _port, _axis: None)
-        cost = asdict(count(path, job.feed.batch, shapes))
+        cost = count(path, job.feed.batch, shapes)
     elif kind == "ort":
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
     else:
         missing = f"operations of a .{kind} file are not counted"
-    return {
-        "format": kind,
-        "inputs": [asdict(port) for port in model.inputs],
-        "outputs": [asdict(port) for port in model.outputs],
-        "cost": cost,
-        "cost_missing": missing,
-        "external_files": [str(file) for file in external],
-        "file_bytes": sum(file.stat().st_size for file in (path, *external)),
-        "runtime": label(runtime),
-    }
+    return InspectAnswer(
+        format=kind,
+        inputs=tuple(model.inputs),
+        outputs=tuple(model.outputs),
+        cost=cost,
+        cost_missing=missing,
+        external_files=tuple(str(file) for file in external),
+        file_bytes=sum(file.stat().st_size for file in (path, *external)),
+        runtime=label(runtime),
+    )

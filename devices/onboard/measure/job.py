@@ -10,14 +10,42 @@ import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from ....errors import UsageError
 from ..settings import Feed, Session, Timing, feed_of, session_of, timing_of
 
+if TYPE_CHECKING:
+    # Not at run time: to make these records takes time before a cold start's first own line.
+    from .answer import (  # noqa: F401  # the names stand in strings
+        Answer,
+        AnswersAnswer,
+        CountAnswer,
+        InspectAnswer,
+        MeasureAnswer,
+        MemoryAnswer,
+        OperatorsAnswer,
+        PeaksAnswer,
+        ProbeAnswer,
+        ScenarioAnswer,
+    )
+
+A = TypeVar("A", bound="Answer")
+
 
 @dataclass(frozen=True, slots=True)
-class MeasureJob:
+class JobFor(Generic[A]):
+    """A job that is answered with an `A`."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def session(self) -> Session:
+            """How the runtime holds the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureJob(JobFor["MeasureAnswer"]):
     """Measure one model in this process.
 
     Attributes:
@@ -38,7 +66,7 @@ class MeasureJob:
 
 
 @dataclass(frozen=True, slots=True)
-class InspectJob:
+class InspectJob(JobFor["InspectAnswer"]):
     """Say what a model takes, gives and costs, without running it.
 
     Attributes:
@@ -55,7 +83,7 @@ class InspectJob:
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorsJob:
+class OperatorsJob(JobFor["OperatorsAnswer"]):
     """Time every operator of one model in this process.
 
     Attributes:
@@ -76,7 +104,7 @@ class OperatorsJob:
 
 
 @dataclass(frozen=True, slots=True)
-class ScenarioJob:
+class ScenarioJob(JobFor["ScenarioAnswer"]):
     """Measure one model under a load other than one query after the other.
 
     Attributes:
@@ -109,7 +137,7 @@ class ScenarioJob:
 
 
 @dataclass(frozen=True, slots=True)
-class CountJob:
+class CountJob(JobFor["CountAnswer"]):
     """Run one model where something around this process counts its instructions.
 
     Attributes:
@@ -131,7 +159,7 @@ class CountJob:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswersJob:
+class AnswersJob(JobFor["AnswersAnswer"]):
     """Write what one model answers.
 
     Attributes:
@@ -152,7 +180,7 @@ class AnswersJob:
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryJob:
+class MemoryJob(JobFor["MemoryAnswer"]):
     """Memory of one model in this process, without its latency.
 
     Attributes:
@@ -173,7 +201,7 @@ class MemoryJob:
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeJob:
+class ProbeJob(JobFor["ProbeAnswer"]):
     """Say which runtime is there.
 
     Attributes:
@@ -186,7 +214,7 @@ class ProbeJob:
 
 
 @dataclass(frozen=True, slots=True)
-class AttainJob:
+class AttainJob(JobFor["PeaksAnswer"]):
     """Say what one thread attains of this machine: memory bandwidth, fp32 and int8 arithmetic.
 
     Attributes:
@@ -235,7 +263,7 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
 }
 
 
-def to_json(job: Job) -> str:
+def to_json(job: JobFor[Any]) -> str:
     """The job as one JSON document."""
     return json.dumps(dataclasses.asdict(job))
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from ..machine.clock import Clock
 from ..runtimes.contract import Arrays, LoadedModel
+from .answer import Window
 from .latency import no_garbage_collection, room_for, time_queries
 
 # A sleeping thread of a virtual machine wakes up to some 100 us late, which is no latency of the
@@ -209,28 +210,6 @@ def _served(
         np.frombuffer(late, np.int64)[answered],
         unanswered=int(len(due_ns) - np.count_nonzero(answered)),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of a sustained run.
-
-    Attributes:
-        start_s: from the beginning.
-        queries: how many ended in it.
-        p50_ns: median latency.
-        p90_ns: 90th percentile of latency, None where there were too few for one.
-        mhz: the fastest of the allowed cores' clocks at its end, None where unreadable.
-        throttled: how often the kernel had seen the cores throttled since it started, None where
-            it does not count.
-    """
-
-    start_s: float
-    queries: int
-    p50_ns: float
-    p90_ns: float | None
-    mhz: float | None
-    throttled: int | None
 
 
 def sustain(

@@ -1,7 +1,7 @@
 """Time every operator of one model by the runtime's own profiling.
 
     answer = time_operators(OperatorsJob(model="model.onnx"))
-    answer["operators"][0]["us"]
+    answer.operators[0].us
 
 The runtime writes whole microseconds, rounded down, for every call of every operator. The median is
 that of grouped data, which knows that a 3 stands for anything from 3 to 4; so operators of a few
@@ -12,7 +12,7 @@ without it.
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from statistics import median, median_grouped, quantiles
@@ -22,10 +22,11 @@ from typing import Any
 from ....errors import MeasureError, ModelError
 from ..model.cost import by_node
 from ..model.modelfile import check_external_data, is_ort, load_whole
-from ..model.outline import Outline, of_model, outline, to_json
+from ..model.outline import Outline, of_model, outline
 from ..runtimes import label, runtime_of, tracing_runtime_of
 from ..runtimes.contract import OPTIMIZED, Arrays, LoadedModel
 from . import latency
+from .answer import OperatorsAnswer, OperatorTime
 from .feeds import batches_of
 from .job import OperatorsJob
 
@@ -61,13 +62,8 @@ class Call:
     bytes: int | None = None
 
 
-def time_operators(job: OperatorsJob) -> dict[str, Any]:
-    """The time of each operator and the graphs to read it by, as JSON-ready values.
-
-    Returns:
-        `p10_us` and `p50_us` of queries without profiling and `p50_profiled_us` of those with it,
-        `runs`, `runtime`, `operators` in the order they ran, the outlines `source` and
-        `optimized`, and `costs`, one for each node of `source`.
+def time_operators(job: OperatorsJob) -> OperatorsAnswer:
+    """The time of each operator and the graphs to read it by.
 
     Raises:
         ModelError: the model will not do, or is in ONNX Runtime's own format, which has no source.
@@ -100,17 +96,17 @@ def time_operators(job: OperatorsJob) -> dict[str, Any]:
         with_profiling = _query_us(model, feeds, runs)
         profile = model.end_profiling()
     source = load_whole(path)
-    return {
-        "p10_us": quantiles(without, n=10)[0],
-        "p50_us": median(without),
-        "p50_profiled_us": median(with_profiling),
-        "runs": runs,
-        "runtime": label(runtime),
-        "operators": summarize(calls_by_run(profile, str(path))[-runs:], optimized),
-        "source": to_json(of_model(source, job.feed.batch, shapes)),
-        "costs": [asdict(one) for one in by_node(source, job.feed.batch, shapes)],
-        "optimized": to_json(optimized),
-    }
+    return OperatorsAnswer(
+        p10_us=quantiles(without, n=10)[0],
+        p50_us=median(without),
+        p50_profiled_us=median(with_profiling),
+        runs=runs,
+        runtime=label(runtime),
+        operators=summarize(calls_by_run(profile, str(path))[-runs:], optimized),
+        source=of_model(source, job.feed.batch, shapes),
+        costs=tuple(by_node(source, job.feed.batch, shapes)),
+        optimized=optimized,
+    )
 
 
 def calls_by_run(profile: str, where: str) -> list[list[Call]]:
@@ -156,7 +152,7 @@ def calls_by_run(profile: str, where: str) -> list[list[Call]]:
     return runs
 
 
-def summarize(runs: Sequence[Sequence[Call]], optimized: Outline) -> list[dict[str, Any]]:
+def summarize(runs: Sequence[Sequence[Call]], optimized: Outline) -> tuple[OperatorTime, ...]:
     """The median over runs of each operator, placed in the optimized graph.
 
     Where each run calls the nodes of the file one after another, the n-th call is the n-th node. In
@@ -183,7 +179,7 @@ def summarize(runs: Sequence[Sequence[Call]], optimized: Outline) -> list[dict[s
         for key, us in total.items():
             sums[key].append(us)
             counts[key].append(count[key])
-    return [_summary(key, sums[key], counts[key], first[key], len(runs)) for key in first]
+    return tuple(_summary(key, sums[key], counts[key], first[key], len(runs)) for key in first)
 
 
 def _summary(
@@ -192,22 +188,22 @@ def _summary(
     counts: Sequence[int],
     first: Call,
     runs: int,
-) -> dict[str, Any]:
+) -> OperatorTime:
     # A run that took another branch called it no time and for no time.
     absent = [0] * (runs - len(sums))
     calls = median([*counts, *absent])
     us = median_grouped([*sums, *absent], interval=1) + 0.5 * calls if calls else 0.0
-    return {
-        "node": key[0],
-        "name": first.name,
-        "op": first.op,
-        "provider": first.provider,
-        "calls": calls,
-        "us": max(0.0, us),
-        "type": first.type,
-        "elements": first.elements,
-        "bytes": None if first.bytes is None else round(first.bytes * calls),
-    }
+    return OperatorTime(
+        node=key[0],
+        name=first.name,
+        op=first.op,
+        provider=first.provider,
+        calls=calls,
+        us=max(0.0, us),
+        type=first.type,
+        elements=first.elements,
+        bytes=None if first.bytes is None else round(first.bytes * calls),
+    )
 
 
 def _call(event: Mapping[str, Any]) -> Call:

@@ -1,6 +1,6 @@
 """What one thread attains of this machine: the two ceilings of a roofline, measured.
 
-    measure(AttainJob("int8.onnx", array_bytes=128 * 1024**2))["fp32_flop_s"]["p90"]
+    measure(AttainJob("int8.onnx", array_bytes=128 * 1024**2)).fp32_flop_s.p90
 
 A peak that is attained is below the one on paper and above what most models reach. Each is repeated
 for a while in steps of about a millisecond, shorter than what a scheduler gives: beside other
@@ -19,6 +19,7 @@ import numpy as np
 
 from ..model.made_inputs import dtype_of
 from ..runtimes import label, load, runtime_of
+from .answer import PeaksAnswer, Rate
 from .job import AttainJob
 
 _FEWEST = 10
@@ -26,27 +27,23 @@ _FLOAT64 = 8
 _PIECE_BYTES = 4 * 1024**2
 
 
-def measure(job: AttainJob) -> dict[str, Any]:
+def measure(job: AttainJob) -> PeaksAnswer:
     """Run the three, one after another, in this process.
-
-    Returns:
-        `bytes_s`, `fp32_flop_s` and `int8_op_s`: each `median`, `p90` and `best` per second and
-        `repeats`; `numpy`, `blas` and `runtime`: what computed.
 
     Raises:
         ModelError: the int8 model does not load or run.
     """
-    return {
-        "bytes_s": copy(job.array_bytes, job.seconds),
-        "fp32_flop_s": sgemm(job.side, job.seconds),
-        "int8_op_s": int8_gemm(Path(job.model), job.side, job.seconds),
-        "numpy": np.__version__,
-        "blas": _blas(),
-        "runtime": label(runtime_of(Path(job.model), job.session)),
-    }
+    return PeaksAnswer(
+        bytes_s=copy(job.array_bytes, job.seconds),
+        fp32_flop_s=sgemm(job.side, job.seconds),
+        int8_op_s=int8_gemm(Path(job.model), job.side, job.seconds),
+        numpy=np.__version__,
+        blas=_blas(),
+        runtime=label(runtime_of(Path(job.model), job.session)),
+    )
 
 
-def copy(array_bytes: int, seconds: float) -> dict[str, float]:
+def copy(array_bytes: int, seconds: float) -> Rate:
     """Bytes a second of one array of float64 copied to another, read and written both counted.
 
     The Copy of STREAM (McCalpin, "Memory bandwidth and machine balance in current high performance
@@ -61,7 +58,7 @@ def copy(array_bytes: int, seconds: float) -> dict[str, float]:
     return _rate(lambda: np.copyto(*next(pieces)), 2 * size * _FLOAT64, seconds)
 
 
-def sgemm(side: int, seconds: float) -> dict[str, float]:
+def sgemm(side: int, seconds: float) -> Rate:
     """Operations a second of numpy's fp32 matrix product, a multiply-add counted as two."""
     random = np.random.default_rng(0)
     left, right = (random.random((side, side), dtype=np.float32) for _ in range(2))
@@ -69,7 +66,7 @@ def sgemm(side: int, seconds: float) -> dict[str, float]:
     return _rate(lambda: np.matmul(left, right, out=product), 2 * side**3, seconds)
 
 
-def int8_gemm(model: Path, side: int, seconds: float) -> dict[str, float]:
+def int8_gemm(model: Path, side: int, seconds: float) -> Rate:
     """Operations a second of the runtime's int8 matrix product, a multiply-add counted as two.
 
     Args:
@@ -97,7 +94,7 @@ def _rate(
     units: int,
     seconds: float,
     clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, float]:
+) -> Rate:
     """Units a second over as many repeats as fit; the first warms up and is not counted."""
     work()
     rates: list[float] = []
@@ -107,9 +104,4 @@ def _rate(
         work()
         rates.append(units / (clock() - start))
     middle, ninth = np.percentile(rates, (50, 90))
-    return {
-        "median": float(middle),
-        "p90": float(ninth),
-        "best": max(rates),
-        "repeats": len(rates),
-    }
+    return Rate(median=float(middle), p90=float(ninth), best=max(rates), repeats=len(rates))

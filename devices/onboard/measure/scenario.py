@@ -23,6 +23,8 @@ from ..runtimes import label, runtime_of
 from ..runtimes.contract import Arrays, LoadedModel
 from ..stats.processes import min_queries
 from . import energy, latency, load
+from .answer import ScenarioAnswer
+from .answer_json import answer_type
 from .feeds import batches_of
 from .job import ScenarioJob
 from .outputs import check_finite
@@ -31,11 +33,12 @@ _REHEARSAL_SECONDS = 0.1
 # An overloaded run ends after so many times its length, for its queue grows without end.
 _OVERTIME = 2.0
 
-Found = tuple[dict[str, Any], tuple[str, ...], NDArray[np.int64]]
+Found = tuple[dict[str, Any], NDArray[np.int64]]
+"""Fields of the answer that are the load's own, and the raw figures."""
 
 
-def measure(job: ScenarioJob) -> dict[str, Any]:
-    """Load a model as the job says; the figures of this process as JSON-ready values.
+def measure(job: ScenarioJob) -> ScenarioAnswer:
+    """Load a model as the job says; the figures of this process.
 
     Raises:
         EdgestillError: the model, its inputs or an option will not do.
@@ -53,24 +56,25 @@ def measure(job: ScenarioJob) -> dict[str, Any]:
     before = resource.getrusage(resource.RUSAGE_SELF)
     # The wall clock says when, for sensors and meters that others read; how long, it does not.
     timed_from, began_ns = time.time(), time.perf_counter_ns()
-    facts, columns, table = _LOADS[job.scenario](job, model, feeds)
+    facts, table = _LOADS[job.scenario](job, model, feeds)
     timed_seconds = (time.perf_counter_ns() - began_ns) / 1e9
     after = resource.getrusage(resource.RUSAGE_SELF)
     spent, no_energy = energy.spent_uj(counters, energy.read_counters())
     _save(Path(job.samples), table)
-    return {
+    kind: type[Any] = answer_type(job)
+    found: ScenarioAnswer = kind(
         **facts,
-        "columns": list(columns),
-        "settled": warm.settled,
-        "timed_from": timed_from,
-        "timed_seconds": timed_seconds,
-        "energy_uj": spent / facts["queries"] if spent is not None and "queries" in facts else None,
-        "energy_missing": no_energy,
-        "conditions": [asdict(conditions_before), asdict(conditions.now())],
-        "providers": list(model.providers),
-        "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
-        "runtime": label(runtime),
-    }
+        settled=warm.settled,
+        timed_from=timed_from,
+        timed_seconds=timed_seconds,
+        energy_uj=spent / facts["queries"] if spent is not None and "queries" in facts else None,
+        energy_missing=no_energy,
+        conditions=(conditions_before, conditions.now()),
+        providers=tuple(model.providers),
+        involuntary_switches=after.ru_nivcsw - before.ru_nivcsw,
+        runtime=label(runtime),
+    )
+    return found
 
 
 def _multi_stream(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
@@ -83,7 +87,8 @@ def _multi_stream(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays])
         min_queries=timing.min_queries,
         max_queries=timing.max_queries,
     )
-    return {"queries": len(table)}, ("stream", "start_ns", "latency_ns"), table
+    columns = ("stream", "start_ns", "latency_ns")
+    return {"queries": len(table), "columns": columns}, table
 
 
 def _rehearse_streams(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> None:
@@ -106,7 +111,8 @@ def _server(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Fo
     )
     columns = ("due_ns", "started_ns", "ended_ns", "late_ns")
     table = np.stack([getattr(served, name) for name in columns], axis=1)
-    return {"queries": len(due), "unanswered": served.unanswered}, columns, table
+    facts = {"queries": len(due), "unanswered": served.unanswered, "columns": columns}
+    return facts, table
 
 
 def _sustained(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
@@ -120,9 +126,9 @@ def _sustained(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) ->
         least_p90=min_queries(90),
         read=lambda: frequency.read(cpus),
     )
-    records = [asdict(window) for window in windows]
     queries = sum(window.queries for window in windows)
-    return {"queries": queries, "windows": records}, ("window", "latency_ns"), table
+    columns = ("window", "latency_ns")
+    return {"queries": queries, "windows": tuple(windows), "columns": columns}, table
 
 
 def _loadgen(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
@@ -135,7 +141,7 @@ def _loadgen(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> F
         min_queries=job.timing.min_queries,
         logs=Path(job.samples).with_suffix(""),
     )
-    return asdict(result), (), np.empty((0, 0), np.int64)
+    return asdict(result), np.empty((0, 0), np.int64)
 
 
 _LOADS: Mapping[str, Callable[[ScenarioJob, LoadedModel, Sequence[Arrays]], Found]] = {

@@ -1,14 +1,14 @@
 """One model, one query after the other: its latency, memory and energy in this process.
 
 answer = measure(MeasureJob("model.onnx", "samples.npy"))
-answer["load_ms"]
+answer.load_ms
 """
 
 import platform
 import resource
 import time
 from array import array
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,15 @@ from ..machine import conditions
 from ..runtimes import label, runtime_of
 from ..runtimes.contract import LoadedModel, Runtime
 from . import energy, latency, memory
+from .answer import MeasureAnswer
 from .feeds import Batches, batches_of, real_batches
 from .job import MeasureJob
 from .outputs import check_finite
 from .probe import threads_of_this_process
 
 
-def measure(job: MeasureJob) -> dict[str, Any]:
-    """Measure one model; the figures of this process as JSON-ready values.
+def measure(job: MeasureJob) -> MeasureAnswer:
+    """Measure one model; the figures of this process.
 
     Raises:
         EdgestillError: the model, its inputs or an option will not do.
@@ -42,20 +43,20 @@ def measure(job: MeasureJob) -> dict[str, Any]:
     peak = memory.peak_over(baseline)
     pss_bytes, no_pss = memory.grown(share_before, memory.share())
     _save(Path(job.samples), samples)
-    return {
+    return MeasureAnswer(
         **loading,
         **timing,
-        "feeds": len(feeds),
-        "peak_memory_bytes": peak.over_baseline_bytes,
-        "peak_memory_total_bytes": peak.total_bytes,
-        "peak_memory_missing": peak.missing,
-        "pss_bytes": pss_bytes,
-        "pss_missing": no_pss,
-        "providers": list(model.providers),
-        "process_threads": threads_of_this_process(),
-        "runtime": label(runtime),
-        "python": platform.python_version(),
-    }
+        feeds=len(feeds),
+        peak_memory_bytes=peak.over_baseline_bytes,
+        peak_memory_total_bytes=peak.total_bytes,
+        peak_memory_missing=peak.missing,
+        pss_bytes=pss_bytes,
+        pss_missing=no_pss,
+        providers=tuple(model.providers),
+        process_threads=threads_of_this_process(),
+        runtime=label(runtime),
+        python=platform.python_version(),
+    )
 
 
 def _load(
@@ -113,7 +114,7 @@ def _time(
         "timed_seconds": timed_seconds,
         "energy_uj": None if spent is None else spent / len(samples),
         "energy_missing": no_energy,
-        "conditions": [asdict(conditions_before), asdict(conditions.now())],
+        "conditions": (conditions_before, conditions.now()),
         "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
         "cpu_seconds": (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime),
     }

@@ -12,9 +12,10 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ....errors import MeasureError
 from ..machine.confine import confine
@@ -34,6 +35,9 @@ from .job import (
     from_json,
 )
 
+if TYPE_CHECKING:
+    from .answer import Answer, ProcessFacts
+
 _STARTED_NS = time.perf_counter_ns()  # one clock for all processes of a machine
 
 
@@ -48,7 +52,13 @@ def main() -> int:
     def work() -> dict[str, Any]:
         if envelope.get("cores"):
             pin(envelope["cores"])
-        return answer(from_json(envelope["job"]))
+        found = answer(from_json(envelope["job"]))
+        limited = "control group" if grouped else "address space"
+        process = _process(envelope.get("spawned_ns"), None if limit is None else limited)
+        # Imported here, so that a cold start does not wait for it.
+        from .answer_json import to_json
+
+        return to_json(replace(found, process=process))
 
     def out_of_memory() -> MeasureError:
         return MeasureError(
@@ -58,20 +68,27 @@ def main() -> int:
         )
 
     reply = answer_or_refusal(work, out_of_memory)
-    if "spawned_ns" in envelope:  # a parent on another machine has another clock
-        reply["process_start_ms"] = (_STARTED_NS - envelope["spawned_ns"]) / 1e6
-    reply["modules"] = sorted(sys.modules)
-    reply["cores"] = sorted(os.sched_getaffinity(0))
-    if limit is not None:
-        reply["memory_limit"] = "control group" if grouped else "address space"
     temporary = answer_to.with_suffix(".tmp")
     temporary.write_text(json.dumps(reply, allow_nan=False), encoding="utf-8")
     temporary.replace(answer_to)
     return 0
 
 
-def answer(job: Job) -> dict[str, Any]:
-    """Do a job in this process; what it found, as JSON-ready values.
+def _process(spawned_ns: int | None, memory_limit: str | None) -> "ProcessFacts":
+    from .answer import ProcessFacts
+
+    # A parent on another machine has another clock, and so gives no start.
+    start_ms = None if spawned_ns is None else (_STARTED_NS - spawned_ns) / 1e6
+    return ProcessFacts(
+        modules=tuple(sorted(sys.modules)),
+        cores=tuple(sorted(os.sched_getaffinity(0))),
+        process_start_ms=start_ms,
+        memory_limit=memory_limit,
+    )
+
+
+def answer(job: Job) -> "Answer":
+    """Do a job in this process; what it found.
 
     Raises:
         EdgestillError: the model, its inputs or an option will not do.
@@ -79,7 +96,7 @@ def answer(job: Job) -> dict[str, Any]:
     cold = isinstance(job, ScenarioJob) and job.scenario == "cold-start"
     module, function = _COLD_START if cold else _WORK[type(job)]
     # Imported here, so that a process holds only what its own job needs.
-    work: Callable[[Job], dict[str, Any]] = getattr(import_module(module), function)
+    work: Callable[[Job], Answer] = getattr(import_module(module), function)
     return work(job)
 
 

@@ -20,7 +20,8 @@ from typing import Any
 from ....errors import EdgestillError
 from ..machine.disturbance import snapshot
 from ..machine.host import describe
-from ..measure.job import from_json
+from ..measure.answer_json import to_json
+from ..measure.job import JobFor, from_json
 from ..refusals import as_json
 from . import run_job as local
 
@@ -53,15 +54,20 @@ def _run(request: Mapping[str, Any]) -> dict[str, Any]:
         if "samples" in document:
             document["samples"] = str(samples)
         before = snapshot()
+        job: JobFor[Any] = from_json(json.dumps(document))
         answer = local.run(
-            from_json(json.dumps(document)),
+            job,
             timeout_s=request["timeout_s"],
             memory_limit_bytes=request["memory_limit_bytes"],
             cores=request["cores"],
         )
         after = snapshot()
         raw = base64.b64encode(samples.read_bytes()).decode() if samples.exists() else None
-    return {"answer": answer, "samples": raw, "disturbance": [asdict(before), asdict(after)]}
+    return {
+        "answer": to_json(answer),
+        "samples": raw,
+        "disturbance": [asdict(before), asdict(after)],
+    }
 
 
 def _stop_when_left_alone() -> None:

@@ -1,6 +1,6 @@
 """Run one job in a fresh process of this machine and bring its answer back.
 
->>> run(ProbeJob(), timeout_s=30)["runtime"]        # doctest: +SKIP
+>>> run(ProbeJob(), timeout_s=30).runtime           # doctest: +SKIP
 'onnxruntime 1.32.0'
 """
 
@@ -13,14 +13,17 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ....errors import MeasureError
 from ..machine.child import PYTHON, Ending, finish, last_line
 from ..machine.limits import memory_group, ran_out
-from ..measure.job import CountJob, Job, MemoryJob, to_json
+from ..measure.answer import Answer
+from ..measure.answer_json import answer_type, from_json
+from ..measure.job import CountJob, JobFor, MemoryJob, to_json
 from ..refusals import raise_refusal
 
+A = TypeVar("A", bound=Answer)
 _WORKER = (*PYTHON, "edgestill.devices.onboard.measure.worker")
 # What these jobs find depends on where things lie: whether a window of pages that the kernel maps
 # at once is cut short, in what order a hash table of pointers is walked. It repeats where they lie
@@ -29,13 +32,13 @@ _AT_FIXED_ADDRESSES = (MemoryJob, CountJob)
 
 
 def run(
-    job: Job,
+    job: JobFor[A],
     *,
     timeout_s: float,
     memory_limit_bytes: int | None = None,
     cores: Sequence[int] = (),
     command: Sequence[str] = _WORKER,
-) -> dict[str, Any]:
+) -> A:
     """Run a job in a fresh child and return its answer.
 
     Args:
@@ -51,7 +54,7 @@ def run(
 
     Raises:
         UsageError, DataError, ModelError: the worker refused the job, its inputs or the model.
-        MeasureError: it died, ran out of time or memory, or answered nothing.
+        MeasureError: it died, ran out of time or memory, or answered nothing or in another form.
     """
     subject = getattr(job, "model", None)
     with (
@@ -81,10 +84,10 @@ def run(
         if ending.status != 0:
             full = group is not None and ran_out(group)
             raise _died(ending, subject, memory_limit_bytes if full else None)
-        return _read(answer, ending, subject)
+        return from_json(answer_type(job), _read(answer, ending, subject))
 
 
-def _envelope(job: Job, answer: Path, limits: Mapping[str, Any]) -> str:
+def _envelope(job: JobFor[Any], answer: Path, limits: Mapping[str, Any]) -> str:
     """What the worker reads from stdin."""
     envelope = {
         "job": to_json(job),

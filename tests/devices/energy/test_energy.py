@@ -14,6 +14,7 @@ from edgestill.devices.bench.request import Request
 from edgestill.devices.bench.settings import Subject
 from edgestill.devices.energy import declared, meter, metering, sensors
 from edgestill.devices.energy.power import Idle, Sampler, Source, Trace, idle
+from edgestill.devices.energy.query_energy import QueryEnergy
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.profiles.profile import Figure, Profile
 from edgestill.devices.scenarios.single_stream import measure
@@ -229,24 +230,18 @@ def test_a_log_that_is_not_there_is_refused(tmp_path):
 
 
 def _record(start, seconds, queries=100):
-    return {
-        "timed_from": start,
-        "timed_seconds": seconds,
-        "queries": queries,
-        "energy_uj": None,
-        "energy_missing": "no RAPL",
-    }
+    return QueryEnergy(start, seconds, queries, uj=None, missing="no RAPL")
 
 
 def test_idle_is_subtracted_and_its_spread_kept():
     record = _record(0.0, 2.0)
     metering.subtract(record, 10e6, Idle(3.0, 2.5, 4.0, 2.0), "a meter")
     # 10 J over 2 s with 3 W idle: 4 J for 100 queries.
-    assert record["energy_uj"] == pytest.approx(40_000)
-    assert record["energy_gross_uj"] == pytest.approx(100_000)
-    assert (record["energy_less_uj"], record["energy_more_uj"]) == (20_000, 10_000)
-    assert record["energy_missing"] is None
-    assert record["energy_method"].startswith("measured: a meter; idle of 3 W (2.5 to 4")
+    assert record.uj == pytest.approx(40_000)
+    assert record.gross_uj == pytest.approx(100_000)
+    assert (record.less_uj, record.more_uj) == (20_000, 10_000)
+    assert record.missing is None
+    assert record.method.startswith("measured: a meter; idle of 3 W (2.5 to 4")
 
 
 def test_a_log_gives_the_energy_of_what_was_timed(tmp_path):
@@ -259,7 +254,7 @@ def test_a_log_gives_the_energy_of_what_was_timed(tmp_path):
     with metering.watching(idle_seconds=0.3, log=log) as watch:
         watch.note(record)
     # (7 W - 2 W) times 4 s by 100 queries.
-    assert record["energy_uj"] == pytest.approx(200_000, rel=1e-6)
+    assert record.uj == pytest.approx(200_000, rel=1e-6)
 
 
 def test_a_log_that_does_not_cover_what_was_timed_is_refused(tmp_path, monkeypatch):
@@ -294,7 +289,7 @@ def test_a_sensor_is_sampled_while_others_run_and_idle_is_subtracted(tmp_path):
         record = _record(time.time(), 0.5)
         time.sleep(0.5)
         watch.note(record)
-    assert record["energy_uj"] == pytest.approx(7.0 * 0.5 * 1e6 / 100, rel=1e-6)
+    assert record.uj == pytest.approx(7.0 * 0.5 * 1e6 / 100, rel=1e-6)
     assert watch.warnings == ()
 
 
@@ -303,8 +298,8 @@ def test_a_sensor_too_slow_for_what_was_timed_leaves_a_reason_and_a_warning(tmp_
     with metering.watching(idle_seconds=0.3, root=tmp_path, ask=_nothing) as watch:
         record = _record(time.time() - 0.001, 0.001)
         watch.note(record)
-    assert record["energy_uj"] is None
-    assert "apart" in record["energy_missing"]
+    assert record.uj is None
+    assert "apart" in record.missing
     assert "no energy was measured" in watch.warnings[0]
 
 
@@ -334,15 +329,16 @@ def test_idle_is_taken_off_what_rapl_counted(tmp_path):
     burning.start()
     try:
         with metering.watching(idle_seconds=1.0, root=tmp_path, ask=_nothing) as watch:
-            record = _record(0.0, 2.0) | {"energy_uj": 150_000.0}
+            record = _record(0.0, 2.0)
+            record.uj = 150_000.0
             watch.note(record)
     finally:
         ending.set()
         burning.join()
     # 15 J counted in 2 s, about 8 of them idle.
-    assert record["energy_uj"] == pytest.approx(70_000, rel=0.15)
-    assert record["energy_gross_uj"] == pytest.approx(150_000)
-    assert "RAPL" in record["energy_method"]
+    assert record.uj == pytest.approx(70_000, rel=0.15)
+    assert record.gross_uj == pytest.approx(150_000)
+    assert "RAPL" in record.method
 
 
 def test_no_source_takes_no_time_and_leaves_records_alone(tmp_path):

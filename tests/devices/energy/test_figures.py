@@ -2,17 +2,18 @@
 
 import pytest
 from edgestill.devices.energy.figures import missing, over_idle, ratio_over_idle
+from edgestill.devices.energy.query_energy import QueryEnergy
 
 
 def answers(*energies, less=0.0, more=0.0):
     return [
-        {
-            "energy_uj": energy,
-            "energy_missing": None if energy is not None else "no counter",
-            "energy_less_uj": less,
-            "energy_more_uj": more,
-            "energy_method": "measured: a meter",
-        }
+        QueryEnergy(
+            uj=energy,
+            missing=None if energy is not None else "no counter",
+            less_uj=less,
+            more_uj=more,
+            method="measured: a meter",
+        )
         for energy in energies
     ]
 

@@ -50,7 +50,7 @@ def test_the_files_that_are_copied_to_a_device_measure_there_alone(tmp_path):
     job = MeasureJob(str(model), str(samples), timing=Timing(0.01, 20, warmup_seconds=0.02))
     answer = run(job, timeout_s=60, command=(sys.executable, "-c", CHILD, str(copy), *FOREIGN))
     assert len(np.load(samples, allow_pickle=False)) >= 20
-    modules = set(answer["modules"])
+    modules = set(answer.process.modules)
     assert "edgestill.devices.onboard.process.agent" in modules
     assert not [
         name

@@ -9,6 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 from edgestill.devices.onboard.machine import host
+from edgestill.devices.onboard.measure.answer import Rate
 from edgestill.devices.onboard.measure.job import AttainJob, from_json, to_json
 from edgestill.devices.operators.probe import _array_bytes, _attained, int8_matmul, probe, to_toml
 from edgestill.devices.profiles.profile import FIGURES, Figure, Profile, load
@@ -88,7 +89,7 @@ def test_what_is_copied_is_four_times_the_last_cache_within_reason():
 
 
 def test_figures_are_in_the_profiles_units():
-    rate = {"best": 3e9, "p90": 2.34567e9, "median": 1.5e9, "repeats": 7}
+    rate = Rate(best=3e9, p90=2.34567e9, median=1.5e9, repeats=7)
     figure = _attained(rate, "adding", "2026-01-02")
     assert (figure.value, figure.low, figure.high) == (2.346, 1.5, 3.0)
     assert figure.source.startswith("attained by adding: measured here, 2026-01-02, one thread")

@@ -68,7 +68,7 @@ def test_a_profiling_process_holds_no_torch_and_leaves_no_file(tmp_path, monkeyp
     scratch.mkdir()
     monkeypatch.setenv("TMPDIR", str(scratch))
     answer = run(OperatorsJob(model=str(path), runs=RUNS), timeout_s=60)
-    assert "torch" not in answer["modules"]
+    assert "torch" not in answer.process.modules
     assert list(scratch.iterdir()) == []
 
 

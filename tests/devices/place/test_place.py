@@ -116,8 +116,10 @@ def test_what_is_asked_for_comes_before_what_the_device_says():
 
 def test_a_process_runs_on_the_cores_it_is_pinned_to():
     last = max(os.sched_getaffinity(0))
-    assert Local().run(ProbeJob(), timeout_s=60, cores=[last])["cores"] == [last]
-    assert Local().run(ProbeJob(), timeout_s=60)["cores"] == sorted(os.sched_getaffinity(0))
+    assert Local().run(ProbeJob(), timeout_s=60, cores=[last]).process.cores == (last,)
+    assert Local().run(ProbeJob(), timeout_s=60).process.cores == tuple(
+        sorted(os.sched_getaffinity(0))
+    )
 
 
 def test_a_benchmark_passes_cores_and_memory_on_and_says_how_memory_was_bounded(tmp_path):

@@ -123,7 +123,7 @@ def test_a_bench_over_ssh_gives_figures_and_a_second_one_copies_nothing(server, 
 def test_a_relative_folder_lies_below_the_home_of_the_user_there(server, tmp_path):
     relative = os.path.relpath(tmp_path / "far", pwd.getpwuid(os.getuid()).pw_dir)
     job = flat_job(MeasureJob, str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
-    assert _place(server["table"], relative).run(job, timeout_s=60)["queries"] == 64
+    assert _place(server["table"], relative).run(job, timeout_s=60).queries == 64
     assert list((tmp_path / "far").rglob("m.onnx"))
 
 
@@ -135,7 +135,7 @@ def test_weights_beside_the_model_go_with_it(place, tmp_path):
     (tmp_path / "weights").mkdir()
     save_model(model, tmp_path / "m.onnx")
     job = flat_job(MeasureJob, str(tmp_path / "m.onnx"), str(tmp_path / "s.npy"), **QUICK)
-    assert place.run(job, timeout_s=60)["queries"] == 64
+    assert place.run(job, timeout_s=60).queries == 64
 
 
 def test_a_file_that_was_spoilt_there_is_sent_again(server, folder, tmp_path):
@@ -433,7 +433,7 @@ def test_what_is_sent_is_enough_beside_numpy_and_onnxruntime(server, tmp_path):
     assert b"No module named 'edgestill'" in there.stderr
     place = _place(server["table"], tmp_path / "far", python=str(tmp_path / "v/bin/python"))
     job = flat_job(MeasureJob, str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
-    assert place.run(job, timeout_s=60)["queries"] == 64
+    assert place.run(job, timeout_s=60).queries == 64
     with pytest.raises(MeasureError, match="No module named 'onnx'"):
         place.run(InspectJob(str(tmp_path / "m.onnx")), timeout_s=60)
 

@@ -5,11 +5,13 @@ import pytest
 from edgestill.devices.bench.engine import ProcessResult
 from edgestill.devices.bench.request import Request, prepare
 from edgestill.devices.bench.settings import Settings, Subject
+from edgestill.devices.onboard.measure.answer import ProcessFacts
 from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.scenarios import cold_start, loadgen, multi_stream, offline, threads
 from edgestill.devices.scenarios.result import Percentiles, energy_rows, median_latency_ms
 from edgestill.devices.scenarios.table import SCENARIOS
 from edgestill.errors import UsageError
+from fake_answers import cold_start_answer, load_answer, loadgen_answer, measure_answer
 from fake_place import FakePlace
 from onnx import TensorProto, helper
 from onnx_files import save
@@ -26,16 +28,15 @@ def prepared(tmp_path):
     return prepare(Request([Subject("m", model)], settings, tmp_path / "o", place=FakePlace({})))
 
 
-def process(table, **answer):
-    return ProcessResult({"energy_uj": None, **answer}, np.asarray(table, np.int64))
+def process(table, answer=None):
+    return ProcessResult(answer or measure_answer(), np.asarray(table, np.int64))
 
 
 def test_streams_answer_as_many_samples_a_second_as_ended_in_the_time_of_the_last(prepared):
     procedure = multi_stream.IMPLEMENTATION.prepare(prepared, {"streams": 2})
     # In each of two streams 20 queries of two samples, of 10 ms each.
     table = [(s, 10 * n * MS, 10 * MS) for s in (0, 1) for n in range(20)]
-    columns = ["stream", "start_ns", "latency_ns"]
-    variants = {"streams": [process(table, columns=columns)] * 6}
+    variants = {"streams": [process(table, load_answer())] * 6}
     figures = procedure.figures("m", variants, 0.95)
     assert figures.samples_per_s.value == pytest.approx(400)
     assert figures.latency.p50_ms.value == pytest.approx(10)
@@ -67,15 +68,16 @@ def test_a_speed_up_is_over_the_first_number_of_threads(prepared):
 
 def test_a_cold_start_is_the_sum_of_its_parts_in_each_process(prepared):
     procedure = cold_start.IMPLEMENTATION.prepare(prepared, {})
-    parts = {"process_start_ms": 4, "import_ms": 3, "load_ms": 2, "first_inference_ms": 1}
-    figures = procedure.figures("m", {"cold": [process([], **parts)] * 6}, 0.95)
+    started = ProcessFacts(process_start_ms=4)
+    answer = cold_start_answer(import_ms=3, load_ms=2, first_inference_ms=1, process=started)
+    figures = procedure.figures("m", {"cold": [process([], answer)] * 6}, 0.95)
     assert (figures.total_ms.value, figures.import_ms.value) == (10, 3)
 
 
 def test_loadgens_invalid_runs_are_counted_and_warned_of(prepared):
     procedure = loadgen.IMPLEMENTATION.prepare(prepared, {})
     theirs = {"p90_ns": 4 * MS, "inside_p90_ns": 3 * MS, "p50_ns": 2 * MS, "inside_p50_ns": MS}
-    runs = [process([], **theirs, valid=index > 0) for index in range(6)]
+    runs = [process([], loadgen_answer(**theirs, valid=index > 0)) for index in range(6)]
     variants = {"ours": [process([2 * MS] * 10)] * 6, "loadgen": runs}
     figures = procedure.figures("m", variants, 0.95)
     assert (figures.valid, figures.runs) == (5, 6)

@@ -6,6 +6,7 @@ from edgestill.devices.bench.engine import ProcessResult
 from edgestill.devices.scenarios import server as serving
 from edgestill.devices.scenarios.server import Load
 from edgestill.errors import UsageError
+from fake_answers import server_answer
 from sessions import MS
 
 
@@ -13,11 +14,7 @@ def _process(due_ms, started_ms, ended_ms, unanswered=0):
     columns = [np.asarray(one, float) * MS for one in (due_ms, started_ms, ended_ms)]
     late = np.where(columns[1] > columns[0], -1, 0)
     return ProcessResult(
-        {
-            "columns": ["due_ns", "started_ns", "ended_ns", "late_ns"],
-            "queries": len(due_ms) + unanswered,
-            "unanswered": unanswered,
-        },
+        server_answer(queries=len(due_ms) + unanswered, unanswered=unanswered),
         np.stack([*columns, late], axis=1).astype(np.int64),
     )
 

@@ -10,40 +10,33 @@ from edgestill.devices.bench.inspection import Inspection
 from edgestill.devices.bench.request import Request
 from edgestill.devices.bench.settings import Settings, Subject
 from edgestill.devices.energy.declared import HOROWITZ
+from edgestill.devices.energy.query_energy import QueryEnergy
 from edgestill.devices.scenarios import memory
 from edgestill.devices.scenarios.conclude import Measured, compare, conclude
 from edgestill.devices.scenarios.memory import MemoryAnswers
 from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import UsageError
+from fake_answers import measure_answer, memory_answer
 from fake_place import FakePlace
 from onnx import TensorProto, helper
 from onnx_files import save
 
-FIXED = {"addresses": True, "malloc": True}
 MIB = 2**20
 
 
 def peaks(*mebibytes, others=None):
-    answers = [
-        {"peak_memory_bytes": value * MIB, "peak_memory_missing": None, "fixed": FIXED}
-        for value in mebibytes
-    ]
+    answers = [memory_answer(peak_memory_bytes=value * MIB) for value in mebibytes]
     return MemoryAnswers(answers, others)
 
 
 def processes(latency_ns, energy_uj=None, peak=MIB):
-    answer = {
-        "load_ms": 1.0,
-        "first_inference_ms": 2.0,
-        "settled": True,
-        "energy_uj": energy_uj,
-        "energy_missing": "no counter",
-        "peak_memory_bytes": peak,
-        "peak_memory_missing": None,
-        "pss_bytes": None,
-        "pss_missing": "no such file",
-    }
-    return [ProcessResult(answer, np.full(64, latency_ns + n, np.int64)) for n in range(6)]
+    answer = measure_answer(
+        energy_uj=energy_uj, peak_memory_bytes=peak, pss_bytes=None, pss_missing="no such file"
+    )
+    return [
+        ProcessResult(answer, np.full(64, latency_ns + n, np.int64), QueryEnergy.of(answer))
+        for n in range(6)
+    ]
 
 
 def measured(name, latency_ns, looked, **options):
@@ -64,7 +57,7 @@ def test_a_peak_is_a_range_and_a_ratio_spans_both():
 
 
 def test_memory_in_other_views_is_there_where_it_was_requested():
-    off = peaks(5).peaks[0] | {"graph": None}
+    off = dataclasses.replace(peaks(5).peaks[0], graph=None)
     found = memory.footprint(peaks(2, others=(off, off)), processes(1000), 0.95)
     assert found.peak_without_arena_bytes.value == 5 * MIB
     assert found.pss_bytes.missing == "no such file"

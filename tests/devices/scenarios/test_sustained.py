@@ -3,21 +3,18 @@
 import numpy as np
 import pytest
 from edgestill.devices.bench.engine import ProcessResult
+from edgestill.devices.onboard.measure.answer import Window
 from edgestill.devices.scenarios import sustained as endurance
+from fake_answers import sustained_answer
 
 
 def _minutes(p50s, mhz=None):
     return ProcessResult(
-        {
-            "queries": 10,
-            "windows": [
-                {"start_s": i, "queries": 1, "p50_ns": p50, "p90_ns": None, "mhz": mhz,
-                 "throttled": None}
-                for i, p50 in enumerate(p50s)
-            ],
-        },
+        sustained_answer(
+            [Window(i, 1, p50, None, mhz, None) for i, p50 in enumerate(p50s)], queries=10
+        ),
         np.empty((0, 2), np.int64),
-    )  # fmt: skip
+    )
 
 
 def test_with_several_processes_the_drift_is_resampled_over_them():

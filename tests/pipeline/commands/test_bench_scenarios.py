@@ -182,7 +182,7 @@ def test_a_new_scenario_is_on_the_command_line_at_once(model, place, tmp_path, c
     del place
 
     def figures(name, variants, confidence):
-        total = median_over_processes([p.answer["load_ms"] for p in variants[""]], confidence, "ms")
+        total = median_over_processes([p.answer.load_ms for p in variants[""]], confidence, "ms")
         return ColdFigures(name, total, total, total, total, total)
 
     def prepare(prepared, options):

@@ -214,12 +214,12 @@ def test_the_measured_process_records_its_conditions_at_both_ends(tmp_path):
         warmup_seconds=0.02,
     )
     answer = run(job, timeout_s=60)
-    before, after = (Conditions(**one) for one in answer["conditions"])
+    before, after = answer.conditions
     if before.steal_s is None:
         pytest.skip("no /proc/stat")
     assert after.steal_s >= before.steal_s
-    assert answer["timed_from"] > 1.7e9
-    assert 0.01 <= answer["timed_seconds"] < 60
+    assert answer.timed_from > 1.7e9
+    assert 0.01 <= answer.timed_seconds < 60
 
 
 def test_a_benchmark_counts_outliers_of_all_its_processes(tmp_path):

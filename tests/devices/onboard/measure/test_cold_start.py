@@ -15,8 +15,8 @@ def test_import_loading_and_the_first_query_are_timed_apart(tmp_path, monkeypatc
     path = dense(tmp_path / "m.onnx", layers=1, width=8)
     found = cold_start.start(ScenarioJob(str(path), "cold-start", ""))
     # From 7 to 10 ms the query's input was made, which is no part of a cold start.
-    assert (found["import_ms"], found["load_ms"], found["first_inference_ms"]) == (5.0, 2.0, 4.5)
-    assert found["runtime"].startswith("onnxruntime ")
+    assert (found.import_ms, found.load_ms, found.first_inference_ms) == (5.0, 2.0, 4.5)
+    assert found.runtime.startswith("onnxruntime ")
 
 
 def test_a_model_that_does_not_load_is_refused(tmp_path):

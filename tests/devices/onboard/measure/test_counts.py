@@ -53,9 +53,9 @@ def test_a_job_marks_two_regions_a_pair(job, monkeypatch):
     monkeypatch.setattr(counts, "_OTHERS", Others())
     found = counts.count(job)
     assert log == ["begin", "end"] * 4
-    assert found["machine"] == platform.machine()
-    assert found["python"] == platform.python_version()
-    assert found["runtime"].startswith("onnxruntime ")
+    assert found.machine == platform.machine()
+    assert found.python == platform.python_version()
+    assert found.runtime.startswith("onnxruntime ")
 
 
 def test_a_process_with_a_second_thread_is_refused(job):

@@ -28,13 +28,13 @@ def test_a_looking_process_times_nothing_and_reads_the_graph_as_the_runtime_rewr
     save(path, nodes, *ends, [("w", _weights()), ("b", np.zeros(512, np.float32))])
     job = flat_job(MemoryJob, model=str(path), batch=4, arena=False, analyze=True)
     answer = run(job, timeout_s=60)
-    graph = answer["graph"]
+    graph = answer.graph
     # One operator is left of three, so only x and y are ever there: 4 x 512 floats each.
-    assert graph["activation_bytes"] == 2 * 4 * 512 * 4
-    assert graph["weight_bytes"] == (512 * 512 + 512) * 4
-    assert answer["peak_memory_bytes"] > graph["weight_bytes"]
-    assert answer["pss_bytes"] > graph["weight_bytes"]
-    assert run(MemoryJob(model=str(path)), timeout_s=60)["graph"] is None
+    assert graph.activation_bytes == 2 * 4 * 512 * 4
+    assert graph.weight_bytes == (512 * 512 + 512) * 4
+    assert answer.peak_memory_bytes > graph.weight_bytes
+    assert answer.pss_bytes > graph.weight_bytes
+    assert run(MemoryJob(model=str(path)), timeout_s=60).graph is None
 
 
 def test_what_makes_a_peak_a_matter_of_luck_is_fixed_where_nothing_is_timed(tmp_path):
@@ -50,11 +50,11 @@ def test_what_makes_a_peak_a_matter_of_luck_is_fixed_where_nothing_is_timed(tmp_
         ends = [("x", FLOAT, [1, 512])], [("y", FLOAT, [1, 512])]
         save(folder / "m.onnx", nodes, *ends, weights)
         answer = run(MemoryJob(model=str(folder / "m.onnx")), timeout_s=60)
-        if answer["peak_memory_missing"]:
-            pytest.skip(answer["peak_memory_missing"])
-        assert answer["fixed"]["malloc"]
-        peaks.append(answer["peak_memory_bytes"])
-    room = 64 * 1024 if answer["fixed"]["addresses"] else 256 * 1024
+        if answer.peak_memory_missing:
+            pytest.skip(answer.peak_memory_missing)
+        assert answer.fixed.malloc
+        peaks.append(answer.peak_memory_bytes)
+    room = 64 * 1024 if answer.fixed.addresses else 256 * 1024
     assert abs(peaks[1] - peaks[0]) <= room
 
 
@@ -72,16 +72,16 @@ def test_peak_share_and_graph_are_read_around_the_queries(tmp_path, monkeypatch)
     monkeypatch.setattr(memory, "share", lambda: next(shares))
     path = dense(tmp_path / "m.onnx", layers=2, width=16)
     found = footprint.measure(flat_job(MemoryJob, str(path), batch=3, queries=2, analyze=True))
-    assert (found["peak_memory_bytes"], found["peak_memory_missing"]) == (None, "no mark")
-    assert (found["pss_bytes"], found["pss_missing"]) == (4000, None)
-    assert found["fixed"]["malloc"] is False
-    assert found["graph"]["weight_bytes"] == 2 * 16 * 16 * 4
-    assert found["graph"]["activation_bytes"] == 2 * 3 * 16 * 4  # a product and what it is made of
+    assert (found.peak_memory_bytes, found.peak_memory_missing) == (None, "no mark")
+    assert (found.pss_bytes, found.pss_missing) == (4000, None)
+    assert found.fixed.malloc is False
+    assert found.graph.weight_bytes == 2 * 16 * 16 * 4
+    assert found.graph.activation_bytes == 2 * 3 * 16 * 4  # a product and what it is made of
 
 
 def test_a_file_of_the_runtimes_own_format_has_no_graph_to_read(tmp_path):
     path = tmp_path / "m.ort"
     path.write_bytes(b"\0\0\0\0ORTM" + bytes(32))
     found = footprint._graph(path, MemoryJob(str(path)), {})
-    assert (found["weight_bytes"], found["activation_bytes"], found["at"]) == (None, None, None)
-    assert "holds no graph that onnx can read" in found["missing"]
+    assert (found.weight_bytes, found.activation_bytes, found.at) == (None, None, None)
+    assert "holds no graph that onnx can read" in found.missing

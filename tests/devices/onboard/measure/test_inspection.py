@@ -5,6 +5,7 @@ import onnx
 import pytest
 from edgestill.devices.onboard.measure.inspection import inspect
 from edgestill.devices.onboard.measure.job import InspectJob
+from edgestill.devices.onboard.model.modelfile import Input
 from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import ModelError
 from onnx import TensorProto, helper
@@ -14,13 +15,13 @@ from onnx_files import dense, model
 def test_schema_cost_and_size_are_those_of_the_file(tmp_path):
     path = dense(tmp_path / "m.onnx", layers=2, width=8)
     found = inspect(InspectJob(str(path), feed=Feed(batch=3)))
-    assert found["inputs"] == [{"name": "x", "type": "tensor(float)", "shape": ("n", 8)}]
-    assert [port["name"] for port in found["outputs"]] == ["h2"]
-    assert found["cost"]["macs_by_type"] == {"float32": 3 * 2 * 8 * 8}
-    assert found["cost"]["parameters"] == 2 * 8 * 8
-    assert found["cost_missing"] is None
-    assert found["external_files"] == []
-    assert found["file_bytes"] == path.stat().st_size
+    assert found.inputs == (Input("x", "tensor(float)", ("n", 8)),)
+    assert [port.name for port in found.outputs] == ["h2"]
+    assert found.cost.macs_by_type == {"float32": 3 * 2 * 8 * 8}
+    assert found.cost.parameters == 2 * 8 * 8
+    assert found.cost_missing is None
+    assert found.external_files == ()
+    assert found.file_bytes == path.stat().st_size
 
 
 def test_weights_in_a_file_beside_the_model_belong_to_it(tmp_path):
@@ -30,9 +31,9 @@ def test_weights_in_a_file_beside_the_model_belong_to_it(tmp_path):
     path, beside = tmp_path / "m.onnx", tmp_path / "weights.bin"
     onnx.save_model(made, path, save_as_external_data=True, location=beside.name, size_threshold=0)
     found = inspect(InspectJob(str(path)))
-    assert found["external_files"] == [str(beside)]
+    assert found.external_files == (str(beside),)
     assert beside.stat().st_size >= 4 * 32 * 32
-    assert found["file_bytes"] == path.stat().st_size + beside.stat().st_size
+    assert found.file_bytes == path.stat().st_size + beside.stat().st_size
 
 
 def test_the_shape_of_a_query_decides_its_cost(tmp_path):
@@ -42,7 +43,7 @@ def test_the_shape_of_a_query_decides_its_cost(tmp_path):
     path = tmp_path / "m.onnx"
     path.write_bytes(made.SerializeToString())
     found = inspect(InspectJob(str(path), feed=Feed(batch=2, shapes={"x": (2, 5, 4)})))
-    assert found["cost"]["macs_by_type"] == {"float32": 2 * 5 * 4 * 4}
+    assert found.cost.macs_by_type == {"float32": 2 * 5 * 4 * 4}
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):

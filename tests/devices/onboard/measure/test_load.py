@@ -8,6 +8,7 @@ from edgestill.devices.onboard.measure import latency, load
 from edgestill.devices.onboard.measure.latency import time_queries
 from edgestill.devices.scenarios import sustained as endurance
 from edgestill.errors import ModelError
+from fake_answers import sustained_answer
 from sessions import FEEDS, MS, Meeting, Sleeper, Timed
 
 
@@ -123,7 +124,7 @@ def test_a_sustained_run_sees_its_session_slow_down_and_the_clock_fall(monkeypat
     assert [one.start_s for one in windows] == sorted(one.start_s for one in windows)
     assert all(one.p90_ns is None for one in windows)  # 50 ms hold no 64 queries
     assert len(kept) == sum(one.queries for one in windows)
-    answer = {"windows": [vars_of(one) for one in windows], "queries": len(kept)}
+    answer = sustained_answer(windows, queries=len(kept))
     found = endurance.lasted("m", [ProcessResult(answer, kept)], 0.95)
     assert found.drift.low > 0.5
     assert found.clock.value < 0.5

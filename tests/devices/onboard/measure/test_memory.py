@@ -70,7 +70,8 @@ def test_what_malloc_held_beyond_the_peak_is_warned_of(tmp_path):
         def run(self, job, **how):
             answer = super().run(job, **how)
             if isinstance(job, MeasureJob):
-                answer["peak_memory_bytes"] += 5 * 2**20
+                more = answer.peak_memory_bytes + 5 * 2**20
+                return replace(answer, peak_memory_bytes=more)
             return answer
 
     quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)

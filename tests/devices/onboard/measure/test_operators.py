@@ -66,22 +66,22 @@ def call(name, us):
 def test_the_time_of_an_operator_is_its_median_and_whole_microseconds_are_seen_through():
     runs = [[call("", 3), call("", us)] for us in (10, 10, 11, 11, 500)]
     first, second = summarize(runs, graph("", ""))
-    assert (first["node"], second["node"]) == (0, 1)
-    assert first["us"] == pytest.approx(3.5)  # every time from 3 to 4
-    assert 10.5 < second["us"] < 11.5
+    assert (first.node, second.node) == (0, 1)
+    assert first.us == pytest.approx(3.5)  # every time from 3 to 4
+    assert 10.5 < second.us < 11.5
 
 
 def test_where_a_graph_branches_an_operator_is_placed_by_a_name_that_is_its_own_or_not_at_all():
     runs = [[call("b", 5), call("b", 6), call("twice", 1)], [call("b", 5), call("twice", 1)]]
-    found = {one["name"]: one for one in summarize(runs, graph("twice", "twice", "b"))}
-    assert found["b"]["node"] == 2
-    assert found["b"]["calls"] == 1.5
-    assert found["twice"]["node"] is None
+    found = {one.name: one for one in summarize(runs, graph("twice", "twice", "b"))}
+    assert found["b"].node == 2
+    assert found["b"].calls == 1.5
+    assert found["twice"].node is None
 
 
 def test_a_branch_that_most_runs_do_not_take_takes_no_time():
     runs = [[call("a", 5)], [call("a", 5)], [call("a", 5), call("b", 50)]]
-    found = {one["name"]: one["us"] for one in summarize(runs, graph("a", "b"))}
+    found = {one.name: one.us for one in summarize(runs, graph("a", "b"))}
     assert found["b"] == 0
     assert found["a"] > 5
 
@@ -102,13 +102,13 @@ def test_bytes_are_those_the_runtime_hands_over_and_a_view_or_a_part_moves_no_mo
 def test_the_operators_of_a_file_are_timed_in_its_order(tmp_path):
     path = dense(tmp_path / "m.onnx", layers=2, width=8)
     found = time_operators(OperatorsJob(str(path), runs=5, warmup_seconds=0.01))
-    assert found["runs"] == 5
-    assert [one["op"] for one in found["operators"]] == ["MatMul", "MatMul"]
-    assert [one["node"] for one in found["operators"]] == [0, 1]
-    assert [one["elements"] for one in found["operators"]] == [8, 8]
-    assert [one["macs"] for one in found["costs"]] == [64, 64]
-    assert [node["op"] for node in found["source"]["nodes"]] == ["MatMul", "MatMul"]
-    assert found["p10_us"] <= found["p50_us"]
+    assert found.runs == 5
+    assert [one.op for one in found.operators] == ["MatMul", "MatMul"]
+    assert [one.node for one in found.operators] == [0, 1]
+    assert [one.elements for one in found.operators] == [8, 8]
+    assert [one.macs for one in found.costs] == [64, 64]
+    assert [node.op for node in found.source.nodes] == ["MatMul", "MatMul"]
+    assert found.p10_us <= found.p50_us
 
 
 def test_a_file_of_the_runtimes_own_format_has_no_source_to_time(tmp_path):

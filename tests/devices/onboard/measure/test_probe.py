@@ -15,9 +15,9 @@ from edgestill.errors import UsageError
 def test_the_runtime_is_named_with_its_version_and_providers(monkeypatch):
     monkeypatch.setattr(module, "threads_of_this_process", lambda: 7)
     found = probe(ProbeJob())
-    assert found["runtime"] == f"onnxruntime {onnxruntime.__version__}"
-    assert "CPUExecutionProvider" in found["providers"]
-    assert found["process_threads"] == 7
+    assert found.runtime == f"onnxruntime {onnxruntime.__version__}"
+    assert "CPUExecutionProvider" in found.providers
+    assert found.process_threads == 7
 
 
 def test_two_threads_more_are_counted_as_two_more():

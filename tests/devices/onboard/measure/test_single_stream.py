@@ -24,10 +24,10 @@ def test_every_latency_is_kept_and_the_batches_are_counted(path, tmp_path):
     found = measure(MeasureJob(str(path), str(tmp_path / "s.npy"), feed=feed, timing=TIMING))
     samples = np.load(tmp_path / "s.npy", allow_pickle=False)
     assert samples.dtype == np.int64
-    assert 20 <= len(samples) == found["queries"] <= 64
-    assert found["feeds"] == 3
-    assert found["providers"] == ["CPUExecutionProvider"]
-    assert len(found["conditions"]) == 2
+    assert 20 <= len(samples) == found.queries <= 64
+    assert found.feeds == 3
+    assert found.providers == ("CPUExecutionProvider",)
+    assert len(found.conditions) == 2
     assert [one.name for one in tmp_path.glob("s.npy*")] == ["s.npy"]
 
 
@@ -35,14 +35,14 @@ def test_energy_is_what_the_counters_moved_by_query(path, tmp_path, monkeypatch)
     readings = iter([(Counter("package", 100, 10_000),), (Counter("package", 6500, 10_000),)])
     monkeypatch.setattr(energy, "read_counters", lambda: next(readings))
     found = measure(MeasureJob(str(path), str(tmp_path / "s.npy"), timing=TIMING))
-    assert found["energy_uj"] == 6400 / found["queries"]
-    assert found["energy_missing"] is None
+    assert found.energy_uj == 6400 / found.queries
+    assert found.energy_missing is None
 
 
 def test_counters_that_cannot_be_read_are_a_reason(path, tmp_path, monkeypatch):
     monkeypatch.setattr(energy, "read_counters", lambda: "no counter here")
     found = measure(MeasureJob(str(path), str(tmp_path / "s.npy"), timing=TIMING))
-    assert (found["energy_uj"], found["energy_missing"]) == (None, "no counter here")
+    assert (found.energy_uj, found.energy_missing) == (None, "no counter here")
 
 
 def test_outputs_that_are_not_finite_are_refused_before_anything_is_timed(path, tmp_path):

@@ -52,7 +52,7 @@ def dense(tmp_path):
 
 
 def test_a_measuring_process_holds_numpy_and_the_runtime_and_nothing_of_training(dense, tmp_path):
-    modules = run(_job(dense, tmp_path), timeout_s=60)["modules"]
+    modules = run(_job(dense, tmp_path), timeout_s=60).process.modules
     assert {"numpy", "onnxruntime"} <= set(modules)
     foreign = {"torch", "onnx", "scipy", "sklearn", "pydantic", "rich", "click"}
     assert not foreign & set(modules)
@@ -63,29 +63,29 @@ def test_an_answer_has_every_figure_and_the_raw_latencies_lie_beside_it(dense, t
     answer = run(_job(dense, tmp_path), timeout_s=60)
     samples = np.load(tmp_path / "samples.npy", allow_pickle=False)
     assert samples.dtype == np.int64
-    assert samples.shape == (answer["queries"],)
-    assert answer["queries"] >= 20
+    assert samples.shape == (answer.queries,)
+    assert answer.queries >= 20
     assert samples.min() > 0
-    assert answer["load_ms"] > 0
-    assert answer["first_inference_ms"] > 0
-    assert answer["providers"] == ["CPUExecutionProvider"]
-    assert answer["process_threads"] == 1
-    assert answer["runtime"].startswith("onnxruntime ")
-    assert (answer["peak_memory_bytes"] is None) == (answer["peak_memory_missing"] is not None)
-    assert (answer["energy_uj"] is None) == (answer["energy_missing"] is not None)
+    assert answer.load_ms > 0
+    assert answer.first_inference_ms > 0
+    assert answer.providers == ("CPUExecutionProvider",)
+    assert answer.process_threads == 1
+    assert answer.runtime.startswith("onnxruntime ")
+    assert (answer.peak_memory_bytes is None) == (answer.peak_memory_missing is not None)
+    assert (answer.energy_uj is None) == (answer.energy_missing is not None)
 
 
 def test_more_threads_are_the_threads_asked_for(dense, tmp_path):
-    assert run(_job(dense, tmp_path, threads=2), timeout_s=60)["process_threads"] == 2
+    assert run(_job(dense, tmp_path, threads=2), timeout_s=60).process_threads == 2
 
 
 def test_bigger_weights_raise_the_peak_by_about_their_size(tmp_path):
     peaks = []
     for width in (8, 3200):
         answer = run(_job(_dense(tmp_path / f"{width}.onnx", width), tmp_path), timeout_s=60)
-        if answer["peak_memory_missing"]:
-            pytest.skip(answer["peak_memory_missing"])
-        peaks.append(answer["peak_memory_bytes"])
+        if answer.peak_memory_missing:
+            pytest.skip(answer.peak_memory_missing)
+        peaks.append(answer.peak_memory_bytes)
     weights = 3200 * 3200 * 4
     # Up to three copies: the file read, the parsed weights, the packed ones.
     assert 0.9 * weights < peaks[1] - peaks[0] < 3.5 * weights
@@ -96,9 +96,9 @@ def test_room_for_the_latencies_is_not_taken_for_the_models_memory(tmp_path):
     for most in (64, 1_000_000):
         job = _job(_dense(tmp_path / "m.onnx"), tmp_path, max_queries=most)
         answer = run(job, timeout_s=60)
-        if answer["peak_memory_missing"]:
-            pytest.skip(answer["peak_memory_missing"])
-        peaks.append(answer["peak_memory_bytes"])
+        if answer.peak_memory_missing:
+            pytest.skip(answer.peak_memory_missing)
+        peaks.append(answer.peak_memory_bytes)
     assert abs(peaks[1] - peaks[0]) < 2**20
 
 
@@ -129,7 +129,7 @@ def test_real_inputs_are_taken_in_batches(dense, tmp_path):
     inputs = tmp_path / "inputs.npz"
     np.savez(inputs, x=np.ones((10, 8), np.float32))
     answer = run(_job(dense, tmp_path, inputs=str(inputs), batch=4), timeout_s=60)
-    assert answer["feeds"] == 3
+    assert answer.feeds == 3
     np.savez(inputs, x=np.full((10, 8), np.inf, np.float32))
     with pytest.raises(ModelError, match="not finite"):
         run(_job(dense, tmp_path, inputs=str(inputs)), timeout_s=60)
@@ -215,7 +215,7 @@ def test_an_ort_file_is_measured_and_has_no_cost(dense, tmp_path):
     )
     path = tmp_path / "dense.ort"
     subprocess.run([sys.executable, "-c", code, dense, path], check=True)
-    assert run(_job(path, tmp_path), timeout_s=60)["queries"] >= 20
+    assert run(_job(path, tmp_path), timeout_s=60).queries >= 20
     found = inspect(path)
     assert found.format == "ort"
     assert found.cost is None
@@ -243,12 +243,12 @@ def test_a_process_in_a_group_is_not_bounded_by_address_space_too(tmp_path):
         told = json.loads(answer.read_text()) if answer.exists() else {"error": done.stderr}
         assert ("error" not in told) is works
         if works:
-            assert told["memory_limit"] == "control group"
+            assert told["process"]["memory_limit"] == "control group"
         answer.unlink(missing_ok=True)
 
 
 def test_the_kind_of_a_job_decides_which_module_does_it(dense):
-    assert worker.answer(InspectJob(str(dense)))["format"] == "onnx"
+    assert worker.answer(InspectJob(str(dense))).format == "onnx"
     assert "process_threads" in worker.answer(ProbeJob())
     cold = worker.answer(ScenarioJob(str(dense), "cold-start", ""))
     assert {"import_ms", "load_ms", "first_inference_ms"} <= set(cold)

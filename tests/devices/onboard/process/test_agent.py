@@ -90,7 +90,7 @@ def test_a_job_runs_within_its_limits_and_its_samples_come_back(agent, tmp_path)
     found = _answer(agent)
     samples = np.load(io.BytesIO(base64.b64decode(found["samples"])), allow_pickle=False)
     assert len(samples) == found["answer"]["queries"] >= 20
-    assert found["answer"]["cores"] == [core]
+    assert found["answer"]["process"]["cores"] == [core]
     before, after = found["disturbance"]
     assert before["time_s"] < after["time_s"]
 

@@ -74,13 +74,13 @@ def test_a_model_of_a_runtime_of_ones_own_is_measured_beside_others(toy, tmp_pat
 @pytest.mark.parametrize("scenario", ["multi-stream", "server", "sustained", "cold-start"])
 def test_every_load_works_with_a_runtime_of_ones_own(toy, tmp_path, scenario):
     job = ScenarioJob(str(toy), scenario, str(tmp_path / "s.npy"), timing=TIMING, rate_per_s=1000.0)
-    assert run(job, timeout_s=60)["runtime"] == "toy 0.1"
+    assert run(job, timeout_s=60).runtime == "toy 0.1"
 
 
 def test_a_runtime_of_ones_own_answers_in_a_child(toy, tmp_path):
     np.savez(tmp_path / "x.npz", x=np.ones((3, 8), np.float32))
     job = AnswersJob(str(toy), str(tmp_path / "y.npz"), Feed(str(tmp_path / "x.npz"), batch=3))
-    assert run(job, timeout_s=60)["runtime"] == "toy 0.1"
+    assert run(job, timeout_s=60).runtime == "toy 0.1"
     with np.load(tmp_path / "y.npz") as archive:
         assert np.array_equal(archive["output_0"], np.full((3, 4), 4.0))
 
@@ -102,7 +102,7 @@ def test_the_session_or_the_suffix_names_the_runtime(toy):
     assert row_of(Path("m.onnx")) is RUNTIMES["onnxruntime"]
     assert row_of(Path("m")) is RUNTIMES["onnxruntime"]
     assert row_of(Path("m.onnx"), Session(runtime="toy")) is RUNTIMES["toy"]
-    assert run(ProbeJob(Session(runtime="toy")), timeout_s=60)["runtime"] == "toy 0.1"
+    assert run(ProbeJob(Session(runtime="toy")), timeout_s=60).runtime == "toy 0.1"
     with pytest.raises(UsageError, match="runtime 'none', expected one of onnxruntime, toy"):
         row_of(toy, Session(runtime="none"))
     assert obeys(Path("m.onnx"), DEFAULT_SESSION, "arena", "pattern")
