@@ -10,8 +10,6 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-from rich.progress import Progress as Bars
 
 
 class Progress(Protocol):
@@ -126,7 +124,10 @@ class OnConsole:
 
 class _Bar:
     def __init__(self, console: Console, what: str, total: int) -> None:
-        self._bars = Bars(
+        # A tenth of the imports of a build with nothing to do, which shows no bar.
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bars = Progress(
             TextColumn("  {task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.completed}/{task.total}"),

@@ -6,17 +6,20 @@ result.models[0].missed
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bench.engine import ProcessResult
 from ..bench.settings import Settings
 from ..onboard.machine.host import Host
 from ..onboard.stats.early_stopping import early_stopping_over_processes
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import percentile_over_processes
+
+if TYPE_CHECKING:
+    # A report has results, and needs nothing of what makes them.
+    from ..bench.engine import ProcessResult
 
 F = TypeVar("F")
 Row = tuple[str | Estimate, ...]
@@ -88,7 +91,7 @@ def energy_rows(energy_uj: Estimate) -> list[Row]:
     return [] if energy_uj.value is None else [("energy of a query", energy_uj)]
 
 
-def median_latency_ms(processes: Sequence[ProcessResult], confidence: float) -> Estimate:
+def median_latency_ms(processes: Sequence["ProcessResult"], confidence: float) -> Estimate:
     """p50 of processes whose table has latencies only, shape (queries,), in nanoseconds."""
     return percentile_over_processes(
         [process.table / 1e6 for process in processes], 50, confidence, "ms"
