@@ -25,7 +25,7 @@ def fuse(source: Path, target: Path) -> onnx.ModelProto:
 
     Args:
         source: an fp32 file.
-        target: a file that may be written.
+        target: a file that may be written, in a folder that may be written to.
 
     Raises:
         HostError: the package is not installed.
@@ -37,7 +37,10 @@ def fuse(source: Path, target: Path) -> onnx.ModelProto:
             expected="the package, for compress.fusion",
             fix="pip install 'edgestill[onnxruntime-tools]'",
         )
-    command = (*PYTHON, __name__, str(source), str(target))
+    # The package may write an intermediate file beside the model that it reads.
+    copy = target.with_name("before_fusion.onnx")
+    onnx.save(onnx.load(source), copy)
+    command = (*PYTHON, __name__, str(copy), str(target))
     ending = finish(command, "", timeout_s=TIMEOUT_S, where=str(source))
     if ending is None:
         raise ModelError(f"onnxruntime-tools took more than {TIMEOUT_S:g} s")
