@@ -140,7 +140,7 @@ def test_weights_beside_the_model_go_with_it(place, tmp_path):
 
 def test_a_file_that_was_spoilt_there_is_sent_again(server, folder, tmp_path):
     _place(server["table"], folder).describe()
-    target = next(folder.rglob("far.py"))
+    target = next(folder.rglob("agent.py"))
     whole = target.read_bytes()
     target.write_bytes(whole[: len(whole) // 2])
     _place(server["table"], folder).describe()
@@ -150,7 +150,7 @@ def test_a_file_that_was_spoilt_there_is_sent_again(server, folder, tmp_path):
 def test_a_copy_that_was_cut_short_goes_on_where_it_ended(server, tmp_path):
     folder = tmp_path / "far"
     _place(server["table"], folder).describe()
-    lost = next(folder.rglob("far.py"))
+    lost = next(folder.rglob("agent.py"))
     lost.unlink()
     kept = _files(folder)
     _place(server["table"], folder).describe()
