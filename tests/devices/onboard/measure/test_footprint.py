@@ -1,5 +1,7 @@
 """A process that looks at memory: its figures, and the graph as the runtime rewrote it."""
 
+from statistics import median
+
 import numpy as np
 import pytest
 from edgestill.devices.onboard.measure import footprint, memory
@@ -37,25 +39,31 @@ def test_a_looking_process_times_nothing_and_reads_the_graph_as_the_runtime_rewr
     assert run(MemoryJob(model=str(path)), timeout_s=60).graph is None
 
 
-def test_what_makes_a_peak_a_matter_of_luck_is_fixed_where_nothing_is_timed(tmp_path):
-    """Large blocks that are freed else stay in the heap; how many depends on the path's length."""
+def test_what_makes_a_peak_vary_is_fixed_where_nothing_is_timed(tmp_path):
+    """Large blocks that are freed else stay in the heap; how many depends on the path's length.
+
+    As a benchmark does, each peak is the median of three processes: how many pages of a library the
+    kernel maps at once depends on what it has in its cache at that moment.
+    """
     random = np.random.default_rng(0)
-    peaks = []
-    for length in (1, 30):
-        folder = tmp_path / ("x" * length)
-        folder.mkdir()
-        weights = [(f"w{i}", random.standard_normal((512, 512), np.float32)) for i in range(6)]
-        names = ["x", *(f"h{i}" for i in range(5)), "y"]
-        nodes = [helper.make_node("MatMul", [names[i], f"w{i}"], [names[i + 1]]) for i in range(6)]
-        ends = [("x", FLOAT, [1, 512])], [("y", FLOAT, [1, 512])]
-        save(folder / "m.onnx", nodes, *ends, weights)
-        answer = run(MemoryJob(model=str(folder / "m.onnx")), timeout_s=60)
+    weights = [(f"w{i}", random.standard_normal((512, 512), np.float32)) for i in range(6)]
+    names = ["x", *(f"h{i}" for i in range(5)), "y"]
+    nodes = [helper.make_node("MatMul", [names[i], f"w{i}"], [names[i + 1]]) for i in range(6)]
+    ends = [("x", FLOAT, [1, 512])], [("y", FLOAT, [1, 512])]
+    paths = [tmp_path / ("x" * length) / "m.onnx" for length in (1, 30)]
+    peaks = {path: [] for path in paths}
+    for path in paths:
+        path.parent.mkdir()
+        save(path, nodes, *ends, weights)
+    for path in 3 * paths:
+        answer = run(MemoryJob(model=str(path)), timeout_s=60)
         if answer.peak_memory_missing:
             pytest.skip(answer.peak_memory_missing)
         assert answer.fixed.malloc
-        peaks.append(answer.peak_memory_bytes)
+        peaks[path].append(answer.peak_memory_bytes)
     room = 64 * 1024 if answer.fixed.addresses else 256 * 1024
-    assert abs(peaks[1] - peaks[0]) <= room
+    short, long = (median(peaks[path]) for path in paths)
+    assert abs(short - long) <= room
 
 
 def test_a_looking_process_refuses_what_no_runtime_loads(tmp_path):
