@@ -42,8 +42,9 @@ def test_a_looking_process_times_nothing_and_reads_the_graph_as_the_runtime_rewr
 def test_what_makes_a_peak_vary_is_fixed_where_nothing_is_timed(tmp_path):
     """Large blocks that are freed else stay in the heap; how many depends on the path's length.
 
-    As a benchmark does, each peak is the median of three processes: how many pages of a library the
-    kernel maps at once depends on what it has in its cache at that moment.
+    As a benchmark does, each peak is the median of three processes. How many pages of a library the
+    kernel maps at once depends on what it has in its cache: where it reclaims memory meanwhile,
+    peaks were up to 176 KiB apart. A block that stays in the heap is 1 MiB here.
     """
     random = np.random.default_rng(0)
     weights = [(f"w{i}", random.standard_normal((512, 512), np.float32)) for i in range(6)]
@@ -61,9 +62,8 @@ def test_what_makes_a_peak_vary_is_fixed_where_nothing_is_timed(tmp_path):
             pytest.skip(answer.peak_memory_missing)
         assert answer.fixed.malloc
         peaks[path].append(answer.peak_memory_bytes)
-    room = 64 * 1024 if answer.fixed.addresses else 256 * 1024
     short, long = (median(peaks[path]) for path in paths)
-    assert abs(short - long) <= room
+    assert abs(short - long) <= 256 * 1024
 
 
 def test_a_looking_process_refuses_what_no_runtime_loads(tmp_path):
