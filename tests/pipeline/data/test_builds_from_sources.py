@@ -159,5 +159,5 @@ def test_a_split_of_repeated_samples_alone_is_refused(here):
     arrays = {f"x_{split}": part for split, part in parts.items()}
     arrays |= {f"y_{split}": np.float32(y[: len(part)]) for split, part in parts.items()}
     np.savez(here / "data.npz", **arrays)
-    with pytest.raises(DataError, match="no sample of validation that does not stand in another"):
+    with pytest.raises(DataError, match="found no sample of validation that is in no other split"):
         until(here, "data", "data.task=regression", "data.duplicates=drop")
