@@ -11,7 +11,7 @@
 PYTHON ?= python3
 PIP_ARGS ?=
 COVERAGE ?=
-COVERAGE_FLOOR ?= 77
+COVERAGE_FLOOR ?= 90
 TESTS ?= -m "not slow"
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
