@@ -25,7 +25,7 @@ from edgestill.pipeline.data.arrays import Arrays, open_split
 from edgestill.pipeline.distill import losses, targets
 from edgestill.pipeline.distill.batches import Batch, Batches
 from edgestill.pipeline.distill.hard_labels import hard_labels
-from edgestill.pipeline.distill.teacher_answers import BLOCK, Network
+from edgestill.pipeline.distill.teacher_answers import BLOCK, NetworkTeacher
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, load_foreign, save
 from edgestill.pipeline.recipe.files import load
@@ -107,7 +107,7 @@ def stored(folder: Path, train: Arrays) -> targets.Target:
     return targets.open_targets(SimpleNamespace(path=folder, record=record), train.x)
 
 
-def online(folder: Path, data: DataRecord) -> Network:
+def online(folder: Path, data: DataRecord) -> NetworkTeacher:
     """The teacher, as the pipeline asks it at every step."""
     part = load(RECIPE).teacher
     model = deployed(part, data)
@@ -117,7 +117,7 @@ def online(folder: Path, data: DataRecord) -> Network:
         model=part.model, width=part.width, outputs=10, parameters=1, seed=0, distilled=False,
         origin="loaded", curve=(), best_epoch=None, validation_score=0.9, weights_sha256="",
     )  # fmt: skip
-    return Network(SimpleNamespace(path=folder, record=record), data)
+    return NetworkTeacher(SimpleNamespace(path=folder, record=record), data)
 
 
 def main() -> int:
