@@ -411,8 +411,9 @@ def test_a_missing_torchao_is_answered_by_the_install_that_brings_it(monkeypatch
     def version(name):
         if name == "torchao":
             raise metadata.PackageNotFoundError(name)
-        return "1"
+        return installed(name)  # It is cached, and later tests make keys of it.
 
+    installed = metadata.version
     keys._version.cache_clear()
     monkeypatch.setattr(keys.metadata, "version", version)
     named = load(tiny.write(tmp_path), ['compress.variants=["int8-qat"]'])
