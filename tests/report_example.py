@@ -41,6 +41,7 @@ from edgestill.pipeline.records import (
     VerifyRecord,
 )
 from edgestill.pipeline.tasks import of
+from edgestill.pipeline.tasks.sampling import Sampling
 from measured_example import (
     SIZES,
     VARIANTS,
@@ -49,6 +50,7 @@ from numpy.typing import NDArray
 
 TEST = 450
 RIGHT = {"teacher": 444, "fp32": 439, "int8-dynamic": 438, "int8-static": 437}
+SAMPLING = Sampling(0.95)
 NAMES = ("length", "width", "height")
 """Of the labels or numbers of tasks other than classification."""
 
@@ -205,11 +207,11 @@ def _judged(task: str, name: str) -> dict[str, object]:
     told = {"multi-label": told > 0, "regression": told, "embedding": teacher}[task]
     noise = 0.1 * (1 + sorted(RIGHT).index(name)) if name != "teacher" else 0.0
     found = teacher + rng.normal(0.0, noise, teacher.shape)
-    held = None if name == "teacher" else judge.compare(found, teacher, told, NAMES)
+    held = None if name == "teacher" else judge.compare(found, teacher, told, NAMES, SAMPLING)
     return {
-        "score": judge.score(found, told),
-        "metrics": judge.metrics(found, told),
-        "drop_vs_teacher": judge.drop(teacher, found, told),
+        "score": judge.score(found, told, SAMPLING),
+        "metrics": judge.metrics(found, told, SAMPLING),
+        "drop_vs_teacher": judge.drop(teacher, found, told, SAMPLING),
         "fidelity": held,
     }
 
@@ -349,7 +351,7 @@ def _quality(name: str, labels: tuple[str, ...]) -> VariantQuality:
     task, classes = of("classification"), len(labels)
     found, teacher, fp32 = (answers(each, classes) for each in (name, "teacher", "fp32"))
     told = truth(classes)
-    lost = task.compare(found, teacher, told, labels)
+    lost = task.compare(found, teacher, told, labels, SAMPLING)
     return VariantQuality(
         name=name,
         checker=None,
@@ -375,11 +377,11 @@ def _quality(name: str, labels: tuple[str, ...]) -> VariantQuality:
                 answers_hold=False,
             ),
         ),
-        score=task.score(found, told),
-        metrics=task.metrics(found, told),
+        score=task.score(found, told, SAMPLING),
+        metrics=task.metrics(found, told, SAMPLING),
         agreement_with_teacher=lost.agreement,
-        drop_vs_teacher=task.drop(teacher, found, told),
-        drop_vs_fp32=task.drop(fp32, found, told),
+        drop_vs_teacher=task.drop(teacher, found, told, SAMPLING),
+        drop_vs_fp32=task.drop(fp32, found, told, SAMPLING),
         answers_changed_vs_fp32=int(task.answers_differ(found, fp32, told).sum()),
         fidelity=None if name == "teacher" else lost,
     )

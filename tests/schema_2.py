@@ -18,6 +18,7 @@ def aged(report):
         variant |= {"ort_bytes": mobile["bytes"], "ort_sha256": mobile["sha256"]}
     variants["operators_file"] = operators
     for quality in [*content["quality"]["variants"], content["quality"]["teacher"]]:
+        quality["metrics"] = {name: one["value"] for name, one in quality["metrics"].items()}
         (mobile,) = quality.pop("packages")
         quality["ort_max_abs_difference"] = mobile["max_abs_difference"]
         quality["ort_agreement"] = mobile["agreement"]

@@ -61,3 +61,9 @@ def open_ids(folder: Path, split: Split) -> NDArray[np.str_]:
     """The id of each sample of a split, text [n]; only if the record's ``identified`` is true."""
     ids: NDArray[np.str_] = np.load(folder / f"id_{split}.npy")
     return ids
+
+
+def open_groups(folder: Path, split: Split) -> NDArray[np.str_] | None:
+    """The group of each sample of a split, text [n]; None where the source has no groups."""
+    path = folder / f"group_{split}.npy"
+    return np.load(path) if path.is_file() else None

@@ -3,6 +3,7 @@
 out/x_train.npy   samples as the model takes them (uint8, int16 or float32; int32 token ids)
 out/y_train.npy   their labels
 out/id_train.npy  what identifies them, if the source has ids
+out/group_train.npy   the group of each, if the source has groups
 … and the same for validation, calibration and test
 """
 
@@ -129,7 +130,7 @@ def _write(
     digest: Any,
     progress: Progress,
 ) -> None:
-    """Write samples, labels and ids of all splits, and add them to a digest."""
+    """Write samples, labels, ids and groups of all splits, and add them to a digest."""
     with progress.steps("writing", len(SPLITS)) as steps:
         for split, part in by_split.items():
             _write_samples(out / f"x_{split}.npy", part, dtype, digest)
@@ -140,6 +141,10 @@ def _write(
                 ids = source.ids[part.key][part.rows]
                 digest.update("\0".join(ids.tolist()).encode())
                 np.save(out / f"id_{split}.npy", ids, allow_pickle=False)
+            if part.key in source.groups:
+                groups = source.groups[part.key][part.rows].astype(np.str_)
+                digest.update("\0".join(groups.tolist()).encode())
+                np.save(out / f"group_{split}.npy", groups, allow_pickle=False)
             steps.advance(f"{split} {len(part.rows)}")
 
 

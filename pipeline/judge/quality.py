@@ -23,7 +23,8 @@ from ..records import (
     Variant,
     VariantQuality,
 )
-from ..tasks.proportions import proportion
+from ..tasks.proportions import share
+from ..tasks.sampling import Sampling
 from .answers import Logits, logits
 from .parity import distance
 
@@ -41,6 +42,7 @@ class Reference:
         truth: labels; the teacher's vectors where there are none.
         teacher: the teacher's outputs; None where it has none for test.
         fp32: outputs of the fp32 student.
+        sampling: how the test samples were drawn, and how sure intervals have to be.
     """
 
     data: DataRecord
@@ -48,10 +50,13 @@ class Reference:
     truth: NDArray[Any]
     teacher: Logits | None
     fp32: Logits
+    sampling: Sampling
 
     def score(self, outputs: Logits | None) -> Estimate:
         """The task's score of some outputs; unknown where there are none."""
-        return UNKNOWN if outputs is None else self.task.score(outputs, self.truth)
+        if outputs is None:
+            return UNKNOWN
+        return self.task.score(outputs, self.truth, self.sampling)
 
     def changed(self, outputs: Logits, before: Logits) -> NDArray[Any]:
         """Which samples are answered otherwise, boolean [n]."""
@@ -111,7 +116,7 @@ def quality_of(
             _package(package, outputs, reference, running) for package in variant.packages[1:]
         ),
         score=reference.score(outputs),
-        metrics=reference.task.metrics(outputs, reference.truth),
+        metrics=reference.task.metrics(outputs, reference.truth, reference.sampling),
         agreement_with_teacher=_agreement(outputs, reference),
         drop_vs_teacher=_drop(TEACHER, name, outputs, reference.teacher, reference),
         drop_vs_fp32=_drop(FP32, name, outputs, reference.fp32, reference),
@@ -156,14 +161,15 @@ def _agreement(outputs: Logits, reference: Reference) -> Estimate:
     if reference.teacher is None:
         return UNKNOWN
     agree = ~reference.changed(outputs, reference.teacher)
-    return proportion(int(agree.sum()), len(agree))
+    return share(agree, reference.sampling, "agreement")
 
 
 def _fidelity(outputs: Logits, reference: Reference) -> Fidelity | None:
     if reference.teacher is None:
         return None
-    labels = reference.data.labels
-    return reference.task.compare(outputs, reference.teacher, reference.truth, labels)
+    return reference.task.compare(
+        outputs, reference.teacher, reference.truth, reference.data.labels, reference.sampling
+    )
 
 
 def _drop(
@@ -174,7 +180,7 @@ def _drop(
         return Estimate.exact(0.0, f"{of} is its own reference")
     if before is None:
         return UNKNOWN
-    return reference.task.drop(before, outputs, reference.truth)
+    return reference.task.drop(before, outputs, reference.truth, reference.sampling)
 
 
 def _checker(path: Path) -> str | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
-from ..data.arrays import Arrays, draw, open_split
+from ..data.arrays import Arrays, draw, open_groups, open_split
 from ..distill.loop import outputs_of
 from ..distill.targets import ANSWERS
 from ..distill.teacher_answers import ensemble, restored
@@ -31,15 +31,19 @@ from ..records import (
     VariantsRecord,
     VerifyRecord,
 )
+from ..tasks.sampling import Sampling
 from ..tasks.seeds import mean_over_seeds
 from . import parity
 from .answers import GOLDEN, Logits, logits
 from .inputs import VerifyInputs
+from .promise import confidence
 from .quality import FP32, Reference, Running, quality_of
 
 GOLDEN_SAMPLES = 16
 CHANGED = "changed.npz"
 """The few samples that each variant answers otherwise than the teacher, for the report."""
+GAIN_CONFIDENCE = 0.95
+"""Of the gain of distillation, which decides no budget."""
 
 
 def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
@@ -64,7 +68,10 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         answers = _answers(out, inputs, running, steps)
         task = tasks.of(data.record.task)
         truth = answers[TEACHER] if task.labels is None else test.y
-        reference = Reference(data.record, task, truth, answers.get(TEACHER), answers[FP32])
+        sampling = Sampling(confidence(len(record.variants)), open_groups(data.path, "test"))
+        reference = Reference(
+            data.record, task, truth, answers.get(TEACHER), answers[FP32], sampling
+        )
         qualities: list[VariantQuality] = []
         for variant in record.files:
             parities = _parity(variant, inputs, test)
@@ -72,7 +79,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
             qualities.append(quality_of(variant, outputs, reference, running, parities))
             score = _text(qualities[-1].score)
             steps.advance(f"{variant.name} {task.metric.name} {score}")
-        gain = _gain(inputs, test, task) if inputs.plain else None
+        gain = _gain(inputs, test, task, sampling) if inputs.plain else None
         steps.advance()
     _save_golden(out, draw(test, GOLDEN_SAMPLES).x, inputs.variants, inputs.batch)
     _save_changed(out, test, qualities)
@@ -124,7 +131,7 @@ def _text(score: Estimate) -> str:
     return "unknown" if score.value is None else f"{score.value:.4f}"
 
 
-def _gain(inputs: VerifyInputs, test: Arrays, task: tasks.Task) -> Gain:
+def _gain(inputs: VerifyInputs, test: Arrays, task: tasks.Task, sampling: Sampling) -> Gain:
     """Distilled minus plain on test, in PyTorch: the plain students are never exported."""
     students = inputs.models.students
     distilled = _outputs(students, test, inputs.data.record)
@@ -132,10 +139,10 @@ def _gain(inputs: VerifyInputs, test: Arrays, task: tasks.Task) -> Gain:
     distilled_scores = tuple(task.selection(outputs, test.y) for outputs in distilled)
     plain_scores = tuple(task.selection(outputs, test.y) for outputs in plain)
     if len(distilled) == 1:
-        difference = task.drop(distilled[0], plain[0], test.y)
+        difference = task.drop(distilled[0], plain[0], test.y, sampling.at(GAIN_CONFIDENCE))
     else:
         pairs = zip(distilled_scores, plain_scores, strict=True)
-        difference = mean_over_seeds([a - b for a, b in pairs])
+        difference = mean_over_seeds([a - b for a, b in pairs], GAIN_CONFIDENCE)
     return Gain(
         seeds=tuple(made.record.seed for made in students),
         distilled_score=distilled_scores,

@@ -59,9 +59,10 @@ class VariantQuality(Record):
     packages: tuple[PackageQuality, ...]
     """The formats beside ``.onnx``."""
     score: Estimate
-    """The task's own: accuracy, mAP, R² or cosine."""
-    metrics: dict[str, float]
-    """Every other number of the task, by name."""
+    """The task's own: accuracy, mAP, R² or cosine. Its interval, as all here but that of the gain,
+    has the confidence of ``judge.promise``."""
+    metrics: dict[str, Estimate]
+    """Every metric of the task, by name."""
     agreement_with_teacher: Estimate
     drop_vs_teacher: Estimate
     drop_vs_fp32: Estimate

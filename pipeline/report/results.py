@@ -161,7 +161,7 @@ def _other_scores(report: Report) -> tuple[Table, ...]:
         return ()
     return (
         Table(
-            "Other metrics on test, without intervals",
+            "Other metrics on test",
             ("Score", *(file.name for file in files)),
             tuple(
                 row(numbers.capital(name), *(_score(file, name) for file in files))
@@ -171,10 +171,10 @@ def _other_scores(report: Report) -> tuple[Table, ...]:
     )
 
 
-def _score(model: VariantQuality, name: str) -> str:
+def _score(model: VariantQuality, name: str) -> Cell:
     if name not in model.metrics:
-        return "undefined here"
-    return numbers.amount(model.metrics[name], numbers.score_unit(name))
+        return Cell("undefined here")
+    return figure(model.metrics[name], numbers.score_unit(name))
 
 
 def _instructions(models: Sequence[Row]) -> list[Line]:

@@ -6,6 +6,7 @@
 
 A report of schema 2.0 does not say whether its figures were measured on the device to ship to. It
 is judged again without them: what was READY by latency, memory or energy becomes UNDECIDED. Its
+figures of quality lose their intervals, which were too narrow for ``judge.promise``. Its
 estimates have neither kind nor unit, and its ``.ort`` files stand beside the variants instead of
 among their packages; both are filled in.
 """
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ...devices.onboard.stats.estimate import Kind
+from ...devices.onboard.stats.estimate import Estimate, Kind
 from ...exporters.ort import LEAST_AGREEMENT
 from ...exporters.package import File, Package
 from ..judge.gate import judge
@@ -74,6 +75,9 @@ _MEASURED = ("benchmark", "operators", "predicted")
 """Fields of schema 2.0 that are one record today."""
 _ESTIMATE = {"value", "low", "high", "method", "n", "missing"}
 """Fields of an estimate of schema 2.0."""
+_NO_INTERVAL = "that of the old run is narrower than a verdict takes today; build again"
+"""Why a figure of quality of schema 2.0 has none: each was at 95 %, whatever could have shipped,
+and metrics were plain numbers."""
 _UNITS = {
     **dict.fromkeys(("p50_ms", "p90_ms", "p99_ms", "load_ms", "first_inference_ms"), "ms"),
     **dict.fromkeys(
@@ -152,7 +156,11 @@ def _quality(content: Mapping[str, Any]) -> dict[str, Any]:
     def packaged(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
         if quality is None:
             return None
-        rest = dict(quality)
+        rest = {key: _without_interval(value) for key, value in quality.items()}
+        rest["metrics"] = {
+            name: asdict(Estimate(value, None, None, "", 0, _NO_INTERVAL, kind="measured"))
+            for name, value in rest["metrics"].items()
+        }
         package = {
             "format": "ort",
             "max_abs_difference": rest.pop("ort_max_abs_difference"),
@@ -164,9 +172,23 @@ def _quality(content: Mapping[str, Any]) -> dict[str, Any]:
 
     return {
         **content,
+        "teacher_score": _without_interval(content["teacher_score"]),
         "variants": [packaged(quality) for quality in content["variants"]],
         "teacher": packaged(content["teacher"]),
     }
+
+
+def _without_interval(content: Any) -> Any:
+    """The same content with no interval in any estimate: too narrow for today's promise."""
+    if isinstance(content, list | tuple):
+        return [_without_interval(item) for item in content]
+    if not isinstance(content, Mapping):
+        return content
+    if content.keys() >= _ESTIMATE:
+        exact = content["kind"] == "exact" or content["value"] is None
+        none = {"low": None, "high": None, "missing": _NO_INTERVAL}
+        return dict(content) if exact else {**content, **none}
+    return {key: _without_interval(value) for key, value in content.items()}
 
 
 def _kind(estimate: Mapping[str, Any]) -> Kind:

@@ -1,11 +1,11 @@
-"""Average precision of a ranking, as a figure under weights that a bootstrap can resample."""
+"""Average precision of a ranking, as a figure under weights, so that samples can be left out."""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .bootstrap import Statistic
+from .jackknife import Statistic
 
 
 def average_precision(scores: NDArray[Any], positive: NDArray[Any]) -> Statistic:

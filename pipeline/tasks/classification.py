@@ -1,7 +1,7 @@
 """Classification: exactly one class a sample is right, and outputs are its logits."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +11,14 @@ from ..recipe.training import Schedule
 from ..records import SPLITS, DataRecord, Fidelity
 from . import class_labels, class_recall
 from .blocks import check_same_length, check_same_shape
-from .bootstrap import bootstrap_mean
 from .calibration import calibration
 from .changed_answers import Decision, changed_record
-from .class_counts import confusion, macro_f1
+from .class_counts import macro_f1, mean_ratio
+from .jackknife import mean, of_sums
 from .labels import Labels
-from .probabilities import LEAST, Probabilities, divergence, log_softmax
-from .proportions import paired_difference, proportion
+from .probabilities import DIVERGENCE, LEAST, Probabilities, divergence, log_softmax
+from .proportions import paired_difference, share
+from .sampling import Sampling
 from .task import FidelityFigure, Metric, Outputs, SampleLoss, Task, Truth
 
 if TYPE_CHECKING:
@@ -36,24 +37,35 @@ def _accuracy(logits: Outputs, labels: Truth) -> float:
     return float(_correct(logits, labels).mean())
 
 
-def _accuracy_estimate(logits: Outputs, labels: Truth) -> Estimate:
-    correct = _correct(logits, labels)
-    return proportion(int(correct.sum()), len(correct))
+def _accuracy_estimate(logits: Outputs, labels: Truth, sampling: Sampling) -> Estimate:
+    return share(_correct(logits, labels), sampling, "accuracy")
 
 
-def _accuracy_drop(reference: Outputs, logits: Outputs, labels: Truth) -> Estimate:
-    return paired_difference(_correct(reference, labels), _correct(logits, labels))
+def _accuracy_drop(
+    reference: Outputs, logits: Outputs, labels: Truth, sampling: Sampling
+) -> Estimate:
+    return paired_difference(_correct(reference, labels), _correct(logits, labels), sampling)
 
 
-def _metrics(logits: Outputs, labels: Truth) -> dict[str, float]:
-    counts = confusion(logits.argmax(1), labels, logits.shape[1])
-    hits, present, answered = counts.diagonal(), counts.sum(1), counts.sum(0)
-    recalls = {i: hits[i] / present[i] for i in np.flatnonzero(present)}
+def _metrics(logits: Outputs, labels: Truth, sampling: Sampling) -> dict[str, Estimate]:
+    correct, classes = _correct(logits, labels), logits.shape[1]
+    present, answered = (np.eye(classes)[numbers] for numbers in (labels, logits.argmax(1)))
+    counted = np.concatenate([present * correct[:, None], present, answered], 1)
+
+    def balanced(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        hits, of_class, _ = np.split(sums, 3, axis=1)
+        return mean_ratio(hits, of_class)
+
+    def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return macro_f1(*np.split(sums, 3, axis=1))
+
+    known: dict[str, Any] = {"bounds": (0.0, 1.0), "unit": "share"}
+    rows_of = [np.flatnonzero(labels == i) for i in range(classes)]
     return {
-        "accuracy": float(hits.sum() / counts.sum()),
-        "balanced accuracy": float(np.mean(list(recalls.values()))),
-        "macro-F1": macro_f1(hits, present, answered),
-        **{f"recall[{i}]": float(recall) for i, recall in recalls.items()},
+        "accuracy": share(correct, sampling, "accuracy"),
+        "balanced accuracy": of_sums(counted, balanced, "balanced accuracy", sampling, **known),
+        "macro-F1": of_sums(counted, f1, "macro-F1", sampling, **known),
+        **class_recall.recalls([(rows, correct[rows]) for rows in rows_of], sampling),
     }
 
 
@@ -83,20 +95,23 @@ DECISION = Decision(
 )
 
 
-def _fidelity(student: Outputs, teacher: Outputs, labels: Truth, names: Sequence[str]) -> Fidelity:
+def _fidelity(
+    student: Outputs, teacher: Outputs, labels: Truth, names: Sequence[str], sampling: Sampling
+) -> Fidelity:
     teacher_correct, student_correct = (x.argmax(1) == labels for x in (teacher, student))
     rows_of = [np.flatnonzero(labels == i) for i in range(student.shape[1])]
-    recalled = [(teacher_correct[rows], student_correct[rows]) for rows in rows_of]
-    classes = class_recall.class_drops(names, recalled)
+    recalled = [
+        class_recall.Recalled(rows, teacher_correct[rows], student_correct[rows])
+        for rows in rows_of
+    ]
+    classes = class_recall.class_drops(names, recalled, sampling)
     agree = student.argmax(1) == teacher.argmax(1)
     nats = divergence(student, teacher)
     return Fidelity(
         task=TASK.name,
         samples=len(student),
-        agreement=proportion(int(agree.sum()), len(agree)),
-        figures={
-            "KL(teacher‖student)": bootstrap_mean(nats, "mean KL(teacher‖student) at temperature 1")
-        },
+        agreement=share(agree, sampling, "agreement"),
+        figures={"KL(teacher‖student)": mean(nats, DIVERGENCE, sampling, unit="nats")},
         teacher_calibration=calibration(teacher, labels),
         student_calibration=calibration(student, labels),
         classes=classes,
@@ -161,6 +176,7 @@ TASK = Task(
         Metric("accuracy", "share"),
         Metric("balanced accuracy", "share"),
         Metric("macro-F1", "share"),
+        Metric(class_recall.WORST_RECALL, "share"),
         Metric("recall", "share"),
     ),
     selection=_accuracy,

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from ...devices.onboard.stats.estimate import Estimate
 from ..records import Fidelity
 from .blocks import check_same_shape
-from .bootstrap import Resampling, bootstrap_mean
-from .proportions import proportion
+from .jackknife import mean
+from .proportions import share
+from .sampling import Sampling
 from .task import FidelityFigure, Metric, Outputs, Task, Truth
 from .vectors import as_near, cosines, nearest, own_is_nearest
 
@@ -18,19 +19,23 @@ def _cosine(outputs: Outputs, teacher: Truth) -> float:
     return float(cosines(outputs, teacher).mean())
 
 
-def _cosine_estimate(outputs: Outputs, teacher: Truth) -> Estimate:
-    how = Resampling(bounds=(-1.0, 1.0))
-    return bootstrap_mean(cosines(outputs, teacher), "mean cosine to the teacher", how)
+def _cosine_estimate(outputs: Outputs, teacher: Truth, sampling: Sampling) -> Estimate:
+    near = cosines(outputs, teacher)
+    return mean(near, "mean cosine to the teacher", sampling, bounds=(-1.0, 1.0))
 
 
-def _cosine_drop(reference: Outputs, outputs: Outputs, teacher: Truth) -> Estimate:
+def _cosine_drop(
+    reference: Outputs, outputs: Outputs, teacher: Truth, sampling: Sampling
+) -> Estimate:
     lost = cosines(reference, teacher) - cosines(outputs, teacher)
-    return bootstrap_mean(lost, "mean paired difference of cosine", Resampling(bounds=(-2.0, 2.0)))
+    return mean(lost, "mean paired difference of cosine", sampling, bounds=(-2.0, 2.0))
 
 
-def _metrics(outputs: Outputs, teacher: Truth) -> dict[str, float]:
-    recall = float(own_is_nearest(outputs, teacher).mean())
-    return {"cosine": _cosine(outputs, teacher), "recall@1": recall}
+def _metrics(outputs: Outputs, teacher: Truth, sampling: Sampling) -> dict[str, Estimate]:
+    return {
+        "cosine": _cosine_estimate(outputs, teacher, sampling),
+        "recall@1": share(own_is_nearest(outputs, teacher), sampling, "recall@1"),
+    }
 
 
 def _answers_differ(a: Outputs, b: Outputs, teacher: Truth) -> NDArray[np.bool_]:
@@ -44,14 +49,14 @@ def _fidelity(
     teacher: Outputs,
     truth: Truth,  # noqa: ARG001
     names: Sequence[str],  # noqa: ARG001
+    sampling: Sampling,
 ) -> Fidelity:
-    own_nearest = own_is_nearest(student, teacher)
-    recall = proportion(int(own_nearest.sum()), len(own_nearest))
+    figures = _metrics(student, teacher, sampling)
     return Fidelity(
         task=TASK.name,
         samples=len(student),
-        agreement=recall,
-        figures={"cosine": _cosine_estimate(student, teacher), "recall@1": recall},
+        agreement=figures["recall@1"],
+        figures=figures,
         teacher_calibration=None,
         student_calibration=None,
         classes=(),

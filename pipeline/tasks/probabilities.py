@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .blocks import blocks
 
+DIVERGENCE = "mean KL(teacher‖student) at temperature 1"
 LEAST = 1e-7
 """A probability of 0 is taken for this: less than float32 can tell from 0 beside 1."""
 

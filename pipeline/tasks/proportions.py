@@ -3,38 +3,50 @@
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ...devices.onboard.stats.distributions import normal_quantile
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.onboard.stats.processes import percent
+from .jackknife import mean
+from .sampling import Sampling
 
 
-def proportion(successes: int, n: int, confidence: float = 0.95) -> Estimate:
-    """A proportion with its score interval (Wilson, JASA 22, 1927, p. 209).
+def share(holds: ArrayLike, sampling: Sampling, what: str = "proportion") -> Estimate:
+    """The share of samples of which something holds.
+
+    Args:
+        holds: boolean, shape (n,).
+        sampling: how the samples were drawn.
+        what: the figure's name, for ``method``.
+    """
+    flags = np.asarray(holds)
+    if sampling.groups is None:
+        return proportion(int(flags.sum()), len(flags), sampling.confidence)
+    return mean(flags, what, sampling, bounds=(0.0, 1.0), unit="share")
+
+
+def proportion(successes: int, n: int, confidence: float) -> Estimate:
+    """A proportion of independent samples with its exact interval (Clopper & Pearson 1934).
 
     Raises:
         ValueError: successes outside 0..n, or confidence outside (0, 1).
     """
+    from scipy.special import betaincinv
+
     if not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}")
-    method = f"proportion, {percent(confidence)} interval by Wilson 1927"
-    z = normal_quantile(confidence)
+    method = f"proportion, {percent(confidence)} exact interval by Clopper & Pearson 1934"
+    half = Sampling(confidence).confidence / 2.0 + 0.5
     if n == 0:
         return Estimate.unknown("no observations", method)
-    p = successes / n
-    centre = p + z * z / (2 * n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    # The end at 0 or n is exact in theory and a rounding error away from it in floating point.
-    low = 0.0 if successes == 0 else (centre - half) / scale
-    high = 1.0 if successes == n else (centre + half) / scale
-    return Estimate(p, low, high, method, n, None, "share", "measured")
+    failures = n - successes
+    low = float(betaincinv(successes, failures + 1, 1.0 - half)) if successes else 0.0
+    high = float(betaincinv(successes + 1, failures, half)) if failures else 1.0
+    return Estimate(successes / n, low, high, method, n, None, "share", "measured")
 
 
-def paired_difference(
-    correct_a: ArrayLike, correct_b: ArrayLike, confidence: float = 0.95
-) -> Estimate:
+def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike, sampling: Sampling) -> Estimate:
     """Accuracy of a minus accuracy of b on the same samples.
 
     The interval is the adjusted Wald of Bonett & Price, "Adjusted Wald confidence interval for a
@@ -44,17 +56,16 @@ def paired_difference(
     Args:
         correct_a: boolean, shape (n,), whether a was right on each sample.
         correct_b: boolean, shape (n,), the same samples in the same order.
-        confidence: in (0, 1).
+        sampling: how the samples were drawn.
 
     Raises:
         ValueError: lengths differ, or an array is not boolean.
     """
-    a, b = np.asarray(correct_a), np.asarray(correct_b)
-    if a.dtype != np.bool_ or b.dtype != np.bool_:
-        raise ValueError(f"expected boolean arrays, found {a.dtype} and {b.dtype}")
-    if a.ndim != 1 or a.shape != b.shape:
-        raise ValueError(f"expected two arrays of one length, found {a.shape} and {b.shape}")
-    n = len(a)
+    a, b = _booleans(correct_a, correct_b)
+    if sampling.groups is not None:
+        lost = a.astype(np.float64) - b
+        return mean(lost, "paired difference", sampling, bounds=(-1.0, 1.0), unit="share")
+    n, confidence = len(a), sampling.confidence
     method = f"paired difference, {percent(confidence)} interval by Bonett & Price 2012"
     z = normal_quantile(confidence)
     if n == 0:
@@ -64,5 +75,13 @@ def paired_difference(
     centre = p_a - p_b
     half = z * math.sqrt((p_a + p_b - centre * centre) / (n + 2))
     low, high = max(-1.0, centre - half), min(1.0, centre + half)
-    lost = (only_a - only_b) / n
-    return Estimate(lost, low, high, method, n, None, "share", "measured")
+    return Estimate((only_a - only_b) / n, low, high, method, n, None, "share", "measured")
+
+
+def _booleans(*arrays: ArrayLike) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    a, b = (np.asarray(array) for array in arrays)
+    if a.dtype != np.bool_ or b.dtype != np.bool_:
+        raise ValueError(f"expected boolean arrays, found {a.dtype} and {b.dtype}")
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ValueError(f"expected two arrays of one length, found {a.shape} and {b.shape}")
+    return a, b

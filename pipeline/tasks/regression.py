@@ -11,9 +11,11 @@ from ..recipe.training import Schedule
 from ..records import DataRecord, Fidelity
 from . import number_labels
 from .blocks import check_same_shape
-from .bootstrap import Statistic, bootstrap, bootstrap_mean, bootstrap_paired
+from .class_counts import mean_ratio
+from .jackknife import OfSums, mean, of_sums
 from .labels import Labels, ReadLabels
-from .proportions import proportion
+from .proportions import share
+from .sampling import Sampling
 from .task import FidelityFigure, Metric, Outputs, SampleLoss, Task, Truth
 
 if TYPE_CHECKING:
@@ -32,8 +34,12 @@ def deviations(numbers: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(deviation > 1e-12 * np.abs(wide).max(0), deviation, 0.0)
 
 
-def explained(outputs: Outputs, truth: Truth) -> Statistic:
-    """R²: 1 - Σ(y - z)² / Σ(y - ȳ)², the mean over the numbers that vary, under the weights too."""
+def explained(outputs: Outputs, truth: Truth) -> tuple[NDArray[np.float64], OfSums]:
+    """R²: 1 - Σ(y - z)² / Σ(y - ȳ)², the mean over the numbers that vary, as a figure of sums.
+
+    Returns:
+        What is summed over samples, float64 [n, 1 + 3 k], and the figure of those sums.
+    """
     y, z = _numbers(outputs, truth)
     # Centred, for the spread below is a difference of sums; and in deviations, so that whether a
     # number varies can be told.
@@ -41,49 +47,66 @@ def explained(outputs: Outputs, truth: Truth) -> Statistic:
     y, z = y - y.mean(0), z - y.mean(0)
     scale = np.where(deviation > 0.0, deviation, 1.0)
     error, y = ((y - z) / scale) ** 2, y / scale
+    width = y.shape[1]
 
-    def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        total = weights.sum(1)[:, None]
-        spread = weights @ y**2 - (weights @ y) ** 2 / total
-        varies = spread > _FLAT * total
-        ratio = np.divide(weights @ error, spread, out=np.zeros_like(spread), where=varies)
-        defined = varies.sum(1)
-        mean: NDArray[np.float64] = np.full(len(weights), np.nan)
-        np.divide((varies - ratio).sum(1), defined, out=mean, where=defined > 0)
-        return mean
+    def figure(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = sums[:, :1]
+        errors, of_y, of_squares = (sums[:, 1 + i * width :][:, :width] for i in range(3))
+        spread = of_squares - of_y**2 / total
+        return 1.0 - mean_ratio(errors, np.where(spread > _FLAT * total, spread, 0.0))
 
-    return statistic
+    return np.concatenate([np.ones((len(y), 1)), error, y, y**2], 1), figure
 
 
 def _r2(outputs: Outputs, truth: Truth) -> float:
     """R²; minus the RMSE where no number of the truth varies, so that epochs can be compared."""
     y, z = _numbers(outputs, truth)
-    share = float(explained(z, y)(np.ones((1, len(y))))[0])
-    return -float(_rmse(z, y).mean()) if np.isnan(share) and np.isfinite(z).all() else share
+    summed, figure = explained(z, y)
+    r2 = float(figure(summed.sum(0)[None])[0])
+    return -float(_rmse(z, y).mean()) if np.isnan(r2) and np.isfinite(z).all() else r2
 
 
-def _r2_estimate(outputs: Outputs, truth: Truth) -> Estimate:
-    return bootstrap(explained(outputs, truth), len(truth), "R²")
+def _r2_estimate(outputs: Outputs, truth: Truth, sampling: Sampling) -> Estimate:
+    return of_sums(*explained(outputs, truth), "R²", sampling)
 
 
-def _r2_drop(reference: Outputs, outputs: Outputs, truth: Truth) -> Estimate:
-    statistics = explained(reference, truth), explained(outputs, truth)
-    return bootstrap_paired(*statistics, len(truth), "paired difference of R²")
+def _r2_drop(reference: Outputs, outputs: Outputs, truth: Truth, sampling: Sampling) -> Estimate:
+    (before, figure), (after, _) = explained(reference, truth), explained(outputs, truth)
+    width = before.shape[1]
+
+    def lost(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return figure(sums[:, :width]) - figure(sums[:, width:])
+
+    both = np.concatenate([before, after], 1)
+    return of_sums(both, lost, "paired difference of R²", sampling)
 
 
-def _metrics(outputs: Outputs, truth: Truth) -> dict[str, float]:
+def _metrics(outputs: Outputs, truth: Truth, sampling: Sampling) -> dict[str, Estimate]:
     y, z = _numbers(outputs, truth)
-    once, columns = np.ones((1, len(y))), range(y.shape[1])
-    shares = [float(explained(z[:, [i]], y[:, [i]])(once)[0]) for i in columns]
-    by_number = {"RMSE": _rmse(z, y), "MAE": np.abs(y - z).mean(0), "R²": np.array(shares)}
-    metrics: dict[str, float] = {}
-    for name, values in by_number.items():
-        defined = np.flatnonzero(~np.isnan(values))
-        if len(defined):
-            metrics[name] = float(values[defined].mean())
-        if len(values) > 1:
-            metrics |= {f"{name}[{i}]": float(values[i]) for i in defined}
+    metrics = _overall(z, y, sampling)
+    if y.shape[1] > 1:
+        for i in range(y.shape[1]):
+            of_one = _overall(z[:, [i]], y[:, [i]], sampling)
+            metrics |= {f"{name}[{i}]": figure for name, figure in of_one.items()}
     return metrics
+
+
+def _overall(
+    z: NDArray[np.float64], y: NDArray[np.float64], sampling: Sampling
+) -> dict[str, Estimate]:
+    """The mean of each metric over numbers."""
+    ones = np.ones((len(y), 1))
+
+    def rmse(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(np.sqrt(sums[:, 1:] / sums[:, :1]).mean(1))
+
+    squares = np.concatenate([ones, (y - z) ** 2], 1)
+    metrics = {
+        "RMSE": of_sums(squares, rmse, "RMSE", sampling, unit="label unit"),
+        "MAE": mean(np.abs(y - z).mean(1), "mean |error|", sampling, unit="label unit"),
+    }
+    r2 = _r2_estimate(z, y, sampling)
+    return metrics if r2.value is None else metrics | {"R²": r2}
 
 
 def _answers_differ(a: Outputs, b: Outputs, truth: Truth) -> NDArray[np.bool_]:
@@ -109,6 +132,7 @@ def _fidelity(
     teacher: Outputs,
     truth: Truth,
     names: Sequence[str],  # noqa: ARG001
+    sampling: Sampling,
 ) -> Fidelity:
     differ = _answers_differ(student, teacher, truth)
     z, t = student.astype(np.float64), teacher.astype(np.float64)
@@ -117,14 +141,15 @@ def _fidelity(
     apart = Estimate.unknown("no number of test varies", "mean |difference|", len(z))
     if varies.any():
         by_sample = (np.abs(z - t)[:, varies] / deviation[varies]).mean(1)
-        apart = bootstrap_mean(by_sample, "mean |difference| in deviations of the truth")
+        what = "mean |difference| in deviations of the truth"
+        apart = mean(by_sample, what, sampling, unit="label deviations")
     what = "Pearson correlation with the teacher"
     return Fidelity(
         task=TASK.name,
         samples=len(z),
-        agreement=proportion(int((~differ).sum()), len(differ)),
+        agreement=share(~differ, sampling, "agreement"),
         figures={
-            "correlation": bootstrap(correlation(z, t), len(z), what),
+            "correlation": of_sums(*correlation(z, t), what, sampling, bounds=(-1.0, 1.0)),
             "mean |difference|": apart,
         },
         teacher_calibration=None,
@@ -136,33 +161,31 @@ def _fidelity(
     )
 
 
-def correlation(z: NDArray[np.float64], t: NDArray[np.float64]) -> Statistic:
-    """The mean over numbers of Pearson's r between student and teacher, under weights.
+def correlation(
+    z: NDArray[np.float64], t: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], OfSums]:
+    """The mean over numbers of Pearson's r between student and teacher, as a figure of sums.
 
     A number in which the student always says the same follows the teacher in nothing, r = 0; one in
     which the teacher does is left out.
     """
     z, t = (_standardized(x) for x in (z, t))
+    width = z.shape[1]
 
-    def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        total = weights.sum(1)[:, None]
-
-        def covariance(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
-            product = (weights @ a) * (weights @ b) / total**2
-            of_ab: NDArray[np.float64] = (weights @ (a * b)) / total - product
-            return of_ab
-
-        spread_z, spread_t = covariance(z, z), covariance(t, t)
+    def figure(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        total = sums[:, :1]
+        of_z, of_t, zz, tt, zt = (sums[:, 1 + i * width :][:, :width] / total for i in range(5))
+        spread_z, spread_t = zz - of_z**2, tt - of_t**2
         defined = spread_t > _FLAT
         both = defined & (spread_z > _FLAT)
         under = np.sqrt(np.where(both, spread_z * spread_t, 1.0))
-        r = np.where(both, covariance(z, t) / under, 0.0)
+        r = np.where(both, (zt - of_z * of_t) / under, 0.0)
         counted = defined.sum(1)
-        mean: NDArray[np.float64] = np.full(len(weights), np.nan)
-        np.divide(r.sum(1), counted, out=mean, where=counted > 0)
-        return mean
+        mean_r: NDArray[np.float64] = np.full(len(sums), np.nan)
+        np.divide(r.sum(1), counted, out=mean_r, where=counted > 0)
+        return mean_r
 
-    return statistic
+    return np.concatenate([np.ones((len(z), 1)), z, t, z**2, t**2, z * t], 1), figure
 
 
 def _standardized(x: NDArray[np.float64]) -> NDArray[np.float64]:

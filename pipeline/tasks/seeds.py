@@ -10,7 +10,7 @@ from ...devices.onboard.stats.estimate import Estimate
 from ...devices.onboard.stats.processes import finite_figures, percent
 
 
-def mean_over_seeds(values: ArrayLike, confidence: float = 0.95) -> Estimate:
+def mean_over_seeds(values: ArrayLike, confidence: float) -> Estimate:
     """Mean over training seeds with Student's t interval (Student, Biometrika 6, 1908).
 
     Args:

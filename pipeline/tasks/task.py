@@ -21,6 +21,7 @@ from ..records import DataRecord, Fidelity
 from .changed_answers import class_names
 from .labels import Labels
 from .probabilities import Probabilities
+from .sampling import Sampling
 
 if TYPE_CHECKING:
     import torch
@@ -97,15 +98,17 @@ class Task:
         reported: every metric that ``metrics`` may return; the first is the score.
         selection: ``(outputs, truth)``: the score alone, cheap, always a number where the outputs
             are numbers. The epoch where it is highest is kept.
-        score: ``(outputs, truth)``: the score with its interval over samples.
-        drop: ``(reference outputs, outputs, truth)``: the reference's score minus the other score,
-            paired by sample, with its interval.
-        metrics: ``(outputs, truth)``: every metric by name, that of one class, label or number as
-            ``name[index]``. A metric that is not defined on these samples is left out.
+        score: ``(outputs, truth, sampling)``: the score with its interval over samples.
+        drop: ``(reference outputs, outputs, truth, sampling)``: the reference's score minus the
+            other score, paired by sample, with its interval.
+        metrics: ``(outputs, truth, sampling)``: every metric by name with its interval and unit,
+            that of one class, label or number as ``name[index]``. A metric that is not defined on
+            these samples is left out.
         answers_differ: ``(a, b, truth)``: bool [n], where a gives another answer than b.
         baseline: ``(truth)``: the score of a model that knows nothing of its input.
 
-        fidelity: ``(student, teacher, truth, names)``: the record of what a student lost.
+        fidelity: ``(student, teacher, truth, names, sampling)``: the record of what a student
+            lost.
         agreement_title: what the share of unchanged answers is called.
         agreement_figure: the figure of ``fidelity_figures`` that is the same as the agreement, and
             is shown instead of it; None where there is no such figure.
@@ -129,13 +132,13 @@ class Task:
 
     reported: tuple[Metric, ...]
     selection: Callable[[Outputs, Truth], float]
-    score: Callable[[Outputs, Truth], Estimate]
-    drop: Callable[[Outputs, Outputs, Truth], Estimate]
-    metrics: Callable[[Outputs, Truth], dict[str, float]]
+    score: Callable[[Outputs, Truth, Sampling], Estimate]
+    drop: Callable[[Outputs, Outputs, Truth, Sampling], Estimate]
+    metrics: Callable[[Outputs, Truth, Sampling], dict[str, Estimate]]
     answers_differ: Callable[[Outputs, Outputs, Truth], NDArray[np.bool_]]
     baseline: Callable[[Truth], float]
 
-    fidelity: Callable[[Outputs, Outputs, Truth, Sequence[str]], Fidelity]
+    fidelity: Callable[[Outputs, Outputs, Truth, Sequence[str], Sampling], Fidelity]
     agreement_title: str
     agreement_figure: str | None = None
     fidelity_figures: Mapping[str, FidelityFigure]
@@ -159,7 +162,12 @@ class Task:
         return a > b if self.metric.higher_is_better else a < b
 
     def compare(
-        self, student: Outputs, teacher: Outputs, truth: Truth | None, names: Sequence[str]
+        self,
+        student: Outputs,
+        teacher: Outputs,
+        truth: Truth | None,
+        names: Sequence[str],
+        sampling: Sampling,
     ) -> Fidelity:
         """Compare a student's outputs with its teacher's.
 
@@ -172,6 +180,7 @@ class Task:
             teacher: finite float [n, k], the same samples in the same order.
             truth: labels [n] or [n, k]; not read by a task without labels.
             names: of the classes or labels; not read by a task without classes.
+            sampling: how the samples were drawn.
 
         Raises:
             ValueError: shapes that do not fit each other, or no samples.
@@ -179,7 +188,7 @@ class Task:
         if student.shape != teacher.shape or student.ndim != 2 or not len(student):
             raise ValueError(f"a student of shape {student.shape}, a teacher of {teacher.shape}")
         if self.labels is None:
-            return self.fidelity(student, teacher, teacher, names)
+            return self.fidelity(student, teacher, teacher, names, sampling)
         if truth is None or len(truth) != len(student):
             raise ValueError("there must be as many labels as there are samples")
-        return self.fidelity(student, teacher, truth, names)
+        return self.fidelity(student, teacher, truth, names, sampling)

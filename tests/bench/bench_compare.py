@@ -125,7 +125,7 @@ def likely_at_most(count: int, trials: int, share: float) -> bool:
 
 def rate(count: int, trials: int) -> dict:
     """The share with its interval."""
-    return asdict(proportion(count, trials))
+    return asdict(proportion(count, trials, 0.95))
 
 
 @contextmanager

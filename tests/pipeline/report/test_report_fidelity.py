@@ -86,7 +86,7 @@ def of_classes(count: int, harmed: int = 0, samples: int = 40) -> Report:
     student = teacher.copy()
     student[truth == harmed] = 0.0
     student[truth == harmed, (harmed + 1) % count] = 3.0
-    found = of("classification").compare(student, teacher, truth, names)
+    found = of("classification").compare(student, teacher, truth, names, example.SAMPLING)
     return with_fidelity(example.report(), found, names)
 
 
@@ -181,7 +181,9 @@ def test_changed_answers_are_split_by_who_was_right_on_every_page() -> None:
 
 def test_a_variant_that_changes_nothing_is_said_to() -> None:
     outputs = example.answers("teacher", 10)
-    found = of("classification").compare(outputs, outputs, example.truth(10), "0123456789")
+    found = of("classification").compare(
+        outputs, outputs, example.truth(10), "0123456789", example.SAMPLING
+    )
     report = with_fidelity(example.report(), found, tuple("0123456789"))
     first, second, *_ = lost.section(report).paragraphs
     assert first == "fp32 gives the teacher's answer on all 450 test samples."
@@ -215,7 +217,9 @@ def test_a_class_without_test_samples_stands_last_with_its_reason() -> None:
     names = (*report.data.labels, "unseen")
     truth = np.repeat(np.arange(4), 30)
     teacher = 5.0 * np.eye(5)[truth]
-    found = of("classification").compare(np.roll(teacher, 1, 0), teacher, truth, names)
+    found = of("classification").compare(
+        np.roll(teacher, 1, 0), teacher, truth, names, example.SAMPLING
+    )
     rows = table(with_fidelity(report, found, names), "Recall of each class")
     assert list(rows)[-1] == "unseen"
     assert rows["unseen"] == (
@@ -278,9 +282,9 @@ def test_the_other_scores_are_listed_without_those_of_single_classes() -> None:
     report = example.report()
     section = next(s for s in results.sections(report) if s.title == "Teacher and variants")
     found = {str(row[0]): str(row[2]) for row in section.tables[1].rows}
-    assert set(found) == {"Balanced accuracy", "macro-F1"}
+    assert set(found) == {"Balanced accuracy", "macro-F1", "Worst-class recall"}
     metrics = report.quality.variants[0].metrics
-    assert found["macro-F1"] == f"{100 * metrics['macro-F1']:.1f} %"
+    assert found["macro-F1"] == numbers.show(metrics["macro-F1"], numbers.PERCENT)
     assert any("[" in name for name in metrics)
 
 

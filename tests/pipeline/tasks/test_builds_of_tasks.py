@@ -36,7 +36,7 @@ def test_a_regression_is_judged_by_r2_in_its_own_units_and_keeps_it_in_int8(here
     assert done.report.data.counts == {}
     assert abs(done.report.data.answer_mean[0] - y.mean()) < 1_000
     fp32, int8 = quality.variants
-    assert 100 < fp32.metrics["RMSE"] < 3_000
+    assert 100 < fp32.metrics["RMSE"].value < 3_000
     assert abs(int8.score.value - fp32.score.value) < 0.02
     # Numbers leave in float: int8's 256 levels would give far fewer than one a sample.
     answers = np.load(done.run / "records" / "answers" / "int8-static.npy")

@@ -10,13 +10,17 @@ from edgestill.pipeline.tasks.calibration import calibration
 from edgestill.pipeline.tasks.changed_answers import changes
 from edgestill.pipeline.tasks.probabilities import binary_divergence, divergence
 from edgestill.pipeline.tasks.proportions import paired_difference, proportion
+from edgestill.pipeline.tasks.sampling import Sampling
 from scipy import special, stats
 
 NAMES = ("ant", "bee", "cat", "dog")
 
 
+ANY = Sampling(0.95)
+
+
 def compare(student, teacher, truth, names, task):
-    return of(task).compare(student, teacher, truth, names)
+    return of(task).compare(student, teacher, truth, names, ANY)
 
 
 def pair(n=400, classes=4, seed=0, *, noise=1.0):
@@ -39,7 +43,7 @@ def test_agreement_is_of_answers_whether_right_or_wrong():
     student, teacher, labels = pair()
     found = compare(student, teacher, labels, NAMES, "classification")
     same = int((student.argmax(1) == teacher.argmax(1)).sum())
-    assert found.agreement == proportion(same, 400)
+    assert found.agreement == proportion(same, 400, 0.95)
     assert found.samples == 400
 
 
@@ -78,7 +82,7 @@ def test_each_class_has_its_paired_drop_at_bonferronis_level():
         t, s = (x[rows].argmax(1) == i for x in (teacher, student))
         assert (one.name, one.samples) == (NAMES[i], rows.sum())
         assert (one.teacher_recall, one.student_recall) == (t.mean(), s.mean())
-        assert one.drop == paired_difference(t, s, 1 - 0.05 / 4)
+        assert one.drop == paired_difference(t, s, Sampling(1 - 0.05 / 4))
     drops = [one.drop for one in found.classes]
     worst = found.worst_drop
     assert worst.value == max(drop.value for drop in drops)
@@ -215,7 +219,7 @@ def test_labels_are_compared_one_by_one():
         rows = holds[:, i] > 0
         t, s = teacher[rows, i] > 0, student[rows, i] > 0
         assert one.samples == rows.sum()
-        assert one.drop == paired_difference(t, s, 1 - 0.05 / 4)
+        assert one.drop == paired_difference(t, s, Sampling(1 - 0.05 / 4))
     assert found.teacher_calibration is None
     changed = found.changed
     differ = ((student > 0) != (teacher > 0)).any(1)
@@ -245,7 +249,7 @@ def test_numbers_are_compared_by_correlation_and_by_distance():
     assert found.figures["correlation"].low < np.mean(r) < found.figures["correlation"].high
     apart = np.abs(student - teacher) / truth.std(0)
     assert found.figures["mean |difference|"].value == pytest.approx(apart.mean())
-    assert found.agreement == proportion(int((apart <= 0.1).all(1).sum()), 300)
+    assert found.agreement == proportion(int((apart <= 0.1).all(1).sum()), 300, 0.95)
     assert found.changed is None
     assert found.worst_drop.missing == "a regression has no classes"
 
@@ -266,7 +270,7 @@ def test_vectors_are_compared_by_cosine_and_by_neighbour():
     student = teacher.copy()
     student[3] = teacher[4]
     found = compare(student, teacher, None, (), "embedding")
-    assert found.agreement == found.figures["recall@1"] == proportion(49, 50)
+    assert found.agreement == found.figures["recall@1"] == proportion(49, 50, 0.95)
     assert 0.9 < found.figures["cosine"].value < 1.0
     assert found.worst_drop.missing == "an embedding has no classes"
 

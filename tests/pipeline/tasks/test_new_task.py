@@ -17,8 +17,9 @@ from edgestill.pipeline.recipe import task_names
 from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.records import Fidelity
 from edgestill.pipeline.tasks import TASKS, number_labels
+from edgestill.pipeline.tasks.jackknife import mean
 from edgestill.pipeline.tasks.labels import Labels
-from edgestill.pipeline.tasks.proportions import paired_difference, proportion
+from edgestill.pipeline.tasks.proportions import paired_difference, share
 from edgestill.pipeline.tasks.task import Metric, Task
 
 # --- the one file of the task -------------------------------------------------------------------
@@ -39,21 +40,20 @@ def _close(outputs, truth):
     return np.abs(_counts(outputs) - truth.reshape(len(truth))) <= 1
 
 
-def _score(outputs, truth):
-    close = _close(outputs, truth)
-    return proportion(int(close.sum()), len(close))
+def _score(outputs, truth, sampling):
+    return share(_close(outputs, truth), sampling)
 
 
 def _share(outputs, truth):
     return float(_close(outputs, truth).mean())
 
 
-def _fidelity(student, teacher, truth, names):
+def _fidelity(student, teacher, truth, names, sampling):
     same = _counts(student) == _counts(teacher)
     return Fidelity(
         task="count",
         samples=len(student),
-        agreement=proportion(int(same.sum()), len(same)),
+        agreement=share(same, sampling),
         figures={},
         teacher_calibration=None,
         student_calibration=None,
@@ -87,10 +87,10 @@ COUNT = Task(
     reported=(Metric("within one", "share"), Metric("MAE", "label unit", higher_is_better=False)),
     selection=_share,
     score=_score,
-    drop=lambda a, b, truth: paired_difference(_close(a, truth), _close(b, truth)),
-    metrics=lambda outputs, truth: {
-        "within one": _share(outputs, truth),
-        "MAE": float(np.abs(_counts(outputs) - truth.reshape(len(truth))).mean()),
+    drop=lambda a, b, truth, how: paired_difference(_close(a, truth), _close(b, truth), how),
+    metrics=lambda outputs, truth, how: {
+        "within one": _score(outputs, truth, how),
+        "MAE": mean(np.abs(_counts(outputs) - truth.reshape(len(truth))), "MAE", how),
     },
     answers_differ=lambda a, b, truth: _counts(a) != _counts(b),
     baseline=lambda truth: float((np.abs(truth - np.median(truth)) <= 1).mean()),
@@ -165,7 +165,7 @@ def test_a_registered_task_is_built_judged_and_reported(recipe, registered, tmp_
     fp32 = report.quality.variants[0]
     assert fp32.score.value > 0.6
     assert fp32.score.low < fp32.score.value < fp32.score.high
-    assert fp32.metrics["MAE"] < 2.0
+    assert fp32.metrics["MAE"].value < 2.0
     assert fp32.fidelity.agreement.value > 0.3
     assert report.quality.gain is not None
     assert report.students[0].outputs == report.teachers[0].outputs == 3
