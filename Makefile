@@ -4,6 +4,8 @@
 #   make check     lint, types, import contracts, modules without a test, the diagrams
 #   make coverage  the same tests, with the share of lines and branches that they run
 #   make diagram   draw the imports in docs/architecture.md again
+#   make promises  run the tests that hold a promise, and write docs/promises.md
+#   make mutants   change the code in one place at a time and see what tests notice; hours
 #   make wheel     build the wheel, and use it outside the repository
 #   make bench     measure what the README claims, into artifacts/bench/
 # PIP_ARGS is passed to pip, e.g. to choose an index with a CPU build of torch.
@@ -16,7 +18,7 @@ TESTS ?= -m "not slow"
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test test-slow check coverage diagram wheel bench clean
+.PHONY: demo test test-slow check coverage diagram promises mutants wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/edgestill
@@ -37,12 +39,21 @@ check: .venv/edgestill-dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/tools/untested_modules.py
 	$(BIN)/python tests/tools/diagram.py --check
+	$(BIN)/python tests/tools/promises.py --check
 
 coverage:
 	$(MAKE) test COVERAGE=1
 
 diagram: .venv/edgestill-dev
 	$(BIN)/python tests/tools/diagram.py
+
+promises: .venv/edgestill-dev
+	$(BIN)/python tests/tools/promises.py
+
+mutants: .venv/edgestill-dev
+	$(INSTALL) -e '.[mutants]'
+	$(BIN)/python tests/tools/mutants.py run
+	$(BIN)/python tests/tools/mutants.py report
 
 wheel: .venv/pip
 	PYTHON=$(BIN)/python PIP_ARGS="$(PIP_ARGS)" bash tests/tools/smoke_wheel.sh

@@ -54,3 +54,9 @@ def file(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def figure(record_property):
+    """Keeps a figure of a test that holds a promise, for docs/promises.md."""
+    return lambda text: record_property("figure", text)

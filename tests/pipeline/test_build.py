@@ -134,6 +134,7 @@ def test_the_teacher_is_benchmarked_beside_every_variant_and_raw_samples_are_kep
     assert len(list((run / "records" / "samples").glob("*.npy"))) == 4 * 6
 
 
+@pytest.mark.promise("A build with nothing to do runs no stage and imports no torch, no runtime")
 def test_a_second_build_does_nothing_gives_the_same_run_and_imports_no_torch(built):
     done, recipe, artifacts = built
     code = (
@@ -149,14 +150,16 @@ def test_a_second_build_does_nothing_gives_the_same_run_and_imports_no_torch(bui
     assert told.stdout.split() == [str(done.run), "0", "False", "False"]
 
 
+@pytest.mark.promise("The same recipe gives the same weights and files, bit for bit")
 def test_the_same_recipe_elsewhere_gives_bit_identical_weights_and_files(built, tmp_path):
     recipe = tiny.write(tmp_path)
     again = edgestill.build(recipe, artifacts=tmp_path / "artifacts")
     assert hashes(again.report) == hashes(built[0].report)
 
 
+@pytest.mark.promise("A build that is killed in any stage resumes and ends in the same bytes")
 @pytest.mark.slow
-def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, tmp_path):
+def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, tmp_path, figure):
     recipe, artifacts = tiny.write(tmp_path), tmp_path / "artifacts"
     variants = '["int8-dynamic", "int8-static", "int8-qat"]'
     recipe.write_text(f"{recipe.read_text()}[compress]\nvariants = {variants}\nqat_epochs = 2\n")
@@ -181,6 +184,7 @@ def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, 
     found["accuracy"].pop()
     assert found == wanted
     assert not list((artifacts / "store").glob(".draft-*"))
+    figure(f"killed once in each of {len(STAGES)} stages")
 
 
 def test_a_changed_key_runs_only_what_depends_on_it(built):
@@ -274,6 +278,7 @@ def test_the_command_shows_the_verdict_and_leaves_with_its_exit_code(built, budg
     assert "report.html" in done.stdout
 
 
+@pytest.mark.promise("With --json stdout holds one JSON document and nothing else")
 def test_json_is_one_document_and_the_only_thing_on_stdout(built):
     done = command("build", built[1], "--artifacts", built[2], "--json")
     told = json.loads(done.stdout)

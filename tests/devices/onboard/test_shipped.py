@@ -4,6 +4,7 @@ import shutil
 import sys
 
 import numpy as np
+import pytest
 from edgestill.devices.onboard.measure.job import MeasureJob
 from edgestill.devices.onboard.process.run_job import run
 from edgestill.devices.onboard.settings import Timing
@@ -38,6 +39,7 @@ sys.exit(worker.main())
 """
 
 
+@pytest.mark.promise("What is copied to a device needs numpy and a runtime, and nothing else")
 def test_the_files_that_are_copied_to_a_device_measure_there_alone(tmp_path):
     copy = tmp_path / "device"
     bundle = worker_bundle()

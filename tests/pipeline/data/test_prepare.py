@@ -702,6 +702,7 @@ prepare(Path(sys.argv[2]), Silent(), DataInputs(part, "", None, 0))
 """
 
 
+@pytest.mark.promise("Data larger than memory are prepared in less memory than they take")
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's limit on data is Linux's")
 def test_an_archive_of_200_mb_is_prepared_in_less_than_half_of_that_memory(tmp_path):

@@ -33,6 +33,7 @@ def test_an_entry_is_made_once_and_read_after(tmp_path):
     assert (second.path / "sub" / "a.bin").read_bytes() == b"payload"
 
 
+@pytest.mark.promise("A damaged entry of the store is found when read, named, and built again")
 @pytest.mark.parametrize(
     "damage",
     [
@@ -149,6 +150,7 @@ def test_an_unwritable_folder_is_found_before_any_work(tmp_path):
         Store(file)
 
 
+@pytest.mark.promise("A full disk leaves no half-written entry")
 def test_a_full_disk_is_said_so_and_leaves_no_half_entry(tmp_path):
     """RLIMIT_FSIZE stands in for a full disk: the write fails in the same place."""
     code = """

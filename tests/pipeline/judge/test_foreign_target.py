@@ -62,6 +62,7 @@ def test_the_same_figures_are_inside_the_budget_where_they_were_measured_on_the_
     assert judge(Gate(**{key: BUDGETS[key]}), report.quality, here).outcome == "ready"
 
 
+@pytest.mark.promise("What was measured on another machine never makes READY")
 @pytest.mark.parametrize("key", sorted(BUDGETS))
 def test_gate_leaves_each_figure_of_the_machine_undecided_for_another_target(foreign, key):
     built, _, _ = foreign
@@ -117,6 +118,7 @@ def aged(run, artifacts):
     return old
 
 
+@pytest.mark.promise("A run that does not say where it was measured is not READY by its latency")
 def test_an_old_run_that_does_not_say_where_it_was_measured_is_undecided(foreign):
     built, _, artifacts = foreign
     old = aged(built.run, artifacts)

@@ -265,6 +265,7 @@ def test_the_terminal_fits_80_columns_and_needs_no_colour() -> None:
         assert name in text
 
 
+@pytest.mark.promise("A name inside a model starts no script in the report")
 def test_hostile_names_start_no_script_and_no_element_in_html() -> None:
     plain, attacked = (
         Elements(html.page(report, Path("/nowhere"))).found
@@ -298,6 +299,7 @@ def test_a_recipe_cannot_close_its_code_block_in_markdown() -> None:
     assert "````toml\n" in markdown.page(report)
 
 
+@pytest.mark.promise("A name inside a model reaches no terminal as an escape code")
 def test_hostile_names_reach_no_terminal_as_escape_codes() -> None:
     assert "\x1b" not in in_terminal(hostile())
 
@@ -333,6 +335,7 @@ def test_junit_is_green_where_a_variant_ships_and_says_what_the_others_missed() 
     assert [each.get("message", "").split(":")[0] for each in root.iter("skipped")] == ["undecided"]
 
 
+@pytest.mark.promise("report.html loads nothing from anywhere")
 def test_the_page_names_no_address_to_load_from(run: Path) -> None:
     page = (run / "report.html").read_text(encoding="utf-8")
     for tag, attrs in Elements(page).found:

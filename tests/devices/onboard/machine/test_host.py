@@ -193,6 +193,7 @@ def test_the_doctor_names_a_remedy_for_whatever_is_missing(tmp_path):
         assert one.fix if one.state == "missing" else True
 
 
+@pytest.mark.promise("ONNX Runtime starts no telemetry thread")
 def test_the_runtime_starts_no_thread_of_its_own():
     states = {one.name: one.state for one in doctor.checks()}
     assert states["runtime"] == "ok"

@@ -1,0 +1,309 @@
+"""Mutation testing: change the code in one place at a time, and see whether a test notices.
+
+    make mutants                                         # every part; hours; it resumes
+    python tests/tools/mutants.py run judge stats        # some parts
+    python tests/tools/mutants.py again judge            # once more what survived, after new tests
+    python tests/tools/mutants.py survivors judge        # what survived, as differences
+    python tests/tools/mutants.py report                 # docs/mutants.md from the results
+
+The tool is mutmut. It imports the tests once and forks a process for each mutant, which runs the
+tests that reach the changed function. Its sources must lie in a folder with the package's name, so
+each part is laid out below artifacts/mutants/PART. Only functions are changed, not constants of a
+module. Changes of a text alone (a message, a key) are counted apart: most are words for a reader,
+which tests do not pin.
+"""
+
+import argparse
+import ast
+import difflib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "artifacts" / "mutants"
+PAGE = ROOT / "docs" / "mutants.md"
+REASONS = Path(__file__).with_name("mutants_that_survive.json")
+PACKAGE = "edgestill"
+FOLDERS = ("devices", "exporters", "pipeline")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is changed, and by which tests it is tried.
+
+    Attributes:
+        sources: folders or modules, relative to the package.
+        tests: relative to `tests`.
+    """
+
+    sources: tuple[str, ...]
+    tests: tuple[str, ...]
+
+
+PARTS = {
+    "judge": Part(("pipeline/judge",), ("pipeline/judge",)),
+    "tasks": Part(("pipeline/tasks",), ("pipeline/tasks", "pipeline/judge")),
+    "stats": Part(("devices/onboard/stats",), ("devices/onboard/stats", "devices/bench")),
+    "bench": Part(("devices/bench",), ("devices/bench", "devices/scenarios")),
+    "losses": Part(("pipeline/distill/losses.py",), ("pipeline/distill",)),
+    "calibration": Part(
+        ("pipeline/compress/int8/calibration.py", "pipeline/compress/int8/histogram.py"),
+        ("pipeline/compress/int8",),
+    ),
+    "store": Part(("pipeline/engine/store.py",), ("pipeline/engine",)),
+}
+TYPE_ERRORS = "type-errors.json"
+KILLED, SURVIVED, UNTESTED, TIMEOUT, TYPES = "killed", "survived", "no test", "timeout", "types"
+_OUTCOMES = {0: SURVIVED, 5: UNTESTED, 33: UNTESTED}
+"""By the exit code that mutmut records; any other one is a test that failed."""
+_TIMED_OUT = {-24, 24, 36, 152, 255}
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change of the code.
+
+    Attributes:
+        name: mutmut's.
+        module: the file, relative to the package.
+        function: in it.
+        outcome: what the tests said; None where it was not tried.
+        text_only: whether only a text differs.
+        change: the lines of the difference.
+    """
+
+    name: str
+    module: str
+    function: str
+    outcome: str | None
+    text_only: bool
+    change: tuple[str, ...]
+
+
+def lay_out(part: str) -> Path:
+    """Copy the package and its tests to where mutmut takes them from; returns the folder."""
+    folder = WORK / part
+    sources = folder / PACKAGE
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    if sources.exists() and _differs(sources):
+        shutil.rmtree(folder)
+    if not sources.exists():
+        sources.mkdir(parents=True)
+        for file in (*ROOT.glob("*.py"), ROOT / "py.typed"):
+            shutil.copy2(file, sources)
+        for name in FOLDERS:
+            shutil.copytree(ROOT / name, sources / name, ignore=ignored)
+    for tests in (folder / "tests", folder / "mutants" / "tests"):
+        shutil.rmtree(tests, ignore_errors=True)
+        shutil.copytree(ROOT / "tests", tests, ignore=ignored)
+    patterns = [_pattern(source) for source in PARTS[part].sources]
+    (folder / "pyproject.toml").write_text(_configuration(patterns, PARTS[part].tests))
+    shared = ROOT.parent / "shared"
+    for link in (folder / "shared", folder.parent / "shared"):
+        if shared.exists() and not link.exists():
+            link.symlink_to(shared)
+    return folder
+
+
+def _differs(copy: Path) -> bool:
+    """Whether a source has changed since it was copied."""
+    for name in FOLDERS:
+        for file in (ROOT / name).rglob("*.py"):
+            copied = copy / file.relative_to(ROOT)
+            if not copied.exists() or copied.read_bytes() != file.read_bytes():
+                return True
+    return False
+
+
+def _pattern(source: str) -> str:
+    return f"{PACKAGE}/{source}" if source.endswith(".py") else f"{PACKAGE}/{source}/*"
+
+
+def _configuration(patterns: Sequence[str], tests: Sequence[str]) -> str:
+    """A pyproject.toml: mutmut's part, and how pytest runs here."""
+    selected = json.dumps([f"tests/{name}" for name in tests])
+    return f"""
+[tool.mutmut]
+source_paths = ["{PACKAGE}"]
+only_mutate = {json.dumps(patterns)}
+pytest_add_cli_args_test_selection = {selected}
+pytest_add_cli_args = ["-m", "not slow", "-p", "no:randomly", "-p", "no:cov"]
+timeout_multiplier = 5.0
+timeout_constant = 5.0
+use_git_change_detection = false
+
+[tool.pytest.ini_options]
+pythonpath = ["tests"]
+addopts = "-p no:cacheprovider --import-mode=importlib"
+markers = ["slow: long", "promise(text): held"]
+"""
+
+
+def run(part: str, names: Sequence[str] = ()) -> int:
+    """Make and try the mutants of a part, or those named."""
+    folder = lay_out(part)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
+    command = [sys.executable, "-m", "mutmut", "run", *names]
+    ended = subprocess.run(command, cwd=folder, env=environment, check=False)
+    if ended.returncode == 0:
+        (folder / TYPE_ERRORS).write_text(json.dumps(_refused_by_types(folder / "mutants")))
+    return ended.returncode
+
+
+def _refused_by_types(folder: Path) -> dict[str, list[str]]:
+    """The functions that mypy refuses, by their file: `make check` would notice those mutants.
+
+    mutmut can ask mypy itself, but stops at errors in the code that it adds between functions.
+    """
+    files = [str(meta.with_suffix("")) for meta in (folder / PACKAGE).rglob("*.py.meta")]
+    command = [sys.executable, "-m", "mypy", "--output=json", "--config-file"]
+    configuration = folder / "mypy.ini"
+    configuration.write_text("[mypy]\nplugins = pydantic.mypy\nignore_missing_imports = True\n")
+    ended = subprocess.run(
+        [*command, str(configuration), *files], cwd=folder, capture_output=True, text=True
+    )
+    refused: dict[str, list[str]] = {}
+    for line in ended.stdout.splitlines():
+        error = json.loads(line)
+        file = folder / error["file"]
+        if error["severity"] == "error" and str(file) in files:
+            for name, function in _functions(file).items():
+                if function.lineno <= error["line"] <= (function.end_lineno or 0):
+                    module = file.relative_to(folder / PACKAGE).as_posix()
+                    refused.setdefault(module, []).append(name)
+    return refused
+
+
+def mutants(part: str) -> Iterator[Mutant]:
+    """All mutants of a part that was run."""
+    made = WORK / part / "mutants" / PACKAGE
+    types = WORK / part / TYPE_ERRORS
+    refused = json.loads(types.read_text()) if types.exists() else {}
+    for meta in sorted(made.rglob("*.py.meta")):
+        file = meta.with_suffix("")
+        codes = json.loads(meta.read_text())["exit_code_by_key"]
+        functions, module = _functions(file), file.relative_to(made).as_posix()
+        for name, code in codes.items():
+            mutated = name.rpartition(".")[2]
+            original = mutated.rpartition("__mutmut_")[0] + "__mutmut_orig"
+            before, after = functions[original], functions[mutated]
+            yield Mutant(
+                name=name,
+                module=module,
+                function=original.removesuffix("__mutmut_orig").removeprefix("x").strip("_ǁ"),
+                outcome=TYPES if mutated in refused.get(module, ()) else _outcome(code),
+                text_only=_without_texts(before) == _without_texts(after),
+                change=_change(before, after),
+            )
+
+
+def _outcome(code: int | None) -> str | None:
+    if code is None:
+        return None
+    return TIMEOUT if code in _TIMED_OUT else _OUTCOMES.get(code, KILLED)
+
+
+def _functions(file: Path) -> dict[str, ast.FunctionDef]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+class _Blank(ast.NodeTransformer):
+    """Makes all texts, and the function's own name, equal."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Constant("") if isinstance(node.value, str | bytes) else node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.name = "f"
+        self.generic_visit(node)
+        return node
+
+
+def _without_texts(function: ast.AST) -> str:
+    return ast.dump(_Blank().visit(ast.parse(ast.unparse(function))))
+
+
+def _change(before: ast.AST, after: ast.AST) -> tuple[str, ...]:
+    lines = [ast.unparse(function).splitlines()[1:] for function in (before, after)]
+    found = difflib.ndiff(*lines)
+    return tuple(line for line in found if line[:1] in "+-")
+
+
+def report(parts: Sequence[str]) -> str:
+    """The page: a line a module, and what survived with the reason."""
+    reasons = json.loads(REASONS.read_text()) if REASONS.exists() else {}
+    rows, survivors = [], []
+    total = total_noticed = 0
+    for part in parts:
+        by_module: dict[str, list[Mutant]] = {}
+        for mutant in mutants(part):
+            by_module.setdefault(mutant.module, []).append(mutant)
+        for module, made in by_module.items():
+            code = [m for m in made if not m.text_only and m.outcome is not None]
+            texts = [m for m in made if m.text_only and m.outcome is not None]
+            noticed = sum(_noticed(m) for m in code)
+            total, total_noticed = total + len(code), total_noticed + noticed
+            share = f"{100 * noticed / len(code):.1f} %" if code else ""
+            told = f"{sum(map(_noticed, texts))} of {len(texts)}"
+            rows.append(f"| `{module}` | {len(code)} | {noticed} | {share} | {told} |")
+            survivors += [m for m in code if not _noticed(m)]
+    overall = f"{100 * total_noticed / total:.1f} %" if total else "none tried"
+    lines = [
+        "# Mutation testing",
+        "",
+        f"`make mutants` changes one place of the code at a time: {total_noticed} of {total} "
+        f"changes were noticed by a test ({overall}; wanted: 95 %).",
+        "Changes of a text alone are counted apart: most are words for a reader, which no test "
+        "pins.",
+        "",
+        "| module | changes | noticed | share | texts noticed |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+        "## What survived",
+        "",
+    ]
+    for mutant in survivors:
+        key = f"{mutant.module}:{mutant.function}"
+        change = " → ".join(line[2:].strip() for line in mutant.change)
+        lines.append(f"- `{key}`: `{change}` {reasons.get(key, '')}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _noticed(mutant: Mutant) -> bool:
+    return mutant.outcome in {KILLED, TIMEOUT, TYPES}
+
+
+def main() -> int:
+    """Run, or say what was found."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("action", choices=("run", "again", "survivors", "report"))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    told = parser.parse_args()
+    parts = told.parts or [name for name in PARTS if told.action == "run" or (WORK / name).exists()]
+    code = 0
+    for part in parts:
+        if told.action == "run":
+            code = run(part) or code
+        elif told.action == "again":
+            names = [m.name for m in mutants(part) if not _noticed(m)]
+            code = (run(part, names) if names else 0) or code
+        elif told.action == "survivors":
+            for mutant in mutants(part):
+                if not _noticed(mutant) and not mutant.text_only:
+                    where = f"{mutant.module} {mutant.function}: {mutant.outcome}"
+                    print(where, *mutant.change, sep="\n  ")
+    if told.action == "report":
+        PAGE.write_text(report(parts), encoding="utf-8")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
