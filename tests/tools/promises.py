@@ -1,6 +1,7 @@
 """What the product promises, the test that holds each promise, and its last figure.
 
     make promises                            # run those tests, write docs/promises.md
+    python tests/tools/promises.py --page    # run nothing, write the page of today's tests
     python tests/tools/promises.py --check   # fail where the page is not of today's tests
 
 A test that holds a promise says which:
@@ -114,6 +115,7 @@ def main() -> int:
     """Run the tests and write the page, or compare the page with the tests."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--check", action="store_true", help="compare only; 1 where they differ")
+    parser.add_argument("--page", action="store_true", help="run nothing, write the page")
     parser.add_argument("tests", nargs="*", help="run these alone; the others keep their figures")
     told = parser.parse_args()
     found = promises()
@@ -123,15 +125,16 @@ def main() -> int:
             return 0
         print("docs/promises.md is not current: make promises", file=sys.stderr)
         return 1
-    recorder = Recorder()
-    wanted = told.tests or sorted({promise.test for promise in found})
-    code = pytest.main(["-q", "-p", "no:randomly", *wanted], plugins=[recorder])
+    recorder, code = Recorder(), 0
+    if not told.page:
+        wanted = told.tests or sorted({promise.test for promise in found})
+        code = int(pytest.main(["-q", "-p", "no:randomly", *wanted], plugins=[recorder]))
     figures = {**figures, **recorder.figures}
     known = {promise.test for promise in found}
     kept = {test: figures[test] for test in sorted(figures) if test in known}
     FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(found, kept), encoding="utf-8")
-    return int(code)
+    return code
 
 
 if __name__ == "__main__":
