@@ -51,7 +51,7 @@ promises: .venv/edgestill-dev
 	$(BIN)/python tests/tools/promises.py
 
 mutants: .venv/edgestill-dev
-	$(INSTALL) -e '.[mutants]'
+	$(INSTALL) mutmut
 	$(BIN)/python tests/tools/mutants.py run
 	$(BIN)/python tests/tools/mutants.py report
 
