@@ -106,8 +106,7 @@ def page(found: list[Promise], figures: Mapping[str, Mapping[str, Any]]) -> str:
         told = "; ".join(last.get("figures", [])) or ("holds" if last else "not run yet")
         if last.get("outcome", "passed") != "passed":
             told = f"**{last['outcome']}** {told}"
-        name = promise.test.removeprefix("tests/")
-        lines.append(f"| {promise.text} | `{name}` | {told} | {last.get('day', '')} |")
+        lines.append(f"| {promise.text} | `{promise.test}` | {told} | {last.get('day', '')} |")
     return "\n".join(lines) + "\n"
 
 

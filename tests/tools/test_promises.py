@@ -53,5 +53,5 @@ def test_the_page_says_what_was_not_run_and_what_failed():
     drawn = page(
         found, {"tests/a::b": {"outcome": "failed", "figures": ["3 of 9"], "day": "2026-01-02"}}
     )
-    assert "| x holds | `a::b` | **failed** 3 of 9 | 2026-01-02 |" in drawn
-    assert "| y holds | `a::c` | not run yet |  |" in drawn
+    assert "| x holds | `tests/a::b` | **failed** 3 of 9 | 2026-01-02 |" in drawn
+    assert "| y holds | `tests/a::c` | not run yet |  |" in drawn
