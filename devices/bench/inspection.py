@@ -10,6 +10,7 @@ from pathlib import Path
 from ..onboard.measure.job import InspectJob
 from ..onboard.model.cost import Cost
 from ..onboard.model.modelfile import Input
+from ..onboard.model.training_operators import refusal
 from ..onboard.process.run_job import run
 from ..onboard.settings import DEFAULT_FEED, Feed
 
@@ -28,6 +29,7 @@ class Inspection:
         external_files: files of weights beside it.
         file_bytes: size of all its files.
         runtime: the runtime that loaded it, and its version.
+        training: the operators that act as in training, as a sentence; None where there is none.
     """
 
     path: Path
@@ -39,6 +41,16 @@ class Inspection:
     external_files: tuple[Path, ...]
     file_bytes: int
     runtime: str
+    training: str | None = None
+
+    def check_training(self) -> None:
+        """Refuse a model that answers one input in several ways.
+
+        Raises:
+            ModelError: it has operators that act as in training.
+        """
+        if self.training is not None:
+            raise refusal(self.training, str(self.path))
 
 
 def inspect(
@@ -72,4 +84,5 @@ def inspect(
         external_files=tuple(Path(file) for file in answer.external_files),
         file_bytes=answer.file_bytes,
         runtime=answer.runtime,
+        training=answer.training,
     )

@@ -150,6 +150,9 @@ def _cautions(prepared: Prepared, taken: Taken, most_threads: int) -> Iterator[s
             f"time was up after {taken.repetitions} processes a model; more processes would narrow "
             "the intervals"
         )
+    for name, inspection in prepared.inspections.items():
+        if inspection.training is not None:
+            yield f"{name}: {inspection.training}, so it answers one input in several ways"
     yield from _on_few_cores(host, len(settings.cores) or host.available_cores, most_threads)
     if host.governor not in (None, "performance"):
         yield f"the frequency governor is {host.governor}, so the clock may change"

@@ -14,7 +14,7 @@ from .shared import (
     print_result,
     stderr,
 )
-from .verdict import conclude
+from .verdict import conclude, conclude_stage
 
 _recipe = click.argument("recipe", type=click.Path(path_type=Path), required=False)
 _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe's seed.")
@@ -51,11 +51,7 @@ def build(
         around=progress.stage,
     )
     if built.stopped is not None:
-        stopped = built.stopped
-        record = stopped.record.model_dump(mode="json")
-        facts = {"stage": stopped.stage.name, "key": stopped.key, "path": str(stopped.path)}
-        text = f"{stopped.stage.name}: {stopped.path}"
-        print_result(invocation, {**facts, "record": record}, text)
+        conclude_stage(invocation, built.stopped)
         return
     assert built.run is not None  # noqa: S101 - a build that was not stopped has a run
     assert built.report is not None  # noqa: S101

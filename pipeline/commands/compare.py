@@ -22,10 +22,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...devices.bench import ratio_text
-from ...devices.bench.inspection import Inspection
+from ...devices.bench.inspection import Inspection, inspect
 from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
 from ...devices.bench.stopping import Until
+from ...devices.onboard.model.inputs import with_real_shapes
 from ...devices.onboard.settings import Feed, Session, Timing
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.figures import Benchmark
@@ -39,6 +40,7 @@ from ..report import numbers
 from ..runs import run as runs
 from .bench_measure import new_folder
 from .bench_models import Ask, given_shapes, inspected
+from .compare_answers import AnswersCompared, compare_answers
 
 CONFIDENCE = 0.99
 """Of the ratio's interval, over all looks together."""
@@ -61,6 +63,7 @@ class Compared:
         sentence: the same in words.
         max_ratio: the largest allowed ratio, None where none was given.
         outcome: whether the ratio is below it.
+        answers: how far the outputs of B are from those of A; it decides nothing.
         measured: all other figures.
         folder: of the raw samples.
     """
@@ -73,6 +76,7 @@ class Compared:
     sentence: str
     max_ratio: float | None
     outcome: Outcome | None
+    answers: AnswersCompared
     measured: Benchmark
     folder: str
 
@@ -125,12 +129,16 @@ def compare(
     Raises:
         UsageError: a shape that is missing or does not fit.
         MaterialError: a folder that is no run, or ships nothing.
-        ModelError: a model that is missing, broken, dangerous or gives no finite output.
+        ModelError: a model that is missing, broken, dangerous, gives no finite output or answers
+            one input in several ways.
         MeasureError: a measuring process died or ran out of time.
     """
     files = model_of(a), model_of(b)
     subjects = [Subject(name, file) for name, file in zip("AB", files, strict=True)]
     feed, inspections = _feed(subjects, options, ask)
+    for inspection in inspections.values():
+        inspection.check_training()
+    answers = compare_answers(*files, feed)
     max_ratio = options.max_ratio
     with measuring(progress, len(subjects) * PROCESSES) as on_process:
         request = Request(
@@ -151,6 +159,7 @@ def compare(
         different=differs(ratio),
         sentence=sentence(ratio),
         max_ratio=max_ratio,
+        answers=answers,
         outcome=None if max_ratio is None else hold("at most", max_ratio, ratio)[0],
         measured=measured,
         folder=str(request.out),
@@ -162,7 +171,9 @@ def _feed(
 ) -> tuple[Feed, Mapping[Path, Inspection]]:
     """What the models are queried with; real inputs have the extents that a model leaves open."""
     if options.inputs is not None:
-        return Feed(str(options.inputs), options.batch, given_shapes(options.shapes)), {}
+        feed = Feed(str(options.inputs), options.batch, given_shapes(options.shapes))
+        real = with_real_shapes(feed)
+        return feed, {one.path: inspect(one.path, feed=real) for one in subjects}
     models = inspected(subjects, options.shapes, options.batch, ask)
     return models.feed, models.inspections
 
@@ -226,7 +237,7 @@ def sentence(ratio: Estimate) -> str:
 
 def document(compared: Compared) -> dict[str, Any]:
     """The comparison as one JSON document."""
-    return asdict(compared)
+    return {**asdict(compared), "answers": compared.answers.document()}
 
 
 def summary(compared: Compared) -> RenderableType:
@@ -243,6 +254,7 @@ def summary(compared: Compared) -> RenderableType:
     if compared.outcome is not None:
         words = {"ready": "kept", "not ready": "missed", "undecided": "undecided"}
         lines.append(Text(f"at most {compared.max_ratio:g}: {words[compared.outcome]}"))
+    lines += map(Text, compared.answers.lines())
     p50 = ratio_text.stated(compared.p50, "p50", "A")
     lines.append(Text(f"latency is the p10 of each process; the p50 of B is {p50}"))
     lines.append(
@@ -254,5 +266,6 @@ def summary(compared: Compared) -> RenderableType:
             style="dim",
         )
     )
-    lines += [Text(f"warning: {text}", style="yellow") for text in measured.warnings]
+    cautions = (*compared.answers.cautions(), *measured.warnings)
+    lines += [Text(f"warning: {text}", style="yellow") for text in cautions]
     return Group(*lines)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
 
+from ...devices.bench.inspection import inspect
 from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
 from ...devices.onboard.settings import Feed, Session, Timing
@@ -122,6 +123,8 @@ def explain(pair: Pair, progress: Progress) -> Diagnosis:
     Raises:
         UsageError, DataError, ModelError, MeasureError: as `diagnose`.
     """
+    for path in (pair.fp32, pair.int8):
+        inspect(path, feed=pair.feed).check_training()
     with progress.steps("profile", 2 * _TURNS) as steps:
         return diagnose(
             pair.fp32,

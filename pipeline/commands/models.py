@@ -111,7 +111,10 @@ def quantize(
     settings: tuple[str, ...],
     out: Path,
 ) -> None:
-    """Quantize an ONNX model for a target."""
+    """Quantize an ONNX model for a target.
+
+    Every output of each file is compared with the original's; exit with 1 if one is destroyed.
+    """
     from ..progress import OnConsole
     from ..recipe.files import compress_part
     from .quantize import quantize as make
@@ -119,8 +122,10 @@ def quantize(
 
     part = compress_part(methods or ("int8-static",), target, settings)
     result = make(model, calibration, out, part, OnConsole(stderr()))
+    invocation.code = result.exit_code
     if invocation.json:
-        click.echo(result.model_dump_json())
+        document = {**result.model_dump(mode="json"), "exit_code": invocation.code}
+        click.echo(json.dumps(document, allow_nan=False))
         return
     stdout().print(summary(result))
 

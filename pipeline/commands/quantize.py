@@ -17,10 +17,12 @@ from ...errors import DataError, ModelError, UsageError
 from ..compress.plan import plan
 from ..engine.store import disk_errors
 from ..isolation.child import Child
+from ..judge.gate import EXIT_CODES
 from ..progress import Progress
 from ..recipe.compress import Compress
-from ..records import Left, Plan, Record, Saturable
+from ..records import Left, OutputLoss, Plan, Record, Saturable
 from ..report import numbers
+from .output_rows import output_cells, shown_outputs
 
 WORKER = (*PYTHON, "edgestill.pipeline.compress.worker")
 TIMEOUT_S = 3600.0
@@ -37,12 +39,16 @@ class File(Record):
     notes: tuple[str, ...]
     saturable: tuple[Saturable, ...]
     curve: tuple[Left, ...]
-    answers_changed: int | None
-    """Of the calibration samples, against the source model; None where it has no classes."""
+    outputs: tuple[OutputLoss, ...]
+    """Each output against the source model's, on the calibration samples."""
     lost: float
-    """Loss of accuracy with labels, else the share of changed answers; without classes the root
-    mean square difference over the source model's root mean square."""
-    max_abs_difference: float
+    """Of the output that loses most: accuracy with labels, else the share of changed answers; of
+    numbers the root mean square difference over the source model's root mean square."""
+
+    @property
+    def destroyed(self) -> tuple[OutputLoss, ...]:
+        """The outputs of which nothing is to be trusted."""
+        return tuple(output for output in self.outputs if output.destroyed is not None)
 
 
 class Quantized(Record):
@@ -54,6 +60,11 @@ class Quantized(Record):
     labels: bool
     plan: Plan
     files: tuple[File, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1, not ready, where a file has a destroyed output; else 0."""
+        return EXIT_CODES["not ready" if any(file.destroyed for file in self.files) else "ready"]
 
 
 def quantize(
@@ -123,19 +134,24 @@ def summary(result: Quantized) -> RenderableType:
     """A table of the files, then the plan, notes and warnings."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("file", overflow="fold")
-    for title in ("size", "of the original", "nodes", "answers changed", "max difference"):
+    for title in ("size", "of the original", "nodes"):
+        table.add_column(title, justify="right")
+    table.add_column("output", overflow="fold")
+    for title in ("changed", "error", "max difference"):
         table.add_column(title, justify="right")
     for file in result.files:
-        answers = "no classes" if file.answers_changed is None else str(file.answers_changed)
         cells = (
             numbers.printable(file.path),
             numbers.amount(file.bytes, numbers.BYTES),
             f"{file.bytes / result.bytes:.2f}",
             str(file.changed_nodes),
-            answers if file.answers_changed is None else f"{answers} of {result.samples}",
-            f"{file.max_abs_difference:.3g}",
         )
-        table.add_row(*map(Text, cells))
+        shown, rest = shown_outputs(file.outputs)
+        for output in shown:
+            table.add_row(*map(Text, (*cells, *output_cells(output))))
+            cells = ("", "", "", "")
+        if rest:
+            table.add_row(*map(Text, (*cells, rest)))
     lines = [f"target {result.plan.device}: {'; '.join(result.plan.why)}"]
     for file in result.files:
         lines += [f"{file.method}: {note}" for note in file.notes if note not in result.plan.why]
@@ -147,6 +163,11 @@ def summary(result: Quantized) -> RenderableType:
             )
         if file.bytes >= result.bytes:
             lines.append(f"warning: {file.method} is not smaller than the original")
+        lines += [
+            f"warning: {file.method} destroys the output {numbers.printable(output.name)}: "
+            f"{output.destroyed}"
+            for output in file.destroyed
+        ]
     names = " ".join([result.model, *(file.path for file in result.files)])
     lines.append(f"measure their latency with: edgestill bench {numbers.printable(names)}")
     return Group(table, *map(Text, lines))

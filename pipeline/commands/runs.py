@@ -6,7 +6,7 @@ import click
 
 from ...errors import MaterialError
 from .shared import Invocation, command, overrides_option, print_result
-from .verdict import conclude
+from .verdict import conclude, fault_lines
 
 _run = click.argument("run", type=click.Path(path_type=Path))
 
@@ -52,19 +52,30 @@ def report(invocation: Invocation, run: Path) -> None:
 def verify(invocation: Invocation, run: Path) -> None:
     """Check RUN's files and its models' outputs.
 
-    Every file is hashed, and every model runs on samples whose outputs were recorded.
+    Every file is hashed, and every model runs on samples whose outputs were recorded. Exit with 1
+    if what ships has a fault, with 3 if a file or its outputs changed.
     """
+    from ..judge.gate import EXIT_CODES
     from .verify_run import check
 
     checked = check(run)
     faults = list(checked.faults)
-    print_result(
-        invocation,
-        {"run": str(run), "files": checked.files, "models": checked.models, "faults": faults},
-        "\n".join(faults)
-        or f"{checked.files} files match the manifest, {checked.models} models give their "
-        "recorded outputs",
-    )
     if faults:
         invocation.code = MaterialError.exit_code
+    elif not checked.ready:
+        invocation.code = EXIT_CODES["not ready"]
+    document = {
+        "run": str(run),
+        "files": checked.files,
+        "models": checked.models,
+        "faults": faults,
+        "wrong": dict(checked.wrong),
+        "exit_code": invocation.code,
+    }
+    lines = faults or [
+        f"{checked.files} files match the manifest, {checked.models} models give their recorded "
+        "outputs"
+    ]
+    print_result(invocation, document, "\n".join([*lines, *fault_lines(checked.wrong)]))
+    if faults:
         click.echo(f"error: {run}: changed since it was written; build it again", err=True)

@@ -10,19 +10,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import onnx
 from numpy.typing import NDArray
 
+from ...devices.onboard.model import training_operators
 from ...devices.onboard.model.inputs import check_batch
 from ...devices.onboard.model.made_inputs import dtype_of
 from ...devices.onboard.model.modelfile import check_external_data, printable
 from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
-from ...errors import DataError
+from ...errors import DataError, ModelError
 from ..data.archive import unpacked
+from ..judge.output_loss import reads_as_classes
+from ..judge.steadiness import steadiness
 from ..recipe.compress import Compress
 from ..records import Plan
-from .method import BATCH, Job, Outputs, answers, fp32_answers
+from .method import BATCH, QUANTIZED, Job, Outputs, answers, fp32_answers
 from .methods import METHODS
 
 LABELS = "y"
@@ -60,18 +63,42 @@ class ForeignModel:
         """
         model = Path(request["model"])
         check_external_data(model)
+        training_operators.check(model)
         options = Compress.model_validate_json(request["asked"])
         feed, labels = _calibration_data(
             model, Path(request["calibration"]), Path(request["folder"])
         )
         limit = options.calibration_samples
-        return cls(
+        opened = cls(
             model,
             {name: array[:limit] for name, array in feed.items()},
             None if labels is None else labels[:limit],
             Plan.model_validate_json(request["plan"]),
             options,
         )
+        opened.check_steady()
+        return opened
+
+    def check_steady(self) -> None:
+        """Refuse a model of which no other file could be said to answer as it does.
+
+        Raises:
+            ModelError: it answers one input in several ways, or a sample otherwise among others.
+        """
+        nodes = onnx.load(self.model, load_external_data=False).graph.node
+        found = steadiness(
+            self.model,
+            next(self._job(self.model).feeds()),
+            Session(precise=self.plan.precise),
+            alone=not any(node.op_type in QUANTIZED for node in nodes),
+        )
+        if found.faults:
+            raise ModelError(
+                f"a model that {found.faults[0]}",
+                expected="one answer to one input, whatever else is in the batch",
+                where=str(self.model),
+                fix="export it in eval mode, without operators that read statistics of the batch",
+            )
 
     @property
     def samples(self) -> int:
@@ -96,15 +123,13 @@ class ForeignModel:
         job = self._job(target, fp32_outputs=self.fp32)
         effect = METHODS[method](job)
         outputs = answers(target, job)
-        changed = changed_answers(self.fp32, outputs)
         return {
             "changed_nodes": effect.changed_nodes,
             "notes": effect.notes,
             "saturable": [layer.model_dump(mode="json") for layer in effect.saturable],
             "curve": [step.model_dump(mode="json") for step in effect.curve],
-            "answers_changed": None if changed is None else int(changed.sum()),
+            "outputs": [loss.model_dump(mode="json") for loss in outputs.losses(self.fp32)],
             "lost": job.lost(self.fp32, outputs),
-            "max_abs_difference": float(np.abs(self.fp32 - outputs).max()),
         }
 
     def _job(self, target: Path, fp32_outputs: Outputs | None = None) -> Job:
@@ -122,32 +147,39 @@ class ForeignModel:
         )
 
     def _lost(self) -> Callable[[Outputs, Outputs], float]:
-        """The loss of an output against fp32: accuracy with labels, else the share of changes.
+        """The loss of a file against fp32, of the output that loses most.
 
-        For outputs that are not classes: the root mean square difference over that of fp32.
+        The first output of classes loses accuracy where there are labels; every other loses what
+        its own measure says.
         """
-        labels = self.labels
 
         def lost(fp32: Outputs, outputs: Outputs) -> float:
-            changed = changed_answers(fp32, outputs)
-            if changed is None:
-                power = float(np.square(fp32, dtype=np.float64).mean())
-                noise = float(np.square(fp32 - outputs, dtype=np.float64).mean())
-                return (noise / power) ** 0.5 if power else 0.0
-            if labels is None:
-                return float(changed.mean())
-            accuracy = [float((logits.argmax(1) == labels).mean()) for logits in (fp32, outputs)]
-            return accuracy[0] - accuracy[1]
+            found = {loss.name: loss.lost for loss in outputs.losses(fp32)}
+            if self._labelled is not None:
+                before, after = (self._accuracy(one, self._labelled) for one in (fp32, outputs))
+                found[self._labelled] = before - after
+            return max(found.values(), default=0.0)
 
         return lost
 
+    @cached_property
+    def _labelled(self) -> str | None:
+        """The output that the labels belong to; None without labels, or without classes."""
+        if self.labels is None:
+            return None
+        return next(
+            (
+                name
+                for name, blocks in self.fp32.by_name.items()
+                if reads_as_classes(name, blocks)
+                and blocks[0].ndim == 2
+                and sum(map(len, blocks)) == len(self.labels)
+            ),
+            None,
+        )
 
-def changed_answers(fp32: Outputs, outputs: Outputs) -> NDArray[np.bool_] | None:
-    """Whether the class of each sample differs, bool [n]; None if outputs are not classes."""
-    if fp32.ndim != 2 or fp32.shape[1] < 2:
-        return None
-    differ: NDArray[np.bool_] = fp32.argmax(1) != outputs.argmax(1)
-    return differ
+    def _accuracy(self, outputs: Outputs, name: str) -> float:
+        return float((outputs.whole(name).argmax(1) == self.labels).mean())
 
 
 def _calibration_data(

@@ -17,13 +17,34 @@ from numpy.typing import NDArray
 from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import NoEffectError
+from ..judge.output_loss import Answers, losses
 from ..recipe.compress import CalibrationMethod, FusionTool
-from ..records import Left, Plan, Saturable
+from ..records import Left, OutputLoss, Plan, Saturable
 from .parity import Feed, batches
 
-Outputs = NDArray[np.float32]
 BATCH = 32
 """Samples a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a file answers to all samples.
+
+    Attributes:
+        by_name: of each output what it gave to each batch: arrays, or sequences and maps.
+        batches: the number of samples in each batch.
+    """
+
+    by_name: Answers
+    batches: tuple[int, ...]
+
+    def whole(self, name: str) -> NDArray[Any]:
+        """One output for all samples, joined along the first axis."""
+        return np.concatenate(self.by_name[name])
+
+    def losses(self, of: "Outputs") -> tuple[OutputLoss, ...]:
+        """How far each output is from that of the source, whose answers these are not."""
+        return losses(of.by_name, self.by_name, self.batches)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +58,8 @@ class Job:
         plan: types and bits of int8 for the target.
         calibration: the method that finds ranges of activations.
         percentile: percentile of activations, for that method.
-        lost: loss of a file, from the first outputs of fp32 and of the file on the samples; 0 for
-            no loss.
+        lost: loss of a file, from the outputs of fp32 and of the file on the samples; 0 for no
+            loss.
         most_lost: the largest loss allowed.
         pad: the id of padding, if the model derives its mask from token ids; else None.
         fusion: the tool that fuses transformers.
@@ -107,9 +128,14 @@ def changed(target: Path, name: str) -> int:
 
 
 def answers(path: Path, job: Job) -> Outputs:
-    """The first output of a file for all samples, saturation-free if the plan says so."""
+    """Every output of a file for all samples, saturation-free if the plan says so."""
     model = load(path, Session(precise=job.plan.precise))
-    return np.concatenate([model.answer(feed)[0] for feed in job.feeds()])
+    feeds = list(job.feeds())
+    answered = zip(*(model.answer(feed) for feed in feeds), strict=True)
+    return Outputs(
+        dict(zip((port.name for port in model.outputs), answered, strict=True)),
+        tuple(len(next(iter(feed.values()))) for feed in feeds),
+    )
 
 
 def fp32_answers(job: Job) -> Outputs:

@@ -9,6 +9,7 @@ from typing import Any, Self
 from onnx import load as load_file
 from torch import nn
 
+from ...devices.onboard.model import training_operators
 from ...exporters import EXPORTERS, interface, metadata, onnx
 from ...exporters.package import Finished, Package
 from ...exporters.package import Job as ExportJob
@@ -71,6 +72,11 @@ class Sources:
         """Of the models in a file."""
         return [made.record for made in (self.teachers if name == TEACHER else (self.best,))]
 
+    def described(self, name: str) -> str:
+        """A file's model for a message: ``the student nets:make``."""
+        models = " + ".join(record.model for record in self.records(name))
+        return f"the {'teacher' if name == TEACHER else 'student'} {models}"
+
 
 def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsRecord:
     """Export the best student and the teacher, make every variant, and package each.
@@ -95,6 +101,7 @@ def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsR
     with progress.steps("variants", number) as steps:
         for name, module in modules.items():
             onnx.export(module, example(data.record), out / f"{name}.onnx", opset=export.opset)
+            training_operators.check(out / f"{name}.onnx", models.described(name))
             steps.advance(name)
         effects = {name: Effect(0, ()) for name in modules}
         effects |= _compressed(out, inputs, wanted[1:], models, steps)
@@ -102,8 +109,11 @@ def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsR
             facts = _facts(name, models.records(name), data.record)
             metadata.stamp(out / f"{name}.onnx", facts)
         packages = _packaged(out, export, list(effects), modules, steps)
+    exported = {*modules, *models.tuned}
     variants = {
-        name: _variant(out / f"{name}.onnx", name, effect, packages[name])
+        name: _variant(
+            out / f"{name}.onnx", name, effect, packages[name], None if name in exported else FP32
+        )
         for name, effect in effects.items()
     }
     return VariantsRecord(
@@ -166,8 +176,9 @@ def _lost(calibration: Arrays, data: DataRecord) -> Callable[[Outputs, Outputs],
     task = tasks.of(data.task)
 
     def lost(fp32: Outputs, found: Outputs) -> float:
-        truth = fp32 if task.labels is None else calibration.y
-        return task.selection(fp32, truth) - task.selection(found, truth)
+        before, after = fp32.whole(interface.OUTPUT), found.whole(interface.OUTPUT)
+        truth = before if task.labels is None else calibration.y
+        return task.selection(before, truth) - task.selection(after, truth)
 
     return lost
 
@@ -204,7 +215,9 @@ def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[s
     }
 
 
-def _variant(file: Path, name: str, effect: Effect, packages: tuple[Package, ...]) -> Variant:
+def _variant(
+    file: Path, name: str, effect: Effect, packages: tuple[Package, ...], made_from: str | None
+) -> Variant:
     return Variant(
         name=name,
         packages=packages,
@@ -213,4 +226,5 @@ def _variant(file: Path, name: str, effect: Effect, packages: tuple[Package, ...
         parts=where_bytes_go(file),
         saturable=effect.saturable,
         curve=effect.curve,
+        made_from=made_from,
     )

@@ -1,13 +1,14 @@
 """The gate: every figure against its budget, by interval.
 
 A variant is READY when every interval lies wholly inside its budget, NOT READY when one lies wholly
-outside or there is a fault, UNDECIDED otherwise. A missing figure is never a pass, and neither is
-NaN. A prediction and a declared model decide nothing (``budgets.UNDECIDING``). Where the target is
-not the machine measured on, its latency, peak memory and energy were not measured, and their
-budgets are undecided. The verdict is the best of any variant; ``choice`` has which one ships.
+outside or there is a fault, UNDECIDED otherwise. A fault of a variant is one of every variant that
+was made from it (``faults``). A missing figure is never a pass, and neither is NaN. A prediction
+and a declared model decide nothing (``budgets.UNDECIDING``). Where the target is not the machine
+measured on, its latency, peak memory and energy were not measured, and their budgets are undecided.
+The verdict is the best of any variant; ``choice`` has which one ships.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..recipe.gate import Gate
@@ -20,7 +21,7 @@ from ..records import (
     Verdict,
     VerifyRecord,
 )
-from . import packages
+from . import faults, packages
 from .budgets import BUDGETS, hold
 from .choice import Subject, choose, subjects_of
 
@@ -30,7 +31,8 @@ EXIT_CODES: dict[Outcome, int] = {"ready": 0, "not ready": 1, "undecided": 5}
 def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdict:
     """Judge every variant and name the one to ship."""
     subjects = subjects_of(quality, measured)
-    verdicts = tuple(_variant(subject, gate, measured) for subject in subjects)
+    by_name = {variant.name: variant for variant in quality.variants}
+    verdicts = tuple(_variant(subject, gate, measured, by_name) for subject in subjects)
     pairs = zip(subjects, verdicts, strict=True)
     ready = [subject for subject, verdict in pairs if verdict.outcome == "ready"]
     outcome: Outcome
@@ -85,39 +87,31 @@ def check_elsewhere(key: str, value: float, name: str, measured: BenchmarkRecord
     return Check(key=key, budget=value, figure=figure, outcome="undecided", why=why)
 
 
-def _variant(subject: Subject, gate: Gate, measured: BenchmarkRecord) -> VariantVerdict:
+def _variant(
+    subject: Subject, gate: Gate, measured: BenchmarkRecord, variants: Mapping[str, VariantQuality]
+) -> VariantVerdict:
     checks = tuple(
         check_elsewhere(key, value, subject.name, measured)
         if BUDGETS[key].of_machine and not measured.on_target
         else check(key, value, BUDGETS[key].figure(subject.quality, subject.figures))
         for key, value in gate.budgets().items()
     )
-    faults = _faults(subject.quality)
+    found = (*faults.of(subject.quality, variants), *packages.faults(subject.quality))
+    unknown = faults.unknown(subject.quality)
     outcomes = {check.outcome for check in checks}
     outcome: Outcome = "ready"
-    if "undecided" in outcomes:
+    if unknown or "undecided" in outcomes:
         outcome = "undecided"
-    if faults or "not ready" in outcomes:
+    if found or "not ready" in outcomes:
         outcome = "not ready"
     return VariantVerdict(
         name=subject.name,
         outcome=outcome,
         checks=checks,
-        faults=faults,
+        faults=found,
+        unknown=unknown,
         packages=packages.verdicts(subject.quality, gate.budgets(), outcome),
     )
-
-
-def _faults(quality: VariantQuality) -> tuple[str, ...]:
-    faults = [
-        f"differs from PyTorch by {parity.max_abs_difference:.3g} (at most {parity.tolerance:.3g}) "
-        f"at batch {parity.batch}, optimization {parity.optimization}"
-        for parity in quality.parity
-        if not parity.holds
-    ]
-    if quality.checker is not None:
-        faults.append(f"onnx.checker: {quality.checker}")
-    return (*faults, *packages.faults(quality))
 
 
 def _nearest(verdicts: Sequence[VariantVerdict]) -> VariantVerdict:
@@ -126,7 +120,7 @@ def _nearest(verdicts: Sequence[VariantVerdict]) -> VariantVerdict:
     def distance(verdict: VariantVerdict) -> tuple[int, int]:
         outcomes = [check.outcome for check in verdict.checks]
         missed = outcomes.count("not ready") + len(verdict.faults)
-        return missed, outcomes.count("undecided")
+        return missed, outcomes.count("undecided") + len(verdict.unknown)
 
     return min(verdicts, key=distance)
 
@@ -135,6 +129,7 @@ def _why_not(nearest: VariantVerdict) -> str:
     missed = [check.key for check in nearest.checks if check.outcome == "not ready"]
     missed += nearest.faults
     undecided = [check.key for check in nearest.checks if check.outcome == "undecided"]
+    undecided += nearest.unknown
     parts = [f"fails {', '.join(missed)}"] if missed else []
     parts += [f"cannot be decided on {', '.join(undecided)}"] if undecided else []
     return f"no variant is inside every budget; the nearest, {nearest.name}, {' and '.join(parts)}"

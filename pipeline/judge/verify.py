@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ...devices.onboard.settings import Session
 from ...devices.onboard.stats.estimate import Estimate
+from ...exporters.interface import INPUT
 from .. import tasks
 from ..data.arrays import Arrays, draw, open_groups, open_split
 from ..distill.loop import outputs_of
@@ -26,6 +28,7 @@ from ..records import (
     Gain,
     ModelRecord,
     Parity,
+    Steadiness,
     Variant,
     VariantQuality,
     VariantsRecord,
@@ -38,6 +41,7 @@ from .answers import GOLDEN, Logits, logits
 from .inputs import VerifyInputs
 from .promise import confidence
 from .quality import FP32, Reference, Running, quality_of
+from .steadiness import SAMPLES, steadiness
 
 GOLDEN_SAMPLES = 16
 CHANGED = "changed.npz"
@@ -72,11 +76,16 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         reference = Reference(
             data.record, task, truth, answers.get(TEACHER), answers[FP32], sampling
         )
+        asked = draw(test, SAMPLES).x
         qualities: list[VariantQuality] = []
         for variant in record.files:
             parities = _parity(variant, inputs, test)
             outputs = answers[variant.name]
-            qualities.append(quality_of(variant, outputs, reference, running, parities))
+            quality = quality_of(variant, outputs, reference, running, parities)
+            steady = _steadiness(variant, running, asked, exported=bool(parities))
+            qualities.append(
+                quality.model_copy(update={"steadiness": steady, "made_from": variant.made_from})
+            )
             score = _text(qualities[-1].score)
             steps.advance(f"{variant.name} {task.metric.name} {score}")
         gain = _gain(inputs, test, task, sampling) if inputs.plain else None
@@ -125,6 +134,21 @@ def _parity(variant: Variant, inputs: VerifyInputs, test: Arrays) -> tuple[Parit
             precise = inputs.variants.record.plan.precise
             return parity.with_tuned(path, tuned, precise=precise)
     return ()
+
+
+def _steadiness(
+    variant: Variant, running: Running, samples: NDArray[Any], *, exported: bool
+) -> Steadiness:
+    """Whether a file answers samples in one way.
+
+    A file with int8 in it does not claim to answer a sample alone as it does among others.
+    """
+    return steadiness(
+        running.folder / variant.file,
+        {INPUT: samples},
+        Session(precise=running.precise),
+        alone=exported and not variant.changed_nodes,
+    )
 
 
 def _text(score: Estimate) -> str:

@@ -62,8 +62,12 @@ def _answers(module: nn.Module, of: Signature, where: str) -> None:
         ) from error
     finally:
         module.train(training)
+    fix = "one number a class (or an output) in the last layer"
     if not isinstance(outputs, torch.Tensor):
         kind = f"a {type(outputs).__name__}"
+        fix = (
+            "return one tensor from forward: the targets, the budgets and the file have one output"
+        )
     elif outputs.dtype != torch.float32 or not _fits(tuple(outputs.shape), of.outputs):
         kind = f"{str(outputs.dtype).removeprefix('torch.')} {list(outputs.shape)}"
     elif not torch.isfinite(outputs).all():
@@ -74,7 +78,7 @@ def _answers(module: nn.Module, of: Signature, where: str) -> None:
         found=f"{kind} {samples_text}",
         expected=f"float32 [2, {of.outputs or 'any number'}]",
         where=where,
-        fix="one number a class (or an output) in the last layer",
+        fix=fix,
     )
 
 

@@ -9,9 +9,11 @@ from .benchmark import BenchmarkRecord, OperatorsRecord, OperatorTime, Predicted
 from .data import SPLITS, DataRecord, Layout, Split
 from .fidelity import Calibration, Changed, ClassDrop, Example, Fidelity
 from .models import Cut, Epoch, ModelRecord, Pruned, TargetsRecord
+from .output_loss import OutputLoss
 from .quality import Gain, Here, PackageQuality, Parity, VariantQuality, VerifyRecord
 from .record import TEACHER, Outcome, Record
 from .report import SCHEMA_VERSION, Report
+from .steadiness import Steadiness
 from .variants import Bytes, Left, Plan, Saturable, TunedRecord, Variant, VariantsRecord
 from .verdict import Check, PackageVerdict, VariantVerdict, Verdict
 
@@ -38,6 +40,7 @@ __all__ = [
     "OperatorTime",
     "OperatorsRecord",
     "Outcome",
+    "OutputLoss",
     "PackageQuality",
     "PackageVerdict",
     "Parity",
@@ -49,6 +52,7 @@ __all__ = [
     "Roof",
     "Saturable",
     "Split",
+    "Steadiness",
     "TargetsRecord",
     "TunedRecord",
     "Variant",

@@ -3,6 +3,7 @@
 from ...devices.onboard.stats.estimate import Estimate
 from .fidelity import Fidelity
 from .record import Record
+from .steadiness import Steadiness
 
 
 class Parity(Record):
@@ -71,6 +72,10 @@ class VariantQuality(Record):
     """Against the teacher; None for the teacher itself, or where its answers are not known."""
     here: Here | None = None
     """By this host's own kernels, where those are not the target's."""
+    made_from: str | None = None
+    """The variant whose file it was made from, and whose faults are its own; None for none."""
+    steadiness: Steadiness | None = None
+    """Whether it answers one input in one way; None where a run of an older version lacks it."""
 
 
 class Gain(Record):

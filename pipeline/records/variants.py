@@ -110,6 +110,8 @@ class Variant(Record):
     """Layers that saturate on an x86 CPU without VNNI; empty where none can."""
     curve: tuple[Left, ...] = ()
     """Of mixed precision: what was tried, starting with all layers in int8."""
+    made_from: str | None = None
+    """The variant whose file a method rewrote; None for a file exported from a torch model."""
 
     @property
     def file(self) -> str:

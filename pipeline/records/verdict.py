@@ -34,8 +34,11 @@ class VariantVerdict(Record):
     outcome: Outcome
     checks: tuple[Check, ...]
     faults: tuple[str, ...]
-    """What is wrong whatever the budgets: lost parity, the checker's complaint, a package that
-    answers otherwise than the .onnx file."""
+    """What is wrong whatever the budgets: lost parity, the checker's complaint, one input answered
+    in several ways, any of these in the variant it was made from, or a package that answers
+    otherwise than the .onnx file."""
+    unknown: tuple[str, ...] = ()
+    """What must be known whatever the budgets, and is not: the variant is then undecided."""
     packages: tuple[PackageVerdict, ...] = ()
     """One a format, in the order of ``Variant.packages``."""
 

@@ -64,6 +64,9 @@ def _faults(suite: ET.Element, report: Report, judged: VariantVerdict) -> None:
     for number, fault in enumerate(judged.faults, start=1):
         case = _case(suite, report, judged, f"fault {number}")
         _missed(case, report, "not ready", fault)
+    for number, what in enumerate(judged.unknown, start=1):
+        case = _case(suite, report, judged, f"unknown {number}")
+        _missed(case, report, "undecided", what)
 
 
 def _missed(case: ET.Element, report: Report, outcome: str, text: str) -> None:

@@ -64,6 +64,9 @@ def _checks(judged: VariantVerdict, metric: str) -> Table:
     faults = tuple(
         row("no fault", "a fault", "none", verdict("not ready"), fault) for fault in judged.faults
     )
+    unknown = tuple(
+        row("known", "unknown", "known", verdict("undecided"), what) for what in judged.unknown
+    )
     packages = tuple(
         row(f"the .{package.format} file", "", "", verdict(package.outcome), package.why)
         for package in judged.packages[1:]
@@ -71,7 +74,7 @@ def _checks(judged: VariantVerdict, metric: str) -> Table:
     return Table(
         f"{judged.name}: {words.WORDS[judged.outcome]}",
         ("What", "Found", "Budget", "Outcome", "Why"),
-        checks + faults + packages,
+        checks + faults + unknown + packages,
     )
 
 

@@ -168,7 +168,9 @@ def _quality(content: Mapping[str, Any]) -> dict[str, Any]:
             "least_agreement": LEAST_AGREEMENT,
             "answers_hold": False,
         }
-        return rest | {"packages": [package]}
+        # Every file that a method wrote was made from fp32; the others were compared with PyTorch.
+        made_from = None if rest["parity"] else "fp32"
+        return rest | {"packages": [package], "made_from": made_from}
 
     return {
         **content,

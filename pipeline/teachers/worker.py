@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.onboard.model import training_operators
 from ...devices.onboard.model.made_inputs import dtype_of
 from ...devices.onboard.model.modelfile import Input
 from ...devices.onboard.runtimes import load, row_of
@@ -41,6 +42,7 @@ class Teacher:
         if request["do"] != "open":
             return {"external": beside}, []
         self._model = load(self._path, Session(threads=request["threads"]))
+        training_operators.check(self._path)
         return _described(self._model), []
 
     def out_of_memory(self, limit_bytes: int) -> ModelError:

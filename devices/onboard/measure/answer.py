@@ -77,6 +77,7 @@ class InspectAnswer(Answer):
         cost_missing: why `cost` is None.
         external_files: paths of the files that hold the model's data beside it.
         file_bytes: size of the model with these files.
+        training: the operators that act as in training, as a sentence; None where there is none.
     """
 
     format: str
@@ -86,6 +87,7 @@ class InspectAnswer(Answer):
     cost_missing: str | None
     external_files: tuple[str, ...]
     file_bytes: int
+    training: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

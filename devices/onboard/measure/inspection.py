@@ -32,13 +32,16 @@ def inspect(job: InspectJob) -> InspectAnswer:
     runtime = runtime_of(path, session)
     model = runtime.load(path, session)
     cost: Cost | None = None
-    missing = None
+    missing = training = None
     if kind == "onnx":
         # It needs onnx, which a device need not have.
         from ..model.cost import count
+        from ..model.modelfile import load
+        from ..model.training_operators import sentence, training_operators
 
         shapes = complete_shapes(model.inputs, job.feed, lambda _port, _axis: None)
         cost = count(path, job.feed.batch, shapes)
+        training = sentence(training_operators(load(path))) or None
     elif kind == "ort":
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
     else:
@@ -51,5 +54,6 @@ def inspect(job: InspectJob) -> InspectAnswer:
         cost_missing=missing,
         external_files=tuple(str(file) for file in external),
         file_bytes=sum(file.stat().st_size for file in (path, *external)),
+        training=training,
         runtime=label(runtime),
     )

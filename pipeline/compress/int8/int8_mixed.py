@@ -9,7 +9,6 @@ section 6.1: partial quantization).
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
 import onnx
 
 from ...records import Left
@@ -34,7 +33,7 @@ def quantize(job: Job) -> Effect:
         damage = {}
         for name, own in layers.items():
             qdq.quantize(prepared, tried, activation_ranges, job.plan, leave, only=own)
-            damage[name] = _noise(fp32, answers(tried, job))
+            damage[name] = _damage(fp32, answers(tried, job))
         curve: list[Left] = []
         names = sorted(damage, key=lambda name: -damage[name])
         for last in (None, *names[:-1]):
@@ -68,7 +67,6 @@ def quantize(job: Job) -> Effect:
     )
 
 
-def _noise(fp32: Outputs, outputs: Outputs) -> float:
-    """The mean squared difference over the mean square of fp32."""
-    power = float((fp32.astype(np.float64) ** 2).mean())
-    return float(((fp32 - outputs).astype(np.float64) ** 2).mean()) / power if power else 0.0
+def _damage(fp32: Outputs, outputs: Outputs) -> float:
+    """The mean squared difference over the mean square of fp32, of the output where it is most."""
+    return max((loss.damage for loss in outputs.losses(fp32)), default=0.0)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ....devices.onboard.model import training_operators
 from ...data.arrays import draw, open_split
 from ...distill import student
 from ...distill.batches import as_model_input
@@ -73,6 +74,7 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
             progress=progress,
         )
     )
+    training_operators.check(out / FILE, f"{inputs.method} of the student {best.record.model}")
     reference = tuned.reference
     _, score = evaluate(reference, student.validation_split(data, distillation), record)
     x = draw(open_split(data.path, "validation"), REFERENCE_SAMPLES).x

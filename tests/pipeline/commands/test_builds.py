@@ -2,13 +2,17 @@
 
 import json
 import tomllib
+from pathlib import Path
 
 import pytest
+import report_example
 from edgestill.errors import MaterialError, UsageError
 from edgestill.pipeline.commands import builds, runs
 from edgestill.pipeline.commands.shared import Invocation
-from edgestill.pipeline.commands.verdict import conclude
+from edgestill.pipeline.commands.verdict import conclude, conclude_stage
+from edgestill.pipeline.engine.stage import Made
 from edgestill.pipeline.judge.gate import EXIT_CODES
+from edgestill.pipeline.stages import VERIFY
 
 
 def ran(capsys, command, *words, json_=False):
@@ -42,6 +46,37 @@ def test_plan_lists_every_stage_as_text_and_as_json(tmp_path, capsys):
 def test_a_folder_that_is_no_run_is_refused(command, tmp_path, capsys):
     with pytest.raises(MaterialError):
         ran(capsys, command, tmp_path)
+
+
+def stopped(capsys, quality, *, json_):
+    invocation = Invocation(json=json_)
+    conclude_stage(invocation, Made(VERIFY, "key", quality, Path("store/key")))
+    return invocation.code, capsys.readouterr().out
+
+
+def test_a_build_until_verify_says_what_is_wrong_with_each_variant(capsys):
+    quality = report_example.report().quality
+    code, text = stopped(capsys, quality, json_=False)
+    assert (code, text) == (0, "verify: store/key\n")
+    fp32 = quality.variants[0].model_copy(update={"checker": "broken"})
+    quality = quality.model_copy(update={"variants": (fp32, *quality.variants[1:])})
+    code, text = stopped(capsys, quality, json_=False)
+    assert code == 1
+    assert "fault of fp32: onnx.checker: broken" in text
+    assert "fault of int8-static: made from fp32, which onnx.checker: broken" in text
+    code, text = stopped(capsys, quality, json_=True)
+    document = json.loads(text)
+    assert (code, document["exit_code"]) == (1, 1)
+    assert set(document["wrong"]) == {variant.name for variant in quality.variants}
+
+
+def test_a_fault_of_one_variant_leaves_the_others_to_the_gate(capsys):
+    quality = report_example.report().quality
+    last = quality.variants[-1].model_copy(update={"checker": "broken"})
+    quality = quality.model_copy(update={"variants": (*quality.variants[:-1], last)})
+    code, text = stopped(capsys, quality, json_=False)
+    assert code == 0
+    assert f"fault of {last.name}" in text
 
 
 def test_a_verdict_sets_the_exit_code_and_is_the_document(built, capsys):

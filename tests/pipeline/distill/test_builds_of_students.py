@@ -5,9 +5,10 @@ import json
 import edgestill
 import numpy as np
 import pytest
+from edgestill.errors import ModelError
 from edgestill.pipeline.engine.store import file_sha256
 from safetensors.torch import load_file
-from small_builds import build, images, recipe, texts, until
+from small_builds import build, images, points, recipe, texts, until
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +34,37 @@ def test_a_student_starts_from_the_layers_of_its_teacher(here):
     }
     assert apart[True] < 1e-3
     assert apart[False] > 1e-2
+
+
+SHORT = ("teacher.epochs=1", "distill.epochs=1")
+DROPPING = """
+from torch import nn
+from torch.nn import functional
+
+
+class Dropping(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 3)
+
+    def forward(self, x):
+        return self.layer(functional.dropout(x, 0.5))
+
+
+def make():
+    return Dropping()
+"""
+
+
+@pytest.mark.parametrize("part", ["student", "teacher"])
+def test_a_module_whose_dropout_stays_on_is_refused_by_its_operator(here, part):
+    x, y = points()
+    np.savez(here / "data.npz", x=x, y=y)
+    (here / "nets.py").write_text(DROPPING)
+    with pytest.raises(
+        ModelError, match=f"the {part} nets:make: found Dropout .* acts as in training"
+    ):
+        until(here, "variants", f"{part}.model=nets:make", *SHORT)
 
 
 def models(folder, stage):

@@ -19,6 +19,18 @@ def sequences():
 
 def dictionary():
     return {}
+
+class Several(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.kind, self.layer = kind, nn.Linear(4, 2)
+
+    def forward(self, x):
+        y = self.layer(x)
+        return {"logits": y} if self.kind == "dict" else (y, x)
+
+def several(kind):
+    return Several(kind)
 """
 
 
@@ -43,6 +55,12 @@ def test_a_teacher_of_vectors_may_give_any_number_but_no_more_axes():
     assert build("linear", 0, outputs=7)[0].out_features == 7
     with pytest.raises(ModelError, match=r"float32 \[2, 2, 2\].*expected float32 \[2, any number"):
         build("sequences", 0)
+
+
+@pytest.mark.parametrize("kind", ["dict", "tuple"])
+def test_a_model_of_several_outputs_is_told_to_return_one_tensor(kind):
+    with pytest.raises(ModelError, match=f"found a {kind} for .*return one tensor from forward"):
+        build("several", 2, kind=kind)
 
 
 @pytest.mark.parametrize(

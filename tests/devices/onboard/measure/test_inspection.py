@@ -9,7 +9,7 @@ from edgestill.devices.onboard.model.modelfile import Input
 from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import ModelError
 from onnx import TensorProto, helper
-from onnx_files import dense, model
+from onnx_files import dense, model, save
 
 
 def test_schema_cost_and_size_are_those_of_the_file(tmp_path):
@@ -44,6 +44,15 @@ def test_the_shape_of_a_query_decides_its_cost(tmp_path):
     path.write_bytes(made.SerializeToString())
     found = inspect(InspectJob(str(path), feed=Feed(batch=2, shapes={"x": (2, 5, 4)})))
     assert found.cost.macs_by_type == {"float32": 2 * 5 * 4 * 4}
+
+
+def test_operators_that_act_as_in_training_are_named(tmp_path):
+    ends = [[(name, TensorProto.FLOAT, ["n", 4])] for name in "xy"]
+    path = save(tmp_path / "m.onnx", [helper.make_node("Bernoulli", ["x"], ["y"])], *ends)
+    assert inspect(InspectJob(str(path))).training == (
+        "Bernoulli 'y' acts as in training: it draws its values at random"
+    )
+    assert inspect(InspectJob(str(dense(path, layers=1, width=4)))).training is None
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):

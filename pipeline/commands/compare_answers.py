@@ -1,0 +1,126 @@
+"""How far the answers of B are from those of A, output by output, found in a child process.
+
+    answers = compare_answers(Path("a.onnx"), Path("b.onnx"), Feed())
+    answers.lines()                 # ("answers to 32 generated queries: y: 0 of 32 changed, …",)
+
+Two models of other tasks may well be compared in latency, so answers that differ are said and
+decide nothing. A model that answers one input in several ways is refused: what is timed is not what
+would ship.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ...devices.onboard.machine.child import PYTHON
+from ...devices.onboard.settings import Feed
+from ...errors import ModelError
+from ..isolation.child import Child
+from ..records import OutputLoss
+from ..records.steadiness import SEVERAL_WAYS
+from .output_rows import output_cells, shown_outputs
+
+WORKER = (*PYTHON, "edgestill.pipeline.judge.pair_worker")
+_FIX = "give it more memory, or a smaller batch"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersCompared:
+    """The outputs of B against those of A.
+
+    Attributes:
+        queries: how many both were asked.
+        generated: whether the inputs were generated.
+        outputs: each output; empty where they are not compared.
+        missing: why they are not compared, or None.
+        warnings: what makes an answer depend on more than its input.
+    """
+
+    queries: int
+    generated: bool
+    outputs: tuple[OutputLoss, ...]
+    missing: str | None
+    warnings: tuple[str, ...]
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON-ready values."""
+        outputs = [output.model_dump(mode="json") for output in self.outputs]
+        return {
+            "queries": self.queries,
+            "generated": self.generated,
+            "outputs": outputs,
+            "missing": self.missing,
+            "warnings": list(self.warnings),
+        }
+
+    def lines(self) -> tuple[str, ...]:
+        """The same as sentences."""
+        if self.missing is not None:
+            return (f"answers are not compared: {self.missing}",)
+        kind = "generated queries" if self.generated else "queries"
+        shown, rest = shown_outputs(self.outputs)
+        told = [_told(output) for output in shown] + ([rest] if rest else [])
+        return (f"answers to {self.queries} {kind}, B against A: {'; '.join(told)}",)
+
+    def cautions(self) -> tuple[str, ...]:
+        """What a reader must not miss."""
+        return (
+            *self.warnings,
+            *(
+                f"output {output_cells(output)[0]} of B is not that of A: {output.destroyed}"
+                for output in self.outputs
+                if output.destroyed is not None
+            ),
+        )
+
+
+def compare_answers(a: Path, b: Path, feed: Feed) -> AnswersCompared:
+    """Ask both models the same, in a child process.
+
+    Args:
+        a: an ``.onnx`` or ``.ort`` file.
+        b: the same.
+        feed: what they are queried with; real inputs, or shapes of generated ones.
+
+    Raises:
+        ModelError: a model answers one input in several ways, or does not run.
+        DataError, UsageError: inputs or shapes that do not fit.
+        MeasureError: the child could not be started.
+    """
+    with Child(a, command=WORKER, fix=_FIX) as child:
+        answer = child.ask({"a": str(a), "b": str(b), "feed": asdict(feed)})
+    for path, faults in zip((a, b), answer["unsteady"], strict=True):
+        _check_steady(path, faults)
+    return AnswersCompared(
+        queries=answer["queries"],
+        generated=feed.inputs is None,
+        outputs=tuple(OutputLoss.model_validate(output) for output in answer["outputs"]),
+        missing=answer["missing"],
+        warnings=tuple(
+            f"{name}: {fault}"
+            for name, faults in zip("AB", answer["unsteady"], strict=True)
+            for fault in faults
+        ),
+    )
+
+
+def _check_steady(path: Path, faults: Sequence[str]) -> None:
+    for fault in faults:
+        if fault.startswith(SEVERAL_WAYS):
+            raise ModelError(
+                f"a model that {fault}",
+                expected="one answer to one input",
+                where=str(path),
+                fix="export it in eval mode",
+            )
+
+
+def _told(output: OutputLoss) -> str:
+    name, changed, error, largest = output_cells(output)
+    if output.missing is not None:
+        return f"{name} {changed}"
+    parts = [f"{changed} changed"] if output.changed is not None else []
+    parts += [f"error {error}"] if error else []
+    parts += [f"at most {largest} apart"] if largest else []
+    return f"{name} {', '.join(parts)}"

@@ -1,0 +1,62 @@
+"""What ``compare`` says of the answers of two models."""
+
+import numpy as np
+import pytest
+from edgestill.devices.onboard.settings import Feed
+from edgestill.errors import ModelError
+from edgestill.pipeline.commands.compare_answers import AnswersCompared, compare_answers
+from edgestill.pipeline.records import OutputLoss
+from onnx import TensorProto, helper
+from onnx_files import dense, save
+
+FLOAT = TensorProto.FLOAT
+DESTROYED = OutputLoss(
+    name="z", measure="numbers", rows=32, relative_error=1.0, max_abs_difference=3.5,
+    destroyed="its error is 1 times its deviation over the samples, at least 0.5",
+)  # fmt: skip
+
+
+def test_two_equal_models_answer_alike(tmp_path):
+    a, b = (dense(tmp_path / f"{name}.onnx", layers=1, width=8) for name in "ab")
+    found = compare_answers(a, b, Feed())
+    assert found.lines() == (
+        "answers to 32 generated queries, B against A: h1 0 of 32 changed, error 0, at most 0 "
+        "apart",
+    )
+    assert found.cautions() == ()
+    assert found.document()["outputs"][0]["name"] == "h1"
+
+
+def test_a_destroyed_output_is_a_warning_and_a_field():
+    found = AnswersCompared(32, False, (DESTROYED,), None, ())
+    assert found.lines()[0].startswith("answers to 32 queries, B against A: z error 1 (0 dB)")
+    (caution,) = found.cautions()
+    assert caution == f"output z of B is not that of A: {DESTROYED.destroyed}"
+    assert found.document()["outputs"][0]["destroyed"] == DESTROYED.destroyed
+
+
+def test_what_is_not_compared_is_said():
+    found = AnswersCompared(32, True, (), "A and B take other inputs", ())
+    assert found.lines() == ("answers are not compared: A and B take other inputs",)
+
+
+def test_a_model_that_draws_is_refused(tmp_path):
+    ends = [("x", FLOAT, ["n", 8])], [("y", FLOAT, ["n", 8])]
+    drawing = save(tmp_path / "r.onnx", [helper.make_node("Bernoulli", ["x"], ["y"])], *ends)
+    half = save(tmp_path / "a.onnx", [helper.make_node("Sigmoid", ["x"], ["y"])], *ends)
+    with pytest.raises(ModelError, match="answers one input in several ways") as told:
+        compare_answers(half, drawing, Feed())
+    assert told.value.where == str(drawing)
+
+
+def test_answers_that_depend_on_the_batch_are_a_warning(tmp_path):
+    ends = [("x", FLOAT, ["n", 8])], [("y", FLOAT, ["n", 8])]
+    mean = [
+        helper.make_node("ReduceMean", ["x"], ["m"], axes=[0]),
+        helper.make_node("Sub", ["x", "m"], ["y"]),
+    ]
+    path = save(tmp_path / "m.onnx", mean, *ends)
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32))
+    found = compare_answers(path, path, Feed(str(tmp_path / "x.npz"), batch=4))
+    assert [text[:3] for text in found.cautions()] == ["A: ", "B: "]
+    assert "answers depend on the other samples of a batch" in found.cautions()[0]

@@ -1,0 +1,89 @@
+"""Two models are asked the same queries, and compared output by output."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from edgestill.devices.onboard.settings import Feed
+from edgestill.errors import ModelError
+from edgestill.pipeline.judge.pair_worker import QUERIES, reply
+from onnx import TensorProto, helper
+from onnx_files import save
+
+FLOAT = TensorProto.FLOAT
+W = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+
+
+@pytest.fixture
+def product(tmp_path):
+    """A product of x [n, 8] by some weights, with as many outputs as there are weights."""
+
+    def made(name, **weights):
+        nodes = [helper.make_node("MatMul", ["x", f"w{out}"], [out]) for out in weights]
+        ends = [("x", FLOAT, ["n", 8])], [(out, FLOAT, ["n", 4]) for out in weights]
+        stored = [(f"w{out}", weight) for out, weight in weights.items()]
+        return save(tmp_path / f"{name}.onnx", nodes, *ends, stored)
+
+    return made
+
+
+def asked(a, b, feed=Feed()):  # noqa: B008 - frozen
+    found, arrays = reply({"a": str(a), "b": str(b), "feed": asdict(feed)}, [])
+    assert arrays == []
+    return found
+
+
+def test_every_output_is_compared_on_queries_that_differ(product):
+    found = asked(product("a", y=W, z=W), product("b", y=W, z=-W))
+    assert (found["queries"], found["missing"], found["unsteady"]) == (QUERIES, None, [(), ()])
+    first, second = found["outputs"]
+    assert (first["name"], first["changed"], first["rows"]) == ("y", 0, QUERIES)
+    assert second["changed"] > QUERIES / 2
+    assert second["destroyed"] is not None
+
+
+def test_outputs_of_other_names_stand_in_their_order(product):
+    (only,) = asked(product("a", y=W), product("b", logits=W))["outputs"]
+    assert (only["name"], only["max_abs_difference"]) == ("y", 0.0)
+    # The same names in another order are the same outputs.
+    swapped = asked(product("c", y=W, z=-W), product("d", z=-W, y=W))["outputs"]
+    assert [one["max_abs_difference"] for one in swapped] == [0.0, 0.0]
+
+
+def test_real_inputs_are_asked_in_their_batches(product, tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.ones((6, 8), np.float32))
+    feed = Feed(str(tmp_path / "x.npz"), batch=3)
+    found = asked(product("a", y=W), product("b", y=W), feed)
+    assert (found["queries"], found["outputs"][0]["rows"]) == (2, 6)
+
+
+def test_models_that_are_no_pair_are_not_compared(product, tmp_path):
+    other = save(
+        tmp_path / "o.onnx",
+        [helper.make_node("Relu", ["image"], ["y"])],
+        [("image", FLOAT, ["n", 5])],
+        [("y", FLOAT, ["n", 5])],
+    )
+    assert asked(product("a", y=W), other)["missing"] == "A and B take other inputs"
+    assert asked(product("a", y=W), product("b", y=W, z=W))["missing"] == (
+        "A has 1 outputs and B 2"
+    )
+
+
+@pytest.mark.parametrize("unsteady", ["a", "b"])
+def test_a_model_that_draws_is_named_by_its_place(product, tmp_path, unsteady):
+    drawing = save(
+        tmp_path / "r.onnx",
+        [helper.make_node("RandomNormalLike", ["x"], ["y"])],
+        [("x", FLOAT, ["n", 8])],
+        [("y", FLOAT, ["n", 8])],
+    )
+    pair = (drawing, product("p", y=W)) if unsteady == "a" else (product("p", y=W), drawing)
+    found = asked(*pair)
+    assert [bool(faults) for faults in found["unsteady"]] == [unsteady == "a", unsteady == "b"]
+
+
+def test_a_model_that_does_not_run_is_refused(product, tmp_path):
+    (tmp_path / "broken.onnx").write_bytes(b"junk")
+    with pytest.raises(ModelError):
+        asked(product("a", y=W), tmp_path / "broken.onnx")

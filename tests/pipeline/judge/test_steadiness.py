@@ -1,0 +1,90 @@
+"""A file that answers one input in several ways is found by asking it."""
+
+import numpy as np
+import pytest
+from edgestill.devices.onboard.settings import Session
+from edgestill.pipeline.judge.steadiness import steadiness
+from onnx import TensorProto, helper
+from onnx_files import dense, save
+
+FLOAT = TensorProto.FLOAT
+X = np.random.default_rng(0).normal(size=(16, 8)).astype(np.float32)
+
+
+@pytest.fixture
+def asked(tmp_path):
+    """The steadiness of a graph from ``x`` [n, 8] to ``y``."""
+
+    def steady(*nodes, batch="n", x=X, kind=FLOAT, stored=(), alone=True):
+        ends = [("x", FLOAT, [batch, 8])], [("y", kind, None)]
+        path = save(tmp_path / "m.onnx", nodes, *ends, stored)
+        return steadiness(path, {"x": x}, Session(), alone=alone)
+
+    return steady
+
+
+def node(op, inputs, outputs, **attributes):
+    return helper.make_node(op, inputs, outputs, **attributes)
+
+
+def test_a_plain_model_answers_in_one_way(tmp_path):
+    path = dense(tmp_path / "m.onnx", layers=2, width=8)
+    found = steadiness(path, {"x": X}, Session(), alone=True)
+    assert (found.samples, found.again, found.session) == (16, 0.0, 0.0)
+    assert found.alone < 1e-5
+    assert found.faults == ()
+
+
+def test_a_model_that_draws_is_found_in_one_session(asked):
+    found = asked(node("RandomNormalLike", ["x"], ["r"]), node("Add", ["x", "r"], ["y"]))
+    assert found.again > 0.1
+    (fault,) = found.faults
+    assert fault.startswith("answers one input in several ways: asked again, an output differs by")
+
+
+def test_a_model_that_is_seeded_is_found_all_the_same(asked):
+    draw = node("RandomNormalLike", ["x"], ["r"], seed=1.0)
+    assert asked(draw, node("Add", ["x", "r"], ["y"])).faults
+
+
+def test_an_answer_that_depends_on_the_batch_is_found_by_asking_alone(asked):
+    mean = node("ReduceMean", ["x"], ["m"], axes=[0])
+    found = asked(mean, node("Sub", ["x", "m"], ["y"]))
+    assert (found.again, found.session) == (0.0, 0.0)
+    assert found.alone > 0.1
+    (fault,) = found.faults
+    assert fault.startswith("answers depend on the other samples of a batch: alone, an output")
+
+
+@pytest.mark.parametrize("claims", [{"alone": False}, {"batch": 16}, {"x": X[:1]}])
+def test_what_does_not_claim_to_answer_a_sample_alone_is_not_asked(asked, claims):
+    mean = node("ReduceMean", ["x"], ["m"], axes=[0])
+    found = asked(mean, node("Sub", ["x", "m"], ["y"]), **claims)
+    assert found.alone is None
+    assert found.faults == ()
+
+
+def test_an_output_of_the_whole_batch_is_no_answer_to_a_sample(asked):
+    turned = node("Transpose", ["x"], ["t"], perm=[1, 0])
+    found = asked(turned, node("MatMul", ["x", "t"], ["y"]))
+    assert found.alone is None
+
+
+def test_a_model_that_takes_no_single_sample_does_not_claim_to(asked):
+    shape = [("s", np.array([16, 8], np.int64))]
+    found = asked(node("Reshape", ["x", "s"], ["y"]), stored=shape)
+    assert (found.again, found.alone) == (0.0, None)
+
+
+def test_integers_and_masks_of_infinity_are_compared_too(asked):
+    least = [("low", np.array(-np.inf, np.float32)), ("zero", np.zeros((), np.float32))]
+    masked = node("Where", ["c", "x", "low"], ["y"])
+    assert asked(node("Greater", ["x", "zero"], ["c"]), masked, stored=least).faults == ()
+    drawn = node("RandomUniformLike", ["x"], ["r"])
+    chosen = node("ArgMax", ["r"], ["y"], axis=1)
+    assert asked(drawn, chosen, kind=TensorProto.INT64).faults
+
+
+def test_half_precision_is_allowed_more(asked):
+    half = node("Cast", ["x"], ["y"], to=TensorProto.FLOAT16)
+    assert asked(half, kind=TensorProto.FLOAT16).alone_tolerance == 1e-2
