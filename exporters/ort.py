@@ -91,7 +91,8 @@ def convert(folder: Path, *, target: str) -> tuple[Path, ...]:
         logger.setLevel(level)
     # The converter names its sources by their full path: of a draft's folder, on this machine.
     operators = folder / OPERATORS
-    operators.write_text(operators.read_text().replace(f"{folder.resolve()}{os.sep}", ""))
+    text = operators.read_text(encoding="utf-8")
+    operators.write_text(text.replace(f"{folder.resolve()}{os.sep}", ""), encoding="utf-8")
     return tuple(sorted(folder.glob("*.ort")))
 
 

@@ -11,6 +11,8 @@ from typing import Protocol, Self
 
 from rich.console import Console
 
+from .printable import printable
+
 
 class Progress(Protocol):
     """What a stage reports while it runs."""
@@ -105,12 +107,16 @@ class OnConsole:
 
     def note(self, text: str) -> None:
         """One sentence, as it is."""
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """One sentence, marked as a warning."""
         self._console.print(
-            f"warning: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True
+            f"warning: {printable(text)}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
 
     @contextmanager
@@ -168,7 +174,8 @@ class _Lines:
             return
         left_s = (time.monotonic() - self._began) / self._done * (self._total - self._done)
         self._console.print(
-            f"  {self._what} {self._done}/{self._total}, {left_s:.0f} s left  {detail}".rstrip(),
+            f"  {self._what} {self._done}/{self._total}, {left_s:.0f} s left  "
+            f"{printable(detail)}".rstrip(),
             markup=False,
             highlight=False,
             soft_wrap=True,

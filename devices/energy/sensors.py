@@ -118,8 +118,8 @@ def _vcgencmd() -> str:
         raise FileNotFoundError("no vcgencmd")
     try:
         return subprocess.run(
-            [program, "pmic_read_adc"], capture_output=True, text=True, timeout=5, check=True
-        ).stdout
+            [program, "pmic_read_adc"], capture_output=True, timeout=5, check=True
+        ).stdout.decode("utf-8", "replace")
     except subprocess.SubprocessError as error:
         raise ValueError(str(error)) from None
 

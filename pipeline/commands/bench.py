@@ -5,7 +5,6 @@ operators (``--operators``), a prediction for another device (``--predict``) or 
 (``--instructions``) is requested. An option that the measurement would ignore is refused.
 """
 
-import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -17,6 +16,7 @@ import click
 from ...devices.scenarios.table import OPTIONS
 from ...errors import UsageError
 from .bench_scenario_options import SINGLE_STREAM, Chosen, choose, scenario_options
+from .output import prompt, say, stderr, stdout
 from .shared import (
     Invocation,
     batch_option,
@@ -24,11 +24,9 @@ from .shared import (
     csv_option,
     html_option,
     max_seconds_option,
-    prompt,
+    print_json,
     seconds_option,
     shapes_option,
-    stderr,
-    stdout,
 )
 
 if TYPE_CHECKING:
@@ -154,11 +152,11 @@ def bench(
     shown = _KINDS[kind](invocation, _inspected(invocation, models, shapes, given), chosen, given)
     write(shown.lines, shown.page, models, csv_file=csv_file, html_file=html_file)
     if invocation.json:
-        click.echo(json.dumps(shown.document, allow_nan=False))
+        print_json(invocation, shown.document)
         return
     stdout().print(shown.summary)
     if shown.folder is not None:
-        click.echo(f"raw samples: {shown.folder}")
+        say(f"raw samples: {shown.folder}")
 
 
 def _kind(given: Mapping[str, Any]) -> str:

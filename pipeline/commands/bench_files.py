@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...devices.onboard.stats.estimate import Estimate
 from ..engine.store import disk_errors, write_atomic
 from ..report import numbers
+from .output import recorder
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -93,9 +94,7 @@ def as_csv(lines: Sequence[Line]) -> str:
 
 def as_page(shown: "RenderableType", title: str) -> str:
     """One page that shows what a terminal does; it runs no script and loads nothing."""
-    from rich.console import Console
-
-    console = Console(record=True, file=io.StringIO(), width=120)
+    console = recorder(width=120)
     console.print(shown)
     head = html.escape(f"edgestill bench: {numbers.printable(title)}").replace("{", "{{")
     return console.export_html(

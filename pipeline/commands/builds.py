@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from ...errors import UsageError
+from .output import say, stderr
 from .shared import (
     Invocation,
     artifacts_option,
     command,
     overrides_option,
     print_result,
-    stderr,
 )
 from .verdict import conclude, conclude_stage
 
@@ -86,7 +86,7 @@ def plan(
         for step in steps
     ]
     document = [{"stage": s.stage, "key": s.key, "cached": s.cached} for s in steps]
-    print_result(invocation, document, "\n".join(lines))
+    print_result(invocation, document, *lines)
 
 
 @command(as_json=False)
@@ -104,7 +104,7 @@ def init(folder: Path) -> None:
     with disk_errors(folder, opening=True):
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(target, bundled("start").read_bytes())
-    click.echo(f"{target} written; edit it, then run: edgestill build {target}")
+    say(f"{target} written; edit it, then run: edgestill build {target}")
 
 
 @command(as_json=False)
@@ -120,4 +120,4 @@ def schema(what: str) -> None:
         from ..recipe.recipe import Recipe as Model
     else:
         from ..records import Report as Model  # type: ignore[assignment]
-    click.echo(json.dumps(schema_of(Model, f"edgestill {what}"), indent=2))
+    say(*json.dumps(schema_of(Model, f"edgestill {what}"), indent=2).split("\n"))

@@ -4,21 +4,23 @@ A module that is slow to import is imported by the command that needs it, so tha
 fast. Results go to stdout, progress and warnings to stderr.
 """
 
-import errno
+import contextlib
 import json
-import os
 import signal
 import sys
+from collections.abc import Iterator
 from typing import NoReturn
 
 import click
 
-from ...errors import EdgestillError, HostError, StorageError, UsageError
+from ...errors import EdgestillError, UsageError
 from ...version import __version__
 from .bench import bench
 from .builds import build, init, plan, schema
 from .devices import devices, doctor
+from .failures import failure_of
 from .models import compare, explain, quantize
+from .output import check_stdout, say, take_streams
 from .runs import gate, report, verify
 from .shared import Commands, Invocation
 
@@ -68,31 +70,44 @@ def main() -> NoReturn:
     # Before click parses: a usage error follows --json and --debug, too.
     invocation = Invocation(debug="--debug" in sys.argv, json="--json" in sys.argv)
     signal.signal(signal.SIGTERM, _terminate)
+    take_streams()
+    code = _code(invocation)
+    with contextlib.suppress(EdgestillError):
+        sys.stdout.flush()
+    sys.exit(code)
+
+
+def _code(invocation: Invocation) -> int:
+    """Run the command; whatever ends it, the exit code is that of its verdict or of its failure.
+
+    A code of a verdict (1, 5) comes from a verdict only, so every other end has a branch here.
+    """
     try:
-        cli.main(prog_name="edgestill", standalone_mode=False, obj=invocation)
-        code = invocation.code
+        check_stdout()
+        with _results_apart(invocation):
+            cli.main(prog_name="edgestill", standalone_mode=False, obj=invocation)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see {context.command_path} --help" if context else ""
-        code = _fail(invocation, UsageError(error.format_message().rstrip(".") + hint))
-    except EdgestillError as error:
-        code = _fail(invocation, error)
+        return _fail(invocation, UsageError(error.format_message().rstrip(".") + hint))
     except (KeyboardInterrupt, click.Abort, TerminatedError) as stop:
-        code = _interrupted(invocation, stop)
-    except MemoryError:
-        full = HostError("out of memory", fix="lower batch_size, or free some memory")
-        code = _fail(invocation, full)
-    except (BrokenPipeError, SystemExit):
-        # The reader of our output has ended, as `head` does; the verdict stands all the same. Click
-        # and rich turn a broken pipe into an exit with 1, which would mean "not ready".
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = invocation.code
-    except OSError as error:
-        full_disk = StorageError("the disk is full", where=error.filename, fix="free some space")
-        code = _fail(invocation, full_disk if error.errno == errno.ENOSPC else _bug(error))
-    except Exception as error:  # noqa: BLE001 - users get no traceback, whatever fails
-        code = _fail(invocation, _bug(error))
-    sys.exit(code)
+        if isinstance(stop.__cause__, EOFError):
+            return _fail(invocation, UsageError("stdin ended where an answer was expected"))
+        return _interrupted(invocation, stop)
+    except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no Exception
+        return _fail(invocation, failure_of(error))
+    return invocation.code
+
+
+@contextlib.contextmanager
+def _results_apart(invocation: Invocation) -> Iterator[None]:
+    """With --json, what a user's own module prints goes to stderr: stdout has one document."""
+    if not invocation.json:
+        yield
+        return
+    invocation.results = sys.stdout
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
@@ -102,30 +117,32 @@ def _terminate(number: int, frame: object) -> NoReturn:
 
 def _interrupted(invocation: Invocation, stop: BaseException) -> int:
     if invocation.debug:
-        raise stop
+        _trace(stop)
     code = TERMINATED if isinstance(stop, TerminatedError) else INTERRUPTED
-    if invocation.json:
-        click.echo(json.dumps({"error": {"kind": "Interrupted"}, "exit_code": code}))
-    click.echo("interrupted; finished results are kept", err=True)
+    _tell(invocation, {"error": {"kind": "Interrupted"}, "exit_code": code})
+    say("interrupted; finished results are kept", file=sys.stderr)
     return code
 
 
 def _fail(invocation: Invocation, error: EdgestillError) -> int:
     if invocation.debug:
-        import traceback
-
-        traceback.print_exc()
-    if invocation.json:
-        parts = {k: getattr(error, k) for k in ("found", "expected", "where", "fix")}
-        document = {"error": {"kind": type(error).__name__, **parts}, "exit_code": error.exit_code}
-        click.echo(json.dumps(document))
-    click.echo(f"error: {' '.join(str(error).split())}", err=True)
+        _trace(error.__cause__ or error)
+    parts = {k: getattr(error, k) for k in ("found", "expected", "where", "fix")}
+    kind = type(error).__name__
+    _tell(invocation, {"error": {"kind": kind, **parts}, "exit_code": error.exit_code})
+    say(f"error: {' '.join(str(error).split())}", file=sys.stderr)
     return error.exit_code
 
 
-def _bug(error: BaseException) -> EdgestillError:
-    return EdgestillError(
-        f"{type(error).__name__}: {error}",
-        where="a bug in edgestill",
-        fix="run again with --debug and report what it prints",
-    )
+def _tell(invocation: Invocation, document: object) -> None:
+    """The failure as JSON, where that is asked for and can be written."""
+    if invocation.json:
+        with contextlib.suppress(EdgestillError):
+            say(json.dumps(document), file=invocation.results)
+
+
+def _trace(error: BaseException) -> None:
+    import traceback
+
+    lines = "".join(traceback.format_exception(error)).rstrip().split("\n")
+    say(*lines, file=sys.stderr)

@@ -3,7 +3,6 @@
 A device is a bundled profile, ``host``, or the path of a user's TOML file.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import StorageError, UsageError
-from .shared import Commands, Invocation, artifacts_option, command, print_result, stderr, stdout
+from .output import say, stderr, stdout
+from .shared import Commands, Invocation, artifacts_option, command, print_json, print_result
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -31,7 +31,7 @@ def list_profiles(invocation: Invocation) -> None:
 
     profiles = [load(name) for name in names()]
     if invocation.json:
-        click.echo(json.dumps([document(profile) for profile in profiles], allow_nan=False))
+        print_json(invocation, [document(profile) for profile in profiles])
         return
     stdout().print(overview(profiles))
 
@@ -81,7 +81,7 @@ def probe(invocation: Invocation, out: Path | None, seconds: float) -> None:
             write_atomic(out, to_toml(profile).encode())
     _print(invocation, profile)
     if out is not None and not invocation.json:
-        click.echo(f"profile written to {out}; use its path in place of a device's name")
+        say(f"profile written to {out}; use its path in place of a device's name")
 
 
 @command()
@@ -97,7 +97,7 @@ def setup_emulator(invocation: Invocation) -> None:
     from ...devices.instructions import setup_emulator as emulator
 
     def note(text: str) -> None:
-        stderr().print(text, highlight=False, soft_wrap=True)
+        stderr().print(text, soft_wrap=True)
 
     installed = emulator.setup_emulator(note)
     note("counting the instructions of a small model")
@@ -137,7 +137,7 @@ def doctor(invocation: Invocation, artifacts: Path) -> None:
         lines.append(f"{check.state:<7}  {check.name}: {check.found}")
         if check.state != "ok":
             lines.append(f"         {check.means}" + (f"; {check.fix}" if check.fix else ""))
-    print_result(invocation, [asdict(check) for check in results], "\n".join(lines))
+    print_result(invocation, [asdict(check) for check in results], *lines)
 
 
 def document(profile: "Profile") -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _print(invocation: Invocation, profile: "Profile") -> None:
     from rich.text import Text
 
     if invocation.json:
-        click.echo(json.dumps(document(profile), allow_nan=False))
+        print_json(invocation, document(profile))
         return
     console = stdout()
     console.print(Text(f"{profile.name}: {profile.title}"))

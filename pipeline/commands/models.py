@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ...errors import UsageError
+from .output import prompt, say, stderr, stdout
 from .shared import (
     Invocation,
     batch_option,
@@ -15,11 +16,9 @@ from .shared import (
     csv_option,
     inputs_option,
     max_seconds_option,
-    prompt,
+    print_json,
     seconds_option,
     shapes_option,
-    stderr,
-    stdout,
     threads_option,
 )
 
@@ -66,10 +65,10 @@ def compare(
         invocation.code = EXIT_CODES[compared.outcome]
     if invocation.json:
         document = {**comparison.document(compared), "exit_code": invocation.code}
-        click.echo(json.dumps(document, allow_nan=False))
+        print_json(invocation, document)
         return
     stdout().print(comparison.summary(compared))
-    click.echo(f"raw samples: {compared.folder}")
+    say(f"raw samples: {compared.folder}")
 
 
 @command()
@@ -124,8 +123,8 @@ def quantize(
     result = make(model, calibration, out, part, OnConsole(stderr()))
     invocation.code = result.exit_code
     if invocation.json:
-        document = {**result.model_dump(mode="json"), "exit_code": invocation.code}
-        click.echo(json.dumps(document, allow_nan=False))
+        document = {**json.loads(result.model_dump_json()), "exit_code": invocation.code}
+        print_json(invocation, document)
         return
     stdout().print(summary(result))
 
@@ -203,6 +202,6 @@ def explain(
             pair, diagnosis, nodes, target, progress, processes=processes, seconds=seconds
         )
     if invocation.json:
-        click.echo(json.dumps(explain_tables.document(diagnosis, applied), allow_nan=False))
+        print_json(invocation, explain_tables.document(diagnosis, applied))
     elif applied is not None:
         stdout().print(explain_tables.applied_lines(applied))

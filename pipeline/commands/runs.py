@@ -1,10 +1,12 @@
 """Commands on a finished run: ``gate``, ``report``, ``verify``."""
 
+import sys
 from pathlib import Path
 
 import click
 
 from ...errors import MaterialError
+from .output import say
 from .shared import Invocation, command, overrides_option, print_result
 from .verdict import conclude, fault_lines
 
@@ -76,6 +78,6 @@ def verify(invocation: Invocation, run: Path) -> None:
         f"{checked.files} files match the manifest, {checked.models} models give their recorded "
         "outputs"
     ]
-    print_result(invocation, document, "\n".join([*lines, *fault_lines(checked.wrong)]))
+    print_result(invocation, document, *lines, *fault_lines(checked.wrong))
     if faults:
-        click.echo(f"error: {run}: changed since it was written; build it again", err=True)
+        say(f"error: {run}: changed since it was written; build it again", file=sys.stderr)

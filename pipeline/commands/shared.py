@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from .output import say
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,11 +21,13 @@ class Invocation:
         debug: whether a failure prints its traceback.
         json: whether stdout gets one JSON document and nothing else.
         code: the exit code; a command that has a verdict sets it.
+        results: where the document goes; None: stdout as it is.
     """
 
     debug: bool = False
     json: bool = False
     code: int = 0
+    results: TextIO | None = None
 
 
 class Commands(click.Group):
@@ -124,25 +125,14 @@ threads_option = click.option(
 )
 
 
-def print_result(invocation: Invocation, document: object, text: str) -> None:
-    """Print a result to stdout: the document with ``--json``, else the text."""
-    click.echo(json.dumps(document, allow_nan=False) if invocation.json else text)
+def print_result(invocation: Invocation, document: object, *lines: str) -> None:
+    """Print a result to stdout: the document with ``--json``, else the lines."""
+    if invocation.json:
+        print_json(invocation, document)
+    else:
+        say(*lines)
 
 
-def prompt(question: str) -> str:
-    """The user's answer to a question on stderr."""
-    return str(click.prompt(question, err=True))
-
-
-def stderr() -> "Console":
-    """The console for progress and warnings."""
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
-def stdout() -> "Console":
-    """The console for results."""
-    from rich.console import Console
-
-    return Console()
+def print_json(invocation: Invocation, document: object) -> None:
+    """Print the one document of ``--json`` to stdout."""
+    say(json.dumps(document, allow_nan=False), file=invocation.results)

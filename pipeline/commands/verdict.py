@@ -1,13 +1,11 @@
 """How a run's verdict is shown; its exit code becomes the command's."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from .shared import Invocation, print_result, stdout
+from .output import stdout
+from .shared import Invocation, print_json, print_result
 
 if TYPE_CHECKING:
     from ..engine.stage import Made
@@ -38,7 +36,7 @@ def conclude_stage(invocation: Invocation, made: "Made[Any]") -> None:
         "exit_code": invocation.code,
     }
     lines = [f"{made.stage.name}: {made.path}", *fault_lines(wrong)]
-    print_result(invocation, document, "\n".join(lines))
+    print_result(invocation, document, *lines)
 
 
 def fault_lines(wrong: Mapping[str, Sequence[str]]) -> list[str]:
@@ -59,10 +57,10 @@ def conclude(invocation: Invocation, report: "Report", run: Path) -> None:
     code = invocation.code = EXIT_CODES[report.verdict.outcome]
     if invocation.json:
         document = {"run": str(run), "exit_code": code, "report": report.model_dump(mode="json")}
-        click.echo(json.dumps(document, allow_nan=False))
+        print_json(invocation, document)
     else:
         from ..report.terminal import table
 
         console = stdout()
         console.print(table(report))
-        console.print(f"report: {run / 'report.html'}", soft_wrap=True, highlight=False)
+        console.print(f"report: {run / 'report.html'}", soft_wrap=True)

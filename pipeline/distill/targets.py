@@ -153,7 +153,7 @@ def _file(path: Path, dtype: Any, shape: tuple[int, ...]) -> NDArray[Any]:
 def _done(work: Path) -> int:
     """Blocks that a killed run has answered and noted."""
     try:
-        return int(json.loads((work / _DONE).read_text())["blocks"])
+        return int(json.loads((work / _DONE).read_text(encoding="utf-8"))["blocks"])
     except (OSError, ValueError, KeyError, TypeError):
         return 0
 

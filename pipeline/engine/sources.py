@@ -24,6 +24,7 @@ CARRIERS = frozenset(
         "errors",
         "devices",
         "pipeline",
+        "pipeline.printable",
         "pipeline.progress",
         "pipeline.records",
         "pipeline.engine.flow",

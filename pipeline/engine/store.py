@@ -176,7 +176,7 @@ class Store:
         """Remove the drafts of processes that died: those whose key no process has locked."""
         for draft in self.root.glob(".draft-*"):
             key = draft.name.removeprefix(".draft-").partition(".")[0]
-            with (self.root / f".lock-{key}").open("a") as stream:
+            with (self.root / f".lock-{key}").open("ab") as stream:
                 try:
                     fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
@@ -203,7 +203,7 @@ class Store:
             return None
         fault = self._fault(path)
         if fault is None:
-            content = json.loads((path / ENTRY).read_text())
+            content = json.loads((path / ENTRY).read_text(encoding="utf-8"))
             return Entry(key, path, content["record"], content["files"])
         aside = self.root / f".bad-{key}.{os.getpid()}"
         shutil.rmtree(aside, ignore_errors=True)
@@ -234,7 +234,8 @@ class Store:
                     "files": digests,
                 }
                 content["self"] = digest_of(content)
-                (draft / ENTRY).write_text(json.dumps(content, indent=1, allow_nan=False))
+                text = json.dumps(content, indent=1, allow_nan=False)
+                (draft / ENTRY).write_text(text, encoding="utf-8")
                 move_whole(draft, self.root / key)
                 shutil.rmtree(self.root / f".work-{key}", ignore_errors=True)
             except BaseException:
@@ -244,7 +245,7 @@ class Store:
 
     def _fault(self, path: Path) -> str | None:
         try:
-            content = json.loads((path / ENTRY).read_text())
+            content = json.loads((path / ENTRY).read_text(encoding="utf-8"))
             claimed = content.pop("self")
             if claimed != digest_of(content) or content["format"] != FORMAT:
                 return f"{ENTRY} does not match its own digest"
@@ -261,7 +262,7 @@ class Store:
     @contextlib.contextmanager
     def _lock(self, key: str) -> Iterator[None]:
         path = self.root / f".lock-{key}"
-        with path.open("a+") as stream:
+        with path.open("a+", encoding="utf-8") as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -10,12 +10,12 @@ numbers.
 """
 
 import math
-import unicodedata
 from dataclasses import dataclass
 
 from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
 from ..judge import budgets
+from ..printable import printable as printable
 from ..tasks import MetricUnit
 
 NO_INTERVAL = "no interval"
@@ -140,23 +140,6 @@ def how_many(value: int, noun: str, plural: str | None = None) -> str:
 def capital(text: str) -> str:
     """A word as it begins a sentence; a name with capitals of its own (mAP) stays as it is."""
     return text if text != text.lower() else f"{text[:1].upper()}{text[1:]}"
-
-
-def printable(text: str) -> str:
-    """Text on one line without control, surrogate or direction-override characters.
-
-    Names inside models and data are anyone's: an escape code must not reach a terminal, and XML
-    knows no control characters at all.
-    """
-    kept = (c if _shows(c) else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
-    return "".join(kept)
-
-
-def _shows(character: str) -> bool:
-    if character in "\ufffe\uffff\u2028\u2029":
-        return False
-    direction = "\u202a" <= character <= "\u202e" or "\u2066" <= character <= "\u2069"
-    return not direction and unicodedata.category(character) not in {"Cc", "Cs"}
 
 
 def _step(value: float, unit: Unit) -> tuple[float, str]:

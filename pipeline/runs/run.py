@@ -60,7 +60,7 @@ def find(
     wanted = {"recipe": recipe.model_dump(mode="json"), "keys": {**keys, **_drawing()}}
     for manifest in sorted(folder.glob(f"[0-9]*/{MANIFEST}"))[::-1]:
         try:
-            content = json.loads(manifest.read_text())
+            content = json.loads(manifest.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
         if {key: content.get(key) for key in wanted} != wanted:
@@ -103,7 +103,7 @@ def write(artifacts: Path, recipe: Recipe, outputs: "Flow") -> tuple[Path, Repor
         shutil.copytree(outputs.measured.path, records, ignore=_entry, dirs_exist_ok=True)
         for name, record in report.model_dump(mode="json", include=set(_RECORDS)).items():
             text = json.dumps(record, indent=1, allow_nan=False)
-            (records / f"{name}.json").write_text(text)
+            (records / f"{name}.json").write_text(text, encoding="utf-8")
 
     folder = folder_of(artifacts, recipe.name)
     return publish(folder, report, outputs.keys(), recipe, fill), report
@@ -264,7 +264,7 @@ def manifest_of(run: Path) -> dict[str, Any]:
         MaterialError: this is no run, or one of another version.
     """
     try:
-        content: dict[str, Any] = json.loads((run / MANIFEST).read_text())
+        content: dict[str, Any] = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             raise MaterialError(
                 found=f"format {content['format']}", expected=str(FORMAT), where=str(run / MANIFEST)

@@ -108,8 +108,8 @@ def vcgencmd() -> str:
         return ""
     try:
         return subprocess.run(
-            [program, "get_throttled"], capture_output=True, text=True, timeout=5, check=True
-        ).stdout
+            [program, "get_throttled"], capture_output=True, timeout=5, check=True
+        ).stdout.decode("utf-8", "replace")
     except (OSError, subprocess.SubprocessError):
         return ""
 

@@ -1,0 +1,31 @@
+r"""Any text as one line that a terminal, a page or XML shows and does not obey.
+
+>>> printable("a\x1b[31mb")
+'a�[31mb'
+"""
+
+import unicodedata
+
+_JOINERS = "\u200c\u200d"
+"""Zero-width (non-)joiners belong to Persian, Indic scripts and emoji, and hide nothing."""
+
+
+def printable(text: str) -> str:
+    """Text on one line without control, surrogate, format or direction-override characters.
+
+    Names inside models and data are anyone's: an escape code must not reach a terminal, a
+    direction override must not turn a name round, and XML knows no control characters at all.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    kept = (c if _shows(c) else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(kept)
+
+
+def _shows(character: str) -> bool:
+    if character in _JOINERS:
+        return True
+    if character in "\ufffe\uffff":
+        return False
+    # Controls, surrogates, formats (of which the direction overrides), line and paragraph ends.
+    return unicodedata.category(character) not in {"Cc", "Cs", "Cf", "Zl", "Zp"}
