@@ -12,24 +12,22 @@ stays unmatched; nothing is guessed.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Set
 
-import numpy as np
-
-from ..onboard.model.outline import Node, Outline, Weight
-from .wiring import CONVERSIONS, REORDERS, Wiring, family, multiplies
+from ..onboard.model.outline import Node, Outline
+from .nearest import NearestOfKind
+from .weight_samples import SAME_WEIGHT, Samples, similarity
+from .wiring import CONVERSIONS, REORDERS, Wiring, family
 
 _SUFFIXES = re.compile(r"(_token_\d+|_nchwc|_quant|_MatMul_quant|/duplicated)$")
 """What onnxruntime and its quantizer append to a node's name; no field of the node says it."""
-_SAME_WEIGHT = 0.6
-"""Cosine from which two weights count as the same weight. 256 values of unrelated weights give
-0 ± 0.06; folding a batch normalization into one of two equal weights leaves 0.8 and more."""
-_MARGIN = 0.3
-"""By how much the cosine of the second best weight must be lower."""
 
 
 def match(ours: Outline, theirs: Outline, *, by_values: bool) -> dict[int, int]:
     """The node of `theirs` that computes what each node of `ours` computes.
+
+    The time is linear in the nodes of both graphs for each type of operator. Only weights that
+    neither name nor values identify are compared with all others of their size.
 
     Args:
         ours: the graph whose nodes are matched; its Q, DQ and reorderings are left out.
@@ -40,26 +38,39 @@ def match(ours: Outline, theirs: Outline, *, by_values: bool) -> dict[int, int]:
     Returns:
         Index in `theirs` by index in `ours`.
     """
-    index = _Index(theirs)
+    written = {name for node in ours.nodes for name in node.outputs if name}
+    index = _Index(theirs, written, by_values=by_values)
     matched: dict[int, int] = {}
     for position, node in enumerate(ours.nodes):
         if node.op in CONVERSIONS or node.op in REORDERS:
             continue
-        counterpart = index.find(node, by_values=by_values)
+        counterpart = index.find(node)
         if counterpart is not None:
             matched[position] = counterpart
     return matched
 
 
 class _Index:
-    """The nodes of one graph by name, by weight name and by weight fingerprint."""
+    """The nodes of one graph by name, by weight name and by weight fingerprint.
 
-    def __init__(self, graph: Outline) -> None:
+    Args:
+        graph: to search.
+        written: the tensors that the other graph writes.
+        by_values: as in `match`.
+    """
+
+    def __init__(self, graph: Outline, written: Set[str], *, by_values: bool) -> None:
         self._wiring = Wiring(graph)
         self._nodes = graph.nodes
+        self._by_values = by_values
         self._names: dict[str, list[int]] = defaultdict(list)
         self._weights: dict[str, list[int]] = defaultdict(list)
         self._prints: dict[str, list[int]] = defaultdict(list)
+        self._kinds = [family(node.op) for node in graph.nodes]
+        self._samples = Samples([node.weight for node in graph.nodes])
+        self._sources = NearestOfKind(self._wiring, self._kinds, written)
+        self._narrowed: dict[tuple[str, ...], frozenset[int]] = {}
+        self._alike: dict[tuple[str, str], bool] = {}
         for at, node in enumerate(graph.nodes):
             if node.name:
                 self._names[node.name].append(at)
@@ -68,20 +79,16 @@ class _Index:
                 if node.weight.fingerprint:
                     self._prints[node.weight.fingerprint].append(at)
 
-    def find(self, node: Node, *, by_values: bool) -> int | None:
-        kind = family(node.op)
-        pool: set[int] | None = None
-        for candidates in self._evidence(node, kind, by_values):
-            fitting = {index for index in candidates if family(self._nodes[index].op) == kind}
-            if pool is not None:
-                fitting &= pool
-            if by_values:
-                fitting = {index for index in fitting if not self._contradicted(node, index)}
-            if len(fitting) == 1:
-                return fitting.pop()
-            if fitting:
-                pool = fitting  # several fit: the next kind of evidence decides
-        return None if by_values else self._same_output(node)
+    def find(self, node: Node) -> int | None:
+        """The node that computes what a node of the other graph computes; None if unknown."""
+        pool: frozenset[int] | None = None
+        for fitting in self._evidence(node):
+            left = fitting if pool is None else fitting & pool
+            if len(left) == 1:
+                return next(iter(left))
+            if left:
+                pool = left  # several fit: the next kind of evidence decides
+        return None if self._by_values else self._same_output(node)
 
     def _same_output(self, node: Node) -> int | None:
         """The node that writes the same tensor: what a fused BiasGelu or Attention replaced.
@@ -91,68 +98,46 @@ class _Index:
         producers = self._wiring.producer
         return next((producers[name] for name in node.outputs if name in producers), None)
 
-    def _evidence(self, node: Node, kind: str, by_values: bool) -> Iterator[Iterable[int]]:
-        if node.weight is not None:
-            yield self._weights.get(node.weight.name, ())
-            yield self._prints.get(node.weight.fingerprint, ())
-            if by_values:
-                yield self._by_values(node.weight)
+    def _evidence(self, node: Node) -> Iterator[frozenset[int]]:
+        weight, kind = node.weight, family(node.op)
+        if weight is not None:
+            yield self._fitting("weight", weight.name, node, self._weights.get(weight.name, ()))
+            prints = self._prints.get(weight.fingerprint, ())
+            yield self._fitting("values", weight.fingerprint, node, prints)
+            if self._by_values:
+                yield self._fitting("numbers", weight.name, node, self._samples.closest(weight))
         names = list(_names(node.name))
         for name in names:
-            yield self._names.get(name, ())
+            yield self._fitting("name", name, node, self._names.get(name, ()))
         # onnxruntime names a reordered convolution after the tensor that it writes.
         for tensor in (*node.outputs, *names):
             if tensor in self._wiring.producer:
-                yield self._upwards(self._wiring.producer[tensor], kind)
+                fused = self._sources.before(self._wiring.producer[tensor], kind)
+                yield self._fitting("tensor", tensor, node, fused)
 
-    def _upwards(self, index: int, kind: str) -> list[int]:
-        """From the last of several fused operators, the nearest one before it of this kind."""
-        step = [index]
-        while step:
-            fitting = [node for node in step if family(self._nodes[node].op) == kind]
-            if fitting:
-                return fitting
-            step = [
-                previous
-                for node in step
-                if not multiplies(self._nodes[node])
-                for previous in self._wiring.before(node)
-            ]
-        return []
-
-    def _by_values(self, weight: Weight) -> list[int]:
-        scored = sorted(
-            (
-                (similarity(weight, node.weight), at)
-                for at, node in enumerate(self._nodes)
-                if node.weight is not None
-            ),
-            reverse=True,
-        )
-        if not scored or scored[0][0] < _SAME_WEIGHT:
-            return []
-        return [at for score, at in scored if score > scored[0][0] - _MARGIN]
+    def _fitting(
+        self, evidence: str, key: str, node: Node, candidates: Iterable[int]
+    ) -> frozenset[int]:
+        """Those of the node's kind, without those of another weight; computed once for each key."""
+        kind = family(node.op)
+        weight = node.weight.name if node.weight is not None and self._by_values else ""
+        at = (evidence, key, kind, weight)
+        if at not in self._narrowed:
+            self._narrowed[at] = frozenset(
+                index
+                for index in candidates
+                if self._kinds[index] == kind and not (weight and self._contradicted(node, index))
+            )
+        return self._narrowed[at]
 
     def _contradicted(self, node: Node, at: int) -> bool:
         weight = self._nodes[at].weight
         if node.weight is None or weight is None:
             return False
-        return similarity(node.weight, weight) < _SAME_WEIGHT
-
-
-def similarity(a: Weight, b: Weight) -> float:
-    """The cosine of two weights' samples, `b` as it is or transposed; 0 if their sizes differ."""
-    if np.prod(a.shape) != np.prod(b.shape):
-        return 0.0
-    return max(_cosine(a.sample, sample) for sample in (b.sample, b.transposed))
-
-
-def _cosine(a: Sequence[float], b: Sequence[float]) -> float:
-    if not a or len(a) != len(b):
-        return 0.0
-    x, y = np.asarray(a), np.asarray(b)
-    length = float(np.linalg.norm(x) * np.linalg.norm(y))
-    return float(x @ y) / length if length else 0.0
+        pair = (node.weight.name, weight.name)
+        if pair not in self._alike:
+            self._alike[pair] = similarity(node.weight, weight) >= SAME_WEIGHT
+        return not self._alike[pair]
 
 
 def _names(name: str) -> Iterator[str]:

@@ -87,6 +87,7 @@ def join(fp32: Profile, int8: Profile) -> JoinedLayers:
     layer_of_int8 = _by_operator(
         int8, {at: layer_of_node[n] for at, n in of_int8.items() if n in layer_of_node}
     )
+    in_fp32, in_int8, in_nodes = map(_inverse, (layer_of_fp32, layer_of_int8, layer_of_node))
     layers = []
     for layer, nodes in enumerate(order.values()):
         main = next((n for n in nodes if multiplies(source.nodes[n])), nodes[0])
@@ -95,9 +96,9 @@ def join(fp32: Profile, int8: Profile) -> JoinedLayers:
                 name=shown(source.nodes[main]),
                 op=source.nodes[main].op,
                 multiplies=multiplies(source.nodes[main]),
-                fp32=_keys_of(layer_of_fp32, layer),
-                int8=_keys_of(layer_of_int8, layer),
-                int8_nodes=_keys_of(layer_of_node, layer),
+                fp32=tuple(in_fp32.get(layer, ())),
+                int8=tuple(in_int8.get(layer, ())),
+                int8_nodes=tuple(in_nodes.get(layer, ())),
             )
         )
     return JoinedLayers(tuple(layers), layer_of_fp32, layer_of_int8, layer_of_node, fp32_of_node)
@@ -147,8 +148,12 @@ class _Groups:
         self._parent[max(a, b)] = min(a, b)
 
 
-def _keys_of(layer_of: Mapping[int, int], layer: int) -> tuple[int, ...]:
-    return tuple(index for index, number in layer_of.items() if number == layer)
+def _inverse(layer_of: Mapping[int, int]) -> dict[int, list[int]]:
+    """Indices by layer, in their order."""
+    indices: dict[int, list[int]] = defaultdict(list)
+    for index, layer in layer_of.items():
+        indices[layer].append(index)
+    return indices
 
 
 def _by_operator(profile: Profile, layer_of: Mapping[int, int]) -> dict[int, int]:

@@ -5,7 +5,8 @@ wiring.before(3)       # nodes that produce what node 3 reads, looking through Q
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from ..onboard.model.outline import WEIGHT_AT, Node, Outline
 
@@ -50,6 +51,7 @@ class Wiring:
         self.graph = graph
         self.producer: dict[str, int] = {}
         self.readers: dict[str, list[int]] = defaultdict(list)
+        self._through: dict[bool, dict[int, tuple[int, ...]]] = {}
         for index, node in enumerate(graph.nodes):
             for name in node.outputs:
                 if name:
@@ -57,6 +59,21 @@ class Wiring:
             for name in dict.fromkeys(node.inputs):
                 if name:
                     self.readers[name].append(index)
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """All nodes, each after those that it reads (Kahn 1962); without those in a cycle."""
+        missing = [
+            len({self.producer[name] for name in node.inputs if name in self.producer})
+            for node in self.graph.nodes
+        ]
+        order = [index for index, count in enumerate(missing) if not count]
+        for index in order:  # grows meanwhile
+            for reader in dict.fromkeys(self.next(index, backward=False)):
+                missing[reader] -= 1
+                if not missing[reader]:
+                    order.append(reader)
+        return tuple(order)
 
     def before(self, index: int) -> list[int]:
         """The nodes that produce what this node reads, looking through Q and DQ."""
@@ -67,17 +84,31 @@ class Wiring:
         return self._reach(index, backward=False)
 
     def _reach(self, index: int, *, backward: bool) -> list[int]:
-        reached: list[int] = []
-        seen = {index}
-        waiting = [index]
-        while waiting:
-            for neighbour in self.next(waiting.pop(0), backward=backward):
-                if neighbour in seen:
-                    continue
-                seen.add(neighbour)
-                through = self.graph.nodes[neighbour].op in CONVERSIONS
-                (waiting if through else reached).append(neighbour)
-        return reached
+        if backward not in self._through:
+            self._look_through(backward=backward)
+        return self._beside(index, self._through[backward], backward=backward)
+
+    def _look_through(self, *, backward: bool) -> None:
+        """What lies behind each Q and DQ, each computed once from those next to it."""
+        through: dict[int, tuple[int, ...]] = {}
+        for index in self.order if backward else reversed(self.order):
+            if self.graph.nodes[index].op in CONVERSIONS:
+                through[index] = tuple(self._beside(index, through, backward=backward))
+        self._through[backward] = through
+
+    def _beside(
+        self, index: int, through: Mapping[int, Sequence[int]], *, backward: bool
+    ) -> list[int]:
+        neighbours = list(self.next(index, backward=backward))
+        reached = dict.fromkeys(
+            neighbour
+            for neighbour in neighbours
+            if self.graph.nodes[neighbour].op not in CONVERSIONS
+        )
+        for neighbour in neighbours:
+            reached.update(dict.fromkeys(through.get(neighbour, ())))
+        reached.pop(index, None)
+        return list(reached)
 
     def next(self, index: int, *, backward: bool) -> Iterator[int]:
         """The nodes of any kind directly before or directly after this node."""

@@ -52,6 +52,7 @@ class FileTimes:
                 self.reorders[index] = operator.us
             else:
                 self._unjoined.append(index)
+        self._nearest = {backward: self._nearest_layers(backward) for backward in (True, False)}
         self._runs_for = {
             index: self._layer_served(index) for index in (*self.conversions, *self.reorders)
         }
@@ -110,24 +111,40 @@ class FileTimes:
             return None
         backward = operator.op in ("QuantizeLinear", "ReorderOutput")
         for direction in (backward, not backward):
-            layer = self._nearest(operator.node, backward=direction)
+            layer = self._nearest[direction].get(operator.node)
             if layer is not None:
                 return layer
         return None
 
-    def _nearest(self, node: int, *, backward: bool) -> int | None:
-        seen, waiting = {node}, [node]
-        while waiting:
-            step = waiting.pop(0)
-            for neighbour in self.wiring.next(step, backward=backward):
-                if neighbour in seen:
-                    continue
-                seen.add(neighbour)
-                layer = self._layer_of.get(self._operator_of.get(neighbour, -1))
-                if layer is not None:
-                    return layer
-                waiting.append(neighbour)
-        return None
+    def _nearest_layers(self, backward: bool) -> dict[int, int]:
+        """The layer nearest to each node on one side, for all nodes in one pass over the graph.
+
+        Of several at the same distance, the one on the way of the first neighbours.
+        """
+        own = {
+            node: self._layer_of[index]
+            for node, index in self._operator_of.items()
+            if index in self._layer_of
+        }
+        distances = dict.fromkeys(own, 0)
+        waiting = list(own)
+        for node in waiting:  # grows meanwhile: breadth first, from all layers at once
+            for neighbour in self.wiring.next(node, backward=not backward):
+                if neighbour not in distances:
+                    distances[neighbour] = distances[node] + 1
+                    waiting.append(neighbour)
+        nearest: dict[int, int] = {}
+        for node in waiting:
+            if node in own:
+                nearest[node] = own[node]
+                continue
+            step = next(
+                neighbour
+                for neighbour in self.wiring.next(node, backward=backward)
+                if distances.get(neighbour) == distances[node] - 1
+            )
+            nearest[node] = nearest[step]
+        return nearest
 
 
 def is_quantized(node: Node) -> bool:

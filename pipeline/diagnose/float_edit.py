@@ -5,7 +5,9 @@ edit.apply([3, 7])         # indices into `edit.outline.nodes`
 edit.model
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,9 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from ...devices.onboard.model.graph import Graph
 from ...devices.onboard.model.modelfile import printable
 from ...devices.onboard.model.outline import WEIGHT_AT, of_model
-from ...devices.operators.layer_matching import match
 from ...devices.operators.wiring import CONVERSIONS, shown
 from ...errors import ModelError
+from .folded import Source, folded
 
 _ACTIVATIONS = ("Relu", "Clip")
 """What onnxruntime's quantizer drops after a layer, because the range of the Q clips as well."""
@@ -37,12 +39,11 @@ class FloatEdit:
     def __init__(self, model: onnx.ModelProto, source: onnx.ModelProto, fp32: Path) -> None:
         self.model = model
         self._fp32 = fp32
-        self._graph, self._source = Graph(model.graph), Graph(source.graph)
+        self._graph = Graph(model.graph)
         self._nodes = [node for node in self._graph.nodes if node.op_type != "Constant"]
-        fp32_nodes = [node for node in self._source.nodes if node.op_type != "Constant"]
         self.outline = of_model(model, 1, {})
-        fp32_of_node = match(self.outline, of_model(source, 1, {}), by_values=True)
-        self._fp32_node = {at: fp32_nodes[index] for at, index in fp32_of_node.items()}
+        # A quantizer may have folded a normalization into the layer before it quantized the weight.
+        self._sources = [Source(one, self.outline) for one in (source, folded(source))]
         self._at = {id(node): at for at, node in enumerate(self._nodes)}
         self._names = {
             *self._graph.stored,
@@ -51,7 +52,9 @@ class FloatEdit:
         }
         self._chosen: set[int] = set()
         self._activated: dict[str, str] = {}
+        self._added: dict[int, NodeProto] = {}
         self._float_tensors: dict[str, bool] = {}
+        self._origins: dict[int, tuple[Graph, NodeProto] | None] = {}
 
     def reads_dequantized(self, at: int) -> bool:
         """Whether a node reads the output of a DQ."""
@@ -74,7 +77,7 @@ class FloatEdit:
                 else:
                     node.input[position] = self._data(name, dequantizer)
         self._free_outputs()
-        self._drop_unread(before)
+        self._rebuild(before)
 
     def _dequantizer(self, name: str) -> NodeProto | None:
         producer = self._graph.maker.get(name)
@@ -103,29 +106,70 @@ class FloatEdit:
 
     def _in_float(self, tensor: str) -> bool:
         """Whether a tensor is computed in float from the model's inputs on."""
-        # Cached: graphs with many parallel branches have very many paths.
-        if tensor not in self._float_tensors:
-            self._float_tensors[tensor] = self._is_computed_in_float(tensor)
-        return self._float_tensors[tensor]
+        known = self._float_tensors
+        waiting = [tensor]
+        while waiting:
+            name = waiting[-1]
+            producer = self._graph.maker.get(name)
+            if producer is None or self._at.get(id(producer)) in self._chosen:
+                known[name] = True
+            elif producer.op_type in CONVERSIONS:
+                known[name] = False
+            else:
+                computed = [
+                    read
+                    for read in producer.input
+                    if read in self._graph.maker and read not in self._graph.stored
+                ]
+                unknown = [read for read in computed if read not in known]
+                if unknown:
+                    waiting += unknown
+                    continue
+                known[name] = all(known[read] for read in computed)
+            waiting.pop()
+        return known[tensor]
 
-    def _is_computed_in_float(self, tensor: str) -> bool:
-        producer = self._graph.maker.get(tensor)
-        if producer is None or self._at.get(id(producer)) in self._chosen:
-            return True
-        if producer.op_type in CONVERSIONS:
-            return False
-        computed = [name for name in producer.input if name in self._graph.maker]
-        return all(self._in_float(name) for name in computed if name not in self._graph.stored)
+    def _source_of(self, at: int) -> tuple[Graph, NodeProto] | None:
+        """The fp32 graph and its node that this one was made from.
 
-    def _dropped(self, at: int) -> NodeProto | None:
+        Of the file as it is and the file with its normalizations folded, the one whose weight is
+        closer to that of this node.
+        """
+        if at not in self._origins:
+            found = [
+                (source.graph, source.node_of[at])
+                for source in self._sources
+                if at in source.node_of
+            ]
+            far = [self._distance(at, *one) for one in found]
+            self._origins[at] = found[far.index(min(far))] if found else None
+        return self._origins[at]
+
+    def _distance(self, at: int, graph: Graph, fp32_node: NodeProto) -> float:
+        """Between the weights of a node and of one in fp32; infinite where either has none."""
+        node = self._nodes[at]
+        place = WEIGHT_AT.get(node.op_type, len(node.input))
+        if place >= min(len(node.input), len(fp32_node.input)):
+            return inf
+        dequantizer = self._dequantizer(node.input[place])
+        values = _dequantized(dequantizer, self._graph) if dequantizer is not None else None
+        tensor = graph.stored.get(fp32_node.input[place])
+        if values is None or tensor is None:
+            return inf
+        return _apart(numpy_helper.to_array(tensor), values)
+
+    def _dropped(self, at: int) -> tuple[Graph, NodeProto] | None:
         """The activation that follows the layer in the fp32 file and not in this one."""
-        node, fp32_node = self._nodes[at], self._fp32_node.get(at)
-        if fp32_node is None:
+        origin = self._source_of(at)
+        if origin is None:
             return None
-        fp32_readers = [reader for reader, _ in self._source.takers.get(fp32_node.output[0], [])]
-        kinds = {reader.op_type for reader, _ in self._graph.takers.get(node.output[0], [])}
+        graph, fp32_node = origin
+        fp32_readers = [reader for reader, _ in graph.takers.get(fp32_node.output[0], [])]
+        kinds = {
+            reader.op_type for reader, _ in self._graph.takers.get(self._nodes[at].output[0], [])
+        }
         if len(fp32_readers) == 1 and fp32_readers[0].op_type in _ACTIVATIONS:
-            return fp32_readers[0] if fp32_readers[0].op_type not in kinds else None
+            return (graph, fp32_readers[0]) if fp32_readers[0].op_type not in kinds else None
         return None
 
     def _activate(self, at: int) -> None:
@@ -141,22 +185,23 @@ class FloatEdit:
         readers = [reader for reader, _ in self._graph.takers.get(tensor, [])]
         only_quantized = len(readers) == 1 and readers[0].op_type == "QuantizeLinear"
         if only_quantized and node.op_type in WEIGHT_AT:
-            slope = 0.0 if dropped is not None and dropped.op_type == "Relu" else 1.0
+            slope = 0.0 if dropped is not None and dropped[1].op_type == "Relu" else 1.0
             activation = helper.make_node("LeakyRelu", [tensor], [""], alpha=slope)
         elif dropped is not None:
             activation = onnx.NodeProto()
-            activation.CopyFrom(dropped)
+            graph, original = dropped
+            activation.CopyFrom(original)
             activation.input[0] = tensor
             for position, name in enumerate(activation.input[1:], start=1):
-                if name in self._source.stored:
-                    activation.input[position] = self._store(self._source.stored[name], name)
+                if name in graph.stored:
+                    activation.input[position] = self._store(graph.stored[name], name)
         else:
             return
         output = self._new(f"{tensor}_{activation.op_type}")
         activation.name = activation.output[0] = self._activated[tensor] = output
         for reader, position in self._graph.takers.get(tensor, []):
             reader.input[position] = output
-        self.model.graph.node.insert(list(self.model.graph.node).index(node) + 1, activation)
+        self._added[id(node)] = activation
 
     def _weight(self, at: int, position: int, dequantizer: NodeProto) -> str:
         """Store the float numbers of a quantized stored input in the model; returns their name.
@@ -164,22 +209,23 @@ class FloatEdit:
         Raises:
             ModelError: the fp32 file lacks the layer's weights.
         """
-        node, fp32_node = self._nodes[at], self._fp32_node.get(at)
         values = _dequantized(dequantizer, self._graph)
-        is_weight = WEIGHT_AT.get(node.op_type) == position
-        has_input = fp32_node is not None and len(fp32_node.input) > position
-        name = fp32_node.input[position] if fp32_node is not None and has_input else ""
-        tensor = self._source.stored.get(name)
+        is_weight = WEIGHT_AT.get(self._nodes[at].op_type) == position
+        origin = self._source_of(at)
+        name, tensor = "", None
+        if origin is not None and len(origin[1].input) > position:
+            name = origin[1].input[position]
+            tensor = origin[0].stored.get(name)
         if tensor is not None:
             fp32_values = numpy_helper.to_array(tensor)
-            if values is None or _same(fp32_values, values):
+            if values is None or _apart(fp32_values, values) <= _DIFFERENT:
                 return self._store(tensor, name)
         if values is None or is_weight:
             raise ModelError(
                 f"no weights for {printable(shown(self.outline.nodes[at]))}",
                 expected="those it was quantized from",
                 where=str(self._fp32),
-                fix="give the fp32 file that was quantized, after anything was folded into it",
+                fix="give the fp32 file that was quantized",
             )
         # A bias folded by the quantizer is not in the fp32 file; its int32 steps are fine enough.
         return self._store(
@@ -217,23 +263,36 @@ class FloatEdit:
         read = {name for node in self.model.graph.node for name in node.input}
         return {tensor.name for tensor in self.model.graph.initializer} - read
 
-    def _drop_unread(self, unused_before: set[str]) -> None:
+    def _rebuild(self, unused_before: set[str]) -> None:
+        """Place what was added behind its layer, and drop the Q and DQ that nothing reads."""
         graph = self.model.graph
-        outputs = {output.name for output in graph.output}
-        while True:
-            read = {name for node in graph.node for name in node.input} | outputs
-            dead = [
-                node
-                for node in graph.node
-                if node.op_type in CONVERSIONS and not read & {*node.output}
-            ]
-            if not dead:
-                break
-            for node in dead:
-                graph.node.remove(node)
+        nodes: list[NodeProto] = []
+        for node in self._graph.nodes:
+            nodes.append(node)
+            if id(node) in self._added:
+                nodes.append(self._added[id(node)])
+        readers = Counter(name for node in nodes for name in node.input)
+        readers.update(output.name for output in graph.output)
+        # Backwards, so that a node comes after all that read it.
+        kept = []
+        for node in reversed(nodes):
+            if node.op_type in CONVERSIONS and not any(readers[name] for name in node.output):
+                readers.subtract(node.input)
+            else:
+                kept.append(node)
+        copies = [onnx.NodeProto() for _ in kept]
+        for copy, node in zip(copies, reversed(kept), strict=True):
+            copy.CopyFrom(node)
+        del graph.node[:]
+        graph.node.extend(copies)
         unused = self._unused() - unused_before
-        for tensor in [stored for stored in graph.initializer if stored.name in unused]:
-            graph.initializer.remove(tensor)
+        stored = [tensor for tensor in graph.initializer if tensor.name not in unused]
+        if len(stored) < len(graph.initializer):
+            tensors = [onnx.TensorProto() for _ in stored]
+            for tensor, original in zip(tensors, stored, strict=True):
+                tensor.CopyFrom(original)
+            del graph.initializer[:]
+            graph.initializer.extend(tensors)
 
 
 def _dequantized(node: NodeProto, graph: Graph) -> NDArray[np.float64] | None:
@@ -258,8 +317,10 @@ def _dequantized(node: NodeProto, graph: Graph) -> NDArray[np.float64] | None:
     return result
 
 
-def _same(fp32: NDArray[np.float32], dequantized: NDArray[np.float64]) -> bool:
+def _apart(fp32: NDArray[np.float32], dequantized: NDArray[np.float64]) -> float:
+    """The norm of the difference over that of the fp32 weights; infinite for other shapes."""
     if fp32.shape != dequantized.shape:
-        return False
+        return inf
     length = float(np.linalg.norm(fp32))
-    return float(np.linalg.norm(fp32 - dequantized)) <= _DIFFERENT * length
+    distance = float(np.linalg.norm(fp32 - dequantized))
+    return distance / length if length else (inf if distance else 0.0)

@@ -10,8 +10,13 @@ independently: a local search, started from several sets, adds or removes one la
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+
+from .layer_state import LayerState
 
 _ROUNDS = 20
+_NOISE_US = 1e-6
+"""Differences below it are rounding of sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,34 +110,51 @@ def choose(costs: LayerCosts, least_us: float) -> frozenset[int]:
     """
     slower_in_int8 = frozenset(layer for layer, gain in costs.gains_us.items() if gain > 0)
     starts = (frozenset[int](), slower_in_int8, frozenset(costs.gains_us))
-    best = max((_climb(costs, start) for start in starts), key=costs.saving_us)
-    if costs.saving_us(best) <= 0:
+    best = max((_climb(costs, start) for start in starts), key=lambda state: state.saving_us)
+    if best.saving_us <= _NOISE_US:
         return frozenset()
-    return _without_small_gains(costs, best, least_us)
+    return _without_small_gains(best, least_us)
 
 
-def _climb(costs: LayerCosts, chosen: frozenset[int]) -> frozenset[int]:
+def _climb(costs: LayerCosts, chosen: frozenset[int]) -> LayerState:
     """Add or remove one layer at a time while that saves more."""
-    saving = costs.saving_us(chosen)
+    state = LayerState(costs, chosen)
     for _ in range(_ROUNDS):
-        before = chosen
+        before = frozenset(state.chosen)
         for layer in sorted(costs.gains_us):
-            changed = chosen ^ {layer}
-            changed_saving = costs.saving_us(changed)
-            if changed_saving > saving:
-                chosen, saving = changed, changed_saving
-        if chosen == before:
+            saving = state.saving_us
+            state.toggle(layer)
+            if state.saving_us <= saving + _NOISE_US:
+                state.toggle(layer)
+        if state.chosen == before:
             break
-    return chosen
+    return state
 
 
-def _without_small_gains(
-    costs: LayerCosts, chosen: frozenset[int], least_us: float
-) -> frozenset[int]:
+def _without_small_gains(state: LayerState, least_us: float) -> frozenset[int]:
     """Remove the layers that add less than `least_us`, the smallest addition first."""
-    while chosen:
-        fewer = max((chosen - {layer} for layer in sorted(chosen)), key=costs.saving_us)
-        if costs.saving_us(chosen) - costs.saving_us(fewer) >= least_us:
+    added_us = {layer: _added_us(state, layer) for layer in state.chosen}
+    smallest = [(us, layer) for layer, us in added_us.items()]
+    heapify(smallest)
+    while smallest:
+        us, layer = heappop(smallest)
+        if added_us.get(layer) != us:
+            continue  # removed, or computed anew since
+        if us >= least_us:
             break
-        chosen = fewer
-    return chosen
+        near = state.near(layer) - {layer}
+        state.toggle(layer)
+        del added_us[layer]
+        for other in near:
+            added_us[other] = _added_us(state, other)
+            heappush(smallest, (added_us[other], other))
+    return frozenset(state.chosen)
+
+
+def _added_us(state: LayerState, layer: int) -> float:
+    """What a chosen layer adds to the saving."""
+    saving = state.saving_us
+    state.toggle(layer)
+    without = state.saving_us
+    state.toggle(layer)
+    return saving - without

@@ -25,9 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cost import tensor_bytes
-from .graph import Graph, fix_shapes
+from .graph import Graph
 from .modelfile import check_external_data, load, printable
+from .shapes import inferred, inlined
+from .tally import tensor_bytes
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto
@@ -84,12 +85,12 @@ def of_models(
     shapes: Mapping[str, Sequence[int]] | None = None,
 ) -> Needs:
     """`needs` of models in memory; `source` may be `optimized`."""
-    from onnx.shape_inference import InferenceError
-
-    try:
-        graphs = [_inferred(one, batch, shapes or {}) for one in (optimized, source)]
-    except (InferenceError, RuntimeError, ValueError) as error:
-        return Needs(None, None, None, f"shapes not inferred: {printable(str(error), 200)}")
+    graphs = []
+    for one in (optimized, source):
+        fixed, notes = inferred(inlined(one), batch, shapes or {})
+        if notes:
+            return Needs(None, None, None, notes[0])
+        graphs.append(Graph(fixed.graph))
     graph = graphs[0]
     stored = sum(tensor_bytes(math.prod(one.dims), one.data_type) for one in graph.stored.values())
     outputs = [port.name for port in optimized.graph.output]
@@ -123,14 +124,23 @@ def fullest(
         for name in _read(node):
             whose = owner.get(name, name)
             last[whose] = max(last.get(whose, 0), index)
-    alive = {name: sizes[name] for name in inputs}
-    most, at = sum(alive.values()), "the start"
+    alive = dict.fromkeys(inputs)
+    ending: dict[int, list[str]] = {0: [name for name in alive if name not in last]}
+    for name, index in last.items():
+        ending.setdefault(index, []).append(name)
+    held = sum(sizes[name] for name in alive)
+    most, at = held, "the start"
     for index, node in enumerate(nodes):
-        alive |= {name: sizes[name] for name in node.output if name in sizes and name not in owner}
-        held = sum(alive.values())
+        written = [name for name in node.output if name in sizes and name not in owner]
+        alive |= dict.fromkeys(written)
+        held += sum(sizes[name] for name in written)
         if held > most:
             most, at = held, f"{printable(node.op_type)} {printable(node.name)}".strip()
-        alive = {name: size for name, size in alive.items() if last.get(name, -1) > index}
+        unread = (name for name in written if last.get(name, -1) < index)
+        for name in (*ending.get(index, ()), *unread):
+            if name in alive:
+                del alive[name]
+                held -= sizes[name]
     return most, at
 
 
@@ -159,18 +169,6 @@ def _tensors(graph: Graph) -> Iterator[str]:
         if node.op_type not in _NOTHING:
             # An output that nobody asked for has no name.
             yield from (name for name in node.output if name)
-
-
-def _inferred(model: ModelProto, batch: int, shapes: Mapping[str, Sequence[int]]) -> Graph:
-    import onnx
-    from onnx import inliner, shape_inference
-
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    if fixed.functions:
-        fixed = inliner.inline_local_functions(fixed)
-    fix_shapes(fixed.graph, batch, shapes)
-    return Graph(shape_inference.infer_shapes(fixed, data_prop=True).graph)
 
 
 def _size(graph: Graph, name: str) -> int | None:

@@ -22,9 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .cost import OPERANDS
-from .graph import Graph, fix_shapes
+from .graph import Graph
+from .macs import OPERANDS
 from .modelfile import load_whole
+from .roots import Roots
+from .shapes import inferred
 
 if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto
@@ -38,8 +40,6 @@ WEIGHT_AT: Mapping[str, int] = {
 """Which input of a layer holds its weight, by operator."""
 _SAMPLED = 256
 _SCOPES = "pkg.torch.onnx.name_scopes"
-# Between a stored tensor and the layer it belongs to.
-_PASSED = {"DequantizeLinear", "QuantizeLinear", "Transpose", "Reshape", "Cast", "Identity"}
 # Where a layer that takes its weight as integers has the scale and zero point of it.
 _SCALES_AT: Mapping[str, tuple[int | None, int]] = {
     "DequantizeLinear": (1, 2),
@@ -132,6 +132,7 @@ def outline(
 def of_model(model: ModelProto, batch: int, shapes: Mapping[str, Sequence[int]]) -> Outline:
     """The outline of a model in memory; arguments as `outline`."""
     graph = Graph(model.graph)
+    weights = _Weights(graph)
     nodes = tuple(
         Node(
             node.op_type,
@@ -139,7 +140,7 @@ def of_model(model: ModelProto, batch: int, shapes: Mapping[str, Sequence[int]])
             node.name,
             tuple(node.input),
             tuple(node.output),
-            _weight(node, graph),
+            weights.of(node),
             _scope(node),
         )
         for node in graph.nodes
@@ -209,33 +210,38 @@ def _scope(node: NodeProto) -> str:
 def _shapes(
     model: ModelProto, batch: int, given: Mapping[str, Sequence[int]]
 ) -> dict[str, tuple[int, ...]]:
-    import onnx
-    from onnx import shape_inference
-
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    fix_shapes(fixed.graph, batch, given)
-    try:
-        fixed = shape_inference.infer_shapes(fixed, data_prop=True)
-    except (shape_inference.InferenceError, RuntimeError, ValueError):
-        return {}  # an outline without shapes still has its nodes
+    fixed, _ = inferred(model, batch, given)  # an outline without shapes still has its nodes
     graph = Graph(fixed.graph)
     names = [*graph.inputs, *(name for node in graph.nodes for name in node.output if name)]
     return {name: shape for name in names if (shape := graph.shape(name)) is not None}
 
 
-def _weight(node: NodeProto, graph: Graph) -> Weight | None:
-    at = WEIGHT_AT.get(node.op_type)
-    if at is None or len(node.input) <= at:
-        return None
-    name, taker = node.input[at], node
-    while name not in graph.stored:
-        maker = graph.maker.get(name)
-        if maker is None or maker.op_type not in _PASSED:
+class _Weights:
+    """The weights of a graph's layers; one that several layers share is read once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._roots = Roots(graph)
+        self._read: dict[tuple[str, ...], Weight | None] = {}
+
+    def of(self, node: NodeProto) -> Weight | None:
+        at = WEIGHT_AT.get(node.op_type)
+        if at is None or len(node.input) <= at:
             return None
-        name, taker = maker.input[0], maker
-    tensor = graph.stored[name]
-    values = _array(tensor)
+        name, passed = self._roots.of(node.input[at])
+        if name not in self._graph.stored:
+            return None
+        taker = passed or node
+        # Other scales make other numbers of the same integers.
+        scaled = tuple(taker.input) if taker.op_type in _SCALES_AT else ()
+        key = (name, taker.op_type if scaled else "", str(_axis(taker)), *scaled)
+        if key not in self._read:
+            self._read[key] = _weight(name, taker, self._graph)
+        return self._read[key]
+
+
+def _weight(name: str, taker: NodeProto, graph: Graph) -> Weight | None:
+    values = _array(graph.stored[name])
     if values is None:
         return None
     real = _real(values, taker, graph)
@@ -269,9 +275,7 @@ def _real(values: NDArray[Any], taker: NodeProto, graph: Graph) -> NDArray[np.fl
     at = _SCALES_AT.get(taker.op_type)
     if at is None or np.issubdtype(values.dtype, np.floating):
         return real
-    axis = next((attribute.i for attribute in taker.attribute if attribute.name == "axis"), None)
-    if axis is None:
-        axis = _OUTPUT_CHANNELS.get(taker.op_type, 1)
+    axis = _axis(taker)
     for position, apply in ((at[1], np.subtract), (at[0], np.multiply)):
         if position is None or len(taker.input) <= position:
             continue
@@ -283,6 +287,12 @@ def _real(values: NDArray[Any], taker: NodeProto, graph: Graph) -> NDArray[np.fl
         if fitted is not None:
             real = apply(real, fitted)
     return real
+
+
+def _axis(taker: NodeProto) -> int:
+    """The axis that each scale of a weight belongs to."""
+    own = next((attribute.i for attribute in taker.attribute if attribute.name == "axis"), None)
+    return _OUTPUT_CHANNELS.get(taker.op_type, 1) if own is None else int(own)
 
 
 def _along(

@@ -179,7 +179,11 @@ def open_session(
 
 
 def _described(port: Any) -> Input:
-    shape = tuple(extent if isinstance(extent, int | str) else None for extent in port.shape)
+    # A file may say -1 for an extent that is open; onnxruntime hands it on as it is.
+    shape = tuple(
+        extent if isinstance(extent, str) or (isinstance(extent, int) and extent >= 0) else None
+        for extent in port.shape
+    )
     return Input(str(port.name), str(port.type), shape)
 
 

@@ -2,9 +2,10 @@
 
 import numpy as np
 from edgestill.devices.onboard.model.outline import of_model
-from edgestill.devices.operators.layer_matching import match, similarity
+from edgestill.devices.operators.layer_matching import match
 from edgestill.devices.operators.layers import homes, join
 from edgestill.devices.operators.profiling import Operator, Profile
+from edgestill.devices.operators.weight_samples import similarity
 from edgestill.devices.operators.wiring import Wiring, family, multiplies, shown
 from onnx import TensorProto, helper
 from onnx_files import model

@@ -1,7 +1,10 @@
 """Which layers are chosen to be left in float, and what that is expected to save."""
 
+import random
+
 import pytest
 from edgestill.pipeline.diagnose.layer_choice import Edge, LayerCosts, choose
+from edgestill.pipeline.diagnose.layer_state import LayerState
 
 
 def costs(gains, edges=(), in_float=(), unquantized=(), weighted=None):
@@ -49,3 +52,31 @@ def test_an_operator_without_weights_between_integers_stays_what_it_is():
     gains = {0: -5.0, 1: 30.0, 2: -5.0}
     assert choose(costs(gains, edges, weighted=(0, 2)), 0.5) == frozenset({0, 1})
     assert costs(gains, edges, weighted=(0, 2)).saving_us(frozenset({1})) == 0
+
+
+def test_toggling_layers_gives_the_saving_of_the_whole_set():
+    """Random graphs of layers: what is kept up to date is what is computed anew."""
+    drawn = random.Random(0)
+    for _ in range(100):
+        count = drawn.randint(1, 9)
+        every = range(count + 2)
+        layers = LayerCosts(
+            gains_us={at: drawn.uniform(-30, 30) for at in range(count)},
+            weighted=frozenset(at for at in range(count) if drawn.random() < 0.6),
+            in_float=frozenset(at for at in range(count) if drawn.random() < 0.3),
+            unquantized=frozenset(at for at in every if drawn.random() < 0.2),
+            edges=[
+                Edge(
+                    drawn.choice([None, *every]),
+                    tuple(drawn.sample(every, drawn.randint(0, 3))),
+                    drawn.randint(0, 20),
+                )
+                for _ in range(drawn.randint(0, 14))
+            ],
+            quantize_us=1.0,
+            dequantize_us=0.7,
+        )
+        state = LayerState(layers)
+        for _ in range(20):
+            state.toggle(drawn.randrange(count))
+            assert state.saving_us == pytest.approx(layers.saving_us(frozenset(state.chosen)))

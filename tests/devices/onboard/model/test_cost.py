@@ -164,14 +164,19 @@ def test_weights_in_constants_and_local_functions_count():
     assert (cost.macs, cost.parameters, cost.weight_bytes) == (24, 8, 32)
 
 
-def test_what_cannot_be_counted_is_named():
-    model = _model(
-        [helper.make_node("Einsum", ["x", "x"], ["y"], name="e", equation="ij,ij->ij")],
-        [("x", FLOAT, [2, 2])],
-        [("y", FLOAT, [2, 2])],
-    )
+@pytest.mark.parametrize(
+    ("domain", "op", "words"),
+    [
+        ("acme", "Weird", "an operator of acme that is not known here"),
+        ("com.microsoft", "QMoE", "an operator of com.microsoft that is not known here"),
+        ("", "STFT", "its products are not counted"),
+    ],
+)
+def test_what_cannot_be_counted_is_named(domain, op, words):
+    node = helper.make_node(op, ["x", "x"], ["y"], name="e", domain=domain)
+    model = _model([node], [("x", FLOAT, [2, 2])], [("y", FLOAT, [2, 2])], domain=domain)
     cost = count_model(model)
-    assert cost.notes == ("Einsum 'e' is not counted",)
+    assert f"{op} 'e': {words}" in cost.notes
     assert cost.macs is None
 
 
@@ -192,7 +197,7 @@ def test_a_cost_that_is_complete_sums_its_types():
     assert Cost({"float32": 2}, uncounted=1).macs is None
 
 
-def test_an_operator_whose_output_has_no_known_shape_leaves_the_operations_known():
+def test_operators_of_a_runtime_have_shapes_too():
     stored = [("w", _floats(4, 2)), ("s", np.float32(1)), ("z", np.uint8(0))]
     nodes = [
         helper.make_node("MatMul", ["x", "w"], ["h"]),
@@ -208,8 +213,46 @@ def test_an_operator_whose_output_has_no_known_shape_leaves_the_operations_known
     cost = count_model(_model(nodes, *ends, stored, domain="com.microsoft"))
     assert cost.macs == 24
     assert cost.parameters == 8
+    # x in float; h is folded; q, y and u are one byte a number.
+    assert cost.activation_bytes == 4 * 12 + 3 * 6
+    assert cost.notes == ()
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_negative_extent_is_an_open_one_wherever_it_stands(batch):
+    """Paddle and others write -1; a product of it would be negative."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["a"]),
+        helper.make_node("Reshape", ["a", "to"], ["r"]),
+        helper.make_node("MatMul", ["r", "v"], ["y"]),
+    ]
+    stored = [("w", _floats(8, 3, 3, 3)), ("v", _floats(8 * 36, 5)), ("to", np.array([0, -1]))]
+    ends = [("x", FLOAT, [-1, 3, 8, 8])], [("y", FLOAT, [-1, 5])]
+    model = _model(nodes, *ends, stored)
+    model.graph.value_info.append(helper.make_tensor_value_info("a", FLOAT, [-1, 8, -1, -1]))
+    cost = count_model(model, batch)
+    assert cost.macs == batch * (8 * 36 * 27 + 8 * 36 * 5)
+    assert cost.activation_bytes == 4 * batch * (3 * 64 + 8 * 36 + 5)
+    assert cost.notes == ()
+
+
+def test_a_negative_extent_besides_the_batch_is_unknown_and_said_to_be_so():
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"], name="c")]
+    ends = [("x", FLOAT, [1, 3, -1, -1])], [("y", FLOAT, [1, 8, -1, -1])]
+    cost = count_model(_model(nodes, *ends, [("w", _floats(8, 3, 3, 3))]))
+    assert cost.macs is None
     assert cost.activation_bytes is None
-    assert cost.notes == ("the size of 1 tensors between operators is unknown",)
+    assert "Conv 'c': a shape is unknown" in cost.notes
+    given = count_model(_model(nodes, *ends, [("w", _floats(8, 3, 3, 3))]), 1, {"x": (1, 3, 8, 8)})
+    assert given.macs == 8 * 36 * 27
+
+
+def test_an_empty_tensor_costs_nothing():
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    cost = count_model(
+        _model(nodes, [("x", FLOAT, [0, 4])], [("y", FLOAT, [0, 2])], [("w", _floats(4, 2))])
+    )
+    assert (cost.macs, cost.activation_bytes, cost.notes) == (0, 0, ())
 
 
 def _external(folder, location, offset=0, length=32):
