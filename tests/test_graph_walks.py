@@ -16,7 +16,8 @@ from edgestill.devices.operators.layers import join
 from edgestill.devices.operators.profiling import Operator, Profile
 from edgestill.pipeline.diagnose.diagnosis import conclude
 from edgestill.pipeline.diagnose.float_edit import FloatEdit
-from edgestill.pipeline.diagnose.layer_choice import Edge, LayerCosts, choose
+from edgestill.pipeline.diagnose.layer_choice import choose
+from edgestill.pipeline.diagnose.layer_costs import Edge, LayerCosts
 from edgestill.pipeline.judge.operators import record
 from onnx import TensorProto, helper
 from onnx_files import model

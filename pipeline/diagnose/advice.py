@@ -11,7 +11,8 @@ from ...devices.operators.profiling import Profile
 from ...devices.operators.wiring import Wiring, shown
 from .file_times import FileTimes, computes, is_quantized
 from .findings import Advice
-from .layer_choice import Edge, LayerCosts, choose
+from .layer_choice import choose
+from .layer_costs import Edge, LayerCosts
 
 LEAST_SHARE = 0.02
 """Of a query: a smaller saving is not worth an advice."""

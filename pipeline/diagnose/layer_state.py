@@ -8,17 +8,15 @@ state.saving_us
 from collections import defaultdict
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from .layer_choice import Edge, LayerCosts
+from .layer_costs import Edge, LayerCosts
 
 
 @dataclass(slots=True)
 class _Tensor:
     """How many readers of one tensor are chosen and compute in float."""
 
-    edge: "Edge"
+    edge: Edge
     chosen: int = 0
     """Readers that are chosen."""
     floating: int = 0
@@ -41,7 +39,7 @@ class LayerState:
         saving_us: microseconds a query that this is expected to save.
     """
 
-    def __init__(self, costs: "LayerCosts", chosen: Iterable[int] = ()) -> None:
+    def __init__(self, costs: LayerCosts, chosen: Iterable[int] = ()) -> None:
         self.chosen: set[int] = set()
         self.saving_us = 0.0
         self._costs = costs

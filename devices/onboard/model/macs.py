@@ -3,7 +3,7 @@
     products(node, graph)         # {'float32': 12501632}, or {} where it multiplies no matrices
 
 Formulas are those of the operators' specifications: ONNX's, and onnxruntime's
-docs/ContribOperators.md for what a runtime fuses. A fused operator counts what its parts counted.
+ContribOperators.md for what a runtime fuses. A fused operator counts what its parts counted.
 onnx is imported inside the functions.
 """
 

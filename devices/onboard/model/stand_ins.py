@@ -4,7 +4,7 @@
 
 onnx infers no shapes for the operators of com.microsoft, so every shape behind one would be
 unknown. Each is replaced by operators of the same output shapes and types, whose values are of no
-use. The specification is onnxruntime's docs/ContribOperators.md. onnx is imported inside the
+use. The specification is onnxruntime's ContribOperators.md. onnx is imported inside the
 functions.
 """
 

@@ -3,7 +3,8 @@
 import random
 
 import pytest
-from edgestill.pipeline.diagnose.layer_choice import Edge, LayerCosts, choose
+from edgestill.pipeline.diagnose.layer_choice import choose
+from edgestill.pipeline.diagnose.layer_costs import Edge, LayerCosts
 from edgestill.pipeline.diagnose.layer_state import LayerState
 
 
