@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from edgestill.pipeline.judge import verify
-from edgestill.pipeline.judge.answers import GOLDEN
+from edgestill.pipeline.judge.answers import GOLDEN, logits
 from edgestill.pipeline.judge.quality import Running
 
 
@@ -31,6 +31,30 @@ def test_the_stored_answers_are_those_that_the_file_gives_again(records):
         again = running.outputs(variant.file, precise=False)
         np.testing.assert_allclose(again, golden[variant.file], atol=1e-5)
         assert (folder / "answers" / f"{variant.name}.npy").is_file()
+
+
+def test_a_variant_is_scored_at_the_batch_that_is_measured(records, built):
+    report, run, folder = records
+    batch = report.measured.benchmark.settings.feed.batch
+    (x,) = (built[2] / "store").glob("*/x_test.npy")
+    test, precise = np.load(x), report.variants.plan.precise
+    name = "int8-dynamic"
+    stored = np.load(folder / "answers" / f"{name}.npy")
+    file = run / "variants" / f"{name}.onnx"
+    np.testing.assert_array_equal(stored, logits(file, test, batch=batch, precise=precise))
+    # A dynamic file takes its ranges from the batch, so that another one shows.
+    assert np.abs(stored - logits(file, test, batch=batch + 63, precise=precise)).max() > 1e-4
+
+
+def test_every_file_was_asked_again_and_only_float_files_sample_by_sample(records):
+    report, _, _ = records
+    for quality in report.quality.files:
+        found = quality.steadiness
+        assert (found.again, found.session, found.faults) == (0.0, 0.0, ())
+        assert (found.alone is not None) == (quality.name in ("teacher", "fp32"))
+    made_from = {quality.name: quality.made_from for quality in report.quality.files}
+    assert made_from.pop("teacher") is made_from.pop("fp32") is None
+    assert set(made_from.values()) == {"fp32"}
 
 
 def test_fp32_and_the_teacher_are_compared_with_their_torch_models(records):

@@ -1,0 +1,132 @@
+"""What a variant is compared with, and by which runs."""
+
+import dataclasses
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import report_example
+from edgestill.exporters.interface import INPUT, OUTPUT
+from edgestill.exporters.package import File, Package
+from edgestill.pipeline import tasks
+from edgestill.pipeline.judge import quality
+from edgestill.pipeline.judge.gate import judge
+from edgestill.pipeline.judge.quality import Reference, Running, quality_of
+from edgestill.pipeline.recipe.gate import Gate
+from edgestill.pipeline.tasks.sampling import Sampling
+from onnx import TensorProto, helper
+from onnx_files import save
+
+FLOAT = TensorProto.FLOAT
+ROWS, CLASSES = 60, 3
+ENDS = [(INPUT, FLOAT, ["n", CLASSES])], [(OUTPUT, FLOAT, ["n", CLASSES])]
+X = np.random.default_rng(0).normal(size=(ROWS, CLASSES)).astype(np.float32)
+TRUTH = X.argmax(1)
+
+
+def answering(wrong):
+    """Logits that are wrong for the first of some rows."""
+    answered = TRUTH.copy()
+    answered[:wrong] = (answered[:wrong] + 1) % CLASSES
+    return np.eye(CLASSES, dtype=np.float32)[answered]
+
+
+def reference(teacher=None, fp32=None):
+    data = SimpleNamespace(labels=("a", "b", "c"))
+    task = tasks.of("classification")
+    return Reference(data, task, TRUTH, teacher, fp32, Sampling(0.95))
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Files whose answers are their input, turned by some classes or less the batch's mean."""
+    save(tmp_path / "same.onnx", [helper.make_node("Identity", [INPUT], [OUTPUT])], *ENDS)
+    turned = [
+        helper.make_node("Split", [INPUT, "sizes"], ["a", "b"], axis=1),
+        helper.make_node("Concat", ["b", "a"], [OUTPUT], axis=1),
+    ]
+    save(tmp_path / "turned.onnx", turned, *ENDS, [("sizes", np.array([1, 2], np.int64))])
+    by_batch = [
+        helper.make_node("ReduceMax", [INPUT], ["m"], axes=[0]),
+        helper.make_node("Sub", [INPUT, "m"], [OUTPUT]),
+    ]
+    save(tmp_path / "by_batch.onnx", by_batch, *ENDS)
+    return tmp_path
+
+
+def running(folder, batch=ROWS):
+    return Running(folder, X, batch, 1, precise=False)
+
+
+def variant(*packages, name="fp32"):
+    return SimpleNamespace(name=name, file="same.onnx", packages=packages, changed_nodes=0)
+
+
+def package(file, format_="ort"):
+    return Package(
+        format_, format_, f".{format_}", File(file, None, None), (), "onnxruntime",
+        least_agreement=0.95, answers_hold=True,
+    )  # fmt: skip
+
+
+def test_agreement_and_drops_are_each_against_their_own_reference(files):
+    of = reference(teacher=answering(30), fp32=answering(6))
+    found = quality_of(variant(name="int8"), answering(12), of, running(files), ())
+    # Rows 12 to 29 are answered otherwise than by the teacher, 6 to 11 otherwise than by fp32.
+    assert found.agreement_with_teacher.value == pytest.approx(1 - 18 / ROWS)
+    assert found.answers_changed_vs_fp32 == 6
+    assert found.drop_vs_teacher.value == pytest.approx(-18 / ROWS, abs=0.02)
+    assert found.drop_vs_fp32.value == pytest.approx(6 / ROWS, abs=0.02)
+    assert found.score.value == pytest.approx(1 - 12 / ROWS)
+
+
+def test_without_the_teachers_answers_agreement_is_unknown_and_no_other_figure_stands_in(files):
+    found = quality_of(variant(), answering(0), reference(fp32=answering(6)), running(files), ())
+    assert found.agreement_with_teacher.value is None
+    assert found.drop_vs_teacher.value is None
+    assert found.fidelity is None
+
+
+def test_a_file_is_scored_at_the_batch_that_ships(files):
+    name = "by_batch.onnx"
+    alone, together = (running(files, batch).outputs(name, precise=False) for batch in (1, ROWS))
+    np.testing.assert_array_equal(alone, np.zeros_like(X))
+    np.testing.assert_allclose(together, X - X.max(0), rtol=1e-6)
+
+
+def test_a_package_that_answers_as_the_onnx_file_agrees(files):
+    listed = variant(package("same.onnx", "onnx"), package("same.onnx"))
+    found = quality_of(listed, X, reference(X, X), running(files), ())
+    (other,) = found.packages
+    assert (other.format, other.agreement, other.max_abs_difference) == ("ort", 1.0, 0.0)
+
+
+def test_a_package_that_answers_otherwise_makes_its_variant_not_ready(files):
+    listed = variant(package("same.onnx", "onnx"), package("turned.onnx"))
+    found = quality_of(listed, X, reference(X, X), running(files), ())
+    (other,) = found.packages
+    assert other.agreement == 0.0
+    assert other.max_abs_difference > 1.0
+    report = report_example.report()
+    fp32, *others = report.quality.variants
+    broken = report.quality.model_copy(
+        update={"variants": (fp32.model_copy(update={"packages": found.packages}), *others)}
+    )
+    verdict = judge(Gate(min_accuracy=0.01), broken, report.measured)
+    assert verdict.variants[0].outcome == "not ready"
+    assert verdict.variants[0].faults[0].startswith(".ort differs from .onnx by")
+    assert verdict.ship != "fp32"
+
+
+def test_a_package_that_nothing_here_runs_has_no_figures(files):
+    silent = dataclasses.replace(package("absent.tflite", "tflite"), runtime=None)
+    found = quality_of(
+        variant(package("same.onnx", "onnx"), silent), X, reference(X, X), running(files), ()
+    )
+    assert found.packages[0].agreement is None
+    assert found.packages[0].missing
+
+
+def test_a_file_that_the_checker_refuses_says_so(files):
+    save(files / "same.onnx", [helper.make_node("NoSuch", [INPUT], [OUTPUT])], *ENDS)
+    assert "NoSuch" in quality._checker(files / "same.onnx")
