@@ -35,6 +35,7 @@ class AnswersCompared:
         outputs: each output; empty where they are not compared.
         missing: why they are not compared, or None.
         warnings: what makes an answer depend on more than its input.
+        names: what the two are called.
     """
 
     queries: int
@@ -42,6 +43,7 @@ class AnswersCompared:
     outputs: tuple[OutputLoss, ...]
     missing: str | None
     warnings: tuple[str, ...]
+    names: tuple[str, str] = ("A", "B")
 
     def document(self) -> dict[str, Any]:
         """The same as JSON-ready values."""
@@ -61,27 +63,32 @@ class AnswersCompared:
         kind = "generated queries" if self.generated else "queries"
         shown, rest = shown_outputs(self.outputs)
         told = [_told(output) for output in shown] + ([rest] if rest else [])
-        return (f"answers to {self.queries} {kind}, B against A: {'; '.join(told)}",)
+        both = f"{self.names[1]} against {self.names[0]}"
+        return (f"answers to {self.queries} {kind}, {both}: {'; '.join(told)}",)
 
     def cautions(self) -> tuple[str, ...]:
         """What a reader must not miss."""
         return (
             *self.warnings,
             *(
-                f"output {output_cells(output)[0]} of B is not that of A: {output.destroyed}"
+                f"output {output_cells(output)[0]} of {self.names[1]} is not that of "
+                f"{self.names[0]}: {output.destroyed}"
                 for output in self.outputs
                 if output.destroyed is not None
             ),
         )
 
 
-def compare_answers(a: Path, b: Path, feed: Feed) -> AnswersCompared:
+def compare_answers(
+    a: Path, b: Path, feed: Feed, names: tuple[str, str] = ("A", "B")
+) -> AnswersCompared:
     """Ask both models the same, in a child process.
 
     Args:
         a: an ``.onnx`` or ``.ort`` file.
         b: the same.
         feed: what they are queried with; real inputs, or shapes of generated ones.
+        names: what sentences call the two.
 
     Raises:
         ModelError: a model answers one input in several ways, or does not run.
@@ -89,7 +96,8 @@ def compare_answers(a: Path, b: Path, feed: Feed) -> AnswersCompared:
         MeasureError: the child could not be started.
     """
     with Child(a, command=WORKER, fix=_FIX) as child:
-        answer = child.ask({"a": str(a), "b": str(b), "feed": asdict(feed)})
+        request = {"a": str(a), "b": str(b), "feed": asdict(feed), "names": names}
+        answer = child.ask(request)
     for path, faults in zip((a, b), answer["unsteady"], strict=True):
         _check_steady(path, faults)
     return AnswersCompared(
@@ -99,9 +107,10 @@ def compare_answers(a: Path, b: Path, feed: Feed) -> AnswersCompared:
         missing=answer["missing"],
         warnings=tuple(
             f"{name}: {fault}"
-            for name, faults in zip("AB", answer["unsteady"], strict=True)
+            for name, faults in zip(names, answer["unsteady"], strict=True)
             for fault in faults
         ),
+        names=names,
     )
 
 

@@ -17,6 +17,7 @@ from ..diagnose.findings import Diagnosis
 from ..diagnose.leave_in_float import leave_in_float
 from ..progress import Progress
 from .bench_models import given_shapes
+from .compare_answers import AnswersCompared, compare_answers
 
 _TURNS = 3
 _SUBJECTS = ("fp32", "int8", "mixed")
@@ -32,6 +33,8 @@ class Applied:
         int8_over_fp32: p50 of the quantized file over that of the fp32 file.
         over_fp32: p50 of the new file over that of the fp32 file.
         over_int8: p50 of the new file over that of the quantized file.
+        answers: how far each output of the quantized file, then of the new file, is from that of
+            the fp32 file.
         verdict: what the ratios show, as a sentence.
         warnings: what disturbed the measurement.
     """
@@ -41,6 +44,7 @@ class Applied:
     int8_over_fp32: Estimate
     over_fp32: Estimate
     over_int8: Estimate
+    answers: tuple[AnswersCompared, ...]
     verdict: str
     warnings: tuple[str, ...]
 
@@ -171,6 +175,10 @@ def apply(
             fix="omit --apply, or name layers with --leave",
         )
     leave_in_float(pair.int8, pair.fp32, chosen, target)
+    answers = tuple(
+        compare_answers(pair.fp32, file, pair.feed, ("fp32", name))
+        for file, name in ((pair.int8, "int8"), (target, target.name))
+    )
     settings = Settings(
         session=pair.session,
         feed=pair.feed,
@@ -197,6 +205,7 @@ def apply(
         int8_over_fp32=ratios["int8", "fp32"],
         over_fp32=over_fp32,
         over_int8=over_int8,
+        answers=answers,
         verdict=verdict(over_int8, over_fp32),
         warnings=measured.warnings,
     )

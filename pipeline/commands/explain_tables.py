@@ -16,7 +16,11 @@ from .explain import Applied
 
 def document(diagnosis: Diagnosis, applied: Applied | None) -> dict[str, Any]:
     """The diagnosis and what was applied, as one JSON document."""
-    return {**asdict(diagnosis), "applied": asdict(applied) if applied is not None else None}
+    told = None
+    if applied is not None:
+        answers = [compared.document() for compared in applied.answers]
+        told = {**asdict(applied), "answers": answers}
+    return {**asdict(diagnosis), "applied": told}
 
 
 def summary(diagnosis: Diagnosis) -> RenderableType:
@@ -50,8 +54,12 @@ def applied_lines(applied: Applied) -> RenderableType:
         f"{name}: {stated(applied.over_int8, 'latency', 'int8')}, and "
         f"{stated(applied.over_fp32, 'latency', 'fp32')}",
         applied.verdict,
+        *(line for compared in applied.answers for line in compared.lines()),
     )
-    warnings = [Text(f"warning: {warning}", style="yellow") for warning in applied.warnings]
+    cautions = [text for compared in applied.answers for text in compared.cautions()]
+    warnings = [
+        Text(f"warning: {warning}", style="yellow") for warning in (*cautions, *applied.warnings)
+    ]
     return Group(*map(Text, lines), *warnings)
 
 

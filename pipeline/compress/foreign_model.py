@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import onnx
 from numpy.typing import NDArray
 
 from ...devices.onboard.model import training_operators
@@ -22,10 +21,10 @@ from ...devices.onboard.settings import Session
 from ...errors import DataError, ModelError
 from ..data.archive import unpacked
 from ..judge.output_loss import reads_as_classes
-from ..judge.steadiness import steadiness
+from ..judge.steadiness import answers_alone, steadiness
 from ..recipe.compress import Compress
 from ..records import Plan
-from .method import BATCH, QUANTIZED, Job, Outputs, answers, fp32_answers
+from .method import BATCH, Job, Outputs, answers, fp32_answers
 from .methods import METHODS
 
 LABELS = "y"
@@ -85,12 +84,11 @@ class ForeignModel:
         Raises:
             ModelError: it answers one input in several ways, or a sample otherwise among others.
         """
-        nodes = onnx.load(self.model, load_external_data=False).graph.node
         found = steadiness(
             self.model,
             next(self._job(self.model).feeds()),
             Session(precise=self.plan.precise),
-            alone=not any(node.op_type in QUANTIZED for node in nodes),
+            alone=answers_alone(self.model),
         )
         if found.faults:
             raise ModelError(

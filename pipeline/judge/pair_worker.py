@@ -2,8 +2,8 @@
 
     python -m edgestill.pipeline.judge.pair_worker PARENT_PID MEMORY_LIMIT_BYTES
 
-It replies to requests as ``isolation.server`` describes: to the paths of two models and a feed with
-how far each output of the second is from that of the first.
+It replies to requests as ``isolation.server`` describes: to the paths of two models, a feed and
+what sentences call the two with how far each output of the second is from that of the first.
 """
 
 import sys
@@ -24,7 +24,7 @@ from ...errors import ModelError
 from ..isolation import server
 from ..isolation.server import Reply
 from .output_loss import Answers, losses
-from .steadiness import steadiness
+from .steadiness import answers_alone, steadiness
 
 QUERIES = 32
 """Queries that both are asked, at most."""
@@ -38,17 +38,17 @@ def reply(request: dict[str, Any], _: list[NDArray[Any]]) -> Reply:
     feed = feed_of(request["feed"])
     first = load(paths[0], Session())
     queries = _queries(first, feed)
-    unsteady = [steadiness(paths[0], queries[0], Session(), alone=True).faults]
-    found: dict[str, Any] = {"queries": len(queries), "outputs": [], "missing": None}
-    second = load(paths[1], Session())
-    found["missing"] = _other_inputs(first, second)
-    if found["missing"] is None:
-        unsteady.append(steadiness(paths[1], queries[0], Session(), alone=True).faults)
-        found |= _compared(first, second, queries)
-    else:
-        own = _queries(second, feed)
-        unsteady.append(steadiness(paths[1], own[0], Session(), alone=True).faults)
-    return {**found, "unsteady": unsteady}, []
+    second, called = load(paths[1], Session()), request["names"]
+    missing = _other_inputs(first, second, called)
+    asked = [queries[0], queries[0] if missing is None else _queries(second, feed)[0]]
+    steady = [
+        steadiness(path, query, Session(), alone=answers_alone(path))
+        for path, query in zip(paths, asked, strict=True)
+    ]
+    found: dict[str, Any] = {"queries": len(queries), "outputs": [], "missing": missing}
+    if missing is None:
+        found |= _compared(first, second, queries, called)
+    return {**found, "unsteady": [one.faults for one in steady]}, []
 
 
 def main() -> int:
@@ -65,22 +65,28 @@ def _queries(model: LoadedModel, feed: Feed) -> list[dict[str, Any]]:
     return [make_inputs(model.inputs, replace(own, seed=seed)) for seed in seeds]
 
 
-def _other_inputs(first: LoadedModel, second: LoadedModel) -> str | None:
+def _other_inputs(first: LoadedModel, second: LoadedModel, names: Sequence[str]) -> str | None:
     """Why the second cannot be asked what the first is; None where it can."""
     types = [{port.name: port.type for port in model.inputs} for model in (first, second)]
-    return None if types[0] == types[1] else "A and B take other inputs"
+    return None if types[0] == types[1] else f"{' and '.join(names)} take other inputs"
 
 
-def _compared(first: LoadedModel, second: LoadedModel, queries: Sequence[Query]) -> dict[str, Any]:
+def _compared(
+    first: LoadedModel, second: LoadedModel, queries: Sequence[Query], called: Sequence[str]
+) -> dict[str, Any]:
     names = [[port.name for port in model.outputs] for model in (first, second)]
     if len(names[0]) != len(names[1]):
-        return {"missing": f"A has {len(names[0])} outputs and B {len(names[1])}"}
+        told = [
+            f"{name} has {len(own)} output{'s'[: len(own) != 1]}"
+            for name, own in zip(called, names, strict=True)
+        ]
+        return {"missing": " and ".join(told)}
     # Outputs of other names stand in the same order.
     named = names[1] if set(names[0]) == set(names[1]) else names[0]
     try:
         before, after = _answers(first, queries, names[0]), _answers(second, queries, named)
     except ModelError as error:
-        return {"missing": f"B does not answer what A does: {error.found}"}
+        return {"missing": f"{called[1]} does not answer what {called[0]} does: {error.found}"}
     batches = [
         max((len(one) for one in query.values() if one.ndim), default=1) for query in queries
     ]

@@ -4,6 +4,7 @@
 ()
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.onboard.model.modelfile import is_ort
+from ...devices.onboard.model.modelfile import load as load_graph
 from ...devices.onboard.runtimes import load
 from ...devices.onboard.runtimes.contract import LoadedModel
 from ...devices.onboard.settings import Session
@@ -21,6 +24,8 @@ from .apart import flat, relative
 
 SAMPLES = 64
 """Samples of the repeated query, at most."""
+_IN_INT8 = re.compile("Quantize|Integer|^QLinear|^QGemm|^QAttention")
+"""Operator types of int8 arithmetic."""
 _ALONE = 4
 """How many of them are asked one by one."""
 
@@ -53,6 +58,18 @@ def steadiness(path: Path, feed: Feed, session: Session, *, alone: bool) -> Stea
         alone=single,
         alone_tolerance=ALONE_FP16 if _in_half(first) else ALONE,
     )
+
+
+def answers_alone(path: Path) -> bool:
+    """Whether a file claims to answer a sample alone as it does among others.
+
+    One that computes in int8 does not: its ranges may be those of the batch, and a sum that is
+    taken in another order is rounded to another step. Of an ``.ort`` file nothing is known.
+    """
+    if is_ort(path):
+        return False
+    kinds = {node.op_type for node in load_graph(path).graph.node}
+    return not any(_IN_INT8.search(kind) for kind in kinds)
 
 
 def _answers(model: LoadedModel, feed: Feed) -> dict[str, NDArray[Any]]:

@@ -7,10 +7,15 @@ from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import StorageError, UsageError
 from edgestill.pipeline.commands import models
+from edgestill.pipeline.commands.compare_answers import AnswersCompared
 from edgestill.pipeline.commands.explain import Applied, Pair, check_target, verdict
 from edgestill.pipeline.commands.explain_tables import applied_lines
 from edgestill.pipeline.commands.shared import Invocation
+from edgestill.pipeline.records import OutputLoss
 from rich.console import Console
+
+SAME = OutputLoss(name="y", measure="equality", rows=32, changed=0)
+DESTROYED = SAME.model_copy(update={"changed": 32, "destroyed": "all changed"})
 
 
 def ratio(low, high):
@@ -39,6 +44,10 @@ def test_a_measured_file_is_printed_as_ratios_with_their_intervals():
         int8_over_fp32=ratio(1.25, 1.29),
         over_fp32=ratio(0.95, 0.99),
         over_int8=ratio(0.75, 0.77),
+        answers=(
+            AnswersCompared(32, True, (SAME,), None, (), ("fp32", "int8")),
+            AnswersCompared(32, True, (DESTROYED,), None, (), ("fp32", "mixed.onnx")),
+        ),
         verdict="it is faster",
         warnings=("busy",),
     )
@@ -50,6 +59,9 @@ def test_a_measured_file_is_printed_as_ratios_with_their_intervals():
         "mixed.onnx: 0.76× the latency of int8 (0.75 to 0.77), and "
         "0.97× the latency of fp32 (0.95 to 0.99)",
         "it is faster",
+        "answers to 32 generated queries, int8 against fp32: y 0 of 32 changed",
+        "answers to 32 generated queries, mixed.onnx against fp32: y 32 of 32 changed",
+        "warning: output y of mixed.onnx is not that of fp32: all changed",
         "warning: busy",
     ]
 

@@ -28,7 +28,7 @@ def product(tmp_path):
 
 
 def asked(a, b, feed=Feed()):  # noqa: B008 - frozen
-    found, arrays = reply({"a": str(a), "b": str(b), "feed": asdict(feed)}, [])
+    found, arrays = reply({"a": str(a), "b": str(b), "feed": asdict(feed), "names": ["A", "B"]}, [])
     assert arrays == []
     return found
 
@@ -66,7 +66,7 @@ def test_models_that_are_no_pair_are_not_compared(product, tmp_path):
     )
     assert asked(product("a", y=W), other)["missing"] == "A and B take other inputs"
     assert asked(product("a", y=W), product("b", y=W, z=W))["missing"] == (
-        "A has 1 outputs and B 2"
+        "A has 1 output and B has 2 outputs"
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from edgestill.devices.onboard.settings import Session
-from edgestill.pipeline.judge.steadiness import steadiness
+from edgestill.pipeline.judge.steadiness import answers_alone, steadiness
 from onnx import TensorProto, helper
 from onnx_files import dense, save
 
@@ -83,6 +83,22 @@ def test_integers_and_masks_of_infinity_are_compared_too(asked):
     drawn = node("RandomUniformLike", ["x"], ["r"])
     chosen = node("ArgMax", ["r"], ["y"], axis=1)
     assert asked(drawn, chosen, kind=TensorProto.INT64).faults
+
+
+@pytest.mark.parametrize(
+    ("kind", "claims"),
+    [
+        ("Relu", True),
+        ("MatMul", True),
+        ("QuantizeLinear", False),
+        ("DynamicQuantizeMatMul", False),
+        ("MatMulInteger", False),
+        ("QLinearConv", False),
+    ],
+)
+def test_what_computes_in_int8_does_not_claim_to_answer_alone(tmp_path, kind, claims):
+    ends = [("x", FLOAT, ["n", 8])], [("y", FLOAT, None)]
+    assert answers_alone(save(tmp_path / "m.onnx", [node(kind, ["x"], ["y"])], *ends)) == claims
 
 
 def test_half_precision_is_allowed_more(asked):
