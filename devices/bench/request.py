@@ -13,7 +13,8 @@ from ...errors import ModelError, UsageError
 from ..onboard.machine.host import Host
 from ..onboard.measure.answer import Answer
 from ..onboard.measure.job import JobFor, MeasureJob, ScenarioJob
-from ..onboard.model.inputs import with_real_shapes
+from ..onboard.model.inputs import resolved
+from ..onboard.model.made_inputs import batch_axis
 from ..onboard.model.modelfile import Input, printable
 from ..onboard.settings import Feed
 from ..place.place import Local, Place
@@ -65,12 +66,14 @@ class Prepared:
         host: the machine that is measured.
         inspections: of each model, by the subject's name.
         slugs: how the names of each model's files begin, by the subject's name.
+        feeds: what each model is queried with, by the subject's name.
     """
 
     request: Request
     host: Host
     inspections: Mapping[str, Inspection]
     slugs: Mapping[str, str]
+    feeds: Mapping[str, Feed]
 
     def closed_loop(
         self, subject: Subject, samples: Path, *, batch: int | None = None
@@ -119,8 +122,7 @@ class Prepared:
             subject: the model; of the shapes only those of its own inputs are kept.
             batch: samples of a query, for a first axis that is dynamic; None: as in the settings.
         """
-        ports = self.inspections[subject.name].inputs
-        return own_feed(self.request.settings.feed, ports, batch)
+        return own_feed(self.feeds[subject.name], self.inspections[subject.name].inputs, batch)
 
     def run(self, job: JobFor[A]) -> A:
         """Run one job in a fresh process on the measured machine.
@@ -152,7 +154,11 @@ def prepare(request: Request) -> Prepared:
     host = request.place.describe()
     inspections = _inspected(request)
     _check_shapes(request.settings.feed, inspections)
-    return Prepared(request, host, inspections, journal.slugs(list(inspections)))
+    feeds = {
+        name: resolved(own_feed(request.settings.feed, one.inputs), one.inputs)
+        for name, one in inspections.items()
+    }
+    return Prepared(request, host, inspections, journal.slugs(list(inspections)), feeds)
 
 
 def _check(subjects: Sequence[Subject]) -> None:
@@ -184,7 +190,7 @@ def _check_shapes(feed: Feed, inspections: Mapping[str, Inspection]) -> None:
 
 def _inspected(request: Request) -> dict[str, Inspection]:
     """Of each subject; no file is inspected twice."""
-    feed = with_real_shapes(request.settings.feed)
+    feed = request.settings.feed
     inspections = dict(request.inspections)
 
     def of(path: Path) -> Inspection:
@@ -210,15 +216,24 @@ def own_feed(feed: Feed, ports: Sequence[Input], batch: int | None = None) -> Fe
         ports: the model's inputs; the shapes of others are left out.
         batch: samples of a query, for a first axis that is dynamic; None: as the feed says.
     """
+    axes = {
+        name: axis
+        for name, axis in feed.batch_axes.items()
+        if not name or name in {port.name for port in ports}
+    }
+    own = replace(feed, batch=batch or feed.batch, batch_axes=axes)
     shapes = {
-        port.name: _rebatched(feed.shapes[port.name], port, batch)
+        port.name: _rebatched(feed.shapes[port.name], port, batch, own)
         for port in ports
         if port.name in feed.shapes
     }
-    return replace(feed, batch=batch or feed.batch, shapes=shapes)
+    return replace(own, shapes=shapes)
 
 
-def _rebatched(shape: tuple[int, ...], schema: Input, batch: int | None) -> tuple[int, ...]:
-    if batch is None or not schema.shape or isinstance(schema.shape[0], int):
+def _rebatched(
+    shape: tuple[int, ...], schema: Input, batch: int | None, feed: Feed
+) -> tuple[int, ...]:
+    axis = batch_axis(schema, feed)
+    if batch is None or axis is None or isinstance(schema.shape[axis], int):
         return shape
-    return (batch, *shape[1:])
+    return (*shape[:axis], batch, *shape[axis + 1 :])

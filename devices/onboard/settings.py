@@ -70,17 +70,24 @@ class Feed:
     """What a model is queried with.
 
     Attributes:
-        inputs: path of an `.npz` of real inputs, one array an input, samples along the first axis;
+        inputs: path of an `.npz` of real inputs, one array an input, cut as `model.samples` says;
             queries take its batches in turn. None: inputs are made up from the model's schema.
         batch: samples a query, at least 1.
         shapes: full shape by input name, for inputs whose dynamic axes are not only the batch.
         seed: of made-up inputs, at least 0.
+        batch_axes: the axis along which an input's samples lie, by its name; None: the input is the
+            same in each query. The name "" stands for all that are not named. Of others the model
+            and the arrays tell.
+        rows: how many rows of each input a query takes, where the model fixes them and the real
+            inputs were looked at before.
     """
 
     inputs: str | None = None
     batch: int = 1
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     seed: int = 0
+    batch_axes: Mapping[str, int | None] = field(default_factory=dict)
+    rows: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse what no query can hold.

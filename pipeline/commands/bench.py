@@ -17,16 +17,15 @@ from ...devices.scenarios.table import OPTIONS
 from ...errors import UsageError
 from .bench_scenario_options import SINGLE_STREAM, Chosen, choose, scenario_options
 from .output import prompt, say, stderr, stdout
+from .query_options import feed_of, query_options
 from .shared import (
     Invocation,
-    batch_option,
     command,
     csv_option,
     html_option,
     max_seconds_option,
     print_json,
     seconds_option,
-    shapes_option,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +34,8 @@ if TYPE_CHECKING:
     from .bench_files import Line
     from .bench_models import Inspected
 
-_COMMON = {"models", "shapes", "batch", "csv_file", "html_file"}
+_QUERY = ("shapes", "inputs", "batch", "batch_axes")
+_COMMON = {"models", *_QUERY, "csv_file", "html_file"}
 _SCENARIOS = {"scenario", *OPTIONS}
 _MEASURED = {"device", "threads", "spinning", "processes", "seconds", "out", "meter", "precision"}
 _PROFILED = _COMMON | {"operators", "predict", "device", "host_profile", "threads"}
@@ -69,8 +69,7 @@ class Shown(NamedTuple):
 
 @command()
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
-@shapes_option
-@batch_option
+@query_options
 @click.option(
     "--device",
     default="host",
@@ -138,7 +137,6 @@ def bench(
     invocation: Invocation,
     /,
     models: tuple[Path, ...],
-    shapes: tuple[str, ...],
     csv_file: Path | None,
     html_file: Path | None,
     **given: Any,
@@ -149,7 +147,7 @@ def bench(
     kind = _kind(given)
     chosen = _checked(kind, given)
     can_write(csv_file, html_file)
-    shown = _KINDS[kind](invocation, _inspected(invocation, models, shapes, given), chosen, given)
+    shown = _KINDS[kind](invocation, _inspected(invocation, models, given), chosen, given)
     write(shown.lines, shown.page, models, csv_file=csv_file, html_file=html_file)
     if invocation.json:
         print_json(invocation, shown.document)
@@ -207,7 +205,6 @@ def _was_given(name: str) -> bool:
 def _inspected(
     invocation: Invocation,
     models: tuple[Path, ...],
-    shapes: tuple[str, ...],
     given: Mapping[str, Any],
 ) -> "Inspected":
     """The models, each inspected once; on a terminal the user is asked for a missing extent."""
@@ -215,7 +212,8 @@ def _inspected(
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not invocation.json
     may_ask = asks and not given["instructions"]
-    return inspected(subjects_of(models), shapes, given["batch"], prompt if may_ask else None)
+    feed = feed_of(*(given[name] for name in _QUERY))
+    return inspected(subjects_of(models), feed, prompt if may_ask else None)
 
 
 def _measure(

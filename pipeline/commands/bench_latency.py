@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...devices.bench import ratio_text
+from ...devices.onboard.settings import Feed
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.figures import Benchmark
 from ..report import energy, memory, numbers
@@ -159,8 +160,15 @@ def how(measured: Benchmark) -> str:
         f"{numbers.how_many(measured.processes, 'fresh process', 'fresh processes')} a model, in "
         f"turn; {numbers.how_many(s.session.threads, 'thread')}, "
         f"{shaped or f'batch {s.feed.batch}'}, "
-        f"spinning {'on' if s.session.spinning else 'off'}, generated inputs, {measured.runtime}, "
-        f"on {measured.host.cpu}"
+        f"spinning {'on' if s.session.spinning else 'off'}, {inputs_text(s.feed)}, "
+        f"{measured.runtime}, on {measured.host.cpu}"
+    )
+
+
+def inputs_text(feed: Feed) -> str:
+    """What the models were queried with, in words."""
+    return (
+        "generated inputs" if feed.inputs is None else f"inputs of {numbers.printable(feed.inputs)}"
     )
 
 

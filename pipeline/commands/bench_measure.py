@@ -1,6 +1,6 @@
 """``edgestill bench`` in any scenario: models of unknown origin, by inputs of their own schema.
 
-models = inspected(subjects_of([Path("model.onnx")]), (), batch=1, ask=None)
+models = inspected(subjects_of([Path("model.onnx")]), Feed(), ask=None)
 result, folder = measure(models, Chosen("offline", {}), BenchOptions(), Silent())
 """
 

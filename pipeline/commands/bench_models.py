@@ -1,6 +1,6 @@
 """Models of unknown origin, each inspected once, in a child process, before it is measured.
 
-models = inspected(subjects_of([Path("model.onnx")]), ("ids=1,128",), batch=1, ask=None)
+models = inspected(subjects_of([Path("model.onnx")]), Feed(shapes={"ids": (1, 128)}), ask=None)
 models.own_feed(models.subjects[0])
 """
 
@@ -13,13 +13,13 @@ from ...devices.bench.inspection import Inspection, inspect
 from ...devices.bench.request import own_feed
 from ...devices.bench.settings import Subject
 from ...devices.onboard.model.inputs import complete_shapes
+from ...devices.onboard.model.made_inputs import batch_axis
 from ...devices.onboard.model.modelfile import Input, printable
 from ...devices.onboard.settings import Feed
 from ...errors import UsageError
 
 Ask = Callable[[str], str]
 """Asks the user a question and returns the answer."""
-Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class Inspected:
     Attributes:
         subjects: by their files' names.
         inspections: by path.
-        feed: generated inputs, with the full shape of each that has dynamic axes besides the batch.
+        feed: real inputs, or generated ones with the full shape of each that has dynamic axes
+            besides that of the samples.
     """
 
     subjects: tuple[Subject, ...]
@@ -41,9 +42,7 @@ class Inspected:
         return own_feed(self.feed, self.inspections[subject.path].inputs, batch)
 
 
-def inspected(
-    subjects: Sequence[Subject], shapes: Sequence[str], batch: int, ask: Ask | None
-) -> Inspected:
+def inspected(subjects: Sequence[Subject], given: Feed, ask: Ask | None) -> Inspected:
     """Inspect models, and complete the shapes of their inputs.
 
     A model is inspected once. Its operations depend on the shapes, so it is inspected again where
@@ -51,32 +50,19 @@ def inspected(
 
     Args:
         subjects: ``.onnx`` or ``.ort`` files.
-        shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
-        batch: extent of a dynamic first axis.
+        given: what they are queried with; real inputs have the extents that a model leaves open.
         ask: asks the user for an extent; None refuses instead.
 
     Raises:
-        UsageError: a shape that is missing or belongs to no input.
+        UsageError: a shape that is missing, or a shape or an axis that belongs to no input.
+        DataError: real inputs that do not fit a model.
         ModelError: a model that is missing, broken or dangerous.
     """
-    given = Feed(batch=batch, shapes=given_shapes(shapes))
     inspections = {subject.path: inspect(subject.path, feed=given) for subject in subjects}
     ports = [port for inspection in inspections.values() for port in inspection.inputs]
-    unknown = sorted(given.shapes.keys() - {port.name for port in ports})
-    if unknown:
-        raise UsageError(
-            found=f"a shape for {printable(unknown[0])}",
-            expected=f"one of {', '.join(sorted({printable(port.name) for port in ports}))}",
-            where="--shape",
-        )
-    for port in ports:
-        shape = given.shapes.get(port.name, ())
-        if batch > 1 and shape and not isinstance(port.shape[0], int) and shape[0] != batch:
-            raise UsageError(
-                f"--batch {batch} and {shape[0]} samples in --shape {printable(port.name)}",
-                expected="the same number of samples in both",
-                fix="leave --batch out",
-            )
+    _check(given, ports)
+    if given.inputs is not None:
+        return Inspected(tuple(subjects), inspections, given)
     full = complete_shapes(ports, given, lambda port, axis: _extent(port, axis, ask))
     feed = replace(given, shapes=full)
     for path, inspection in inspections.items():
@@ -85,6 +71,36 @@ def inspected(
         if own != {name: counted_with.get(name) for name in own}:
             inspections[path] = inspect(path, feed=feed)
     return Inspected(tuple(subjects), inspections, feed)
+
+
+def _check(given: Feed, ports: Sequence[Input]) -> None:
+    """Refuse a shape or an axis of no input, and a batch that a shape contradicts.
+
+    Raises:
+        UsageError: there is one.
+    """
+    names = {port.name for port in ports}
+    for what, option, keys in (
+        ("a shape", "--shape", given.shapes.keys()),
+        ("an axis", "--batch-axis", given.batch_axes.keys() - {""}),
+    ):
+        for unknown in sorted(keys - names):
+            raise UsageError(
+                found=f"{what} for {printable(unknown)}",
+                expected=f"one of {', '.join(map(printable, sorted(names)))}",
+                where=option,
+            )
+    batch = given.batch
+    for port in ports:
+        shape, axis = given.shapes.get(port.name, ()), batch_axis(port, given)
+        if batch == 1 or axis is None or not shape or isinstance(port.shape[axis], int):
+            continue
+        if shape[axis] != batch:
+            raise UsageError(
+                f"--batch {batch} and {shape[axis]} samples in --shape {printable(port.name)}",
+                expected="the same number of samples in both",
+                fix="leave --batch out",
+            )
 
 
 def subjects_of(models: Sequence[Path]) -> list[Subject]:
@@ -99,22 +115,6 @@ def subjects_of(models: Sequence[Path]) -> list[Subject]:
     if len(set(names)) < len(names):
         raise UsageError("the same model twice", fix="name each model once")
     return [Subject(name, path) for name, path in zip(names, models, strict=True)]
-
-
-def given_shapes(texts: Sequence[str]) -> Shapes:
-    """Shapes by input name, from ``input=1,3,224,224`` texts.
-
-    Raises:
-        UsageError: a text of another form.
-    """
-    return dict(_shape(text) for text in texts)
-
-
-def _shape(text: str) -> tuple[str, tuple[int, ...]]:
-    name, mark, extents = text.rpartition("=")
-    if not mark or not name or not re.fullmatch(r"[1-9][0-9]*(,[1-9][0-9]*)*", extents):
-        raise UsageError(found=repr(text), expected="INPUT=1,3,224,224", where="--shape")
-    return name, tuple(int(extent) for extent in extents.split(","))
 
 
 def _extent(port: Input, axis: int, ask: Ask | None) -> int:

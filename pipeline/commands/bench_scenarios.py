@@ -17,6 +17,7 @@ from ...devices.scenarios.result import Result, Row
 from ...devices.scenarios.run import implementation_of
 from ..report import numbers
 from .bench_files import Line, cells
+from .bench_latency import inputs_text
 
 _UNITS: Mapping[str, numbers.Unit] = {
     "ms": numbers.MILLISECONDS,
@@ -61,7 +62,7 @@ def summary(result: Result[Any], _: Path) -> RenderableType:
     how = (
         f"{result.scenario}, "
         f"{numbers.how_many(result.processes, 'fresh process', 'fresh processes')} a row, "
-        f"generated inputs, {result.runtime}"
+        f"{inputs_text(result.settings.feed)}, {result.runtime}"
     )
     parts.append(Text(how, style="dim"))
     parts += [Text(f"warning: {text}", style="yellow") for text in result.warnings]

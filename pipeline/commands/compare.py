@@ -22,11 +22,10 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from ...devices.bench import ratio_text
-from ...devices.bench.inspection import Inspection, inspect
+from ...devices.bench.inspection import Inspection
 from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
 from ...devices.bench.stopping import Until
-from ...devices.onboard.model.inputs import with_real_shapes
 from ...devices.onboard.settings import Feed, Session, Timing
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.figures import Benchmark
@@ -39,8 +38,9 @@ from ..records import Outcome
 from ..report import numbers
 from ..runs import run as runs
 from .bench_measure import new_folder
-from .bench_models import Ask, given_shapes, inspected
+from .bench_models import Ask, inspected
 from .compare_answers import AnswersCompared, compare_answers
+from .query_options import feed_of
 
 CONFIDENCE = 0.99
 """Of the ratio's interval, over all looks together."""
@@ -89,6 +89,7 @@ class CompareOptions:
         shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
         inputs: an ``.npz`` with an array for each input; None: they are generated.
         batch: samples of a query.
+        batch_axes: ``state=1`` texts: the axes along which samples lie.
         threads: intra-op threads.
         seconds: timed seconds of a process.
         warmup_seconds: longest warm-up of a process.
@@ -101,6 +102,7 @@ class CompareOptions:
     shapes: tuple[str, ...] = ()
     inputs: Path | None = None
     batch: int = 1
+    batch_axes: tuple[str, ...] = ()
     threads: int = 1
     seconds: float = 0.3
     warmup_seconds: float = 2.0
@@ -170,11 +172,8 @@ def _feed(
     subjects: Sequence[Subject], options: CompareOptions, ask: Ask | None
 ) -> tuple[Feed, Mapping[Path, Inspection]]:
     """What the models are queried with; real inputs have the extents that a model leaves open."""
-    if options.inputs is not None:
-        feed = Feed(str(options.inputs), options.batch, given_shapes(options.shapes))
-        real = with_real_shapes(feed)
-        return feed, {one.path: inspect(one.path, feed=real) for one in subjects}
-    models = inspected(subjects, options.shapes, options.batch, ask)
+    given = feed_of(options.shapes, options.inputs, options.batch, options.batch_axes)
+    models = inspected(subjects, given, ask)
     return models.feed, models.inspections
 
 

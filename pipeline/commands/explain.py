@@ -16,7 +16,6 @@ from ..diagnose.diagnosis import diagnose
 from ..diagnose.findings import Diagnosis
 from ..diagnose.leave_in_float import leave_in_float
 from ..progress import Progress
-from .bench_models import given_shapes
 from .compare_answers import AnswersCompared, compare_answers
 
 _TURNS = 3
@@ -88,33 +87,6 @@ class Pair:
     int8: Path
     session: Session
     feed: Feed
-
-    @classmethod
-    def of(
-        cls,
-        fp32: Path,
-        int8: Path,
-        *,
-        shapes: Sequence[str],
-        inputs: Path | None,
-        batch: int,
-        threads: int,
-    ) -> "Pair":
-        """The pair that the options of a command describe.
-
-        Args:
-            fp32: the ONNX file in float.
-            int8: the same model quantized.
-            shapes: ``input=1,3,224,224`` texts for inputs with dynamic axes other than the batch.
-            inputs: an ``.npz`` file with one array per input; None: generated inputs.
-            batch: extent of a dynamic first axis.
-            threads: intra-op threads.
-
-        Raises:
-            UsageError: a shape is malformed.
-        """
-        feed = Feed(None if inputs is None else str(inputs), batch, given_shapes(shapes))
-        return cls(fp32, int8, Session(threads=threads), feed)
 
 
 def explain(pair: Pair, progress: Progress) -> Diagnosis:

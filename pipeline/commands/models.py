@@ -9,16 +9,14 @@ import click
 
 from ...errors import UsageError
 from .output import prompt, say, stderr, stdout
+from .query_options import feed_of, query_options
 from .shared import (
     Invocation,
-    batch_option,
     command,
     csv_option,
-    inputs_option,
     max_seconds_option,
     print_json,
     seconds_option,
-    shapes_option,
     threads_option,
 )
 
@@ -26,9 +24,7 @@ from .shared import (
 @command()
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
-@shapes_option
-@inputs_option
-@batch_option
+@query_options
 @threads_option
 @seconds_option
 @max_seconds_option
@@ -132,9 +128,7 @@ def quantize(
 @command()
 @click.argument("fp32", type=click.Path(path_type=Path))
 @click.argument("int8", type=click.Path(path_type=Path))
-@shapes_option
-@inputs_option
-@batch_option
+@query_options
 @threads_option
 @click.option(
     "--apply",
@@ -181,6 +175,7 @@ def explain(
 
     The layers of both files are timed; the advice is which of them to leave in float.
     """
+    from ...devices.onboard.settings import Session
     from ..progress import OnConsole
     from . import explain as explaining
     from . import explain_tables
@@ -192,7 +187,8 @@ def explain(
     if target is not None:
         explaining.check_target(target, fp32, int8)
     progress = OnConsole(stderr())
-    pair = explaining.Pair.of(fp32, int8, **given)
+    threads = given.pop("threads")
+    pair = explaining.Pair(fp32, int8, Session(threads=threads), feed_of(**given))
     diagnosis = explaining.explain(pair, progress)
     if not invocation.json:
         stdout().print(explain_tables.summary(diagnosis))

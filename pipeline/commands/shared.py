@@ -1,13 +1,14 @@
 """What commands share: ``--debug`` and ``--json``, options of several commands, consoles."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 import click
 
+from ...errors import UsageError
 from .output import say
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -87,6 +88,15 @@ inputs_option = click.option(
     type=click.Path(path_type=Path),
     help="An .npz file of real inputs, one array per input; default: generated inputs.",
 )
+batch_axis_option = click.option(
+    "--batch-axis",
+    "batch_axes",
+    multiple=True,
+    metavar="[INPUT=]AXIS",
+    help="The axis of an input along which its samples lie, counted from 0, where the model and "
+    "the arrays do not tell: state=1; 'none' for an input that is the same in each query; without "
+    "a name of every input; can be repeated.",
+)
 batch_option = click.option(
     "--batch",
     type=click.IntRange(1),
@@ -123,6 +133,27 @@ max_seconds_option = click.option(
 threads_option = click.option(
     "--threads", type=click.IntRange(1), default=1, show_default=True, help="Intra-op threads."
 )
+
+
+def axes_of(texts: Sequence[str]) -> dict[str, int | None]:
+    """The values of ``--batch-axis``: axes by input, None for ``none``.
+
+    One without the name of an input has the name "", which stands for all that are not named.
+
+    Raises:
+        UsageError: one that is neither ``INPUT=AXIS`` nor ``AXIS``.
+    """
+    axes: dict[str, int | None] = {}
+    for text in texts:
+        name, equals, axis = text.rpartition("=")
+        if (equals and not name) or not (axis == "none" or axis.isdecimal()):
+            raise UsageError(
+                repr(text),
+                expected="INPUT=AXIS, such as state=1 or sr=none, or one axis for all inputs",
+                where="--batch-axis",
+            )
+        axes[name] = None if axis == "none" else int(axis)
+    return axes
 
 
 def print_result(invocation: Invocation, document: object, *lines: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..model.inputs import complete_shapes
+from ..model.inputs import complete_shapes, resolved
 from ..runtimes import file_format, label, obeys, row_of, runtime_of
 from .answer import InspectAnswer
 from .job import InspectJob
@@ -31,6 +31,7 @@ def inspect(job: InspectJob) -> InspectAnswer:
         session = replace(session, optimization="none")
     runtime = runtime_of(path, session)
     model = runtime.load(path, session)
+    feed = resolved(job.feed, model.inputs)
     cost: Cost | None = None
     missing = training = None
     if kind == "onnx":
@@ -39,8 +40,8 @@ def inspect(job: InspectJob) -> InspectAnswer:
         from ..model.modelfile import load
         from ..model.training_operators import sentence, training_operators
 
-        shapes = complete_shapes(model.inputs, job.feed, lambda _port, _axis: None)
-        cost = count(path, job.feed.batch, shapes)
+        shapes = complete_shapes(model.inputs, feed, lambda _port, _axis: None)
+        cost = count(path, feed.batch, shapes)
         training = sentence(training_operators(load(path))) or None
     elif kind == "ort":
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"

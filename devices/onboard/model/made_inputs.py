@@ -13,6 +13,8 @@ from ....errors import UsageError
 from ..settings import DEFAULT_FEED, Feed
 from .modelfile import Input, printable
 
+_BATCH = "\0the batch"
+"""Among the symbols, the batch; no symbol of a file."""
 _DTYPES: Mapping[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
@@ -46,7 +48,7 @@ def make_inputs(schema: Sequence[Input], feed: Feed = DEFAULT_FEED) -> dict[str,
         UsageError: a dynamic axis without an extent, a shape that contradicts the model, or a type
             that cannot be made up.
     """
-    shapes = resolve_shapes(schema, feed.batch, feed.shapes)
+    shapes = resolve_shapes(schema, feed)
     random = np.random.default_rng(feed.seed)
     return {port.name: _random(port, shapes[port.name], random) for port in schema}
 
@@ -66,16 +68,37 @@ def dtype_of(port: Input) -> np.dtype[Any]:
     return np.dtype(_DTYPES[port.type])
 
 
-def resolve_shapes(
-    schema: Sequence[Input], batch: int, shapes: Mapping[str, Sequence[int]]
-) -> dict[str, tuple[int, ...]]:
+def batch_axis(port: Input, feed: Feed) -> int | None:
+    """The axis of an input that holds the samples: the first one, unless the feed names another.
+
+    Returns:
+        None for a scalar, and for what is the same in each query.
+
+    Raises:
+        UsageError: an axis that the input does not have.
+    """
+    axis = feed.batch_axes.get(port.name, feed.batch_axes.get("", 0))
+    if axis is None or not port.shape:
+        return None
+    if axis >= len(port.shape):
+        raise UsageError(
+            f"axis {axis} of {printable(port.name)}, which has {len(port.shape)}",
+            expected=f"an axis below {len(port.shape)}, or none",
+            where="--batch-axis",
+        )
+    return axis
+
+
+def resolve_shapes(schema: Sequence[Input], feed: Feed) -> dict[str, tuple[int, ...]]:
     """Every input's full shape.
 
-    A dynamic first axis is the batch. A symbol that is known from one input holds in all of them.
+    A dynamic first axis is the batch, unless the feed names another. A symbol that is known from
+    one input holds in all of them.
 
     Raises:
         UsageError: as `make_inputs`.
     """
+    batch, shapes = feed.batch, feed.shapes
     unknown = sorted(set(shapes) - {port.name for port in schema})
     if unknown:
         raise UsageError(
@@ -89,24 +112,30 @@ def resolve_shapes(
             _check_shape(port, shapes[port.name])
             given = zip(port.shape, shapes[port.name], strict=True)
             symbols |= {name: extent for name, extent in given if isinstance(name, str)}
-    dynamic_batch = False
-    for port in schema:
-        if port.shape and not isinstance(port.shape[0], int):
-            dynamic_batch = True
-            if isinstance(port.shape[0], str):
-                symbols.setdefault(port.shape[0], batch)
-    fixed = [port for port in schema if port.shape and port.shape[0] != batch]
+    axes = {port.name: batch_axis(port, feed) for port in schema}
+    extents = {
+        port.name: port.shape[axis] for port in schema if (axis := axes[port.name]) is not None
+    }
+    dynamic_batch = any(not isinstance(extent, int) for extent in extents.values())
+    for extent in extents.values():
+        if isinstance(extent, str):
+            symbols.setdefault(extent, batch)
+    fixed = [port for port in schema if port.shape and extents.get(port.name, batch) != batch]
     if batch != 1 and fixed and not dynamic_batch and not shapes:
         raise UsageError(
             f"a fixed first axis of {fixed[0].shape[0]} in input {printable(fixed[0].name)}",
             expected=f"room for a batch of {batch}",
             fix="export the model with a dynamic batch, or measure it at its own",
         )
-    return {port.name: _resolved(port, batch, symbols, shapes.get(port.name)) for port in schema}
+    symbols[_BATCH] = batch
+    return {
+        port.name: _resolved(port, axes[port.name], symbols, shapes.get(port.name))
+        for port in schema
+    }
 
 
 def _resolved(
-    port: Input, batch: int, symbols: Mapping[str, int], given: Sequence[int] | None
+    port: Input, samples: int | None, symbols: Mapping[str, int], given: Sequence[int] | None
 ) -> tuple[int, ...]:
     if given is not None:
         return tuple(given)
@@ -117,14 +146,14 @@ def _resolved(
             shape.append(extent)
         elif isinstance(extent, str) and extent in symbols:
             shape.append(symbols[extent])
-        elif axis == 0:
-            shape.append(batch)
+        elif axis == samples:
+            shape.append(symbols[_BATCH])
         else:
             open_axes.append(f"axis {axis} ({printable(extent) if extent else 'unnamed'})")
     if open_axes:
         raise UsageError(
             f"no extent for {', '.join(open_axes)} of input {printable(port.name)}",
-            expected="the extent of every axis but the first",
+            expected="the extent of every axis but that of the samples",
             where="shapes",
             fix=f"give the full shape of {printable(port.name)}",
         )

@@ -12,6 +12,7 @@ from io import StringIO
 import numpy as np
 import pytest
 import report_example
+from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.operators.prediction import (
     CALL_AT_MOST_US,
@@ -300,7 +301,7 @@ def test_a_target_without_figures_is_unknown_with_the_reason_and_still_decides_n
 
 
 def asked(path, **given):
-    models = inspected(subjects_of([path]), (), 1, None)
+    models = inspected(subjects_of([path]), Feed(), None)
     machines = Machines(**{"host_profile": None, "predicting": True, **given})
     return look(models, machines, Silent(), Chosen("single-stream", {}), threads=1)
 

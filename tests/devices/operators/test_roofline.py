@@ -9,6 +9,7 @@ import pytest
 import report_example
 from edgestill.devices.onboard.model.cost import NodeCost, by_node, count_model
 from edgestill.devices.onboard.model.outline import of_model
+from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.operators.profiling import Operator
 from edgestill.devices.operators.profiling import Profile as Profiled
 from edgestill.devices.operators.roofline import Bounds, Machine, Work, machine_of, roof_us
@@ -307,7 +308,7 @@ def test_json_and_a_terminal_are_told_the_same(tmp_path):
         + "".join(f'[{k}]\nvalue = {v}\nsource = "s"\n' for k, v in tables.items())
     )
     machines = Machines(device=str(here), host_profile=None, predicting=False)
-    models = inspected(subjects_of([path]), (), 1, None)
+    models = inspected(subjects_of([path]), Feed(), None)
     looked = look(models, machines, Silent(), Chosen("single-stream", {}), threads=1)
     found = json.loads(json.dumps(document(looked)))["models"][0]
     assert found["roof"]["gflop_s"] == 50

@@ -5,6 +5,7 @@ import pytest
 from edgestill.devices.bench import inspection
 from edgestill.errors import UsageError
 from edgestill.pipeline.commands.bench_models import inspected, subjects_of
+from edgestill.pipeline.commands.query_options import feed_of
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -31,7 +32,7 @@ def looks(monkeypatch):
 
 
 def test_a_symbol_that_one_shape_gives_holds_in_every_input_and_costs_no_second_look(pair, looks):
-    models = inspected(subjects_of([pair]), ("x=1,6,4",), 1, None)
+    models = inspected(subjects_of([pair]), feed_of(("x=1,6,4",)), None)
     assert models.feed.shapes == {"x": (1, 6, 4), "mask": (1, 6, 1)}
     assert models.inspections[pair].cost.macs == 6 * 4 * 4
     assert len(looks) == 1
@@ -44,7 +45,7 @@ def test_an_extent_is_asked_for_once_and_the_operations_are_counted_with_it(pair
         questions.append(question)
         return "5"
 
-    models = inspected(subjects_of([pair]), (), 2, ask)
+    models = inspected(subjects_of([pair]), feed_of(batch=2), ask)
     assert questions == ["extent of axis 1 ('length') of 'x'"]
     assert models.feed.shapes == {"x": (2, 5, 4), "mask": (2, 5, 1)}
     assert models.inspections[pair].cost.macs == 2 * 5 * 4 * 4
@@ -64,4 +65,4 @@ def test_an_extent_is_asked_for_once_and_the_operations_are_counted_with_it(pair
 def test_a_shape_that_is_missing_or_wrong_is_refused(pair, shapes, answer, words):
     ask = None if answer is None else lambda _: answer
     with pytest.raises(UsageError, match=words):
-        inspected(subjects_of([pair]), shapes, 1, ask)
+        inspected(subjects_of([pair]), feed_of(shapes), ask)

@@ -1,14 +1,11 @@
 """``edgestill explain`` without a measurement: its refusals, its verdict and what it prints."""
 
-from pathlib import Path
-
 import pytest
-from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import StorageError, UsageError
 from edgestill.pipeline.commands import models
 from edgestill.pipeline.commands.compare_answers import AnswersCompared
-from edgestill.pipeline.commands.explain import Applied, Pair, check_target, verdict
+from edgestill.pipeline.commands.explain import Applied, check_target, verdict
 from edgestill.pipeline.commands.explain_tables import applied_lines
 from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.records import OutputLoss
@@ -64,16 +61,6 @@ def test_a_measured_file_is_printed_as_ratios_with_their_intervals():
         "warning: output y of mixed.onnx is not that of fp32: all changed",
         "warning: busy",
     ]
-
-
-def test_the_options_become_a_session_and_a_feed():
-    pair = Pair.of(
-        Path("a"), Path("b"), shapes=("x=1,3",), inputs=Path("i.npz"), batch=2, threads=3
-    )
-    assert pair.session.threads == 3
-    assert pair.feed == Feed("i.npz", 2, pair.feed.shapes)
-    assert "x" in dict(pair.feed.shapes)
-    assert Pair.of(Path("a"), Path("b"), shapes=(), inputs=None, batch=1, threads=1).feed == Feed()
 
 
 def test_a_target_that_must_not_or_cannot_be_written_is_refused(tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from edgestill.devices.onboard.measure.feeds import batches_of, real_batches
+from edgestill.devices.onboard.model.inputs import resolved
 from edgestill.devices.onboard.model.modelfile import Input
 from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import DataError
@@ -31,10 +32,17 @@ def test_real_inputs_are_the_batches(archive):
 
 
 def test_batches_that_were_read_before_are_not_read_again(archive):
-    feed = Feed(str(archive), batch=4)
+    feed = resolved(Feed(str(archive), batch=4), SCHEMA)
     real = real_batches(feed)
     archive.unlink()
     assert batches_of(feed, SCHEMA, real) is real
+
+
+def test_what_only_the_model_can_tell_waits_for_it(archive):
+    feed = Feed(str(archive))
+    assert real_batches(feed) is None
+    (fixed,) = batches_of(feed, (Input("x", "tensor(float)", (4, 3)),))
+    assert fixed["x"].shape == (4, 3)
 
 
 def test_real_inputs_that_do_not_fit_are_refused_with_their_file(archive):

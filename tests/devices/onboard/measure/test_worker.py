@@ -139,12 +139,12 @@ def test_real_inputs_are_taken_in_batches(dense, tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"y": np.ones((4, 8), np.float32)}, "arrays 'y', expected 'x'"),
+        ({"y": np.ones((4, 8), np.float32)}, "arrays 'y', expected 'x': float of shape"),
         ({"x": np.ones((4, 8), np.float64)}, "float64 of shape"),
         ({"x": np.ones((4, 9), np.float32)}, "float32 of shape"),
-        ({"x": np.ones((0, 8), np.float32)}, "arrays of 0 samples"),
-        ({"x": np.float32(1)}, "arrays of 0 samples"),
-        ({}, "arrays of no samples"),
+        ({"x": np.ones((0, 8), np.float32)}, "0 of 'x'"),
+        ({"x": np.float32(1)}, r"float32 of shape \(\)"),
+        ({}, "no array"),
     ],
 )
 def test_real_inputs_that_do_not_fit_are_data_errors(dense, tmp_path, arrays, words):

@@ -3,36 +3,46 @@
 import numpy as np
 import pytest
 from edgestill.devices.onboard.model.inputs import (
-    batch_shapes,
+    batches_from,
     check_batch,
     complete_shapes,
-    load_batches,
-    with_real_shapes,
+    named_axes,
+    read_arrays,
+    real_samples,
+    resolved,
+    shape_text,
 )
 from edgestill.devices.onboard.model.modelfile import Input
+from edgestill.devices.onboard.model.samples import Samples
 from edgestill.devices.onboard.settings import Feed
-from edgestill.errors import DataError
+from edgestill.errors import DataError, UsageError
+
+X = Input("x", "tensor(float)", ("n", 1))
 
 
 @pytest.fixture
 def archive(tmp_path):
-    def write(samples):
+    def write(samples=5, **arrays):
         path = tmp_path / "inputs.npz"
-        np.savez(path, x=np.arange(samples, dtype=np.float32).reshape(samples, 1))
-        return path
+        np.savez(path, x=np.arange(samples, dtype=np.float32).reshape(samples, 1), **arrays)
+        return str(path)
 
     return write
 
 
+def cut(path, batch, schema=(X,)):
+    return batches_from(real_samples(Feed(path, batch), schema), batch)
+
+
 def test_the_last_batch_begins_again_at_the_front(archive):
-    batches = load_batches(archive(5), batch=2)
+    batches = cut(archive(5), 2)
     assert [batch["x"].ravel().tolist() for batch in batches] == [[0, 1], [2, 3], [4, 0]]
 
 
 def test_a_batch_larger_than_the_file_repeats_it_and_many_samples_give_64_batches(archive):
-    (batch,) = load_batches(archive(2), batch=5)
+    (batch,) = cut(archive(2), 5)
     assert batch["x"].ravel().tolist() == [0, 1, 0, 1, 0]
-    assert len(load_batches(archive(100), batch=1)) == 64
+    assert len(cut(archive(100), 1)) == 64
 
 
 @pytest.mark.parametrize("content", [b"no archive", b""])
@@ -40,26 +50,81 @@ def test_a_file_that_is_no_archive_is_refused(tmp_path, content):
     path = tmp_path / "inputs.npz"
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"expected an \.npz of arrays"):
-        load_batches(path, batch=1)
+        read_arrays(path)
 
 
-def test_a_bare_array_and_arrays_of_different_lengths_are_refused(tmp_path):
+def test_a_bare_array_an_empty_archive_and_arrays_of_different_lengths_are_refused(tmp_path):
     np.save(tmp_path / "bare.npy", np.ones(3))
     with pytest.raises(DataError, match="cannot be read"):
-        load_batches(tmp_path / "bare.npy", batch=1)
-    np.savez(tmp_path / "two.npz", x=np.ones(3), y=np.ones(4))
-    with pytest.raises(DataError, match="arrays of 3, 4 samples"):
-        load_batches(tmp_path / "two.npz", batch=1)
+        read_arrays(tmp_path / "bare.npy")
+    np.savez(tmp_path / "none.npz")
+    with pytest.raises(DataError, match="no array"):
+        read_arrays(tmp_path / "none.npz")
+    np.savez(tmp_path / "two.npz", x=np.ones((3, 1), np.float32), z=np.ones((4, 1), np.float32))
+    both = (X, Input("z", "tensor(float)", ("n", 1)))
+    with pytest.raises(DataError, match="3 of 'x', 4 of 'z'"):
+        real_samples(Feed(str(tmp_path / "two.npz")), both)
 
 
-def test_real_inputs_give_a_feed_its_shapes_and_given_shapes_win(tmp_path):
-    path = tmp_path / "inputs.npz"
-    np.savez(path, x=np.ones((6, 3)), y=np.ones((6, 2)))
-    assert batch_shapes(path, 4) == {"x": (4, 3), "y": (4, 2)}
-    feed = with_real_shapes(Feed(str(path), batch=4, shapes={"y": (4, 9)}))
-    assert feed.shapes == {"x": (4, 3), "y": (4, 9)}
+def test_names_that_the_model_does_not_take_are_refused_with_all_that_it_takes(archive):
+    wide = (X, Input("state", "tensor(float16)", (2, None, 8)), Input("sr", "tensor(int64)", ()))
+    with pytest.raises(DataError) as refusal:
+        real_samples(Feed(archive()), wide)
+    assert refusal.value.found == "the arrays 'x'"
+    assert refusal.value.expected == (
+        "'x': float of shape (n, 1); 'state': float16 of shape (2, ?, 8); 'sr': int64 of shape ()"
+    )
+    with pytest.raises(DataError, match="the arrays 'other', 'x'"):
+        real_samples(Feed(archive(other=np.ones(5))), (X,))
+
+
+def test_the_classes_may_stand_in_the_file_and_are_no_input(archive):
+    assert set(real_samples(Feed(archive(y=np.zeros(5, np.int64))), (X,))) == {"x"}
+    labels = Input("y", "tensor(int64)", ("n",))
+    assert set(real_samples(Feed(archive(y=np.zeros(5, np.int64))), (X, labels))) == {"x", "y"}
+
+
+def test_states_scalars_and_lengths_are_cut_each_in_its_way(archive):
+    schema = (
+        X,
+        Input("state", "tensor(float)", (2, "n", 3)),
+        Input("sr", "tensor(int64)", ()),
+        Input("lengths", "tensor(int32)", ("n",)),
+    )
+    state = np.arange(2 * 5 * 3, dtype=np.float32).reshape(2, 5, 3)
+    path = archive(state=state, sr=np.int64(16000), lengths=np.arange(5, dtype=np.int32))
+    feed = resolved(Feed(path, batch=2), schema)
+    assert feed.batch_axes == {"x": 0, "state": 1, "sr": None, "lengths": 0}
+    assert feed.shapes == {"x": (2, 1), "state": (2, 2, 3), "sr": (), "lengths": (2,)}
+    first, _, last = cut(path, 2, schema)
+    assert (first["sr"].shape, first["lengths"].tolist()) == ((), [0, 1])
+    np.testing.assert_array_equal(last["state"], state[:, [4, 0]])
+    assert last["state"].flags.c_contiguous
+
+
+def test_a_fixed_first_axis_is_what_a_query_takes_and_another_batch_is_refused(archive):
+    fixed = Input("x", "tensor(float)", (4, 1))
+    assert [one["x"].shape for one in cut(archive(9), 1, (fixed,))] == [(4, 1), (4, 1)]
+    assert resolved(Feed(archive(9)), (fixed,)).rows == {"x": 4}
+    with pytest.raises(UsageError, match="a batch of 3, expected 4"):
+        real_samples(Feed(archive(9), 3), (fixed,))
+
+
+def test_named_axes_win_and_one_axis_stands_for_all_but_scalars(archive):
+    assert named_axes({"": 1, "a": None}, {"a": 3, "b": 2, "c": 0}) == {
+        "a": None, "b": 1, "c": None,
+    }  # fmt: skip
+    assert named_axes({"a": 2}, {"a": 3, "b": 2}) == {"a": 2}
+    steps = Input("x", "tensor(float)", ("t", "n"))
+    samples = real_samples(Feed(archive(5), batch_axes={"": 1}), (steps,))
+    assert [one["x"].shape for one in batches_from(samples, 1)] == [(5, 1)]
+
+
+def test_made_up_inputs_stay_as_they_are(archive):
     made_up = Feed(batch=4)
-    assert with_real_shapes(made_up) is made_up
+    assert resolved(made_up, (X,)) is made_up
+    assert Samples({"x": np.ones((2, 1))}).plain
+    assert shape_text(Input("x", "tensor(float)", (None,))) == "(?,)"
 
 
 IDS, MASK = (Input(name, "tensor(int64)", ("n", "s")) for name in ("ids", "mask"))
@@ -98,5 +163,11 @@ def test_a_batch_that_fits_is_accepted_and_one_that_would_need_a_cast_is_not():
         with pytest.raises(DataError, match=found) as refusal:
             check_batch({"x": array}, schema, dtypes, "f.npz")
         assert refusal.value.where == "f.npz: 'x'"
-    with pytest.raises(DataError, match="arrays 'y', expected 'x'"):
+    with pytest.raises(DataError, match="arrays 'y', expected 'x': float of shape"):
         check_batch({"y": np.ones((2, 3), np.float32)}, schema, dtypes, "f.npz")
+
+
+def test_an_empty_axis_is_an_extent_like_any_other():
+    past = Input("past", "tensor(float)", ("n", 0, "s"))
+    assert complete_shapes((past,), Feed(), lambda _port, _axis: 3) == {"past": (1, 0, 3)}
+    assert complete_shapes((past,), Feed(), lambda _port, _axis: 0) == {"past": (1, 0, 0)}

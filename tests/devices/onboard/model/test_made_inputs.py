@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from edgestill.devices.onboard.model.made_inputs import make_inputs, resolve_shapes
+from edgestill.devices.onboard.model.made_inputs import batch_axis, make_inputs, resolve_shapes
 from edgestill.devices.onboard.model.modelfile import Input
 from edgestill.devices.onboard.runtimes import load
 from edgestill.devices.onboard.settings import Feed
@@ -63,7 +63,7 @@ def test_a_symbol_means_the_same_extent_in_every_input():
         Input("mask", "tensor(int64)", ("batch", "length")),
         Input("state", "tensor(float)", (1, "batch", 8)),
     )
-    found = resolve_shapes(schema, 2, {"ids": (2, 7)})
+    found = resolve_shapes(schema, Feed(batch=2, shapes={"ids": (2, 7)}))
     assert found == {"ids": (2, 7), "mask": (2, 7), "state": (1, 2, 8)}
 
 
@@ -87,3 +87,22 @@ def test_shapes_that_cannot_be_are_refused_by_name(shape, batch, shapes, words):
 def test_a_text_input_is_refused_clearly():
     with pytest.raises(UsageError, match=r"tensor\(string\)"):
         make_inputs((Input("x", "tensor(string)", ("n",)),))
+
+
+def test_the_axis_of_samples_is_the_first_unless_another_is_named():
+    schema = (
+        Input("x", "tensor(float)", ("length", None, 3)),
+        Input("state", "tensor(float)", (2, None, 8)),
+        Input("rate", "tensor(int64)", ()),
+        Input("table", "tensor(float)", ("rows", 2)),
+    )
+    named = {"": 1, "table": None}
+    feed = Feed(batch=4, batch_axes=named, shapes={"table": (9, 2)})
+    assert [batch_axis(port, feed) for port in schema] == [1, 1, None, None]
+    with pytest.raises(UsageError, match="no extent for axis 0"):
+        resolve_shapes(schema, feed)
+    given = Feed(batch=4, batch_axes=named, shapes={"table": (9, 2), "x": (5, 4, 3)})
+    found = resolve_shapes(schema, given)
+    assert found == {"x": (5, 4, 3), "state": (2, 4, 8), "rate": (), "table": (9, 2)}
+    with pytest.raises(UsageError, match="axis 3 of 'x', which has 3"):
+        batch_axis(schema[0], Feed(batch_axes={"x": 3}))
