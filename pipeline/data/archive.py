@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from .inflation import require_members
 
 _BROKEN = (
     zipfile.BadZipFile,
@@ -38,22 +39,24 @@ def unpacked(
         fix: how to write such an archive, for the error message.
 
     Raises:
-        DataError: not an archive of plain arrays. Pickled objects are refused.
+        DataError: not an archive of plain arrays. Pickled objects are refused, as is what grows
+            beyond measure.
+        StorageError: the folder's disk has no room for it.
         FileNotFoundError: there is no such file.
     """
     arrays: dict[str, NDArray[Any]] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             members = {entry.removesuffix(".npy"): entry for entry in archive.namelist()}
-            for number, (key, name) in enumerate(wanted(list(members)).items()):
+            chosen = wanted(list(members))
+            require_members(archive, [members[name] for name in chosen.values()], path, folder)
+            for number, (key, name) in enumerate(chosen.items()):
                 target = folder / f"member{number}.npy"
                 with archive.open(members[name]) as packed, target.open("wb") as plain:
                     shutil.copyfileobj(packed, plain, 1 << 20)
                 arrays[key] = np.load(target, mmap_mode="r", allow_pickle=False)
     except _BROKEN as error:
-        is_pickled = any(text in str(error) for text in ("allow_pickle", "Python objects"))
-        detail = "it holds pickled objects, which are not read" if is_pickled else str(error)
-        raise _unreadable(path, detail, fix) from None
+        raise _unreadable(path, str(error), fix) from None
     except OSError as error:
         # A damaged table of contents gives a negative offset; other errors are not the archive's.
         if error.errno != errno.EINVAL:

@@ -14,7 +14,9 @@ from ..recipe.data import AudioForm, Data
 from ..records import SPLITS
 from . import frontend
 from .archive import unpacked
+from .array_names import LABELS, meanings
 from .audio_features import Decoder, samples_to_decode
+from .column import listed
 from .sound_files import Sound, require_rate
 
 _FIX = (
@@ -29,7 +31,8 @@ def from_archive(path: Path, scratch: Path, data: Data, progress: Progress) -> d
     Raises:
         DataError: a key is missing or unfit, or a clip is; names it.
     """
-    members = _unpacked(path, scratch, data)
+    unused: list[str] = []
+    members = _unpacked(path, scratch, data, unused)
     rate = _rate_of(members, data.audio, path)
     decoder = Decoder(data.audio, data.audio.sample_rate or rate, scratch, progress)
     splits = [split for split in SPLITS if f"audio_{split}" in members]
@@ -38,12 +41,14 @@ def from_archive(path: Path, scratch: Path, data: Data, progress: Progress) -> d
     result: dict[str, Any] = {}
     for ending in [f"_{split}" for split in splits] or [""]:
         result |= _arrays(members, ending, rate, decoder, data, path)
-    names = members.get("classes", members.get("labels"))
-    if names is not None:
-        result["labels"] = tuple(str(name) for name in np.atleast_1d(names))
+    if "labels" in members:
+        result["labels"] = tuple(str(name) for name in np.atleast_1d(members["labels"]))
     elif len(data.target) > 1:
         result["labels"] = data.target
-    return result | decoder.summary()
+    summary = decoder.summary()
+    if unused:
+        summary["notes"] += (f"arrays of the archive that are not used: {listed(unused)}",)
+    return result | summary
 
 
 def _arrays(
@@ -127,8 +132,7 @@ def _targets(
         return None
     keys = [f"{key}{ending}" for key in data.target]
     if not keys:
-        either = [key for key in (f"label{ending}", f"y{ending}") if key in members]
-        keys = either[:1] or [f"label{ending}"]
+        keys = [f"y{ending}" if f"y{ending}" in members else f"label{ending}"]
     for key in keys:
         if key not in members:
             raise _lacks(members, key, path, "name the right key in data.target")
@@ -170,16 +174,15 @@ def _rate_of(members: Mapping[str, NDArray[Any]], form: AudioForm, path: Path) -
     return form.sample_rate
 
 
-def _unpacked(path: Path, scratch: Path, data: Data) -> dict[str, NDArray[Any]]:
-    """The members that are used, each unpacked to a file and memory-mapped."""
-    keys = ("audio", "offsets", "label", "y", data.group, data.id, *data.target)
-    wanted = {f"{key}{ending}" for key in keys for ending in ("", *(f"_{s}" for s in SPLITS))}
-    wanted |= {"sample_rate", "classes", "labels"}
+def _unpacked(path: Path, scratch: Path, data: Data, unused: list[str]) -> dict[str, NDArray[Any]]:
+    """The members by role and split, each unpacked to a file and memory-mapped."""
 
-    def used(names: list[str]) -> dict[str, str]:
-        return {name: name for name in names if name in wanted}
+    def wanted(names: list[str]) -> dict[str, str]:
+        words = {**LABELS, "audio": ("audio",), "offsets": ("offsets", "offset")}
+        single = ("sample_rate",)
+        return meanings(names, words, str(path), data=data, keep=True, single=single, unused=unused)
 
-    return unpacked(path, scratch, used, _FIX)
+    return unpacked(path, scratch, wanted, _FIX)
 
 
 def _lacks(members: Mapping[str, NDArray[Any]], key: str, path: Path, fix: str) -> DataError:

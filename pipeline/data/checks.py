@@ -91,6 +91,16 @@ def layout(x: NDArray[Any], wanted: str) -> Layout:
     if x.ndim == 2:
         return "table"
     if x.ndim == 3:
+        rows, columns = x.shape[1:]
+        if rows != columns:
+            raise DataError(
+                found=f"samples of shape [{rows}, {columns}], which may be windows of {rows} steps "
+                f"with {columns} channels, or greyscale images of {rows} by {columns}",
+                expected="the meaning of their axes",
+                where="data.layout",
+                fix='set layout = "tc" (windows: time, channels) or layout = "hw" (images: height, '
+                "width) in [data]; transpose windows that have their channels first",
+            )
         return "hw"
     if x.ndim == 4:
         first, last = x.shape[1] in (1, 3, 4), x.shape[3] in (1, 3, 4)
@@ -100,7 +110,7 @@ def layout(x: NDArray[Any], wanted: str) -> Layout:
             return "chw"
     raise DataError(
         found=f"samples of shape {list(x.shape[1:])}, whose axes are ambiguous",
-        where="data",
+        where="data.layout",
         fix='set layout = "hwc" or "chw" in [data]; flatten other shapes to tables',
     )
 

@@ -29,6 +29,9 @@ class Column(NamedTuple):
         shape: of one row; None for a list whose length is known only after reading.
         longest: characters of the longest text, in a csv file.
         missing: place of the first missing number.
+        gaps: whether missing values are read, as NaN or empty text.
+        odd: the first cell that is no number in a column of mostly numbers, and its place.
+        member: its name in an npz file, where that is another.
     """
 
     kind: Kind
@@ -37,6 +40,9 @@ class Column(NamedTuple):
     shape: tuple[int, ...] | None = ()
     longest: int = 0
     missing: str | None = None
+    member: str | None = None
+    odd: str | None = None
+    gaps: bool = False
 
 
 def allocate(folder: Path, columns: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
@@ -81,7 +87,7 @@ def not_finite(path: Path, name: str, value: str) -> DataError:
         found=f"column {name!r} has {value}",
         expected="a finite number in every row",
         where=str(path),
-        fix="fill that value in or leave the row out",
+        fix='fill that value in or leave the row out, or set missing = "median" in [data.table]',
     )
 
 

@@ -66,9 +66,9 @@ def roles_of(columns: Mapping[str, Column], data: Data, where: str, suffix: str 
     optional: dict[str, str | None] = {}
     for key, column in (("group", data.group), ("id", data.id)):
         name = f"{column}{suffix}"
-        if column != key:  # only the default name may be missing
+        if column not in ("", key):  # only the default name may be missing
             require(columns, name, where, f"data.{key}")
-        optional[key] = name if name in columns else None
+        optional[key] = name if column and name in columns else None
     split = SPLIT_COLUMN if SPLIT_COLUMN in columns and not suffix else None
     roles = Roles(target, optional["group"], optional["id"], split)
     repeated = {name for name in roles.names if roles.names.count(name) > 1}

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from . import columns_csv, columns_npz, columns_parquet
 from .checks import chunks
-from .column import Column, not_finite, require
+from .column import Column, Kind, not_finite, require
 
 
 def describe(path: Path) -> dict[str, Column]:
@@ -42,6 +42,7 @@ def read(
     scratch: Path,
     only: Collection[str] | None = None,
     described: Mapping[str, Column] | None = None,
+    gaps: Collection[str] = (),
 ) -> dict[str, NDArray[Any]]:
     """Columns as arrays: int64 or float64 where every value is a number, else str.
 
@@ -50,6 +51,8 @@ def read(
         scratch: folder for the memory maps.
         only: names to read; None: all.
         described: the result of ``describe``, which saves a pass over the file.
+        gaps: columns whose missing values are NaN, or empty text, instead of an error. Of csv and
+            parquet they become float64.
 
     Returns:
         An array [n] for each column, or [n, …] where a row holds several numbers, in the file's
@@ -72,7 +75,10 @@ def read(
                 where=str(path),
                 fix="convert it, or name the columns to use in the recipe",
             )
-        if column.missing is not None and column.kind != "text":
+        if name in gaps:
+            kind: Kind = "float" if column.kind == "int" else column.kind
+            chosen[name] = column._replace(kind=kind, gaps=True)
+        elif column.missing is not None and column.kind != "text":
             raise not_finite(path, name, f"no value in {column.missing}")
     # A new folder, so that no memory map of another file or an earlier read is overwritten.
     folder = Path(tempfile.mkdtemp(dir=scratch))
@@ -80,7 +86,7 @@ def read(
         arrays = reader.read(path, folder, chosen)
     for name, array in arrays.items():
         if array.dtype.kind == "f":
-            _require_finite(path, name, array)
+            _require_finite(path, name, array, gaps=name in gaps)
     return arrays
 
 
@@ -95,9 +101,9 @@ def strings(path: Path, name: str, scratch: Path) -> Iterator[list[str]]:
         yield from reader.strings(path, name, Path(tempfile.mkdtemp(dir=scratch)))
 
 
-def _require_finite(path: Path, name: str, array: NDArray[Any]) -> None:
+def _require_finite(path: Path, name: str, array: NDArray[Any], *, gaps: bool) -> None:
     for rows in chunks(len(array), int(np.prod(array.shape[1:]))):
-        bad = ~np.isfinite(array[rows])
+        bad = np.isinf(array[rows]) if gaps else ~np.isfinite(array[rows])
         if bad.any():
             index = np.argwhere(bad)[0]
             value = array[rows][tuple(index)]

@@ -7,6 +7,7 @@ A file is read twice: once to find out which columns hold numbers, once to fill 
 """
 
 import csv
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -162,7 +163,7 @@ def describe(path: Path) -> dict[str, Column]:
     """
     names = _header(path)
     kinds: list[Kind | None] = [None] * len(names)
-    longest, missing = [0] * len(names), [""] * len(names)
+    longest, missing, odd = [0] * len(names), [""] * len(names), [""] * len(names)
     rows = 0
     for block in _blocks(path, len(names)):
         rows += len(block.lines)
@@ -171,6 +172,8 @@ def describe(path: Path) -> dict[str, Column]:
             if kinds[i] == "text":
                 continue
             kind, first = _kind_of(values)
+            if kind == "text":
+                odd[i] = _odd(block, i, kinds[i])
             kinds[i] = max(kinds[i], kind, key=_RANK.__getitem__)
             if first is not None and not missing[i]:
                 missing[i] = f"row {block.start + first} (from 0), line {block.lines[first]}"
@@ -178,9 +181,25 @@ def describe(path: Path) -> dict[str, Column]:
         raise DataError("a header and no rows", where=str(path))
     # A column of missing values alone is text, for it holds no number.
     return {
-        name: Column(kind or "text", kind or "text", rows, (), characters, place or None)
-        for name, kind, characters, place in zip(names, kinds, longest, missing, strict=True)
+        name: Column(
+            kind or "text", kind or "text", rows, (), characters, place or None, odd=cell or None
+        )
+        for name, kind, characters, place, cell in zip(
+            names, kinds, longest, missing, odd, strict=True
+        )
     }
+
+
+def _odd(block: _Block, column: int, before: Kind | None) -> str:
+    """The first cell that is no number, where most cells so far are numbers; else empty."""
+    kinds = [_kind_of([value])[0] for value in block.fields[column]]
+    texts = [i for i, kind in enumerate(kinds) if kind == "text"]
+    numbers = sum(kind in ("int", "float") for kind in kinds)
+    numbers += block.start if before in ("int", "float") else 0
+    if numbers <= len(texts):
+        return ""
+    cell = block.fields[column][texts[0]]
+    return f"{cell!r} in row {block.start + texts[0]} (from 0), line {block.lines[texts[0]]}"
 
 
 def read(path: Path, folder: Path, columns: Mapping[str, Column]) -> dict[str, NDArray[Any]]:
@@ -193,12 +212,19 @@ def read(path: Path, folder: Path, columns: Mapping[str, Column]) -> dict[str, N
             arrays[name] = create(folder / f"text{i}.npy", dtype, (column.rows,))
     index = {name: names.index(name) for name in columns}
     to_value: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "text": str}
+    converters = {
+        name: _number_or_nan if column.gaps and column.kind == "float" else to_value[column.kind]
+        for name, column in columns.items()
+    }
     for block in _blocks(path, len(names)):
         rows = slice(block.start, block.start + len(block.lines))
-        for name, column in columns.items():
-            values = block.fields[index[name]]
-            arrays[name][rows] = list(map(to_value[column.kind], values))
+        for name, convert in converters.items():
+            arrays[name][rows] = list(map(convert, block.fields[index[name]]))
     return {name: arrays[name] for name in columns}
+
+
+def _number_or_nan(text: str) -> float:
+    return math.nan if text.strip().lower() in MISSING else float(text)
 
 
 def strings(path: Path, name: str, _: Path) -> Iterator[list[str]]:

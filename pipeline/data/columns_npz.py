@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from .column import Column, Kind, not_text, require
+from .inflation import header_of, require_members
 
 BLOCK = 1024
 """Texts that are in memory as Python strings at a time."""
@@ -27,12 +28,7 @@ def describe(path: Path) -> dict[str, Column]:
         for member in archive.namelist():
             if not member.endswith(".npy"):
                 continue
-            with archive.open(member) as stream:
-                version = np.lib.format.read_magic(stream)
-                header = np.lib.format.read_array_header_1_0
-                if version != (1, 0):
-                    header = np.lib.format.read_array_header_2_0
-                shape, _, dtype = header(stream)
+            shape, dtype, _ = header_of(archive, member)
             kind: Kind = {"i": "int", "u": "int", "b": "int", "f": "float"}.get(  # type: ignore[assignment]
                 dtype.kind, "text" if dtype.kind in "US" else "other"
             )
@@ -51,9 +47,11 @@ def read(path: Path, folder: Path, columns: Mapping[str, Column]) -> dict[str, N
     """
     arrays: dict[str, NDArray[Any]] = {}
     with zipfile.ZipFile(path) as archive:
-        for i, name in enumerate(columns):
+        members = {name: f"{column.member or name}.npy" for name, column in columns.items()}
+        require_members(archive, members.values(), path, folder)
+        for i, (name, member) in enumerate(members.items()):
             target = folder / f"member{i}.npy"
-            with archive.open(f"{name}.npy") as packed, target.open("wb") as plain:
+            with archive.open(member) as packed, target.open("wb") as plain:
                 shutil.copyfileobj(packed, plain, 1 << 20)
             array = np.load(target, mmap_mode="r", allow_pickle=False)
             arrays[name] = np.char.decode(array, "utf-8") if array.dtype.kind == "S" else array

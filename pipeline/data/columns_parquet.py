@@ -1,7 +1,7 @@
 """Columns of a parquet file. Needs pyarrow, which is imported only here and when it is used."""
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...errors import DataError, HostError
 from .arrays import create
 from .column import DTYPES, Column, Kind, allocate, not_finite, not_text, require
+from .inflation import require_plausible
 
 _BATCH = 65_536
 """Rows that are in memory as Arrow arrays at a time."""
@@ -67,14 +68,16 @@ def describe(path: Path) -> dict[str, Column]:
     return columns
 
 
-def _batches(path: Path, names: Sequence[str]) -> Iterator[tuple[int, list[Any]]]:
-    """The first row and the columns of each batch; a missing value is an error."""
+def _batches(
+    path: Path, names: Sequence[str], gaps: Collection[str] = ()
+) -> Iterator[tuple[int, list[Any]]]:
+    """The first row and the columns of each batch; a missing value is an error without gaps."""
     arrow, file = _open(path)
     start = 0
     for batch in file.iter_batches(batch_size=_BATCH, columns=list(names)):
         columns = [batch.column(batch.schema.get_field_index(name)) for name in names]
         for name, column in zip(names, columns, strict=True):
-            if column.null_count:
+            if column.null_count and name not in gaps:
                 row = start + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
                 raise not_finite(path, name, f"no value in row {row} (from 0)")
         is_coded = arrow.types.is_dictionary
@@ -88,18 +91,22 @@ def read(path: Path, folder: Path, columns: Mapping[str, Column]) -> dict[str, N
     Raises:
         DataError: a missing value, or lists of unequal length.
     """
+    rows = max((column.rows for column in columns.values()), default=0)
+    require_plausible(path.stat().st_size, 8 * rows * len(columns), str(path), folder)
     arrays = allocate(folder, columns)
     texts: dict[str, list[NDArray[Any]]] = {}
-    for start, batch in _batches(path, list(columns)):
+    gaps = {name for name, column in columns.items() if column.gaps}
+    for start, batch in _batches(path, list(columns), gaps):
         for i, (name, column) in enumerate(columns.items()):
             part = batch[i]
             if column.kind == "text":
-                texts.setdefault(name, []).append(np.array(part.to_pylist(), dtype=np.str_))
+                values = [value or "" for value in part.to_pylist()]
+                texts.setdefault(name, []).append(np.array(values, dtype=np.str_))
                 continue
-            values = part if column.shape == () else part.flatten()
-            if values.null_count:
+            flat = part if column.shape == () else part.flatten()
+            if flat.null_count and not column.gaps:
                 raise not_finite(path, name, "a list with a missing value")
-            plain = values.cast(DTYPES[column.kind].name.replace("float64", "double"))
+            plain = flat.cast(DTYPES[column.kind].name.replace("float64", "double"))
             numbers = plain.to_numpy(zero_copy_only=False)
             if column.shape is None:
                 numbers = _as_matrix(path, name, part, numbers)

@@ -9,7 +9,6 @@ from ..recipe.data import Data
 from ..records import Split
 from .folder_files import (
     METADATA,
-    SPLIT_FOLDERS,
     Item,
     all_files,
     files_in,
@@ -17,6 +16,7 @@ from .folder_files import (
     name_below,
     require_suffix,
 )
+from .split_names import SPLIT_NAMES
 
 _RENAMED = ("group", "id", "target")
 """Keys of [data] that name a column, which only ``metadata.csv`` has."""
@@ -47,7 +47,7 @@ def from_class_folders(root: Path, suffixes: frozenset[str], data: Data) -> list
                 fix="move it into the folder of its class, or list the files in metadata.csv",
             )
     folders = folders_in(root)
-    splits = [path for path in folders if path.name.lower() in SPLIT_FOLDERS]
+    splits = [path for path in folders if path.name.lower() in SPLIT_NAMES]
     if any(folders_in(path) for path in splits):
         return _from_split_folders(root, suffixes, folders, splits)
     if folders and len(splits) == len(folders):
@@ -78,7 +78,7 @@ def _from_split_folders(
                 where=str(split),
             )
         for folder in folders_in(split):
-            items += _of_class(folder, root, suffixes, SPLIT_FOLDERS[split.name.lower()])
+            items += _of_class(folder, root, suffixes, SPLIT_NAMES[split.name.lower()])
     return items
 
 
@@ -106,20 +106,20 @@ def from_any_folders(root: Path, suffixes: frozenset[str], data: Data) -> list[I
     """
     _has_no_renamed_columns(root, data)
     folders = folders_in(root)
-    has_splits = bool(folders) and all(path.name.lower() in SPLIT_FOLDERS for path in folders)
+    has_splits = bool(folders) and all(path.name.lower() in SPLIT_NAMES for path in folders)
     items = []
     for path in all_files(root):
         name = name_below(root, path)
         if path.suffix.lower() not in suffixes:
             continue
         top = PurePosixPath(name).parts[0].lower()
-        if has_splits and top not in SPLIT_FOLDERS:
+        if has_splits and top not in SPLIT_NAMES:
             raise DataError(
                 found=f"{name!r} in no split",
                 expected=f"every file below {' or '.join(repr(path.name) for path in folders)}",
                 where=str(root),
             )
-        items.append(Item(path, SPLIT_FOLDERS[top] if has_splits else None, "", None, name))
+        items.append(Item(path, SPLIT_NAMES[top] if has_splits else None, "", None, name))
     return items
 
 

@@ -6,19 +6,14 @@ point to could change while the fingerprint stays the same.
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ...errors import DataError
-from ..records import SPLITS, Split
+from ..records import Split
 
 METADATA = "metadata.csv"
-SPLIT_FOLDERS: Mapping[str, Split] = {split: split for split in SPLITS} | {
-    "val": "validation",
-    "valid": "validation",
-}
-"""Names of a split, in lower case."""
 
 
 class Item(NamedTuple):

@@ -9,17 +9,17 @@ from typing import NamedTuple
 from ...errors import DataError
 from .. import tasks
 from ..recipe.data import Data
-from ..records import SPLITS, Split
+from ..records import Split
 from ..tasks import number_labels
 from .folder_files import (
     METADATA,
-    SPLIT_FOLDERS,
     Item,
     all_files,
     name_below,
     reason_of,
     require_suffix,
 )
+from .split_names import EXPECTED, SPLIT_NAMES
 
 TARGET = "label"
 """Column of the target, unless ``data.target`` names others."""
@@ -105,7 +105,7 @@ def _columns(header: list[str], data: Data, where: str) -> _Columns:
     renamed = [
         getattr(data, key)
         for key in ("group", "id")
-        if getattr(data, key) != Data.model_fields[key].default
+        if getattr(data, key) not in ("", Data.model_fields[key].default)
     ]
     if missing := [name for name in ("file", *targets, *renamed) if name not in index]:
         raise DataError(
@@ -177,9 +177,9 @@ def _number(cell: str, values: Sequence[float], where: str) -> float:
 
 
 def _split(cell: str, where: str) -> Split:
-    if cell.lower() not in SPLIT_FOLDERS:
-        raise DataError(found=f"split {cell!r}", expected=f"one of {list(SPLITS)}", where=where)
-    return SPLIT_FOLDERS[cell.lower()]
+    if cell.lower() not in SPLIT_NAMES:
+        raise DataError(found=f"split {cell!r}", expected=EXPECTED, where=where)
+    return SPLIT_NAMES[cell.lower()]
 
 
 def _not_empty(cell: str, kind: str, where: str) -> str:

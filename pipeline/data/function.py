@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from ..recipe.data import Data
 from ..recipe.user_function import load, quoted
+from .array_names import NUMBERS, meanings, require_named
 
 
 def fingerprint(reference: str) -> str:
@@ -26,9 +28,16 @@ def fingerprint(reference: str) -> str:
     return digest.hexdigest()
 
 
-def read(reference: str, *_: object) -> dict[str, Any]:
-    """The function's arrays."""
-    return dict(_call(reference))
+def read(reference: str, _scratch: object, data: Data, _: object = None) -> dict[str, Any]:
+    """The function's arrays, by what their names mean.
+
+    Raises:
+        DataError: an array has no meaning, or the recipe names one that is not there.
+    """
+    arrays, where = _call(reference), f"data.source {reference}"
+    names = meanings(arrays, NUMBERS, where, data=data, single=("layout", "notes"))
+    require_named(names, data, where, arrays)
+    return {key: arrays[name] for key, name in names.items()}
 
 
 @cache
@@ -52,8 +61,30 @@ def _array(key: str, value: object, where: str) -> NDArray[Any]:
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise DataError(found=f"{key} that is no array ({error})", where=where) from None
-    if array.dtype.hasobject:
-        # Their bytes are memory addresses, so their hash would change with every build.
-        raise DataError(found=f"{key} of Python objects", expected="numbers or text", where=where)
-    return array
+        raise DataError(
+            found=f"{key} that is no array ({error})",
+            where=where,
+            fix="give every sample the same shape",
+        ) from None
+    return _of_one_type(key, array, where) if array.dtype.hasobject else array
+
+
+def _of_one_type(key: str, array: NDArray[Any], where: str) -> NDArray[Any]:
+    """Python objects, as pandas holds text, as text or numbers.
+
+    Their bytes are memory addresses, so their hash would change with every build.
+    """
+    values = array.ravel().tolist()
+    kinds = {type(value) for value in values}
+    if kinds == {str}:
+        return array.astype(np.str_)
+    if kinds and kinds <= {int, float, bool}:
+        return array.astype(np.float64 if float in kinds else np.int64)
+    odd = next((i for i, v in enumerate(values) if type(v) is not type(values[0])), 0)
+    raise DataError(
+        found=f"{key} of Python objects ({', '.join(sorted(kind.__name__ for kind in kinds))}; "
+        f"{type(values[odd]).__name__} in row {odd})",
+        expected="numbers or text",
+        where=where,
+        fix=f"convert it: {key}.astype(str) for text, {key}.astype(float) for numbers",
+    )

@@ -14,9 +14,9 @@ from ...errors import DataError
 from .. import tasks
 from ..progress import Progress
 from ..recipe.data import Data
-from ..records import Split
+from ..records import SPLITS, Split
 from .archive import unpacked
-from .folder_files import SPLIT_FOLDERS
+from .array_names import LABELS, meanings, require_named
 from .image_pixels import Encoded, decode
 
 PREFIXES = ("jpeg", "png", "image", "bytes")
@@ -41,9 +41,7 @@ def from_archive(
         DataError: a key is missing or unfit, or an image is; names it.
     """
     try:
-        members = unpacked(
-            Path(source), scratch, lambda names: dict(zip(names, names, strict=True)), _FIX
-        )
+        members = unpacked(Path(source), scratch, lambda names: _wanted(names, source, data), _FIX)
     except FileNotFoundError:
         raise DataError(
             "no such file", where=source, fix="correct data.source in the recipe"
@@ -61,16 +59,26 @@ def from_archive(
         for key in (*targets, "id", "group"):
             if f"{key}{ending}" in members:
                 result[f"{key}{suffix}"] = members[f"{key}{ending}"]
-    names = members.get("classes", members.get("labels"))
-    if names is not None:
-        result["labels"] = tuple(str(name) for name in np.atleast_1d(names))
+    if "labels" in members:
+        result["labels"] = tuple(str(name) for name in np.atleast_1d(members["labels"]))
     return result, changes
+
+
+def _wanted(names: Sequence[str], source: str, data: Data) -> dict[str, str]:
+    """The member for each role and split."""
+    words = {
+        **LABELS,
+        **{prefix: (prefix,) for prefix in PREFIXES},
+        "offset": ("offset", "offsets"),
+    }
+    result = meanings(names, words, source, data=data)
+    require_named(result, data, source, names)
+    return result
 
 
 def _keys(members: Mapping[str, Any], source: str) -> tuple[str, dict[str, Split | None]]:
     """The prefix of the streams' keys, and the split of each of their endings."""
-    splits_of: dict[str, Split | None] = {"": None}
-    splits_of |= {f"_{name}": split for name, split in SPLIT_FOLDERS.items()}
+    splits_of: dict[str, Split | None] = {"": None} | {f"_{split}": split for split in SPLITS}
     streams: dict[str, dict[str, Split | None]] = {}
     for prefix in PREFIXES:
         endings = {end: split for end, split in splits_of.items() if prefix + end in members}
@@ -79,9 +87,7 @@ def _keys(members: Mapping[str, Any], source: str) -> tuple[str, dict[str, Split
     if len(streams) == 1:
         prefix, endings = streams.popitem()
         splits = list(endings.values())
-        # Two names of one split (val, valid) are an error.
-        is_ready = {"train", "test"} <= set(splits) and len(set(splits)) == len(splits)
-        if splits == [None] or (is_ready and None not in splits):
+        if splits == [None] or ({"train", "test"} <= set(splits) and None not in splits):
             return prefix, endings
     raise DataError(
         found=f"keys {sorted(members)[:8]}",

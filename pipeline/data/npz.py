@@ -1,17 +1,16 @@
 """A numpy archive of arrays: each member is unpacked to a file once and memory-mapped."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ...errors import DataError
 from ..engine.store import file_sha256
 from ..recipe.data import Data
-from ..records import SPLITS
 from .archive import unpacked
+from .array_names import NUMBERS, meanings, require_named
 
 _FIX = "write it with numpy.savez(file, x=…, y=…) from numeric arrays"
-KNOWN = ("x", "y", "labels", *(f"{axis}_{split}" for split in SPLITS for axis in "xy"))
 
 
 def fingerprint(path: str, where: str = "data.source") -> str:
@@ -31,43 +30,27 @@ def fingerprint(path: str, where: str = "data.source") -> str:
         raise DataError(reason, where=path, fix=f"correct {where} in the recipe") from None
 
 
-def _wanted(data: Data, members: Collection[str], path: str) -> dict[str, str]:
+def _wanted(data: Data, members: Sequence[str], path: str) -> dict[str, str]:
     """The member for each array that is read; the recipe may rename some members.
 
     Raises:
-        DataError: a member that the recipe names does not exist, or no member is known.
+        DataError: a member has no meaning, or the recipe names one that does not exist.
     """
-    names = {key: key for key in KNOWN} | {"group": data.group, "id": data.id}
-    for kind in ("group", "id"):
-        names |= {f"{kind}_{split}": f"{names[kind]}_{split}" for split in SPLITS}
     if len(data.target) > 1:
         raise DataError(
             found=f"{len(data.target)} names",
             expected="one, as an archive holds all labels in one array",
             where="data.target",
         )
-    if data.target:
-        names["y"] = data.target[0]
-        names |= {f"y_{split}": f"{data.target[0]}_{split}" for split in SPLITS}
-    defaults = Data(source=data.source)
-    for key in ("target", "group", "id"):
-        value = getattr(data, key)
-        name = value[0] if isinstance(value, tuple) and value else value
-        ready = [f"{name}_{split}" for split in SPLITS]
-        if value != getattr(defaults, key) and not {name, *ready} & set(members):
-            raise DataError(
-                found=f"no {name!r} among the keys {sorted(members)[:8]}",
-                where=path,
-                fix=f"correct data.{key} in the recipe",
-            )
-    present = {key: name for key, name in names.items() if name in members}
-    if not present:
+    names = meanings(members, NUMBERS, path, data=data)
+    require_named(names, data, path, members)
+    if not any(key == "x" or key.startswith("x_") for key in names):
         raise DataError(
             found=f"keys {sorted(members)[:8]}",
             expected="x and y, or x_train, y_train, x_test, y_test",
             where=path,
         )
-    return present
+    return names
 
 
 def read(path: str, scratch: Path, data: Data, _: object = None) -> dict[str, Any]:

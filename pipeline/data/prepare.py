@@ -3,7 +3,7 @@
 out/x_train.npy   samples as the model takes them (uint8, int16 or float32; int32 token ids)
 out/y_train.npy   their labels
 out/id_train.npy  what identifies them, if the source has ids
-out/group_train.npy   the group of each, if the source has groups
+out/group_train.npy  the group of each, if the source has groups
 … and the same for validation, calibration and test
 """
 
@@ -20,11 +20,13 @@ from .. import tasks
 from ..progress import Progress
 from ..recipe.data import Data
 from ..records import SPLITS, DataRecord, Layout, Split
-from . import checks, find, moments, shown
+from . import checks, find, moments, shares, shown
 from .arrays import create
 from .inputs import DataInputs
+from .raw_table import RawTable
 from .source_samples import SourceSamples, checked
 from .split_samples import SplitSamples, split_samples, without_duplicates
+from .table_encoding import Encoded, encoded
 from .text_store import Texts
 from .tokenized import Tokenized, tokenized
 from .tokenizer import FILE as TOKENIZER
@@ -56,8 +58,14 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     is_text = isinstance(by_split["train"].x, Texts)
     text = tokenized(out, scratch, by_split, data, progress) if is_text else None
     by_split = text.by_split if text else by_split
+    cells = None
+    if isinstance(by_split["train"].x, RawTable):
+        cells = encoded(scratch, by_split, data.table, progress)
+        by_split = cells.by_split
     if not text:
         layout = checks.layout(by_split["train"].x, str(arrays.get("layout", data.layout)))
+    asked = shares.asked(source, by_split, data)
+    warnings = list(shares.warnings(source, by_split, data))
     by_split, dropped = without_duplicates(by_split, data.duplicates, where)
     counts = _class_counts(source, by_split, data, where)
     x = by_split["train"].x
@@ -65,7 +73,11 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     digest = hashlib.sha256(f"{layout} {source.labels.names} {data.task}".encode())
     _write(out, by_split, source, dtype, digest, progress)
     shutil.rmtree(scratch)
-    notes = [*map(str, arrays.get("notes", ())), *(text.notes if text else ())]
+    notes = [
+        *map(str, arrays.get("notes", ())),
+        *(text.notes if text else ()),
+        *(cells.notes if cells else ()),
+    ]
     notes += _notes(x, dtype, counts.get("train", ()), source.labels.names, dropped)
     return DataRecord(
         source=shown(data.source),
@@ -77,10 +89,13 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
         **_moments(out, layout, data),
         rows={str(s): len(part.rows) for s, part in by_split.items()},
         counts=counts,
-        **_text_fields(text, arrays),
+        **_input_fields(text, cells, arrays),
         identified=bool(source.ids),
+        groups=shares.groups(source, by_split),
+        asked={str(split): fraction for split, fraction in asked.items()},
         dropped=dropped,
         notes=tuple(notes),
+        warnings=(*warnings, *shares.unjudged(counts, source.labels.names, data)),
         fingerprint=digest.hexdigest(),
     )
 
@@ -92,8 +107,12 @@ def _moments(out: Path, layout: Layout, data: Data) -> dict[str, Any]:
     return {"mean": mean, "std": std, "answer_mean": label_mean, "answer_std": label_std}
 
 
-def _text_fields(text: Tokenized | None, arrays: Mapping[str, Any]) -> dict[str, Any]:
+def _input_fields(
+    text: Tokenized | None, cells: Encoded | None, arrays: Mapping[str, Any]
+) -> dict[str, Any]:
     """The fields of the record about token ids and the front end."""
+    if cells is not None:
+        return {"front_end": {**arrays["front_end"], **cells.front_end}}
     if text is None:
         return {"front_end": arrays.get("front_end")}
     return {
@@ -142,7 +161,7 @@ def _write(
                 digest.update("\0".join(ids.tolist()).encode())
                 np.save(out / f"id_{split}.npy", ids, allow_pickle=False)
             if part.key in source.groups:
-                groups = source.groups[part.key][part.rows].astype(np.str_)
+                groups = source.groups[part.key][part.rows]
                 digest.update("\0".join(groups.tolist()).encode())
                 np.save(out / f"group_{split}.npy", groups, allow_pickle=False)
             steps.advance(f"{split} {len(part.rows)}")

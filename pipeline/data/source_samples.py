@@ -13,6 +13,7 @@ from ..recipe.data import Data
 from ..records import SPLITS
 from ..tasks.labels import ReadLabels
 from . import checks, labels
+from .raw_table import RawTable
 from .text_store import Texts
 
 ALL = "all"
@@ -32,7 +33,7 @@ class SourceSamples(NamedTuple):
     x: dict[str, Any]
     labels: ReadLabels
     ids: dict[str, NDArray[np.str_]]
-    groups: dict[str, NDArray[Any]]
+    groups: dict[str, NDArray[np.str_]]
 
 
 def checked(arrays: Mapping[str, Any], data: Data, where: str) -> SourceSamples:
@@ -48,17 +49,22 @@ def checked(arrays: Mapping[str, Any], data: Data, where: str) -> SourceSamples:
             group is in two ready splits.
     """
     x = _samples(arrays, data, where)
+    _require_all_used(arrays, x, where)
     _require_one_form(x, where)
     rows = {name: len(samples) for name, samples in x.items()}
     ys = {name: arrays.get("y" if name == ALL else f"y_{name}") for name in x}
     names = data.labels or tuple(str(name) for name in np.atleast_1d(arrays.get("labels", ())))
     read_labels = labels.read(ys, rows, data.task, names, where)
-    groups = _column("group", arrays, rows, where)
+    groups = _column("group", arrays, rows, where) if data.group else {}
     _require_whole_groups(groups, where)
     ids = _column("id", arrays, rows, where)
     if len(ids) < len(rows):  # ids are used only if every sample has one
         ids = {}
-    return SourceSamples(x, read_labels, {n: v.astype(np.str_) for n, v in ids.items()}, groups)
+    return SourceSamples(x, read_labels, _texts(ids), _texts(groups))
+
+
+def _texts(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.str_]]:
+    return {name: values.astype(np.str_) for name, values in columns.items()}
 
 
 def _samples(arrays: Mapping[str, Any], data: Data, where: str) -> dict[str, Any]:
@@ -79,11 +85,30 @@ def _samples(arrays: Mapping[str, Any], data: Data, where: str) -> dict[str, Any
     return {split: arrays[f"x_{split}"] for split in SPLITS if f"x_{split}" in arrays}
 
 
+def _require_all_used(arrays: Mapping[str, Any], x: Mapping[str, Any], where: str) -> None:
+    """Refuse arrays that belong to no samples: they would be left out in silence."""
+    endings = ["" if name == ALL else f"_{name}" for name in x]
+    used = {f"{role}{ending}" for role in ("x", "y", "group", "id") for ending in endings}
+    # Groups and ids for all samples beside ready splits have a message of their own.
+    known = used | {"labels", "layout", "front_end", "notes", "group", "id"}
+    for key in arrays:
+        if key not in known:
+            role, _, split = key.partition("_")
+            lacks = f"x_{split}" if split and role != "x" else "x_train"
+            fix = f"add {lacks}" if lacks not in arrays else f"rename it to {role}_train"
+            raise DataError(
+                found=f"{key} without {lacks}" if lacks not in arrays else f"{key} beside {lacks}",
+                expected="x and y of all samples, or x and y of each split",
+                where=where,
+                fix=f"{fix}, or leave {key} out",
+            )
+
+
 def _require_one_form(x: Mapping[str, Any], where: str) -> None:
     """Refuse unfit samples, and splits of different shapes or dtypes."""
     first = next(iter(x.values()))
     for name, samples in x.items():
-        if isinstance(samples, Texts):
+        if isinstance(samples, Texts | RawTable):
             continue
         checks.samples(samples, where if name == ALL else f"{where}, {name}")
         if samples.shape[1:] != first.shape[1:] or samples.dtype != first.dtype:
@@ -127,5 +152,6 @@ def _require_whole_groups(groups: Mapping[str, NDArray[Any]], where: str) -> Non
                 found=f"the group {shared[0].item()!r} in {other} and in {split}",
                 expected="all samples of a group in one split",
                 where=where,
-                fix="remove the ready splits to have the data split by group, or remove the groups",
+                fix="remove the ready splits to have the data split by group, or ignore the groups "
+                'with data.group = ""',
             )

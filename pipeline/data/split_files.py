@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Callable, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +14,10 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..progress import Progress
-from ..records import SPLITS, Split
+from ..records import SPLITS
 from . import columns as files
+from .split_names import EXPECTED, SPLIT_NAMES
 
-SPLIT_NAMES: dict[str, Split] = {
-    "train": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "calibration": "calibration",
-    "test": "test",
-}
-"""Names of splits in file names, npz keys and a column ``split``."""
 SPLIT_COLUMN = "split"
 KEYS = ("x", "y", "group", "id")
 """The arrays of a source; row i of each belongs to sample i."""
@@ -43,8 +35,17 @@ def split_files(path: Path) -> dict[str, Path]:
         return {"": path}
     by_split: dict[str, Path] = {}
     for file in sorted(path.iterdir()):
+        if file.suffix.lower() not in files.READERS or not file.is_file():
+            continue
         split = SPLIT_NAMES.get(file.stem.lower())
-        if split is None or file.suffix.lower() not in files.READERS or not file.is_file():
+        if split is None:
+            if near := get_close_matches(file.stem.lower(), SPLIT_NAMES, n=1):
+                raise DataError(
+                    found=f"the file {file.name!r}, which names no split",
+                    expected=EXPECTED,
+                    where=str(path),
+                    fix=f"did you mean {near[0] + file.suffix!r}? If not, move it elsewhere",
+                )
             continue
         if split in by_split:
             raise DataError(
@@ -91,7 +92,7 @@ def split_of_rows(column: NDArray[Any], where: str) -> NDArray[np.str_]:
         row = int(np.argmax(index == names.index(None)))
         raise DataError(
             found=f"{str(column[row])!r} in row {row} (from 0), column {SPLIT_COLUMN!r}",
-            expected=f"one of {', '.join(SPLIT_NAMES)}",
+            expected=EXPECTED,
             where=where,
             fix=f"correct it, or rename the column {SPLIT_COLUMN!r} if it means something else",
         )

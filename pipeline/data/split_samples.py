@@ -5,11 +5,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, RecipeError
 from .. import tasks
 from ..recipe.data import Data
 from ..records import SPLITS, Split
 from . import splits
+from .raw_table import RawTable
 from .source_samples import ALL, SourceSamples
 from .text_store import Texts
 
@@ -37,30 +38,55 @@ def split_samples(source: SourceSamples, data: Data, seed: int) -> dict[Split, S
     """The source's ready splits; splits that it lacks are drawn from train, or from all samples.
 
     Raises:
-        DataError: too few samples of a class, or too few groups.
+        DataError: too few samples of a class, or too few groups; groups that the recipe names for a
+            split and that are not there, or for a split that is ready.
     """
-    fractions: dict[Split, float] = {
-        "test": data.test,
-        "validation": data.validation,
-        "calibration": data.calibration,
-    }
     whole = "train" if "train" in source.x else ALL
-    to_draw = {split: f for split, f in fractions.items() if split not in source.x}
+    to_draw = fractions_to_draw(source, data)
+    named: dict[Split, tuple[str | int, ...]] = {
+        "test": data.test_groups,
+        "validation": data.validation_groups,
+    }
+    _require_to_draw(named, to_draw)
     count = len(source.x[whole])
     drawn: dict[Split, splits.Rows] = {"train": np.arange(count)}
     if to_draw:
         rules = tasks.of(data.task).labels
         strata = source.labels.of[whole] if rules and rules.stratified else None
-        drawn = splits.cut(count, strata, to_draw, seed, source.groups.get(whole))
-    result = {}
+        groups = source.groups.get(whole)
+        by_row = splits.GroupRules(named, data.validation_by == "row")
+        drawn = splits.cut(count, strata, to_draw, seed, groups, by_row, source.labels.names)
+    result: dict[Split, SplitSamples] = {}
     for split in SPLITS:
         key = split if split in source.x and split != "train" else whole
         x = source.x[key]
         rows = drawn.get(split, np.arange(len(x)))
         result[split] = SplitSamples(
-            x if isinstance(x, Texts) else np.asanyarray(x), rows, key, rows
+            x if isinstance(x, Texts | RawTable) else np.asanyarray(x), rows, key, rows
         )
     return result
+
+
+def fractions_to_draw(source: SourceSamples, data: Data) -> dict[Split, float]:
+    """The fraction that the recipe asks for, of each split that the source lacks."""
+    fractions: dict[Split, float] = {
+        "test": data.test,
+        "validation": data.validation,
+        "calibration": data.calibration,
+    }
+    return {split: f for split, f in fractions.items() if split not in source.x}
+
+
+def _require_to_draw(
+    named: Mapping[Split, tuple[str | int, ...]], to_draw: Mapping[Split, float]
+) -> None:
+    for split, names in named.items():
+        if names and split not in to_draw:
+            raise RecipeError(
+                f"groups for {split}, and the source has a {split} split",
+                where=f"data.{split}_groups",
+                fix=f"leave data.{split}_groups out, or the ready splits",
+            )
 
 
 def without_duplicates(

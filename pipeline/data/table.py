@@ -6,7 +6,7 @@ from a folder with ``train.csv``, ``test.csv``, …, from a column ``split``, or
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from ..progress import Progress
 from ..recipe.data import Data
 from . import npz
 from .arrays import create
+from .categories import unified
 from .checks import chunks
 from .column import listed
+from .raw_table import RawTable
 from .split_files import SplitArrays, assemble, read_files, split_files
 from .table_rows import arrays_of_file
 from .windows import no_group, require_groups_or_splits, windowed
@@ -49,7 +51,8 @@ def read(source: str, scratch: Path, data: Data, progress: Progress) -> dict[str
         progress: advances with each file.
 
     Returns:
-        x, y, group, id, or the same by split; labels, layout, front_end, notes.
+        x, y, group, id, or the same by split; labels, layout, front_end, notes. x is a ``RawTable``
+        where columns are categories or values are missing, for encoders see train alone.
 
     Raises:
         DataError: columns that are missing, of text or with two roles; windows that cannot be cut,
@@ -60,6 +63,7 @@ def read(source: str, scratch: Path, data: Data, progress: Progress) -> dict[str
         source, progress, lambda path, split: arrays_of_file(path, split, scratch, data, notes)
     )
     names = _shared_columns(arrays, source)
+    arrays, categories = _with_shared_categories(arrays, names)
     if data.table.window:
         arrays = _all_windowed(arrays, scratch, data, notes)
 
@@ -75,6 +79,12 @@ def read(source: str, scratch: Path, data: Data, progress: Progress) -> dict[str
     x = next(iter(arrays.values()))["x"]
     window = int(x.shape[1]) if x.ndim == 3 else 0
     stride = data.table.stride or data.table.window
+    if categories or data.table.missing != "refuse":
+        result |= {
+            key: RawTable(value, names, categories)
+            for key, value in result.items()
+            if key == "x" or key.startswith("x_")
+        }
     return result | {
         "layout": "tc" if window else "table",
         "front_end": {"kind": "table", "columns": list(names), "window": window, "stride": stride},
@@ -93,6 +103,31 @@ def _shared_columns(arrays: Mapping[str, SplitArrays], source: str) -> tuple[str
                 where=source,
             )
     return names
+
+
+def _with_shared_categories(
+    arrays: Mapping[str, SplitArrays], names: Sequence[str]
+) -> tuple[dict[str, SplitArrays], dict[int, tuple[str, ...]]]:
+    """The arrays with one list of categories for all files, and these lists by column."""
+    result = {split: dict(of_split) for split, of_split in arrays.items()}
+    lists: dict[int, tuple[str, ...]] = {}
+    for place, name in enumerate(names):
+        own = {split: a["categories"].get(name) for split, a in arrays.items()}
+        if not any(own.values()):
+            continue
+        known = {split: values for split, values in own.items() if values is not None}
+        if len(known) < len(own):
+            text, number = next(iter(known)), next(s for s in own if s not in known)
+            raise DataError(
+                found=f"column {name!r} of text in {text} and of numbers in {number}",
+                expected="one kind in every file",
+                where="data.table.categorical",
+                fix=f"name {name!r} in data.table.categorical if it holds categories",
+            )
+        codes, lists[place] = unified({s: a["x"][:, place] for s, a in arrays.items()}, known)
+        for split, code in codes.items():
+            result[split]["x"][:, place] = code
+    return result, lists
 
 
 def _all_windowed(

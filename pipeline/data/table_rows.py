@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..recipe.data import Data
+from ..records import SPLITS
 from . import columns as files
+from .array_names import LABELS, meanings
 from .arrays import create
+from .categories import categorical, coded
 from .checks import chunks
 from .column import Column, listed, require
 from .column_roles import Roles, arrays_of_roles, roles_of, spread
-from .split_files import SPLIT_NAMES, SplitArrays
+from .split_files import SplitArrays
 
 LAST_WHOLE_FLOAT32 = 1 << 24
 """float32 rounds whole numbers above this one."""
@@ -38,14 +41,22 @@ def arrays_of_file(
     Raises:
         DataError: columns that are missing, unfit or of unequal length.
     """
-    described = files.describe(path)
+    described = _by_meaning(files.describe(path), path, data)
     if split == "" and "x_train" in described:
-        endings = [ending for ending in SPLIT_NAMES if f"x_{ending}" in described]
-        return {
-            SPLIT_NAMES[ending]: _arrays(path, described, f"_{ending}", scratch, data, notes)
-            for ending in endings
-        }
+        splits = [split for split in SPLITS if f"x_{split}" in described]
+        return {s: _arrays(path, described, f"_{s}", scratch, data, notes) for s in splits}
     return {split: _arrays(path, described, "", scratch, data, notes)}
+
+
+def _by_meaning(described: dict[str, Column], path: Path, data: Data) -> dict[str, Column]:
+    """The arrays of an npz that holds the whole input, under the names that they mean."""
+    is_matrix = any(
+        name.lower().startswith("x") and column.shape != () for name, column in described.items()
+    )
+    if path.suffix.lower() != ".npz" or not is_matrix:
+        return described
+    names = meanings(described, {**LABELS, "x": ("x",)}, str(path), data=data, keep=True)
+    return {key: described[name]._replace(member=name) for key, name in names.items()}
 
 
 def _arrays(
@@ -65,36 +76,56 @@ def _arrays(
     else:
         inputs = _inputs(described, roles, data, where)
     extra = [name for name in ("labels",) if is_npz and name in described]
-    columns = files.read(path, scratch, {*inputs, *roles.names, *extra}, described)
+    gaps = inputs if data.table.missing != "refuse" else ()
+    if path.suffix.lower() in (".csv", ".tsv"):
+        # As they are written: the category 007 is no number.
+        described = {
+            name: column._replace(kind="text") if name in data.table.categorical else column
+            for name, column in described.items()
+        }
+    columns = files.read(path, scratch, {*inputs, *roles.names, *extra}, described, gaps)
+    categories: dict[str, tuple[str, ...]] = {}
     if inputs == (matrix,) and matrix in columns and columns[matrix].ndim > 1:
         x = columns[matrix]
         names = _column_names(x, data, where)
     else:
-        names = tuple(n for name in inputs for n in spread(name, columns[name]))
-        x = _matrix({name: columns[name] for name in inputs}, len(names), scratch, where, notes)
+        chosen = {name: columns[name] for name in inputs}
+        for name in categorical(described, inputs, data, where):
+            chosen[name], categories[name] = coded(
+                columns[name],
+                name,
+                where,
+                gaps=bool(gaps),
+                named=name in data.table.categorical,
+            )
+        names = tuple(n for name in inputs for n in spread(name, chosen[name]))
+        x = _matrix(chosen, len(names), scratch, where, notes)
     arrays = arrays_of_roles(columns, roles, data, len(x), where)
     if inputs != (matrix,) and not data.table.columns and "label" in {*described} - {*roles.names}:
         notes.append("column 'label' is not an input, for it probably holds targets")
     if extra:
         arrays["labels"] = tuple(str(name) for name in np.atleast_1d(columns["labels"]))
-    return arrays | {"x": x, "columns": names}
+    return arrays | {"x": x, "columns": names, "categories": categories}
 
 
 def _inputs(
     described: Mapping[str, Column], roles: Roles, data: Data, where: str
 ) -> tuple[str, ...]:
     """The input columns: those the recipe names, or all numbers without another role."""
+    for name in data.ignore:
+        require(described, name, where, "data.ignore")
     if data.table.columns:
         _check_named_inputs(described, roles, data, where)
         return data.table.columns
     # If another column holds the targets, a column 'label' would reveal them.
-    free = [n for n in described if n not in roles.names and n not in ("label", "labels")]
-    unfit = [name for name in free if described[name].kind in ("text", "other")]
+    no_inputs = {*roles.names, *data.ignore, "label", "labels"}
+    free = [name for name in described if name not in no_inputs]
+    unfit = [name for name in free if described[name].kind == "other"]
     if unfit:
         raise DataError(
-            found=f"columns {listed(unfit)} that hold no numbers and have no role",
+            found=f"columns {listed(unfit)} that hold neither numbers nor text and have no role",
             where=where,
-            fix="name the input columns in data.table.columns",
+            fix="leave them out with data.ignore, or name the input columns in data.table.columns",
         )
     if not free:
         raise DataError(
@@ -114,10 +145,10 @@ def _check_named_inputs(
                 where="data.table.columns",
                 fix="remove it from one of them",
             )
-        if described[name].kind in ("text", "other"):
+        if described[name].kind == "other":
             raise DataError(
                 found=f"column {name!r} of {described[name].type_name}",
-                expected="numbers",
+                expected="numbers or text",
                 where=where,
                 fix="encode it as numbers or leave it out of data.table.columns",
             )
@@ -160,7 +191,7 @@ def _matrix(
         for name, column in columns.items():
             block = np.asarray(column[part], dtype=np.float64)
             block = block.reshape(part.stop - part.start, -1)
-            magnitude = np.abs(block)
+            magnitude = np.nan_to_num(np.abs(block), posinf=np.inf)
             if magnitude.max(initial=0) > np.finfo(np.float32).max:
                 row = part.start + int(np.argmax(magnitude.max(axis=1)))
                 raise DataError(

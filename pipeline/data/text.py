@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from ...errors import DataError
 from ..progress import Progress
 from ..recipe.data import Data
+from ..records import SPLITS
 from . import columns as files
 from . import table
+from .array_names import LABELS, meanings
 from .column import Column, listed
 from .column_roles import arrays_of_roles, roles_of
-from .split_files import SPLIT_NAMES, SplitArrays, assemble, read_files
+from .split_files import SplitArrays, assemble, read_files
 from .text_store import Texts
 
 fingerprint = table.fingerprint
@@ -54,12 +56,13 @@ def read(source: str, scratch: Path, data: Data, progress: Progress) -> dict[str
 def _arrays_of_file(path: Path, split: str, scratch: Path, data: Data) -> dict[str, SplitArrays]:
     """The arrays of a file: of its one split, or of several if its keys say so (``text_train``)."""
     described = files.describe(path)
-    endings = [ending for ending in SPLIT_NAMES if f"{data.column}_{ending}" in described]
-    if split == "" and data.column not in described and endings:
-        return {
-            SPLIT_NAMES[end]: _arrays(path, described, f"_{end}", SPLIT_NAMES[end], scratch, data)
-            for end in endings
-        }
+    if path.suffix.lower() == ".npz":
+        words = {**LABELS, data.column: (data.column,)}
+        names = meanings(described, words, str(path), data=data, keep=True)
+        described = {key: described[name]._replace(member=name) for key, name in names.items()}
+    splits = [s for s in SPLITS if f"{data.column}_{s}" in described]
+    if split == "" and data.column not in described and splits:
+        return {s: _arrays(path, described, f"_{s}", s, scratch, data) for s in splits}
     return {split: _arrays(path, described, "", split or "all", scratch, data)}
 
 
@@ -81,7 +84,9 @@ def _arrays(
             where=where,
             fix="name another column in data.column",
         )
-    texts = Texts.write(scratch / f"texts_{stem}", _not_empty(path, name, scratch))
+    texts = Texts.write(
+        scratch / f"texts_{stem}", _not_empty(path, described[name].member or name, scratch)
+    )
     extra = {"labels"} & set(described) if path.suffix.lower() == ".npz" else set()
     columns = files.read(path, scratch, {*roles.names, *extra}, described)
     arrays = arrays_of_roles(columns, roles, data, len(texts), where)

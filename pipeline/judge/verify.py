@@ -38,6 +38,7 @@ from ..tasks.sampling import Sampling
 from ..tasks.seeds import mean_over_seeds
 from . import parity
 from .answers import GOLDEN, Logits, logits
+from .group_scores import by_group, validation_remark
 from .inputs import VerifyInputs
 from .promise import confidence
 from .quality import FP32, Reference, Running, quality_of
@@ -72,7 +73,8 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         answers = _answers(out, inputs, running, steps)
         task = tasks.of(data.record.task)
         truth = answers[TEACHER] if task.labels is None else test.y
-        sampling = Sampling(confidence(len(record.variants)), open_groups(data.path, "test"))
+        groups = open_groups(data.path, "test")
+        sampling = Sampling(confidence(len(record.variants)), groups)
         reference = Reference(
             data.record, task, truth, answers.get(TEACHER), answers[FP32], sampling
         )
@@ -100,7 +102,18 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         teacher_score=reference.score(answers.get(TEACHER)),
         variants=tuple(qualities[first:]),
         gain=gain,
+        groups=by_group(answers, truth, groups, task),
+        remarks=_remarks(inputs, answers[FP32], truth, task),
     )
+
+
+def _remarks(
+    inputs: VerifyInputs, outputs: Logits, truth: NDArray[Any], task: tasks.Task
+) -> tuple[str, ...]:
+    """What a reader of the scores has to know."""
+    student = inputs.variants.record.student
+    remark = validation_remark(student, inputs.data.record, outputs, truth, task)
+    return (remark,) if remark else ()
 
 
 def _answers(

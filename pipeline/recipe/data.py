@@ -95,6 +95,22 @@ class TableForm(Part):
     columns: tuple[str, ...] = Field(
         (), description="Input columns; none: every column that has no other role."
     )
+    categorical: tuple[str, ...] = Field(
+        (), description="Columns of categories, besides those of text."
+    )
+    encoding: Literal["one-hot", "ordinal"] = Field(
+        "one-hot",
+        description="Categories as one number for each, or as one number from 0 on.",
+    )
+    missing: Literal["refuse", "median", "mean", "most-frequent"] = Field(
+        "refuse",
+        description="What stands for a missing number, of its column in train; a missing category "
+        "is one of its own.",
+    )
+    indicator: bool = Field(
+        True,
+        description="Whether a further input says where a number was missing.",
+    )
     window: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         0, description="Consecutive rows (of one group) per sample; 0: each row is a sample."
     )
@@ -126,10 +142,25 @@ class Data(Part):
     )
     group: str = Field(
         "group",
-        description="Column of groups, each of which stays in one split: speaker, subject, site.",
+        description="Column of groups, each of which stays in one split: speaker, subject, site; "
+        '"": ignore groups.',
+    )
+    test_groups: tuple[str | int, ...] = Field(
+        (), description="Groups that are test; none: drawn at random."
+    )
+    validation_groups: tuple[str | int, ...] = Field(
+        (), description="Groups that are validation; none: drawn at random."
+    )
+    validation_by: Literal["group", "row"] = Field(
+        "group",
+        description="Whether validation has groups of its own or rows of train's groups, as where "
+        "there are few groups.",
     )
     id: str = Field("id", description="Column that identifies a sample, for recorded logits.")
     column: str = Field("text", description="Column that holds the text.")
+    ignore: tuple[str, ...] = Field(
+        (), description="Arrays of an archive, or columns of a table, that are not used."
+    )
     mean: tuple[float, ...] = Field(
         (),
         description="Mean per channel, or one for all, in the data's own units; empty: measured "
@@ -169,4 +200,9 @@ class Data(Part):
             )
         if bool(self.mean) != bool(self.std):
             raise ValueError("mean and std together, or neither")
+        both = {str(name) for name in self.test_groups} & {
+            str(name) for name in self.validation_groups
+        }
+        if both:
+            raise ValueError(f"each group in one split, and {sorted(both)[0]!r} is in two")
         return self

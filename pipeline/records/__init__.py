@@ -10,7 +10,7 @@ from .data import SPLITS, DataRecord, Layout, Split
 from .fidelity import Calibration, Changed, ClassDrop, Example, Fidelity
 from .models import Cut, Epoch, ModelRecord, Pruned, TargetsRecord
 from .output_loss import OutputLoss
-from .quality import Gain, Here, PackageQuality, Parity, VariantQuality, VerifyRecord
+from .quality import Gain, GroupScore, Here, PackageQuality, Parity, VariantQuality, VerifyRecord
 from .record import TEACHER, Outcome, Record
 from .report import SCHEMA_VERSION, Report
 from .steadiness import Steadiness
@@ -33,6 +33,7 @@ __all__ = [
     "Example",
     "Fidelity",
     "Gain",
+    "GroupScore",
     "Here",
     "Layout",
     "Left",

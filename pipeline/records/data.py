@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from ..recipe.task_names import TaskName
 from .record import Record
 
@@ -42,9 +44,16 @@ class DataRecord(Record):
     """Files that must ship with the model, such as its tokenizer."""
     identified: bool = False
     """Whether ``id_<split>.npy`` names each sample."""
+    groups: dict[str, dict[str, int]] = Field(default_factory=dict)
+    """Samples of each group, by split; ``group_<split>.npy`` has the group of each sample of these
+    splits. Empty without groups."""
+    asked: dict[str, float] = Field(default_factory=dict)
+    """The fraction of all samples that the recipe asked for, of each split that was drawn."""
     dropped: int
     """Samples removed because they were in two splits."""
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    """What a reader of the verdict has to know about the data; on the first page."""
     fingerprint: str
 
     def samples(self, split: Split) -> int:

@@ -88,6 +88,15 @@ class Gain(Record):
     """Distilled minus plain. One seed: paired over test samples; more: over seeds."""
 
 
+class GroupScore(Record):
+    """The score of every model on one group of test: a speaker, a subject, a site."""
+
+    name: str
+    samples: int
+    scores: dict[str, float | None]
+    """By model, the teacher among them; None where it is not defined on these samples."""
+
+
 class VerifyRecord(Record):
     """Quality of the teacher and every variant."""
 
@@ -101,6 +110,10 @@ class VerifyRecord(Record):
     variants: tuple[VariantQuality, ...]
     gain: Gain | None
     """None without labels, since no student can then be trained without the teacher."""
+    groups: tuple[GroupScore, ...] = ()
+    """Of each group of test, the worst for the student first; empty without groups."""
+    remarks: tuple[str, ...] = ()
+    """What a reader of the scores has to know; on the first page."""
 
     @property
     def files(self) -> tuple[VariantQuality, ...]:

@@ -51,6 +51,7 @@ def page(report: Report, records: Path) -> str:
         predicted=operators.predicted_lines(report),
         gain=words.gain(report),
         files=words.shipped_files(report),
+        warnings=words.warnings(report),
         results=results.sections(report, changed),
         provenance=provenance.sections(report),
         recipe=toml(report.recipe),

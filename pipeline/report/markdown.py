@@ -52,7 +52,7 @@ def _top(report: Report) -> list[str]:
         points += [*words.against_fp32(report), *operators.predicted_lines(report)]
         points.append(words.gain(report))
         lines += [f"{lead}, {escape(subject.name)}:", _points(points)]
-    warnings = report.measured.benchmark.warnings
+    warnings = words.warnings(report)
     if warnings:
         lines += ["**Warnings**", _points(warnings)]
     lines.append(escape(f"Built {report.created} by edgestill {report.edgestill}."))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
 from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord, Variant
-from . import memory, numbers, rows, words
+from . import groups, memory, numbers, rows, words
 from .numbers import BYTES, MILLISECONDS
 from .sections import Section, Table, pairs, row
 
@@ -123,7 +123,7 @@ def _data(report: Report) -> Section:
     total = row("all", *(f"{data.samples(split):,}" for split in SPLITS))
     return Section(
         "Data",
-        points=data.notes,
+        points=(*data.warnings, *data.notes),
         tables=(
             pairs(
                 "The data set",
@@ -142,6 +142,7 @@ def _data(report: Report) -> Section:
                 (numbers.capital(noun), *SPLITS),
                 (*counts, total),
             ),
+            *groups.of_splits(data),
         ),
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from .. import tasks
 from ..judge.choice import preferred
 from ..records import TEACHER, PackageQuality, Report, VariantQuality, VariantVerdict, VerifyRecord
-from . import compression, energy, lost, memory, numbers, operators, rows, words
+from . import compression, energy, groups, lost, memory, numbers, operators, rows, words
 from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, figure, row, verdict
@@ -29,6 +29,7 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
         _side_by_side(report),
         _ratios(report),
         lost.section(report, pictures),
+        *filter(None, [groups.section(report.quality)]),
         _distillation(report),
         compression.section(report),
         operators.section(report),

@@ -226,6 +226,15 @@ def gain(report: Report) -> str:
     return f"Distillation {verb} {metric}: {size} ({basis})."
 
 
+def warnings(report: Report) -> tuple[str, ...]:
+    """What a reader has to know before the figures: of the data, the scores, the measurement."""
+    return (
+        *report.data.warnings,
+        *report.quality.remarks,
+        *report.measured.benchmark.warnings,
+    )
+
+
 def settings(report: Report) -> tuple[tuple[str, str], ...]:
     """The settings of the latency measurement."""
     settings = report.measured.benchmark.settings

@@ -45,7 +45,7 @@ class Labels:
         read: ``(labels by split, names, source)``: checks labels and makes them one kind; the names
             are those of the recipe or source, or empty. Raises ``DataError``.
         counts: ``(labels [n] or [n, k], classes)``: samples of each class; None without classes.
-        stratified: whether splits keep the share of each class.
+        stratified: whether splits keep the share of each class or label.
         every_class_in: splits in which each class must have a sample.
     """
 

@@ -210,6 +210,7 @@ TASK = Task(
         in_window="any",
         read=_read,
         counts=_counts,
+        stratified=True,
         every_class_in=("train",),
     ),
     output_noun=("label", "labels"),

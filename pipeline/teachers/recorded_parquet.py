@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, HostError
 from ..data.arrays import create
+from ..data.inflation import require_plausible
 
 BLOCK = 65_536
 """Rows that are in memory at a time."""
@@ -45,6 +46,8 @@ def read(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
     try:
         with parquet.ParquetFile(path) as file:
             chosen = _columns(file.schema_arrow, labels, str(path))
+            logits_bytes = 4 * file.metadata.num_rows * len(chosen)
+            require_plausible(path.stat().st_size, logits_bytes, str(path), folder)
             return _unpacked(file, chosen, folder, str(path))
     except (arrow.ArrowException, OSError) as error:
         reason = str(error).partition("\n")[0][:200]

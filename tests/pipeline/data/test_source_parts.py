@@ -200,4 +200,4 @@ def test_the_digits_are_those_of_scikit_learn():
 
 def test_a_function_must_return_a_dict_of_arrays():
     with pytest.raises(DataError, match=r"found a float, expected a dict with x and y"):
-        function.read("time:time")
+        function.read("time:time", None, Data(source="time:time"))

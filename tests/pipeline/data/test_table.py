@@ -369,12 +369,22 @@ def test_whole_numbers_that_float32_rounds_are_noted(file, tmp_path):
 @pytest.mark.parametrize(
     ("content", "part", "says"),
     [
-        ("a,name,note,label\n1,u,v,0\n", {}, r"columns 'name', 'note' that hold no numbers"),
+        (
+            "a,name,label\n" + "".join(f"1,u{i},0\n" for i in range(101)),
+            {},
+            r"'name' of text with 101 different values.*at most 100 categories; leave it out",
+        ),
+        (
+            "a,label\n1,0\n2,1\nlow,0\n",
+            {},
+            r"'low' in row 2 .*, line 4, column 'a', expected a number",
+        ),
         ("label,id\n0,1\n", {}, "no column of numbers left"),
         ("a,b\n1,2\n", {}, r"no column 'label' or 'y'.*data\.target"),
         ("a,label\n1,0\n", {"form": {"columns": ("b",)}}, r"no column 'b'.*data\.table\.columns"),
         ("a,label\n1,0\n", {"form": {"columns": ("label",)}}, "'label' as an input and as target"),
-        ("a,n,y\n1,u,0\n", {"form": {"columns": ("n",)}}, "'n' of text, expected numbers"),
+        ("a,n,y\n1,u,0\n1,,1\n", {"form": {"columns": ("n",)}}, "no value in row 1 .*'n'"),
+        ("a,b,label\n1,2,0\n", {"ignore": ("c",)}, r"no column 'c'.*data\.ignore"),
         ("a,label\n1,0\n1e39,1\n", {}, r"1e\+39 in row 1 .*'a'"),
         ("a,label\n1,u\n2,\n", {}, "an empty field in row 1 .*'label'"),
         ("a,group,label\n1,u,0\n2,,1\n", {}, "an empty field in row 1 .*'group'"),

@@ -23,7 +23,12 @@ def test_text_labels_are_numbered_in_sorted_order_or_in_that_of_the_names():
     [
         ([[0, 1]], (), "one label a sample"),
         ([0, 2], ("a", "b"), "found label 2 in row 1 of all, expected 0 to 1"),
-        ([0, -1], (), "found label -1 in row 1 of all"),
+        ([0, -1], (), r'labels from -1 to 0 .*labels = \["-1", "0"\] in \[data\], or write y \+ 1'),
+        ([1, 2, 3], (), r'3 different labels from 1 to 3 .*\["1", "2", "3"\].*or write y - 1'),
+        ([0, 5, 9], (), r'every whole number from 0 to 2.*labels = \["0", "5", "9"\] in \[data\]$'),
+        (np.arange(120) * 1000, (), 'if they are numbers to predict, say task = "regression"'),
+        ([0.5, 1.25], (), 'label 0.5 in row 0 .*task = "regression" in'),
+        ([[1, 0], [0, 1]], (), r"y.argmax\(axis=1\)"),
         ([0, 0.5], (), "whole numbers from 0"),
         (["a", "b"], ("a", "c"), "found label 'b' in row 1 of all"),
         ([0, 0], (), "one class"),
@@ -33,6 +38,21 @@ def test_text_labels_are_numbered_in_sorted_order_or_in_that_of_the_names():
 def test_classes_that_cannot_be_told_apart_are_refused(labels, names, words):
     with pytest.raises(DataError, match=words):
         class_labels.read({"all": np.array(labels)}, names, WHERE)
+
+
+def test_numbers_are_classes_by_value_where_the_recipe_names_their_values():
+    read = class_labels.read({"all": np.array([10, 30, 20, 10])}, ("10", "20", "30"), WHERE)
+    assert (read.of["all"].tolist(), read.names) == ([0, 2, 1, 0], ("10", "20", "30"))
+    signs = class_labels.read({"all": np.array([-1.0, 1.0])}, ("-1", "1"), WHERE)
+    assert signs.of["all"].tolist() == [0, 1]
+    # From 0 on a number is the place of its name, whatever the names are.
+    read = class_labels.read({"all": np.array([0, 1])}, ("1", "0"), WHERE)
+    assert read.of["all"].tolist() == [0, 1]
+
+
+def test_a_column_of_one_label_is_one_label_a_sample():
+    read = class_labels.read({"all": np.array([[1], [0]])}, (), WHERE)
+    assert read.of["all"].tolist() == [1, 0]
 
 
 def test_numbers_are_float32_columns_with_names():

@@ -1,0 +1,67 @@
+"""Scores by group, and validation held against test."""
+
+import numpy as np
+import report_example as example
+from edgestill.pipeline.judge.group_scores import by_group, validation_remark
+from edgestill.pipeline.tasks import of
+
+TASK = of("classification")
+
+
+def outputs_with(right):
+    """Outputs of two classes that are right where asked, for truth 0."""
+    return np.where(np.asarray(right)[:, None], [2.0, 0.0], [0.0, 2.0])
+
+
+def test_each_group_has_its_own_score_and_the_worst_is_first():
+    groups = np.repeat(["ann", "bob", "eve"], [10, 20, 5])
+    right = np.concatenate([np.arange(10) < 9, np.arange(20) < 12, np.arange(5) < 5])
+    truth = np.zeros(35, np.int64)
+    answers = {"teacher": outputs_with(np.ones(35, bool)), "fp32": outputs_with(right)}
+    found = by_group(answers, truth, groups, TASK)
+    assert [(group.name, group.samples) for group in found] == [
+        ("bob", 20),
+        ("ann", 10),
+        ("eve", 5),
+    ]
+    assert [group.scores["fp32"] for group in found] == [0.6, 0.9, 1.0]
+    assert {group.scores["teacher"] for group in found} == {1.0}
+    assert by_group(answers, truth, None, TASK) == ()
+
+
+def test_a_score_that_is_not_defined_on_a_group_is_none():
+    regression, groups = of("regression"), np.array(["a", "a", "a", "b"])
+    truth = np.array([[1.0], [2.0], [3.0], [4.0]])
+    found = {g.name: g.scores["fp32"] for g in by_group({"fp32": truth}, truth, groups, regression)}
+    assert found["a"] == 1.0
+    assert found["b"] is None
+
+
+def remark(validation, right, *, groups=False):
+    report = example.report()
+    student = report.variants.student.model_copy(update={"validation_score": validation})
+    listed = {"test": {"g": len(right)}} if groups else {}
+    data = report.data.model_copy(
+        update={"groups": listed, "rows": report.data.rows | {"validation": 500}}
+    )
+    truth = np.zeros(len(right), np.int64)
+    return validation_remark(student, data, outputs_with(right), truth, TASK)
+
+
+def test_validation_far_above_test_is_remarked_on_with_its_cause():
+    right = np.arange(1000) < 770
+    said = remark(0.979, right)
+    assert "accuracy is 97.9 % on validation and 77.0 % on test, above it by more than" in said
+    assert "data.group" in said
+    assert "test has 1 groups of its own" in remark(0.979, right, groups=True)
+    assert "below it" in remark(0.5, right)
+
+
+def test_what_may_be_chance_is_not_remarked_on():
+    random = np.random.default_rng(0)
+    said = 0
+    for _ in range(300):
+        right, validation = random.random(400) < 0.85, (random.random(500) < 0.85).mean()
+        said += remark(validation, right) is not None
+    assert said <= 9, "1 % of 300 and chance"
+    assert remark(0.998, np.ones(1000, bool)) is None
