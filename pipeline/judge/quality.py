@@ -107,7 +107,8 @@ def quality_of(
     Raises:
         ModelError: a file cannot be run or gives NaN.
     """
-    name = variant.name
+    name, task = variant.name, reference.task
+    metrics = task.metrics(outputs, reference.truth, reference.sampling)
     return VariantQuality(
         name=name,
         checker=_checker(running.folder / variant.file),
@@ -115,9 +116,9 @@ def quality_of(
         packages=tuple(
             _package(package, outputs, reference, running) for package in variant.packages[1:]
         ),
-        score=reference.score(outputs),
-        metrics=reference.task.metrics(outputs, reference.truth, reference.sampling),
-        agreement_with_teacher=_agreement(outputs, reference),
+        score=metrics.get(task.metric.name) or reference.score(outputs),
+        metrics=metrics,
+        agreement_with_teacher=agreement(outputs, reference),
         drop_vs_teacher=_drop(TEACHER, name, outputs, reference.teacher, reference),
         drop_vs_fp32=_drop(FP32, name, outputs, reference.fp32, reference),
         answers_changed_vs_fp32=int(reference.changed(outputs, reference.fp32).sum()),
@@ -157,7 +158,8 @@ def _here(variant: Variant, outputs: Logits, reference: Reference, running: Runn
     )
 
 
-def _agreement(outputs: Logits, reference: Reference) -> Estimate:
+def agreement(outputs: Logits, reference: Reference) -> Estimate:
+    """The share of test that is answered as by the teacher; unknown without its answers."""
     if reference.teacher is None:
         return UNKNOWN
     agree = ~reference.changed(outputs, reference.teacher)

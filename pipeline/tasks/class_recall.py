@@ -75,49 +75,60 @@ def worst_class(drops: Sequence[ClassDrop]) -> str | None:
     return max(pairs, key=lambda pair: pair[0])[1] if pairs else None
 
 
-def worst_drop(classes: Sequence[ClassDrop], noun: str) -> Estimate:
-    """The largest drop of any class, with an interval that holds for the largest."""
-    drops = [lost.drop for lost in classes]
-    if all(drop.value is None for drop in drops):
-        return Estimate.unknown(f"test has no sample of any {noun}")
-    return worst_of(drops, most=1.0)
-
-
-def worst_of(estimates: Sequence[Estimate], most: float) -> Estimate:
-    """The largest of several figures, with an interval that holds for the largest.
-
-    Where intervals hold simultaneously, each at ``together`` (Bonferroni), the largest
-    true figure lies between the largest of their lower and of their upper ends. A figure that is
-    not available may be anything up to ``most``, and so may the largest.
+def worst_drop(recalled: Sequence[Recalled], sampling: Sampling, noun: str) -> Estimate:
+    """The largest drop of recall of any class, with an interval that holds for the largest.
 
     Args:
-        estimates: figures whose intervals hold simultaneously.
-        most: the largest a figure can be.
+        recalled: of each class.
+        sampling: of all of test.
+        noun: what a class is called.
+    """
+    tested = [of_class for of_class in recalled if len(of_class.rows)]
+    if not tested:
+        return Estimate.unknown(f"test has no sample of any {noun}")
+
+    def drops(how: Sampling) -> list[Estimate]:
+        return [
+            paired_difference(one.by_teacher, one.by_student, how.of(one.rows)) for one in tested
+        ]
+
+    family = sampling.at(together(sampling.confidence, len(tested)))
+    n = _behind([of_class.rows for of_class in tested], sampling)
+    return worst_of(drops(sampling), drops(family), n, unseen=len(recalled) - len(tested))
+
+
+def worst_of(
+    single: Sequence[Estimate], simultaneous: Sequence[Estimate], n: int, unseen: int = 0
+) -> Estimate:
+    """The largest of several shares, with an interval that holds for the largest.
+
+    The upper end is the largest of the upper ends of intervals that hold one by one: that it lies
+    below the largest true share takes an error of the interval of just that one. The lower end is
+    the largest of the lower ends of intervals that hold simultaneously, for any of them may err.
+
+    Args:
+        single: the shares, at least one, with intervals at the confidence wanted.
+        simultaneous: the same with intervals each at ``together``.
+        n: independent observations behind all of them.
+        unseen: how many more there are that may be anything.
 
     Returns:
-        Unknown where all are. The value is the largest observed, which tends to lie above the
-        largest true one: the more figures, the more so.
+        The value is the largest observed, which tends to lie above the largest true one: the more
+        shares, the more so.
     """
-    present = [estimate for estimate in estimates if estimate.value is not None]
-    method = f"largest of {len(present)}, from the largest lower to the largest upper end"
-    n = sum(estimate.n for estimate in present)
-    if not present:
-        reason = next((e.missing for e in estimates if e.missing), "there are none")
-        return Estimate.unknown(reason, method, n)
-    method += f"; each: {present[0].method}"
-    unseen = len(estimates) - len(present)
+    first, count = single[0], len(single)
+    method = f"largest of {count}, from the largest lower to the largest upper end; "
+    method += f"upper ends: {first.method}; lower ends: {simultaneous[0].method}"
     if unseen:
-        method += f"; not available, so anything up to {most:g}: {unseen}"
-    value = max(estimate.value for estimate in present if estimate.value is not None)
-    lows = [estimate.low for estimate in present if estimate.low is not None]
-    highs = [estimate.high for estimate in present if estimate.high is not None]
-    if min(len(lows), len(highs)) < len(present):
-        reason = next((e.missing for e in present if e.missing), "an interval is missing")
-        return replace(
-            present[0], value=value, low=None, high=None, method=method, n=n, missing=reason
-        )
-    high = most if unseen else max(highs)
-    return replace(present[0], value=value, low=max(lows), high=high, method=method, n=n)
+        method += f"; not available, so anything up to 1: {unseen}"
+    value = max(one.value for one in single if one.value is not None)
+    lows = [one.low for one in simultaneous if one.low is not None]
+    highs = [one.high for one in single if one.high is not None]
+    if min(len(lows), len(highs)) < count:
+        reason = next((e.missing for e in single if e.missing), "an interval is missing")
+        return replace(first, value=value, low=None, high=None, method=method, n=n, missing=reason)
+    high = 1.0 if unseen else max(highs)
+    return replace(first, value=value, low=min(max(lows), value), high=high, method=method, n=n)
 
 
 def recalls(
@@ -130,20 +141,28 @@ def recalls(
         sampling: of all of test.
     """
     seen = {i: of_class for i, of_class in enumerate(recalled) if len(of_class[0])}
-    single = {
-        f"recall[{i}]": share(right, sampling.of(rows), "recall")
-        for i, (rows, right) in seen.items()
-    }
-    if not single:
+    if not seen:
         return {}
-    family = sampling.at(together(sampling.confidence, len(seen)))
-    missed = [share(~right, family.of(rows), "recall") for rows, right in seen.values()]
-    return {WORST_RECALL: _complement(worst_of(missed, most=1.0)), **single}
+
+    def each(how: Sampling) -> list[Estimate]:
+        return [share(right, how.of(rows), "recall") for rows, right in seen.values()]
+
+    single = each(sampling)
+    family = each(sampling.at(together(sampling.confidence, len(seen))))
+    n = _behind([rows for rows, _ in seen.values()], sampling)
+    worst = worst_of([_complement(one) for one in single], [_complement(one) for one in family], n)
+    by_class = {f"recall[{i}]": recall for i, recall in zip(seen, single, strict=True)}
+    return {WORST_RECALL: _complement(worst), **by_class}
 
 
-def _complement(missed: Estimate) -> Estimate:
+def _behind(rows: Sequence[NDArray[np.intp]], sampling: Sampling) -> int:
+    """How many independent observations some samples are, that may be of several classes."""
+    every = np.unique(np.concatenate(rows))
+    return sampling.of(every).n(len(every))
+
+
+def _complement(share_: Estimate) -> Estimate:
     """1 minus a share."""
-    low, high = (None if end is None else 1.0 - end for end in (missed.high, missed.low))
-    value = None if missed.value is None else 1.0 - missed.value
-    method = missed.method.replace("largest", "lowest", 1)
-    return replace(missed, value=value, low=low, high=high, method=method)
+    low, high = (None if end is None else 1.0 - end for end in (share_.high, share_.low))
+    value = None if share_.value is None else 1.0 - share_.value
+    return replace(share_, value=value, low=low, high=high)

@@ -1,7 +1,7 @@
 """Classification: exactly one class a sample is right, and outputs are its logits."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from . import class_labels, class_recall
 from .blocks import check_same_length, check_same_shape
 from .calibration import calibration
 from .changed_answers import Decision, changed_record
-from .class_counts import macro_f1, mean_ratio
-from .jackknife import mean, of_sums
+from .class_counts import balanced_accuracy, macro_f1
+from .jackknife import mean, of_sums, share_figure
 from .labels import Labels
 from .probabilities import DIVERGENCE, LEAST, Probabilities, divergence, log_softmax
 from .proportions import paired_difference, share
@@ -51,20 +51,14 @@ def _metrics(logits: Outputs, labels: Truth, sampling: Sampling) -> dict[str, Es
     correct, classes = _correct(logits, labels), logits.shape[1]
     present, answered = (np.eye(classes)[numbers] for numbers in (labels, logits.argmax(1)))
     counted = np.concatenate([present * correct[:, None], present, answered], 1)
-
-    def balanced(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        hits, of_class, _ = np.split(sums, 3, axis=1)
-        return mean_ratio(hits, of_class)
-
-    def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        return macro_f1(*np.split(sums, 3, axis=1))
-
-    known: dict[str, Any] = {"bounds": (0.0, 1.0), "unit": "share"}
     rows_of = [np.flatnonzero(labels == i) for i in range(classes)]
+    either = [np.flatnonzero((labels == i) | (answered[:, i] > 0)) for i in range(classes)]
+    balanced = share_figure("balanced accuracy", sampling.behind(rows_of))
+    f1 = share_figure("macro-F1", sampling.behind(either))
     return {
         "accuracy": share(correct, sampling, "accuracy"),
-        "balanced accuracy": of_sums(counted, balanced, "balanced accuracy", sampling, **known),
-        "macro-F1": of_sums(counted, f1, "macro-F1", sampling, **known),
+        "balanced accuracy": of_sums(counted, balanced_accuracy(counted), balanced, sampling),
+        "macro-F1": of_sums(counted, macro_f1(counted), f1, sampling),
         **class_recall.recalls([(rows, correct[rows]) for rows in rows_of], sampling),
     }
 
@@ -111,12 +105,12 @@ def _fidelity(
         task=TASK.name,
         samples=len(student),
         agreement=share(agree, sampling, "agreement"),
-        figures={"KL(teacher‖student)": mean(nats, DIVERGENCE, sampling, unit="nats")},
+        figures={"KL(teacher‖student)": mean(nats, DIVERGENCE, sampling)},
         teacher_calibration=calibration(teacher, labels),
         student_calibration=calibration(student, labels),
         classes=classes,
         worst_class=class_recall.worst_class(classes),
-        worst_drop=class_recall.worst_drop(classes, "class"),
+        worst_drop=class_recall.worst_drop(recalled, sampling, "class"),
         changed=changed_record(student, teacher, labels, DECISION),
     )
 

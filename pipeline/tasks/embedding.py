@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ...devices.onboard.stats.estimate import Estimate
 from ..records import Fidelity
 from .blocks import check_same_shape
-from .jackknife import mean
+from .jackknife import Figure, mean
 from .proportions import share
 from .sampling import Sampling
 from .task import FidelityFigure, Metric, Outputs, Task, Truth
@@ -20,15 +20,15 @@ def _cosine(outputs: Outputs, teacher: Truth) -> float:
 
 
 def _cosine_estimate(outputs: Outputs, teacher: Truth, sampling: Sampling) -> Estimate:
-    near = cosines(outputs, teacher)
-    return mean(near, "mean cosine to the teacher", sampling, bounds=(-1.0, 1.0))
+    near = Figure("mean cosine to the teacher", perfect=1.0, bounds=(-1.0, 1.0))
+    return mean(cosines(outputs, teacher), near, sampling)
 
 
 def _cosine_drop(
     reference: Outputs, outputs: Outputs, teacher: Truth, sampling: Sampling
 ) -> Estimate:
     lost = cosines(reference, teacher) - cosines(outputs, teacher)
-    return mean(lost, "mean paired difference of cosine", sampling, bounds=(-2.0, 2.0))
+    return mean(lost, Figure("mean paired difference of cosine", bounds=(-2.0, 2.0)), sampling)
 
 
 def _metrics(outputs: Outputs, teacher: Truth, sampling: Sampling) -> dict[str, Estimate]:

@@ -3,10 +3,22 @@
     mean([1.0, 2.0, 4.0, 5.0], "mean size", Sampling(0.95)).value       # 3.0
 
 A unit is a sample, or where samples have groups a whole group.
+
+Student's t over the jackknife's deviation (Tukey 1958; Efron & Tibshirani 1993, eq. 11.5) is right
+for normal units only. Errors are skewed, and where a few units carry most of an error, samples that
+happen to lack them look both better and surer. At the tails that a verdict asks for, t then errs
+many times as often as it says. Three things hold it (figures in ``tests/bench/bench_promise.py``):
+
+* what a model falls short of perfection is judged by its logarithm;
+* the degrees of freedom fall with the units' kurtosis (Satterthwaite 1946 for the variance of a
+  sample's variance);
+* the end towards which units are skewed moves out by the first term of Cornish & Fisher 1938
+  (Johnson, JASA 73, 1978), for one and a half times the skewness seen and never less than a floor.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,67 +35,80 @@ NaN where it does not exist under those weights.
 """
 OfSums = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """A figure of sums over samples: float64 [r, m] to float64 [r]; NaN where it does not exist."""
-Bounds = tuple[float, float]
-"""The least and the most that a figure can be."""
 
-BLOCKS = 400
+BLOCKS = 100
 """At most as many units are left out by themselves; more are put together at random."""
 FEWEST = 3
 """Units: of two an interval would rest on one difference."""
-_CELLS = 2**20
-"""Weights in memory at once."""
+SKEWNESS_SEEN = 1.5
+"""Few units show too little of their skewness: by what it is multiplied."""
+LEAST_SKEWNESS = 1.5
+"""What is assumed at least, towards either end, where the logarithm has taken its share."""
+LEAST_SKEWNESS_OF_DIFFERENCES = math.sqrt(8.0)
+"""The same for a difference, which has no logarithm: that of a squared normal error."""
+FEW = 5.0
+"""Of as many units as this the least skewness is doubled."""
+WIDEST = 1000.0
+"""A figure without bounds that may be as many times as large has no interval worth the name."""
+_CELLS = 2**17
+"""Weights at once, few enough for a cache."""
 _ROUNDING = 1e-12
 """Figures no further apart, of their own size, are the same."""
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What is known of a figure before it is seen.
+
+    Attributes:
+        what: its name, for ``method``.
+        unit: of its value.
+        perfect: its value for a perfect model, beyond which it cannot be; None for a difference.
+        bounds: the least and the most that it can be; None: unknown.
+        parts: independent units behind each part, where the figure is the mean of several parts,
+            such as classes; empty: all units are behind it.
+    """
+
+    what: str
+    unit: str = ""
+    perfect: float | None = None
+    bounds: tuple[float, float] | None = None
+    parts: Sequence[int] = ()
+
+
+def share_figure(what: str, parts: Sequence[int] = ()) -> Figure:
+    """A share that is 1 for a perfect model."""
+    return Figure(what, "share", 1.0, (0.0, 1.0), parts)
+
+
 def of_sums(
-    features: NDArray[Any],
-    figure: OfSums,
-    what: str,
-    sampling: Sampling,
-    *,
-    bounds: Bounds | None = None,
-    unit: str = "",
+    features: NDArray[Any], formula: OfSums, figure: Figure, sampling: Sampling
 ) -> Estimate:
     """A figure that is computed from sums over samples, such as a mean or a ratio.
 
     Args:
         features: what is summed, float [n, m].
-        figure: of the sums.
-        what: the figure's name, for ``method``.
+        formula: of the sums.
+        figure: what is known of it.
         sampling: how the samples were drawn.
-        bounds: of the figure; None: it has none.
-        unit: of the figure.
     """
     units, count = sampling.units(len(features))
     sums = np.zeros((count, features.shape[1]))
     np.add.at(sums, units, features)
     total = sums.sum(0)
-    value = float(figure(total[None])[0]) if count else math.nan
-    left_out = figure(total - sums) if count >= FEWEST else np.full(count, math.nan)
-    return interval(value, left_out, what, sampling, bounds=bounds, unit=unit)
+    value = float(formula(total[None])[0]) if count else math.nan
+    left_out = formula(total - sums) if count >= FEWEST else np.full(count, math.nan)
+    return interval(value, left_out, figure, sampling)
 
 
-def of_weights(
-    statistic: Statistic,
-    n: int,
-    what: str,
-    sampling: Sampling,
-    *,
-    bounds: Bounds | None = None,
-    rarest: int | None = None,
-    unit: str = "",
-) -> Estimate:
+def of_weights(statistic: Statistic, n: int, figure: Figure, sampling: Sampling) -> Estimate:
     """Any figure of n samples that can be computed under weights, such as that of a ranking.
 
     Args:
         statistic: the figure under weights; called with blocks of left-out units.
         n: samples.
-        what: the figure's name, for ``method``.
+        figure: what is known of it.
         sampling: how the samples were drawn.
-        bounds: of the figure; None: it has none.
-        rarest: units behind the part of the figure that rests on the fewest; None: all.
-        unit: of the figure.
     """
     units, count = sampling.units(n)
     value = float(statistic(np.ones((1, n)))[0]) if n else math.nan
@@ -96,32 +121,22 @@ def of_weights(
         for start in range(0, count, step)
     ]
     values = np.concatenate(left_out) if left_out else np.empty(0)
-    return interval(value, values, what, sampling, bounds=bounds, rarest=rarest, unit=unit)
+    return interval(value, values, figure, sampling, n)
 
 
-def mean(
-    values: ArrayLike,
-    what: str,
-    sampling: Sampling,
-    *,
-    bounds: Bounds | None = None,
-    unit: str = "",
-) -> Estimate:
+def mean(values: ArrayLike, figure: Figure, sampling: Sampling) -> Estimate:
     """Mean over samples.
 
     Args:
         values: one figure a sample, shape (n,).
-        what: their name, for ``method``.
+        figure: what is known of it.
         sampling: how the samples were drawn.
-        bounds: the least and the most that a value can be; None: unknown.
-        unit: of the values.
 
     Raises:
         ValueError: a value that is not finite.
     """
     array = finite_figures(values)
-    features = np.stack([array, np.ones(len(array))], 1)
-    return of_sums(features, ratio, what, sampling, bounds=bounds, unit=unit)
+    return of_sums(np.stack([array, np.ones(len(array))], 1), ratio, figure, sampling)
 
 
 def ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,56 +148,113 @@ def ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
 def interval(
     value: float,
     left_out: NDArray[np.float64],
-    what: str,
+    figure: Figure,
     sampling: Sampling,
-    *,
-    bounds: Bounds | None = None,
-    rarest: int | None = None,
-    unit: str = "",
+    samples: int | None = None,
 ) -> Estimate:
     """The interval of a figure, from what it is without each unit.
-
-    Student's t over the jackknife's deviation (Tukey 1958; Efron & Tibshirani 1993, eq. 11.5).
 
     Args:
         value: of all samples; NaN where it does not exist.
         left_out: the figure without each unit (or block of units), NaN where it does not exist.
-        what: the figure's name, for ``method``.
+        figure: what is known of it.
         sampling: how the samples were drawn; its confidence.
-        bounds: of the figure.
-        rarest: units behind the part of the figure that rests on the fewest; None: all.
-        unit: of the figure.
+        samples: how many; None: as many as left out.
+    """
+    n = sampling.n(len(left_out) if samples is None else samples)
+    noun = "samples" if sampling.groups is None else "groups"
+    sure = percent(sampling.confidence)
+    method = f"{figure.what}, {sure} interval by jackknife over {n:,} {noun}"
+    if not math.isfinite(value):
+        reason = "it is not defined on these samples" if n else "no observations"
+        return Estimate.unknown(reason, method, n, figure.unit)
+
+    def without(reason: str) -> Estimate:
+        return Estimate(value, None, None, method, n, reason, figure.unit, "measured")
+
+    if n < FEWEST:
+        return without(f"an interval takes at least {FEWEST} {noun}, there were {n}")
+    if not np.isfinite(left_out).all():
+        return without(f"it does not exist without some of the {noun}")
+    if np.ptp(left_out) > _ROUNDING * max(1.0, abs(value)):
+        ends = _ends(value, left_out, figure, n, sampling.confidence)
+    elif figure.bounds is None:
+        return without(f"all {noun} give the same, which says nothing of others")
+    else:
+        ends = _unseen(value, figure, figure.bounds, n, sampling.confidence)
+        method = f"{figure.what}, {sure} interval of what {n:,} {noun} may not show"
+    if ends is None:
+        return without(f"the {noun} differ too much")
+    return Estimate(value, *ends, method, n, None, figure.unit, "measured")
+
+
+def _ends(
+    value: float, left_out: NDArray[np.float64], figure: Figure, n: int, confidence: float
+) -> tuple[float, float] | None:
+    """The ends of the interval, where units differ; None where they are too far apart."""
+    away = value - left_out
+    deviation = math.sqrt((len(away) - 1) / len(away) * float(np.sum(away**2)))
+    floor = LEAST_SKEWNESS_OF_DIFFERENCES if figure.perfect is None else LEAST_SKEWNESS
+    down, up = _reach(away, n, confidence, floor)
+    if figure.perfect is None:
+        low, high = value - down * deviation, value + up * deviation
+    else:
+        # Units that raise the figure lower what it falls short of perfection from below.
+        sign = 1.0 if value <= figure.perfect else -1.0
+        lost = abs(value - figure.perfect)
+        more, less = (down, up) if sign > 0 else (up, down)
+        if figure.bounds is None and more * deviation > math.log(WIDEST) * lost:
+            return None
+        largest = lost * math.exp(min(more * deviation / lost, math.log(WIDEST)))
+        smallest = lost * math.exp(-less * deviation / lost)
+        low, high = sorted((figure.perfect - sign * largest, figure.perfect - sign * smallest))
+    if figure.bounds is not None:
+        low, high = max(low, figure.bounds[0]), min(high, figure.bounds[1])
+        if figure.parts:
+            least, most = _unseen(value, figure, figure.bounds, n, confidence)
+            low = max(figure.bounds[0], value - math.hypot(value - low, value - least))
+            high = min(figure.bounds[1], value + math.hypot(high - value, most - value))
+    return min(low, value), max(high, value)
+
+
+def _reach(
+    away: NDArray[np.float64], n: int, confidence: float, floor: float
+) -> tuple[float, float]:
+    """How many deviations the lower and the upper end are away from the value.
+
+    Args:
+        away: what each unit, or block of units, adds to the figure, float64 [m].
+        n: units.
+        confidence: of the interval.
+        floor: of the skewness of a unit.
     """
     from scipy.special import stdtrit
 
-    grouped = sampling.groups is not None
-    units = sampling.n(len(left_out)) if grouped else len(left_out)
-    noun = "groups" if grouped else "samples"
-    method = f"{what}, {percent(sampling.confidence)} interval by jackknife over {units:,} {noun}"
-    if not math.isfinite(value):
-        reason = "it is not defined on these samples" if len(left_out) else "no observations"
-        return Estimate.unknown(reason, method, units, unit)
+    m = len(away)
+    centred = away - away.mean()
+    spread = math.sqrt(float(np.mean(centred**2)))
+    skewness = float(np.mean(centred**3)) / spread**3 * math.sqrt(m * (m - 1)) / (m - 2)
+    kurtosis = float(np.mean(centred**4)) / spread**4
+    freedom = min(m - 1.0, max(1.0, 2.0 * m / (kurtosis - 1.0 + 2.0 / (m - 1))))
+    t = float(stdtrit(freedom, 0.5 + confidence / 2.0))
+    step = (2.0 * t * t + 1.0) / (6.0 * math.sqrt(m))
+    # A block's mean is less skewed than a unit, and of few units less is known.
+    least = floor * math.sqrt(m / n) * (1.0 + FEW / n)
+    down, up = (t + step * max(least, SKEWNESS_SEEN * side) for side in (-skewness, skewness))
+    return down, up
 
-    def without(reason: str) -> Estimate:
-        return Estimate(value, None, None, method, units, reason, unit, "measured")
 
-    if len(left_out) < FEWEST:
-        return without(f"an interval takes at least {FEWEST} {noun}, there were {len(left_out)}")
-    if not np.isfinite(left_out).all():
-        return without(f"it does not exist without one of the {noun}")
-    m, away = len(left_out), left_out - value
-    deviation = math.sqrt((m - 1) / m * float(np.sum(away**2)))
-    if deviation <= _ROUNDING * max(1.0, abs(value)):
-        if bounds is None:
-            return without(f"all {noun} give the same, which says nothing of others")
-        # A share of up to 1 - ((1 - confidence) / 2)^(1/n) may be of a kind not met here (Hanley &
-        # Lippman-Hand, JAMA 249, 1983).
-        unseen = 1.0 - ((1.0 - sampling.confidence) / 2.0) ** (1.0 / (rarest or units))
-        low, high = (value + unseen * (end - value) for end in bounds)
-        by = f"{what}, {percent(sampling.confidence)} interval of the unseen of {units:,} {noun}"
-        return Estimate(value, min(low, value), max(high, value), by, units, None, unit, "measured")
-    half = float(stdtrit(m - 1, 0.5 + sampling.confidence / 2.0)) * deviation
-    low, high = value - half, value + half
-    if bounds is not None:
-        low, high = max(low, min(bounds[0], value)), min(high, max(bounds[1], value))
-    return Estimate(value, low, high, method, units, None, unit, "measured")
+def _unseen(
+    value: float, figure: Figure, bounds: tuple[float, float], n: int, confidence: float
+) -> tuple[float, float]:
+    """How far samples of a kind that was not met could take a figure with bounds.
+
+    A share of up to 1 - ((1 - confidence) / 2)^(1/n) of all units may be of such a kind (Hanley &
+    Lippman-Hand, JAMA 249, 1983), each as far away as the bounds allow. Of a mean of parts, each
+    part may hide its own.
+    """
+    parts = figure.parts or (n,)
+    hidden = [1.0 - ((1.0 - confidence) / 2.0) ** (1.0 / units) for units in parts]
+    share = math.hypot(*hidden) / len(hidden)
+    low, high = (value + share * (end - value) for end in bounds)
+    return min(low, value), max(high, value)

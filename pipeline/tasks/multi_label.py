@@ -14,7 +14,7 @@ from .average_precision import average_precision
 from .blocks import check_same_shape
 from .changed_answers import Decision, changed_record
 from .class_counts import macro_f1
-from .jackknife import Bounds, Statistic, mean, of_sums, of_weights, ratio
+from .jackknife import Figure, Statistic, mean, of_sums, of_weights, ratio, share_figure
 from .labels import Labels, ReadLabels
 from .probabilities import DIVERGENCE, LEAST, Probabilities, binary_divergence, sigmoid
 from .sampling import Sampling
@@ -35,22 +35,14 @@ def _counts(labels: NDArray[Any], classes: int) -> tuple[int, ...]:  # noqa: ARG
 
 
 def _rankings(outputs: Outputs, present: Truth) -> Statistic:
-    """mAP: the mean over the labels that have positives, under the weights too."""
+    """mAP: the mean over the labels that have positives; NaN where the weights leave one none."""
     check_same_shape(outputs, present)
     labels = [
         average_precision(outputs[:, i], present[:, i] > 0) for i in np.flatnonzero(present.any(0))
     ]
 
     def statistic(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        total, defined = np.zeros(len(weights)), np.zeros(len(weights))
-        for label in labels:
-            precision = label(weights)
-            exists = ~np.isnan(precision)
-            total[exists] += precision[exists]
-            defined += exists
-        mean: NDArray[np.float64] = np.full(len(weights), np.nan)
-        np.divide(total, defined, out=mean, where=defined > 0.0)
-        return mean
+        return np.asarray(np.mean([label(weights) for label in labels], axis=0))
 
     return statistic
 
@@ -63,53 +55,40 @@ def _map(outputs: Outputs, present: Truth) -> float:
 
 
 def _map_estimate(outputs: Outputs, present: Truth, sampling: Sampling) -> Estimate:
-    ranked = _rankings(outputs, present)
-    return _ranking_figure(ranked, present, "mAP over labels", sampling, (0.0, 1.0))
+    positives = sampling.behind(np.flatnonzero(column > 0) for column in present.T)
+    figure = share_figure("mAP over labels", positives)
+    return _of_rankings(_rankings(outputs, present), present, figure, sampling)
 
 
 def _map_drop(reference: Outputs, outputs: Outputs, present: Truth, sampling: Sampling) -> Estimate:
     before, after = _rankings(reference, present), _rankings(outputs, present)
-    what = "paired difference of mAP"
-    return _ranking_figure(lambda w: before(w) - after(w), present, what, sampling, (-1.0, 1.0))
+    figure = Figure("paired difference of mAP", "share", bounds=(-1.0, 1.0))
+    return _of_rankings(lambda w: before(w) - after(w), present, figure, sampling)
 
 
-def _ranking_figure(
-    statistic: Statistic, present: Truth, what: str, sampling: Sampling, bounds: Bounds
+def _of_rankings(
+    statistic: Statistic, present: Truth, figure: Figure, sampling: Sampling
 ) -> Estimate:
-    """Rests on the positives of the label with the fewest, of those that have any."""
-    rows_of = [np.flatnonzero(column > 0) for column in present.T]
-    positives = [sampling.of(rows).n(len(rows)) for rows in rows_of if len(rows)]
-    if not positives:
-        return Estimate.unknown("no label has a positive sample", what, len(present), "share")
-    return of_weights(
-        statistic,
-        len(present),
-        what,
-        sampling,
-        bounds=bounds,
-        rarest=min(positives),
-        unit="share",
-    )
+    if not present.any():
+        return Estimate.unknown("no label has a positive sample", figure.what, 0, figure.unit)
+    return of_weights(statistic, len(present), figure, sampling)
 
 
 def _metrics(outputs: Outputs, present: Truth, sampling: Sampling) -> dict[str, Estimate]:
     check_same_shape(outputs, present)
     truth, answered = present > 0, outputs > 0
     hits = truth & answered
-    known: dict[str, Any] = {"bounds": (0.0, 1.0), "unit": "share"}
+    rows_of = [np.flatnonzero(column) for column in truth.T]
     metrics = {"mAP": _map_estimate(outputs, present, sampling)} if truth.any() else {}
     if truth.any() or answered.any():
         either = np.stack([2 * hits.sum(1), truth.sum(1) + answered.sum(1)], 1)
-        metrics["micro-F1"] = of_sums(either, ratio, "micro-F1", sampling, **known)
-        counted = np.concatenate([hits, truth, answered], 1)
-        metrics["macro-F1"] = of_sums(counted, _macro_f1, "macro-F1", sampling, **known)
-    rows_of = [np.flatnonzero(column) for column in truth.T]
+        metrics["micro-F1"] = of_sums(either, ratio, share_figure("micro-F1"), sampling)
+        counted = np.concatenate([hits, truth, answered], 1).astype(np.float64)
+        parts = sampling.behind(np.flatnonzero(column) for column in (truth | answered).T)
+        f1 = share_figure("macro-F1", parts)
+        metrics["macro-F1"] = of_sums(counted, macro_f1(counted), f1, sampling)
     recalled = [(rows, answered[rows, i]) for i, rows in enumerate(rows_of)]
     return metrics | class_recall.recalls(recalled, sampling)
-
-
-def _macro_f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    return macro_f1(*np.split(sums, 3, axis=1))
 
 
 def _answers_differ(a: Outputs, b: Outputs, truth: Truth) -> NDArray[np.bool_]:  # noqa: ARG001
@@ -149,18 +128,17 @@ def _fidelity(
     classes = class_recall.class_drops(names, recalled, sampling)
     # The labels of one sample are not independent, so the sample is what is counted.
     share = (by_teacher == by_student).mean(1)
-    known: dict[str, Any] = {"bounds": (0.0, 1.0), "unit": "share"}
     nats = binary_divergence(student, teacher)
     return Fidelity(
         task=TASK.name,
         samples=len(student),
-        agreement=mean(share, "mean share of labels", sampling, **known),
-        figures={"KL(teacher‖student)": mean(nats, DIVERGENCE, sampling, unit="nats")},
+        agreement=mean(share, share_figure("mean share of labels"), sampling),
+        figures={"KL(teacher‖student)": mean(nats, DIVERGENCE, sampling)},
         teacher_calibration=None,
         student_calibration=None,
         classes=classes,
         worst_class=class_recall.worst_class(classes),
-        worst_drop=class_recall.worst_drop(classes, "label"),
+        worst_drop=class_recall.worst_drop(recalled, sampling, "label"),
         changed=changed_record(student, teacher, present, DECISION),
     )
 

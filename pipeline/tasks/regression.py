@@ -12,7 +12,7 @@ from ..records import DataRecord, Fidelity
 from . import number_labels
 from .blocks import check_same_shape
 from .class_counts import mean_ratio
-from .jackknife import OfSums, mean, of_sums
+from .jackknife import Figure, OfSums, mean, of_sums
 from .labels import Labels, ReadLabels
 from .proportions import share
 from .sampling import Sampling
@@ -38,24 +38,24 @@ def explained(outputs: Outputs, truth: Truth) -> tuple[NDArray[np.float64], OfSu
     """R²: 1 - Σ(y - z)² / Σ(y - ȳ)², the mean over the numbers that vary, as a figure of sums.
 
     Returns:
-        What is summed over samples, float64 [n, 1 + 3 k], and the figure of those sums.
+        What is summed over samples, float64 [n, m], and the figure of those sums.
     """
     y, z = _numbers(outputs, truth)
     # Centred, for the spread below is a difference of sums; and in deviations, so that whether a
     # number varies can be told.
     deviation = deviations(y)
-    y, z = y - y.mean(0), z - y.mean(0)
-    scale = np.where(deviation > 0.0, deviation, 1.0)
-    error, y = ((y - z) / scale) ** 2, y / scale
+    varies = deviation > 0.0
+    z = (z - y.mean(0))[:, varies] / deviation[varies]
+    y = (y - y.mean(0))[:, varies] / deviation[varies]
     width = y.shape[1]
 
-    def figure(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def formula(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         total = sums[:, :1]
         errors, of_y, of_squares = (sums[:, 1 + i * width :][:, :width] for i in range(3))
         spread = of_squares - of_y**2 / total
         return 1.0 - mean_ratio(errors, np.where(spread > _FLAT * total, spread, 0.0))
 
-    return np.concatenate([np.ones((len(y), 1)), error, y, y**2], 1), figure
+    return np.concatenate([np.ones((len(y), 1)), (y - z) ** 2, y, y**2], 1), formula
 
 
 def _r2(outputs: Outputs, truth: Truth) -> float:
@@ -67,7 +67,7 @@ def _r2(outputs: Outputs, truth: Truth) -> float:
 
 
 def _r2_estimate(outputs: Outputs, truth: Truth, sampling: Sampling) -> Estimate:
-    return of_sums(*explained(outputs, truth), "R²", sampling)
+    return of_sums(*explained(outputs, truth), Figure("R²", perfect=1.0), sampling)
 
 
 def _r2_drop(reference: Outputs, outputs: Outputs, truth: Truth, sampling: Sampling) -> Estimate:
@@ -78,7 +78,7 @@ def _r2_drop(reference: Outputs, outputs: Outputs, truth: Truth, sampling: Sampl
         return figure(sums[:, :width]) - figure(sums[:, width:])
 
     both = np.concatenate([before, after], 1)
-    return of_sums(both, lost, "paired difference of R²", sampling)
+    return of_sums(both, lost, Figure("paired difference of R²"), sampling)
 
 
 def _metrics(outputs: Outputs, truth: Truth, sampling: Sampling) -> dict[str, Estimate]:
@@ -102,8 +102,10 @@ def _overall(
 
     squares = np.concatenate([ones, (y - z) ** 2], 1)
     metrics = {
-        "RMSE": of_sums(squares, rmse, "RMSE", sampling, unit="label unit"),
-        "MAE": mean(np.abs(y - z).mean(1), "mean |error|", sampling, unit="label unit"),
+        "RMSE": of_sums(squares, rmse, Figure("RMSE", "label unit", perfect=0.0), sampling),
+        "MAE": mean(
+            np.abs(y - z).mean(1), Figure("mean |error|", "label unit", perfect=0.0), sampling
+        ),
     }
     r2 = _r2_estimate(z, y, sampling)
     return metrics if r2.value is None else metrics | {"R²": r2}
@@ -141,15 +143,15 @@ def _fidelity(
     apart = Estimate.unknown("no number of test varies", "mean |difference|", len(z))
     if varies.any():
         by_sample = (np.abs(z - t)[:, varies] / deviation[varies]).mean(1)
-        what = "mean |difference| in deviations of the truth"
-        apart = mean(by_sample, what, sampling, unit="label deviations")
-    what = "Pearson correlation with the teacher"
+        difference = "mean |difference| in deviations of the truth"
+        apart = mean(by_sample, Figure(difference, "label deviations", perfect=0.0), sampling)
+    follows = Figure("Pearson correlation with the teacher", perfect=1.0, bounds=(-1.0, 1.0))
     return Fidelity(
         task=TASK.name,
         samples=len(z),
         agreement=share(~differ, sampling, "agreement"),
         figures={
-            "correlation": of_sums(*correlation(z, t), what, sampling, bounds=(-1.0, 1.0)),
+            "correlation": of_sums(*correlation(z, t), follows, sampling),
             "mean |difference|": apart,
         },
         teacher_calibration=None,

@@ -4,6 +4,7 @@
 (300, 2)
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,14 @@ class Sampling:
     def n(self, samples: int) -> int:
         """How many independent observations some samples are."""
         return samples if self.groups is None else len(np.unique(self.groups))
+
+    def behind(self, parts: Iterable[NDArray[Any]]) -> tuple[int, ...]:
+        """How many independent observations each part rests on, without those that have none.
+
+        Args:
+            parts: of each, the numbers of its samples.
+        """
+        return tuple(self.of(rows).n(len(rows)) for rows in parts if len(rows))
 
     def of(self, rows: NDArray[Any]) -> "Sampling":
         """The same for some of the samples.

@@ -31,10 +31,13 @@ def answering(wrong):
     return np.eye(CLASSES, dtype=np.float32)[answered]
 
 
-def reference(teacher=None, fp32=None):
+ANY = Sampling(0.95)
+
+
+def reference(teacher=None, fp32=None, sampling=ANY):
     data = SimpleNamespace(labels=("a", "b", "c"))
     task = tasks.of("classification")
-    return Reference(data, task, TRUTH, teacher, fp32, Sampling(0.95))
+    return Reference(data, task, TRUTH, teacher, fp32, sampling)
 
 
 @pytest.fixture
@@ -130,3 +133,39 @@ def test_a_package_that_nothing_here_runs_has_no_figures(files):
 def test_a_file_that_the_checker_refuses_says_so(files):
     save(files / "same.onnx", [helper.make_node("NoSuch", [INPUT], [OUTPUT])], *ENDS)
     assert "NoSuch" in quality._checker(files / "same.onnx")
+
+
+def figures(found):
+    """Every estimate of a variant."""
+    return {
+        **found.metrics,
+        "agreement": found.agreement_with_teacher,
+        "drop_vs_teacher": found.drop_vs_teacher,
+        "drop_vs_fp32": found.drop_vs_fp32,
+        "worst_drop": found.fidelity.worst_drop,
+        "kept": found.fidelity.agreement,
+        **found.fidelity.figures,
+    }
+
+
+def judged(files, sampling):
+    of = reference(teacher=answering(30), fp32=answering(6), sampling=sampling)
+    return quality_of(variant(name="int8"), answering(12), of, running(files), ())
+
+
+def test_every_figure_of_a_variant_is_an_estimate_at_the_confidence_of_the_verdict(files):
+    found, less = judged(files, Sampling(0.99875)), judged(files, Sampling(0.9))
+    assert found.metrics.keys() >= {"accuracy", "balanced accuracy", "macro-F1", "recall[0]"}
+    assert found.score == found.metrics["accuracy"]
+    for name, figure in figures(found).items():
+        other = figures(less)[name]
+        assert figure.kind == "measured"
+        assert figure.high - figure.low > other.high - other.low, name
+        assert "99.875 %" in figure.method, name
+
+
+def test_every_figure_of_a_variant_counts_groups(files):
+    found = judged(files, Sampling(0.99, np.arange(ROWS) % 6))
+    for name, figure in figures(found).items():
+        assert figure.n == 6, name
+        assert "6 groups" in figure.method, name

@@ -2,16 +2,28 @@
 
 import numpy as np
 import pytest
-from edgestill.pipeline.tasks.class_counts import macro_f1, mean_ratio
+from edgestill.pipeline.tasks.class_counts import balanced_accuracy, macro_f1, mean_ratio
+
+# Three samples of class 0, right, one of class 1 answered with 0, one right; class 2 is nowhere.
+HAS = np.eye(3)[[0, 0, 0, 1, 1]]
+TOLD = np.eye(3)[[0, 0, 0, 0, 1]]
+COUNTED = np.concatenate([HAS * TOLD, HAS, TOLD], 1)
 
 
 def test_classes_that_are_neither_there_nor_answered_do_not_count():
-    # F1 of 2·3/(3+4) and of 0/(2+0); the third class is nowhere.
-    found = macro_f1(np.array([3, 0, 0]), np.array([3, 2, 0]), np.array([4, 0, 0]))
-    assert found == pytest.approx((6 / 7 + 0.0) / 2)
+    total = COUNTED.sum(0)[None]
+    assert macro_f1(COUNTED)(total)[0] == pytest.approx((6 / 7 + 2 / 3) / 2)
+    assert balanced_accuracy(COUNTED)(total)[0] == pytest.approx((1.0 + 0.5) / 2)
+
+
+def test_without_a_class_the_figure_is_another_and_does_not_exist():
+    without_1 = COUNTED[:3].sum(0)[None]
+    assert np.isnan(macro_f1(COUNTED)(without_1)[0])
+    assert np.isnan(balanced_accuracy(COUNTED)(without_1)[0])
 
 
 def test_the_mean_is_taken_over_the_last_axis_and_nan_where_nothing_counts():
-    found = mean_ratio(np.array([[1, 1], [5, 5]]), np.array([[2, 4], [0, 0]]))
+    found = mean_ratio(np.array([[1, 1], [5, 5]]), np.array([[2, 4], [0, 2]]))
     assert found[0] == pytest.approx(0.375)
     assert np.isnan(found[1])
+    assert np.isnan(mean_ratio(np.empty((1, 0)), np.empty((1, 0)))[0])

@@ -54,9 +54,9 @@ def test_the_divergence_is_the_formula():
     assert divergence(student, teacher) == pytest.approx(each, abs=1e-12)
     kl = compare(student, teacher, labels, NAMES, "classification").figures["KL(teacher‖student)"]
     assert kl.value == pytest.approx(each.mean())
-    # The bootstrap's interval is close to Student's on 400 samples, and never below 0.
+    # The interval is a little wider than Student's on 400 samples, and never below 0.
     half = stats.t.ppf(0.975, 399) * each.std(ddof=1) / math.sqrt(400)
-    assert kl.high - kl.low == pytest.approx(2 * half, rel=0.15)
+    assert 2 * half < kl.high - kl.low < 2.5 * half
     assert 0.0 < kl.low < kl.value < kl.high
 
 
@@ -87,7 +87,7 @@ def test_each_class_has_its_paired_drop_at_bonferronis_level():
     worst = found.worst_drop
     assert worst.value == max(drop.value for drop in drops)
     assert worst.low == max(drop.low for drop in drops)
-    assert worst.high == max(drop.high for drop in drops)
+    assert worst.value < worst.high < max(drop.high for drop in drops)
     assert found.worst_class == max(found.classes, key=lambda one: one.drop.value).name
 
 
@@ -97,7 +97,7 @@ def test_a_loss_of_one_class_alone_is_found():
     student[labels == 2, 2] = -100.0
     found = compare(student, teacher, labels, NAMES, "classification")
     assert found.worst_class == "cat"
-    assert found.worst_drop.low > 0.8
+    assert found.worst_drop.low > 0.75
     assert found.agreement.value > 0.7
 
 

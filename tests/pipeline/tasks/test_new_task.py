@@ -17,7 +17,7 @@ from edgestill.pipeline.recipe import task_names
 from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.records import Fidelity
 from edgestill.pipeline.tasks import TASKS, number_labels
-from edgestill.pipeline.tasks.jackknife import mean
+from edgestill.pipeline.tasks.jackknife import Figure, mean
 from edgestill.pipeline.tasks.labels import Labels
 from edgestill.pipeline.tasks.proportions import paired_difference, share
 from edgestill.pipeline.tasks.task import Metric, Task
@@ -90,7 +90,7 @@ COUNT = Task(
     drop=lambda a, b, truth, how: paired_difference(_close(a, truth), _close(b, truth), how),
     metrics=lambda outputs, truth, how: {
         "within one": _score(outputs, truth, how),
-        "MAE": mean(np.abs(_counts(outputs) - truth.reshape(len(truth))), "MAE", how),
+        "MAE": mean(np.abs(_counts(outputs) - truth.reshape(len(truth))), Figure("MAE"), how),
     },
     answers_differ=lambda a, b, truth: _counts(a) != _counts(b),
     baseline=lambda truth: float((np.abs(truth - np.median(truth)) <= 1).mean()),
