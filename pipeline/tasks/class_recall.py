@@ -152,7 +152,8 @@ def recalls(
     n = _behind([rows for rows, _ in seen.values()], sampling)
     worst = worst_of([_complement(one) for one in single], [_complement(one) for one in family], n)
     by_class = {f"recall[{i}]": recall for i, recall in zip(seen, single, strict=True)}
-    return {WORST_RECALL: _complement(worst), **by_class}
+    lowest = replace(_complement(worst), method=f"1 - share missed, {worst.method}")
+    return {WORST_RECALL: lowest, **by_class}
 
 
 def _behind(rows: Sequence[NDArray[np.intp]], sampling: Sampling) -> int:

@@ -1,4 +1,4 @@
-"""One error rate for a verdict: the confidence that it takes, and false READY where truth is known."""
+"""The one error rate of a verdict: the confidence it takes, and false READY where truth is known."""
 
 import dataclasses
 

