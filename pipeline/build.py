@@ -37,7 +37,7 @@ from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
 from .judge.inputs import BenchmarkInputs, VerifyInputs
 from .outside import Outside, outside
-from .preflight import fits
+from .preflight import fits, suits
 from .progress import Progress, Silent
 from .recipe.architecture import Architecture
 from .recipe.distill import SoftLosses, SoftTargets, TeacherLayers
@@ -228,10 +228,30 @@ def _check_countable(recipe: Recipe) -> None:
 
 
 def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
-    """Which stages are in the store and which would run; imports no torch."""
-    planner = Planner(Store(artifacts, asks=True), threads_for(recipe))
+    """Which stages are in the store and which would run; imports no torch.
+
+    Raises:
+        DataError, RecipeError: what a build would refuse about the data, and about the recipe for
+            these data, as far as it can be known in seconds.
+    """
+    store = Store(artifacts, asks=True)
+    planner = Planner(store, threads_for(recipe))
     flow(recipe, outside(recipe), planner)
+    _look_at_data(recipe, store, planner.steps[0].key)
     return planner.steps
+
+
+def _look_at_data(recipe: Recipe, store: Store, key: str) -> None:
+    """Refuse at once what a build would refuse after it has read the data."""
+    if store.has(key):
+        entry = store.read(key)
+        record = DataRecord.model_validate(entry.record) if entry else None
+    else:
+        from .data.examine import look  # scikit-learn, to share the samples out
+
+        record = look(recipe.data, recipe.seed)
+    if record is not None:
+        suits(recipe, record)
 
 
 def threads_for(recipe: Recipe) -> int:

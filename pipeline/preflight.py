@@ -12,6 +12,23 @@ OF_LABELS = ("label_smoothing", "control_smoothing", "class_weights")
 """Keys of a schedule that say something of labels alone."""
 
 
+def suits(recipe: Recipe, data: DataRecord) -> None:
+    """What ``fits`` refuses and can be known without torch, for a plan.
+
+    Raises:
+        DataError, RecipeError: as ``fits``.
+    """
+    _no_split_is_empty(data)
+    _fills_a_batch(recipe, data)
+    for model in (*(teacher.model for teacher in recipe.teacher.teachers()), recipe.student.model):
+        _takes(model, data)
+    task = tasks.of(data.task)
+    _views_suit(recipe)
+    _opens(recipe)
+    _labels_exist(recipe, task)
+    _budgets_exist(recipe, task)
+
+
 def fits(recipe: Recipe, data: DataRecord) -> None:
     """Refuse what cannot be trained, distilled or judged on this data.
 
@@ -22,10 +39,7 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
             share to prune that the student cannot lose.
         NoEffectError: a student to prune that has no channels that can go.
     """
-    _no_split_is_empty(data)
-    _fills_a_batch(recipe, data)
-    for model in (*(teacher.model for teacher in recipe.teacher.teachers()), recipe.student.model):
-        _takes(model, data)
+    suits(recipe, data)
     from .distill import losses, targets, views
 
     task = tasks.of(data.task)
@@ -35,11 +49,7 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
         losses.layer_loss(pair.loss)
     targets.kept_of(outputs or 0, recipe.distill.top_k, data)
     views.check(recipe.augment, data.layout, data.sample_shape)
-    _views_suit(recipe)
-    _opens(recipe)
-    _labels_exist(recipe, task)
     _can_be_pruned(recipe, data)
-    _budgets_exist(recipe, task)
 
 
 def _no_split_is_empty(data: DataRecord) -> None:

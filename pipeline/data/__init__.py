@@ -33,17 +33,20 @@ class Source:
         fingerprint: hashes everything the arrays depend on, quickly and without torch; equal hashes
             mean equal arrays.
         read: returns the arrays; may unpack to the scratch folder and return memory maps.
+        outline: as ``read``, but every sample is a copy of the first one, so that a plan need not
+            decode them all; None where reading takes no longer than copying the file.
     """
 
     fingerprint: Callable[[str], str]
     read: Callable[[str, Path, Data, Progress], Arrays]
+    outline: Callable[[str, Path, Data, Progress], Arrays] | None = None
 
 
 SOURCES = {
     "digits": Source(digits.fingerprint, digits.read),
     "npz": Source(npz.fingerprint, npz.read),
-    "images": Source(images.fingerprint, images.read),
-    "audio": Source(audio.fingerprint, audio.read),
+    "images": Source(images.fingerprint, images.read, images.outline),
+    "audio": Source(audio.fingerprint, audio.read, audio.outline),
     "text": Source(text.fingerprint, text.read),
     "table": Source(table.fingerprint, table.read),
     "function": Source(function.fingerprint, function.read),

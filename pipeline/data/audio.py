@@ -19,7 +19,7 @@ from ..progress import Progress
 from ..recipe.data import Data
 from . import folders, npz
 from .audio_archive import from_archive
-from .audio_features import Decoder, samples_to_decode
+from .audio_features import Decoder, FirstClip, samples_to_decode
 from .sound_files import load_soundfile, sound_of
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg"})
@@ -57,12 +57,24 @@ def read(source: str, scratch: Path, data: Data, progress: Progress) -> dict[str
     return read_source(Path(source), scratch, data, progress)
 
 
-def _from_folder(root: Path, scratch: Path, data: Data, progress: Progress) -> dict[str, Any]:
+def outline(source: str, scratch: Path, data: Data, progress: Progress) -> dict[str, Any]:
+    """The arrays of ``read``, where the first clip stands for all; arguments as there."""
+    read_source = from_archive if Path(source).is_file() else _from_folder
+    return read_source(Path(source), scratch, data, progress, FirstClip)
+
+
+def _from_folder(
+    root: Path,
+    scratch: Path,
+    data: Data,
+    progress: Progress,
+    decoder_kind: type[Decoder] = Decoder,
+) -> dict[str, Any]:
     items = folders.listing(root, SUFFIXES, data)
     if any(item.path.suffix.lower() != ".wav" for item in items):
         load_soundfile(str(root))
     needed = samples_to_decode(data.audio)
     rate = data.audio.sample_rate or sound_of(items[0].path, needed).rate
-    decoder = Decoder(data.audio, rate, scratch, progress)
+    decoder = decoder_kind(data.audio, rate, scratch, progress)
     x = decoder.write("x", len(items), lambda row: sound_of(items[row].path, needed))
     return folders.arrays(items, x, data) | decoder.summary()

@@ -25,7 +25,13 @@ _FIX = (
 )
 
 
-def from_archive(path: Path, scratch: Path, data: Data, progress: Progress) -> dict[str, Any]:
+def from_archive(
+    path: Path,
+    scratch: Path,
+    data: Data,
+    progress: Progress,
+    decoder_kind: type[Decoder] = Decoder,
+) -> dict[str, Any]:
     """The arrays of an archive, its clips as features; see ``audio.read``.
 
     Raises:
@@ -34,7 +40,7 @@ def from_archive(path: Path, scratch: Path, data: Data, progress: Progress) -> d
     unused: list[str] = []
     members = _unpacked(path, scratch, data, unused)
     rate = _rate_of(members, data.audio, path)
-    decoder = Decoder(data.audio, data.audio.sample_rate or rate, scratch, progress)
+    decoder = decoder_kind(data.audio, data.audio.sample_rate or rate, scratch, progress)
     splits = [split for split in SPLITS if f"audio_{split}" in members]
     if splits and "audio" in members:
         raise DataError("both audio and ready splits", where=str(path), fix="keep one of them")

@@ -130,6 +130,15 @@ class Decoder:
         return tuple(f"{n} clip{'s' * (n > 1)} {change}" for n, change in changes if n)
 
 
+class FirstClip(Decoder):
+    """Decodes the first clip alone, which then stands for all."""
+
+    def write(self, name: str, clips: int, sound: Callable[[int], Sound]) -> NDArray[Any]:
+        """The features of the first clip, as often as there are clips and without their memory."""
+        first = super().write(name, 1, sound)
+        return np.broadcast_to(first[0], (clips, *first.shape[1:]))
+
+
 def samples_to_decode(form: AudioForm) -> SamplesToDecode:
     """How many samples of a clip to decode: as many as its features depend on."""
 

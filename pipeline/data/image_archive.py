@@ -17,7 +17,7 @@ from ..recipe.data import Data
 from ..records import SPLITS, Split
 from .archive import unpacked
 from .array_names import LABELS, meanings, require_named
-from .image_pixels import Encoded, decode
+from .image_pixels import Decode, Encoded, decode
 
 PREFIXES = ("jpeg", "png", "image", "bytes")
 """How the key of a stream may begin."""
@@ -30,7 +30,7 @@ def is_archive(source: str) -> bool:
 
 
 def from_archive(
-    source: str, scratch: Path, data: Data, progress: Progress
+    source: str, scratch: Path, data: Data, progress: Progress, decode: Decode = decode
 ) -> tuple[dict[str, Any], Counter[str]]:
     """The arrays of an archive, its images decoded; see ``images.read``.
 

@@ -53,6 +53,10 @@ class Encoded(NamedTuple):
     name: Callable[[int], str]
 
 
+Decode = Callable[[Encoded, Path, ImageForm, Progress], tuple[NDArray[np.uint8], Counter[str]]]
+"""``decode`` or ``decode_first``."""
+
+
 def decode(
     images: Encoded, target: Path, form: ImageForm, progress: Progress
 ) -> tuple[NDArray[np.uint8], Counter[str]]:
@@ -92,6 +96,14 @@ def decode(
                 changes += changed
                 steps.advance(f"{min(start + _BLOCK, images.total)} of {images.total} images")
     return np.load(target, mmap_mode="r"), changes
+
+
+def decode_first(
+    images: Encoded, target: Path, form: ImageForm, progress: Progress
+) -> tuple[NDArray[np.uint8], Counter[str]]:
+    """The first image, as often as there are images and without their memory; as ``decode``."""
+    first, changes = decode(images._replace(total=1), target, form, progress)
+    return np.broadcast_to(first[0], (images.total, *first.shape[1:])), changes
 
 
 def _decode_block(

@@ -18,7 +18,7 @@ from ..progress import Progress
 from ..recipe.data import Data
 from . import folders, npz
 from .image_archive import from_archive, is_archive
-from .image_pixels import Encoded, decode
+from .image_pixels import Decode, Encoded, decode, decode_first
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"})
 
@@ -52,9 +52,20 @@ def read(source: str, scratch: Path, data: Data, progress: Progress) -> dict[str
             the first if the recipe sets no size.
         HostError: Pillow is missing.
     """
+    return _read(source, scratch, data, progress, decode)
+
+
+def outline(source: str, scratch: Path, data: Data, progress: Progress) -> dict[str, Any]:
+    """The arrays of ``read``, where the first image stands for all; arguments as there."""
+    return _read(source, scratch, data, progress, decode_first)
+
+
+def _read(
+    source: str, scratch: Path, data: Data, progress: Progress, decode: Decode
+) -> dict[str, Any]:
     _require_pillow()
     if is_archive(source):
-        arrays, changes = from_archive(source, scratch, data, progress)
+        arrays, changes = from_archive(source, scratch, data, progress, decode)
     else:
         items = folders.listing(Path(source), SUFFIXES, data)
         files = Encoded(

@@ -16,16 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import tasks
 from ..progress import Progress
 from ..recipe.data import Data
 from ..records import SPLITS, DataRecord, Layout, Split
 from . import checks, find, moments, shares, shown
 from .arrays import create
+from .examine import class_counts, examined
 from .inputs import DataInputs
 from .raw_table import RawTable
-from .source_samples import SourceSamples, checked
-from .split_samples import SplitSamples, split_samples, without_duplicates
+from .source_samples import SourceSamples
+from .split_samples import SplitSamples, without_duplicates
 from .table_encoding import Encoded, encoded
 from .text_store import Texts
 from .tokenized import Tokenized, tokenized
@@ -52,9 +52,7 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     scratch = out / "scratch"
     scratch.mkdir()
     arrays = kind.read(argument, scratch, data, progress)
-    source = checked(arrays, data, where)
-    by_split = split_samples(source, data, inputs.seed)
-    layout: Layout = "tokens"
+    source, by_split, layout = examined(arrays, data, inputs.seed, where)
     is_text = isinstance(by_split["train"].x, Texts)
     text = tokenized(out, scratch, by_split, data, progress) if is_text else None
     by_split = text.by_split if text else by_split
@@ -62,12 +60,10 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     if isinstance(by_split["train"].x, RawTable):
         cells = encoded(scratch, by_split, data.table, progress)
         by_split = cells.by_split
-    if not text:
-        layout = checks.layout(by_split["train"].x, str(arrays.get("layout", data.layout)))
     asked = shares.asked(source, by_split, data)
     warnings = list(shares.warnings(source, by_split, data))
     by_split, dropped = without_duplicates(by_split, data.duplicates, where)
-    counts = _class_counts(source, by_split, data, where)
+    counts = class_counts(source, by_split, data, where)
     x = by_split["train"].x
     dtype = x.dtype if layout == "tokens" else checks.input_dtype(x, where)
     digest = hashlib.sha256(f"{layout} {source.labels.names} {data.task}".encode())
@@ -122,23 +118,6 @@ def _input_fields(
         "unknown": text.mask,
         "files": (TOKENIZER,),
     }
-
-
-def _class_counts(
-    source: SourceSamples, by_split: Mapping[Split, SplitSamples], data: Data, where: str
-) -> dict[str, tuple[int, ...]]:
-    """Samples of each class, by split; empty without classes. Every class must be there."""
-    rules = tasks.of(data.task).labels
-    if rules is None or rules.counts is None:
-        return {}
-    names = source.labels.names
-    counts: dict[str, tuple[int, ...]] = {
-        split: rules.counts(source.labels.of[part.key][part.rows], len(names))
-        for split, part in by_split.items()
-    }
-    if counts:
-        checks.every_class_everywhere({s: counts[s] for s in rules.every_class_in}, names, where)
-    return counts
 
 
 def _write(

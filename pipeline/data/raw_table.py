@@ -30,6 +30,11 @@ class RawTable:
         return len(self.cells)
 
     @property
+    def ndim(self) -> int:
+        """Axes of the cells."""
+        return self.cells.ndim
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Of the cells."""
         return self.cells.shape
