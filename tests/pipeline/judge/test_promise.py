@@ -1,4 +1,4 @@
-"""The one error rate of a verdict: the confidence it takes, and false READY where truth is known."""
+"""The error rate of a verdict: the confidence it takes, and false READY where truth is known."""
 
 import dataclasses
 

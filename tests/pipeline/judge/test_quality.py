@@ -165,7 +165,8 @@ def test_every_figure_of_a_variant_is_an_estimate_at_the_confidence_of_the_verdi
 
 
 def test_every_figure_of_a_variant_counts_groups(files):
-    found = judged(files, Sampling(0.99, np.arange(ROWS) % 6))
+    found = judged(files, Sampling(0.99, np.arange(ROWS) // 10))
     for name, figure in figures(found).items():
-        assert figure.n == 6, name
+        # A class may be missing in a group.
+        assert 4 <= figure.n <= 6, name
         assert " groups" in figure.method, name
