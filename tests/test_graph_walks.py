@@ -13,6 +13,7 @@ from edgestill.devices.onboard.model.liveness import of_models
 from edgestill.devices.onboard.model.outline import of_model
 from edgestill.devices.operators.layer_matching import match
 from edgestill.devices.operators.layers import join
+from edgestill.devices.operators.places import by_place
 from edgestill.devices.operators.profiling import Operator, Profile
 from edgestill.pipeline.diagnose.diagnosis import conclude
 from edgestill.pipeline.diagnose.float_edit import FloatEdit
@@ -173,6 +174,9 @@ WALKS = {
     "match one weight": lambda n: (
         lambda: match(of_model(shared(n), 1, {}), of_model(shared(n), 1, {}), by_values=True)
     ),
+    "match by place": lambda n: (
+        lambda: by_place(of_model(silu(n, fused=True), 1, {}), of_model(silu(n), 1, {}), {0: 0})
+    ),
     "join": lambda n: lambda: join(profile_of(relus(n)), profile_of(quantized(n))),
     "diagnose": lambda n: lambda: conclude(profile_of(relus(n)), profile_of(quantized(n))),
     "diagnose conversions": lambda n: (
@@ -204,6 +208,12 @@ def test_every_operator_of_a_fused_chain_is_matched():
     fused, plain = of_model(silu(24, fused=True), 1, {}), of_model(silu(24), 1, {})
     found = match(fused, plain, by_values=False)
     assert found == {0: 0, **{1 + block: 2 + 2 * block for block in range(24)}, 25: 49}
+
+
+def test_every_operator_of_a_fused_chain_is_found_by_its_place():
+    fused, plain = of_model(silu(24, fused=True), 1, {}), of_model(silu(24), 1, {})
+    expected = {0: 0, **{1 + block: 2 + 2 * block for block in range(24)}}
+    assert by_place(fused, plain, {0: 0}) == expected
 
 
 def test_counts_of_a_chain_are_those_of_its_blocks():

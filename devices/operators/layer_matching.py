@@ -6,8 +6,9 @@
 A runtime fuses, renames and reorders operators, and a quantizer renames them too. Operators are
 matched by four kinds of evidence, in this order: the name of the weight; the values of the weight
 in any order; the real numbers that its integers represent; the tensors that the operators write and
-their names as onnxruntime and its quantizer change them. An operator without conclusive evidence
-stays unmatched; nothing is guessed.
+their names as onnxruntime and its quantizer change them. Between the graphs of one file the place
+of an operator counts last (`places`). An operator without conclusive evidence stays unmatched;
+nothing is guessed.
 """
 
 import re
@@ -16,6 +17,7 @@ from collections.abc import Iterable, Iterator, Set
 
 from ..onboard.model.outline import Node, Outline
 from .nearest import NearestOfKind
+from .places import by_place
 from .weight_samples import SAME_WEIGHT, Samples, similarity
 from .wiring import CONVERSIONS, REORDERS, Wiring, family
 
@@ -47,7 +49,7 @@ def match(ours: Outline, theirs: Outline, *, by_values: bool) -> dict[int, int]:
         counterpart = index.find(node)
         if counterpart is not None:
             matched[position] = counterpart
-    return matched
+    return matched if by_values else by_place(ours, theirs, matched)
 
 
 class _Index:

@@ -153,6 +153,10 @@ def _cautions(prepared: Prepared, taken: Taken, most_threads: int) -> Iterator[s
     for name, inspection in prepared.inspections.items():
         if inspection.training is not None:
             yield f"{name}: {inspection.training}, so it answers one input in several ways"
+        if inspection.cost is not None and inspection.cost.notes:
+            first, *more = inspection.cost.notes
+            others = f", and {len(more)} more such notes" if more else ""
+            yield f"{name}: not all is counted exactly: {first}{others}"
     yield from _on_few_cores(host, len(settings.cores) or host.available_cores, most_threads)
     if host.governor not in (None, "performance"):
         yield f"the frequency governor is {host.governor}, so the clock may change"

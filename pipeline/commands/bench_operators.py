@@ -210,7 +210,12 @@ def lines(profiled: Profiled) -> list[Line]:
 def headlines(record: OperatorsRecord) -> Iterator[str]:
     """What a record says of a file, in plain sentences."""
     macs = total([operator.macs for operator in record.operators])
-    counted = f"{macs:,} multiply-accumulates" if macs is not None else "operations not all counted"
+    unknown = dict.fromkeys(one.op for one in record.operators if one.macs is None)
+    counted = (
+        f"{macs:,} multiply-accumulates"
+        if macs is not None
+        else f"operations not all counted ({', '.join(unknown)})"
+    )
     yield (
         f"{record.name}: {record.query_us:.1f} µs a query in "
         f"{numbers.how_many(len(record.operators), 'operator')}, {counted}"

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ...devices.onboard.model.modelfile import load_whole, printable
+from ...devices.onboard.model.shapes import inlined
 from ...devices.operators.wiring import CONVERSIONS, shown
 from ...errors import ModelError, NoEffectError, UsageError
 from ..engine.store import write_atomic
@@ -46,7 +47,7 @@ def leave_in_float(int8: Path, fp32: Path, layers: Sequence[str], target: Path) 
     """
     if not layers:
         raise NoEffectError("no layer named", expected="at least one to leave in float")
-    edit = FloatEdit(load_whole(int8), load_whole(fp32), fp32)
+    edit = FloatEdit(inlined(load_whole(int8)), inlined(load_whole(fp32)), fp32)
     chosen = _indices(edit, layers, int8)
     edit.apply(chosen)
     write_atomic(target, edit.model.SerializeToString(deterministic=True))
