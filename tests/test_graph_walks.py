@@ -129,6 +129,21 @@ def casts(blocks):
     return model(nodes, [("x", FLOAT, ["n", 4])], [("m0", FLOAT, ["n", 4])], [("w", WEIGHT)])
 
 
+def reshaped(blocks):
+    """Each block computes the shape that it gives to its input, in floats and back."""
+    nodes = []
+    for block in range(blocks):
+        before = f"r{block - 1}" if block else "x"
+        nodes += [
+            helper.make_node("Shape", [before], [f"s{block}"]),
+            helper.make_node("Cast", [f"s{block}"], [f"f{block}"], to=FLOAT),
+            helper.make_node("Cast", [f"f{block}"], [f"i{block}"], to=TensorProto.INT64),
+            helper.make_node("Expand", [before, f"i{block}"], [f"r{block}"]),
+        ]
+    ends = [("x", FLOAT, ["n", 4])], [(f"r{blocks - 1}", FLOAT, None)]
+    return model(nodes, *ends)
+
+
 def profile_of(source, ran=None):
     """One operator a node of the graph that runs, of one microsecond."""
     outlined, optimized = of_model(source, 1, {}), of_model(ran or source, 1, {})
@@ -186,6 +201,7 @@ WALKS = {
     "choose": chosen,
     "leave in float": edited,
     "cost": lambda n: lambda: count_model(silu(n)),
+    "computed shapes": lambda n: lambda: count_model(reshaped(n)),
     "cost by node": lambda n: lambda: by_node(casts(n)),
     "outline": lambda n: lambda: of_model(casts(n), 1, {}),
     "liveness": lambda n: lambda: of_models(residual(n), residual(n)),

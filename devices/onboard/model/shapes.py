@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .computed import TAKEN, compute
 from .graph import clear_negative, fix_shapes, inner_graphs
 from .modelfile import printable
 from .stand_ins import stand_in
@@ -61,6 +62,7 @@ def inferred(
         known.CopyFrom(fixed)
         stand_in(known)
         known = shape_inference.infer_shapes(known, data_prop=True)
+        compute(known)
     except (shape_inference.InferenceError, RuntimeError, ValueError) as error:
         return fixed, [f"shapes could not be inferred: {printable(str(error), 200)}"]
     _take_over(known.graph, fixed.graph)
@@ -74,6 +76,9 @@ def _take_over(known: GraphProto, into: GraphProto) -> None:
         del getattr(into, field)[:]
         getattr(into, field).extend(values)
     # What stands in for a node has no graph inside it, so the others are in the same order.
+    with_graphs = [[node for node in one.node if any(inner_graphs(node))] for one in (known, into)]
+    for node, other in zip(*with_graphs, strict=True):
+        other.metadata_props.extend(one for one in node.metadata_props if one.key == TAKEN)
     inner_known = [graph for node in known.node for _, graph in inner_graphs(node)]
     inner_into = [graph for node in into.node for _, graph in inner_graphs(node)]
     for one, other in zip(inner_known, inner_into, strict=True):

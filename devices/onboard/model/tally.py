@@ -2,7 +2,8 @@
 
     of_graph(Graph(fixed.graph)).macs           # {'float32': 12501632}
 
-Of the branches of an If the one with more products counts. The body of a Scan counts once a step,
+Of the branches of an If the one that a query takes counts, and where that depends on the query the
+one with more products. The body of a Scan counts once a step,
 that of a Loop as often as its constants say; where they do not, it is not counted. Each such choice
 is a note. onnx is imported inside the functions.
 """
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from .computed import TAKEN
 from .graph import Graph, inner_graphs
 from .macs import products
 from .modelfile import printable
@@ -84,7 +86,9 @@ def of_node(node: NodeProto, graph: Graph) -> Tally:
             return Tally(uncounted=1, notes=[f"{shown(node)}: {found}"])
         return Tally(found)
     if node.op_type == "If":
-        return _branches(node, [of_graph(one, inputs=False) for _, one in inside])
+        taken = [one.value for one in node.metadata_props if one.key == TAKEN]
+        branches = [one for name, one in inside if not taken or name in taken]
+        return _branches(node, [of_graph(one, inputs=False) for one in branches])
     if node.op_type in ("Loop", "Scan") and len(inside) == 1:
         return _repeated(node, graph, inside[0][1])
     return Tally(uncounted=1, notes=[f"{shown(node)}: the graphs inside it are not counted"])
