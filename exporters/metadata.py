@@ -1,7 +1,9 @@
 """What a model file says about itself, in ONNX metadata, so that it can be used without its recipe.
 
-Keys: ``edgestill.labels``, ``edgestill.input``, ``edgestill.normalization``, ``edgestill.task``,
-``edgestill.hashes``, ``edgestill.variant``, ``edgestill.version``; each value is JSON.
+Keys: ``edgestill.task``, ``edgestill.labels``, ``edgestill.units`` (of a regression),
+``edgestill.input``, ``edgestill.front_end`` (how raw input is encoded),
+``edgestill.normalization``, ``edgestill.hashes``, ``edgestill.variant``, ``edgestill.version``; each
+value is JSON.
 """
 
 import json

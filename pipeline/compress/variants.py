@@ -194,6 +194,7 @@ def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[s
     return {
         "task": data.task,
         "labels": data.labels,
+        **({"units": data.units} if data.units else {}),
         "variant": name,
         "model": {
             "name": " + ".join(model.model for model in models),

@@ -13,7 +13,7 @@ from .. import tasks
 from ..progress import Silent
 from ..recipe.data import Data
 from ..records import DataRecord, Layout, Split
-from . import checks, find, shown
+from . import checks, find, moments, shown
 from .raw_table import RawTable
 from .source_samples import SourceSamples, checked
 from .split_samples import SplitSamples, split_samples, without_duplicates
@@ -118,6 +118,7 @@ def look(data: Data, seed: int) -> DataRecord | None:
             dtype="int32" if is_text else checks.input_dtype(x, where).name,
             mean=(),
             std=(),
+            units=moments.units(data, source.labels.names),
             rows={str(split): len(part.rows) for split, part in by_split.items()},
             counts=class_counts(source, by_split, data, where),
             dropped=dropped,

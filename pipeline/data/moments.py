@@ -1,12 +1,13 @@
 """Mean and standard deviation of samples and labels, which become part of the model."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, RecipeError
 from .. import tasks
 from ..recipe.data import Data
 from ..records import Layout
@@ -54,6 +55,34 @@ def of_labels(path: Path, data: Data) -> Moments:
         return (), ()
     y = np.load(path)
     return _moments(y, 1, y.shape[1])
+
+
+def units(data: Data, names: Sequence[str]) -> tuple[str, ...]:
+    """The unit of each number of a regression, as the recipe names them.
+
+    Args:
+        data: the recipe's section.
+        names: of the numbers.
+
+    Raises:
+        RecipeError: another task, or another number of units than of numbers.
+    """
+    if not data.units:
+        return ()
+    if not tasks.of(data.task).label_units:
+        raise RecipeError(
+            found=f"units for {data.task}",
+            expected="a task whose labels are numbers",
+            where="data.units",
+            fix='leave data.units out, or set task = "regression" in [data]',
+        )
+    if len(data.units) not in (1, len(names)):
+        raise RecipeError(
+            found=f"{len(data.units)} units for {len(names)} numbers ({', '.join(names[:6])})",
+            expected="one for each, or one for all",
+            where="data.units",
+        )
+    return data.units if len(data.units) == len(names) else data.units * len(names)
 
 
 def _moments(x: NDArray[Any], axis: int | None, channels: int) -> Moments:

@@ -53,6 +53,7 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     scratch.mkdir()
     arrays = kind.read(argument, scratch, data, progress)
     source, by_split, layout = examined(arrays, data, inputs.seed, where)
+    units = moments.units(data, source.labels.names)
     is_text = isinstance(by_split["train"].x, Texts)
     text = tokenized(out, scratch, by_split, data, progress) if is_text else None
     by_split = text.by_split if text else by_split
@@ -85,6 +86,7 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
         **_moments(out, layout, data),
         rows={str(s): len(part.rows) for s, part in by_split.items()},
         counts=counts,
+        units=units,
         **_input_fields(text, cells, arrays),
         identified=bool(source.ids),
         groups=shares.groups(source, by_split),

@@ -98,6 +98,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
     return VerifyRecord(
         test_samples=len(test.x),
         metric=task.metric.name,
+        label_unit=data.record.unit,
         teacher=qualities[0] if first else None,
         teacher_score=reference.score(answers.get(TEACHER)),
         variants=tuple(qualities[first:]),

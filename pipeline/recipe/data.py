@@ -136,7 +136,16 @@ class Data(Part):
         "auto",
         description="Meaning of the axes of one sample; 'auto': by rank and number of channels.",
     )
-    labels: tuple[str, ...] = Field((), description="Class names, in the order of the labels.")
+    labels: tuple[str, ...] = Field(
+        (),
+        description="Names of the classes in the order of the labels, or of the numbers of a "
+        "regression.",
+    )
+    units: tuple[str, ...] = Field(
+        (),
+        description="Units of the numbers of a regression, such as USD: one for each, or one for "
+        "all.",
+    )
     target: tuple[str, ...] = Field(
         (), description="Columns of labels in a table or text file; none: 'label' or 'y'."
     )

@@ -32,6 +32,8 @@ class DataRecord(Record):
     answer_mean: tuple[float, ...] = ()
     answer_std: tuple[float, ...] = ()
     """Of each number of a regression, in train."""
+    units: tuple[str, ...] = ()
+    """Of each number of a regression; empty where the recipe names none."""
     vocabulary: int = 0
     """Token ids in use, of text."""
     pad: int = 0
@@ -59,6 +61,11 @@ class DataRecord(Record):
     def samples(self, split: Split) -> int:
         """Samples in a split."""
         return self.rows[split]
+
+    @property
+    def unit(self) -> str:
+        """The unit that all numbers of a regression share; empty where there is none."""
+        return self.units[0] if len(set(self.units)) == 1 else ""
 
     @property
     def classes(self) -> int:

@@ -103,6 +103,8 @@ class VerifyRecord(Record):
     test_samples: int
     metric: str
     """What a score is: accuracy, mAP, R² or cosine."""
+    label_unit: str = ""
+    """The unit that all numbers of a regression share; empty where there is none."""
     teacher: VariantQuality | None
     """Of the teacher's file, where there is one."""
     teacher_score: Estimate

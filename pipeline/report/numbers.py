@@ -73,6 +73,13 @@ def score_unit(metric: str) -> Unit:
     return _METRIC_UNITS[tasks.metric_unit(metric)]
 
 
+def figure_unit(metric: str, label_unit: str) -> Unit:
+    """As ``score_unit``; a figure in the labels' unit has its name: ``3.1 USD``."""
+    if label_unit and tasks.metric_unit(metric) == "label unit":
+        return Unit(((1.0, label_unit),))
+    return score_unit(metric)
+
+
 def lost_unit(metric: str) -> Unit:
     """The unit of a difference of scores: percentage points, or a plain number."""
     return POINTS if tasks.metric_unit(metric) == "share" else PLAIN

@@ -159,6 +159,9 @@ def _form(data: DataRecord) -> Iterator[tuple[str, str]]:
 
 def _task(data: DataRecord) -> str:
     noun = tasks.of(data.task).output_noun
+    if data.units:
+        named = zip(data.labels, data.units, strict=True)
+        return f"{data.task} of {', '.join(f'{name} ({unit})' for name, unit in named)}"
     return f"{data.task}, {numbers.how_many(data.classes, *noun)}" if noun else data.task
 
 

@@ -168,17 +168,17 @@ def _other_scores(report: Report) -> tuple[Table, ...]:
             "Other metrics on test",
             ("Score", *(file.name for file in files)),
             tuple(
-                row(numbers.capital(name), *(_score(file, name) for file in files))
+                row(numbers.capital(name), *(_score(file, name, report.quality) for file in files))
                 for name in names
             ),
         ),
     )
 
 
-def _score(model: VariantQuality, name: str) -> Cell:
+def _score(model: VariantQuality, name: str, quality: VerifyRecord) -> Cell:
     if name not in model.metrics:
         return Cell("undefined here")
-    return figure(model.metrics[name], numbers.score_unit(name))
+    return figure(model.metrics[name], numbers.figure_unit(name, quality.label_unit))
 
 
 def _instructions(models: Sequence[Row]) -> list[Line]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from edgestill.errors import DataError
+from edgestill.errors import DataError, RecipeError
 from edgestill.pipeline.data import labels, moments, source_samples, split_samples, tokenized
 from edgestill.pipeline.data.source_samples import ALL
 from edgestill.pipeline.data.split_samples import SplitSamples
@@ -93,6 +93,19 @@ def test_labels_have_moments_only_if_they_have_units(tmp_path):
     assert moments.of_labels(tmp_path / "y.npy", DATA) == ((), ())
     regression = Data(source="npz:a.npz", task="regression")
     assert moments.of_labels(tmp_path / "y.npy", regression) == ((2.0,), (2.0,))
+
+
+def test_units_are_one_for_each_number_or_one_for_all():
+    def units(*given, task="regression"):
+        return moments.units(Data(source="npz:a.npz", task=task, units=given), ("price", "rent"))
+
+    assert units("USD") == ("USD", "USD")
+    assert units("USD", "m") == ("USD", "m")
+    assert units(task="classification") == ()
+    with pytest.raises(RecipeError, match=r"3 units for 2 numbers \(price, rent\)"):
+        units("a", "b", "c")
+    with pytest.raises(RecipeError, match="units for classification"):
+        units("USD", task="classification")
 
 
 def test_texts_of_every_split_become_token_ids(tmp_path):

@@ -2,7 +2,7 @@
 
 import report_example as example
 from edgestill.pipeline.records import GroupScore
-from edgestill.pipeline.report import groups, markdown, words
+from edgestill.pipeline.report import groups, markdown, numbers, provenance, words
 
 
 def with_groups(count):
@@ -41,6 +41,24 @@ def test_scores_by_group_are_shown_the_worst_first_and_capped_with_the_rest_coun
     assert any("80 groups with better scores are in report.json only" in p for p in many.paragraphs)
     (listed,) = groups.of_splits(with_groups(130).data)
     assert str(listed.rows[1][4]).endswith("and 110 more, in report.json")
+
+
+def test_a_figure_in_the_unit_of_the_labels_has_its_name():
+    assert numbers.amount(3.1, numbers.figure_unit("RMSE", "USD")) == "3.10 USD"
+    assert numbers.amount(3.1, numbers.figure_unit("RMSE", "")) == "3.10"
+    assert numbers.amount(0.31, numbers.figure_unit("accuracy", "USD")) == "31 %"
+
+
+def test_the_task_of_a_regression_names_numbers_and_units():
+    data = example.report().data.model_copy(
+        update={"task": "regression", "labels": ("price", "area"), "units": ("USD", "m²")}
+    )
+    report = example.report().model_copy(update={"data": data})
+    sections_of = {section.title: section for section in provenance.sections(report)}
+    facts = [str(cell) for row in sections_of["Data"].tables[0].rows for cell in row]
+    assert "regression of price (USD), area (m²)" in facts
+    assert data.unit == ""
+    assert data.model_copy(update={"units": ("m", "m")}).unit == "m"
 
 
 def test_warnings_of_data_and_scores_stand_on_the_first_page():

@@ -623,7 +623,7 @@ def with_nan(row):
         (IDS["train"], np.array(1.0), "one id for each row"),
         (IDS["train"][:39], np.ones((40, 3)), "one id for each row"),
         (np.arange(40.0), np.ones((40, 3)), "ids of type float64"),
-        (IDS["train"].astype(object), np.ones((40, 3)), "it holds pickled objects"),
+        (IDS["train"].astype(object), np.ones((40, 3)), "which are pickled and not read"),
         (np.array([b"\xff"] * 40), np.ones((40, 3)), "not UTF-8"),
     ],
 )
