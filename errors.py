@@ -20,6 +20,22 @@ do about it; ``pipeline/commands/cli.py`` turns it into one line and the exit co
     r.toml: seed: found -1, expected a number above 0
 """
 
+import re
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+def reason(error: BaseException, most: int = 200) -> str:
+    """What another library's error says, on one line: its first line with text, else its class.
+
+    Args:
+        error: of any library; torch colours its texts and goes on with advice for its own users.
+        most: characters.
+    """
+    lines = (line.strip() for line in _COLOUR.sub("", str(error)).splitlines())
+    text = next(filter(None, lines), type(error).__name__)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
 
 class EdgestillError(Exception):
     """A failure with its four parts.

@@ -3,16 +3,17 @@
 >>> export(model, torch.zeros(2, 8, 8), Path("student.onnx"), opset=20)   # doctest: +SKIP
 """
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 
 import onnx
 import torch
 
-from ..errors import ModelError
+from ..errors import ModelError, reason
 from .interface import BATCH, INPUT, OUTPUT
 
 
@@ -42,13 +43,12 @@ def export(module: torch.nn.Module, example: torch.Tensor, path: Path, *, opset:
                 external_data=False,
                 verbose=False,
             )
-        except (
-            torch.onnx.errors.OnnxExporterError,
-            torch._dynamo.exc.TorchDynamoException,
-        ) as error:
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:
+            why, fix = _why_not(error)
             raise ModelError(
-                found=f"cannot be exported to ONNX ({str(error).splitlines()[0]})",
-                where=type(module).__name__,
+                found=f"cannot be exported to ONNX ({why})", where=type(module).__name__, fix=fix
             ) from error
     assert program is not None  # noqa: S101 - it is None only for the old exporter
     model = program.model_proto
@@ -57,18 +57,51 @@ def export(module: torch.nn.Module, example: torch.Tensor, path: Path, *, opset:
     path.write_bytes(model.SerializeToString(deterministic=True))
 
 
+_FIXES = (
+    (
+        (
+            "data-dependent",
+            "DataDependent",
+            "GuardOnDataDependent",
+            "non-strict",
+            "dynamic control",
+        ),
+        "compute both branches and choose with torch.where: forward may not branch on values",
+    ),
+    (("ScriptModule", "ScriptFunction", "TorchScript"), "return the module without torch.jit"),
+    (("ConstraintViolation", "specialized", "constant"), "let no size in forward depend on n"),
+)
+"""What to do about an exporter's refusal, by words in it."""
+
+
+def _why_not(error: BaseException) -> tuple[str, str | None]:
+    """The cause of a refusal in one line, and what to do.
+
+    The exporter wraps what it met in texts of its own, which end in advice to its own users.
+    """
+    chain = [error]
+    while chain[-1].__cause__ is not None and chain[-1].__cause__ not in chain:
+        chain.append(chain[-1].__cause__)
+    cause = chain[-1]
+    text = f"{type(cause).__name__}: {reason(cause)}"
+    fixes = (fix for words, fix in _FIXES if any(word in text for word in words))
+    return text, next(fixes, None)
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter warns of packages nobody asked for (torchvision) and of its own deprecations."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """The exporter warns of packages nobody asked for (torchvision) and of its own deprecations.
+
+    Where it refuses a module, several parts of torch print the graph that they had until then.
+    """
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)
 
 
 def _clean(model: onnx.ModelProto) -> None:

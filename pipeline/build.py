@@ -18,7 +18,7 @@ from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
 from ..errors import UsageError
 from . import tasks
-from .compress.inputs import TunedInputs, VariantsInputs
+from .compress.inputs import TrialInputs, TunedInputs, VariantsInputs
 from .compress.plan import plan as plan_of
 from .data.inputs import DataInputs
 from .distill.inputs import (
@@ -42,6 +42,7 @@ from .progress import Progress, Silent
 from .recipe.architecture import Architecture
 from .recipe.distill import SoftLosses, SoftTargets, TeacherLayers
 from .recipe.files import load
+from .recipe.model_names import is_factory
 from .recipe.recipe import Recipe
 from .recipe.training import Schedule
 from .records import DataRecord, Report, TargetsRecord, TunedRecord, VariantsRecord
@@ -54,11 +55,13 @@ from .stages import (
     STUDENT,
     TARGETS,
     TEACHER,
+    TRIAL,
     TUNED,
     TUNED_VARIANTS,
     VARIANTS,
     VERIFY,
 )
+from .teachers import kind as teacher_kind
 
 
 def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
@@ -71,6 +74,8 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
 
     data = run(DATA, DataInputs(r.data, named.data, named.tokenizer, r.seed))
     engine.require(partial(fits, r), data)
+    for module in _users_modules(r, named, data):
+        run(TRIAL, module)
     samples = Samples(data, r.augment, r.seed)
     trained = tuple(run(TEACHER, inputs) for inputs in _each_teacher(r, named, data))
     teachers = Teachers(trained, r.teacher.shares)
@@ -92,6 +97,25 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
     quality = run(VERIFY, VerifyInputs(variants, models, plain, targets, data, r.benchmark.batch))
     measured = run(BENCHMARK, _benchmark_inputs(r, named.device, variants, data))
     return Flow(data, teachers.models, targets, students, plain, tuned, variants, quality, measured)
+
+
+def _users_modules(r: Recipe, named: Outside, data: Made[DataRecord]) -> Iterator[TrialInputs]:
+    """What a function of the user makes; the families of ours are known to train and to export."""
+    if is_factory(r.student.model):
+        student = r.student.only(Architecture)
+        yield TrialInputs("student.model", student, named.student, True, True, r.export.opset, data)
+    has_labels = tasks.of(r.data.task).labels is not None
+    for teacher, module_hash in zip(r.teacher.teachers(), named.teachers, strict=True):
+        if teacher_kind(teacher.model) == "factory":
+            yield TrialInputs(
+                "teacher.model",
+                teacher.only(Architecture),
+                module_hash,
+                has_labels and teacher.is_trained and teacher.weights is None,
+                teacher.normalize,
+                r.export.opset,
+                data,
+            )
 
 
 def _each_teacher(r: Recipe, named: Outside, data: Made[DataRecord]) -> Iterator[TeacherInputs]:

@@ -20,6 +20,7 @@ def suits(recipe: Recipe, data: DataRecord) -> None:
     """
     _no_split_is_empty(data)
     _fills_a_batch(recipe, data)
+    _normalizes(recipe, data)
     for model in (*(teacher.model for teacher in recipe.teacher.teachers()), recipe.student.model):
         _takes(model, data)
     task = tasks.of(data.task)
@@ -65,7 +66,9 @@ def _no_split_is_empty(data: DataRecord) -> None:
 
 def _fills_a_batch(recipe: Recipe, data: DataRecord) -> None:
     learns = any(
-        teacher.weights is None and kind(teacher.model) in ("family", "factory")
+        teacher.is_trained
+        and teacher.weights is None
+        and kind(teacher.model) in ("family", "factory")
         for teacher in recipe.teacher.teachers()
     )
     student = [("distill", recipe.distill.batch_size)]
@@ -77,6 +80,17 @@ def _fills_a_batch(recipe: Recipe, data: DataRecord) -> None:
                 where=f"{part}.batch_size",
                 fix="lower batch_size or bring more samples",
             )
+
+
+def _normalizes(recipe: Recipe, data: DataRecord) -> None:
+    """Refuse a key without effect: token ids are never normalized."""
+    if data.layout == "tokens" and not all(t.normalize for t in recipe.teacher.teachers()):
+        raise RecipeError(
+            found="normalize = false for texts",
+            expected="normalize = true: token ids are not normalized in any case",
+            where="teacher.normalize",
+            fix="leave it out",
+        )
 
 
 def _takes(model: str, data: DataRecord) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from .compress.inputs import TunedInputs, VariantsInputs
+from .compress.inputs import TrialInputs, TunedInputs, VariantsInputs
 from .data.inputs import DataInputs
 from .distill.inputs import StudentInputs, TargetsInputs, TeacherInputs
 from .engine.stage import Stage
@@ -14,6 +14,7 @@ from .records import (
     DataRecord,
     ModelRecord,
     TargetsRecord,
+    TrialRecord,
     TunedRecord,
     VariantsRecord,
     VerifyRecord,
@@ -25,6 +26,14 @@ DATA = Stage(
     DataInputs,
     DataRecord,
     libraries=("numpy", "scikit-learn"),
+)
+TRIAL = Stage(
+    "trial",
+    "pipeline.compress.trial:try_out",
+    TrialInputs,
+    TrialRecord,
+    libraries=("torch", "numpy", "safetensors", "onnx", "onnxscript", "onnxruntime"),
+    threads=True,
 )
 TEACHER = Stage(
     "teacher",
@@ -92,6 +101,7 @@ BENCHMARK = Stage(
     machine=True,
 )
 STAGES = tuple(
-    stage.name for stage in (DATA, TEACHER, TARGETS, STUDENT, TUNED, VARIANTS, VERIFY, BENCHMARK)
+    stage.name
+    for stage in (DATA, TRIAL, TEACHER, TARGETS, STUDENT, TUNED, VARIANTS, VERIFY, BENCHMARK)
 )
 """Names of the stages, in the order of the flow."""

@@ -7,10 +7,34 @@ from dataclasses import dataclass
 
 from ..distill.inputs import Models, Training
 from ..engine.stage import Made
+from ..recipe.architecture import Architecture
 from ..recipe.compress import Compress
 from ..recipe.export import Export
 from ..recipe.part import Part
 from ..records import DataRecord, ModelRecord, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class TrialInputs:
+    """Input of the trial stage.
+
+    Attributes:
+        key: of the recipe that names the module, ``student.model`` or ``teacher.model``.
+        architecture: the function of the user and its arguments.
+        module_hash: hash of the user's module; only the key needs it.
+        trained: whether it is trained here.
+        normalized: whether it takes normalized samples.
+        opset: ONNX operator set of the file.
+        data: the data stage's output.
+    """
+
+    key: str
+    architecture: Architecture
+    module_hash: str | None
+    trained: bool
+    normalized: bool
+    opset: int
+    data: Made[DataRecord]
 
 
 @dataclass(frozen=True, slots=True)

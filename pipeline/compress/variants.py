@@ -207,13 +207,19 @@ def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[s
             "shape": [interface.BATCH, *data.sample_shape],
             "layout": data.layout,
         },
-        "normalization": {"inside": True, "mean": data.mean, "std": data.std},
+        "normalization": _normalization(models, data),
         "front_end": data.front_end,
         "hashes": {
             "weights_sha256": "+".join(model.weights_sha256 for model in models),
             "data": data.fingerprint,
         },
     }
+
+
+def _normalization(models: Sequence[ModelRecord], data: DataRecord) -> dict[str, Any]:
+    """How the graph normalizes; a teacher that does so by itself has no figures here."""
+    known = all(model.normalized for model in models)
+    return {"inside": True, "mean": data.mean, "std": data.std} if known else {"inside": True}
 
 
 def _variant(

@@ -15,6 +15,7 @@ from ..engine.stage import Made
 from ..engine.store import file_sha256
 from ..models import deployed, example, parameters
 from ..models.deployed import Deployed
+from ..models.factory import blamed_if_users
 from ..models.transformer import initialize
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
@@ -69,7 +70,8 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
     with open_training(model, training, seed) as setup:
         how = "distilled" if distillation else "plain"
         what = f"student {architecture.model} {how}, seed {seed}"
-        fitted = fit(model, setup, progress=progress, what=what, work=work)
+        with blamed_if_users(architecture.model, "student.model"):
+            fitted = fit(model, setup, progress=progress, what=what, work=work)
     save(model, out / WEIGHTS)
     return ModelRecord(
         model=architecture.model,

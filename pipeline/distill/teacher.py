@@ -7,7 +7,7 @@ task has, and scores better than chance.
 import shutil
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from ..engine.stage import Made
 from ..engine.store import digest_of, file_sha256, folder_digests
 from ..models import deployed, example, parameters
 from ..models.deployed import Deployed
+from ..models.factory import blamed_if_users
 from ..models.weights import WEIGHTS, load_foreign, save
 from ..progress import Progress
 from ..recipe.architecture import Teacher
@@ -29,8 +30,16 @@ from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
 from .batches import Batches
 from .hard_labels import hard_labels
 from .inputs import Samples, TeacherInputs
-from .loop import TrainingSetup, fit, new_view_each_epoch, outputs_of
+from .loop import TrainingSetup, fit, new_view_each_epoch
 from .teacher_answers import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
+from .teacher_checks import (
+    as_it_comes,
+    check_one_batch,
+    doubt_of,
+    no_teacher,
+    score_of,
+    score_of_module,
+)
 
 _JUDGING: tuple[Split, ...] = ("validation", "test")
 """Splits whose vectors choose and score a student that learns vectors."""
@@ -54,7 +63,8 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
         work: the folder of a training that can be resumed.
 
     Raises:
-        ModelError: it does not fit, or its score is no better than chance.
+        ModelError: it does not fit; or its score is no better than chance, and it is not a model
+            of the user's that is taken as it is.
     """
     teacher, data, seed = inputs.teacher, inputs.samples.data, inputs.samples.seed
     kind = teachers.kind(teacher.model)
@@ -69,15 +79,23 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
     best = None
     # Without labels there is nothing to train by: what a function makes is taken as it is.
     has_labels = tasks.of(data.record.task).labels is not None
-    trained = kind in ("family", "factory") and teacher.weights is None and has_labels
+    can_learn = kind in ("family", "factory") and teacher.weights is None and has_labels
+    trained = can_learn and teacher.is_trained
     if trained:
         setup, what = _training_setup(teacher, inputs.samples), f"teacher {teacher.model}"
-        fitted = fit(model, setup, progress=progress, what=what, work=work)
+        with blamed_if_users(teacher.model, "teacher.model"):
+            fitted = fit(model, setup, progress=progress, what=what, work=work)
         curve, best, score = fitted.curve, fitted.best.epoch, fitted.best.validation_score
     else:
-        _check_one_batch(model, data.record)
-        score = _score_of_module(model, validation, data.record)
-    _check_better_than_chance(score, validation, teacher, data.record)
+        check_one_batch(model, data.record)
+        score = score_of_module(model, validation, data.record)
+    doubt = doubt_of(score, validation, data.record)
+    warnings: tuple[str, ...] = ()
+    if doubt and can_learn and not trained:
+        warnings = (as_it_comes(doubt),)
+        progress.warn(warnings[0])
+    elif doubt:
+        raise no_teacher(doubt, teacher)
     return ModelRecord(
         model=_name_in_report(teacher.model),
         width=teacher.width,
@@ -91,7 +109,15 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
         best_epoch=best,
         validation_score=score,
         weights_sha256=_save(model, out),
+        warnings=warnings,
+        normalized=teacher.normalize,
+        standardized=_standardized(kind, teacher),
     )
+
+
+def _standardized(kind: str, teacher: Teacher) -> bool:
+    """Whether a model gives standardized numbers: not one that was trained elsewhere, on labels."""
+    return kind == "family" or (kind == "factory" and teacher.is_trained)
 
 
 def _training_setup(teacher: Teacher, samples: Samples) -> TrainingSetup:
@@ -136,8 +162,14 @@ def _module(kind: str, out: Path, teacher: Teacher, data: DataRecord) -> Deploye
     """The teacher as a module that takes samples of the data set, with its weights loaded."""
     _check_gives_vectors(kind, teacher, data)
     if kind in MODULE_KINDS:
-        return foreign(teacher.model, _copy_source(out, teacher), data)
-    model = deployed(teacher, data)
+        folder = _copy_source(out, teacher)
+        return foreign(teacher.model, folder, data, normalized=teacher.normalize)
+    model = deployed(
+        teacher,
+        data,
+        normalized=teacher.normalize,
+        standardized=_standardized(kind, teacher),
+    )
     if teacher.weights is not None:
         load_foreign(model.backbone, teacher.weights, teacher.model)
     return model
@@ -205,8 +237,9 @@ def _record_of_answers(
     seed: int,
 ) -> ModelRecord:
     """The record of a teacher of which only the answers are available."""
-    score = _score(known.answers, known.split.y, data)
-    _check_better_than_chance(score, known.split, teacher, data)
+    score = score_of(known.answers, known.split.y, data)
+    if doubt := doubt_of(score, known.split, data):
+        raise no_teacher(doubt, teacher)
     return ModelRecord(
         model=_name_in_report(teacher.model),
         width=0,
@@ -221,71 +254,6 @@ def _record_of_answers(
         weights_sha256=file_sha256(file),
         notes=known.notes,
     )
-
-
-def _check_one_batch(model: Deployed, data: DataRecord) -> None:
-    """Run a loaded model on two samples.
-
-    Raises:
-        ModelError: it fails, or gives another count of numbers, or one that is not finite.
-    """
-    model.eval()
-    try:
-        with torch.no_grad():
-            answers = model(example(data))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise ModelError(
-            found=f"a teacher that cannot take these samples ({str(error).splitlines()[0][:160]})",
-            expected=f"a model of {list(data.sample_shape)} samples",
-            where="teacher.model",
-        ) from error
-    outputs = tasks.of(data.task).outputs(data)
-    expected = outputs or "any number of"
-    if answers.ndim != 2 or (outputs and answers.shape[1] != outputs):
-        raise ModelError(
-            found=f"answers of shape {list(answers.shape)} for two samples",
-            expected=f"[2, {expected}], a number for each of the classes",
-            where="teacher.model",
-        )
-    if not torch.isfinite(answers).all():
-        raise ModelError(
-            found="answers that are not finite", expected="finite numbers", where="teacher.model"
-        )
-
-
-def _score_of_module(model: Deployed, validation: Arrays, data: DataRecord) -> float:
-    """A loaded model's score.
-
-    Raises:
-        ModelError: an answer that is not finite.
-    """
-    answers = outputs_of(model, validation.x, data)
-    finite = np.isfinite(answers).all(1)
-    if not finite.all():
-        raise ModelError(
-            found=f"answers that are not finite, for row {int(np.argmin(finite))} of validation",
-            expected="finite numbers",
-            where="teacher.model",
-        )
-    return _score(answers, validation.y, data)
-
-
-def _score(answers: NDArray[np.float32], truth: NDArray[Any], data: DataRecord) -> float:
-    """The task's score; 1 for vectors, which are the labels themselves.
-
-    Raises:
-        ModelError: vectors that are all alike, which any student would meet.
-    """
-    task = tasks.of(data.task)
-    if task.labels is not None:
-        return task.selection(answers, truth)
-    if (answers == answers[0]).all():
-        raise ModelError(
-            found="a teacher that gives the same vector for every sample of validation",
-            expected="vectors that tell samples apart",
-            where="teacher.model",
-        )
-    return 1.0
 
 
 def _outputs(model: Deployed, data: DataRecord) -> int:
@@ -304,23 +272,6 @@ def _check_gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
             expected="a teacher that gives vectors",
             where="teacher.model",
             fix="give it as 'module:function', 'onnx:FILE' or 'logits:FILE'",
-        )
-
-
-def _check_better_than_chance(
-    score: float, split: Arrays, teacher: Teacher, data: DataRecord
-) -> None:
-    task = tasks.of(data.task)
-    least = task.baseline(split.y)
-    if score <= least:
-        fix = "train longer, or change teacher.learning_rate"
-        if teacher.weights is not None or teachers.kind(teacher.model) not in ("family", "factory"):
-            fix = "check data.mean, data.std and the order of the classes"
-        raise ModelError(
-            found=f"a teacher with {task.metric.name} {score:.4f} on validation",
-            expected=f"more than one who knows nothing reaches ({least:.4f})",
-            where="teacher",
-            fix=fix,
         )
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...errors import ModelError
 from .. import tasks, teachers
 from ..engine.stage import Made
-from ..models import deployed
+from ..models import deployed, scaling
 from ..models.deployed import Deployed
 from ..models.signature import signature
 from ..models.weights import WEIGHTS, restore
@@ -193,19 +193,27 @@ def restored(stored: Made[ModelRecord], data: DataRecord) -> Deployed:
     record = stored.record
     with torch.random.fork_rng(devices=[]):  # the first weights of one training are not for another
         if teachers.kind(record.model) in MODULE_KINDS:
-            return foreign(record.model, stored.path / FOLDER, data).eval()
-        module = deployed(record.architecture, data, record.outputs)
+            folder = stored.path / FOLDER
+            return foreign(record.model, folder, data, normalized=record.normalized).eval()
+        module = deployed(
+            record.architecture,
+            data,
+            record.outputs,
+            normalized=record.normalized,
+            standardized=record.standardized,
+        )
     restore(module, stored.path / WEIGHTS)
     return module.eval()
 
 
-def foreign(model: str, place: Path, data: DataRecord) -> Deployed:
+def foreign(model: str, place: Path, data: DataRecord, *, normalized: bool = True) -> Deployed:
     """A model of another library, as a module that takes samples of the data set.
 
     Args:
         model: ``hf:FOLDER`` or ``timm:NAME``.
         place: the folder of a ``hf`` model; that which holds the checkpoint of a ``timm`` one.
         data: the data set; without classes a ``timm`` model gives its features.
+        normalized: whether it takes normalized samples.
     """
     outputs = tasks.of(data.task).outputs(data) or 0
     if teachers.kind(model) == "hf":
@@ -223,7 +231,8 @@ def foreign(model: str, place: Path, data: DataRecord) -> Deployed:
         backbone = timm_.load(
             teachers.address(model), weights, outputs, channels=channels, size=(height, width)
         )
-    return Deployed(backbone, data.layout, data.mean, data.std)
+    mean, std = scaling(data, normalized=normalized)
+    return Deployed(backbone, data.layout, mean, std)
 
 
 class Ensemble(torch.nn.Module):

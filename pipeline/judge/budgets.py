@@ -31,7 +31,8 @@ class Budget:
     Attributes:
         unit: of the budget and of its figure.
         direction: on which side of the budget the figure has to lie.
-        title: what it limits; ``{metric}`` stands for the task's score.
+        title: what it limits; ``{metric}`` stands for the task's score, ``{same}`` for what counts
+            as the same answer.
         quality: its figure, where the verify stage finds it.
         measured: its figure, where the benchmark stage finds it.
         predicted: its figure where only a prediction exists.
@@ -107,7 +108,7 @@ BUDGETS: dict[str, Budget] = {
     "min_agreement": Budget(
         "share",
         "at least",
-        "same answer as the teacher",
+        "same answer as the teacher ({same})",
         quality=lambda quality: quality.agreement_with_teacher,
     ),
     "max_worst_class_drop": Budget(

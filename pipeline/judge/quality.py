@@ -11,6 +11,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
+from ...errors import reason
 from ...exporters.package import Package
 from .. import tasks
 from ..records import (
@@ -20,6 +21,7 @@ from ..records import (
     Here,
     PackageQuality,
     Parity,
+    Shift,
     Variant,
     VariantQuality,
 )
@@ -61,6 +63,10 @@ class Reference:
     def changed(self, outputs: Logits, before: Logits) -> NDArray[Any]:
         """Which samples are answered otherwise, boolean [n]."""
         return self.task.answers_differ(outputs, before, self.truth)
+
+    def shift(self, outputs: Logits, before: Logits) -> Shift:
+        """How far some outputs are from others, in the task's own terms."""
+        return self.task.shift(outputs, before, self.truth, self.data.labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,8 @@ def quality_of(
         agreement_with_teacher=agreement(outputs, reference),
         drop_vs_teacher=_drop(TEACHER, name, outputs, reference.teacher, reference),
         drop_vs_fp32=_drop(FP32, name, outputs, reference.fp32, reference),
-        answers_changed_vs_fp32=int(reference.changed(outputs, reference.fp32).sum()),
+        answers_changed_vs_fp32=(apart := reference.shift(outputs, reference.fp32)).changed,
+        shift_vs_fp32=apart,
         fidelity=_fidelity(outputs, reference) if name != TEACHER else None,
         here=_here(variant, outputs, reference, running),
     )
@@ -153,9 +160,8 @@ def _here(variant: Variant, outputs: Logits, reference: Reference, running: Runn
     if not (running.precise and variant.changed_nodes):
         return None
     own = running.outputs(variant.file, precise=False)
-    return Here(
-        score=reference.score(own), answers_changed=int(reference.changed(own, outputs).sum())
-    )
+    apart = reference.shift(own, outputs)
+    return Here(score=reference.score(own), answers_changed=apart.changed, shift=apart)
 
 
 def agreement(outputs: Logits, reference: Reference) -> Estimate:
@@ -189,5 +195,5 @@ def _checker(path: Path) -> str | None:
     try:
         onnx.checker.check_model(str(path), full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        return str(error).splitlines()[0]
+        return reason(error)
     return None

@@ -99,6 +99,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         test_samples=len(test.x),
         metric=task.metric.name,
         label_unit=data.record.unit,
+        left_out=_left_out(task, truth, data.record),
         teacher=qualities[0] if first else None,
         teacher_score=reference.score(answers.get(TEACHER)),
         variants=tuple(qualities[first:]),
@@ -115,6 +116,12 @@ def _remarks(
     student = inputs.variants.record.student
     remark = validation_remark(student, inputs.data.record, outputs, truth, task)
     return (remark,) if remark else ()
+
+
+def _left_out(task: tasks.Task, truth: Any, data: DataRecord) -> tuple[str, ...]:
+    """Classes, labels or numbers that test has nothing to judge by."""
+    at = np.flatnonzero(task.left_out(truth, len(data.labels)))
+    return tuple(data.labels[i] for i in at)
 
 
 def _answers(

@@ -50,16 +50,33 @@ def build(architecture: Architecture, of: Signature) -> nn.Module:
     return FAMILIES[family](depth, architecture.width, of)
 
 
-def deployed(architecture: Architecture, data: DataRecord, outputs: int | None = None) -> Deployed:
+def deployed(
+    architecture: Architecture,
+    data: DataRecord,
+    outputs: int | None = None,
+    *,
+    normalized: bool = True,
+    standardized: bool = True,
+) -> Deployed:
     """The model as it ships: its input is a sample of the data set, for it normalizes by itself.
 
     Args:
         architecture: of the backbone.
         data: the data set.
         outputs: numbers it gives; None: as many as the task has.
+        normalized: whether the backbone takes normalized samples; else it normalizes by itself.
+        standardized: whether the backbone gives standardized numbers of a regression; else it
+            gives them in the units of the labels.
     """
     backbone = build(architecture, signature(data, outputs))
-    return Deployed(backbone, data.layout, data.mean, data.std, (data.answer_mean, data.answer_std))
+    mean, std = scaling(data, normalized=normalized)
+    answers = (data.answer_mean, data.answer_std) if standardized else ((), ())
+    return Deployed(backbone, data.layout, mean, std, answers)
+
+
+def scaling(data: DataRecord, *, normalized: bool) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation that samples are normalized by; 0 and 1 leave them as they are."""
+    return (data.mean, data.std) if normalized or not data.mean else ((0.0,), (1.0,))
 
 
 def parameters(module: nn.Module) -> int:

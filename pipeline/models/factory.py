@@ -4,13 +4,25 @@ It is a backbone like any other: it takes normalised float32 [n, c, h, w], [n, c
 or int32 ids [n, length], and gives float32 [n, outputs].
 """
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
 import torch
 from torch import nn
 
-from ...errors import ModelError
+from ...errors import EdgestillError, ModelError, reason
 from ..recipe import user_function as reference
 from ..recipe.architecture import Architecture
+from ..recipe.model_names import is_factory
 from .signature import Signature, tokens
+
+_FIXES = {
+    "inplace operation": "write y = y + 1 in place of y += 1 on what a layer returned",
+    "CUDA": "leave .cuda() out: training runs on the CPU",
+    "deterministic": "use another operator: training repeats bit for bit",
+    "requires grad": "stay with torch operators in forward",
+}
+"""What to do about a failure, by words in it."""
 
 
 def build(architecture: Architecture, of: Signature) -> nn.Module:
@@ -43,6 +55,37 @@ def build(architecture: Architecture, of: Signature) -> nn.Module:
         )
     _answers(module, of, where)
     return module
+
+
+@contextmanager
+def blamed(where: str, doing: str) -> Iterator[None]:
+    """Whatever a module of the user raises is said in one line, as the user's to mend.
+
+    Args:
+        where: the recipe's key and the function.
+        doing: what it cannot do, as a verb.
+
+    Raises:
+        ModelError: anything failed but memory and disk.
+    """
+    try:
+        yield
+    except (EdgestillError, MemoryError, OSError):
+        raise
+    except (Exception, SystemExit) as error:
+        text = f"{type(error).__name__}: {reason(error)}"
+        fix = next((fix for words, fix in _FIXES.items() if words in text), None)
+        raise ModelError(f"cannot {doing} ({text})", where=where, fix=fix) from error
+
+
+def blamed_if_users(model: str, key: str) -> AbstractContextManager[None]:
+    """The same around a training, where its model is a function of the user.
+
+    Args:
+        model: as the recipe names it.
+        key: of the recipe.
+    """
+    return blamed(f"{key} {model}", "be trained") if is_factory(model) else nullcontext()
 
 
 def _answers(module: nn.Module, of: Signature, where: str) -> None:

@@ -17,7 +17,11 @@ WEIGHTS = "weights.safetensors"
 
 def save(module: nn.Module, path: Path) -> None:
     """Write a module's state as safetensors, in a fixed order and memory format."""
-    state = {key: value.detach().contiguous() for key, value in sorted(module.state_dict().items())}
+    # Cloned, for tied weights share their memory, which the format refuses.
+    state = {
+        key: value.detach().clone(memory_format=torch.contiguous_format)
+        for key, value in sorted(module.state_dict().items())
+    }
     save_file(state, path)
 
 

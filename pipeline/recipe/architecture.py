@@ -5,9 +5,9 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from .model_names import PATH_KINDS, TEACHER_FORMS, TEACHER_KINDS, family_and_depth, is_factory
 from .part import Part, Positive
@@ -44,6 +44,8 @@ class Member(Architecture):
     addresses = frozenset({"weights"})
 
     weights: Path | None = Field(None, description="As teacher.weights.", strict=False)
+    train: bool = Field(True, description="As teacher.train.")
+    normalize: bool = Field(True, description="As teacher.normalize.")
     weight: Positive = Field(1.0, description="How much this teacher's answers count.")
 
     @field_validator("model")
@@ -55,12 +57,35 @@ class Member(Architecture):
             family_and_depth(value)
         return value
 
+    @model_validator(mode="after")
+    def _uses_what_it_says(self) -> Self:
+        """Refuse a model without weights that is not to be trained, and a key without effect."""
+        kind = self.model.partition(":")[0]
+        if not self.train:
+            _has_weights(self, "train = false")
+        if not self.normalize and kind in TEACHER_KINDS and kind != "timm":
+            raise ValueError(
+                f"normalize = true, since {kind!r} takes the samples as they are in any case"
+            )
+        return self
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is trained, where it is a model that can be."""
+        return self.train
+
     def ingredients(self) -> dict[str, Any]:
         """Without the path of a file, whose content is hashed instead."""
         values = super().ingredients()
         if (kind := self.model.partition(":")[0]) in PATH_KINDS:
             values["model"] = kind
         return values
+
+
+def _has_weights(teacher: Member, why: str) -> None:
+    """Refuse a family that is neither trained nor loaded: its weights would be random."""
+    if teacher.weights is None and ":" not in teacher.model:
+        raise ValueError(f"weights for {teacher.model!r}, which is not to be trained ({why})")
 
 
 class Teacher(Member, Schedule):
@@ -75,7 +100,37 @@ class Teacher(Member, Schedule):
         description="A .safetensors (or weights-only .pt) file to load instead of training.",
         strict=False,
     )
+    train: bool = Field(
+        True,
+        description="false: the model of a 'module:function' is trained already and keeps the "
+        "weights it comes with; it gives logits, or numbers in the units of the labels. Epochs = 0 "
+        "is the same.",
+    )
+    normalize: bool = Field(
+        True,
+        description="Whether data.mean and data.std normalize a sample before the teacher takes "
+        "it; false: it gets float32 in the data's own units, such as pixels from 0 to 255. "
+        "Channels come first in either case.",
+    )
+    epochs: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        20, description="Passes over the train split; 0: as train = false."
+    )
     members: tuple[Member, ...] = Field((), description="More teachers, which make an ensemble.")
+
+    @model_validator(mode="after")
+    def _without_epochs_all_have_weights(self) -> Self:
+        """Members have the teacher's schedule: without epochs none of them is trained."""
+        members: tuple[Member, ...] = (self, *self.members)
+        for teacher in members if self.epochs == 0 else ():
+            _has_weights(
+                teacher, "found 0 for teacher.epochs; greater than or equal to 1 trains it"
+            )
+        return self
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is trained, where it is a model that can be."""
+        return self.train and self.epochs > 0
 
     def teachers(self) -> tuple["Teacher", ...]:
         """This teacher and every member, as teachers without members; all have one schedule."""

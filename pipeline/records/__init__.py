@@ -13,7 +13,9 @@ from .output_loss import OutputLoss
 from .quality import Gain, GroupScore, Here, PackageQuality, Parity, VariantQuality, VerifyRecord
 from .record import TEACHER, Outcome, Record
 from .report import SCHEMA_VERSION, Report
+from .shift import OutputShift, Shift
 from .steadiness import Steadiness
+from .trial import TrialRecord
 from .variants import Bytes, Left, Plan, Saturable, TunedRecord, Variant, VariantsRecord
 from .verdict import Check, PackageVerdict, VariantVerdict, Verdict
 
@@ -42,6 +44,7 @@ __all__ = [
     "OperatorsRecord",
     "Outcome",
     "OutputLoss",
+    "OutputShift",
     "PackageQuality",
     "PackageVerdict",
     "Parity",
@@ -52,9 +55,11 @@ __all__ = [
     "Report",
     "Roof",
     "Saturable",
+    "Shift",
     "Split",
     "Steadiness",
     "TargetsRecord",
+    "TrialRecord",
     "TunedRecord",
     "Variant",
     "VariantQuality",

@@ -3,6 +3,7 @@
 from ...devices.onboard.stats.estimate import Estimate
 from ..recipe.task_names import TaskName
 from .record import Record
+from .shift import Shift
 
 
 class Calibration(Record):
@@ -81,3 +82,5 @@ class Fidelity(Record):
     worst_drop: Estimate
     changed: Changed | None
     """Of classification and multi-label."""
+    shift: Shift | None = None
+    """How far its outputs are from the teacher's; None in runs of schema 2."""

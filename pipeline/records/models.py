@@ -40,6 +40,13 @@ class ModelRecord(Record):
     validation_score: float
     weights_sha256: str
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What a reader of the scores has to know: a teacher that is no better than chance."""
+    normalized: bool = True
+    """Whether the data set's mean and deviation normalize a sample before the model takes it."""
+    standardized: bool = True
+    """Whether the numbers of a regression come standardized out of it, as they do out of a model
+    that is trained here; else they are in the units of the labels."""
 
     @property
     def architecture(self) -> Architecture:

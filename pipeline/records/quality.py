@@ -3,6 +3,7 @@
 from ...devices.onboard.stats.estimate import Estimate
 from .fidelity import Fidelity
 from .record import Record
+from .shift import Shift
 from .steadiness import Steadiness
 
 
@@ -30,6 +31,8 @@ class Here(Record):
     score: Estimate
     answers_changed: int
     """Of test, against the saturation-free mode."""
+    shift: Shift | None = None
+    """How far its outputs are from that mode's; None in runs of schema 2."""
 
 
 class PackageQuality(Record):
@@ -68,6 +71,8 @@ class VariantQuality(Record):
     drop_vs_teacher: Estimate
     drop_vs_fp32: Estimate
     answers_changed_vs_fp32: int
+    shift_vs_fp32: Shift | None = None
+    """How far its outputs are from those of fp32; None in runs of schema 2."""
     fidelity: Fidelity | None = None
     """Against the teacher; None for the teacher itself, or where its answers are not known."""
     here: Here | None = None
@@ -105,6 +110,9 @@ class VerifyRecord(Record):
     """What a score is: accuracy, mAP, R² or cosine."""
     label_unit: str = ""
     """The unit that all numbers of a regression share; empty where there is none."""
+    left_out: tuple[str, ...] = ()
+    """Classes, labels or numbers that test has nothing to judge by; means over them leave them
+    out."""
     teacher: VariantQuality | None
     """Of the teacher's file, where there is one."""
     teacher_score: Estimate

@@ -1,7 +1,7 @@
 """How the student was compressed, what each method changed, and what the bytes of a file hold."""
 
 from ..records import Report, Variant, VariantQuality
-from . import numbers
+from . import numbers, shift_words
 from .numbers import BYTES, PERCENT
 from .sections import Cell, Section, Table, figure, row
 
@@ -59,8 +59,11 @@ def _saved(saved: int, of: int) -> Cell:
     return Cell(text, share) if saved >= 0 else Cell(f"none: {text} more", share)
 
 
-def _changed(quality: VariantQuality | None, samples: int) -> str:
-    return f"{quality.answers_changed_vs_fp32:,} of {samples:,}" if quality else "not verified"
+def _changed(quality: VariantQuality | None, samples: int) -> Cell:
+    if quality is None:
+        return Cell("not verified")
+    changed = quality.answers_changed_vs_fp32
+    return Cell(*shift_words.cell(quality.shift_vs_fp32, changed, samples))
 
 
 def _saturable(variant: Variant) -> str:
@@ -131,7 +134,13 @@ def _here(report: Report) -> Table:
                 quality.name,
                 figure(quality.score, unit),
                 figure(quality.here.score, unit),
-                f"{quality.here.answers_changed:,} of {report.quality.test_samples:,}",
+                Cell(
+                    *shift_words.cell(
+                        quality.here.shift,
+                        quality.here.answers_changed,
+                        report.quality.test_samples,
+                    )
+                ),
             )
             for quality in report.quality.variants
             if quality.here

@@ -11,7 +11,25 @@ from collections.abc import Iterable
 
 from .. import tasks
 from ..records import Changed, ClassDrop, Fidelity, Report
-from . import numbers, rows
+from . import numbers, rows, shift_words
+
+_MOST_NAMED = 5
+
+
+def left_out(report: Report) -> str | None:
+    """Which classes, labels or numbers a mean leaves out; None where it is over all of them."""
+    names, task = report.quality.left_out, tasks.of(report.data.task)
+    if not names or task.output_noun is None:
+        return None
+    total, plural = len(report.data.labels), task.output_noun[1]
+    shown = [repr(name) for name in names[:_MOST_NAMED]]
+    if len(names) > _MOST_NAMED:
+        shown.append(f"{len(names) - _MOST_NAMED:,} more")
+    why = task.why_left_out[len(names) > 1]
+    return (
+        f"{task.left_out_of} over {total - len(names):,} of {total:,} {plural}: "
+        f"{', '.join(shown)} {why} in test."
+    )
 
 
 def recall_noun(fidelity: Fidelity) -> tuple[str, str]:
@@ -35,8 +53,14 @@ def changed(report: Report) -> str | None:
     """How many of the teacher's answers the subject changes; None where that is not known."""
     subject = rows.subject(report)
     fidelity = subject.quality.fidelity if subject and subject.quality else None
-    if subject is None or fidelity is None or fidelity.changed is None:
+    if subject is None or fidelity is None:
         return None
+    if fidelity.changed is None:
+        # Numbers and vectors are not right or wrong: what is known is how far they moved.
+        if fidelity.shift is None:
+            return None
+        apart = shift_words.sentence(fidelity.shift, tasks.of(fidelity.task))
+        return f"{subject.name} against the teacher: {apart}."
     answers = fidelity.changed
     total = answers.lost + answers.won + answers.both_wrong
     if not total:

@@ -8,7 +8,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from .. import tasks
 from ..judge.choice import preferred
 from ..records import TEACHER, PackageQuality, Report, VariantQuality, VariantVerdict, VerifyRecord
-from . import compression, energy, groups, lost, memory, numbers, operators, rows, words
+from . import (
+    compression,
+    energy,
+    groups,
+    lost,
+    lost_words,
+    memory,
+    numbers,
+    operators,
+    rows,
+    shift_words,
+    words,
+)
 from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, figure, row, verdict
@@ -99,7 +111,7 @@ def _side_by_side(report: Report) -> Section:
             f"{numbers.capital(report.quality.metric)} is over "
             f"{numbers.how_many(report.quality.test_samples, 'test sample')}, "
             "in the runtime that ships. The interval of a figure is printed below it.",
-            *filter(None, [words.teacher_without_file(report)]),
+            *filter(None, [words.teacher_without_file(report), lost_words.left_out(report)]),
             *(f"Energy: {method}." for method in energy.methods(measured.models, drawn)),
             *([f"{memory.NOTE}."] if any(model.footprint for model in measured.models) else []),
         ),
@@ -268,6 +280,7 @@ def _distillation(report: Report) -> Section:
 
 
 def _quality(report: Report) -> Section:
+    task = tasks.of(report.data.task)
     all_models = report.quality.files
     formats = tuple(
         dict.fromkeys(package.format for model in all_models for package in model.packages)
@@ -275,7 +288,7 @@ def _quality(report: Report) -> Section:
     return Section(
         "Quality and parity",
         paragraphs=(
-            "Parity is the largest difference in logits between PyTorch and the exported file on "
+            "Parity is the largest difference in outputs between PyTorch and the exported file on "
             "real samples. A file that was quantized afterwards is not checked for parity: its "
             "score is judged instead.",
         ),
@@ -301,7 +314,7 @@ def _quality(report: Report) -> Section:
                 "Answers of each file",
                 (
                     "Model",
-                    "Same answer as the teacher",
+                    f"Same answer as the teacher ({task.same_answer})",
                     f"{numbers.capital(report.quality.metric)} lost to fp32",
                     "Answers changed against fp32",
                     *(f".{name} against .onnx" for name in formats),
@@ -320,7 +333,7 @@ def _package(package: PackageQuality | None) -> Cell:
     if package.agreement is None or package.max_abs_difference is None:
         return Cell("not run here", package.missing)
     same = numbers.amount(package.agreement, PERCENT)
-    apart = f"logits differ by {package.max_abs_difference:.2g} at most"
+    apart = f"outputs differ by {package.max_abs_difference:.2g} at most"
     return Cell(f"{same} same answers", apart)
 
 
@@ -336,7 +349,11 @@ def _answers(
         model.name,
         figure(model.agreement_with_teacher, PERCENT),
         figure(model.drop_vs_fp32, numbers.lost_unit(quality.metric)),
-        f"{model.answers_changed_vs_fp32:,} of {quality.test_samples:,}",
+        Cell(
+            *shift_words.cell(
+                model.shift_vs_fp32, model.answers_changed_vs_fp32, quality.test_samples
+            )
+        ),
         *others,
         checker,
     )

@@ -116,6 +116,7 @@ def _verdict(model: Row) -> Text:
 def _lost(report: Report) -> Iterator[str]:
     sentences = (
         words.teacher_without_file(report),
+        lost_words.left_out(report),
         lost_words.changed(report),
         lost_words.worst_class(report),
     )

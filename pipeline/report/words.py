@@ -14,10 +14,11 @@ from ...devices.bench import ratio_text
 from ...devices.onboard.stats.estimate import Estimate
 from ...exporters import ONNX
 from ...exporters.package import Package
+from .. import tasks
 from ..judge.budgets import BUDGETS
 from ..judge.choice import SAME_SIZE
 from ..records import Check, Report
-from . import numbers, rows
+from . import numbers, rows, shift_words
 
 WORDS = {"ready": "READY", "not ready": "NOT READY", "undecided": "UNDECIDED"}
 ORIGINS = {
@@ -86,7 +87,7 @@ def _package(package: Package, stem: str) -> str:
 
 def budget_name(check: Check, metric: str) -> str:
     """What a budget judges, in words."""
-    return BUDGETS[check.key].title.format(metric=metric)
+    return BUDGETS[check.key].title.format(metric=metric, same=tasks.same_answer(metric))
 
 
 def figure_found(check: Check, metric: str) -> str:
@@ -154,8 +155,7 @@ def _compressed(report: Report, name: str) -> str:
     )
     changed = "its answers were not compared"
     if quality is not None:
-        of = numbers.how_many(report.quality.test_samples, "answer")
-        changed = f"{quality.answers_changed_vs_fp32:,} of {of} changed"
+        changed = shift_words.against_fp32(report, quality)
     if pair is None:
         return f"{name} against fp32: not measured beside it in this run; {changed}."
     latency = compared(pair.p50, "latency")
@@ -230,6 +230,7 @@ def warnings(report: Report) -> tuple[str, ...]:
     """What a reader has to know before the figures: of the data, the scores, the measurement."""
     return (
         *report.data.warnings,
+        *(warning for teacher in report.teachers for warning in teacher.warnings),
         *report.quality.remarks,
         *report.measured.benchmark.warnings,
     )

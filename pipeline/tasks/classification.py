@@ -178,6 +178,7 @@ TASK = Task(
     drop=_accuracy_drop,
     metrics=_metrics,
     answers_differ=_answers_differ,
+    same_answer="the same class",
     baseline=_majority,
     fidelity=_fidelity,
     agreement_title="Same answer as the teacher",

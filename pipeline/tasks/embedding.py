@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
-from ..records import Fidelity
+from ..records import Fidelity, OutputShift
 from .blocks import check_same_shape
 from .jackknife import Figure, mean
 from .proportions import share
@@ -42,6 +42,23 @@ def _answers_differ(a: Outputs, b: Outputs, teacher: Truth) -> NDArray[np.bool_]
     """The teacher vector nearest to b is no longer nearest to a."""
     check_same_shape(a, b)
     return ~as_near(a, nearest(b, teacher), nearest(a, teacher), teacher)
+
+
+def _vector_shift(
+    a: Outputs,
+    b: Outputs,
+    teacher: Truth,
+    names: Sequence[str],  # noqa: ARG001
+) -> tuple[OutputShift, ...]:
+    cosine = cosines(a, b)
+    vector = OutputShift(
+        name="vector",
+        measure="cosine",
+        changed=int(_answers_differ(a, b, teacher).sum()),
+        typical=float(np.median(cosine)),
+        farthest=float(cosine.min()),
+    )
+    return (vector,)
 
 
 def _fidelity(
@@ -81,6 +98,8 @@ TASK = Task(
     drop=_cosine_drop,
     metrics=_metrics,
     answers_differ=_answers_differ,
+    same_answer="the same nearest vector of the teacher",
+    output_shifts=_vector_shift,
     baseline=lambda _: 0.0,
     fidelity=_fidelity,
     agreement_title=_AGREEMENT,

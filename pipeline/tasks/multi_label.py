@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..recipe.training import Schedule
-from ..records import DataRecord, Fidelity
+from ..records import DataRecord, Fidelity, OutputShift
 from . import class_recall, number_labels
 from .average_precision import average_precision
 from .blocks import check_same_shape
@@ -94,6 +94,23 @@ def _metrics(outputs: Outputs, present: Truth, sampling: Sampling) -> dict[str, 
 def _answers_differ(a: Outputs, b: Outputs, truth: Truth) -> NDArray[np.bool_]:  # noqa: ARG001
     check_same_shape(a, b)
     return np.asarray(((a > 0) != (b > 0)).any(1))
+
+
+def _label_shifts(
+    a: Outputs,
+    b: Outputs,
+    truth: Truth,  # noqa: ARG001
+    names: Sequence[str],
+) -> tuple[OutputShift, ...]:
+    changed = ((a > 0) != (b > 0)).sum(0)
+    return tuple(
+        OutputShift(name=names[i], measure="count", changed=int(changed[i]))
+        for i in range(len(changed))
+    )
+
+
+def _without_positives(present: Truth, outputs: int) -> NDArray[np.bool_]:  # noqa: ARG001
+    return np.asarray(~(present > 0).any(0))
 
 
 def _prevalence(present: Truth) -> float:
@@ -207,6 +224,11 @@ TASK = Task(
     drop=_map_drop,
     metrics=_metrics,
     answers_differ=_answers_differ,
+    same_answer="every label the same",
+    output_shifts=_label_shifts,
+    left_out=_without_positives,
+    left_out_of="mAP and recall are",
+    why_left_out=("has no positive sample", "have no positive sample"),
     baseline=_prevalence,
     fidelity=_fidelity,
     agreement_title="Labels answered as by the teacher",

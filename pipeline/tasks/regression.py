@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..recipe.training import Schedule
-from ..records import DataRecord, Fidelity
+from ..records import DataRecord, Fidelity, OutputShift
 from . import number_labels
 from .blocks import check_same_shape
 from .class_counts import mean_ratio
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOVED = 0.1
 """A number counts as another answer from here on, in standard deviations of the truth."""
+_TOLERANCE = f"{MOVED:g} standard deviations of the truth"
 _FLAT = 1e-9
 """Of a variance, in the sample's own: what rounding leaves of numbers that are all the same."""
 
@@ -116,6 +117,29 @@ def _answers_differ(a: Outputs, b: Outputs, truth: Truth) -> NDArray[np.bool_]:
     check_same_shape(a, b)
     y, z = _numbers(a, truth)
     return np.asarray((np.abs(z - b.reshape(z.shape)) > MOVED * deviations(y)).any(1))
+
+
+def _number_shifts(
+    a: Outputs, b: Outputs, truth: Truth, names: Sequence[str]
+) -> tuple[OutputShift, ...]:
+    """In the units of each number; the tolerance is that of ``_answers_differ``."""
+    y, z = _numbers(a, truth)
+    apart, tolerance = np.abs(z - b.reshape(z.shape)), MOVED * deviations(y)
+    return tuple(
+        OutputShift(
+            name=names[i],
+            measure="difference",
+            changed=int((apart[:, i] > tolerance[i]).sum()),
+            tolerance=float(tolerance[i]),
+            typical=float(np.median(apart[:, i])),
+            farthest=float(apart[:, i].max()),
+        )
+        for i in range(apart.shape[1])
+    )
+
+
+def _constant(truth: Truth, outputs: int) -> NDArray[np.bool_]:  # noqa: ARG001
+    return np.asarray(deviations(truth.reshape(len(truth), -1)) == 0.0)
 
 
 def _rmse(z: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -233,6 +257,12 @@ TASK = Task(
     drop=_r2_drop,
     metrics=_metrics,
     answers_differ=_answers_differ,
+    same_answer=f"every number within {_TOLERANCE}",
+    tolerance=_TOLERANCE,
+    output_shifts=_number_shifts,
+    left_out=_constant,
+    left_out_of="R² is",
+    why_left_out=("does not vary", "do not vary"),
     baseline=lambda _: 0.0,
     fidelity=_fidelity,
     agreement_title="Answers within a tenth of a deviation of the teacher's",

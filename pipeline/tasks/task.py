@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..recipe.training import Schedule
-from ..records import DataRecord, Fidelity
+from ..records import DataRecord, Fidelity, OutputShift, Shift
 from .changed_answers import class_names
 from .labels import Labels
 from .probabilities import Probabilities
@@ -67,6 +67,14 @@ class FidelityFigure:
     unit: MetricUnit
 
 
+def _no_outputs(*_: object) -> tuple[OutputShift, ...]:
+    return ()
+
+
+def _nothing_left_out(truth: Truth, outputs: int) -> NDArray[np.bool_]:  # noqa: ARG001
+    return np.zeros(outputs, np.bool_)
+
+
 def one_for_each_name(data: DataRecord) -> int:
     """As many outputs as there are names of classes, labels or numbers."""
     return len(data.labels)
@@ -105,6 +113,14 @@ class Task:
             that of one class, label or number as ``name[index]``. A metric that is not defined on
             these samples is left out.
         answers_differ: ``(a, b, truth)``: bool [n], where a gives another answer than b.
+        same_answer: what an answer has to be to count as the same.
+        tolerance: how far a number may move and be the same answer, in words.
+        output_shifts: ``(a, b, truth, names)``: how far each output of a is from that of b; none
+            where the one answer of a sample is a class.
+        left_out: ``(truth, k)``: bool [k], the classes, labels or numbers that these samples have
+            nothing to judge by, so that means over them leave them out.
+        left_out_of: which figures leave them out, with a verb: ``mAP and recall are``.
+        why_left_out: singular and plural of why: ``has no positive sample``.
         baseline: ``(truth)``: the score of a model that knows nothing of its input.
 
         fidelity: ``(student, teacher, truth, names, sampling)``: the record of what a student
@@ -136,6 +152,14 @@ class Task:
     drop: Callable[[Outputs, Outputs, Truth, Sampling], Estimate]
     metrics: Callable[[Outputs, Truth, Sampling], dict[str, Estimate]]
     answers_differ: Callable[[Outputs, Outputs, Truth], NDArray[np.bool_]]
+    same_answer: str = "the same answer"
+    tolerance: str = ""
+    output_shifts: Callable[[Outputs, Outputs, Truth, Sequence[str]], tuple[OutputShift, ...]] = (
+        _no_outputs
+    )
+    left_out: Callable[[Truth, int], NDArray[np.bool_]] = _nothing_left_out
+    left_out_of: str = ""
+    why_left_out: tuple[str, str] = ("", "")
     baseline: Callable[[Truth], float]
 
     fidelity: Callable[[Outputs, Outputs, Truth, Sequence[str], Sampling], Fidelity]
@@ -160,6 +184,19 @@ class Task:
     def better(self, a: float, b: float) -> bool:
         """Whether a score of a is better than one of b."""
         return a > b if self.metric.higher_is_better else a < b
+
+    def shift(self, a: Outputs, b: Outputs, truth: Truth, names: Sequence[str]) -> Shift:
+        """How far the outputs of a are from those of b, in the task's own terms.
+
+        Args:
+            a: finite float [n, k].
+            b: the same of the reference.
+            truth: as ``answers_differ`` takes it.
+            names: of the classes, labels or numbers.
+        """
+        changed = int(self.answers_differ(a, b, truth).sum())
+        outputs = self.output_shifts(a, b, truth, names)
+        return Shift(samples=len(a), changed=changed, outputs=outputs)
 
     def compare(
         self,
@@ -188,7 +225,9 @@ class Task:
         if student.shape != teacher.shape or student.ndim != 2 or not len(student):
             raise ValueError(f"a student of shape {student.shape}, a teacher of {teacher.shape}")
         if self.labels is None:
-            return self.fidelity(student, teacher, teacher, names, sampling)
+            truth = teacher
         if truth is None or len(truth) != len(student):
             raise ValueError("there must be as many labels as there are samples")
-        return self.fidelity(student, teacher, truth, names, sampling)
+        shift = self.shift(student, teacher, truth, names)
+        found = self.fidelity(student, teacher, truth, names, sampling)
+        return found.model_copy(update={"shift": shift})

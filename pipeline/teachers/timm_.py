@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import HostError, ModelError
+from ...errors import HostError, ModelError, reason
 from ..models.weights import load_foreign
 
 
@@ -73,9 +73,8 @@ def _library() -> Any:
         missing = error.name if error.name not in (None, "timm") else "timm"
         raise HostError(f"no library {missing}", where="teacher.model", fix=fix) from None
     except RuntimeError as error:  # torchvision built for another torch
-        reason = str(error).partition("\n")[0]
         raise HostError(
-            f"a library timm that does not load ({reason})",
+            f"a library timm that does not load ({reason(error)})",
             where="teacher.model",
             fix="install the torchvision that belongs to this torch",
         ) from error

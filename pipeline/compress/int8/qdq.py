@@ -22,7 +22,7 @@ from onnxruntime.quantization import (
 from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from ....devices.onboard.model.graph import Graph
-from ....errors import ModelError
+from ....errors import ModelError, reason
 from ...records import Plan
 from ..method import quiet
 from .calibration import Range
@@ -76,7 +76,7 @@ def prepare(source: Path, target: Path) -> Path:
             quant_pre_process(target, target, skip_symbolic_shape=_shapes_are_plain(model))
     except Exception as error:
         raise ModelError(
-            f"a graph that cannot be prepared ({str(error).splitlines()[0][:300]})",
+            f"a graph that cannot be prepared ({reason(error)})",
             where=str(source),
         ) from error
     return target

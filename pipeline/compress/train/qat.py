@@ -18,7 +18,7 @@ import onnx as onnx_file
 import torch
 from torch import nn
 
-from ....errors import HostError, ModelError, NoEffectError
+from ....errors import HostError, ModelError, NoEffectError, reason
 from ....exporters import onnx
 from ...data.arrays import draw, open_split
 from ...distill.batches import as_model_input
@@ -176,7 +176,7 @@ def prepared(model: Deployed, data: DataRecord, plan: Plan) -> Captured:
             program = torch.export.export(model.eval(), (batch,), dynamic_shapes=(shapes,))
         except (torch._dynamo.exc.TorchDynamoException, RuntimeError) as error:
             raise ModelError(
-                found=f"cannot be captured as a graph ({str(error).splitlines()[0]})",
+                found=f"cannot be captured as a graph ({reason(error)})",
                 where=type(model.backbone).__name__,
                 fix=f"leave {NAME!r} out of compress.variants",
             ) from error

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ....errors import ModelError
+from ....errors import ModelError, reason
 from .packable import Weight, attribute_of
 from .packed_model import PackedModel
 from .rounding import by_block
@@ -130,7 +130,7 @@ def at_opset_21(model: onnx.ModelProto, source: Path) -> onnx.ModelProto:
         try:
             model = onnx.version_converter.convert_version(model, _INT4_OPSET)
         except (RuntimeError, onnx.version_converter.ConvertError) as error:
-            raise _not_converted(opset, str(error).splitlines()[0], source) from error
+            raise _not_converted(opset, reason(error), source) from error
     model.ir_version = max(model.ir_version, 10)
     return model
 

@@ -1,0 +1,131 @@
+"""What a page says of changed answers is true in the task's own terms, and names its tolerance."""
+
+import io
+
+import pytest
+from edgestill.pipeline import tasks
+from edgestill.pipeline.records import OutputShift, Shift
+from edgestill.pipeline.report import html, junit, lost_words, markdown, terminal, words
+from report_example import report as example
+from rich.console import Console
+
+MOVED = Shift(
+    samples=1_200,
+    changed=0,
+    outputs=(
+        OutputShift(
+            name="price [USD]", measure="difference", changed=0, tolerance=11_500.0,
+            typical=310.0, farthest=9_042.0,
+        ),
+    ),
+)  # fmt: skip
+SENTENCE = (
+    "price [USD] moves by 310 in the median and 9,042 at most; 0 of 1,200 answers by more than "
+    "11,500 (0.1 standard deviations of the truth)"
+)
+
+
+def of_numbers(**quality):
+    """The example as a regression, whose answers all moved without one that is another answer."""
+    report = example()
+    variants = tuple(
+        variant.model_copy(
+            update={
+                "shift_vs_fp32": MOVED,
+                "answers_changed_vs_fp32": 0,
+                "fidelity": variant.fidelity.model_copy(
+                    update={"task": "regression", "changed": None, "classes": (),
+                            "worst_class": None, "shift": MOVED, "figures": {}}
+                ),
+            }
+        )
+        for variant in report.quality.variants
+    )  # fmt: skip
+    changed = report.quality.model_copy(
+        update={"metric": "R²", "variants": variants, "test_samples": 1_200, **quality}
+    )
+    data = report.data.model_copy(update={"task": "regression", "labels": ("price [USD]",),
+                                          "counts": {}})  # fmt: skip
+    return report.model_copy(update={"quality": changed, "data": data})
+
+
+def on_terminal(report):
+    console = Console(file=io.StringIO(), width=80)
+    console.print(terminal.table(report))
+    return " ".join(console.file.getvalue().split())
+
+
+def test_a_regression_says_how_far_its_answers_moved_and_not_that_none_changed(tmp_path):
+    report = of_numbers()
+    assert any(line.endswith(f"{SENTENCE}.") for line in words.against_fp32(report))
+    for page in (on_terminal(report), markdown.page(report).replace("\\", "")):
+        assert "310 in the median and 9,042 at most" in page
+        assert "0 of 1,200 changed" not in page
+        assert "0 of 1,200 answers changed" not in page
+    assert "310 in the median and 9,042 at most" in html.page(report, tmp_path)
+
+
+def test_against_the_teacher_too(tmp_path):
+    text = lost_words.changed(of_numbers())
+    assert text.endswith(f"against the teacher: {SENTENCE}.")
+    assert text in on_terminal(of_numbers())
+
+
+@pytest.mark.parametrize("name", tasks.TASKS)
+def test_the_same_answer_is_never_said_without_what_counts_as_one(name):
+    report, task = example(), tasks.of(name)
+    data = report.data.model_copy(update={"task": name})
+    page = markdown.page(report.model_copy(update={"data": data})).replace("\\", "")
+    assert f"Same answer as the teacher ({task.same_answer})" in page
+
+
+def test_a_budget_of_agreement_names_it_too():
+    report = example()
+    check = report.verdict.variants[0].checks[0].model_copy(update={"key": "min_agreement"})
+    assert words.budget_name(check, "R²").endswith("within 0.1 standard deviations of the truth)")
+    assert words.budget_name(check, "accuracy") == "same answer as the teacher (the same class)"
+    assert junit.document(report)
+
+
+def of_labels(*names):
+    report = example()
+    quality = report.quality.model_copy(update={"metric": "mAP", "left_out": names})
+    data = report.data.model_copy(update={"task": "multi-label"})
+    return report.model_copy(update={"quality": quality, "data": data})
+
+
+def test_a_mean_that_leaves_labels_out_says_which():
+    report = of_labels("hernia")
+    total = len(report.data.labels)
+    text = lost_words.left_out(report)
+    assert text == (
+        f"mAP and recall are over {total - 1} of {total} labels: 'hernia' has no positive sample "
+        "in test."
+    )
+    assert text in on_terminal(report)
+    assert text in markdown.page(report).replace("\\", "")
+    assert lost_words.left_out(of_labels("a", "b")).endswith(
+        "'a', 'b' have no positive sample in test."
+    )
+    assert "2 more have no" in lost_words.left_out(of_labels(*"abcdefg"))
+
+
+def test_a_mean_over_all_says_nothing():
+    assert lost_words.left_out(example()) is None
+    assert lost_words.left_out(of_labels()) is None
+
+
+def test_runs_of_schema_2_have_the_count_alone():
+    report = example()
+    old = tuple(v.model_copy(update={"shift_vs_fp32": None}) for v in report.quality.variants)
+    quality = report.quality.model_copy(update={"variants": old})
+    lines = words.against_fp32(report.model_copy(update={"quality": quality}))
+    assert all("answers changed" in line for line in lines)
+
+
+def test_a_warning_of_a_teacher_is_on_the_first_screen():
+    report = example()
+    warned = report.teachers[0].model_copy(update={"warnings": ("no better than chance",)})
+    report = report.model_copy(update={"teachers": (warned,)})
+    assert "warning: no better than chance" in on_terminal(report)
+    assert "no better than chance" in markdown.page(report)
