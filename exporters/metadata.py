@@ -2,8 +2,8 @@
 
 Keys: ``edgestill.task``, ``edgestill.labels``, ``edgestill.units`` (of a regression),
 ``edgestill.input``, ``edgestill.front_end`` (how raw input is encoded),
-``edgestill.normalization``, ``edgestill.hashes``, ``edgestill.variant``, ``edgestill.version``; each
-value is JSON.
+``edgestill.normalization``, ``edgestill.hashes``, ``edgestill.variant``, ``edgestill.version``;
+each value is JSON.
 """
 
 import json

@@ -44,7 +44,7 @@ def _effects(report: Report, fp32: Variant) -> Table:
                 variant.name,
                 f"{variant.changed_nodes:,}",
                 _saved(fp32.bytes - variant.bytes, fp32.bytes),
-                _changed(quality.get(variant.name), report.quality.test_samples),
+                _changed(quality.get(variant.name), report),
                 _saturable(variant),
             )
             for variant in report.variants.variants
@@ -59,11 +59,11 @@ def _saved(saved: int, of: int) -> Cell:
     return Cell(text, share) if saved >= 0 else Cell(f"none: {text} more", share)
 
 
-def _changed(quality: VariantQuality | None, samples: int) -> Cell:
+def _changed(quality: VariantQuality | None, report: Report) -> Cell:
     if quality is None:
         return Cell("not verified")
     changed = quality.answers_changed_vs_fp32
-    return Cell(*shift_words.cell(quality.shift_vs_fp32, changed, samples))
+    return Cell(*shift_words.cell(quality.shift_vs_fp32, changed, report))
 
 
 def _saturable(variant: Variant) -> str:
@@ -138,7 +138,7 @@ def _here(report: Report) -> Table:
                     *shift_words.cell(
                         quality.here.shift,
                         quality.here.answers_changed,
-                        report.quality.test_samples,
+                        report,
                     )
                 ),
             )

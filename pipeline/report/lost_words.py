@@ -59,7 +59,7 @@ def changed(report: Report) -> str | None:
         # Numbers and vectors are not right or wrong: what is known is how far they moved.
         if fidelity.shift is None:
             return None
-        apart = shift_words.sentence(fidelity.shift, tasks.of(fidelity.task))
+        apart = shift_words.sentence(fidelity.shift, report.data)
         return f"{subject.name} against the teacher: {apart}."
     answers = fidelity.changed
     total = answers.lost + answers.won + answers.both_wrong

@@ -320,7 +320,7 @@ def _quality(report: Report) -> Section:
                     *(f".{name} against .onnx" for name in formats),
                     "ONNX checker",
                 ),
-                tuple(_answers(model, report.quality, formats) for model in all_models),
+                tuple(_answers(model, report, formats) for model in all_models),
             ),
         ),
     )
@@ -337,9 +337,7 @@ def _package(package: PackageQuality | None) -> Cell:
     return Cell(f"{same} same answers", apart)
 
 
-def _answers(
-    model: VariantQuality, quality: VerifyRecord, formats: Sequence[str]
-) -> tuple[Cell, ...]:
+def _answers(model: VariantQuality, report: Report, formats: Sequence[str]) -> tuple[Cell, ...]:
     by_format = {package.format: package for package in model.packages}
     others = [_package(by_format.get(name)) for name in formats]
     checker = model.checker or "passed"
@@ -348,12 +346,8 @@ def _answers(
     return row(
         model.name,
         figure(model.agreement_with_teacher, PERCENT),
-        figure(model.drop_vs_fp32, numbers.lost_unit(quality.metric)),
-        Cell(
-            *shift_words.cell(
-                model.shift_vs_fp32, model.answers_changed_vs_fp32, quality.test_samples
-            )
-        ),
+        figure(model.drop_vs_fp32, numbers.lost_unit(report.quality.metric)),
+        Cell(*shift_words.cell(model.shift_vs_fp32, model.answers_changed_vs_fp32, report)),
         *others,
         checker,
     )

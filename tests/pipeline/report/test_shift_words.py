@@ -2,10 +2,19 @@
 
 import io
 
+import numpy as np
 import pytest
 from edgestill.pipeline import tasks
 from edgestill.pipeline.records import OutputShift, Shift
-from edgestill.pipeline.report import html, junit, lost_words, markdown, terminal, words
+from edgestill.pipeline.report import (
+    html,
+    junit,
+    lost_words,
+    markdown,
+    shift_words,
+    terminal,
+    words,
+)
 from report_example import report as example
 from rich.console import Console
 
@@ -129,3 +138,56 @@ def test_a_warning_of_a_teacher_is_on_the_first_screen():
     report = report.model_copy(update={"teachers": (warned,)})
     assert "warning: no better than chance" in on_terminal(report)
     assert "no better than chance" in markdown.page(report)
+
+
+def said(task, found, names=(), units=()):
+    data = example().data.model_copy(
+        update={"task": task, "labels": tuple(names), "units": tuple(units)}
+    )
+    return shift_words.sentence(found, data)
+
+
+def test_numbers_are_said_in_their_units():
+    truth = np.linspace(0.0, 100_000.0, 101)[:, None]
+    after = truth + np.where(np.arange(101) == 7, 2_500.0, 300.0)[:, None]
+    found = tasks.of("regression").shift(after, truth, truth, ["price"])
+    assert said("regression", found, ["price"], ["USD"]) == (
+        "price moves by 300 USD in the median and 2,500 USD at most; 0 of 101 answers by more than "
+        "2,915 USD (0.1 standard deviations of the truth)"
+    )
+    assert said("regression", found, ["price"]).startswith("price moves by 300 in the median")
+
+
+def test_of_several_numbers_the_one_that_moved_farthest_for_its_spread_is_named():
+    truth = np.random.default_rng(0).normal(size=(200, 2)) * [1_000.0, 1.0]
+    found = tasks.of("regression").shift(truth + np.array([20.0, 0.5]), truth, truth, ["a", "b"])
+    text = said("regression", found, ["a", "b"], ["m", "kg"])
+    assert text.startswith("of 2 numbers b moves farthest: by 0.500 kg in the median")
+    assert text.endswith(
+        "200 of 200 answers by more than 0.1 standard deviations of the truth in some number"
+    )
+
+
+def test_labels_that_changed_are_named_the_most_frequent_first():
+    of = tuple(OutputShift(name=f"l{i}", measure="count", changed=9 - i) for i in range(6))
+    text = said("multi-label", Shift(samples=20, changed=9, outputs=of))
+    assert text == (
+        "9 of 20 answers changed in some label (l0 in 9, l1 in 8, l2 in 7, 3 more labels in fewer)"
+    )
+    same = tuple(OutputShift(name="l0", measure="count", changed=0) for _ in range(2))
+    text = said("multi-label", Shift(samples=20, changed=0, outputs=same))
+    assert text == "0 of 20 answers changed in some label"
+
+
+@pytest.mark.parametrize(("cosine", "text"), [(1.0, "1.0000"), (0.99996, "0.9999"), (-0.5, "-0.5")])
+def test_a_cosine_is_1_only_where_the_directions_are_the_same(cosine, text):
+    vector = OutputShift(name="vector", measure="cosine", changed=3, typical=1.0, farthest=cosine)
+    found = said("embedding", Shift(samples=40, changed=3, outputs=(vector,)))
+    assert found.startswith(f"cosine 1.0000 in the median and {text}")
+    assert found.endswith("3 of 40 answers now nearest to another vector of the teacher")
+
+
+def test_classes_are_counted():
+    found = Shift(samples=4, changed=1, outputs=())
+    assert said("classification", found) == "1 of 4 answers changed"
+    assert shift_words.cell(None, 1, example())[1] is None
