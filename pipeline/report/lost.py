@@ -142,6 +142,7 @@ def _classes(name: str, classes: Sequence[ClassDrop], noun: str) -> Table:
     ordered = lost_words.worst_first(classes)
     hidden = len(ordered) - _MOST_CLASSES
     caption = f"Recall of each {noun}, teacher against {name}, largest loss first"
+    caption += "; the intervals hold for all of them together"
     if hidden > 0:
         caption += f"; {hidden:,} more are in report.json"
     return Table(

@@ -92,20 +92,18 @@ def worst_class(report: Report) -> str | None:
         numbers.amount(recall or 0.0, numbers.PERCENT)
         for recall in (worst.teacher_recall, worst.student_recall)
     ]
-    lost = [
-        class_drop
-        for class_drop in fidelity.classes
-        if class_drop.drop.low is not None and class_drop.drop.low > 0.0
-    ]
+    lows = [class_drop.drop.low for class_drop in fidelity.classes]
+    lost = sum(low is not None and low > 0.0 for low in lows)
     shown = (
-        f"A loss is shown for {len(lost):,} of {len(fidelity.classes):,} {plural}: their "
-        "intervals, which hold for all of them together, lie above 0."
+        f"A loss is shown for {lost:,} of {len(lows):,} {plural}: their intervals, which hold for "
+        "all of them together, lie above 0."
         if lost
-        else f"No loss is shown for any {noun}: the intervals, which hold for all {plural} "
-        "together, contain 0."
+        else f"No loss is shown for any {noun}: no interval, which hold for all {plural} together, "
+        "lies above 0."
     )
     return (
         f"The largest loss of recall observed is in {noun} {worst.name!r}: the teacher finds "
         f"{recalls[0]} of its {numbers.how_many(worst.samples, 'test sample')}, {subject.name} "
-        f"{recalls[1]}, a loss of {numbers.show(worst.drop, numbers.POINTS)}. {shown}"
+        f"{recalls[1]}. That of whichever {noun} is the worst is "
+        f"{numbers.show(fidelity.worst_drop, numbers.POINTS)}. {shown}"
     )

@@ -212,6 +212,18 @@ def test_the_worst_class_is_named_with_what_is_shown_and_what_is_not() -> None:
     assert "No loss is shown for any class" in unsure
 
 
+def test_the_interval_of_the_worst_class_is_the_judged_one_in_text_and_table() -> None:
+    report = of_classes(5, harmed=3)
+    fidelity = report.quality.variants[0].fidelity
+    assert fidelity is not None
+    shown = numbers.show(fidelity.worst_drop, numbers.POINTS)
+    text = lost_words.worst_class(report)
+    assert text is not None
+    assert f"whichever class is the worst is {shown}" in text
+    low_to_high = shown.split("(")[1].rstrip(")")
+    assert low_to_high in table(report, "Each variant")["Largest recall loss of a class"][1]
+
+
 def test_a_class_without_test_samples_stands_last_with_its_reason() -> None:
     report = of_classes(4, harmed=1)
     names = (*report.data.labels, "unseen")
