@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...devices.onboard.model import training_operators
+from ...devices.onboard.model.modelfile import load
 from ...errors import ModelError
 from ...exporters import onnx
 from .. import tasks
@@ -50,7 +52,7 @@ def try_out(out: Path, progress: Progress, inputs: TrialInputs) -> TrialRecord:
     model = _made(inputs, data)
     where = f"{inputs.key} {inputs.architecture.model}"
     _is_no_script(model, where)
-    _answers(model, samples, where)
+    _answers(model, inputs, samples, where)
     trained = 0
     if inputs.trained:
         trained = _step(model, samples, data, where)
@@ -81,7 +83,7 @@ def _is_no_script(model: Deployed, where: str) -> None:
 
 
 @torch.no_grad()
-def _answers(model: Deployed, samples: Arrays, where: str) -> None:
+def _answers(model: Deployed, inputs: TrialInputs, samples: Arrays, where: str) -> None:
     """Refuse a module whose answer to a sample is not finite, or not the sample's alone."""
     model.eval()
     x = torch.from_numpy(samples.x)
@@ -96,18 +98,31 @@ def _answers(model: Deployed, samples: Arrays, where: str) -> None:
         )
     if not torch.equal(first, again):
         raise ModelError(
-            "two answers to the same samples in eval mode",
+            f"two answers to the same samples in eval mode{_by_operator(model, inputs)}",
             expected="one answer",
             where=where,
             fix="pass training=self.training to F.dropout, and draw no random numbers in eval mode",
         )
     if alone.shape != first.shape or not _close(alone, first):
         raise ModelError(
-            "another answer to a sample alone than in a batch, in eval mode",
+            "another answer to a sample alone than in a batch, in eval mode"
+            f"{_by_operator(model, inputs)}",
             expected="an answer that depends on the sample alone",
             where=where,
             fix="keep statistics over the batch to training mode",
         )
+
+
+def _by_operator(model: Deployed, inputs: TrialInputs) -> str:
+    """The operators that act as in training, where the module can be exported and shows them."""
+    with tempfile.TemporaryDirectory(prefix="edgestill-") as folder:
+        path = Path(folder) / "model.onnx"
+        try:
+            onnx.export(model, example(inputs.data.record), path, opset=inputs.opset)
+        except ModelError:
+            return ""
+        found = training_operators.training_operators(load(path))
+    return f": {training_operators.sentence(found)}" if found else ""
 
 
 def _close(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -175,6 +190,7 @@ def _exported(
         onnx.export(model, example(inputs.data.record), path, opset=inputs.opset)
     except ModelError as error:
         raise ModelError(error.found, where=where, fix=error.fix) from error
+    training_operators.check(path, where)
     for compared in parity.with_module(path, model.eval(), samples):
         if not compared.holds:
             raise ModelError(

@@ -61,9 +61,7 @@ def test_a_module_whose_dropout_stays_on_is_refused_by_its_operator(here, part):
     x, y = points()
     np.savez(here / "data.npz", x=x, y=y)
     (here / "nets.py").write_text(DROPPING)
-    with pytest.raises(
-        ModelError, match=f"the {part} nets:make: found Dropout .* acts as in training"
-    ):
+    with pytest.raises(ModelError, match=f"{part}.model nets:make.*Dropout .* acts as in training"):
         until(here, "variants", f"{part}.model=nets:make", *SHORT)
 
 
