@@ -59,6 +59,8 @@ class Quantized(Record):
     samples: int
     labels: bool
     plan: Plan
+    warnings: tuple[str, ...]
+    """What makes the model's answers depend on more than its input."""
     files: tuple[File, ...]
 
     @property
@@ -126,6 +128,7 @@ def quantize(
         samples=opened["samples"],
         labels=opened["labels"],
         plan=chosen,
+        warnings=tuple(opened["warnings"]),
         files=tuple(files),
     )
 
@@ -153,6 +156,7 @@ def summary(result: Quantized) -> RenderableType:
         if rest:
             table.add_row(*map(Text, (*cells, rest)))
     lines = [f"target {result.plan.device}: {'; '.join(result.plan.why)}"]
+    lines += [f"warning: the model's {warning}" for warning in result.warnings]
     for file in result.files:
         lines += [f"{file.method}: {note}" for note in file.notes if note not in result.plan.why]
         if file.saturable:

@@ -24,6 +24,7 @@ from ..judge.output_loss import reads_as_classes
 from ..judge.steadiness import answers_alone, steadiness
 from ..recipe.compress import Compress
 from ..records import Plan
+from ..records.steadiness import SEVERAL_WAYS
 from .method import BATCH, Job, Outputs, answers, fp32_answers
 from .methods import METHODS
 
@@ -68,21 +69,21 @@ class ForeignModel:
             model, Path(request["calibration"]), Path(request["folder"])
         )
         limit = options.calibration_samples
-        opened = cls(
+        return cls(
             model,
             {name: array[:limit] for name, array in feed.items()},
             None if labels is None else labels[:limit],
             Plan.model_validate_json(request["plan"]),
             options,
         )
-        opened.check_steady()
-        return opened
 
-    def check_steady(self) -> None:
-        """Refuse a model of which no other file could be said to answer as it does.
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What makes the model's answers depend on more than its input.
 
         Raises:
-            ModelError: it answers one input in several ways, or a sample otherwise among others.
+            ModelError: it answers one input in several ways, so that no other file could be said to
+                answer as it does.
         """
         found = steadiness(
             self.model,
@@ -90,13 +91,15 @@ class ForeignModel:
             Session(precise=self.plan.precise),
             alone=answers_alone(self.model),
         )
-        if found.faults:
-            raise ModelError(
-                f"a model that {found.faults[0]}",
-                expected="one answer to one input, whatever else is in the batch",
-                where=str(self.model),
-                fix="export it in eval mode, without operators that read statistics of the batch",
-            )
+        for fault in found.faults:
+            if fault.startswith(SEVERAL_WAYS):
+                raise ModelError(
+                    f"a model that {fault}",
+                    expected="one answer to one input",
+                    where=str(self.model),
+                    fix="export it in eval mode",
+                )
+        return found.faults
 
     @property
     def samples(self) -> int:

@@ -29,7 +29,11 @@ class Worker:
         if self._model is not None:
             return self._model.compress(request["method"], Path(request["target"])), []
         self._model = ForeignModel.open(request)
-        return {"samples": self._model.samples, "labels": self._model.labels is not None}, []
+        return {
+            "samples": self._model.samples,
+            "labels": self._model.labels is not None,
+            "warnings": self._model.warnings,
+        }, []
 
 
 def main() -> int:

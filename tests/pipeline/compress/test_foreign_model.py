@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from edgestill.errors import DataError, ModelError
+from edgestill.pipeline.compress import foreign_model
 from edgestill.pipeline.compress.foreign_model import ForeignModel
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.compress.worker import Worker
@@ -64,6 +65,18 @@ def test_calibration_data_of_another_model_are_refused(arrays, says, request_of)
     assert says in str(refusal.value)
 
 
+def test_a_model_that_answers_in_several_ways_is_refused_whatever_its_operators_are_called(
+    request_of, tmp_path, monkeypatch
+):
+    request = request_of(x=rows(8))
+    drawn = helper.make_node("RandomNormalLike", ["x"], ["logits"])
+    save(tmp_path / "m.onnx", [drawn], [("x", FLOAT, ["n", 8])], [("logits", FLOAT, ["n", 8])])
+    monkeypatch.setattr(foreign_model.training_operators, "check", lambda path: None)
+    model = ForeignModel.open(request)
+    with pytest.raises(ModelError, match="found a model that answers one input in several ways"):
+        _ = model.warnings
+
+
 def test_the_worker_replies_to_each_request_and_to_a_refused_one_with_its_error(
     request_of, tmp_path
 ):
@@ -76,7 +89,7 @@ def test_the_worker_replies_to_each_request_and_to_a_refused_one_with_its_error(
     replies.seek(0)
     refused, opened, compressed = (wire.receive(replies) for _ in range(3))
     assert "z" in json.dumps(refused["error"])
-    assert (opened["samples"], opened["labels"]) == (8, False)
+    assert (opened["samples"], opened["labels"], opened["warnings"]) == (8, False, [])
     assert compressed["changed_nodes"] > 0
     (loss,) = compressed["outputs"]
     assert (loss["name"], loss["measure"], loss["rows"]) == ("logits", "classes", 8)
