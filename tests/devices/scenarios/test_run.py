@@ -103,6 +103,19 @@ def test_what_a_scenario_cannot_do_is_refused_with_the_reason(
     assert not (tmp_path / "o").exists()
 
 
+def test_a_model_that_acts_as_in_training_is_warned_of(subjects, tmp_path):
+    ends = [("x", TensorProto.FLOAT, ["n", 8])], [("y", TensorProto.FLOAT, ["n", 8])]
+    save(subjects[1].path, [helper.make_node("RandomNormalLike", ["x"], ["y"])], *ends)
+    result = measure(
+        Request(subjects, Settings(processes=1), tmp_path / "o", place=place()), "offline"
+    )
+    told = [text for text in result.warnings if "acts as in training" in text]
+    assert told == [
+        "b: RandomNormalLike 'y' acts as in training: it draws its values at random, so it answers "
+        "one input in several ways"
+    ]
+
+
 def test_options_are_those_of_the_table_with_its_defaults():
     assert completed("offline", {})["batches"] == (1, 2, 4, 8, 16, 32)
     assert completed("multi-stream", {"streams": 3}) == {"streams": 3}
