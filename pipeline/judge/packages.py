@@ -63,4 +63,4 @@ def _verdict(
     unmeasured = [key for key in budgets if BUDGETS[key].measured is not None]
     if unmeasured:
         return verdict("undecided", f"not measured for {', '.join(unmeasured)}")
-    return verdict(outcome, "answers as .onnx")
+    return verdict(outcome, f"the same answers as .onnx on {package.agreement:.1%} of test")

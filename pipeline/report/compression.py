@@ -38,7 +38,7 @@ def _effects(report: Report, fp32: Variant) -> Table:
     quality = {judged.name: judged for judged in report.quality.variants}
     return Table(
         "What each method changed",
-        ("Variant", "Nodes changed", "Bytes saved", "Answers changed", "Can saturate"),
+        ("Variant", "Nodes changed", "Bytes saved", "Answers changed against fp32", "Can saturate"),
         tuple(
             row(
                 variant.name,
@@ -127,7 +127,7 @@ def _here(report: Report) -> Table:
             "Variant",
             f"{numbers.capital(metric)} as on the target",
             "On this host",
-            "Answers changed",
+            "Answers changed against the target's",
         ),
         tuple(
             row(

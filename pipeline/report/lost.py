@@ -119,7 +119,8 @@ def _overconfidence(calibration: Calibration | None) -> Cell:
         return Cell("0.0 points")
     return Cell(
         f"{points} points",
-        "too confident" if calibration.overconfidence > 0.0 else "too uncertain",
+        f"too {'confident' if calibration.overconfidence > 0.0 else 'uncertain'} on test, "
+        f"{numbers.NO_INTERVAL}",
     )
 
 

@@ -87,7 +87,7 @@ def worst_class(report: Report) -> str | None:
         class_drop for class_drop in fidelity.classes if class_drop.name == fidelity.worst_class
     )
     if worst.drop.value is None or worst.drop.value <= 0.0:
-        return f"{subject.name} loses recall in no {noun}."
+        return f"{subject.name} loses recall on test in no {noun}."
     recalls = [
         numbers.amount(recall or 0.0, numbers.PERCENT)
         for recall in (worst.teacher_recall, worst.student_recall)

@@ -180,11 +180,23 @@ def _other_scores(report: Report) -> tuple[Table, ...]:
             "Other metrics on test",
             ("Score", *(file.name for file in files)),
             tuple(
-                row(numbers.capital(name), *(_score(file, name, report.quality) for file in files))
+                row(
+                    _metric_title(report, name),
+                    *(_score(file, name, report.quality) for file in files),
+                )
                 for name in names
             ),
         ),
     )
+
+
+def _metric_title(report: Report, name: str) -> str:
+    """A metric in label units is a mean over numbers, where there are several."""
+    count, title = len(report.data.labels), numbers.capital(name)
+    if tasks.metric_unit(name) != "label unit" or count < 2:
+        return title
+    apart = "" if report.quality.label_unit else ", each in its own units"
+    return f"{title}, mean over {count:,} numbers{apart}"
 
 
 def _score(model: VariantQuality, name: str, quality: VerifyRecord) -> Cell:

@@ -193,7 +193,8 @@ def compared(ratio: Estimate, what: str) -> Comparison:
     if value is None:
         return Comparison(what, "unknown", ratio.missing or "no reason was recorded", text)
     change: Literal["less", "more"] | None = None
-    if low is None or high is None or low > 1.0 or high < 1.0:
+    # A ratio without an interval shows no change, whatever its value.
+    if low is not None and high is not None and (low > 1.0 or high < 1.0):
         change = "less" if value < 1.0 else "more" if value > 1.0 else None
     return Comparison(what, ratio_text.times(value), ratio_text.interval(ratio), text, change)
 

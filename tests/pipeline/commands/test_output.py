@@ -2,9 +2,12 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
+import edgestill
 import pytest
 from edgestill.pipeline.commands import output
 from rich.table import Table
@@ -170,3 +173,19 @@ def test_a_question_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "3")
     assert output.prompt("axis \x1b[31m of x") == "3"
     assert "\x1b" not in json.dumps(capsys.readouterr().err, ensure_ascii=False)
+
+
+def test_every_line_and_table_goes_through_this_module():
+    own = {"pipeline/commands/output.py"}
+    root = Path(edgestill.__file__).parent
+    found = {
+        f"{file.relative_to(root)}: {call}"
+        for folder in ("pipeline", "devices", "exporters")
+        for file in (root / folder).rglob("*.py")
+        if file.relative_to(root).as_posix() not in own
+        for call in re.findall(
+            r"click\.(?:echo|secho|prompt|confirm)\(|(?<![\w.`])Console\(\w",
+            file.read_text(encoding="utf-8"),
+        )
+    }
+    assert found == set()

@@ -144,8 +144,8 @@ def test_the_bias_of_the_calibration_error_is_told_both_ways() -> None:
 @pytest.mark.parametrize(
     ("value", "told"),
     [
-        (0.031, "+3.1 points (too confident)"),
-        (-0.2, "-20.0 points (too uncertain)"),
+        (0.031, "+3.1 points (too confident on test, no interval)"),
+        (-0.2, "-20.0 points (too uncertain on test, no interval)"),
         (-1e-5, "0.0 points"),
     ],
 )
@@ -187,7 +187,7 @@ def test_a_variant_that_changes_nothing_is_said_to() -> None:
     report = with_fidelity(example.report(), found, tuple("0123456789"))
     first, second, *_ = lost.section(report).paragraphs
     assert first == "fp32 gives the teacher's answer on all 450 test samples."
-    assert second == "fp32 loses recall in no class."
+    assert second == "fp32 loses recall on test in no class."
 
 
 def test_classes_stand_worst_first_and_the_rest_is_counted() -> None:
@@ -269,7 +269,7 @@ def test_a_regression_has_its_own_figures_and_no_classes() -> None:
     assert len(lost.section(report).tables) == 1
     page = markdown.page(report)
     assert "R² lost to the teacher" in page
-    assert "| RMSE | " in page
+    assert "| RMSE, mean over " in page
 
 
 def test_an_embedding_is_held_by_cosine_and_recall_and_needs_no_labels() -> None:

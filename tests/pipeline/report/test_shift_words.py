@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline import tasks
 from edgestill.pipeline.records import OutputShift, Shift
 from edgestill.pipeline.report import (
@@ -191,3 +192,24 @@ def test_classes_are_counted():
     found = Shift(samples=4, changed=1, outputs=())
     assert said("classification", found) == "1 of 4 answers changed"
     assert shift_words.cell(None, 1, example())[1] is None
+
+
+@pytest.mark.parametrize("value", [0.5, 1.0, 2.0])
+def test_a_ratio_without_an_interval_shows_no_change(value):
+    ratio = Estimate(value, None, None, "medians", 1, "one process", "ratio")
+    assert words.compared(ratio, "latency").change is None
+    shown = Estimate(2.0, 1.9, 2.1, "medians", 9, None, "ratio")
+    assert words.compared(shown, "latency").change == "more"
+    assert words.compared(Estimate.exact(0.5, "file sizes"), "file size").change == "less"
+
+
+def test_a_mean_over_numbers_of_different_units_says_so():
+    report = example()
+    errors = {"RMSE": Estimate(2.0, 1.0, 3.0, "m", 9)}
+    files = tuple(v.model_copy(update={"metrics": errors}) for v in report.quality.variants)
+    quality = report.quality.model_copy(update={"variants": files, "teacher": None, "metric": "R²"})
+    data = report.data.model_copy(
+        update={"task": "regression", "labels": ("m", "kg"), "counts": {}}
+    )
+    page = markdown.page(report.model_copy(update={"quality": quality, "data": data}))
+    assert "RMSE, mean over 2 numbers, each in its own units" in page
