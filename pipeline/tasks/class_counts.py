@@ -5,20 +5,46 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .jackknife import OfSums
+from .jackknife import OfSums, blocks_of_units
+from .sampling import Sampling
 
 
-def macro_f1(features: NDArray[Any]) -> OfSums:
+def counts_by_unit(
+    labels: NDArray[Any], answers: NDArray[Any], classes: int, sampling: Sampling
+) -> NDArray[np.float64]:
+    """Samples of each class that were answered with it, of each class, and answered with each.
+
+    Args:
+        labels: classes, int [n].
+        answers: classes, int [n].
+        classes: how many there are.
+        sampling: how the samples were drawn.
+
+    Returns:
+        Of each unit, or block of units, float64 [units, 3 classes].
+    """
+    units, count = blocks_of_units(sampling, len(labels))
+
+    def counted(rows: NDArray[np.bool_], numbers: NDArray[Any]) -> NDArray[np.int64]:
+        cells = units[rows] * classes + numbers[rows]
+        return np.bincount(cells, minlength=count * classes).reshape(count, classes)
+
+    every = np.ones(len(labels), np.bool_)
+    hits = counted(labels == answers, labels)
+    both = [hits, counted(every, labels), counted(every, answers)]
+    return np.concatenate(both, 1).astype(np.float64)
+
+
+def macro_f1(total: NDArray[Any]) -> OfSums:
     """The mean F1 over classes that are present or were answered, as a figure of sums.
 
     Args:
-        features: of each sample, [n, 3 classes]: which classes it has and was answered with, which
-            it has, which it was answered with.
+        total: of all samples, [3 classes], as ``counts_by_unit`` counts them.
 
     Returns:
         NaN where there is no class, or where samples were left out and with them a class.
     """
-    _, present, answered = np.split(features.sum(0), 3)
+    _, present, answered = np.split(total, 3)
     seen = present + answered > 0
 
     def formula(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -28,9 +54,9 @@ def macro_f1(features: NDArray[Any]) -> OfSums:
     return formula
 
 
-def balanced_accuracy(features: NDArray[Any]) -> OfSums:
+def balanced_accuracy(total: NDArray[Any]) -> OfSums:
     """The mean recall over classes that are present, as a figure of sums; see ``macro_f1``."""
-    seen = np.split(features.sum(0), 3)[1] > 0
+    seen = np.split(total, 3)[1] > 0
 
     def formula(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         hits, here, _ = np.split(sums, 3, axis=1)

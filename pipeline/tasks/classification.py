@@ -13,8 +13,8 @@ from . import class_labels, class_recall
 from .blocks import check_same_length, check_same_shape
 from .calibration import calibration
 from .changed_answers import Decision, changed_record
-from .class_counts import balanced_accuracy, macro_f1
-from .jackknife import mean, of_sums, share_figure
+from .class_counts import balanced_accuracy, counts_by_unit, macro_f1
+from .jackknife import mean, of_unit_sums, share_figure
 from .labels import Labels
 from .probabilities import DIVERGENCE, LEAST, Probabilities, divergence, log_softmax
 from .proportions import paired_difference, share
@@ -48,17 +48,16 @@ def _accuracy_drop(
 
 
 def _metrics(logits: Outputs, labels: Truth, sampling: Sampling) -> dict[str, Estimate]:
-    correct, classes = _correct(logits, labels), logits.shape[1]
-    present, answered = (np.eye(classes)[numbers] for numbers in (labels, logits.argmax(1)))
-    counted = np.concatenate([present * correct[:, None], present, answered], 1)
+    correct, answers, classes = _correct(logits, labels), logits.argmax(1), logits.shape[1]
+    sums = counts_by_unit(labels, answers, classes, sampling)
     rows_of = [np.flatnonzero(labels == i) for i in range(classes)]
-    either = [np.flatnonzero((labels == i) | (answered[:, i] > 0)) for i in range(classes)]
+    either = (np.flatnonzero((labels == i) | (answers == i)) for i in range(classes))
     balanced = share_figure("balanced accuracy", sampling.behind(rows_of))
-    f1 = share_figure("macro-F1", sampling.behind(either))
+    f1, total, n = share_figure("macro-F1", sampling.behind(either)), sums.sum(0), len(labels)
     return {
         "accuracy": share(correct, sampling, "accuracy"),
-        "balanced accuracy": of_sums(counted, balanced_accuracy(counted), balanced, sampling),
-        "macro-F1": of_sums(counted, macro_f1(counted), f1, sampling),
+        "balanced accuracy": of_unit_sums(sums, balanced_accuracy(total), balanced, sampling, n),
+        "macro-F1": of_unit_sums(sums, macro_f1(total), f1, sampling, n),
         **class_recall.recalls([(rows, correct[rows]) for rows in rows_of], sampling),
     }
 

@@ -95,10 +95,33 @@ def of_sums(
     units, count = sampling.units(len(features))
     sums = np.zeros((count, features.shape[1]))
     np.add.at(sums, units, features)
-    total = sums.sum(0)
+    return of_unit_sums(sums, formula, figure, sampling, len(features))
+
+
+def of_unit_sums(
+    sums: NDArray[np.float64], formula: OfSums, figure: Figure, sampling: Sampling, samples: int
+) -> Estimate:
+    """The same where samples were summed by unit, or by block of units, before.
+
+    Args:
+        sums: of each unit, float [units, m].
+        formula: of the sums.
+        figure: what is known of it.
+        sampling: how the samples were drawn.
+        samples: how many.
+    """
+    total, count = sums.sum(0), len(sums)
     value = float(formula(total[None])[0]) if count else math.nan
     left_out = formula(total - sums) if count >= FEWEST else np.full(count, math.nan)
-    return interval(value, left_out, figure, sampling)
+    return interval(value, left_out, figure, sampling, samples)
+
+
+def blocks_of_units(sampling: Sampling, samples: int) -> tuple[NDArray[np.int64], int]:
+    """The unit of each sample, int64 [n], and how many; where there are many, random blocks."""
+    units, count = sampling.units(samples)
+    if count <= BLOCKS:
+        return units, count
+    return (np.random.default_rng(0).permutation(count) % BLOCKS)[units], BLOCKS
 
 
 def of_weights(statistic: Statistic, n: int, figure: Figure, sampling: Sampling) -> Estimate:
@@ -110,11 +133,8 @@ def of_weights(statistic: Statistic, n: int, figure: Figure, sampling: Sampling)
         figure: what is known of it.
         sampling: how the samples were drawn.
     """
-    units, count = sampling.units(n)
+    units, count = blocks_of_units(sampling, n)
     value = float(statistic(np.ones((1, n)))[0]) if n else math.nan
-    if count > BLOCKS:
-        units = (np.random.default_rng(0).permutation(count) % BLOCKS)[units]
-        count = BLOCKS
     step = max(1, _CELLS // max(1, n))
     left_out = [
         statistic((units != np.arange(start, min(start + step, count))[:, None]).astype(np.float64))
@@ -150,7 +170,7 @@ def interval(
     left_out: NDArray[np.float64],
     figure: Figure,
     sampling: Sampling,
-    samples: int | None = None,
+    samples: int,
 ) -> Estimate:
     """The interval of a figure, from what it is without each unit.
 
@@ -159,9 +179,9 @@ def interval(
         left_out: the figure without each unit (or block of units), NaN where it does not exist.
         figure: what is known of it.
         sampling: how the samples were drawn; its confidence.
-        samples: how many; None: as many as left out.
+        samples: how many.
     """
-    n = sampling.n(len(left_out) if samples is None else samples)
+    n = sampling.n(samples)
     noun = "samples" if sampling.groups is None else "groups"
     sure = percent(sampling.confidence)
     method = f"{figure.what}, {sure} interval by jackknife over {n:,} {noun}"

@@ -86,7 +86,7 @@ def _metrics(outputs: Outputs, present: Truth, sampling: Sampling) -> dict[str, 
         counted = np.concatenate([hits, truth, answered], 1).astype(np.float64)
         parts = sampling.behind(np.flatnonzero(column) for column in (truth | answered).T)
         f1 = share_figure("macro-F1", parts)
-        metrics["macro-F1"] = of_sums(counted, macro_f1(counted), f1, sampling)
+        metrics["macro-F1"] = of_sums(counted, macro_f1(counted.sum(0)), f1, sampling)
     recalled = [(rows, answered[rows, i]) for i, rows in enumerate(rows_of)]
     return metrics | class_recall.recalls(recalled, sampling)
 

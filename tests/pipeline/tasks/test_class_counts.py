@@ -2,24 +2,38 @@
 
 import numpy as np
 import pytest
-from edgestill.pipeline.tasks.class_counts import balanced_accuracy, macro_f1, mean_ratio
+from edgestill.pipeline.tasks.class_counts import (
+    balanced_accuracy,
+    counts_by_unit,
+    macro_f1,
+    mean_ratio,
+)
+from edgestill.pipeline.tasks.sampling import Sampling
 
 # Three samples of class 0, right, one of class 1 answered with 0, one right; class 2 is nowhere.
-HAS = np.eye(3)[[0, 0, 0, 1, 1]]
-TOLD = np.eye(3)[[0, 0, 0, 0, 1]]
-COUNTED = np.concatenate([HAS * TOLD, HAS, TOLD], 1)
+LABELS, ANSWERS = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 0, 0, 1])
+COUNTED = counts_by_unit(LABELS, ANSWERS, 3, Sampling(0.95))
+TOTAL = COUNTED.sum(0)
+
+
+def test_hits_labels_and_answers_are_counted_by_unit():
+    assert TOTAL.tolist() == [3, 1, 0, 3, 2, 0, 4, 1, 0]
+    groups = counts_by_unit(LABELS, ANSWERS, 3, Sampling(0.95, np.array([1, 1, 1, 0, 0])))
+    assert groups.tolist() == [[0, 1, 0, 0, 2, 0, 1, 1, 0], [3, 0, 0, 3, 0, 0, 3, 0, 0]]
+    many = counts_by_unit(np.arange(5000) % 3, np.arange(5000) % 2, 3, Sampling(0.95))
+    assert len(many) <= 100
+    assert many.sum() == 2 * 5000 + 1668
 
 
 def test_classes_that_are_neither_there_nor_answered_do_not_count():
-    total = COUNTED.sum(0)[None]
-    assert macro_f1(COUNTED)(total)[0] == pytest.approx((6 / 7 + 2 / 3) / 2)
-    assert balanced_accuracy(COUNTED)(total)[0] == pytest.approx((1.0 + 0.5) / 2)
+    assert macro_f1(TOTAL)(TOTAL[None])[0] == pytest.approx((6 / 7 + 2 / 3) / 2)
+    assert balanced_accuracy(TOTAL)(TOTAL[None])[0] == pytest.approx((1.0 + 0.5) / 2)
 
 
 def test_without_a_class_the_figure_is_another_and_does_not_exist():
     without_1 = COUNTED[:3].sum(0)[None]
-    assert np.isnan(macro_f1(COUNTED)(without_1)[0])
-    assert np.isnan(balanced_accuracy(COUNTED)(without_1)[0])
+    assert np.isnan(macro_f1(TOTAL)(without_1)[0])
+    assert np.isnan(balanced_accuracy(TOTAL)(without_1)[0])
 
 
 def test_the_mean_is_taken_over_the_last_axis_and_nan_where_nothing_counts():
