@@ -20,14 +20,7 @@ def where_bytes_go(path: Path) -> Bytes:
     """Split a file's size by the use of its stored tensors."""
     graph = onnx.load(path).graph
     scales = {name for n in graph.node if n.op_type in _QUANTIZED for name in n.input[1:3]}
-    sources = _sources(graph)
-    layers = {
-        source
-        for node in graph.node
-        if node.op_type in _LAYERS
-        for name in node.input
-        for source in sources.get(name, ())
-    }
+    layers = _behind_layers(graph)
     weights: dict[str, int] = {}
     counts = {"scales": 0, "constants": 0}
     for tensor in graph.initializer:
@@ -43,12 +36,22 @@ def where_bytes_go(path: Path) -> Bytes:
     return Bytes(weights=weights, graph=path.stat().st_size - stored, **counts)
 
 
-def _sources(graph: onnx.GraphProto) -> dict[str, set[str]]:
-    """By tensor that depends on no input: the stored tensors, such as packed weights, behind it."""
-    sources = {tensor.name: {tensor.name} for tensor in graph.initializer}
+def _behind_layers(graph: onnx.GraphProto) -> set[str]:
+    """The tensors without an input of the model behind them that layers read, in steps or at once.
+
+    The stored ones among them are the layers' weights, such as packed ones.
+    """
+    maker = {name: node for node in graph.node for name in node.output}
+    constant = {tensor.name for tensor in graph.initializer}
     for node in graph.node:
         inputs = [name for name in node.input if name]
-        if inputs and all(name in sources for name in inputs):
-            stored = set().union(*(sources[name] for name in inputs))
-            sources |= dict.fromkeys(node.output, stored)
-    return sources
+        if inputs and constant.issuperset(inputs):
+            constant.update(node.output)
+    waiting = [name for node in graph.node if node.op_type in _LAYERS for name in node.input]
+    found: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in constant and name not in found:
+            found.add(name)
+            waiting += maker[name].input if name in maker else ()
+    return found

@@ -203,33 +203,30 @@ class _Scope:
         return _agreed(node, branches)
 
     def _told(self, node: NodeProto) -> Mapping[str, TypeProto]:
-        """What onnx infers of one operator that reads known types and numbers."""
+        """What onnx infers of one operator, if the types of all that it reads are known."""
         from onnx import defs, helper, numpy_helper, shape_inference
 
+        read = [name for name in node.input if name]
+        types = {name: kind for name in read if (kind := self._type(name)) is not None}
+        if len(types) < len(set(read)):
+            return {}
+        values = {name: self._value(name) for name in types}
         try:
             schema = defs.get_schema(node.op_type, self._opsets.get(node.domain, 1), node.domain)
-            types = {name: self._type(name) for name in node.input if name}
-            values = {name: self._value(name) for name in node.input if name}
             found: Mapping[str, TypeProto] = shape_inference.infer_node_outputs(
                 schema,
                 node,
-                {name: one for name, one in types.items() if one is not None},
+                types,
                 {
-                    name: numpy_helper.from_array(np.ascontiguousarray(one), name)
+                    name: numpy_helper.from_array(np.asarray(one, order="C"), name)
                     for name, one in values.items()
                     if one is not None
                 },
                 opset_imports=[helper.make_opsetid(*pair) for pair in self._opsets.items()],
                 ir_version=self._ir,
             )
-        except (
-            defs.SchemaError,
-            shape_inference.InferenceError,
-            RuntimeError,
-            ValueError,
-            TypeError,
-        ):
-            return {}
+        except Exception:  # noqa: BLE001  # of onnx's C++ and of its wrapper, which share none
+            return {}  # what cannot be inferred stays unknown
         return found
 
 

@@ -174,22 +174,44 @@ def _join_casts(graph: onnx.GraphProto, own: Set[str]) -> None:
         graph: the converter's output; changed in place.
         own: names of the nodes that the converter did not add.
     """
-    casts = {node.output[0]: node for node in graph.node if node.name not in own}
+    nodes = list(graph.node)  # held, so that each keeps its identity
+    casts = {node.output[0]: node for node in nodes if node.name not in own}
     output_names = {output.name for output in graph.output}
+    gone: set[int] = set()
+    renamed: dict[str, str] = {}
     for name, back in list(casts.items()):
         there = casts.get(back.input[0])
         if there is None:
             continue
-        graph.node.remove(back)
+        source = _name_now(there.input[0], renamed)
+        if name in output_names and source in output_names:
+            continue  # one tensor cannot have the names of two outputs
+        gone.add(id(back))
         del casts[name]
         # An output of the graph keeps its name.
-        old, new = (there.input[0], name) if name in output_names else (name, there.input[0])
-        for node in graph.node:
-            for names in (node.input, node.output):
-                for place, tensor in enumerate(names):
-                    if tensor == old:
-                        names[place] = new
-    used = {name for node in graph.node for name in node.input} | output_names
-    for name, cast in casts.items():
-        if name not in used:
-            graph.node.remove(cast)
+        old, new = (source, name) if name in output_names else (name, source)
+        renamed[old] = new
+    nodes = [node for node in nodes if id(node) not in gone]
+    for node in nodes:
+        for names in (node.input, node.output):
+            for place, tensor in enumerate(names):
+                if tensor in renamed:
+                    names[place] = _name_now(tensor, renamed)
+    used = {name for node in nodes for name in node.input} | output_names
+    unread = {id(cast) for name, cast in casts.items() if name not in used}
+    kept = [node for node in nodes if id(node) not in unread]
+    copies = [onnx.NodeProto() for _ in kept]
+    for copy, node in zip(copies, kept, strict=True):
+        copy.CopyFrom(node)
+    del graph.node[:]
+    graph.node.extend(copies)
+
+
+def _name_now(name: str, renamed: dict[str, str]) -> str:
+    """The name that a tensor has after all renaming; the way there is shortened for the next."""
+    last = name
+    while last in renamed:
+        last = renamed[last]
+    while name != last:
+        renamed[name], name = last, renamed[name]
+    return last

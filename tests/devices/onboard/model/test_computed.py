@@ -107,3 +107,22 @@ def test_what_is_known_already_is_left_alone_and_large_tensors_are_not_made():
     stored = [("big", np.array([1 << 20, 1 << 20]))]
     huge = model(nodes, [("x", FLOAT, [1, 4])], [("y", FLOAT, [1, 4])], stored)
     assert count_model(huge).macs == 0
+
+
+def test_what_reads_an_unknown_operator_stays_unknown():
+    """onnx's own wrapper fails with a KeyError where a type that an operator reads is missing."""
+    nodes = [
+        helper.make_node("Weird", ["x"], ["h"], domain="acme"),
+        node("Relu", "h", "r"), node("Shape", "r", "s"), node("Reshape", "x s", "y"),
+    ]  # fmt: skip
+    made = model(nodes, [("x", FLOAT, [1, 4])], [("y", FLOAT, None)], domain="acme")
+    graph = Graph(inferred(made, 1, {})[0].graph)
+    assert graph.shape("r") is None
+    assert graph.shape("x") == (1, 4)
+
+
+def test_a_scalar_stays_a_scalar():
+    nodes = [node("Range", "zero n one", "r"), node("Gather", "x r", "y", axis=1)]
+    stored = [("zero", np.array(0)), ("n", np.array(3)), ("one", np.array(1))]
+    made = model(nodes, [("x", FLOAT, [2, 8])], [("y", FLOAT, None)], stored)
+    assert Graph(inferred(made, 1, {})[0].graph).shape("y") == (2, 3)
