@@ -9,6 +9,9 @@ def aged(report):
     content = _without_kinds(report)
     measured = content.pop("measured")
     content |= {key: measured[key] for key in ("benchmark", "operators", "predicted")}
+    for model in content["benchmark"]["models"]:
+        for name in ("p90_ms", "p99_ms"):
+            del model[f"early_stopping_{name}"]
     variants = content["variants"]
     operators = variants["variants"][0]["packages"][1]["beside"][0]["name"]
     for variant in [*variants["variants"], variants["teacher"]]:
@@ -35,5 +38,5 @@ def _without_kinds(content):
         return [_without_kinds(item) for item in content]
     if not isinstance(content, dict):
         return content
-    new = {"kind", "unit"} if content.keys() >= {"value", "method", "missing"} else set()
+    new = {"kind", "unit", "caution"} if content.keys() >= {"value", "method", "missing"} else set()
     return {key: _without_kinds(value) for key, value in content.items() if key not in new}

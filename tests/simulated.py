@@ -1,110 +1,153 @@
-"""Measurements whose truth is known: noise within and between processes, and bursts of neighbours.
+"""Measurements whose truth is known, through the code that judges real ones.
 
-    outcomes(400, "max_p90_ms", budget=1.0, noise=Noise())      # {'undecided': 396, 'ready': 2, …}
+    machine = Machine(between=0.01, slow=0.15)
+    outcomes(400, "max_p90_ms", machine.truth(90.0), machine)    # {'undecided': 399, 'ready': 1}
 
-Every figure goes through the code that judges real ones: looks, intervals, budgets, the gate.
+Looks, percentiles, intervals, budgets and the gate are the product's; every other number here (the
+promise, the shape of the noise, the time a process takes) is this file's own, so that a promise
+changed there is seen here.
 """
 
 import dataclasses
+import functools
+import math
 from collections import Counter
 
 import numpy as np
 import report_example
 from edgestill.devices.bench.stopping import Looks, Until
-from edgestill.devices.onboard.stats.processes import median_over_processes, ratio_over_processes
+from edgestill.devices.onboard.stats.percentiles import percentile_over_processes
+from edgestill.devices.onboard.stats.processes import ratio_over_processes
 from edgestill.pipeline.commands import compare as comparison
-from edgestill.pipeline.judge.benchmark import CONFIDENCE
-from edgestill.pipeline.judge.budgets import decided
+from edgestill.pipeline.judge import promise
+from edgestill.pipeline.judge.benchmark import until_decided
 from edgestill.pipeline.judge.gate import judge
 from edgestill.pipeline.recipe.gate import Gate
 
+PROMISED = 0.01
+"""Verdicts that may be READY though the truth is outside a budget."""
 QUERIES = 80
-"""Of a process; 64 allow a p90."""
-PERCENTILES = {"max_p50_ms": 50.0, "max_p90_ms": 90.0}
+"""Of a process."""
+PROCESSES = 9
+"""That a recipe asks for."""
+PERCENTILES = {"max_p50_ms": 50.0, "max_p90_ms": 90.0, "max_p99_ms": 99.0}
 
 
 @dataclasses.dataclass(frozen=True)
-class Noise:
-    """Log-normal factors, and bursts that slow a part of a process's queries.
+class Machine:
+    """What makes the latencies of processes and of their queries; 1 ms where nothing does.
 
     Attributes:
         between: deviation of a process's own factor, in logarithms.
         within: deviation of a query's.
-        bursts: share of the processes that a neighbour disturbs.
-        slower: the factor of disturbed queries, at the most.
-        stays: chance that the neighbour is still there at the next process.
+        correlation: of the factors of neighbours in time.
+        slow: share of the processes that are slow as a whole.
+        slower: their factor.
+        drift: by how much latency has risen from the first process to the last of a minute, as a
+            share; the truth is where it ends.
+        tail: share of the queries, another in each process, that take three times as long.
+        bursts: share of the processes of which a neighbour disturbs a part.
+        stays: chance that it is still there at the next process.
     """
 
-    between: float = 0.05
+    between: float = 0.01
     within: float = 0.03
-    bursts: float = 0.3
-    slower: float = 3.0
+    correlation: float = 0.0
+    slow: float = 0.0
+    slower: float = 2.0
+    drift: float = 0.0
+    tail: float = 0.0
+    bursts: float = 0.0
     stays: float = 0.0
 
     def latencies(self, random, processes):
-        """Milliseconds, float64 [processes, QUERIES]; 1 where nothing disturbs."""
+        """Milliseconds, float64 [processes, QUERIES]."""
+        own = random.standard_normal(processes)
+        for i in range(1, processes):
+            fresh = math.sqrt(1.0 - self.correlation**2) * own[i]
+            own[i] = self.correlation * own[i - 1] + fresh
         shape = (processes, QUERIES)
-        logs = random.normal(0, self.between, (processes, 1)) + random.normal(0, self.within, shape)
+        logs = self.between * own[:, None] + random.normal(0, self.within, shape)
+        each = (
+            np.exp(logs) * np.where(random.random(processes) < self.slow, self.slower, 1)[:, None]
+        )
+        if self.tail:
+            share = random.beta(1.0, 1.0 / self.tail - 1.0, (processes, 1))
+            each = each * np.where(random.random(shape) < share, 3.0, 1.0)
+        if self.bursts:
+            each = each * self._bursts(random, processes)
+        return each * (1.0 - self.drift * np.linspace(1.0, 0.0, processes))[:, None]
+
+    def _bursts(self, random, processes):
         there = random.random(processes) < self.bursts
         kept = random.random(processes) < self.stays
         for i in range(1, processes):
             there[i] = there[i - 1] if kept[i] else there[i]
         part = random.random(processes)[:, None]
         hit = there[:, None] & (np.arange(QUERIES) / QUERIES < part)
-        return np.exp(logs) * np.where(hit, random.uniform(1.0, self.slower, (processes, 1)), 1.0)
+        return np.where(hit, random.uniform(1.0, 3.0, (processes, 1)), 1.0)
 
-    def truth(self, percentile, processes=200_000):
-        """The median over all processes there could be of their own percentile."""
-        random, each = np.random.default_rng(99), []
-        for _ in range(processes // 10_000):
-            drawn = self.latencies(random, 10_000)
-            each.append(percentiles(drawn, percentile))
-        return float(np.median(np.concatenate(each)))
+    def truth(self, percentile, processes=60_000):
+        """The percentile of the queries of all processes there could be."""
+        steady = dataclasses.replace(self, drift=0.0, correlation=0.0)
+        drawn = steady.latencies(np.random.default_rng(99), processes)
+        return float(np.percentile(drawn, percentile, method="inverted_cdf"))
 
 
-def percentiles(drawn, percentile):
-    """Of each process, as ``stats.percentile_over_processes`` takes it."""
-    return np.percentile(drawn, percentile, axis=1, method="inverted_cdf")
-
-
-def outcomes(trials, key, budget, noise, *, looks=Looks, most=60.0, seed=0):
+def outcomes(
+    trials, key, budget, machine, *, files=1, most=60, percentile=percentile_over_processes
+):
     """How the gate judges one variant, trial by trial; a repetition takes a second.
 
     Args:
         trials: how many builds.
         key: of the budget, in ``PERCENTILES``.
         budget: in milliseconds.
-        noise: of this machine.
-        looks: what decides how long to go on and at which confidence.
+        machine: what is measured on.
+        files: that could ship, which all share the promise.
         most: seconds until time is up.
-        seed: of all trials.
+        percentile: makes an estimate of the samples of processes.
     """
     report, gate = report_example.report(), Gate(**{key: budget})
     fp32 = report.quality.variants[0]
     quality = report.quality.model_copy(update={"variants": (fp32,)})
     model = next(one for one in report.measured.benchmark.models if one.name == fp32.name)
+    confidence = promise.confidence(files)
     found = Counter()
     for trial in range(trials):
-        drawn = noise.latencies(np.random.default_rng([seed, trial]), int(most))
-        each, done = percentiles(drawn, PERCENTILES[key]), []
-
-        def conclude(confidence, each=each, done=done):
-            figure = median_over_processes(each[: len(done)], confidence)
-            return [dataclasses.replace(model, **{key.removeprefix("max_"): figure})], []
-
-        rule = Until(lambda models, _: decided(gate.budgets(), models), most)
-        watch = looks(9, CONFIDENCE, rule, clock=lambda done=done: float(len(done)))
-        for _ in watch.repetitions(conclude):
-            done.append(1)  # noqa: PERF401 - the clock counts what is done so far
-        models, _ = conclude(watch.confidence)
-        measured = dataclasses.replace(report.measured.benchmark, models=tuple(models))
+        drawn = machine.latencies(np.random.default_rng([0, trial]), most)
+        figure = functools.partial(_figure, drawn, key, model, confidence, percentile)
+        models = _measured(figure, gate, confidence, most)
+        measured = dataclasses.replace(report.measured.benchmark, models=models)
         found[
             judge(gate, quality, report.measured.model_copy(update={"benchmark": measured})).outcome
         ] += 1
     return dict(found)
 
 
-def found_different(trials, true_ratio, noise, *, most=200.0, seed=0):
+def _figure(drawn, key, model, confidence, percentile, processes):
+    """The figures of a model after so many processes."""
+    found = percentile(list(drawn[:processes]), PERCENTILES[key], confidence, "ms")
+    return dataclasses.replace(model, **{key.removeprefix("max_"): found})
+
+
+def _measured(figure, gate, confidence, most):
+    """The figures of one model when the benchmark stage ends."""
+    done, known = [], functools.cache(figure)
+    until = until_decided(gate.budgets(), confidence, float(most))
+    watch = Looks(PROCESSES, confidence, until, clock=lambda: float(len(done)))
+    for _ in watch.repetitions(lambda _: ([known(len(done))], [])):
+        done.append(1)  # noqa: PERF401 - the clock counts what is done so far
+    return (known(len(done)),)
+
+
+def unlikely(count, trials, rate=PROMISED, chance=0.001):
+    """Whether a rate gives so many or more of all trials less often than this chance."""
+    terms = (math.comb(trials, i) * rate**i * (1 - rate) ** (trials - i) for i in range(count))
+    return 1.0 - math.fsum(terms) < chance
+
+
+def found_different(trials, true_ratio, machine, *, most=200, seed=0):
     """In how many trials ``compare`` calls two models different; a pair takes a second.
 
     The two of a pair are neighbours in time, in an order that a coin decides.
@@ -112,7 +155,7 @@ def found_different(trials, true_ratio, noise, *, most=200.0, seed=0):
     found = 0
     for trial in range(trials):
         random, done = np.random.default_rng([seed, trial]), []
-        drawn = np.percentile(noise.latencies(random, 2 * int(most)), 10, axis=1).reshape(-1, 2)
+        drawn = np.percentile(machine.latencies(random, 2 * most), 10, axis=1).reshape(-1, 2)
         turned = random.random(len(drawn)) < 0.5
         drawn[turned] = drawn[turned, ::-1]
 
@@ -120,8 +163,8 @@ def found_different(trials, true_ratio, noise, *, most=200.0, seed=0):
             a, b = drawn[: len(done)].T
             return ratio_over_processes(true_ratio * b, a, confidence)
 
-        rule = Until(lambda _, ratios: comparison.known(ratios[0], None), most)
-        watch = Looks(9, comparison.CONFIDENCE, rule, clock=lambda done=done: float(len(done)))
+        rule = Until(lambda _, ratios: comparison.known(ratios[0], None), float(most))
+        watch = Looks(9, 1.0 - PROMISED, rule, clock=lambda done=done: float(len(done)))
         for _ in watch.repetitions(lambda confidence, ratio=ratio: ([], [ratio(confidence)])):
             done.append(1)  # noqa: PERF401 - the clock counts what is done so far
         found += bool(comparison.differs(ratio(watch.confidence)))

@@ -9,7 +9,7 @@ neighbours) affects all alike and cancels in paired ratios. A model measured aga
 all processes of the one and then of the other, seemed up to 11 % faster than itself; in turn, 4 %.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -97,7 +97,7 @@ class Taken:
 
     Attributes:
         processes: by subject and variant.
-        repetitions: processes of each turn.
+        repetitions: processes of each turn, at the most; see `stopping.Until.unfinished`.
         confidence: of the intervals of the last look.
         looks: how often the rule of stopping was applied.
         enough: whether it was met.
@@ -148,7 +148,7 @@ def take(
         firmware_before = _firmware() if _here(prepared) else None
         before, began = request.place.snapshot(), datetime.now(UTC).isoformat(timespec="seconds")
         for number in looks.repetitions(lambda level: conclude(repetitions.processes, level)):
-            repetitions.take_all(number, watch)
+            repetitions.take_all(number, watch, looks.unfinished)
         answers = [result.answer for result in repetitions.results]
         disturbed = (
             *disturbances(before, request.place.snapshot()),
@@ -158,7 +158,7 @@ def take(
     repetitions.write()
     return Taken(
         processes=repetitions.processes,
-        repetitions=len(answers) // len(turns),
+        repetitions=max(map(len, repetitions.processes.values())),
         confidence=looks.confidence,
         looks=looks.look,
         enough=looks.enough,
@@ -184,12 +184,14 @@ class _Repetitions:
         self.processes: dict[Key, list[ProcessResult]] = {turn.key: [] for turn in turns}
         self.fewest = prepared.request.settings.processes * len(turns)
 
-    def take_all(self, repetition: int, watch: Watch) -> None:
-        """Take every turn, in an order drawn anew."""
+    def take_all(self, repetition: int, watch: Watch, only: Collection[str] | None) -> None:
+        """Take every turn, or those of some subjects only, in an order drawn anew."""
         request = self._prepared.request
         random = np.random.default_rng([request.settings.seed, repetition])
         for index in random.permutation(len(self._turns)):
             turn = self._turns[index]
+            if only is not None and turn.subject not in only:
+                continue
             stem = self._prepared.slugs[turn.subject] + (turn.variant and f"-{turn.variant}")
             samples = request.out / "samples" / f"{stem}-{repetition}.npy"
             answer = self._prepared.run(turn.job(samples, repetition))

@@ -34,8 +34,8 @@ class Settings:
         session: how the runtime holds each model.
         feed: what each model is queried with.
         timing: how long each process times queries.
-        processes: fresh processes of each model; an interval at 95 % needs at least 6, at 99 % 8.
-            With `Until`: the fewest.
+        processes: fresh processes of each model; a p50 has an interval at 95 % from 6 on, at 99 %
+            from 8, and from 16 for a verdict; a p90 from 37 and 53. With `Until`: the fewest.
         seed: of the order in which models take turns, and of random arrivals.
         timeout_s: seconds after which a process is ended.
         confidence: of all intervals; with `Until`, of the intervals of all looks together.
@@ -44,6 +44,8 @@ class Settings:
         idle_seconds: how long the idle machine is measured, where power can be measured.
         memory_processes: fresh processes of each model that measure its memory only; 0: none.
         footprint: whether two more processes measure it without arena and without memory plan.
+        guarded: whether the intervals of percentiles hold too if processes in a row resemble each
+            other and latency drifts (`onboard.stats.percentiles`), for a verdict.
     """
 
     session: Session = field(default_factory=Session)
@@ -58,6 +60,7 @@ class Settings:
     idle_seconds: float = 2.0
     memory_processes: int = 3
     footprint: bool = False
+    guarded: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values out of range.

@@ -15,20 +15,19 @@ have the requested confidence. Such repeated confidence intervals (Jennison & Tu
 analyses: the repeated confidence interval approach", JRSS B 51, 1989) are valid under any rule of
 stopping, by the figures or by the clock. The clock, too, ends a measurement at a look only.
 
-This assumes that every process is equally likely to be slow. A neighbour that disturbs many
-processes in a row violates that: a measurement between two of its bursts gives the quiet figure, at
-any confidence. It can make a figure too large; too small it can be only against a truth that
-includes the neighbour. Ratios of pairs are not affected, because the order within a pair is random
+The first look gets half of the error, so that the usual case needs few processes. Bonferroni,
+rather than boundaries computed jointly, works for medians, memory and ratios alike and for any
+number of looks. Percentiles of latency need none of it: their intervals hold at every number of
+processes at once (``onboard.stats.betting``), and take in that processes in a row may resemble each
+other. Ratios of pairs are not affected by that, because the order within a pair is random
 (``engine``).
 
-The first look gets half of the error, so that the usual case needs few processes. Bonferroni,
-rather than boundaries computed jointly, works for percentiles, memory and ratios alike and for any
-number of looks.
+What is decided of one model is not measured again for the sake of another: ``Until.unfinished``.
 """
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,11 +46,17 @@ class Until:
         enough: whether the figures of all models and their ratios are precise enough.
         max_seconds: repetitions that would not end within this time are not started.
         max_processes: most processes of a model.
+        unfinished: names of the models that further repetitions are for, from the same; None: all.
+            A model that is left out stays so.
+        counts: numbers of processes at which a look is worth its share of the error besides; none
+            is before the smallest.
     """
 
     enough: Callable[[Sequence[Any], Sequence[Any]], bool]
     max_seconds: float
-    max_processes: int = 400
+    max_processes: int = 2000
+    unfinished: Callable[[Sequence[Any], Sequence[Any]], frozenset[str]] | None = None
+    counts: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse values out of range.
@@ -82,12 +87,18 @@ def fewest(confidence: float) -> int:
     return n
 
 
-def schedule(first: int, most: int) -> Iterator[int]:
-    """Processes a model at each look: ``first``, then a third more each, up to ``most``."""
+def schedule(first: int, most: int, counts: Collection[int] = ()) -> Iterator[int]:
+    """Processes a model at each look: ``first``, then a third more each, up to ``most``.
+
+    Args:
+        first: at the first look.
+        most: at the last.
+        counts: at which there is a look too.
+    """
     n = min(first, most)
     while n < most:
         yield n
-        n = min(most, n + math.ceil(n / 3))
+        n = min([most, n + math.ceil(n / 3), *(count for count in counts if count > n)])
     yield n
 
 
@@ -98,6 +109,7 @@ class Looks:
         look: how many looks there were.
         confidence: of the intervals of the last look.
         enough: whether the rule was met; True where there is no rule.
+        unfinished: names of the models that the next repetition is for; None: all.
     """
 
     def __init__(
@@ -112,6 +124,7 @@ class Looks:
         self.look = 1
         self.confidence = confidence if until is None else confidence_at(1, confidence)
         self.enough = True
+        self.unfinished: frozenset[str] | None = None
 
     def counts(self) -> list[int]:
         """Processes a model at each look.
@@ -120,8 +133,9 @@ class Looks:
         """
         if self._until is None:
             return [self._processes]
-        first = max(self._processes, fewest(self.confidence))
-        return list(schedule(first, max(self._processes, self._until.max_processes)))
+        first = max(self._processes, fewest(self.confidence), min(self._until.counts, default=1))
+        most = max(self._processes, self._until.max_processes)
+        return list(schedule(first, most, self._until.counts))
 
     def repetitions(self, conclude: Callable[[float], Conclusions]) -> Iterator[int]:
         """The numbers of the repetitions, from 0, until the rule is met or time is up.
@@ -133,15 +147,28 @@ class Looks:
         yield from range(self._processes)
         if self._until is None:
             return
-        done = self._processes
+        done, seconds_each = self._processes, (self._clock() - began) / self._processes
         for look, count in enumerate(self.counts(), 1):
             spent = self._clock() - began
-            if count > done and spent / done * count > self._until.max_seconds:
+            if count > done and spent + seconds_each * (count - done) > self._until.max_seconds:
                 break
             yield from range(done, count)
+            if count > done:
+                seconds_each = (self._clock() - began - spent) / (count - done)
             done = count
             self.look, self.confidence = look, confidence_at(look, self._overall)
-            self.enough = self._until.enough(*conclude(self.confidence))
+            models, ratios = conclude(self.confidence)
+            self.enough = self._until.enough(models, ratios)
             if self.enough:
                 return
+            seconds_each *= self._left(models, ratios)
         self.enough = self._until.enough(*conclude(self.confidence))
+
+    def _left(self, models: Sequence[Any], ratios: Sequence[Any]) -> float:
+        """Go on with the models that are unfinished only; what part of those so far they are."""
+        if self._until is None or self._until.unfinished is None:
+            return 1.0
+        before = len(models) if self.unfinished is None else len(self.unfinished)
+        names = self._until.unfinished(models, ratios)
+        self.unfinished = frozenset(names if self.unfinished is None else self.unfinished & names)
+        return len(self.unfinished) / max(1, before)

@@ -105,7 +105,7 @@ class Timing:
 
     Attributes:
         seconds: how long.
-        min_queries: fewest queries; 64 allow a p90, 662 a p99.
+        min_queries: fewest queries; 64 allow MLPerf's estimate of a p90, 662 that of a p99.
         max_queries: most queries.
         warmup_seconds: when to stop waiting for the latencies to settle.
     """

@@ -1,30 +1,29 @@
 """From the processes of one query after the other to the figures of a model, and to ratios.
 
-figures = conclude(measured, 0.95)
+figures = conclude(measured, 0.95, Settings())
 ratio = compare(int8, fp32, 0.95)
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..bench.engine import ProcessResult
 from ..bench.inspection import Inspection
+from ..bench.settings import Settings
 from ..energy.declared import HOROWITZ, Prices, declared, declared_ratio
 from ..energy.figures import missing, over_idle, ratio_over_idle
 from ..onboard.machine.disturbance import outliers
 from ..onboard.measure.answer import MeasureAnswer
 from ..onboard.stats.early_stopping import early_stopping_over_processes
 from ..onboard.stats.estimate import Estimate
-from ..onboard.stats.processes import (
-    median_over_processes,
-    percentile_over_processes,
-    ratio_over_processes,
-)
+from ..onboard.stats.percentiles import over_processes
+from ..onboard.stats.processes import median_over_processes, ratio_over_processes
 from . import memory
 from .figures import Figures, Ratio
 from .memory import MemoryAnswers
+from .result import PERCENTILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +47,29 @@ class Measured:
     prices: Prices = HOROWITZ
 
 
-def conclude(measured: Measured, confidence: float) -> Figures:
-    """The figures of one model."""
+def conclude(measured: Measured, confidence: float, settings: Settings) -> Figures:
+    """The figures of one model.
+
+    Args:
+        measured: its processes.
+        confidence: of the intervals of this look at them; those of percentiles have that of all
+            looks together at each.
+        settings: how it was measured.
+    """
     processes, inspection = measured.processes, measured.inspection
     answers = [process.answer_as(MeasureAnswer) for process in processes]
     milliseconds = [process.table / 1e6 for process in processes]
+    p50_ms, p90_ms, p99_ms = over_processes(
+        milliseconds, PERCENTILES, settings.confidence, "ms", guarded=settings.guarded
+    )
     cost = inspection.cost
     return Figures(
         name=measured.name,
         file=inspection.path.name,
         file_bytes=inspection.file_bytes,
-        p50_ms=percentile_over_processes(milliseconds, 50, confidence, "ms"),
-        p90_ms=early_stopping_over_processes(milliseconds, 90, confidence, "ms"),
-        p99_ms=early_stopping_over_processes(milliseconds, 99, confidence, "ms"),
+        p50_ms=p50_ms,
+        p90_ms=p90_ms,
+        p99_ms=p99_ms,
         load_ms=_median([answer.load_ms for answer in answers], confidence),
         first_inference_ms=_median([answer.first_inference_ms for answer in answers], confidence),
         peak_memory_bytes=memory.peak(measured.memory_answers),
@@ -73,11 +82,15 @@ def conclude(measured: Measured, confidence: float) -> Figures:
         samples=measured.samples,
         footprint=memory.footprint(measured.memory_answers, processes, confidence),
         outliers=sum(outliers(process.table) for process in processes),
+        early_stopping_p90_ms=early_stopping_over_processes(milliseconds, 90, confidence, "ms"),
+        early_stopping_p99_ms=early_stopping_over_processes(milliseconds, 99, confidence, "ms"),
     )
 
 
 def compare(of: Measured, over: Measured, confidence: float) -> Ratio:
     """One model over another, paired by repetition where both were measured."""
+    both = min(len(of.processes), len(over.processes))
+    of, over = (replace(one, processes=one.processes[:both]) for one in (of, over))
     medians = _percentiles_ns(of, 50), _percentiles_ns(over, 50)
     quick = _percentiles_ns(of, 10), _percentiles_ns(over, 10)
     return Ratio(

@@ -13,6 +13,7 @@ _NOT_COUNTED = Estimate.unknown(
 )
 _UNRECORDED = "the version that measured this did not record it"
 _NO_PEAK = Estimate.unknown(_UNRECORDED, unit="bytes")
+_NO_EARLY_STOPPING = Estimate.unknown(_UNRECORDED, unit="ms")
 _NO_RATIO = Estimate.unknown(_UNRECORDED, unit="ratio")
 
 
@@ -46,9 +47,9 @@ class Figures:
         name: the subject's.
         file: the model file's name.
         file_bytes: size of all its files.
-        p50_ms: median latency.
-        p90_ms: 90th percentile of latency, MLPerf's early-stopping estimate.
-        p99_ms: 99th percentile of latency, the same.
+        p50_ms: median latency of a query, in whichever process.
+        p90_ms: 90th percentile of it.
+        p99_ms: 99th percentile of it.
         load_ms: from the file to a session.
         first_inference_ms: the first query after that.
         peak_memory_bytes: the most that was resident, less what the imports took, in processes of
@@ -63,6 +64,9 @@ class Figures:
         instructions: of one query, a count; see ``counting``.
         footprint: memory in other views, None where it was not requested.
         outliers: queries far above the others of their process (`disturbance.OUTLIERS`).
+        early_stopping_p90_ms: MLPerf's early-stopping estimate of the p90 of a process, which
+            few queries make larger, and its median over processes. It decides no budget.
+        early_stopping_p99_ms: that of the p99.
     """
 
     name: str
@@ -84,6 +88,8 @@ class Figures:
     instructions: Estimate = _NOT_COUNTED
     footprint: Footprint | None = None
     outliers: int | None = None
+    early_stopping_p90_ms: Estimate = _NO_EARLY_STOPPING
+    early_stopping_p99_ms: Estimate = _NO_EARLY_STOPPING
 
 
 @dataclass(frozen=True, slots=True)

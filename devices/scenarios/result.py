@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 
 from ..bench.settings import Settings
 from ..onboard.machine.host import Host
-from ..onboard.stats.early_stopping import early_stopping_over_processes
 from ..onboard.stats.estimate import Estimate
-from ..onboard.stats.processes import percentile_over_processes
+from ..onboard.stats.percentiles import over_processes, percentile_over_processes
 
 if TYPE_CHECKING:
     # A report has results, and needs nothing of what makes them.
     from ..bench.engine import ProcessResult
 
 F = TypeVar("F")
+PERCENTILES = (50.0, 90.0, 99.0)
+"""Of latency, in every scenario that has any."""
 Row = tuple[str | Estimate, ...]
 """Of a table: names, words and figures; an estimate has a unit."""
 
@@ -59,12 +60,12 @@ class Result(Generic[F]):
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """Latency of a query, which is one batch, in milliseconds.
+    """Latency of a query, which is one batch, in whichever process, in milliseconds.
 
     Attributes:
         p50_ms: the median.
-        p90_ms: 90th percentile, early-stopping estimate.
-        p99_ms: 99th percentile, early-stopping estimate.
+        p90_ms: 90th percentile.
+        p99_ms: 99th percentile.
     """
 
     p50_ms: Estimate
@@ -75,11 +76,7 @@ class Percentiles:
     def of(cls, latencies_ns: Sequence[NDArray[np.int64]], confidence: float) -> Self:
         """Those of latencies in nanoseconds, shape (queries,), one array a process."""
         milliseconds = [latencies / 1e6 for latencies in latencies_ns]
-        return cls(
-            percentile_over_processes(milliseconds, 50, confidence, "ms"),
-            early_stopping_over_processes(milliseconds, 90, confidence, "ms"),
-            early_stopping_over_processes(milliseconds, 99, confidence, "ms"),
-        )
+        return cls(*over_processes(milliseconds, PERCENTILES, confidence, "ms", guarded=False))
 
     def rows(self) -> list[Row]:
         """Of a table."""
@@ -94,5 +91,5 @@ def energy_rows(energy_uj: Estimate) -> list[Row]:
 def median_latency_ms(processes: Sequence["ProcessResult"], confidence: float) -> Estimate:
     """p50 of processes whose table has latencies only, shape (queries,), in nanoseconds."""
     return percentile_over_processes(
-        [process.table / 1e6 for process in processes], 50, confidence, "ms"
+        [process.table / 1e6 for process in processes], 50, confidence, "ms", guarded=False
     )

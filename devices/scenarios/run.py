@@ -5,8 +5,8 @@
     >>> result.models[0].missed, result.models[0].sustained                        # doctest: +SKIP
     (3, 'yes')
 
-Tail percentiles are MLPerf's early-stopping estimates in each process; intervals resample
-processes.
+Percentiles are of the queries of all processes, each of equal weight; the unit of their intervals
+is the process.
 """
 
 from collections.abc import Iterator, Sequence

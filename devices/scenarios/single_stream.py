@@ -91,14 +91,16 @@ def _procedure(prepared: Prepared, references: Sequence[str], prices: Prices) ->
         ]
 
     def cautions(figures: Sequence[Figures], models: Mapping[str, ByVariant]) -> list[str]:
-        sentences = list(_outliers(figures))
+        sentences = [*_outliers(figures), *_in_time(figures)]
         for name, processes in models.items():
             sentences += memory.above_peak(name, memory_answers[name], processes[_ONLY])
         return sentences
 
     return Procedure(
         jobs={_ONLY: job},
-        figures=lambda name, processes, confidence: conclude(measured(name, processes), confidence),
+        figures=lambda name, processes, confidence: conclude(
+            measured(name, processes), confidence, request.settings
+        ),
         most_threads=request.settings.session.threads,
         ratios=ratios,
         cautions=cautions,
@@ -114,6 +116,12 @@ def _outliers(models: Sequence[Figures]) -> Iterator[str]:
                 f"{figures.name}: {count:,} of {figures.queries:,} queries were outliers "
                 f"({OUTLIERS})"
             )
+
+
+def _in_time(models: Sequence[Figures]) -> Iterator[str]:
+    for figures in models:
+        if figures.p50_ms.caution is not None:
+            yield f"{figures.name}: {figures.p50_ms.caution}"
 
 
 def _rows(figures: Figures) -> list[Row]:

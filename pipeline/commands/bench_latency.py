@@ -134,6 +134,8 @@ def rows(measured: Benchmark, folder: Path) -> list[tuple[str, list[str]]]:
         ("p50", [numbers.show(m.p50_ms, ms) for m in models]),
         ("p90", [numbers.show(m.p90_ms, ms) for m in models]),
         ("p99", [numbers.show(m.p99_ms, ms) for m in models]),
+        ("p90, early stopping", [numbers.show(m.early_stopping_p90_ms, ms) for m in models]),
+        ("p99, early stopping", [numbers.show(m.early_stopping_p99_ms, ms) for m in models]),
         ("mean ± sd", [over_queries(m.name)[0] for m in models]),
         ("min … max", [over_queries(m.name)[1] for m in models]),
         ("queries", [f"{m.queries:,} in {_runs(m.p50_ms.n)}" for m in models]),

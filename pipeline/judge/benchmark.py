@@ -1,6 +1,7 @@
 """The benchmark stage: the teacher and every variant, measured side by side on real samples."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from ...devices.bench.stopping import Until
 from ...devices.instructions import count as countable
 from ...devices.onboard.settings import Feed, Timing
 from ...devices.onboard.stats.estimate import Estimate
+from ...devices.onboard.stats.percentiles import fewest_processes
+from ...devices.onboard.stats.processes import min_queries
 from ...devices.operators.roofline import Bounds
 from ...devices.place.place import Local, bounds_of, place_of
 from ...devices.profiles.profile import Profile
@@ -22,13 +25,15 @@ from ...errors import MeasureError
 from ...exporters.interface import INPUT
 from ..data.arrays import draw, open_split
 from ..progress import Progress, measuring
+from ..recipe.benchmark import Benchmark as BenchmarkPart
 from ..records import (
     TEACHER,
     BenchmarkRecord,
     OperatorsRecord,
     Predicted,
 )
-from .budgets import decided
+from . import promise
+from .budgets import decided, percentiles, undecided
 from .inputs import BenchmarkInputs
 from .operators import figures_here, profiled
 from .predictions import predictions
@@ -36,9 +41,9 @@ from .predictions import predictions
 BATCHES = 64
 """Batches of test samples that queries cycle through; ``onboard.model.inputs`` takes no more."""
 
-CONFIDENCE = 0.99
-"""Of all intervals. Half of the error lies on either side, so that a variant whose true latency is
-at its budget is READY in at most 0.5 % of builds, however often the intervals are computed."""
+_A_TENTH_MORE = 1.1
+"""A tail percentile is looked at with so many times the fewest processes that could decide it: in
+the fewest no query at all may exceed the budget."""
 _LEAST_RUNS, _MOST_RUNS = 5, 200
 """Queries that operators are timed over."""
 
@@ -64,9 +69,7 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
     subjects = [Subject(variant.name, folder / variant.file) for variant in made.files]
     settings = _settings(out, inputs)
     place = place_of(inputs.device)
-    until = None
-    if budgets := inputs.budgets:
-        until = Until(lambda models, _: decided(budgets, models), wanted.max_seconds)
+    until = until_decided(inputs.budgets, settings.confidence, wanted.max_seconds)
     with measuring(progress, len(subjects) * wanted.processes) as on_process:
         measured = measure(
             Request(subjects, settings, out, until=until, on_process=on_process, place=place),
@@ -94,6 +97,24 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
     )
 
 
+def until_decided(
+    budgets: Mapping[str, float], confidence: float, max_seconds: float
+) -> Until | None:
+    """Until every budget that measuring can decide is decided, where there is one."""
+    if not budgets:
+        return None
+    tails = (one for one in percentiles(budgets) if one > 50.0)
+    counts = [math.ceil(_A_TENTH_MORE * fewest_processes(one, confidence)) for one in tails]
+    if percentiles(budgets):
+        counts.append(fewest_processes(50.0, confidence))
+    return Until(
+        lambda models, _: decided(budgets, models),
+        max_seconds,
+        unfinished=lambda models, _: undecided(budgets, models),
+        counts=tuple(counts),
+    )
+
+
 def _settings(out: Path, inputs: BenchmarkInputs) -> Settings:
     """How to measure; the test samples that queries take are written first."""
     wanted = inputs.benchmark
@@ -105,12 +126,20 @@ def _settings(out: Path, inputs: BenchmarkInputs) -> Settings:
     return Settings(
         **bounds_of(inputs.device, wanted.threads, wanted.spinning),
         feed=Feed(str(queries), wanted.batch, seed=inputs.seed),
-        timing=Timing(wanted.seconds, wanted.min_queries, wanted.max_queries),
+        timing=Timing(wanted.seconds, fewest_queries(wanted, inputs.budgets), wanted.max_queries),
         processes=wanted.processes,
         seed=inputs.seed,
-        confidence=CONFIDENCE,
+        confidence=promise.confidence(len(inputs.variants.record.variants)),
         footprint=wanted.footprint,
+        guarded=True,
     )
+
+
+def fewest_queries(wanted: BenchmarkPart, budgets: Mapping[str, float]) -> int:
+    """Of a process: those of the recipe, or more where the first processes need them together."""
+    needed = [min_queries(one) for one in percentiles(budgets)]
+    each = math.ceil(max(needed, default=1) / wanted.processes)
+    return min(wanted.max_queries, max(wanted.min_queries, each))
 
 
 def _counted(

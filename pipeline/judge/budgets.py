@@ -39,6 +39,7 @@ class Budget:
         of_machine: whether the figure holds only for the device that it was measured on.
         repeats: whether more measuring processes make its interval narrower.
         with_method: whether the verdict names how the figure was computed.
+        percentile: of latency, in percent, where it limits one.
     """
 
     unit: Unit
@@ -50,6 +51,7 @@ class Budget:
     of_machine: bool = False
     repeats: bool = False
     with_method: bool = False
+    percentile: float | None = None
 
     def figure(self, quality: VariantQuality, measured: Figures) -> Estimate:
         """The figure of one variant, in the budget's unit."""
@@ -119,6 +121,7 @@ BUDGETS: dict[str, Budget] = {
         "at most",
         "latency, p50",
         measured=lambda measured: measured.p50_ms,
+        percentile=50.0,
         predicted=lambda predicted: predicted.p50_ms,
         of_machine=True,
         repeats=True,
@@ -128,6 +131,7 @@ BUDGETS: dict[str, Budget] = {
         "at most",
         "latency, p90",
         measured=lambda measured: measured.p90_ms,
+        percentile=90.0,
         of_machine=True,
         repeats=True,
     ),
@@ -136,6 +140,7 @@ BUDGETS: dict[str, Budget] = {
         "at most",
         "latency, p99",
         measured=lambda measured: measured.p99_ms,
+        percentile=99.0,
         of_machine=True,
         repeats=True,
     ),
@@ -180,28 +185,41 @@ def measured_budgets(gate: Gate) -> dict[str, float]:
 
 
 def decided(budgets: Mapping[str, float], models: Sequence[Figures]) -> bool:
-    """Whether the intervals of every variant decide each of these budgets.
+    """Whether the intervals of every variant decide each of these budgets; see `undecided`."""
+    return not undecided(budgets, models)
+
+
+def undecided(budgets: Mapping[str, float], models: Sequence[Figures]) -> frozenset[str]:
+    """Names of the variants that longer measuring may still decide.
 
     A figure that has no value stays without one however many processes there are, so nothing is
-    waited for; the gate leaves it undecided. The teacher is not judged.
+    waited for; the gate leaves it undecided. Neither is anything for a variant that misses a
+    budget. The teacher is not judged.
 
     Args:
         budgets: of what the benchmark stage measures, by key.
         models: the figures of each model so far.
     """
+    return frozenset(
+        model.name for model in models if model.name != TEACHER and _open(budgets, model)
+    )
+
+
+def _open(budgets: Mapping[str, float], model: Figures) -> bool:
+    """Whether one variant is undecided on a figure that was measured, and misses no budget."""
+    outcomes = set()
     for key, value in budgets.items():
         budget = BUDGETS[key]
-        if budget.measured is None:
-            continue
-        for model in models:
-            if model.name == TEACHER:
-                continue
-            figure = budget.measured(model)
-            if figure.value is None:
-                continue
-            if hold(budget.direction, value, figure)[0] == "undecided":
-                return False
-    return True
+        figure = budget.measured(model) if budget.measured is not None else None
+        if figure is not None and figure.value is not None:
+            outcomes.add(hold(budget.direction, value, figure)[0])
+    return "undecided" in outcomes and "not ready" not in outcomes
+
+
+def percentiles(budgets: Mapping[str, float]) -> list[float]:
+    """The percentiles of latency that these budgets limit, in percent."""
+    limited = (BUDGETS[key].percentile for key in budgets)
+    return [percentile for percentile in limited if percentile is not None]
 
 
 def hold(direction: Direction, budget: float, figure: Estimate) -> tuple[Outcome, str]:
@@ -219,13 +237,18 @@ def hold(direction: Direction, budget: float, figure: Estimate) -> tuple[Outcome
         return "not ready", "not a finite number"
     if figure.kind in UNDECIDING:
         return "undecided", UNDECIDING[figure.kind]
+    # Seen from the budget, the end of the interval that is worst and the one that is best.
+    worst, best = (low, high) if direction == "at least" else (_negative(high), _negative(low))
+    limit = budget if direction == "at least" else -budget
+    if best is not None and best < limit:
+        return "not ready", "the whole interval is outside the budget"
     if low is None or high is None:
         return "undecided", f"no interval: {figure.missing}"
-    # Seen from the budget, the end of the interval that is worst and the one that is best.
-    worst, best = (low, high) if direction == "at least" else (-high, -low)
-    limit = budget if direction == "at least" else -budget
-    if worst >= limit:
+    if worst is not None and worst >= limit:
         return "ready", "the whole interval is inside the budget"
-    if best < limit:
-        return "not ready", "the whole interval is outside the budget"
-    return "undecided", "the budget lies inside the interval; measure more or on more samples"
+    why = "the budget lies inside the interval; measure more or on more samples"
+    return "undecided", why if figure.caution is None else f"{why}: {figure.caution}"
+
+
+def _negative(value: float | None) -> float | None:
+    return None if value is None else -value

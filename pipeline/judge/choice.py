@@ -3,12 +3,14 @@
 Of the READY variants the best in ``gate.prefer`` ships; of those whose intervals overlap its own,
 the smallest file. Latencies are compared by their ratios to fp32, paired by repetition, in which
 what disturbed both cancels. A variant whose ratio is above 1, however wide its interval, does not
-take the place of fp32 for being smaller.
+take the place of fp32 for being smaller. What has no interval is not preferred to what has one, so
+that a ratio of few processes never takes the place of fp32 either. Where none has one, the choice
+is made by the figures alone and says so.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from ...devices.bench.ratio_text import stated
 from ...devices.onboard.stats.estimate import Estimate
@@ -61,8 +63,7 @@ def subjects_of(quality: VerifyRecord, measured: BenchmarkRecord) -> list[Subjec
 PREFERENCES: dict[str, Callable[[Subject], Estimate]] = {
     "latency": lambda subject: subject.time_over_fp32,
     "size": lambda subject: size_kib(subject.figures),
-    # All variants share the interval of a declared model, so it does not separate them.
-    "energy": lambda subject: _point(subject.figures.energy_uj),
+    "energy": lambda subject: _by_one_model(subject.figures.energy_uj),
     "accuracy": lambda subject: scaled(subject.quality.score, -1.0),
 }
 """What ``gate.prefer`` compares; smaller is better."""
@@ -84,16 +85,33 @@ def choose(prefer: str, metric: str, ready: Sequence[Subject]) -> tuple[Subject,
     if len(ready) == 1:
         return ready[0], f"{ready[0].name} is inside every budget"
     figures = {subject.name: PREFERENCES[prefer](subject) for subject in ready}
-    best = min(ready, key=lambda subject: _or_infinity(figures[subject.name].value))
+    known = [subject for subject in ready if _has_interval(figures[subject.name])]
+    ship, why = _best(preferred(prefer, metric), figures, known or ready, len(ready))
+    if known and (unknown := [s.name for s in ready if s not in known]):
+        why += f"; {', '.join(unknown)} without an interval, so not preferred to it"
+    return ship, why + (_compared(ready) if prefer == "latency" else "")
+
+
+def _best(
+    what: str, figures: Mapping[str, Estimate], among: Sequence[Subject], ready: int
+) -> tuple[Subject, str]:
+    """The variant that ships, and why.
+
+    Args:
+        what: the name of the preferred figure.
+        figures: the preferred figure by variant.
+        among: of these; either all figures have an interval or none has.
+        ready: how many are inside every budget.
+    """
+    best = min(among, key=lambda subject: _or_infinity(figures[subject.name].value))
     reach = _or_infinity(figures[best.name].high)
     equals = [
-        subject for subject in ready if _or_infinity(figures[subject.name].low) <= reach < math.inf
+        subject for subject in among if _or_infinity(figures[subject.name].low) <= reach < math.inf
     ] or [best]
-    slower = _slower(equals) if prefer == "latency" else []
+    slower = _slower(equals) if what == "latency" else []
     equals = [subject for subject in equals if subject not in slower]
     least = min(subject.figures.file_bytes for subject in equals)
     ship = next(s for s in equals if s.figures.file_bytes <= SAME_SIZE * least)
-    what = preferred(prefer, metric)
     if len(equals) > 1:
         others = ", ".join(subject.name for subject in equals if subject is not ship)
         why = (
@@ -101,8 +119,16 @@ def choose(prefer: str, metric: str, ready: Sequence[Subject]) -> tuple[Subject,
             f"{others}, and no file of these is smaller by more than 2 %"
         )
     else:
-        why = f"{ship.name} is inside every budget, the best of {len(ready)} in {what}"
-    return ship, why + (_compared(ready, slower) if prefer == "latency" else "")
+        why = f"{ship.name} is inside every budget, the best of {ready} in {what}"
+        if not _has_interval(figures[ship.name]):
+            missing = figures[ship.name].missing or "no reason was recorded"
+            why += f" by figures without an interval ({missing}): another may be better"
+    if figures[ship.name].kind == "declared":
+        why += ", by the declared model"
+    if slower:
+        names = ", ".join(subject.name for subject in slower)
+        why += f"; {names}: not known to be as fast as fp32, so not preferred to it for size"
+    return ship, why
 
 
 def _slower(equals: Sequence[Subject]) -> list[Subject]:
@@ -113,24 +139,25 @@ def _slower(equals: Sequence[Subject]) -> list[Subject]:
     return [subject for subject in others if _or_infinity(subject.time_over_fp32.value) > 1.0]
 
 
-def _compared(ready: Sequence[Subject], slower: Sequence[Subject]) -> str:
-    """The ratios that the choice by latency rests on, and what fp32 was preferred to."""
+def _compared(ready: Sequence[Subject]) -> str:
+    """The ratios that the choice by latency rests on."""
     ratios = ", ".join(
         f"{subject.name} {stated(subject.time_over_fp32, 'latency', FP32)}"
         for subject in ready
         if subject.name != FP32
     )
-    why = f"; compared by ratios paired by repetition: {ratios}"
-    if slower:
-        names = ", ".join(subject.name for subject in slower)
-        why += f"; {names}: not known to be as fast as fp32, so not preferred to it for size"
-    return why
+    return f"; compared by ratios paired by repetition: {ratios}"
 
 
-def _point(figure: Estimate) -> Estimate:
-    if figure.value is None:
+def _by_one_model(figure: Estimate) -> Estimate:
+    """A declared energy without its interval, which tells no variants apart: all share it."""
+    if figure.value is None or figure.kind != "declared":
         return figure
-    return Estimate.exact(figure.value, figure.method, figure.unit)
+    return replace(figure, low=figure.value, high=figure.value)
+
+
+def _has_interval(figure: Estimate) -> bool:
+    return figure.value is not None and figure.low is not None and figure.high is not None
 
 
 def _or_infinity(value: float | None) -> float:

@@ -33,9 +33,15 @@ class Gate(Part):
         None,
         description="Largest loss of recall of any class against the teacher; 0.05 is five points.",
     )
-    max_p50_ms: Positive | None = Field(None, description="Median latency, milliseconds.")
-    max_p90_ms: Positive | None = Field(None, description="90th percentile of latency, ms.")
-    max_p99_ms: Positive | None = Field(None, description="99th percentile of latency, ms.")
+    max_p50_ms: Positive | None = Field(
+        None, description="Latency that half of all queries, in whichever process, keep; ms."
+    )
+    max_p90_ms: Positive | None = Field(
+        None, description="The same of nine queries of ten; takes some 60 processes."
+    )
+    max_p99_ms: Positive | None = Field(
+        None, description="The same of 99 queries of 100; takes some 600 processes."
+    )
     max_peak_memory_mib: Positive | None = Field(
         None, description="Peak memory above that of the imported runtime, MiB."
     )

@@ -102,15 +102,29 @@ def show(estimate: Estimate, unit: Unit) -> str:
 
 
 def parts(estimate: Estimate, unit: Unit) -> tuple[str, str | None]:
-    """A value with its unit, and its interval (None where the value is exact or unknown)."""
+    """A value with its unit, and its interval (None where the value is exact or unknown).
+
+    Where an end of the interval is missing, the reason follows.
+    """
+    value, interval = without_reason(estimate, unit)
+    missing = estimate.missing if estimate.value is not None else None
+    return value, f"{interval}: {missing}" if interval and missing else interval
+
+
+def without_reason(estimate: Estimate, unit: Unit) -> tuple[str, str | None]:
+    """As `parts`, but without the reason why an end of the interval is missing."""
     value, low, high = estimate.value, estimate.low, estimate.high
     if value is None or not math.isfinite(value):
         return f"unknown: {estimate.missing or 'no reason was recorded'}", None
     factor, name = _step(value, unit)
     decimals = _decimals(value / factor, unit)
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        reason = f"{NO_INTERVAL}: {estimate.missing}" if estimate.missing else NO_INTERVAL
-        return _with_unit(_fixed(value / factor, decimals), name), reason
+    ends = [end for end in (low, high) if end is not None]
+    if not ends or not all(map(math.isfinite, ends)):
+        return _with_unit(_fixed(value / factor, decimals), name), NO_INTERVAL
+    if low is None or high is None:
+        side = "more" if high is None else "less"
+        interval = f"{_fixed(ends[0] / factor, decimals)} or {side}"
+        return _with_unit(_fixed(value / factor, decimals), name), interval
     if low < high:
         most = decimals + 3
         while decimals < most and _fixed(low / factor, decimals) == _fixed(high / factor, decimals):

@@ -61,6 +61,7 @@ def _methods(report: Report) -> Iterator[tuple[str, str]]:
             ("Latency p50", model.p50_ms),
             ("Latency p90", model.p90_ms),
             ("Latency p99", model.p99_ms),
+            *((name, of(model)) for name, of in rows.EARLY_STOPPING.items()),
             ("Time to load", model.load_ms),
             ("First inference", model.first_ms),
             ("Peak memory", model.memory_bytes),

@@ -139,6 +139,8 @@ def _latency_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
     yield "Latency p50", [figure(model.p50_ms, MILLISECONDS) for model in models]
     yield "Latency p90", [figure(model.p90_ms, MILLISECONDS) for model in models]
     yield "Latency p99", [figure(model.p99_ms, MILLISECONDS) for model in models]
+    for name, of in rows.EARLY_STOPPING.items():
+        yield name, [figure(of(model), MILLISECONDS) for model in models]
     yield from _predicted(report, [model.name for model in models])
     yield "Time to load", [figure(model.load_ms, MILLISECONDS) for model in models]
     yield "First inference", [figure(model.first_ms, MILLISECONDS) for model in models]

@@ -7,6 +7,7 @@ Quality, benchmark and verdict are separate records. Where one of them lacks a m
 are unknown, with that reason.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...devices.onboard.stats.estimate import Estimate
@@ -52,6 +53,20 @@ class Row:
     def outcome(self) -> Outcome | None:
         """The verdict in a word, or None where there is none."""
         return self.verdict.outcome if self.verdict else None
+
+
+def _early_stopping(name: str) -> Callable[[Row], Estimate]:
+    def of(row: Row) -> Estimate:
+        return getattr(row.figures, name) if row.figures else _absent("not measured in this run")
+
+    return of
+
+
+EARLY_STOPPING: dict[str, Callable[[Row], Estimate]] = {
+    "Latency p90, MLPerf early stopping": _early_stopping("early_stopping_p90_ms"),
+    "Latency p99, MLPerf early stopping": _early_stopping("early_stopping_p99_ms"),
+}
+"""What MLPerf would report of a process, by its name on the page; it decides no budget."""
 
 
 def models(report: Report) -> tuple[Row, ...]:

@@ -20,11 +20,13 @@ Latencies = NDArray[np.int64]
 # 662 at p99, 6 636 at p99.9: about 6.64 in the tail. Beyond that a curve would be drawn from luck.
 _QUERIES_IN_TAIL = 6.64
 _POINTS = 160
+_ROUNDING = 1e-9
+"""Of a sum of weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Latency by percentile, pooled over processes.
+    """Latency by percentile of the queries of all processes, each process of equal weight.
 
     Attributes:
         odds: 1 / (1 - p): 2 at the median, 10 at p90, 100 at p99.
@@ -65,10 +67,15 @@ def read(folder: Path, pattern: str) -> list[Latencies] | str:
 def curve(processes: Sequence[Latencies]) -> Curve:
     """Latency at evenly spaced odds, up to the last percentile that the queries can carry."""
     pooled = np.concatenate(processes)
+    weights = np.concatenate([np.full(len(one), 1.0 / len(one)) for one in processes])
+    order = np.argsort(pooled, kind="stable")
+    within = np.cumsum(weights[order]) / len(processes)
     last = max(2.0, len(pooled) / _QUERIES_IN_TAIL)
     odds = np.geomspace(1.0, last, _POINTS)
-    # inverted_cdf as in devices.onboard.stats.processes: each point is a latency that did occur.
-    at = np.quantile(pooled, 1.0 - 1.0 / odds, method="inverted_cdf")
+    # As in devices.onboard.stats.percentiles: each point is a latency that did occur.
+    at = pooled[order][
+        np.searchsorted(within, 1.0 - 1.0 / odds - _ROUNDING).clip(max=len(pooled) - 1)
+    ]
     return Curve(
         odds=tuple(float(f"{value:.5g}") for value in odds),
         milliseconds=tuple(float(value) for value in at / 1e6),

@@ -91,11 +91,11 @@ def _grid(models: Sequence[Row], metric: str, ratios: Sequence[Ratio], reasons: 
 def _figure(estimate: Estimate, unit: Unit, reasons: _Reasons) -> Text:
     if estimate.value is None:
         return Text(f"unknown [{reasons.mark(estimate.missing or 'no reason was recorded')}]")
-    value, interval = numbers.parts(estimate, unit)
+    value, interval = numbers.without_reason(estimate, unit)
     text = Text(numbers.printable(value))
-    if interval and estimate.low is None:
+    if interval and (estimate.low is None or estimate.high is None):
         mark = reasons.mark(estimate.missing or "no reason was recorded")
-        text.append(f"\n{numbers.NO_INTERVAL} [{mark}]", "dim")
+        text.append(f"\n{interval} [{mark}]", "dim")
     elif interval:
         text.append(f"\n{interval}", "dim")
     return text

@@ -6,7 +6,8 @@
 
 A report of schema 2.0 does not say whether its figures were measured on the device to ship to. It
 is judged again without them: what was READY by latency, memory or energy becomes UNDECIDED. Its
-figures of quality lose their intervals, which were too narrow for ``judge.promise``. Its
+figures of quality lose their intervals, which were too narrow for ``judge.promise``, and so do its
+p50; what it calls p90 and p99 are early-stopping estimates. Its
 estimates have neither kind nor unit, and its ``.ort`` files stand beside the variants instead of
 among their packages; both are filled in.
 """
@@ -45,6 +46,8 @@ def upgraded(content: Mapping[str, Any]) -> Report:
     unknown = {"measured_on": "not recorded", "target": "not recorded", "on_target": None}
     changed |= {"schema_version": SCHEMA_VERSION, "measured": {**measured, **unknown}}
     changed = _with_kinds(changed)
+    if isinstance(changed["measured"].get("benchmark"), Mapping):
+        changed["measured"]["benchmark"] = _pooled(changed["measured"]["benchmark"])
     changed["variants"] = _variants(changed["variants"])
     changed["quality"] = _quality(changed["quality"])
     report = Report.model_validate_json(json.dumps(changed))
@@ -99,6 +102,9 @@ _UNITS = {
 """Of estimates of schema 2.0, by the field that holds them; quality has plain numbers."""
 
 
+_NO_PERCENTILE = "the version that measured this took the percentiles of single processes only"
+
+
 def _with_kinds(content: Any, field: str = "", *, predicted: bool = False) -> Any:
     """The same content with a kind and a unit in every estimate."""
     if isinstance(content, list | tuple):
@@ -112,6 +118,22 @@ def _with_kinds(content: Any, field: str = "", *, predicted: bool = False) -> An
         key: _with_kinds(value, key, predicted=predicted or key == "predicted")
         for key, value in content.items()
     }
+
+
+def _pooled(benchmark: Mapping[str, Any]) -> dict[str, Any]:
+    """A benchmark without percentiles over all processes, of which schema 2.0 has none."""
+
+    def model(figures: Mapping[str, Any]) -> dict[str, Any]:
+        unknown = asdict(Estimate.unknown(_NO_PERCENTILE, unit="ms"))
+        tails = {
+            f"early_stopping_{name}": figures[name]
+            for name in ("p90_ms", "p99_ms")
+            if name in figures
+        }
+        p50 = {"p50_ms": _without_interval(figures["p50_ms"])} if "p50_ms" in figures else {}
+        return {**figures, **p50, **tails, "p90_ms": unknown, "p99_ms": unknown}
+
+    return {**benchmark, "models": [model(figures) for figures in benchmark["models"]]}
 
 
 def _variants(content: Mapping[str, Any]) -> dict[str, Any]:

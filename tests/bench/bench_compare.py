@@ -1,14 +1,13 @@
-"""Does ``compare`` tell a model from itself, and does the gate pass what lies at its budget?
+"""Does ``compare`` tell a model from itself, and two that differ by a tenth?
 
     python tests/bench/bench_compare.py [TRIALS]
 
 TRIALS (20; 200 is the long form, of some hours) comparisons each, beside a process on every core
 that never rests: of a model with itself, where at most 1 % may say "different" (and in the short
 form chance must not rule 1 % out), and with one of a tenth more layers, where 95 % must. The true
-ratio of those two is measured before the neighbours come. Then simulated builds whose true latency
-lies at the budget, of which the gate may call 1 % READY; see tests/simulated.py. Writes
-artifacts/bench/compare.json after each part, prints a line a mark, and ends with 1 where one is
-missed.
+ratio of those two is measured before the neighbours come. Before all that, simulated pairs of one
+model; see tests/simulated.py. Writes artifacts/bench/compare.json after each part, prints a line a
+mark, and ends with 1 where one is missed.
 """
 
 import json
@@ -29,7 +28,7 @@ from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.tasks.proportions import proportion
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from simulated import PERCENTILES, Noise, found_different, outcomes
+from simulated import Machine, found_different
 
 OUT = Path(__file__).resolve().parents[2] / "artifacts" / "bench" / "compare.json"
 LAYERS, WIDTH = 20, 256
@@ -82,18 +81,9 @@ def main(trials: int) -> int:
 
 
 def simulate(part) -> None:
-    """Builds and comparisons whose truth is known."""
-    noise, alone, lasting = Noise(), Noise(bursts=0.0), Noise(stays=0.8)
-    for key, percentile in PERCENTILES.items():
-        told = outcomes(SIMULATED, key, noise.truth(percentile), noise)
-        passed = told.get("ready", 0)
-        line = f"{key} at the truth: READY in {passed} of {SIMULATED} simulated (<= 1 %)"
-        part(f"gate {key}", told, passed <= 0.01 * SIMULATED, line)
-        told = outcomes(SIMULATED, key, alone.truth(percentile), lasting)
-        passed = told.get("ready", 0)
-        line = f"{key}, a neighbour that stays: READY in {passed} of {SIMULATED} (<= 1 %)"
-        part(f"gate {key} beside a neighbour", told, passed <= 0.01 * SIMULATED, line)
-    wrong = found_different(SIMULATED, 1.0, lasting, most=100.0)
+    """Comparisons whose truth is known; those of budgets are in bench_latency_promise.py."""
+    beside = Machine(between=0.05, bursts=0.3, stays=0.8)
+    wrong = found_different(SIMULATED, 1.0, beside, most=100)
     line = f"itself, a neighbour that stays: different in {wrong} of {SIMULATED} simulated (<= 1 %)"
     part("simulated itself", {"different": wrong}, wrong <= 0.01 * SIMULATED, line)
 

@@ -22,7 +22,7 @@ _MOST_CORRELATED = 0.95
 """Beyond, a series of this length cannot be told from one that drifts."""
 
 
-def drift(values: Sequence[float], confidence: float = 0.95) -> Estimate:
+def drift(values: Sequence[float] | NDArray[np.float64], confidence: float = 0.95) -> Estimate:
     """Change from the first to the last of evenly spaced figures, as a share of their median.
 
     The slope is Theil and Sen's, its interval Sen's ("Estimates of the regression coefficient based

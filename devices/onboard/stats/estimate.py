@@ -14,8 +14,8 @@ class Estimate:
 
     Attributes:
         value: the point estimate, None where it is not available.
-        low: lower end of the interval, None where there is no interval.
-        high: upper end of the interval, None where there is no interval.
+        low: lower end of the interval, None where it has none.
+        high: upper end of the interval, None where it has none.
         method: how value and interval were computed, for the reader of a report. No code reads it.
         n: how many independent observations it rests on.
         missing: why value or interval is None; None where nothing is missing.
@@ -23,6 +23,8 @@ class Estimate:
             for a plain number, such as a score.
         kind: where the figure comes from. `unknown` unless set, so that a figure of no stated
             origin decides no budget.
+        caution: what made the interval wider than so many observations at random would, such as
+            a drift; None where nothing did.
     """
 
     value: float | None
@@ -33,6 +35,7 @@ class Estimate:
     missing: str | None = None
     unit: str = ""
     kind: Kind = "unknown"
+    caution: str | None = None
 
     def known_within(self, share: float) -> bool:
         """Whether half the interval is no more than this share of the value."""

@@ -11,10 +11,6 @@ interval over pooled queries is far too narrow (Kalibera & Jones, "Rigorous benc
 reasonable time", ISMM 2013). Of a model's quality the unit is the test sample.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -55,36 +51,6 @@ def min_queries(percentile: float) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle + 1, high)
     return low
-
-
-def percentile_over_processes(
-    samples: Sequence[NDArray[Any]], percentile: float, confidence: float = 0.95, unit: str = ""
-) -> Estimate:
-    """A latency percentile: taken within each process, then the median over processes.
-
-    Args:
-        samples: one 1-D array of latencies a process, any numeric dtype.
-        percentile: in percent.
-        confidence: of the interval over processes.
-        unit: of the samples.
-
-    Returns:
-        In the unit of the samples; unknown where any process has fewer than `min_queries`.
-    """
-    needed = min_queries(percentile)
-    fewest = min((len(sample) for sample in samples), default=0)
-    if fewest < needed:
-        return Estimate.unknown(
-            f"p{percentile:g} takes at least {needed} queries a process, "
-            f"there were {fewest} in the shortest",
-            f"p{percentile:g} of each process, MLPerf early-stopping rule",
-            len(samples),
-            unit,
-        )
-    # inverted_cdf: nearest rank, so the figure is a latency that did occur.
-    each = [float(np.percentile(sample, percentile, method="inverted_cdf")) for sample in samples]
-    estimate = median_over_processes(each, confidence, unit)
-    return replace(estimate, method=f"p{percentile:g} of each process; {estimate.method}")
 
 
 def median_over_processes(values: ArrayLike, confidence: float = 0.95, unit: str = "") -> Estimate:

@@ -10,6 +10,7 @@ from edgestill.devices.bench.engine import Turn, take
 from edgestill.devices.bench.journal import slugs
 from edgestill.devices.bench.request import Request, own_feed, prepare
 from edgestill.devices.bench.settings import Settings, Subject
+from edgestill.devices.bench.stopping import Until
 from edgestill.devices.onboard.measure.job import (
     MeasureJob,
 )
@@ -92,6 +93,22 @@ def test_the_fewest_processes_are_known_before_the_first_one(dense, tmp_path):
     assert sorted(path.name for path in (tmp_path / "o/samples").iterdir()) == [
         f"m-{n}.npy" for n in range(3)
     ]
+
+
+def test_a_model_that_nothing_waits_for_is_not_measured_again(dense, tmp_path):
+    place, other = FakePlace({"dense.onnx": lambda n: 1000 + n}), tmp_path / "o"
+    rule = Until(lambda *_: False, 60.0, 13, unfinished=lambda *_: frozenset({"b"}))
+    request = Request(
+        [Subject("a", dense), Subject("b", dense)], Settings(), other, place=place, until=rule
+    )
+    prepared = prepare(request)
+    turns = [
+        Turn(one.name, "", lambda samples, _, one=one: prepared.closed_loop(one, samples))
+        for one in request.subjects
+    ]
+    taken = take(turns, prepared, lambda *_: ((), ()), metered=False)
+    assert {name: len(found) for (name, _), found in taken.processes.items()} == {"a": 9, "b": 13}
+    assert taken.repetitions == 13
 
 
 def test_a_feed_has_the_shapes_of_its_own_model_and_the_batch_where_the_first_axis_is_open():

@@ -71,6 +71,32 @@ def test_at_the_most_processes_it_ends_and_was_not_enough():
     assert (done, looks.look, looks.enough) == (13, 3, False)
 
 
+def test_a_look_is_added_where_a_tail_can_be_decided_and_none_is_before_the_smallest():
+    assert list(schedule(16, 60, (16, 59))) == [16, 22, 30, 40, 54, 59, 60]
+    until = Until(lambda models, _: models[0] >= 50, 99.0, counts=(20, 50))
+    looks, done, looked = run(9, until)
+    assert [count for count, _ in looked] == [20, 27, 36, 48, 50]
+    assert (done, looks.look) == (50, 5)
+
+
+def test_models_that_are_finished_are_left_out_for_good_and_their_time_is_not_counted():
+    done, spent = {"a": 0, "b": 0}, [0.0]
+
+    def unfinished(models, _):
+        return frozenset("a" if done["a"] < 16 else "ab")
+
+    rule = Until(never, 26.0, unfinished=unfinished)
+    looks, taken = Looks(9, 0.99, rule, clock=lambda: spent[0]), []
+    for _ in looks.repetitions(lambda _: (["a", "b"], [])):
+        for name in ("a", "b") if looks.unfinished is None else looks.unfinished:
+            done[name] += 1
+            spent[0] += 1.0
+            taken.append(name)
+    # 18 s for nine of both; three more of a fit, then four more, but no six.
+    assert done == {"a": 16, "b": 9}
+    assert looks.unfinished == {"a"}
+
+
 @pytest.mark.parametrize(("seconds", "processes"), [(1.0, 9), (11.9, 9), (12.0, 12), (21.9, 16)])
 def test_what_would_not_end_in_time_is_not_begun(seconds, processes):
     looks, done, looked = run(9, Until(never, seconds), seconds_each=1.0)

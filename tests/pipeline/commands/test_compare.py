@@ -24,7 +24,7 @@ from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.progress import Silent
 from flat_options import flat_settings
 from onnx import TensorProto, helper, numpy_helper
-from simulated import Noise, found_different
+from simulated import Machine, found_different
 
 HOSTILE = '=1+1,"<script>alert(1)</script>\x1b[31m'
 
@@ -317,8 +317,9 @@ def test_progress_says_once_that_it_goes_on():
 
 def test_a_model_against_itself_is_different_in_at_most_one_trial_of_a_hundred():
     # However long neighbours stay: the order within a pair is a coin's.
-    assert found_different(1000, 1.0, Noise(stays=0.8), most=100.0) <= 10
+    burdened = Machine(between=0.05, bursts=0.3, stays=0.8)
+    assert found_different(1000, 1.0, burdened, most=100) <= 10
 
 
 def test_a_tenth_more_time_is_found():
-    assert found_different(100, 1.1, Noise(between=0.03)) >= 95
+    assert found_different(100, 1.1, Machine(between=0.03, bursts=0.3)) >= 95

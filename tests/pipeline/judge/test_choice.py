@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 import report_example
+from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.judge.choice import PREFERENCES, choose, preferred, subjects_of
 from edgestill.pipeline.recipe.gate import Gate
 
@@ -37,6 +38,46 @@ def test_the_smallest_and_the_cheapest_ship(prefer):
     ship, why = choose(prefer, "accuracy", ready)
     assert ship.name == "int8-static"
     assert prefer in why
+
+
+def with_ratios(**ratios):
+    """The variants with these ratios to fp32; a number has no interval."""
+    found = []
+    for subject in subjects():
+        ratio = ratios.get(subject.name.replace("-", "_"), subject.time_over_fp32)
+        if isinstance(ratio, float):
+            why = "an interval at 99 % takes at least 8 processes, there were 6"
+            ratio = Estimate(ratio, None, None, "t", 6, why, "ratio", "measured")
+        found.append(dataclasses.replace(subject, time_over_fp32=ratio))
+    return found
+
+
+def known(low, value, high):
+    return Estimate(value, low, high, "t", 9, None, "ratio", "measured")
+
+
+def test_a_ratio_without_an_interval_takes_the_place_of_fp32_for_nothing():
+    ship, why = choose("latency", "accuracy", with_ratios(int8_static=0.95, int8_dynamic=0.6))
+    assert ship.name == "fp32"
+    assert "int8-dynamic, int8-static without an interval, so not preferred to it" in why
+    ship, why = choose(
+        "latency", "accuracy", with_ratios(int8_static=0.5, int8_dynamic=known(0.8, 0.85, 0.9))
+    )
+    assert ship.name == "int8-dynamic"
+    assert "int8-static without an interval" in why
+
+
+def test_a_choice_that_no_interval_supports_says_so():
+    without = [s for s in with_ratios(int8_static=0.95, int8_dynamic=0.9) if s.name != "fp32"]
+    ship, why = choose("latency", "accuracy", without)
+    assert ship.name == "int8-dynamic"
+    assert "by figures without an interval" in why
+    assert "takes at least 8 processes, there were 6" in why
+    assert "another may be better" in why
+
+
+def test_an_energy_that_is_declared_is_named_as_such():
+    assert "by the declared model" in choose("energy", "accuracy", subjects())[1]
 
 
 def test_one_ready_variant_ships_without_a_comparison():

@@ -16,9 +16,30 @@ def old_report():
 
 def test_estimates_of_an_old_report_get_the_kind_and_unit_they_have_today():
     today, report = report_example.report(), upgraded(old_report())
-    assert report.measured.benchmark == today.measured.benchmark
+    same = ("load_ms", "first_inference_ms", "peak_memory_bytes", "energy_uj", "footprint")
+    for old, new in zip(
+        report.measured.benchmark.models, today.measured.benchmark.models, strict=True
+    ):
+        assert {key: getattr(old, key) for key in same} == {key: getattr(new, key) for key in same}
+    assert report.measured.benchmark.ratios == today.measured.benchmark.ratios
     assert {one.energy_uj.kind for one in report.measured.benchmark.models} == {"declared"}
     assert report.quality.variants[0].score.kind == "measured"
+
+
+def test_the_percentiles_of_an_old_report_are_not_those_of_all_processes_and_decide_nothing():
+    today, report = report_example.report(), upgraded(old_report())
+    for old, new in zip(
+        report.measured.benchmark.models, today.measured.benchmark.models, strict=True
+    ):
+        assert (old.p50_ms.value, old.p50_ms.low) == (new.p50_ms.value, None)
+        assert old.p90_ms.value is None
+        assert "single processes only" in old.p99_ms.missing
+        # What schema 2.0 called p90 was MLPerf's estimate.
+        assert old.early_stopping_p90_ms.value == new.p90_ms.value
+        assert (old.early_stopping_p90_ms.unit, old.early_stopping_p90_ms.kind) == (
+            "ms",
+            "measured",
+        )
 
 
 def test_declared_energy_of_an_old_report_decides_no_budget():

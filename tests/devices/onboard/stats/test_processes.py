@@ -8,7 +8,6 @@ from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.onboard.stats.processes import (
     median_over_processes,
     min_queries,
-    percentile_over_processes,
     ratio_over_processes,
 )
 
@@ -33,21 +32,6 @@ def test_min_queries_is_the_smallest_count_that_keeps_the_confidence(percentile)
 def test_a_percentile_outside_its_range_is_refused(percentile):
     with pytest.raises(ValueError, match="between 0 and 100"):
         min_queries(percentile)
-
-
-def test_a_percentile_with_too_few_queries_is_unknown_and_says_how_many_it_takes():
-    found = percentile_over_processes([np.arange(100), np.arange(661)], 99)
-    assert (found.value, found.low, found.high) == (None, None, None)
-    assert (
-        found.missing == "p99 takes at least 662 queries a process, there were 100 in the shortest"
-    )
-
-
-def test_a_percentile_is_a_latency_that_occurred():
-    samples = [np.arange(1, 101) + process for process in range(6)]
-    found = percentile_over_processes(samples, 90)
-    assert (found.low, found.value, found.high) == (90, 92.5, 95)
-    assert found.method.startswith("p90 of each process; median over processes, 95 %")
 
 
 def test_the_median_interval_is_that_of_the_published_order_statistics():
