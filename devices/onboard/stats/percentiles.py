@@ -202,14 +202,16 @@ def _estimate(
         few = f"p{percentile:g} takes at least {needed} queries, there were {pooled.queries}"
         return Estimate.unknown(few, method, n)
     bounds, reason = _Bounds(None, None), None
-    if n >= (_FEWEST_GUARDED if guarded else _FEWEST) and each.min() > 0.0:
+    fewest = fewest_processes(percentile, confidence, guarded=guarded)
+    if n >= (_FEWEST_GUARDED if guarded else _FEWEST):
         bounds = _bounds(pooled, each, percentile, (1.0 - confidence) / 2.0, guarded)
-    if bounds.low is None or bounds.high is None:
+    if (bounds.low is None or bounds.high is None) and n >= fewest:
+        reason = bounds.caution
+    elif bounds.low is None or bounds.high is None:
         end = "the upper end of " if bounds.low is not None else ""
         reason = (
-            f"{end}an interval of p{percentile:g} at {percent(confidence)} takes at least "
-            f"{fewest_processes(percentile, confidence, guarded=guarded)} processes, there "
-            f"{'was' if n == 1 else 'were'} {n}"
+            f"{end}an interval of p{percentile:g} at {percent(confidence)} takes at least {fewest} "
+            f"processes, there {'was' if n == 1 else 'were'} {n}"
         )
     return Estimate(
         pooled.percentile(percentile),
@@ -243,11 +245,13 @@ def _bounds(
 
     Args:
         pooled: the queries.
-        each: the percentile of each process, above 0.
+        each: the percentile of each process, in the order of time.
         percentile: in percent.
         error: allowed at each end.
         guarded: as in `over_processes`.
     """
+    if each.min() <= 0.0:
+        return _Bounds(None, None, "a latency of 0 has no interval")
     above, logs = 1.0 - percentile / 100.0, np.log(each)
     low, high = pooled.least_shown(above, error), pooled.most_shown(above, error)
     shown = shown_correlation(logs)
