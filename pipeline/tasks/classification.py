@@ -14,7 +14,7 @@ from .blocks import check_same_length, check_same_shape
 from .calibration import calibration
 from .changed_answers import Decision, changed_record
 from .class_counts import balanced_accuracy, counts_by_unit, macro_f1
-from .jackknife import mean, of_unit_sums, share_figure
+from .jackknife import mean, mean_share_figure, of_unit_sums
 from .labels import Labels
 from .probabilities import DIVERGENCE, LEAST, Probabilities, divergence, log_softmax
 from .proportions import paired_difference, share
@@ -51,14 +51,16 @@ def _metrics(logits: Outputs, labels: Truth, sampling: Sampling) -> dict[str, Es
     correct, answers, classes = _correct(logits, labels), logits.argmax(1), logits.shape[1]
     sums = counts_by_unit(labels, answers, classes, sampling)
     rows_of = [np.flatnonzero(labels == i) for i in range(classes)]
+    recalled = [(rows, correct[rows]) for rows in rows_of]
+    balanced = mean_share_figure("balanced accuracy", recalled, sampling)
     either = (np.flatnonzero((labels == i) | (answers == i)) for i in range(classes))
-    balanced = share_figure("balanced accuracy", sampling.behind(rows_of))
-    f1, total, n = share_figure("macro-F1", sampling.behind(either)), sums.sum(0), len(labels)
+    f1 = mean_share_figure("macro-F1", ((rows, correct[rows]) for rows in either), sampling)
+    total, n = sums.sum(0), len(labels)
     return {
         "accuracy": share(correct, sampling, "accuracy"),
         "balanced accuracy": of_unit_sums(sums, balanced_accuracy(total), balanced, sampling, n),
         "macro-F1": of_unit_sums(sums, macro_f1(total), f1, sampling, n),
-        **class_recall.recalls([(rows, correct[rows]) for rows in rows_of], sampling),
+        **class_recall.recalls(recalled, sampling),
     }
 
 

@@ -17,7 +17,7 @@ many times as often as it says. Three things hold it (figures in ``tests/bench/b
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,20 +65,36 @@ class Figure:
         unit: of its value.
         perfect: its value for a perfect model, beyond which it cannot be; None for a difference.
         bounds: the least and the most that it can be; None: unknown.
-        parts: independent units behind each part, where the figure is the mean of several parts,
-            such as classes; empty: all units are behind it.
+        parts: how many parts, such as classes, the figure is the mean of; 1: no parts.
+        hidden: units behind each part that shows no spread of its own.
     """
 
     what: str
     unit: str = ""
     perfect: float | None = None
     bounds: tuple[float, float] | None = None
-    parts: Sequence[int] = ()
+    parts: int = 1
+    hidden: Sequence[int] = ()
 
 
-def share_figure(what: str, parts: Sequence[int] = ()) -> Figure:
+def share_figure(what: str, parts: int = 1, hidden: Sequence[int] = ()) -> Figure:
     """A share that is 1 for a perfect model."""
-    return Figure(what, "share", 1.0, (0.0, 1.0), parts)
+    return Figure(what, "share", 1.0, (0.0, 1.0), parts, hidden)
+
+
+def mean_share_figure(
+    what: str, holds: Iterable[tuple[NDArray[Any], NDArray[np.bool_]]], sampling: Sampling
+) -> Figure:
+    """A share that is the mean of shares, such as that of classes.
+
+    Args:
+        what: the figure's name, for ``method``.
+        holds: of each part, the numbers of its samples and of which of them something holds.
+        sampling: how all samples were drawn.
+    """
+    parts = [(rows, flags) for rows, flags in holds if len(rows)]
+    alike = [rows for rows, flags in parts if flags.all() or not flags.any()]
+    return share_figure(what, max(1, len(parts)), sampling.behind(alike))
 
 
 def of_sums(
@@ -230,7 +246,7 @@ def _ends(
         low, high = sorted((figure.perfect - sign * largest, figure.perfect - sign * smallest))
     if figure.bounds is not None:
         low, high = max(low, figure.bounds[0]), min(high, figure.bounds[1])
-        if figure.parts:
+        if figure.hidden:
             least, most = _unseen(value, figure, figure.bounds, n, confidence)
             low = max(figure.bounds[0], value - math.hypot(value - low, value - least))
             high = min(figure.bounds[1], value + math.hypot(high - value, most - value))
@@ -273,8 +289,8 @@ def _unseen(
     Lippman-Hand, JAMA 249, 1983), each as far away as the bounds allow. Of a mean of parts, each
     part may hide its own.
     """
-    parts = figure.parts or (n,)
-    hidden = [1.0 - ((1.0 - confidence) / 2.0) ** (1.0 / units) for units in parts]
-    share = math.hypot(*hidden) / len(hidden)
+    tail = (1.0 - confidence) / 2.0
+    hidden = [1.0 - tail ** (1.0 / units) for units in figure.hidden or (n,) * figure.parts]
+    share = math.hypot(*hidden) / figure.parts
     low, high = (value + share * (end - value) for end in bounds)
     return min(low, value), max(high, value)

@@ -14,7 +14,16 @@ from .average_precision import average_precision
 from .blocks import check_same_shape
 from .changed_answers import Decision, changed_record
 from .class_counts import macro_f1
-from .jackknife import Figure, Statistic, mean, of_sums, of_weights, ratio, share_figure
+from .jackknife import (
+    Figure,
+    Statistic,
+    mean,
+    mean_share_figure,
+    of_sums,
+    of_weights,
+    ratio,
+    share_figure,
+)
 from .labels import Labels, ReadLabels
 from .probabilities import DIVERGENCE, LEAST, Probabilities, binary_divergence, sigmoid
 from .sampling import Sampling
@@ -56,7 +65,7 @@ def _map(outputs: Outputs, present: Truth) -> float:
 
 def _map_estimate(outputs: Outputs, present: Truth, sampling: Sampling) -> Estimate:
     positives = sampling.behind(np.flatnonzero(column > 0) for column in present.T)
-    figure = share_figure("mAP over labels", positives)
+    figure = share_figure("mAP over labels", max(1, len(positives)), positives)
     return _of_rankings(_rankings(outputs, present), present, figure, sampling)
 
 
@@ -84,8 +93,10 @@ def _metrics(outputs: Outputs, present: Truth, sampling: Sampling) -> dict[str, 
         either = np.stack([2 * hits.sum(1), truth.sum(1) + answered.sum(1)], 1)
         metrics["micro-F1"] = of_sums(either, ratio, share_figure("micro-F1"), sampling)
         counted = np.concatenate([hits, truth, answered], 1).astype(np.float64)
-        parts = sampling.behind(np.flatnonzero(column) for column in (truth | answered).T)
-        f1 = share_figure("macro-F1", parts)
+        told = [np.flatnonzero(column) for column in (truth | answered).T]
+        f1 = mean_share_figure(
+            "macro-F1", ((rows, hits[rows, i]) for i, rows in enumerate(told)), sampling
+        )
         metrics["macro-F1"] = of_sums(counted, macro_f1(counted.sum(0)), f1, sampling)
     recalled = [(rows, answered[rows, i]) for i, rows in enumerate(rows_of)]
     return metrics | class_recall.recalls(recalled, sampling)

@@ -50,6 +50,23 @@ def test_declared_energy_of_an_old_report_decides_no_budget():
     assert checks["max_size_kib"].outcome == "ready"
 
 
+def test_the_quality_of_an_old_report_decides_no_budget():
+    """Its intervals were at 95 %, whatever could have shipped, and its metrics had none."""
+    content = old_report()
+    content["recipe"] = {"gate": {"min_accuracy": 0.5, "max_drop_vs_fp32": 0.9}}
+    report = upgraded(content)
+    today = report_example.report().quality.variants[0]
+    fp32 = report.quality.variants[0]
+    assert (fp32.score.value, fp32.score.low) == (today.score.value, None)
+    assert fp32.metrics["macro-F1"].value == today.metrics["macro-F1"].value
+    assert fp32.metrics["macro-F1"].low is None
+    assert fp32.fidelity is not None
+    assert fp32.fidelity.worst_drop.low is None
+    assert report.verdict.outcome == "undecided"
+    checks = {check.key: check for check in report.verdict.variants[0].checks}
+    assert "narrower than a verdict takes today" in checks["min_accuracy"].why
+
+
 def test_a_figure_without_a_stated_kind_decides_nothing():
     assert Estimate(1.0, 0.5, 1.5, "measured: it says so", 9).kind == "unknown"
 

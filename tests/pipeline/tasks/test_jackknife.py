@@ -8,6 +8,7 @@ from edgestill.pipeline.tasks.jackknife import (
     BLOCKS,
     Figure,
     mean,
+    mean_share_figure,
     of_sums,
     of_weights,
     share_figure,
@@ -120,13 +121,17 @@ def test_samples_that_all_agree_have_the_interval_of_the_unseen_or_none():
     assert "says nothing of others" in without.missing
 
 
-def test_a_part_of_few_samples_may_hide_what_it_does_not_show():
+def test_a_part_without_spread_may_hide_what_it_does_not_show():
     right = np.r_[np.zeros(10), np.ones(90)]
-    sure = mean(right, share_figure("share"), ANY)
-    hidden = mean(right, share_figure("share", parts=(5, 95)), ANY)
-    unseen = math.hypot(1 - 0.025 ** (1 / 5), 1 - 0.025 ** (1 / 95)) / 2
-    expected = math.hypot(0.9 - sure.low, 0.9 * unseen)
+    rows = np.arange(90), np.arange(90, 100)
+    figure = mean_share_figure("share", [(part, right[part] > 0) for part in rows], ANY)
+    assert (figure.parts, figure.hidden) == (2, (10,))
+    sure, hidden = mean(right, share_figure("share"), ANY), mean(right, figure, ANY)
+    expected = math.hypot(0.9 - sure.low, 0.9 * (1 - 0.025 ** (1 / 10)) / 2)
     assert 0.9 - hidden.low == pytest.approx(expected)
+    people = np.repeat(np.arange(20), 5)
+    grouped = mean_share_figure("share", [(rows[1], right[rows[1]] > 0)], Sampling(0.95, people))
+    assert grouped.hidden == (2,)
 
 
 def test_a_figure_that_does_not_exist_without_a_unit_has_no_interval():
