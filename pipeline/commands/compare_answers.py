@@ -128,7 +128,7 @@ def _check_steady(path: Path, faults: Sequence[str]) -> None:
 def _told(output: OutputLoss) -> str:
     name, changed, error, largest = output_cells(output)
     if output.missing is not None:
-        return f"{name} {changed}"
+        return f"{name} {changed}: {output.missing}"
     parts = [f"{changed} changed"] if output.changed is not None else []
     parts += [f"error {error}"] if error else []
     parts += [f"at most {largest} apart"] if largest else []

@@ -168,6 +168,12 @@ def summary(result: Quantized) -> RenderableType:
         if file.bytes >= result.bytes:
             lines.append(f"warning: {file.method} is not smaller than the original")
         lines += [
+            f"warning: {file.method}: output {numbers.printable(output.name)} is not compared: "
+            f"{output.missing}"
+            for output in file.outputs
+            if output.missing is not None and output.destroyed is None
+        ]
+        lines += [
             f"warning: {file.method} destroys the output {numbers.printable(output.name)}: "
             f"{output.destroyed}"
             for output in file.destroyed

@@ -70,7 +70,8 @@ class Left(Record):
     """Of this layer alone in int8, on the calibration split: mean squared difference of the outputs
     from fp32's, over the mean square of those."""
     lost: float
-    """Score lost to fp32 on the calibration split; without labels the share of answers changed."""
+    """Score lost to fp32 on the calibration split; of a model of the user what the output that
+    loses most loses: accuracy, the share of answers changed, or the relative error of numbers."""
     bytes: int
 
 

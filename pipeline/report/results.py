@@ -325,6 +325,12 @@ def _quality(report: Report) -> Section:
                 ),
             ),
             Table(
+                "The same samples asked again: largest difference, as a share of an output's "
+                "largest value",
+                ("Model", "Made from", "Samples", "Again", "In another session", "One by one"),
+                tuple(_asked_again(model) for model in all_models),
+            ),
+            Table(
                 "Answers of each file",
                 (
                     "Model",
@@ -337,6 +343,21 @@ def _quality(report: Report) -> Section:
                 tuple(_answers(model, report, formats) for model in all_models),
             ),
         ),
+    )
+
+
+def _asked_again(model: VariantQuality) -> tuple[Cell, ...]:
+    """Whether one file answers one input in one way."""
+    found, made_from = model.steadiness, model.made_from or "its torch model"
+    if found is None:
+        return row(model.name, made_from, *["not recorded"] * 4)
+    return row(
+        model.name,
+        made_from,
+        f"{found.samples:,}",
+        f"{found.again:.2g}",
+        f"{found.session:.2g}",
+        "not claimed" if found.alone is None else f"{found.alone:.2g}",
     )
 
 

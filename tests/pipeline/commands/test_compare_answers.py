@@ -38,6 +38,9 @@ def test_a_destroyed_output_is_a_warning_and_a_field():
 def test_what_is_not_compared_is_said():
     found = AnswersCompared(32, True, (), "A and B take other inputs", ())
     assert found.lines() == ("answers are not compared: A and B take other inputs",)
+    sequence = OutputLoss(name="s", measure="none", rows=0, missing="a sequence or a map")
+    (line,) = AnswersCompared(32, True, (sequence,), None, ()).lines()
+    assert line.endswith("B against A: s not compared: a sequence or a map")
 
 
 def test_a_model_that_draws_is_refused(tmp_path):

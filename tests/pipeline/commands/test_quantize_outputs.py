@@ -82,6 +82,7 @@ def text_of(result):
     return captured.get()
 
 
+@pytest.mark.promise("Every output of a quantized file is compared, and a destroyed one is said")
 def test_a_destroyed_second_output_is_said_on_every_surface(run):
     result = run(two_outputs())
     (file,) = result.files
@@ -132,7 +133,7 @@ def test_an_output_of_every_kind_has_its_own_measure(run):
         kinds_of = {"class": "equality", "y": "classes", "largest": "numbers", "all": "none"}
         assert kinds == kinds_of
         assert file.destroyed == ()
-    assert "not compared: a sequence or a map" in text_of(result)
+    assert "output all is not compared: a sequence or a map" in text_of(result)
     assert result.exit_code == 0
 
 

@@ -52,6 +52,7 @@ def filled(draft):
     return {draft, *draft.rglob("*")}
 
 
+@pytest.mark.promise("What has its name is on the disk as a whole")
 def test_all_of_a_folder_is_on_the_disk_before_it_has_its_name(tmp_path, log):
     draft, place = tmp_path / ".draft", tmp_path / "place"
     draft.mkdir()

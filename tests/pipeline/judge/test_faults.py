@@ -33,6 +33,7 @@ def broken_parity():
     return tuple(p.model_copy(update={"max_abs_difference": 5.63}) for p in fp32.parity)
 
 
+@pytest.mark.promise("A fault of fp32 makes every variant that was made from it NOT READY")
 def test_a_fault_of_fp32_condemns_every_variant_made_from_it_and_is_the_reason():
     verdict, variants = judged(fp32={"parity": broken_parity()})
     assert verdict.outcome == "not ready"

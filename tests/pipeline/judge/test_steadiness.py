@@ -35,6 +35,7 @@ def test_a_plain_model_answers_in_one_way(tmp_path):
     assert found.faults == ()
 
 
+@pytest.mark.promise("A file that answers one input in several ways is found by asking it again")
 def test_a_model_that_draws_is_found_in_one_session(asked):
     found = asked(node("RandomNormalLike", ["x"], ["r"]), node("Add", ["x", "r"], ["y"]))
     assert found.again > 0.1
