@@ -109,8 +109,8 @@ class _Stream(io.TextIOWrapper):
 
 def unwritable(error: OSError) -> StorageError:
     """What is said where stdout takes no result."""
-    full = error.errno == errno.ENOSPC
-    why = "the disk is full" if full else os.strerror(error.errno or 0).lower()
+    said = {errno.ENOSPC: "the disk is full", errno.EBADF: "it is closed"}
+    why = said.get(error.errno or 0) or os.strerror(error.errno or 0).lower()
     return StorageError(
         f"the result cannot be written ({why})",
         where="stdout",
