@@ -12,6 +12,8 @@ from .output import prompt, say, stderr, stdout
 from .query_options import feed_of, query_options
 from .shared import (
     Invocation,
+    axes_of,
+    batch_axis_option,
     command,
     csv_option,
     max_seconds_option,
@@ -71,10 +73,13 @@ def compare(
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--calibration",
+    "--inputs",
+    "calibration",
     required=True,
     type=click.Path(path_type=Path),
     help="An .npz file: one array per input, samples along the first axis; y: the classes.",
 )
+@batch_axis_option
 @click.option(
     "--method",
     "methods",
@@ -91,6 +96,12 @@ def compare(
     help="A key of [compress], such as calibration=percentile; can be repeated.",
 )
 @click.option(
+    "--max-loss",
+    type=click.FloatRange(0.0, 1.0),
+    help="int8-mixed: largest loss against the original, as compress.mixed_max_loss; of outputs "
+    "that are numbers the share of noise in their power.",
+)
+@click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
@@ -98,13 +109,7 @@ def compare(
 )
 @click.pass_obj
 def quantize(
-    invocation: Invocation,
-    model: Path,
-    calibration: Path,
-    methods: tuple[str, ...],
-    target: str,
-    settings: tuple[str, ...],
-    out: Path,
+    invocation: Invocation, /, model: Path, calibration: Path, out: Path, **given: Any
 ) -> None:
     """Quantize an ONNX model for a target.
 
@@ -115,8 +120,12 @@ def quantize(
     from .quantize import quantize as make
     from .quantize import summary
 
-    part = compress_part(methods or ("int8-static",), target, settings)
-    result = make(model, calibration, out, part, OnConsole(stderr()))
+    settings = given["settings"]
+    if given["max_loss"] is not None:
+        settings = (*settings, f"mixed_max_loss={given['max_loss']}")
+    part = compress_part(given["methods"] or ("int8-static",), given["target"], settings)
+    axes = axes_of(given["batch_axes"])
+    result = make(model, calibration, out, part, OnConsole(stderr()), axes)
     invocation.code = result.exit_code
     if invocation.json:
         document = {**json.loads(result.model_dump_json()), "exit_code": invocation.code}

@@ -5,6 +5,7 @@ optionally ``y``, the classes.
 """
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +71,23 @@ class Quantized(Record):
 
 
 def quantize(
-    model: Path, calibration: Path, out: Path, part: Compress, progress: Progress
+    model: Path,
+    calibration: Path,
+    out: Path,
+    part: Compress,
+    progress: Progress,
+    batch_axes: Mapping[str, int | None] | None = None,
 ) -> Quantized:
     """Write one file per method that the recipe part names, compared on the calibration data.
 
     Args:
-        model: an ``.onnx`` file, opset 11 to 23.
+        model: an ``.onnx`` file, of any opset that onnx can convert.
         calibration: an ``.npz`` file.
         out: the folder to write to.
         part: which methods, for which target, and how.
         progress: is advanced with each method.
+        batch_axes: the axis of samples by input, None for an input that is the same in each query;
+            of others the model and the arrays tell.
 
     Raises:
         UsageError: no such target, or a file that would be overwritten.
@@ -112,6 +120,7 @@ def quantize(
             "folder": folder,
             "asked": part.model_dump_json(),
             "plan": chosen.model_dump_json(),
+            "batch_axes": dict(batch_axes or {}),
         }
         opened = child.ask(request)
         files = []
@@ -124,7 +133,7 @@ def quantize(
             (Path(folder) / Path(file.path).name).replace(file.path)
     return Quantized(
         model=str(model),
-        bytes=model.stat().st_size,
+        bytes=opened["bytes"],
         samples=opened["samples"],
         labels=opened["labels"],
         plan=chosen,

@@ -13,25 +13,30 @@ from typing import Any
 from numpy.typing import NDArray
 
 from ...devices.onboard.model import training_operators
-from ...devices.onboard.model.inputs import check_batch
+from ...devices.onboard.model.inputs import check_batch, named_axes
 from ...devices.onboard.model.made_inputs import dtype_of
 from ...devices.onboard.model.modelfile import check_external_data, printable
+from ...devices.onboard.model.samples import Samples, samples_of
 from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import DataError, ModelError
 from ..data.archive import unpacked
-from ..judge.output_loss import reads_as_classes
+from ..judge.output_loss import reads_as_classes, worst
 from ..judge.steadiness import answers_alone, steadiness
 from ..recipe.compress import Compress
 from ..records import Plan
 from ..records.steadiness import SEVERAL_WAYS
-from .method import BATCH, Job, Outputs, answers, fp32_answers
+from .method import BATCH, Job, Outputs, answers
 from .methods import METHODS
+from .normalize.normal_form import normalize
+from .parity import Feed
 
 LABELS = "y"
 """Name of the array with the classes in a calibration file, unless an input has that name."""
 
 
+_COMPARED = 8
+"""Samples on which the normal form must answer as the model."""
 _FIX = "write it with numpy.savez: one array an input, samples along the first axis"
 
 
@@ -41,14 +46,20 @@ class ForeignModel:
 
     Attributes:
         model: the fp32 file.
-        feed: arrays by input name, samples along the first axis.
+        normal: the same in the normal form, which the methods take.
+        changes: what the normal form changed, for the report.
+        warnings: what makes the model's answers depend on more than its input.
+        feed: arrays by input name, and how they are cut into samples.
         labels: classes of the samples, or None.
         plan: types and bits of int8 for the target.
         options: the `[compress]` options.
     """
 
     model: Path
-    feed: Mapping[str, NDArray[Any]]
+    normal: Path
+    changes: tuple[str, ...]
+    warnings: tuple[str, ...]
+    feed: Samples
     labels: NDArray[Any] | None
     plan: Plan
     options: Compress
@@ -65,54 +76,35 @@ class ForeignModel:
         check_external_data(model)
         training_operators.check(model)
         options = Compress.model_validate_json(request["asked"])
-        feed, labels = _calibration_data(
-            model, Path(request["calibration"]), Path(request["folder"])
+        folder = Path(request["folder"])
+        everything, labels = _calibration_data(
+            model, Path(request["calibration"]), folder, request.get("batch_axes", {})
         )
-        limit = options.calibration_samples
-        return cls(
-            model,
-            {name: array[:limit] for name, array in feed.items()},
-            None if labels is None else labels[:limit],
-            Plan.model_validate_json(request["plan"]),
-            options,
-        )
-
-    @cached_property
-    def warnings(self) -> tuple[str, ...]:
-        """What makes the model's answers depend on more than its input.
-
-        Raises:
-            ModelError: it answers one input in several ways, so that no other file could be said to
-                answer as it does.
-        """
-        found = steadiness(
-            self.model,
-            next(self._job(self.model).feeds()),
-            Session(precise=self.plan.precise),
-            alone=answers_alone(self.model),
-        )
-        for fault in found.faults:
-            if fault.startswith(SEVERAL_WAYS):
-                raise ModelError(
-                    f"a model that {fault}",
-                    expected="one answer to one input",
-                    where=str(self.model),
-                    fix="export it in eval mode",
-                )
-        return found.faults
+        feed = everything.first(options.calibration_samples)
+        plan = Plan.model_validate_json(request["plan"])
+        warnings = unsteady(model, next(feed.batches(BATCH)), plan)
+        normal = folder / "normal.onnx"
+        changes = normalize(model, normal, [next(feed.batches(_COMPARED))])
+        labels = None if labels is None else labels[: feed.count]
+        return cls(model, normal, changes, warnings, feed, labels, plan, options)
 
     @property
     def samples(self) -> int:
         """The number of calibration samples."""
-        return min(map(len, self.feed.values()))
+        return self.feed.count
+
+    @property
+    def bytes(self) -> int:
+        """The size of the model, its external data included."""
+        return sum(f.stat().st_size for f in (self.model, *check_external_data(self.model)))
 
     @cached_property
     def fp32(self) -> Outputs:
         """The fp32 outputs on the samples."""
-        return fp32_answers(self._job(self.model))
+        return answers(self.model, self._job(self.model))
 
     def compress(self, method: str, target: Path) -> dict[str, Any]:
-        """Write one file and describe it.
+        """Write one file and describe it: the worse of its optimized and its plain answers.
 
         Args:
             method: a key of `METHODS`.
@@ -123,19 +115,23 @@ class ForeignModel:
         """
         job = self._job(target, fp32_outputs=self.fp32)
         effect = METHODS[method](job)
-        outputs = answers(target, job)
+        # A model may be right and its optimized form wrong, or the other way round.
+        outputs = [answers(target, job, optimization=level) for level in ("all", "none")]
+        losses = zip(*(one.losses(self.fp32) for one in outputs), strict=True)
         return {
             "changed_nodes": effect.changed_nodes,
-            "notes": effect.notes,
+            "notes": [*self.changes, *effect.notes],
             "saturable": [layer.model_dump(mode="json") for layer in effect.saturable],
             "curve": [step.model_dump(mode="json") for step in effect.curve],
-            "outputs": [loss.model_dump(mode="json") for loss in outputs.losses(self.fp32)],
-            "lost": job.lost(self.fp32, outputs),
+            "outputs": [
+                loss.model_dump(mode="json") for pair in losses if (loss := worst(pair)) is not None
+            ],
+            "lost": max(job.lost(self.fp32, one) for one in outputs),
         }
 
     def _job(self, target: Path, fp32_outputs: Outputs | None = None) -> Job:
         return Job(
-            source=self.model,
+            source=self.normal,
             target=target,
             samples=self.feed,
             plan=self.plan,
@@ -150,12 +146,16 @@ class ForeignModel:
     def _lost(self) -> Callable[[Outputs, Outputs], float]:
         """The loss of a file against fp32, of the output that loses most.
 
-        The first output of classes loses accuracy where there are labels; every other loses what
-        its own measure says.
+        The first output of classes loses accuracy where there are labels; of others the share of
+        classes or values that change counts, and of numbers the power of the noise over that of
+        the output, which is 1 - R² of an output around zero.
         """
 
         def lost(fp32: Outputs, outputs: Outputs) -> float:
-            found = {loss.name: loss.lost for loss in outputs.losses(fp32)}
+            found = {
+                loss.name: loss.damage if loss.measure == "numbers" else loss.lost
+                for loss in outputs.losses(fp32)
+            }
             if self._labelled is not None:
                 before, after = (self._accuracy(one, self._labelled) for one in (fp32, outputs))
                 found[self._labelled] = before - after
@@ -183,9 +183,28 @@ class ForeignModel:
         return float((outputs.whole(name).argmax(1) == self.labels).mean())
 
 
+def unsteady(model: Path, feed: Feed, plan: Plan) -> tuple[str, ...]:
+    """What makes a model's answers depend on more than its input.
+
+    Raises:
+        ModelError: it answers one input in several ways, so that no other file could be said to
+            answer as it does.
+    """
+    found = steadiness(model, feed, Session(precise=plan.precise), alone=answers_alone(model))
+    for fault in found.faults:
+        if fault.startswith(SEVERAL_WAYS):
+            raise ModelError(
+                f"a model that {fault}",
+                expected="one answer to one input",
+                where=str(model),
+                fix="export it in eval mode",
+            )
+    return found.faults
+
+
 def _calibration_data(
-    model: Path, calibration: Path, folder: Path
-) -> tuple[dict[str, NDArray[Any]], NDArray[Any] | None]:
+    model: Path, calibration: Path, folder: Path, batch_axes: Mapping[str, int | None]
+) -> tuple[Samples, NDArray[Any] | None]:
     """The arrays of the inputs, memory-mapped, and the labels or None."""
     schema = load(model, Session(optimization="none")).inputs
     names = [value.name for value in schema]
@@ -207,15 +226,15 @@ def _calibration_data(
         raise DataError(
             f"a file that cannot be read ({error.strerror})", where=str(calibration)
         ) from None
-    lengths = {name: len(array) if array.ndim else 0 for name, array in arrays.items()}
-    if len(set(lengths.values())) != 1 or 0 in lengths.values():
-        shown_lengths = ", ".join(f"{n} of {printable(name)}" for name, n in lengths.items())
+    labels = arrays.pop(LABELS) if LABELS in arrays and LABELS not in names else None
+    axes = named_axes(batch_axes, {name: array.ndim for name, array in arrays.items()})
+    samples = samples_of(arrays, schema, where=str(calibration), given=axes)
+    if labels is not None and len(labels) < samples.count:
         raise DataError(
-            shown_lengths,
+            f"{samples.count} of {printable(names[0])}, {len(labels)} of {printable(LABELS)}",
             expected="the same number of samples of each, at least one",
             where=str(calibration),
         )
-    labels = arrays.pop(LABELS) if LABELS in arrays and LABELS not in names else None
-    batch = {name: array[:BATCH] for name, array in arrays.items()}
+    batch = next(samples.batches(BATCH))
     check_batch(batch, schema, [dtype_of(value) for value in schema], str(calibration))
-    return arrays, labels
+    return samples, labels

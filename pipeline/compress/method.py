@@ -20,7 +20,7 @@ from ...errors import NoEffectError
 from ..judge.output_loss import Answers, losses
 from ..recipe.compress import CalibrationMethod, FusionTool
 from ..records import Left, OutputLoss, Plan, Saturable
-from .parity import Feed, batches
+from .parity import Feed, batches, cut
 
 BATCH = 32
 """Samples a run."""
@@ -54,7 +54,8 @@ class Job:
     Attributes:
         source: the fp32 file.
         target: the file to write.
-        samples: samples of the calibration split [n, …], by name of the model's input.
+        samples: samples of the calibration split [n, …], by name of the model's input; `Samples`
+            where they are cut otherwise than along the first axis.
         plan: types and bits of int8 for the target.
         calibration: the method that finds ranges of activations.
         percentile: percentile of activations, for that method.
@@ -81,6 +82,15 @@ class Job:
     def feeds(self) -> Iterator[Feed]:
         """The samples in batches, by input; starts anew at each call."""
         return batches(self.samples, BATCH)
+
+    def queries(self) -> Iterator[Feed]:
+        """The same one sample at a time, or as few as the model takes."""
+        return batches(self.samples, 1)
+
+    @property
+    def count(self) -> int:
+        """The number of samples."""
+        return cut(self.samples).count
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +119,13 @@ QUANTIZED = (
 )
 
 
-def changed(target: Path, name: str) -> int:
+def changed(target: Path, name: str, expected: str = "layers it can quantize") -> int:
     """Count the quantized nodes in a written file.
+
+    Args:
+        target: the file.
+        name: of the method.
+        expected: what the model would have to have.
 
     Raises:
         NoEffectError: there is none.
@@ -120,21 +135,21 @@ def changed(target: Path, name: str) -> int:
     if count == 0:
         raise NoEffectError(
             found=f"{name} changed none of {len(nodes)} nodes",
-            expected="layers it can quantize",
+            expected=expected,
             where="compress.variants",
             fix=f"leave {name!r} out of compress.variants",
         )
     return count
 
 
-def answers(path: Path, job: Job) -> Outputs:
+def answers(path: Path, job: Job, *, optimization: str = "all") -> Outputs:
     """Every output of a file for all samples, saturation-free if the plan says so."""
-    model = load(path, Session(precise=job.plan.precise))
+    model = load(path, Session(precise=job.plan.precise, optimization=optimization))
     feeds = list(job.feeds())
     answered = zip(*(model.answer(feed) for feed in feeds), strict=True)
     return Outputs(
         dict(zip((port.name for port in model.outputs), answered, strict=True)),
-        tuple(len(next(iter(feed.values()))) for feed in feeds),
+        cut(job.samples).sizes(BATCH),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.onboard.model.samples import Samples
 from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import ModelError
@@ -20,12 +21,13 @@ Feed = dict[str, NDArray[Any]]
 
 
 def batches(samples: Mapping[str, NDArray[Any]], size: int) -> Iterator[Feed]:
-    """Samples in order, cut along the first axis; the last batch may be smaller."""
-    for start in range(0, len(next(iter(samples.values()))), size):
-        yield {
-            name: np.ascontiguousarray(array[start : start + size])
-            for name, array in samples.items()
-        }
+    """Samples in order, cut as the model says, or along the first axis; the last may be smaller."""
+    yield from cut(samples).batches(size)
+
+
+def cut(samples: Mapping[str, NDArray[Any]]) -> Samples:
+    """The samples, along the first axis unless they say otherwise."""
+    return samples if isinstance(samples, Samples) else Samples(samples)
 
 
 def answers(

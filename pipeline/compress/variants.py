@@ -2,8 +2,9 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from onnx import load as load_file
@@ -26,9 +27,12 @@ from .inputs import VariantsInputs
 from .int8.saturation import saturable
 from .method import Effect, Job, Outputs
 from .methods import METHODS
+from .normalize.normal_form import normalize
 from .train.contract import FILE, best_of
 
 FP32 = "fp32"
+_COMPARED = 8
+"""Samples on which the normal form must answer as the exported file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +136,37 @@ def _compressed(
     compress, data = inputs.compress, models.data
     calibration = draw(open_split(data.path, "calibration"), compress.calibration_samples)
     effects: dict[str, Effect] = {}
-    for name in names:
-        target = out / f"{name}.onnx"
-        if name in models.tuned:
-            effects[name] = _copied(models.tuned[name], target)
-        else:
-            job = Job(
-                source=out / f"{FP32}.onnx",
-                target=target,
-                samples={interface.INPUT: calibration.x},
-                plan=inputs.plan,
-                calibration=compress.calibration,
-                percentile=compress.percentile,
-                lost=_lost(calibration, data.record),
-                most_lost=compress.mixed_max_loss,
-                fusion=compress.fusion,
-                pad=data.record.pad if data.record.layout == "tokens" else None,
-            )
-            effects[name] = METHODS[name](job)
-        steps.advance(name)
+    with TemporaryDirectory(dir=out) as folder:
+        normal = Path(folder) / f"{FP32}.onnx"
+        some = {interface.INPUT: calibration.x[:_COMPARED]}
+        changes = normalize(out / f"{FP32}.onnx", normal, [some])
+        for name in names:
+            if name in models.tuned:
+                effects[name] = _copied(models.tuned[name], out / f"{name}.onnx")
+                steps.advance(name)
+                continue
+            job = _job(normal, out / f"{name}.onnx", inputs, calibration)
+            effect = METHODS[name](job)
+            effects[name] = replace(effect, notes=(*changes, *effect.notes))
+            steps.advance(name)
     return effects
+
+
+def _job(source: Path, target: Path, inputs: VariantsInputs, calibration: Arrays) -> Job:
+    """The job of one method."""
+    compress, data = inputs.compress, inputs.data.record
+    return Job(
+        source=source,
+        target=target,
+        samples={interface.INPUT: calibration.x},
+        plan=inputs.plan,
+        calibration=compress.calibration,
+        percentile=compress.percentile,
+        lost=_lost(calibration, data),
+        most_lost=compress.mixed_max_loss,
+        fusion=compress.fusion,
+        pad=data.pad if data.layout == "tokens" else None,
+    )
 
 
 def _packaged(

@@ -29,11 +29,14 @@ class Worker:
         if self._model is not None:
             return self._model.compress(request["method"], Path(request["target"])), []
         self._model = ForeignModel.open(request)
-        return {
-            "samples": self._model.samples,
-            "labels": self._model.labels is not None,
-            "warnings": self._model.warnings,
-        }, []
+        opened = self._model
+        facts = {
+            "samples": opened.samples,
+            "labels": opened.labels is not None,
+            "bytes": opened.bytes,
+            "warnings": opened.warnings,
+        }
+        return facts, []
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ....errors import UsageError
+from ....errors import ModelError, UsageError
 from ..settings import DEFAULT_FEED, Feed
 from .modelfile import Input, printable
 
@@ -57,13 +57,13 @@ def dtype_of(port: Input) -> np.dtype[Any]:
     """The numpy dtype of an input.
 
     Raises:
-        UsageError: a type that has none here, such as strings and sequences.
+        ModelError: a type that has none here, such as strings and sequences.
     """
     if port.type not in _DTYPES:
-        raise UsageError(
+        raise ModelError(
             f"input {printable(port.name)} of type {port.type}",
             expected=f"one of {', '.join(sorted(_DTYPES))}",
-            fix="edgestill measures models that take numbers; move the rest in front of the model",
+            fix="edgestill runs models that take numbers; move the rest in front of the model",
         )
     return np.dtype(_DTYPES[port.type])
 

@@ -180,12 +180,16 @@ def _measured(
     folder: Path,
 ) -> dict[str, dict[str, Estimate]]:
     """The latency of each file, and the ratio of each but the first to the first."""
-    inputs = folder / "inputs.npz"
-    np.savez(inputs, allow_pickle=False, **samples)
     subjects = [Subject(name, path) for name, path in files.items()]
-    settings = dataclasses.replace(
-        settings, feed=dataclasses.replace(settings.feed, inputs=str(inputs))
-    )
+    if parity.cut(samples).plain:
+        inputs = folder / "inputs.npz"
+        np.savez(inputs, allow_pickle=False, **samples)
+        feed = dataclasses.replace(settings.feed, inputs=str(inputs))
+    else:  # Made-up inputs, of the shapes of one query.
+        query = next(parity.batches(samples, 1))
+        shapes = {name: array.shape for name, array in query.items()}
+        feed = dataclasses.replace(settings.feed, shapes=shapes)
+    settings = dataclasses.replace(settings, feed=feed)
     measured = measure(Request(subjects, settings, folder / "bench"))
     figures = {model.name: {"p50_ms": model.p50_ms} for model in measured.models}
     for ratio in measured.ratios:

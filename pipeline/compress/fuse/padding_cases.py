@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ....devices.onboard.runtimes import load
 from ..parity import Feed
+from ..parity import cut as samples_cut
 
 TEXTS = 5
 """Texts in a batch."""
@@ -40,9 +41,11 @@ def feeds(
         Batches of one and of several texts, of the samples' length and, if the model accepts other
         lengths, of a shorter one.
     """
-    several = {name: array[:TEXTS] for name, array in samples.items()}
-    yield several
-    yield {name: array[:1] for name, array in samples.items()}
+    cut = samples_cut(samples)
+    yield next(cut.batches(TEXTS))
+    yield next(cut.batches(1))
+    if not cut.plain:
+        return
     texts = [name for name, array in samples.items() if _is_text(name, array)]
     if not texts:
         return

@@ -34,6 +34,7 @@ class ActivationRun:
     Attributes:
         model: the original file.
         names: tensors that each run returns.
+        given: names of the inputs.
     """
 
     def __init__(self, model: Path, names: tuple[str, ...], folder: Path, threads: int) -> None:
@@ -45,6 +46,7 @@ class ActivationRun:
         )
         self.schema = self.loaded.inputs
         self.dtypes = [dtype_of(value) for value in self.schema]
+        self.given = {value.name for value in self.schema}
         exposed = self.loaded.outputs
         self.outputs = [value.name for value in exposed]
         types = {value.name: value.type for value in (*self.schema, *exposed)}

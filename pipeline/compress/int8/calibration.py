@@ -46,6 +46,9 @@ ENTROPY_BINS = BINS + 1
 """Odd, see ``histogram.entropy``."""
 _NOTHING = 1e-30
 """A range as narrow as this would need a scale near float32's smallest numbers."""
+_LARGEST = 1e30
+"""Of a value that belongs into a range. What is larger means infinity, as float32's smallest number
+does in a mask."""
 
 
 class Range(NamedTuple):
@@ -79,20 +82,25 @@ def ranges(
         threads: intra-op threads, at least 1.
 
     Returns:
-        One range a tensor, in the order of ``tensors``.
+        One range a tensor, in the order of ``tensors``; none for a tensor with infinity or
+        a number that stands for it (`_LARGEST`), as the mask of an attention has.
 
     Raises:
         ValueError: a tensor is not in the graph or not of floats, or the percentile is out of
             range.
         DataError: there are no samples, the model does not accept a batch, or the second pass has
             another number of values.
-        ModelError: the model does not run, or gives NaN or infinity.
+        ModelError: the model does not run, or gives NaN.
     """
     if not 0 < percentile <= 100:
         raise ValueError(f"percentile {percentile}, expected above 0 and at most 100")
     with TemporaryDirectory() as folder:
         run = ActivationRun(model, tuple(dict.fromkeys(tensors)), Path(folder), threads)
-        extremes = extremes_of(run, feeds)
+        extremes = {
+            name: seen
+            for name, seen in extremes_of(run, feeds).items()
+            if max(-seen.low, seen.high) <= _LARGEST
+        }
         if method == "minmax":
             return {name: _with_zero(seen.low, seen.high) for name, seen in extremes.items()}
         if method == "average":

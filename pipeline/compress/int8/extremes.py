@@ -5,7 +5,7 @@ extremes["relu"].low, extremes["relu"].high
 """
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, isnan
 
 from ....devices.onboard.model.modelfile import printable
 from ....errors import DataError, ModelError
@@ -47,7 +47,8 @@ def extremes_of(run: ActivationRun, feeds: Feeds) -> dict[str, Extremes]:
     """The extremes of each tensor over all samples.
 
     Raises:
-        ModelError: a value is not finite.
+        ModelError: a value is not a number. Infinite ones are kept, as masks have
+            them, but in an input.
         DataError: there are no samples, or the model does not accept them.
     """
     extremes = {name: Extremes() for name in run.names}
@@ -57,9 +58,10 @@ def extremes_of(run: ActivationRun, feeds: Feeds) -> dict[str, Extremes]:
         if not values.size:
             continue
         low, high = float(values.min()), float(values.max())
-        if not (isfinite(low) and isfinite(high)):  # NaN is its own minimum
+        given = name in run.given and not (isfinite(low) and isfinite(high))
+        if given or isnan(low):  # NaN is its own minimum
             raise ModelError(
-                f"NaN or infinity in tensor {printable(name)}",
+                f"{'NaN' if isnan(low) else 'infinity'} in tensor {printable(name)}",
                 where=f"{run.model}: {where}",
                 fix="find the sample that causes it, or correct the model",
             )

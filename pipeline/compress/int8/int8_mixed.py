@@ -14,7 +14,7 @@ import onnx
 from ...records import Left
 from ..method import Effect, Job, Outputs, answers, changed, fp32_answers
 from . import qdq
-from .int8_static import calibrated, ranges_note
+from .int8_static import calibrated, quantize_rest, ranges_note
 from .saturation import saturable
 
 
@@ -26,20 +26,22 @@ def quantize(job: Job) -> Effect:
         NoEffectError: no layer can be quantized.
     """
     with TemporaryDirectory(dir=job.target.parent) as folder:
-        prepared, model, activation_ranges = calibrated(job, Path(folder))
-        leave, tried = qdq.in_float(model), Path(folder) / "tried.onnx"
+        prepared = calibrated(job, Path(folder))
+        left = quantize_rest(prepared, job.target, job.plan, next(job.feeds()))
+        file, model, leave = left.file, left.model, [*left.leave]
+        tried = Path(folder) / "tried.onnx"
         fp32 = fp32_answers(job)
         layers = {layer.name: qdq.with_its_own(model, layer) for layer in qdq.layers(model, leave)}
         damage = {}
         for name, own in layers.items():
-            qdq.quantize(prepared, tried, activation_ranges, job.plan, leave, only=own)
+            qdq.quantize(file, tried, left.ranges, job.plan, leave, only=own)
             damage[name] = _damage(fp32, answers(tried, job))
         curve: list[Left] = []
         names = sorted(damage, key=lambda name: -damage[name])
         for last in (None, *names[:-1]):
             if last is not None:
                 leave = [*leave, *layers[last]]
-            qdq.quantize(prepared, job.target, activation_ranges, job.plan, leave)
+            qdq.quantize(file, job.target, left.ranges, job.plan, leave)
             curve.append(
                 Left(
                     layer=last,
@@ -61,7 +63,7 @@ def quantize(job: Job) -> Effect:
         summary = f"no layer has to stay in float; loss against fp32 with all in int8: {lost:.4f}"
     return Effect(
         count,
-        (summary, ranges_note(job), *job.plan.why),
+        (summary, ranges_note(job), *prepared.notes, *left.notes, *job.plan.why),
         saturable(onnx.load(job.target)),
         tuple(curve),
     )

@@ -3,10 +3,11 @@
     prepared = prepare(Path("fp32.onnx"), folder / "prepared.onnx")
     quantize(prepared, Path("int8.onnx"), ranges, plan, in_float(onnx.load(prepared)))
 
-Accepts any graph of opset 11 to 23, with weights as initializers or as Constant nodes.
+Accepts any graph of opset 13 or later, and older ones that onnx can convert.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +26,24 @@ from ....devices.onboard.model.graph import Graph
 from ....errors import ModelError, reason
 from ...records import Plan
 from ..method import quiet
+from ..normalize.editing import Editor
+from ..normalize.names import MARK, apart, together, unmarked
+from ..normalize.opsets import converted
+from ..normalize.products import plain_products
+from ..normalize.sharing import separate
+from ..normalize.tidying import name_operators, tidy
+from .already import refuse_quantized
 from .calibration import Range
+from .pairs import output_in_float, products_in_float
 from .saturation import fitting_scales
 
-OPSETS = range(11, 24)
-PER_CHANNEL = 13
-"""The first opset whose DequantizeLinear has an axis."""
 OPERATORS = sorted({*QDQRegistry, *QLinearOpsRegistry})
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-_PREPARES = ("Cast", "Mul", "Add", "Sub", "Div", "Unsqueeze", "Transpose")
-"""Operators of a normalization before the first layer."""
-_UNITS = ("Mul", "Add")
-"""Operators after the last layer that convert to the user's units."""
 _TYPES = {"u8": QuantType.QUInt8, "s8": QuantType.QInt8}
 
 
 def prepare(source: Path, target: Path) -> Path:
-    """Write the graph in the form that the quantizer needs: shapes, stored constants, node names.
+    """Write the graph in the form that the quantizer needs: shapes, and BatchNormalization folded.
 
     Args:
         source: the fp32 file.
@@ -51,39 +53,35 @@ def prepare(source: Path, target: Path) -> Path:
         The file written.
 
     Raises:
-        ModelError: the opset is too old or too new, or shape inference fails.
+        ModelError: the graph is quantized already, its opset cannot be converted, or shape
+            inference fails.
     """
     model = onnx.load(source)
-    opset = next(
-        (imported.version for imported in model.opset_import if imported.domain in ("", "ai.onnx")),
-        0,
-    )
-    if opset not in OPSETS:
-        raise ModelError(
-            f"opset {opset}",
-            expected=f"opset {OPSETS.start} to {OPSETS.stop - 1}",
-            where=str(source),
-            fix="export it at another opset, or convert it with onnx.version_converter",
-        )
+    refuse_quantized(model, source)
     try:
-        if opset < PER_CHANNEL:
-            model = onnx.version_converter.convert_version(model, PER_CHANNEL)
-        for i, node in enumerate(model.graph.node):
-            node.name = node.name or f"{node.op_type}_{i}"
+        model = converted(model)
+        tidy(Editor(model))
         # Given a model instead of a file, onnxruntime moves its weights to external data.
         onnx.save(model, target)
-        with quiet():
-            quant_pre_process(target, target, skip_symbolic_shape=_shapes_are_plain(model))
+        _preprocess(target, plain=_shapes_are_plain(model))
+    except ModelError:
+        raise
     except Exception as error:
         raise ModelError(
             f"a graph that cannot be prepared ({reason(error)})",
             where=str(source),
         ) from error
+    _in_normal_form(target)
     return target
 
 
-def activations(model: onnx.ModelProto) -> list[str]:
-    """Float tensors that operators which can be quantized read or write: those that need ranges."""
+def activations(model: onnx.ModelProto, leave: Collection[str] = ()) -> list[str]:
+    """Float tensors that operators to quantize read or write: those that need ranges.
+
+    Args:
+        model: as `prepare` wrote it.
+        leave: operators that stay in float.
+    """
     graph = model.graph
     stored = {tensor.name for tensor in graph.initializer}
     values = [*graph.value_info, *graph.input, *graph.output]
@@ -91,10 +89,16 @@ def activations(model: onnx.ModelProto) -> list[str]:
     touched = {
         name
         for node in graph.node
-        if node.op_type in OPERATORS
+        if node.op_type in OPERATORS and node.name not in leave
         for name in (*node.input, *node.output)
     }
     return sorted((touched & floats) - stored)
+
+
+def candidates(model: onnx.ModelProto, leave: Collection[str]) -> list[str]:
+    """The names of the operators to quantize."""
+    nodes = model.graph.node
+    return [n.name for n in nodes if n.op_type in OPERATORS and n.name not in leave]
 
 
 def layers(model: onnx.ModelProto, leave: Collection[str]) -> list[onnx.NodeProto]:
@@ -131,7 +135,7 @@ def quantize(
     target: Path,
     ranges: Mapping[str, Range],
     plan: Plan,
-    leave: Sequence[str],
+    leave: Collection[str],
     only: Sequence[str] = (),
 ) -> None:
     """Write a quantized copy whose outputs stay in float.
@@ -143,9 +147,39 @@ def quantize(
         plan: types and bits.
         leave: nodes to leave in float.
         only: nodes to quantize; empty: all others.
+
+    Raises:
+        ModelError: the quantizer cannot take the graph.
     """
     model = onnx.load(prepared)
-    bounds = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
+    wanted = candidates(model, leave)
+    names = apart(model)
+    try:
+        quantized = _pairs_added(model, ranges, plan, leave, only)
+    except MemoryError:
+        raise
+    except Exception as error:  # The quantizer's errors share no narrower class.
+        raise ModelError(reason_of(error), where=str(prepared)) from error
+    together(quantized, names)
+    for output in quantized.graph.output:
+        output_in_float(quantized.graph, output.name)
+    products_in_float(quantized.graph, set(only or wanted))
+    del quantized.metadata_props[:]
+    used = {"", *(node.domain for node in quantized.graph.node)}
+    for unused in [opset for opset in quantized.opset_import if opset.domain not in used]:
+        quantized.opset_import.remove(unused)
+    target.write_bytes(quantized.SerializeToString(deterministic=True))
+
+
+def _pairs_added(
+    model: onnx.ModelProto,
+    ranges: Mapping[str, Range],
+    plan: Plan,
+    leave: Collection[str],
+    only: Sequence[str],
+) -> onnx.ModelProto:
+    """The marked model with pairs, by onnxruntime's quantizer."""
+    bounds = {n + MARK: (np.float32(low), np.float32(high)) for n, (low, high) in ranges.items()}
     with quiet():
         quantizer = QDQQuantizer(
             model,
@@ -154,21 +188,41 @@ def quantize(
             _TYPES[plan.weights],
             _TYPES[plan.activations],
             TensorsData(CalibrationMethod.MinMax, bounds),
-            list(only),
-            list(leave),
+            [name + MARK for name in only],
+            [name + MARK for name in leave],
             OPERATORS,
             {"TensorQuantOverrides": _overrides(model)} if plan.pairs_fit else {},
         )
         quantizer.quantize_model()
         quantizer.model.topological_sort()
-    quantized = quantizer.model.model
-    for output in quantized.graph.output:
-        _leave_in_float(quantized.graph, output.name)
-    del quantized.metadata_props[:]
-    used = {"", *(node.domain for node in quantized.graph.node)}
-    for unused in [opset for opset in quantized.opset_import if opset.domain not in used]:
-        quantized.opset_import.remove(unused)
-    target.write_bytes(quantized.SerializeToString(deterministic=True))
+    made: onnx.ModelProto = quantizer.model.model
+    return made
+
+
+def reason_of(error: Exception) -> str:
+    """What a quantizer failed with, in one line and with the model's own names."""
+    return f"{type(error).__name__}: {unmarked(reason(error))}"
+
+
+def _preprocess(file: Path, *, plain: bool) -> None:
+    """Infer shapes and fold, in place; symbolically only where that is needed and possible."""
+    with quiet():
+        if not plain:
+            # Symbolic inference knows fewer operators, and fails with errors of every type.
+            with suppress(Exception):
+                quant_pre_process(file, file)
+                return
+        quant_pre_process(file, file, skip_symbolic_shape=True)
+
+
+def _in_normal_form(prepared: Path) -> None:
+    """Undo what the preparation adds: operators without a name, a Gemm with a bias of any shape."""
+    model = onnx.load(prepared)
+    editor = Editor(model)
+    name_operators(editor)
+    plain_products(editor)
+    separate(editor)
+    onnx.save(onnx.shape_inference.infer_shapes(model), prepared)
 
 
 def _overrides(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
@@ -182,13 +236,6 @@ def _overrides(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def in_float(model: onnx.ModelProto) -> list[str]:
-    """The names of nodes that stay in float."""
-    graph = model.graph
-    ends = [node.name for output in graph.output for node in _units(graph, output.name)]
-    return [*_normalization(graph), *_attention(graph), *ends]
-
-
 def _shapes_are_plain(model: onnx.ModelProto) -> bool:
     """Whether plain shape inference succeeds; symbolic inference supports fewer operators."""
     inferred = onnx.shape_inference.infer_shapes(model)
@@ -197,74 +244,3 @@ def _shapes_are_plain(model: onnx.ModelProto) -> bool:
     }
     typed |= {value.name for value in inferred.graph.output}
     return all(name in typed for node in inferred.graph.node for name in node.output if name)
-
-
-def _normalization(graph: onnx.GraphProto) -> list[str]:
-    """The arithmetic between the inputs and the first layer.
-
-    In int8 it would cost two more roundings and two more passes over the input.
-    """
-    reached = {value.name for value in graph.input}
-    names = []
-    for node in graph.node:
-        if node.op_type in _PREPARES and reached & set(node.input):
-            reached |= set(node.output)
-            names.append(node.name)
-    return names
-
-
-def _attention(graph: onnx.GraphProto) -> list[str]:
-    """Every softmax and what computes its scores.
-
-    Scores of padding are -10,000. With 256 levels over that range all other scores share one level,
-    and the softmax becomes uniform.
-    """
-    softmax = [node for node in graph.node if node.op_type == "Softmax"]
-    scores = {name for node in softmax for name in node.input}
-    return [node.name for node in softmax] + [
-        node.name for node in graph.node if scores & set(node.output)
-    ]
-
-
-def _units(graph: onnx.GraphProto, output: str) -> list[onnx.NodeProto]:
-    """The arithmetic with constants after the last layer, from the output backwards."""
-    producer_of, units = Graph(graph).maker, []
-    node = producer_of.get(output)
-    while node is not None and node.op_type in _UNITS:
-        computed = [name for name in node.input if name in producer_of]
-        if len(computed) != 1:
-            break
-        units.append(node)
-        node = producer_of[computed[0]]
-    return units
-
-
-def _leave_in_float(graph: onnx.GraphProto, output: str) -> None:
-    """Remove the Q/DQ pair after the last layer.
-
-    With 256 levels, logits of different classes would be equal and predicted numbers coarse.
-    """
-    producer_of, units = Graph(graph).maker, _units(graph, output)
-    end = output
-    if units:
-        end = next(name for name in units[-1].input if name in producer_of)
-    dequantizer = producer_of.get(end)
-    quantizer = producer_of.get(dequantizer.input[0]) if dequantizer is not None else None
-    if dequantizer is None or quantizer is None:
-        return
-    if (dequantizer.op_type, quantizer.op_type) != ("DequantizeLinear", "QuantizeLinear"):
-        return
-    layer = producer_of.get(quantizer.input[0])
-    if layer is None or any(
-        quantizer.input[0] in node.input for node in graph.node if node is not quantizer
-    ):
-        return
-    for i, name in enumerate(layer.output):
-        if name == quantizer.input[0]:
-            layer.output[i] = end
-    unused = {*quantizer.input[1:], *dequantizer.input[1:]}
-    graph.node.remove(dequantizer)
-    graph.node.remove(quantizer)
-    unused -= {name for node in graph.node for name in node.input}
-    for tensor in [t for t in graph.initializer if t.name in unused]:
-        graph.initializer.remove(tensor)

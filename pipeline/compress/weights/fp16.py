@@ -25,9 +25,10 @@ from onnx import TensorProto, numpy_helper
 from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
-from ....errors import NoEffectError
+from ....errors import ModelError, NoEffectError
 from .. import parity
 from ..method import Effect
+from ..normalize.names import MARK, apart, together, unmarked
 
 LARGEST = float(np.finfo(np.float16).max)
 HEADROOM = 0.5
@@ -62,9 +63,7 @@ def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> 
     )
     if not changed:
         raise _no_effect(f"fp16 changed none of {len(own)} nodes")
-    half = convert_float_to_float16(model, keep_io_types=True, node_block_list=sorted(kept))
-    _join_casts(half.graph, own)
-    OnnxModel.graph_topological_sort(half.graph, is_deterministic=True)
+    half = _converted(model, kept, source)
     del half.graph.value_info[:]  # These have the old types.
     half = onnx.shape_inference.infer_shapes(half)
     target.write_bytes(half.SerializeToString(deterministic=True))
@@ -80,6 +79,34 @@ def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> 
             f"outputs differ from those of fp32 by {difference:.2g} at most on the samples",
         ),
     )
+
+
+def _converted(model: onnx.ModelProto, kept: Set[str], source: Path) -> onnx.ModelProto:
+    """The model in fp16, except for nodes that stay in fp32.
+
+    Raises:
+        ModelError: the converter cannot take the graph.
+    """
+    own = {node.name for node in model.graph.node}
+    names = apart(model)
+    blocked = sorted(name + MARK for name in kept)
+    try:
+        half: onnx.ModelProto = convert_float_to_float16(
+            model, keep_io_types=True, node_block_list=blocked
+        )
+        _join_casts(half.graph, {name + MARK for name in own})
+        OnnxModel.graph_topological_sort(half.graph, is_deterministic=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # The converter's errors share no narrower class.
+        reason = unmarked(f"{type(error).__name__}: {error}").partition("\n")[0][:200]
+        raise ModelError(
+            f"a graph that cannot be converted to fp16 ({reason})",
+            where=str(source),
+            fix="leave 'fp16' out, or let no output be an input or a weight",
+        ) from error
+    together(half, names)
+    return half
 
 
 def _no_effect(found: str) -> NoEffectError:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ....errors import ModelError
+from ..normalize.names import unmarked
 
 SMALLEST = 1024
 """Smaller weights, in values, save less than their scales and nodes cost."""
@@ -64,7 +65,7 @@ def packable_weights(graph: onnx.GraphProto, source: Path) -> tuple[Weight, ...]
         values = numpy_helper.to_array(tensor)
         if not np.isfinite(values).all():
             raise ModelError(
-                f"weights that are not finite in {tensor.name!r}",
+                f"weights that are not finite in {unmarked(tensor.name)!r}",
                 expected="finite weights",
                 where=str(source),
             )

@@ -15,11 +15,14 @@ from onnx import numpy_helper
 
 from ....errors import NoEffectError
 from ..method import Effect
+from ..normalize.names import apart, together
 from .packable import SMALLEST, Weight, layers_with_weights
 
 
 class PackedModel:
     """A model, the nodes that unpack its weights, and the nodes that replace others.
+
+    Its names are marked until it is saved, so that what is named after them is new.
 
     Attributes:
         model: the model.
@@ -29,6 +32,7 @@ class PackedModel:
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model = model
+        self._names = apart(model)
         self.front: list[onnx.NodeProto] = []
         self.replacements: dict[str, list[onnx.NodeProto]] = {}
 
@@ -69,6 +73,7 @@ class PackedModel:
             nodes += self.replacements.get(node.output[0], [node])
         del graph.node[:]
         graph.node.extend(nodes)
+        together(self.model, self._names)
         target.write_bytes(self.model.SerializeToString(deterministic=True))
         before, after = source.stat().st_size, target.stat().st_size
         return Effect(

@@ -44,11 +44,10 @@ def int8(source: Path, target: Path, *, unpack: Unpack = "load") -> Effect:
         NoEffectError: no layer has constant float32 weights of at least `SMALLEST` values.
         ModelError: a weight is not finite.
     """
-    model = onnx.load(source)
-    weights = packable_weights(model.graph, source)
-    packed = PackedModel(model)
+    packed = PackedModel(onnx.load(source))
+    weights = packable_weights(packed.model.graph, source)
     for weight in weights:
-        _drop(model.graph, weight.name)
+        _drop(packed.model.graph, weight.name)
         if weight.embedding:
             rows_int8(packed, weight)
         elif unpack == "load":
@@ -78,11 +77,10 @@ def int4(source: Path, target: Path, *, block: int = 32) -> Effect:
     """
     if block < SMALLEST_BLOCK or block & (block - 1):
         raise ValueError(f"a block of {block}, expected a power of two from {SMALLEST_BLOCK} on")
-    model = at_opset_21(onnx.load(source), source)
-    weights = packable_weights(model.graph, source)
-    packed = PackedModel(model)
+    packed = PackedModel(at_opset_21(onnx.load(source), source))
+    weights = packable_weights(packed.model.graph, source)
     for weight in weights:
-        _drop(model.graph, weight.name)
+        _drop(packed.model.graph, weight.name)
         if weight.embedding:
             rows_int4(packed, weight, block)
         elif all(is_plain_product(node, weight) for node in weight.nodes):

@@ -6,7 +6,7 @@ from edgestill.devices.onboard.model.made_inputs import batch_axis, make_inputs,
 from edgestill.devices.onboard.model.modelfile import Input
 from edgestill.devices.onboard.runtimes import load
 from edgestill.devices.onboard.settings import Feed
-from edgestill.errors import UsageError
+from edgestill.errors import ModelError, UsageError
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -85,7 +85,7 @@ def test_shapes_that_cannot_be_are_refused_by_name(shape, batch, shapes, words):
 
 
 def test_a_text_input_is_refused_clearly():
-    with pytest.raises(UsageError, match=r"tensor\(string\)"):
+    with pytest.raises(ModelError, match=r"tensor\(string\)"):
         make_inputs((Input("x", "tensor(string)", ("n",)),))
 
 

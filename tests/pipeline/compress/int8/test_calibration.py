@@ -364,13 +364,31 @@ def test_weights_beside_the_model_are_found_and_nothing_is_written_there(model, 
 # --- refusals ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_is_refused_with_the_tensor_and_the_batch(tmp_path, bad):
+@pytest.mark.parametrize(
+    ("bad", "tensor", "what"),
+    [
+        (np.nan, "y", "NaN"),
+        (np.nan, "x", "NaN"),
+        (np.inf, "x", "infinity"),
+        (-np.inf, "x", "infinity"),
+    ],
+)
+def test_what_is_no_number_is_refused_with_the_tensor_and_the_batch(tmp_path, bad, tensor, what):
     path = unary(tmp_path / "m.onnx", "Identity")
     x = np.ones((9, 4), np.float32)
     x[7, 2] = bad
-    with pytest.raises(ModelError, match="batch 2, counted from 0: NaN or infinity in tensor 'y'"):
-        ranges(path, ["y"], batches(x, 3), "percentile")
+    with pytest.raises(ModelError, match=f"batch 2, counted from 0: {what} in tensor '{tensor}'"):
+        ranges(path, [tensor], batches(x, 3), "percentile")
+
+
+@pytest.mark.parametrize("bad", [np.inf, -np.inf, np.finfo(np.float32).min])
+@pytest.mark.parametrize("method", ["minmax", "percentile"])
+def test_a_mask_inside_has_no_range(tmp_path, bad, method):
+    path = unary(tmp_path / "m.onnx", "Identity")
+    x = np.ones((9, 4), np.float32)
+    x[7, 2] = bad
+    feeds = batches(x, 3)
+    assert ranges(path, ["y"], feeds, method) == {}
 
 
 @pytest.mark.parametrize("feeds", [list, lambda: [{"x": np.ones((0, 4), np.float32)}]])

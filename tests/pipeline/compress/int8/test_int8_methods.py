@@ -7,6 +7,7 @@ from edgestill.errors import DataError, ModelError, NoEffectError
 from edgestill.pipeline.compress.int8 import int8_dynamic, int8_mixed, int8_static, qdq
 from edgestill.pipeline.compress.int8.activation_run import ActivationRun
 from edgestill.pipeline.compress.int8.extremes import Extremes, extremes_of
+from edgestill.pipeline.compress.int8.kept_float import in_float
 from edgestill.pipeline.compress.method import Job
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.recipe.compress import Compress
@@ -83,18 +84,21 @@ def test_mixed_leaves_layers_in_float_until_one_is_left(job):
     )
 
 
-def test_an_opset_that_the_quantizer_lacks_is_refused(tmp_path):
+def test_an_opset_that_cannot_be_converted_is_refused(tmp_path):
     path = network(tmp_path / "m.onnx")
     loaded = onnx.load(path)
     loaded.opset_import[0].version = 10
     path.write_bytes(loaded.SerializeToString())
-    with pytest.raises(ModelError, match=r"found opset 10, expected opset 11 to 23"):
+    assert onnx.load(qdq.prepare(path, tmp_path / "p.onnx")).opset_import[0].version == 13
+    loaded.opset_import[0].version = 0
+    path.write_bytes(loaded.SerializeToString())
+    with pytest.raises(ModelError, match="opset 0, which cannot be converted"):
         qdq.prepare(path, tmp_path / "p.onnx")
 
 
 def test_layers_their_own_operators_and_the_float_ends_are_found_by_name(tmp_path):
     loaded = onnx.load(qdq.prepare(network(tmp_path / "m.onnx"), tmp_path / "p.onnx"))
-    assert set(qdq.in_float(loaded)) == {"normalize", "units"}
+    assert set(in_float(loaded)) == {"normalize", "units"}
     first, second = qdq.layers(loaded, ())
     assert (first.name, second.name) == ("first", "second")
     assert [layer.name for layer in qdq.layers(loaded, ["first"])] == ["second"]

@@ -1,0 +1,1 @@
+"""The one form of a graph that every compression method takes."""
