@@ -29,12 +29,18 @@ def job(tmp_path, monkeypatch):
         given.append(job)
         return Effect(1, ())
 
+    def normalized(source, target, feeds):
+        first = 1000.0 * SPLITS.index("calibration")
+        assert all(first <= feed[INPUT].min() <= feed[INPUT].max() < first + ROWS for feed in feeds)
+        return ()
+
     monkeypatch.setitem(variants.METHODS, "int8-static", method)
+    monkeypatch.setattr(variants, "normalize", normalized)
 
     def of(**options):
         compress = Compress(variants=("int8-static",), **options)
         data = SimpleNamespace(path=tmp_path, record=DATA)
-        inputs = SimpleNamespace(compress=compress, plan=plan(compress))
+        inputs = SimpleNamespace(compress=compress, plan=plan(compress), data=data)
         models = SimpleNamespace(data=data, tuned={})
         with Silent().steps("variants", 1) as steps:
             variants._compressed(tmp_path, inputs, ["int8-static"], models, steps)

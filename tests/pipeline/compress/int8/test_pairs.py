@@ -21,7 +21,7 @@ def quantized(kind="MatMul", weights=(4, 4), after="Tanh"):
         node("DequantizeLinear", ["aq", "own_s", "own_z"], ["ad"]),
         node(after, ["ad"], ["y"], name="after"),
     ]
-    return foreign(nodes, {"x": [4, 4]}, {"y": None}, stored, feeds={}).model
+    return foreign(nodes, {"x": [4, 4]}, {"y": [4, 4]}, stored, feeds={}).model
 
 
 def kinds(model):
