@@ -37,7 +37,7 @@ from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
 from .judge.inputs import BenchmarkInputs, VerifyInputs
 from .outside import Outside, outside
-from .preflight import fits, suits
+from .preflight import fits, known, suits
 from .progress import Progress, Silent
 from .recipe.architecture import Architecture
 from .recipe.distill import SoftLosses, SoftTargets, TeacherLayers
@@ -72,11 +72,13 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
     student = partial(StudentInputs, r.student.only(Architecture), named.student)
     plan = plan_of(r.compress.model_copy(update={"target": r.target}))
 
-    data = run(DATA, DataInputs(r.data, named.data, named.tokenizer, r.seed))
+    # What chooses an epoch changes nothing of the samples.
+    source = r.data.model_copy(update={"select_by": None})
+    data = run(DATA, DataInputs(source, named.data, named.tokenizer, r.seed))
     engine.require(partial(fits, r), data)
     for module in _users_modules(r, named, data):
         run(TRIAL, module)
-    samples = Samples(data, r.augment, r.seed)
+    samples = Samples(data, r.augment, r.seed, r.data.select_by)
     trained = tuple(run(TEACHER, inputs) for inputs in _each_teacher(r, named, data))
     teachers = Teachers(trained, r.teacher.shares)
     targets = run(TARGETS, TargetsInputs(teachers, r.distill.only(SoftTargets), samples))
@@ -122,7 +124,8 @@ def _each_teacher(r: Recipe, named: Outside, data: Made[DataRecord]) -> Iterator
     """The inputs of each teacher; every one has a seed of its own."""
     parts = zip(r.teacher.teachers(), named.teachers, strict=True)
     for seed, (teacher, file_hash) in enumerate(parts, r.seed):
-        yield TeacherInputs(teacher, file_hash, Samples(data, r.augment, seed))
+        samples = Samples(data, r.augment, seed, r.data.select_by)
+        yield TeacherInputs(teacher, file_hash, samples)
 
 
 def _distillation(
@@ -204,6 +207,7 @@ def build(
     _check_stage(until)
     read = recipe if isinstance(recipe, Recipe) else load(Path(recipe), overrides, seed=seed)
     _check_tuned(until, read)
+    known(read)
     progress = progress or Silent()
     store = Store(Path(artifacts), progress.warn)
     threads = threads_for(read)
@@ -258,6 +262,7 @@ def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
         DataError, RecipeError: what a build would refuse about the data, and about the recipe for
             these data, as far as it can be known in seconds.
     """
+    known(recipe)
     store = Store(artifacts, asks=True)
     planner = Planner(store, threads_for(recipe))
     flow(recipe, outside(recipe), planner)

@@ -1,15 +1,39 @@
-"""Checks of a recipe against its data, before the first model is trained."""
+"""Checks of a recipe, by itself and against its data, before the first model is trained."""
+
+import difflib
 
 from ..errors import DataError, RecipeError
 from . import tasks
+from .judge import task_budgets
 from .recipe.architecture import Architecture
 from .recipe.model_names import ANSWER_KINDS, FAMILIES, SUITED, family_and_depth
 from .recipe.recipe import Recipe
 from .records import SPLITS, DataRecord
+from .tasks.metric import slug
 from .teachers import kind
 
 OF_LABELS = ("label_smoothing", "control_smoothing", "class_weights")
 """Keys of a schedule that say something of labels alone."""
+
+
+def known(recipe: Recipe) -> None:
+    """Refuse metrics that the task does not have, before any data is read.
+
+    Raises:
+        RecipeError: a budget, or ``data.select_by``.
+    """
+    task = tasks.of(recipe.data.task)
+    task_budgets.check(recipe.gate, task)
+    select_by = recipe.data.select_by
+    names = [metric.name for metric in task.reported if metric.value is not None]
+    if select_by is not None and slug(select_by) not in map(slug, names):
+        near = difflib.get_close_matches(select_by, names, n=1)
+        raise RecipeError(
+            found=repr(select_by),
+            expected=f"a metric of {task.name}: {', '.join(names)}",
+            where="data.select_by",
+            fix=f"did you mean {near[0]!r}?" if near else "leave data.select_by out",
+        )
 
 
 def suits(recipe: Recipe, data: DataRecord) -> None:
@@ -27,7 +51,7 @@ def suits(recipe: Recipe, data: DataRecord) -> None:
     _views_suit(recipe)
     _opens(recipe)
     _labels_exist(recipe, task)
-    _budgets_exist(recipe, task)
+    task_budgets.check(recipe.gate, task, data.labels)
 
 
 def fits(recipe: Recipe, data: DataRecord) -> None:
@@ -182,14 +206,3 @@ def _labels_exist(recipe: Recipe, task: tasks.Task) -> None:
                     where=f"{part}.{key}",
                     fix=f"leave {part}.{key} out",
                 )
-
-
-def _budgets_exist(recipe: Recipe, task: tasks.Task) -> None:
-    of_some_tasks = frozenset[str]().union(*(some.budgets for some in tasks.TASKS.values()))
-    for key in recipe.gate.budgets():
-        if key in of_some_tasks - task.budgets:
-            raise RecipeError(
-                found=f"a budget of classes, for {task.name}",
-                expected="min_score, max_drop_vs_teacher or a budget of time and size",
-                where=f"gate.{key}",
-            )

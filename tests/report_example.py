@@ -42,6 +42,7 @@ from edgestill.pipeline.records import (
     VerifyRecord,
 )
 from edgestill.pipeline.tasks import of
+from edgestill.pipeline.tasks.constant import over_constant
 from edgestill.pipeline.tasks.sampling import Sampling
 from measured_example import (
     SIZES,
@@ -99,6 +100,8 @@ def report(
             teacher=_variant("teacher"),
         ),
         quality=VerifyRecord(
+            task="classification",
+            labels=labels,
             test_samples=TEST,
             metric="accuracy",
             teacher=_quality("teacher", labels),
@@ -180,6 +183,8 @@ def with_task(whole: Report, task: str) -> Report:
     """The same report of another task, with three numbers or labels for what were classes."""
     judged = [each.model_copy(update=_judged(task, each.name)) for each in whole.quality.files]
     quality = {
+        "task": task,
+        "labels": NAMES if task != "embedding" else (),
         "metric": of(task).metric.name,
         "teacher": judged[0],
         "teacher_score": judged[0].score,
@@ -209,9 +214,11 @@ def _judged(task: str, name: str) -> dict[str, object]:
     noise = 0.1 * (1 + sorted(RIGHT).index(name)) if name != "teacher" else 0.0
     found = teacher + rng.normal(0.0, noise, teacher.shape)
     held = None if name == "teacher" else judge.compare(found, teacher, told, NAMES, SAMPLING)
+    metrics = judge.metrics(found, told, SAMPLING)
     return {
         "score": judge.score(found, told, SAMPLING),
-        "metrics": judge.metrics(found, told, SAMPLING),
+        "metrics": metrics,
+        "over_constant": over_constant(judge, found, told, NAMES, metrics, SAMPLING),
         "drop_vs_teacher": judge.drop(teacher, found, told, SAMPLING),
         "fidelity": held,
     }
@@ -352,6 +359,7 @@ def _quality(name: str, labels: tuple[str, ...]) -> VariantQuality:
     task, classes = of("classification"), len(labels)
     found, teacher, fp32 = (answers(each, classes) for each in (name, "teacher", "fp32"))
     told = truth(classes)
+    metrics = task.metrics(found, told, SAMPLING)
     lost = task.compare(found, teacher, told, labels, SAMPLING)
     return VariantQuality(
         name=name,
@@ -379,7 +387,8 @@ def _quality(name: str, labels: tuple[str, ...]) -> VariantQuality:
             ),
         ),
         score=task.score(found, told, SAMPLING),
-        metrics=task.metrics(found, told, SAMPLING),
+        metrics=metrics,
+        over_constant=over_constant(task, found, told, labels, metrics, SAMPLING),
         agreement_with_teacher=lost.agreement,
         drop_vs_teacher=task.drop(teacher, found, told, SAMPLING),
         drop_vs_fp32=task.drop(fp32, found, told, SAMPLING),

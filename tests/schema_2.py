@@ -21,12 +21,17 @@ def aged(report):
         variant["ort_file"] = mobile["name"]
         variant |= {"ort_bytes": mobile["bytes"], "ort_sha256": mobile["sha256"]}
     variants["operators_file"] = operators
+    del content["quality"]["task"], content["quality"]["labels"]
     for quality in [*content["quality"]["variants"], content["quality"]["teacher"]]:
+        del quality["over_constant"]
         quality["metrics"] = {name: one["value"] for name, one in quality["metrics"].items()}
         (mobile,) = quality.pop("packages")
         del quality["made_from"], quality["steadiness"]
         quality["ort_max_abs_difference"] = mobile["max_abs_difference"]
         quality["ort_agreement"] = mobile["agreement"]
+    trained = (content[key] for key in ("teachers", "students", "plain_students"))
+    for model in [*(m for models in trained for m in models), variants["student"]]:
+        del model["selected_by"]
     for verdict in content["verdict"]["variants"]:
         del verdict["packages"], verdict["unknown"]
     return content | {"schema_version": "2.0"}

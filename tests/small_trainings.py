@@ -83,6 +83,7 @@ def run(model, *, progress=None, work=None, **changed):
         new_view_each_epoch,
         seed,
         changed.get("extra", ()),
+        changed.get("select_by"),
     )
     return fit(model, setup, progress=progress or Silent(), what="a model", work=work)
 

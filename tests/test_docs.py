@@ -12,6 +12,7 @@ from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.recipe.files import bundled
 from edgestill.pipeline.recipe.part import Part
 from edgestill.pipeline.recipe.recipe import Recipe
+from edgestill.pipeline.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("devices", "docs", "exporters", "pipeline", "tests")
@@ -52,6 +53,14 @@ def test_every_recipe_key_stands_in_the_recipe_that_init_writes():
             found.add(section + match[1])
     wanted = {key for key, _ in keys_of(Recipe)}
     assert found == wanted
+
+
+def test_every_metric_that_can_be_a_budget_stands_in_the_recipe_that_init_writes():
+    (gate,) = re.findall(r"^\[gate\].*", bundled("start").read_text(encoding="utf-8"), re.S | re.M)
+    for task in TASKS.values():
+        lines = re.findall(rf"^#   {task.name} .*", gate, re.M) or [gate]
+        for metric in task.reported:
+            assert re.search(rf"\b{metric.key}\b", gate if metric is task.metric else lines[0])
 
 
 def test_every_recipe_key_is_described_in_the_schema():

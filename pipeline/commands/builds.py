@@ -114,10 +114,13 @@ def schema(what: str) -> None:
 
     Editors complete and check TOML with the schema of recipes.
     """
+    from ..judge.task_budgets import in_schema
     from ..recipe.files import schema_of
 
     if what == "recipe":
         from ..recipe.recipe import Recipe as Model
     else:
         from ..records import Report as Model  # type: ignore[assignment]
-    say(*json.dumps(schema_of(Model, f"edgestill {what}"), indent=2).split("\n"))
+    document = schema_of(Model, f"edgestill {what}")
+    document = in_schema(document) if what == "recipe" else document
+    say(*json.dumps(document, indent=2).split("\n"))

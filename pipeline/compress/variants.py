@@ -58,7 +58,7 @@ class Sources:
         """Those of the stage's inputs."""
         models = inputs.models
         return cls(
-            best_of(models.students),
+            best_of(models.students, tasks.of(inputs.data.record.task)),
             models.teachers.models,
             models.teachers.shares,
             {made.record.method: made for made in models.tuned},

@@ -21,11 +21,14 @@ class Samples:
         data: the data stage's output.
         augment: how samples are varied.
         seed: of the variation.
+        select_by: the metric by which every training keeps its best epoch; None: see
+            ``Task.chooses``.
     """
 
     data: Made[DataRecord]
     augment: Augment
     seed: int
+    select_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

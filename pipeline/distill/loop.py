@@ -25,6 +25,7 @@ from ..models.weights import WEIGHTS, save
 from ..progress import Progress
 from ..recipe.training import Schedule
 from ..records import DataRecord, Epoch
+from ..tasks.metric import Metric
 from . import checkpoint
 from .batches import Batch, Batches, ViewOf, as_model_input
 from .hard_labels import Loss, hard_labels
@@ -58,6 +59,7 @@ class TrainingSetup(NamedTuple):
         view_of: the view that an epoch shows.
         seed: of the order.
         extra: more parameters to train, such as those of a bridge between layers.
+        select_by: the metric by which the best epoch is kept; None: see ``Task.chooses``.
     """
 
     batches: Batches
@@ -68,6 +70,24 @@ class TrainingSetup(NamedTuple):
     view_of: ViewOf
     seed: int
     extra: tuple[torch.nn.Parameter, ...] = ()
+    select_by: str | None = None
+
+    @property
+    def chosen_by(self) -> Metric:
+        """The metric by which the best epoch is kept."""
+        task = tasks.of(self.data.task)
+        return task.chooses(self.select_by, class_weights=self.schedule.class_weights)
+
+    def better(self, loss: float, score: float, than: Epoch) -> bool:
+        """Whether these figures on validation are better than an epoch's: the score, then the loss.
+
+        Args:
+            loss: mean loss from labels.
+            score: of the metric that chooses.
+            than: the epoch.
+        """
+        merit = self.chosen_by.merit
+        return (merit(score), -loss) > (merit(than.validation_score), -than.validation_loss)
 
 
 def new_view_each_epoch(epoch: int) -> int:
@@ -83,7 +103,7 @@ def fit(
     what: str,
     work: Path | None = None,
 ) -> Fitted:
-    """Train, and leave the model at its best epoch on validation: score, then loss.
+    """Train, and leave the model at its best epoch on validation: by its metric, then the loss.
 
     Args:
         model: trained in place.
@@ -136,7 +156,7 @@ class _Trainer:
         self.bf16 = _in_bf16(schedule)
         self.per_epoch = len(setup.batches) // schedule.batch_size
         self.total = self.per_epoch * schedule.epochs
-        self.score = tasks.of(setup.data.task).metric.name
+        self.score = setup.chosen_by.name
         self.at = _State()
         self.best: dict[str, torch.Tensor] = {}
         self.saved = time.monotonic()
@@ -222,8 +242,9 @@ class _Trainer:
         """End an epoch: add it to the curve, and keep its weights if they are the best so far."""
         at = self.at
         with self.average.in_place() if self.average is not None else nullcontext():
-            loss, score = evaluate(self.model, self.setup.validation, self.setup.data)
-            better = not at.curve or (score, -loss) > _merit(at.curve[at.best])
+            setup = self.setup
+            loss, score = evaluate(self.model, setup.validation, setup.data, setup.chosen_by)
+            better = not at.curve or setup.better(loss, score, than=at.curve[at.best])
             if better:
                 state = {key: value.clone() for key, value in self.model.state_dict().items()}
         self._finite(loss, f"epoch {number + 1}, on validation")
@@ -288,11 +309,18 @@ def _in_bf16(schedule: Schedule) -> bool:
     return schedule.precision == "bf16" or (schedule.precision == "auto" and can)
 
 
-def evaluate(model: torch.nn.Module, split: Arrays, data: DataRecord) -> tuple[float, float]:
-    """Mean loss from labels and score over a split, the model in eval mode.
+def evaluate(
+    model: torch.nn.Module, split: Arrays, data: DataRecord, metric: Metric | None = None
+) -> tuple[float, float]:
+    """Mean loss from labels and a metric over a split, the model in eval mode.
 
-    The score is the one by which a task chooses an epoch.
+    Args:
+        model: takes ``data``.
+        split: its samples and labels.
+        data: what they are.
+        metric: one of the task; None: its score.
     """
+    metric = metric or tasks.of(data.task).metric
     loss_of, loss = hard_labels(data), 0.0
     outputs_by_block = []
     for outputs, part in logits_of(model, split.x, data):
@@ -300,8 +328,7 @@ def evaluate(model: torch.nn.Module, split: Arrays, data: DataRecord) -> tuple[f
         batch = Batch(outputs, y, np.arange(part.start, part.stop), 0)
         loss += loss_of(outputs, batch).item() * len(outputs)
         outputs_by_block.append(outputs.numpy())
-    score = tasks.of(data.task).selection(np.concatenate(outputs_by_block), split.y)
-    return loss / len(split.x), score
+    return loss / len(split.x), metric.measure(np.concatenate(outputs_by_block), split.y)
 
 
 @torch.no_grad()
@@ -318,7 +345,3 @@ def logits_of(
 def outputs_of(model: torch.nn.Module, x: NDArray[Any], data: DataRecord) -> NDArray[np.float32]:
     """Outputs for all samples at once, [n, outputs]."""
     return np.concatenate([outputs.numpy() for outputs, _ in logits_of(model, x, data)])
-
-
-def _merit(epoch: Epoch) -> tuple[float, float]:
-    return epoch.validation_score, -epoch.validation_loss

@@ -68,6 +68,7 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
     if teachers and distillation and distillation.layers and distillation.layers.initialize:
         initialize(model, restored(teachers.models[0], record))
     with open_training(model, training, seed) as setup:
+        chosen_by = setup.chosen_by.name
         how = "distilled" if distillation else "plain"
         what = f"student {architecture.model} {how}, seed {seed}"
         with blamed_if_users(architecture.model, "student.model"):
@@ -85,6 +86,7 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
         curve=fitted.curve,
         best_epoch=fitted.best.epoch,
         validation_score=fitted.best.validation_score,
+        selected_by=chosen_by,
         weights_sha256=file_sha256(out / WEIGHTS),
     )
 
@@ -127,6 +129,7 @@ def open_training(model: torch.nn.Module, training: Training, seed: int) -> Iter
             objective.view_of,
             seed,
             objective.extra,
+            samples.select_by,
         )
 
 

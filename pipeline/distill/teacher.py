@@ -30,15 +30,15 @@ from ..records import SPLITS, DataRecord, Epoch, ModelRecord, Split
 from .batches import Batches
 from .hard_labels import hard_labels
 from .inputs import Samples, TeacherInputs
-from .loop import TrainingSetup, fit, new_view_each_epoch
+from .loop import TrainingSetup, fit, new_view_each_epoch, outputs_of
 from .teacher_answers import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
 from .teacher_checks import (
+    answers_of_module,
     as_it_comes,
     check_one_batch,
     doubt_of,
     no_teacher,
     score_of,
-    score_of_module,
 )
 
 _JUDGING: tuple[Split, ...] = ("validation", "test")
@@ -76,7 +76,7 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
     model = _module(kind, out, teacher, data.record)
     validation = open_split(data.path, "validation")
     curve: tuple[Epoch, ...] = ()
-    best = None
+    best = chosen_by = None
     # Without labels there is nothing to train by: what a function makes is taken as it is.
     has_labels = tasks.of(data.record.task).labels is not None
     can_learn = kind in ("family", "factory") and teacher.weights is None and has_labels
@@ -86,10 +86,12 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
         with blamed_if_users(teacher.model, "teacher.model"):
             fitted = fit(model, setup, progress=progress, what=what, work=work)
         curve, best, score = fitted.curve, fitted.best.epoch, fitted.best.validation_score
+        answers, chosen_by = outputs_of(model, validation.x, data.record), setup.chosen_by.name
     else:
         check_one_batch(model, data.record)
-        score = score_of_module(model, validation, data.record)
-    doubt = doubt_of(score, validation, data.record)
+        answers = answers_of_module(model, validation, data.record)
+        score = score_of(answers, validation.y, data.record)
+    doubt = doubt_of(answers, validation.y, data.record)
     warnings: tuple[str, ...] = ()
     if doubt and can_learn and not trained:
         warnings = (as_it_comes(doubt),)
@@ -108,6 +110,7 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
         curve=curve,
         best_epoch=best,
         validation_score=score,
+        selected_by=chosen_by,
         weights_sha256=_save(model, out),
         warnings=warnings,
         normalized=teacher.normalize,
@@ -130,6 +133,7 @@ def _training_setup(teacher: Teacher, samples: Samples) -> TrainingSetup:
         hard_labels(record, teacher),
         new_view_each_epoch,
         samples.seed,
+        select_by=samples.select_by,
     )
 
 
@@ -238,7 +242,7 @@ def _record_of_answers(
 ) -> ModelRecord:
     """The record of a teacher of which only the answers are available."""
     score = score_of(known.answers, known.split.y, data)
-    if doubt := doubt_of(score, known.split, data):
+    if doubt := doubt_of(known.answers, known.split.y, data):
         raise no_teacher(doubt, teacher)
     return ModelRecord(
         model=_name_in_report(teacher.model),

@@ -17,6 +17,7 @@ from ..models import example
 from ..models.deployed import Deployed
 from ..recipe.architecture import Teacher
 from ..records import DataRecord
+from ..tasks.constant import must_beat, value_of_constant
 from .loop import outputs_of
 
 
@@ -50,8 +51,8 @@ def check_one_batch(model: Deployed, data: DataRecord) -> None:
         )
 
 
-def score_of_module(model: Deployed, validation: Arrays, data: DataRecord) -> float:
-    """A loaded model's score.
+def answers_of_module(model: Deployed, validation: Arrays, data: DataRecord) -> NDArray[np.float32]:
+    """A loaded model's outputs.
 
     Raises:
         ModelError: an answer that is not finite.
@@ -64,7 +65,7 @@ def score_of_module(model: Deployed, validation: Arrays, data: DataRecord) -> fl
             expected="finite numbers",
             where="teacher.model",
         )
-    return score_of(answers, validation.y, data)
+    return answers
 
 
 def score_of(answers: NDArray[np.float32], truth: NDArray[Any], data: DataRecord) -> float:
@@ -92,16 +93,25 @@ class Doubt(NamedTuple):
     expected: str
 
 
-def doubt_of(score: float, split: Arrays, data: DataRecord) -> Doubt | None:
-    """What is wrong with a score; None where it is better than that of one who knows nothing."""
+def doubt_of(answers: NDArray[np.float32], truth: NDArray[Any], data: DataRecord) -> Doubt | None:
+    """What is wrong with answers; None where they are better than any constant answer.
+
+    Args:
+        answers: outputs, float [n, k].
+        truth: labels; not read where the answers themselves are the labels.
+        data: of what task.
+    """
     task = tasks.of(data.task)
-    least = task.baseline(split.y)
-    if score > least:
+    if task.labels is None:
         return None
-    return Doubt(
-        f"{task.metric.name} {score:.4f} on validation",
-        f"more than one who knows nothing reaches ({least:.4f})",
-    )
+    for metric in must_beat(task):
+        score, least = metric.measure(answers, truth), value_of_constant(metric, truth)
+        if metric.merit(score) <= metric.merit(least):
+            return Doubt(
+                f"{metric.name} {score:.4f} on validation",
+                f"more than one who knows nothing reaches ({least:.4f})",
+            )
+    return None
 
 
 def as_it_comes(doubt: Doubt) -> str:

@@ -1,10 +1,10 @@
-"""The budgets that a recipe may set, and how a figure is compared with its budget.
+"""The budgets that a build of any task may set, and how a figure is compared with its budget.
 
     BUDGETS["max_p90_ms"].direction     # 'at most'
     hold("at most", 2.0, figure)        # ('ready', 'the whole interval is inside the budget')
 
 A figure decides a budget when its whole interval lies on one side of it. A new budget is a key of
-``recipe.Gate`` and a line of ``BUDGETS``.
+``recipe.Gate`` and a line of ``BUDGETS``; those of the metrics of a task are in ``task_budgets``.
 """
 
 import math
@@ -16,11 +16,14 @@ from ...devices.onboard.stats.estimate import Estimate, Kind
 from ...devices.scenarios.figures import Figures
 from ..recipe.gate import Gate
 from ..records import TEACHER, Outcome, Predicted, VariantQuality
+from ..tasks import MetricUnit
 
-Direction = Literal["at least", "at most"]
-Unit = Literal[
-    "ms", "MiB", "KiB", "uJ", "instructions", "share", "points", "score", "score difference"
-]
+Direction = Literal["at least", "at most", "above"]
+"""A figure that has to be above its budget may not be equal to it."""
+Unit = (
+    MetricUnit
+    | Literal["ms", "MiB", "KiB", "uJ", "instructions", "points", "score", "score difference"]
+)
 """What a budget is given in; a share of 0.05 is 5 %, as points it is 5 points."""
 
 
@@ -33,6 +36,7 @@ class Budget:
         direction: on which side of the budget the figure has to lie.
         title: what it limits; ``{metric}`` stands for the task's score, ``{same}`` for what counts
             as the same answer.
+        short: the same for a narrow table; empty: the title.
         quality: its figure, where the verify stage finds it.
         measured: its figure, where the benchmark stage finds it.
         predicted: its figure where only a prediction exists.
@@ -48,6 +52,7 @@ class Budget:
     quality: Callable[[VariantQuality], Estimate] | None = None
     measured: Callable[[Figures], Estimate] | None = None
     predicted: Callable[[Predicted], Estimate] | None = None
+    short: str = ""
     of_machine: bool = False
     repeats: bool = False
     with_method: bool = False
@@ -89,9 +94,6 @@ def _worst_class_drop(quality: VariantQuality) -> Estimate:
 
 
 BUDGETS: dict[str, Budget] = {
-    "min_accuracy": Budget(
-        "share", "at least", "accuracy on test", quality=lambda quality: quality.score
-    ),
     "min_score": Budget(
         "score", "at least", "{metric} on test", quality=lambda quality: quality.score
     ),
@@ -106,15 +108,21 @@ BUDGETS: dict[str, Budget] = {
         "at most",
         "{metric} lost to the fp32 student",
         quality=lambda quality: quality.drop_vs_fp32,
+        short="lost to fp32",
     ),
     "min_agreement": Budget(
         "share",
         "at least",
         "same answer as the teacher ({same})",
         quality=lambda quality: quality.agreement_with_teacher,
+        short="same answers",
     ),
     "max_worst_class_drop": Budget(
-        "points", "at most", "recall lost by the worst hit class", quality=_worst_class_drop
+        "points",
+        "at most",
+        "recall lost by the worst hit class",
+        quality=_worst_class_drop,
+        short="lost by the worst class",
     ),
     "max_p50_ms": Budget(
         "ms",
@@ -141,6 +149,7 @@ BUDGETS: dict[str, Budget] = {
         "latency, p99",
         measured=lambda measured: measured.p99_ms,
         percentile=99.0,
+        short="p99",
         of_machine=True,
         repeats=True,
     ),
@@ -166,9 +175,10 @@ BUDGETS: dict[str, Budget] = {
         "at most",
         "instructions per query (a count, not a time)",
         measured=lambda measured: measured.instructions,
+        short="instructions",
     ),
 }
-"""By the key that a recipe's ``[gate]`` sets."""
+"""By the key that a recipe's ``[gate]`` sets; ``task_budgets.find`` has those of metrics, too."""
 UNDECIDING: dict[Kind, str] = {
     "declared": "the energy is computed by a declared model, not measured, and decides no budget; "
     "measure on a machine with a power sensor (`edgestill doctor` lists those of this machine)",
@@ -181,7 +191,11 @@ UNDECIDING: dict[Kind, str] = {
 
 def measured_budgets(gate: Gate) -> dict[str, float]:
     """The budgets of a gate that measuring longer may decide."""
-    return {key: value for key, value in gate.budgets().items() if BUDGETS[key].repeats}
+    return {
+        key: value
+        for key, value in gate.budgets().items()
+        if key in BUDGETS and BUDGETS[key].repeats
+    }
 
 
 def decided(budgets: Mapping[str, float], models: Sequence[Figures]) -> bool:
@@ -238,13 +252,13 @@ def hold(direction: Direction, budget: float, figure: Estimate) -> tuple[Outcome
     if figure.kind in UNDECIDING:
         return "undecided", UNDECIDING[figure.kind]
     # Seen from the budget, the end of the interval that is worst and the one that is best.
-    worst, best = (low, high) if direction == "at least" else (_negative(high), _negative(low))
-    limit = budget if direction == "at least" else -budget
-    if best is not None and best < limit:
+    worst, best = (_negative(high), _negative(low)) if direction == "at most" else (low, high)
+    limit = -budget if direction == "at most" else budget
+    if best is not None and (best < limit or (best == limit and direction == "above")):
         return "not ready", "the whole interval is outside the budget"
     if low is None or high is None:
         return "undecided", f"no interval: {figure.missing}"
-    if worst is not None and worst >= limit:
+    if worst is not None and (worst > limit or (worst == limit and direction != "above")):
         return "ready", "the whole interval is inside the budget"
     why = "the budget lies inside the interval; measure more or on more samples"
     return "undecided", why if figure.caution is None else f"{why}: {figure.caution}"

@@ -2,13 +2,14 @@
 
 A variant is READY when every interval lies wholly inside its budget, NOT READY when one lies wholly
 outside or there is a fault, UNDECIDED otherwise. A fault of a variant is one of every variant that
-was made from it (``faults``). A missing figure is never a pass, and neither is NaN. A prediction
-and a declared model decide nothing (``budgets.UNDECIDING``). Where the target is not the machine
-measured on, its latency, peak memory and energy were not measured, and their budgets are undecided.
-The verdict is the best of any variant; ``choice`` has which one ships.
+was made from it (``faults``). Whatever the budgets, a model has to be better than an answer that
+does not depend on the input (``constant``). A missing figure is never a pass, and neither is NaN. A
+prediction and a declared model decide nothing (``budgets.UNDECIDING``). Where the target is not the
+machine measured on, its latency, peak memory and energy were not measured, and their budgets are
+undecided. The verdict is the best of any variant; ``choice`` has which one ships.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..recipe.gate import Gate
@@ -16,13 +17,12 @@ from ..records import (
     BenchmarkRecord,
     Check,
     Outcome,
-    VariantQuality,
     VariantVerdict,
     Verdict,
     VerifyRecord,
 )
-from . import faults, packages
-from .budgets import BUDGETS, hold
+from . import constant, faults, packages, task_budgets
+from .budgets import BUDGETS, Budget, hold
 from .choice import Subject, choose, subjects_of
 
 EXIT_CODES: dict[Outcome, int] = {"ready": 0, "not ready": 1, "undecided": 5}
@@ -31,8 +31,7 @@ EXIT_CODES: dict[Outcome, int] = {"ready": 0, "not ready": 1, "undecided": 5}
 def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdict:
     """Judge every variant and name the one to ship."""
     subjects = subjects_of(quality, measured)
-    by_name = {variant.name: variant for variant in quality.variants}
-    verdicts = tuple(_variant(subject, gate, measured, by_name) for subject in subjects)
+    verdicts = tuple(_variant(subject, gate, quality, measured) for subject in subjects)
     pairs = zip(subjects, verdicts, strict=True)
     ready = [subject for subject, verdict in pairs if verdict.outcome == "ready"]
     outcome: Outcome
@@ -54,15 +53,16 @@ def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdi
     )
 
 
-def check(key: str, value: float, figure: Estimate) -> Check:
+def check(key: str, value: float, figure: Estimate, budget: Budget | None = None) -> Check:
     """One budget against one figure.
 
     Args:
-        key: of ``BUDGETS``.
+        key: of the budget.
         value: of the budget, in its unit.
         figure: in the same unit.
+        budget: what it limits; None: the one of ``BUDGETS``.
     """
-    budget = BUDGETS[key]
+    budget = budget or BUDGETS[key]
     outcome, why = hold(budget.direction, value, figure)
     if budget.with_method and figure.method:
         why = f"{why}; {figure.method}"
@@ -88,14 +88,10 @@ def check_elsewhere(key: str, value: float, name: str, measured: BenchmarkRecord
 
 
 def _variant(
-    subject: Subject, gate: Gate, measured: BenchmarkRecord, variants: Mapping[str, VariantQuality]
+    subject: Subject, gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord
 ) -> VariantVerdict:
-    checks = tuple(
-        check_elsewhere(key, value, subject.name, measured)
-        if BUDGETS[key].of_machine and not measured.on_target
-        else check(key, value, BUDGETS[key].figure(subject.quality, subject.figures))
-        for key, value in gate.budgets().items()
-    )
+    variants = {variant.name: variant for variant in quality.variants}
+    checks = (*_checks(subject, gate, quality, measured), *constant.checks(subject, quality))
     found = (*faults.of(subject.quality, variants), *packages.faults(subject.quality))
     unknown = faults.unknown(subject.quality)
     outcomes = {check.outcome for check in checks}
@@ -114,6 +110,19 @@ def _variant(
     )
 
 
+def _checks(
+    subject: Subject, gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord
+) -> Iterator[Check]:
+    """One variant against each budget that is set."""
+    for key, value in gate.budgets().items():
+        budget = task_budgets.of_record(key, quality)
+        if budget.of_machine and not measured.on_target:
+            yield check_elsewhere(key, value, subject.name, measured)
+        else:
+            figure = budget.figure(subject.quality, subject.figures)
+            yield check(key, value, figure, budget)
+
+
 def _nearest(verdicts: Sequence[VariantVerdict]) -> VariantVerdict:
     """The variant with the fewest budgets missed, then undecided; a fault counts as a miss."""
 
@@ -126,10 +135,13 @@ def _nearest(verdicts: Sequence[VariantVerdict]) -> VariantVerdict:
 
 
 def _why_not(nearest: VariantVerdict) -> str:
-    missed = [check.key for check in nearest.checks if check.outcome == "not ready"]
+    budgets = [check for check in nearest.checks if not constant.is_one(check)]
+    missed = [check.key for check in budgets if check.outcome == "not ready"]
     missed += nearest.faults
-    undecided = [check.key for check in nearest.checks if check.outcome == "undecided"]
+    undecided = [check.key for check in budgets if check.outcome == "undecided"]
     undecided += nearest.unknown
     parts = [f"fails {', '.join(missed)}"] if missed else []
     parts += [f"cannot be decided on {', '.join(undecided)}"] if undecided else []
-    return f"no variant is inside every budget; the nearest, {nearest.name}, {' and '.join(parts)}"
+    none = "no variant is inside every budget" if parts else "no variant may ship"
+    parts += [f"is {check.why}" for check in nearest.checks if constant.fails(check)]
+    return f"{none}; the nearest, {nearest.name}, {' and '.join(parts)}"

@@ -60,7 +60,7 @@ def _verdict(
     if not package.answers_hold:
         why = "compared with .onnx by its answers, which are not those of the target's kernels"
         return verdict("undecided", f"{why}; measure it on the target")
-    unmeasured = [key for key in budgets if BUDGETS[key].measured is not None]
+    unmeasured = [key for key in budgets if key in BUDGETS and BUDGETS[key].measured is not None]
     if unmeasured:
         return verdict("undecided", f"not measured for {', '.join(unmeasured)}")
     return verdict(outcome, f"the same answers as .onnx on {package.agreement:.1%} of test")

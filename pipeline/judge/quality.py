@@ -25,6 +25,7 @@ from ..records import (
     Variant,
     VariantQuality,
 )
+from ..tasks.constant import over_constant
 from ..tasks.proportions import share
 from ..tasks.sampling import Sampling
 from .answers import Logits, logits
@@ -113,8 +114,8 @@ def quality_of(
     Raises:
         ModelError: a file cannot be run or gives NaN.
     """
-    name, task = variant.name, reference.task
-    metrics = task.metrics(outputs, reference.truth, reference.sampling)
+    name, task, truth = variant.name, reference.task, reference.truth
+    metrics = task.metrics(outputs, truth, reference.sampling)
     return VariantQuality(
         name=name,
         checker=_checker(running.folder / variant.file),
@@ -124,6 +125,9 @@ def quality_of(
         ),
         score=metrics.get(task.metric.name) or reference.score(outputs),
         metrics=metrics,
+        over_constant=over_constant(
+            task, outputs, truth, reference.data.labels, metrics, reference.sampling
+        ),
         agreement_with_teacher=agreement(outputs, reference),
         drop_vs_teacher=_drop(TEACHER, name, outputs, reference.teacher, reference),
         drop_vs_fp32=_drop(FP32, name, outputs, reference.fp32, reference),

@@ -96,6 +96,8 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
     _save_changed(out, test, qualities)
     first = int(record.teacher is not None)
     return VerifyRecord(
+        task=task.name,
+        labels=data.record.labels,
         test_samples=len(test.x),
         metric=task.metric.name,
         label_unit=data.record.unit,

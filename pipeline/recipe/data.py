@@ -132,6 +132,11 @@ class Data(Part):
         "classification",
         description="What the model predicts; embedding: the teacher's vectors.",
     )
+    select_by: str | None = Field(
+        None,
+        description="Metric on validation by which every training keeps its best epoch, such as "
+        "'balanced accuracy'; none: the score, or balanced accuracy where class_weights is set.",
+    )
     layout: Literal["auto", "table", "hw", "hwc", "chw", "tc"] = Field(
         "auto",
         description="Meaning of the axes of one sample; 'auto': by rank and number of channels.",

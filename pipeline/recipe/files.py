@@ -101,20 +101,27 @@ def _read(path: Path) -> dict[str, Any]:
         raise RecipeError(f"not valid TOML: {error}", where=str(path)) from None
 
 
+_STEP = re.compile(r'[A-Za-z0-9_]+|"[^"\n]+"')
+_OVERRIDE = re.compile(
+    rf"\s*(?P<key>(?:{_STEP.pattern})(?:\.(?:{_STEP.pattern}))*)\s*=(?P<value>.*)", re.DOTALL
+)
+"""``key.path=value``; a name that is no bare word stands in quotes: ``gate.min_recall."a b"=1``."""
+
+
 def _override(tree: dict[str, Any], text: str) -> None:
-    key, equals, value = text.partition("=")
-    key = key.strip()
-    if not equals or not re.fullmatch(r"[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*", key):
+    match = _OVERRIDE.fullmatch(text)
+    if match is None:
         raise RecipeError(
             found=repr(text), expected="key=value, such as distill.temperature=2", where="--set"
         )
+    key, value = match["key"], match["value"]
     try:
         parsed, *others = tomllib.loads(f"value = {value.strip()}").values()
     except (ValueError, RecursionError):
         parsed, others = value.strip(), []
     if others:
         raise RecipeError(found=repr(text), expected="one key and one value", where="--set")
-    *parents, leaf = key.split(".")
+    *parents, leaf = (part.strip('"') for part in _STEP.findall(key))
     for parent in parents:
         tree = tree.setdefault(parent, {})
         if not isinstance(tree, dict):
@@ -183,12 +190,14 @@ def _refusal(error: ValidationError, where: str, below: Sequence[str] = ()) -> R
     """Pydantic's first problem as one line: the key, what is wrong with it, what to do."""
     problems = error.errors()
     # A misspelt key is reported as missing, too. The unknown key tells the user more.
-    problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    unknown = [p for p in problems if _is_unknown_key(p, below)]
+    problem = (unknown or problems)[0]
+    others = len({p["loc"] for p in problems} - {problem["loc"]})
+    more = f" (and {others} more)" if others else ""
     path = [*below, *(str(step) for step in problem["loc"])]
     key = ".".join(path) or "the recipe"
     place = f"{where}: {key}"
-    if problem["type"] == "extra_forbidden":
+    if unknown:
         keys = _keys_beside(path[:-1])
         near = difflib.get_close_matches(path[-1], keys, n=1)
         fix = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(keys)}"
@@ -199,6 +208,14 @@ def _refusal(error: ValidationError, where: str, below: Sequence[str] = ()) -> R
     if isinstance(problem["input"], Mapping) and problem["type"] == "value_error":
         return RecipeError(f"expected {expected}", where=place)
     return RecipeError(found=_short(problem["input"]), expected=expected, where=place)
+
+
+def _is_unknown_key(problem: Mapping[str, Any], below: Sequence[str]) -> bool:
+    """Whether a key is wrong and not its value; ``[gate]`` takes other keys by a pattern."""
+    if problem["type"] != "string_pattern_mismatch":
+        return bool(problem["type"] == "extra_forbidden")
+    *parents, key = (*below, *map(str, problem["loc"]))
+    return key not in _keys_beside(parents)
 
 
 def _expected(problem: Mapping[str, Any]) -> str:
@@ -271,7 +288,8 @@ def toml(tree: Mapping[str, Any]) -> str:
 
 
 def _line(key: str, value: Any) -> str:
-    return f"{key} = {_value(value)}"
+    bare = re.fullmatch(r"[A-Za-z0-9_-]+", key)
+    return f"{key if bare else _value(key)} = {_value(value)}"
 
 
 def _value(value: Any) -> str:

@@ -1,20 +1,54 @@
 """``[gate]``: the budgets that decide whether a variant may ship.
 
->>> Gate(min_accuracy=0.9).budgets()
-{'min_accuracy': 0.9}
+>>> Gate(min_accuracy=0.9, min_recall={"cat": 0.8}).budgets()
+{'min_accuracy': 0.9, 'min_recall.cat': 0.8}
+
+Besides the keys named here every metric of the task is one: ``min_`` or ``max_`` and its name.
+Which those are is known where the tasks are (``judge/metric_budgets.py``).
 """
 
-from typing import Annotated, Literal, Self
+import math
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, PlainValidator, StringConstraints, model_validator
 
 from .part import Fraction, Part, Positive
 
 Preference = Literal["latency", "size", "energy", "accuracy"]
 
 
+def _metric_budget(value: object) -> float | dict[str, float]:
+    """A number, or a table of numbers.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if isinstance(value, Mapping) and value and all(map(_is_number, value.values())):
+        return {str(name): float(number) for name, number in value.items()}
+    if not _is_number(value):
+        raise ValueError("a number, or a table of numbers by the name of a class, label or number")
+    return float(value)  # type: ignore[arg-type]
+
+
+def _is_number(value: object) -> bool:
+    known = isinstance(value, int | float) and not isinstance(value, bool)
+    return known and math.isfinite(value)  # type: ignore[arg-type]
+
+
+MetricKey = Annotated[str, StringConstraints(pattern=r"^(min|max)_[a-z0-9]+(_[a-z0-9]+)*$")]
+MetricBudget = Annotated[
+    float | dict[str, float],
+    PlainValidator(_metric_budget, json_schema_input_type=float | dict[str, float]),
+]
+"""Of all of test, or of some classes, labels or numbers by their names."""
+
+
 class Gate(Part):
     """The budgets. A variant is READY if the interval of every figure lies inside its budget."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[MetricKey, MetricBudget]
 
     min_accuracy: Fraction | None = Field(None, description="Accuracy on test, 0 to 1.")
     min_score: float | None = Field(
@@ -69,9 +103,12 @@ class Gate(Part):
         return self
 
     def budgets(self) -> dict[str, float]:
-        """The budgets that are set, by key."""
-        return {
-            key: value
-            for key, value in self.model_dump(exclude={"prefer"}).items()
-            if value is not None
-        }
+        """The budgets that are set, by key; that of one class as ``min_recall.cat``."""
+        found: dict[str, float] = {}
+        values: dict[str, Any] = self.model_dump(exclude={"prefer"}, exclude_none=True)
+        for key, value in values.items():
+            if isinstance(value, dict):
+                found |= {f"{key}.{name}": number for name, number in value.items()}
+            else:
+                found[key] = value
+        return found

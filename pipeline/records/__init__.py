@@ -10,7 +10,16 @@ from .data import SPLITS, DataRecord, Layout, Split
 from .fidelity import Calibration, Changed, ClassDrop, Example, Fidelity
 from .models import Cut, Epoch, ModelRecord, Pruned, TargetsRecord
 from .output_loss import OutputLoss
-from .quality import Gain, GroupScore, Here, PackageQuality, Parity, VariantQuality, VerifyRecord
+from .quality import (
+    Gain,
+    GroupScore,
+    Here,
+    OverConstant,
+    PackageQuality,
+    Parity,
+    VariantQuality,
+    VerifyRecord,
+)
 from .record import TEACHER, Outcome, Record
 from .report import SCHEMA_VERSION, Report
 from .shift import OutputShift, Shift
@@ -45,6 +54,7 @@ __all__ = [
     "Outcome",
     "OutputLoss",
     "OutputShift",
+    "OverConstant",
     "PackageQuality",
     "PackageVerdict",
     "Parity",

@@ -15,6 +15,7 @@ class Epoch(Record):
     loss: float
     validation_loss: float
     validation_score: float
+    """Of the metric that chose the best epoch."""
     seconds: float
 
 
@@ -38,6 +39,9 @@ class ModelRecord(Record):
     curve: tuple[Epoch, ...]
     best_epoch: int | None
     validation_score: float
+    selected_by: str | None = None
+    """The metric of ``validation_score``, by which the best epoch was kept; None: the task's score,
+    where nothing was chosen."""
     weights_sha256: str
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

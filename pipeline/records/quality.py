@@ -1,6 +1,7 @@
 """What every file answers on test, as the verify stage found it."""
 
 from ...devices.onboard.stats.estimate import Estimate
+from ..recipe.task_names import TaskName
 from .fidelity import Fidelity
 from .record import Record
 from .shift import Shift
@@ -51,6 +52,19 @@ class PackageQuality(Record):
     """Why the file was not run; None where it was."""
 
 
+class OverConstant(Record):
+    """What a model gains, by one metric, over the best answer that does not depend on the input."""
+
+    metric: str
+    answer: str
+    """That answer, in words."""
+    constant: float
+    """The metric of it, on test."""
+    gain: Estimate
+    """Of the model over it, so that more is better; of the score paired by sample. Exact where the
+    model itself gives one answer to all of test."""
+
+
 class VariantQuality(Record):
     """What one variant answers on the whole test split, in the runtime that ships."""
 
@@ -67,6 +81,8 @@ class VariantQuality(Record):
     has the confidence of ``judge.promise``."""
     metrics: dict[str, Estimate]
     """Every metric of the task, by name."""
+    over_constant: tuple[OverConstant, ...] = ()
+    """By each metric of the task that asks for it. Empty in runs of schema 2.0."""
     agreement_with_teacher: Estimate
     drop_vs_teacher: Estimate
     drop_vs_fp32: Estimate
@@ -105,6 +121,9 @@ class GroupScore(Record):
 class VerifyRecord(Record):
     """Quality of the teacher and every variant."""
 
+    task: TaskName
+    labels: tuple[str, ...]
+    """Names of the classes, labels or numbers, whose figures are ``metrics["name[index]"]``."""
     test_samples: int
     metric: str
     """What a score is: accuracy, mAP, R² or cosine."""

@@ -87,6 +87,8 @@ class TunedRecord(Record):
     """Of the torch model that was exported."""
     score_before: float
     """The student's, on validation."""
+    selected_by: str | None = None
+    """The metric of both, by which the best epoch was kept; None: the task's score."""
     changed_nodes: int
     notes: tuple[str, ...]
     rounds: bool

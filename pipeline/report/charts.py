@@ -216,7 +216,8 @@ def _stack(
 
 def _training(report: Report) -> Chart:
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.1)
-    unit = numbers.score_unit(report.quality.metric)
+    chosen_by = _chosen_by(report)
+    unit = numbers.score_unit(chosen_by[0])
     groups: tuple[tuple[str, Sequence[ModelRecord], drawing.Look], ...] = (
         ("teacher", report.teachers, drawing.look(0)),
         ("distilled student", report.students, drawing.look(1)),
@@ -233,12 +234,13 @@ def _training(report: Report) -> Chart:
                 figure.add_trace(trace, row=line, col=1)
     figure.update_xaxes(title="Epoch", row=2, col=1)
     figure.update_yaxes(title="Loss (log scale)", **drawing.log_axis(), row=1, col=1)
-    figure.update_yaxes(title=_axis(report.quality.metric, unit), row=2, col=1)
+    figure.update_yaxes(title=_axis(" or ".join(chosen_by), unit), row=2, col=1)
     return Chart(
         id="training",
         title="Training",
-        caption=f"Loss and {report.quality.metric} on validation, the same loss for all three; a "
-        "distilled student minimises another one in training. One line a seed.",
+        caption=f"Loss and {' or '.join(chosen_by)} on validation, which chooses the best epoch. "
+        "The loss is the same for all three; a distilled student minimises another one in "
+        "training. One line a seed.",
         figure=drawing.laid_out(figure) if figure.data else None,
         missing=tuple(missing),
         alternative="; ".join(
@@ -248,6 +250,13 @@ def _training(report: Report) -> Chart:
             for model in models
         ),
     )
+
+
+def _chosen_by(report: Report) -> list[str]:
+    """The metrics by which epochs were kept, in the order of the models."""
+    models = (*report.teachers, *report.students, *report.plain_students)
+    names = [model.selected_by or report.quality.metric for model in models if model.curve]
+    return list(dict.fromkeys(names)) or [report.quality.metric]
 
 
 def _untrained(models: Sequence[ModelRecord]) -> str:

@@ -18,7 +18,17 @@ from plotly.offline import get_plotlyjs
 
 from ..recipe.files import toml
 from ..records import Report
-from . import numbers, operators, pictures, provenance, results, rows, words
+from . import (
+    budgeted,
+    numbers,
+    operators,
+    pictures,
+    provenance,
+    results,
+    rows,
+    warnings,
+    words,
+)
 from .charts import Chart, charts
 
 _PLOTLY_SETTINGS = {"displayModeBar": False, "responsive": True}
@@ -47,11 +57,16 @@ def page(report: Report, records: Path) -> str:
         drop=numbers.parts(subject.drop, numbers.lost_unit(metric))
         if subject and subject.drop
         else None,
+        budgeted=tuple(
+            (line.name, *numbers.parts(figure, line.unit))
+            for line in budgeted.lines(report)
+            if subject and (figure := line.figures[subject.name]) is not None
+        ),
+        warnings=warnings.every(report),
         compressed=words.against_fp32(report),
         predicted=operators.predicted_lines(report),
         gain=words.gain(report),
         files=words.shipped_files(report),
-        warnings=words.warnings(report),
         results=results.sections(report, changed),
         provenance=provenance.sections(report),
         recipe=toml(report.recipe),

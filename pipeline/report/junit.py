@@ -47,9 +47,9 @@ def _suite(root: ET.Element, report: Report, judged: VariantVerdict) -> None:
 
 def _budget(suite: ET.Element, report: Report, judged: VariantVerdict, check: Check) -> None:
     case = _case(suite, report, judged, check.key)
-    metric = report.quality.metric
-    budget = numbers.budget(check.key, check.budget, metric)
-    name, found = words.budget_name(check, metric), words.figure_found(check, metric)
+    quality = report.quality
+    budget = numbers.budget(check, quality)
+    name, found = words.budget_name(check, quality), words.figure_found(check, quality)
     text = f"{name}: found {found}, budget {budget}. {check.why}"
     if check.outcome == "ready":
         ET.SubElement(case, "system-out").text = _text(text)

@@ -9,7 +9,7 @@ import re
 
 from ..recipe.files import toml
 from ..records import Report
-from . import numbers, operators, provenance, results, rows, words
+from . import budgeted, numbers, operators, provenance, results, rows, warnings, words
 from .sections import Section, Table
 
 _ESCAPES = {c: f"\\{c}" for c in "\\`*_[]|#~!{}"} | {c: f"&#{ord(c)};" for c in "&<>@$"}
@@ -39,6 +39,8 @@ def escape(text: str) -> str:
 def _top(report: Report) -> list[str]:
     title = f"# {escape(report.name)}: {escape(words.headline(report))}"
     lines = [title, escape(report.verdict.why)]
+    if alerts := warnings.every(report):
+        lines += ["**Warnings**", _points(alerts)]
     if files := words.shipped_files(report):
         lines.append(escape(files))
     subject = rows.subject(report)
@@ -49,12 +51,14 @@ def _top(report: Report) -> list[str]:
         points.append(f"{metric}: {numbers.show(subject.score, numbers.score_unit(metric))}")
         if subject.drop:
             points.append(f"{metric} lost: {numbers.show(subject.drop, numbers.lost_unit(metric))}")
+        points += [
+            f"{line.name}: {numbers.show(figure, line.unit)}"
+            for line in budgeted.lines(report)
+            if (figure := line.figures[subject.name]) is not None
+        ]
         points += [*words.against_fp32(report), *operators.predicted_lines(report)]
         points.append(words.gain(report))
         lines += [f"{lead}, {escape(subject.name)}:", _points(points)]
-    warnings = words.warnings(report)
-    if warnings:
-        lines += ["**Warnings**", _points(warnings)]
     lines.append(escape(f"Built {report.created} by edgestill {report.edgestill}."))
     return lines
 

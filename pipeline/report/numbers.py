@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
-from ..judge import budgets
+from ..judge.task_budgets import of_record
 from ..printable import printable as printable
+from ..records import Check, VerifyRecord
 from ..tasks import MetricUnit
 
 NO_INTERVAL = "no interval"
@@ -43,7 +44,7 @@ RATIO = Unit(((1.0, ""),))
 NATS = Unit(((1.0, "nats"),))
 COUNT = Unit(((1.0, ""),), decimals=0)
 PLAIN = Unit(((1.0, ""),), decimals=3)
-_METRIC_UNITS: dict[MetricUnit, Unit] = {
+_METRIC_UNITS: dict[str, Unit] = {
     "share": PERCENT,
     "label unit": RATIO,
     "label deviations": RATIO,
@@ -51,13 +52,13 @@ _METRIC_UNITS: dict[MetricUnit, Unit] = {
     "none": PLAIN,
 }
 
-_BUDGETS: dict[budgets.Unit, Unit] = {
+_BUDGETS: dict[str, Unit] = {
+    **_METRIC_UNITS,
     "ms": Unit(((1.0, "ms"),)),
     "MiB": Unit(((1.0, "MiB"),)),
     "KiB": Unit(((1.0, "KiB"),)),
     "uJ": Unit(((1.0, "µJ"),)),
     "instructions": COUNT,
-    "share": PERCENT,
     "points": POINTS,
 }
 """By a budget's unit; a budget is shown in its own, not in the one that its value reads best in."""
@@ -85,13 +86,13 @@ def lost_unit(metric: str) -> Unit:
     return POINTS if tasks.metric_unit(metric) == "share" else PLAIN
 
 
-def budget_unit(key: str, metric: str) -> Unit:
+def budget_unit(key: str, quality: VerifyRecord) -> Unit:
     """The unit a budget is read in: ``max_p90_ms`` in ms, ``min_score`` in that of the metric."""
-    unit = budgets.BUDGETS[key].unit
+    unit = of_record(key, quality).unit
     if unit == "score":
-        return score_unit(metric)
+        return score_unit(quality.metric)
     if unit == "score difference":
-        return lost_unit(metric)
+        return lost_unit(quality.metric)
     return _BUDGETS[unit]
 
 
@@ -142,10 +143,11 @@ def amount(value: float, unit: Unit) -> str:
     return _with_unit(_fixed(scaled, decimals), name)
 
 
-def budget(key: str, value: float, metric: str) -> str:
+def budget(check: Check, quality: VerifyRecord) -> str:
     """A budget as the reader compares it: ``at most 2 ms``, ``at least 94 %``."""
-    factor, name = _step(value, budget_unit(key, metric))
-    return f"{budgets.BUDGETS[key].direction} {_with_unit(f'{value / factor:,.10g}', name)}"
+    factor, name = _step(check.budget, budget_unit(check.key, quality))
+    amount = _with_unit(f"{check.budget / factor:,.10g}", name)
+    return f"{of_record(check.key, quality).direction} {amount}"
 
 
 def count(value: int | None, missing: str = "not counted") -> str:

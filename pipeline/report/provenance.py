@@ -11,7 +11,7 @@ from .. import tasks
 from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord, Variant
 from . import groups, memory, numbers, rows, words
 from .numbers import BYTES, MILLISECONDS
-from .sections import Section, Table, pairs, row
+from .sections import Cell, Section, Table, pairs, row
 
 
 def sections(report: Report) -> tuple[Section, ...]:
@@ -173,7 +173,6 @@ def _training(report: Report) -> Section:
         *(("student without teacher", student) for student in report.plain_students),
     )
     metric = report.quality.metric
-    unit = numbers.score_unit(metric)
     return Section(
         "Training",
         paragraphs=(_taught(report.targets, metric),),
@@ -189,7 +188,7 @@ def _training(report: Report) -> Section:
                     "Seed",
                     "Epochs",
                     "Best epoch",
-                    f"{numbers.capital(metric)} on validation",
+                    "On validation",
                     "Time",
                 ),
                 tuple(
@@ -201,7 +200,7 @@ def _training(report: Report) -> Section:
                         str(model.seed),
                         _epochs(model),
                         _best(model),
-                        numbers.amount(model.validation_score, unit),
+                        _validation(model, metric),
                         _time(model),
                     )
                     for role, model in models
@@ -238,6 +237,12 @@ def _taught(targets: TargetsRecord, metric: str) -> str:
 
 def _epochs(model: ModelRecord) -> str:
     return f"{len(model.curve):,}" if model.curve else words.ORIGINS[model.origin]
+
+
+def _validation(model: ModelRecord, metric: str) -> Cell:
+    """The metric that chose the best epoch; of a model that was not trained here, the score."""
+    name = model.selected_by or metric
+    return Cell(numbers.amount(model.validation_score, numbers.score_unit(name)), name)
 
 
 def _best(model: ModelRecord) -> str:

@@ -55,20 +55,21 @@ def _budgets(report: Report) -> Section:
         "Budgets",
         paragraphs=(
             "A budget is met where the whole interval lies inside it, and missed where the whole "
-            "interval lies outside it. Otherwise it is undecided.",
+            "interval lies outside it. Otherwise it is undecided. Whatever the budgets, a variant "
+            "has to be better than the best answer that does not depend on the input.",
             f"Of the READY variants the best in {best_in} ships. Where intervals overlap, the "
             "smallest file among them ships.",
         ),
-        tables=tuple(_checks(judged, report.quality.metric) for judged in report.verdict.variants),
+        tables=tuple(_checks(judged, report.quality) for judged in report.verdict.variants),
     )
 
 
-def _checks(judged: VariantVerdict, metric: str) -> Table:
+def _checks(judged: VariantVerdict, quality: VerifyRecord) -> Table:
     checks = tuple(
         row(
-            words.budget_name(check, metric),
-            figure(check.figure, numbers.budget_unit(check.key, metric)),
-            numbers.budget(check.key, check.budget, metric),
+            words.budget_name(check, quality),
+            figure(check.figure, numbers.budget_unit(check.key, quality)),
+            numbers.budget(check, quality),
             verdict(check.outcome),
             check.why,
         )

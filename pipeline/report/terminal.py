@@ -14,9 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ...devices.onboard.stats.estimate import Estimate
-from ...devices.scenarios.figures import Ratio
 from ..records import TEACHER, Report
-from . import energy, lost_words, numbers, operators, rows, words
+from . import budgeted, energy, lost_words, numbers, operators, rows, warnings, words
 from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
 
@@ -30,17 +29,13 @@ def table(report: Report) -> RenderableType:
     reasons = _Reasons()
     models = rows.models(report)
     grids: list[RenderableType] = [
-        _grid(
-            models[start : start + _MODELS_ABREAST],
-            report.quality.metric,
-            report.measured.benchmark.ratios,
-            reasons,
-        )
+        _grid(report, models[start : start + _MODELS_ABREAST], budgeted.lines(report), reasons)
         for start in range(0, len(models), _MODELS_ABREAST)
     ]
     return Group(
         _text(words.headline(report), _STYLES[report.verdict.outcome]),
         _text(report.verdict.why),
+        *(_text(f"warning: {warning}", "yellow") for warning in warnings.first(report)),
         *grids,
         *(_text(line, "dim") for line in reasons.lines()),
         *_ratios(report),
@@ -48,7 +43,7 @@ def table(report: Report) -> RenderableType:
         *(_text(predicted_line, "yellow") for predicted_line in operators.predicted_lines(report)),
         *(_text(sentence) for sentence in _lost(report)),
         _text(words.gain(report)),
-        *(_text(f"warning: {warning}", "yellow") for warning in words.warnings(report)),
+        *(_text(f"warning: {warning}", "yellow") for warning in report.measured.benchmark.warnings),
     )
 
 
@@ -66,7 +61,10 @@ class _Reasons:
         return (f"[{letter}] {reason}" for reason, letter in self._letters.items())
 
 
-def _grid(models: Sequence[Row], metric: str, ratios: Sequence[Ratio], reasons: _Reasons) -> Table:
+def _grid(
+    report: Report, models: Sequence[Row], budgets: Sequence[budgeted.Line], reasons: _Reasons
+) -> Table:
+    metric, ratios = report.quality.metric, report.measured.benchmark.ratios
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column("")
     for model in models:
@@ -75,17 +73,30 @@ def _grid(models: Sequence[Row], metric: str, ratios: Sequence[Ratio], reasons: 
     power, drawn = energy.line([model.figures for model in models], ratios)
     figures: tuple[tuple[str, list[Text]], ...] = (
         (metric, [_figure(m.score, numbers.score_unit(metric), reasons) for m in models]),
-        ("lost to teacher", [_drop(m, numbers.lost_unit(metric), reasons) for m in models]),
+        (
+            "lost to teacher",
+            [_compared(m.drop, numbers.lost_unit(metric), reasons) for m in models],
+        ),
+        *_budgeted([line for line in budgets if line.of_answers], models, reasons),
         ("p50", [_figure(model.p50_ms, MILLISECONDS, reasons) for model in models]),
         ("p90", [_figure(model.p90_ms, MILLISECONDS, reasons) for model in models]),
         ("peak memory", [_figure(model.memory_bytes, BYTES, reasons) for model in models]),
         ("file size", [Text(numbers.amount(model.variant.bytes, BYTES)) for model in models]),
         (power, [_figure(estimate, unit, reasons) for estimate, unit in drawn]),
+        *_budgeted([line for line in budgets if not line.of_answers], models, reasons),
         ("verdict", [_verdict(model) for model in models]),
     )
     for name, cells in figures:
-        grid.add_row(name, *cells)
+        grid.add_row(Text(numbers.printable(name)), *cells)
     return grid
+
+
+def _budgeted(
+    lines: Sequence[budgeted.Line], models: Sequence[Row], reasons: _Reasons
+) -> Iterator[tuple[str, list[Text]]]:
+    for line in lines:
+        cells = [_compared(line.figures[model.name], line.unit, reasons) for model in models]
+        yield line.name, cells
 
 
 def _figure(estimate: Estimate, unit: Unit, reasons: _Reasons) -> Text:
@@ -101,8 +112,9 @@ def _figure(estimate: Estimate, unit: Unit, reasons: _Reasons) -> Text:
     return text
 
 
-def _drop(model: Row, unit: Unit, reasons: _Reasons) -> Text:
-    return _figure(model.drop, unit, reasons) if model.drop else Text("reference")
+def _compared(figure: Estimate | None, unit: Unit, reasons: _Reasons) -> Text:
+    """A figure that the teacher may not have, being what is compared with."""
+    return _figure(figure, unit, reasons) if figure else Text("reference")
 
 
 def _verdict(model: Row) -> Text:

@@ -15,9 +15,9 @@ from ...devices.onboard.stats.estimate import Estimate
 from ...exporters import ONNX
 from ...exporters.package import Package
 from .. import tasks
-from ..judge.budgets import BUDGETS
 from ..judge.choice import SAME_SIZE
-from ..records import Check, Report
+from ..judge.task_budgets import of_record
+from ..records import Check, Report, VerifyRecord
 from . import numbers, rows, shift_words
 
 WORDS = {"ready": "READY", "not ready": "NOT READY", "undecided": "UNDECIDED"}
@@ -85,14 +85,16 @@ def _package(package: Package, stem: str) -> str:
     )
 
 
-def budget_name(check: Check, metric: str) -> str:
+def budget_name(check: Check, quality: VerifyRecord) -> str:
     """What a budget judges, in words."""
-    return BUDGETS[check.key].title.format(metric=metric, same=tasks.same_answer(metric))
+    title = of_record(check.key, quality).title
+    same = tasks.of(quality.task).same_answer
+    return title.replace("{metric}", quality.metric).replace("{same}", same)
 
 
-def figure_found(check: Check, metric: str) -> str:
+def figure_found(check: Check, quality: VerifyRecord) -> str:
     """The figure that was compared with a budget, in the budget's unit."""
-    return numbers.show(check.figure, numbers.budget_unit(check.key, metric))
+    return numbers.show(check.figure, numbers.budget_unit(check.key, quality))
 
 
 def teacher_without_file(report: Report) -> str | None:
@@ -225,16 +227,6 @@ def gain(report: Report) -> str:
         # The interval covers the choice of test samples, not the randomness of training.
         return f"With one seed, distillation {verb} {metric}: {size} ({basis})."
     return f"Distillation {verb} {metric}: {size} ({basis})."
-
-
-def warnings(report: Report) -> tuple[str, ...]:
-    """What a reader has to know before the figures: of the data, the scores, the measurement."""
-    return (
-        *report.data.warnings,
-        *(warning for teacher in report.teachers for warning in teacher.warnings),
-        *report.quality.remarks,
-        *report.measured.benchmark.warnings,
-    )
 
 
 def settings(report: Report) -> tuple[tuple[str, str], ...]:

@@ -49,7 +49,7 @@ def upgraded(content: Mapping[str, Any]) -> Report:
     if isinstance(changed["measured"].get("benchmark"), Mapping):
         changed["measured"]["benchmark"] = _pooled(changed["measured"]["benchmark"])
     changed["variants"] = _variants(changed["variants"])
-    changed["quality"] = _quality(changed["quality"])
+    changed["quality"] = _quality(changed["quality"], content["data"])
     report = Report.model_validate_json(json.dumps(changed))
     recipe = content["recipe"]
     gate = Gate.model_validate(recipe["gate"] if isinstance(recipe, Mapping) else {})
@@ -172,8 +172,8 @@ def _packaged(variant: Mapping[str, Any], operators: str) -> dict[str, Any]:
     return rest | {"packages": [asdict(package) for package in packages]}
 
 
-def _quality(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The verify stage's record with what each package answers."""
+def _quality(content: Mapping[str, Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The verify stage's record with its task and what each package answers."""
 
     def packaged(quality: Mapping[str, Any] | None) -> dict[str, Any] | None:
         if quality is None:
@@ -196,6 +196,8 @@ def _quality(content: Mapping[str, Any]) -> dict[str, Any]:
 
     return {
         **content,
+        "task": data["task"],
+        "labels": data["labels"],
         "teacher_score": _without_interval(content["teacher_score"]),
         "variants": [packaged(quality) for quality in content["variants"]],
         "teacher": packaged(content["teacher"]),

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ...errors import MaterialError, UsageError
+from .. import tasks
 from ..engine.store import file_sha256, write_atomic
+from ..judge import task_budgets
 from ..judge.gate import judge
 from ..recipe.files import load, parse
 from ..recipe.gate import Gate
@@ -48,9 +50,11 @@ def judge_again(
 
     Raises:
         MaterialError: the folder is no run, or its files are not those of its manifest.
+        RecipeError: a budget that the run's task or classes lack.
     """
     before, manifest = runs.open_report(run), runs.manifest_of(run)
     _sound(run, runs.differences(run))
+    task_budgets.check(gate, tasks.of(before.data.task), before.data.labels)
     verdict = judge(gate, before.quality, before.measured)
     own = parse(manifest["recipe"], where=str(run))
     recipe, keys = own.model_copy(update={"gate": gate}), runs.keys_of(manifest)

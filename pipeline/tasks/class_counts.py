@@ -1,5 +1,6 @@
-"""Means over classes of ratios of counts: balanced accuracy, F1."""
+"""Means over classes of ratios of counts, and the lowest: balanced accuracy, F1, worst recall."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,24 @@ def balanced_accuracy(total: NDArray[Any]) -> OfSums:
         return mean_ratio(hits[:, seen], here[:, seen])
 
     return formula
+
+
+def worst_recall(total: NDArray[Any]) -> OfSums:
+    """The lowest recall of a class that is present, as a figure of sums; see ``macro_f1``."""
+    seen = np.split(total, 3)[1] > 0
+
+    def formula(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        hits, here, _ = np.split(sums, 3, axis=1)
+        exists = (here[:, seen] > 0).all(1) & seen.any()
+        recalls = hits[:, seen] / np.where(here[:, seen] > 0, here[:, seen], 1)
+        return np.where(exists, recalls.min(1, initial=1.0), np.nan)
+
+    return formula
+
+
+def value_of(figure: Callable[[NDArray[Any]], OfSums], total: NDArray[np.float64]) -> float:
+    """Such a figure of all samples; 0 where there is none."""
+    return float(np.nan_to_num(figure(total)(total[None])[0]))
 
 
 def mean_ratio(above: NDArray[Any], below: NDArray[Any]) -> NDArray[np.float64]:

@@ -17,6 +17,8 @@ from .sampling import Sampling
 
 WORST_RECALL = "worst-class recall"
 """The name of the lowest recall of any class or label among a task's metrics."""
+NEVER_FOUND = (0.0, "never found")
+"""The recall at which nothing of a class was learned, and what is said of the class."""
 
 
 class Recalled(NamedTuple):

@@ -1,7 +1,7 @@
 """Classification: exactly one class a sample is right, and outputs are its logits."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ from . import class_labels, class_recall
 from .blocks import check_same_length, check_same_shape
 from .calibration import calibration
 from .changed_answers import Decision, changed_record
-from .class_counts import balanced_accuracy, counts_by_unit, macro_f1
-from .jackknife import mean, mean_share_figure, of_unit_sums
+from .class_counts import balanced_accuracy, counts_by_unit, macro_f1, value_of, worst_recall
+from .jackknife import OfSums, mean, mean_share_figure, of_unit_sums
 from .labels import Labels
 from .probabilities import DIVERGENCE, LEAST, Probabilities, divergence, log_softmax
 from .proportions import paired_difference, share
@@ -47,6 +47,19 @@ def _accuracy_drop(
     return paired_difference(_correct(reference, labels), _correct(logits, labels), sampling)
 
 
+def _value(figure: Callable[[NDArray[Any]], OfSums]) -> Callable[[Outputs, Truth], float]:
+    """A figure of counts, of all samples."""
+
+    def value(logits: Outputs, labels: Truth) -> float:
+        check_same_length(logits, labels)
+        answers, classes = logits.argmax(1), logits.shape[1]
+        numbers = (labels[labels == answers], labels, answers)
+        counts = [np.bincount(each, minlength=classes) for each in numbers]
+        return value_of(figure, np.concatenate(counts).astype(np.float64))
+
+    return value
+
+
 def _metrics(logits: Outputs, labels: Truth, sampling: Sampling) -> dict[str, Estimate]:
     correct, answers, classes = _correct(logits, labels), logits.argmax(1), logits.shape[1]
     sums = counts_by_unit(labels, answers, classes, sampling)
@@ -69,9 +82,16 @@ def _answers_differ(a: Outputs, b: Outputs, truth: Truth) -> NDArray[np.bool_]: 
     return np.asarray(a.argmax(1) != b.argmax(1))
 
 
-def _majority(labels: Truth) -> float:
-    """The accuracy of always answering the most frequent class."""
-    return float(np.bincount(labels).max() / len(labels))
+def _most_frequent(labels: Truth) -> Outputs:
+    """Logits that always answer the most frequent class, the best constant answer by accuracy.
+
+    By balanced accuracy all constant answers are alike: one class is found, the others are not.
+    """
+    return np.tile(np.eye(labels.max() + 1)[np.bincount(labels).argmax()], (len(labels), 1))
+
+
+def _always(labels: Truth, names: Sequence[str]) -> str:
+    return f"always answering {names[int(np.bincount(labels).argmax())]!r}"
 
 
 def _margin(model: Outputs, reference: Outputs) -> NDArray[np.float64]:
@@ -168,22 +188,23 @@ TASK = Task(
     hard_loss=hard_loss,
     soft_losses={"kd": "kd", "mse": "mse", "dkd": "dkd", "dist": "dist"},
     reported=(
-        Metric("accuracy", "share"),
-        Metric("balanced accuracy", "share"),
-        Metric("macro-F1", "share"),
-        Metric(class_recall.WORST_RECALL, "share"),
-        Metric("recall", "share"),
+        Metric("accuracy", "share", value=_accuracy, constant=_most_frequent),
+        Metric(
+            "balanced accuracy", "share", value=_value(balanced_accuracy), constant=_most_frequent
+        ),
+        Metric("macro-F1", "share", value=_value(macro_f1)),
+        Metric(class_recall.WORST_RECALL, "share", value=_value(worst_recall)),
+        Metric("recall", "share", of_all=False, of_each=True, nothing=class_recall.NEVER_FOUND),
     ),
-    selection=_accuracy,
+    weighted_by="balanced accuracy",
     score=_accuracy_estimate,
     drop=_accuracy_drop,
     metrics=_metrics,
     answers_differ=_answers_differ,
     same_answer="the same class",
-    baseline=_majority,
+    constant_answer=_always,
     fidelity=_fidelity,
     agreement_title="Same answer as the teacher",
     fidelity_figures={"KL(teacher‖student)": FidelityFigure("KL(teacher‖student)", "nats")},
     recall_noun=("class", "classes"),
-    budgets=frozenset({"min_accuracy", "max_worst_class_drop"}),
 )

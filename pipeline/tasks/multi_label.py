@@ -1,6 +1,6 @@
 """Multi-label: any number of labels of a sample hold, and each output is the logit of one label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from . import class_recall, number_labels
 from .average_precision import average_precision
 from .blocks import check_same_shape
 from .changed_answers import Decision, changed_record
-from .class_counts import macro_f1
+from .class_counts import macro_f1, value_of, worst_recall
 from .jackknife import (
     Figure,
+    OfSums,
     Statistic,
     mean,
     mean_share_figure,
@@ -83,16 +84,37 @@ def _of_rankings(
     return of_weights(statistic, len(present), figure, sampling)
 
 
-def _metrics(outputs: Outputs, present: Truth, sampling: Sampling) -> dict[str, Estimate]:
+def _counted(outputs: Outputs, present: Truth) -> NDArray[np.float64]:
+    """Whether each label of each sample is found, there and answered: [n, 3 labels]."""
     check_same_shape(outputs, present)
     truth, answered = present > 0, outputs > 0
-    hits = truth & answered
+    return np.concatenate([truth & answered, truth, answered], 1).astype(np.float64)
+
+
+def _micro_f1(total: NDArray[Any]) -> OfSums:  # noqa: ARG001
+    """F1 of all labels together, as a figure of sums; as ``macro_f1``."""
+
+    def formula(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        hits, present, answered = (part.sum(1) for part in np.split(sums, 3, axis=1))
+        return ratio(np.stack([2 * hits, present + answered], 1))
+
+    return formula
+
+
+def _value(figure: Callable[[NDArray[Any]], OfSums]) -> Callable[[Outputs, Truth], float]:
+    """A figure of counts, on all samples; 0 where there is nothing to find and nothing answered."""
+    return lambda outputs, present: value_of(figure, _counted(outputs, present).sum(0))
+
+
+def _metrics(outputs: Outputs, present: Truth, sampling: Sampling) -> dict[str, Estimate]:
+    counted = _counted(outputs, present)
+    truth, answered = present > 0, outputs > 0
     rows_of = [np.flatnonzero(column) for column in truth.T]
     metrics = {"mAP": _map_estimate(outputs, present, sampling)} if truth.any() else {}
     if truth.any() or answered.any():
-        either = np.stack([2 * hits.sum(1), truth.sum(1) + answered.sum(1)], 1)
-        metrics["micro-F1"] = of_sums(either, ratio, share_figure("micro-F1"), sampling)
-        counted = np.concatenate([hits, truth, answered], 1).astype(np.float64)
+        micro = share_figure("micro-F1")
+        metrics["micro-F1"] = of_sums(counted, _micro_f1(counted.sum(0)), micro, sampling)
+        hits = truth & answered
         told = [np.flatnonzero(column) for column in (truth | answered).T]
         f1 = mean_share_figure(
             "macro-F1", ((rows, hits[rows, i]) for i, rows in enumerate(told)), sampling
@@ -124,10 +146,9 @@ def _without_positives(present: Truth, outputs: int) -> NDArray[np.bool_]:  # no
     return np.asarray(~(present > 0).any(0))
 
 
-def _prevalence(present: Truth) -> float:
-    """The mAP of ranking all samples alike: each label's precision is its prevalence."""
-    shares = (present > 0).mean(0)
-    return float(shares[shares > 0].mean()) if present.any() else 0.0
+def _alike(present: Truth) -> Outputs:
+    """Outputs that rank all samples alike: the precision of each label is then its prevalence."""
+    return np.zeros(present.shape)
 
 
 def _margin(model: Outputs, reference: Outputs) -> NDArray[np.float64]:
@@ -224,13 +245,12 @@ TASK = Task(
     hard_loss=hard_loss,
     soft_losses={"kd": "binary_kd", "mse": "mse"},
     reported=(
-        Metric("mAP", "share"),
-        Metric("micro-F1", "share"),
-        Metric("macro-F1", "share"),
-        Metric(class_recall.WORST_RECALL, "share"),
-        Metric("recall", "share"),
+        Metric("mAP", "share", value=_map, constant=_alike),
+        Metric("micro-F1", "share", value=_value(_micro_f1)),
+        Metric("macro-F1", "share", value=_value(macro_f1)),
+        Metric(class_recall.WORST_RECALL, "share", value=_value(worst_recall)),
+        Metric("recall", "share", of_all=False, of_each=True, nothing=class_recall.NEVER_FOUND),
     ),
-    selection=_map,
     score=_map_estimate,
     drop=_map_drop,
     metrics=_metrics,
@@ -240,7 +260,7 @@ TASK = Task(
     left_out=_without_positives,
     left_out_of="mAP and recall are",
     why_left_out=("has no positive sample", "have no positive sample"),
-    baseline=_prevalence,
+    constant_answer=lambda present, names: "ranking all samples alike",  # noqa: ARG005
     fidelity=_fidelity,
     agreement_title="Labels answered as by the teacher",
     fidelity_figures={
@@ -248,5 +268,4 @@ TASK = Task(
     },
     recall_noun=("label", "labels"),
     right_answer="A sample is right where every label is.",
-    budgets=frozenset({"max_worst_class_drop"}),
 )

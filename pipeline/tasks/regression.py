@@ -146,6 +146,22 @@ def _rmse(z: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]
     return np.asarray(np.sqrt(((y - z) ** 2).mean(0)))
 
 
+def _mean_rmse(outputs: Outputs, truth: Truth) -> float:
+    y, z = _numbers(outputs, truth)
+    return float(_rmse(z, y).mean())
+
+
+def _mae(outputs: Outputs, truth: Truth) -> float:
+    y, z = _numbers(outputs, truth)
+    return float(np.abs(y - z).mean())
+
+
+def _means(truth: Truth) -> Outputs:
+    """The mean of each number of the truth for every sample; its R² is 0."""
+    y = truth.reshape(len(truth), -1).astype(np.float64)
+    return np.tile(y.mean(0), (len(y), 1))
+
+
 def _numbers(outputs: Outputs, truth: Truth) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Truth and outputs, float64 [n, k]."""
     y, z = (x.reshape(len(x), -1).astype(np.float64) for x in (truth, outputs))
@@ -248,11 +264,17 @@ TASK = Task(
     hard_loss=hard_loss,
     soft_losses={"mse": "mse"},
     reported=(
-        Metric("R²", "none"),
-        Metric("RMSE", "label unit", higher_is_better=False),
-        Metric("MAE", "label unit", higher_is_better=False),
+        Metric(
+            "R²",
+            "none",
+            of_each=True,
+            value=_r2,
+            constant=_means,
+            nothing=(0.0, "predicted no better than by the mean"),
+        ),
+        Metric("RMSE", "label unit", higher_is_better=False, of_each=True, value=_mean_rmse),
+        Metric("MAE", "label unit", higher_is_better=False, of_each=True, value=_mae),
     ),
-    selection=_r2,
     score=_r2_estimate,
     drop=_r2_drop,
     metrics=_metrics,
@@ -263,7 +285,7 @@ TASK = Task(
     left_out=_constant,
     left_out_of="R² is",
     why_left_out=("does not vary", "do not vary"),
-    baseline=lambda _: 0.0,
+    constant_answer=lambda truth, names: "always answering the mean",  # noqa: ARG005
     fidelity=_fidelity,
     agreement_title="Answers within a tenth of a deviation of the teacher's",
     fidelity_figures={

@@ -10,7 +10,7 @@ where a task has no labels. A score is higher where the model is better.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,15 @@ from ..recipe.training import Schedule
 from ..records import DataRecord, Fidelity, OutputShift, Shift
 from .changed_answers import class_names
 from .labels import Labels
+from .metric import Metric, MetricUnit, Outputs, Truth, slug
 from .probabilities import Probabilities
 from .sampling import Sampling
 
 if TYPE_CHECKING:
     import torch
 
-Outputs = NDArray[Any]
-Truth = NDArray[Any]
+__all__ = ["FidelityFigure", "Metric", "MetricUnit", "Outputs", "Task", "Truth"]
+
 SampleLoss = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
 """``loss(outputs, labels)``: outputs float [n, k], labels as ``Labels.read`` gives them; [n].
 
@@ -35,23 +36,6 @@ At least 0: a training stops where the loss is several times the lowest one so f
 """
 HardLoss = Callable[[DataRecord, Schedule | None], SampleLoss]
 """Makes the loss from labels. The schedule has smoothing and class weights; None for neither."""
-MetricUnit = Literal["share", "label unit", "label deviations", "nats", "none"]
-"""``label unit``: that of the labels; ``label deviations``: standard deviations of the labels."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A figure by which outputs are judged.
-
-    Attributes:
-        name: in records and reports.
-        unit: of its value.
-        higher_is_better: its direction.
-    """
-
-    name: str
-    unit: MetricUnit
-    higher_is_better: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +87,9 @@ class Task:
         soft_losses: by the name in a recipe, the name in ``distill.losses``. The first is the one
             that an error message suggests.
 
-        reported: every metric that ``metrics`` may return; the first is the score.
-        selection: ``(outputs, truth)``: the score alone, cheap, always a number where the outputs
-            are numbers. The epoch where it is highest is kept.
+        reported: every metric that ``metrics`` may return; the first is the score, which has a
+            ``value`` and a ``constant``.
+        weighted_by: the metric that chooses epochs where classes are weighted; None: the score.
         score: ``(outputs, truth, sampling)``: the score with its interval over samples.
         drop: ``(reference outputs, outputs, truth, sampling)``: the reference's score minus the
             other score, paired by sample, with its interval.
@@ -121,7 +105,7 @@ class Task:
             nothing to judge by, so that means over them leave them out.
         left_out_of: which figures leave them out, with a verb: ``mAP and recall are``.
         why_left_out: singular and plural of why: ``has no positive sample``.
-        baseline: ``(truth)``: the score of a model that knows nothing of its input.
+        constant_answer: ``(truth, names)``: the best constant answer as a reader is told of it.
 
         fidelity: ``(student, teacher, truth, names, sampling)``: the record of what a student
             lost.
@@ -132,7 +116,6 @@ class Task:
         recall_noun: singular and plural of what recall is measured of; None without class recall.
         right_answer: a sentence that says when a sample counts as right, where that needs saying.
         shown_answer: ``(class numbers, names)``: an answer of an example, as a reader sees it.
-        budgets: budgets of the gate that this task has a figure for and some other tasks do not.
     """
 
     name: str
@@ -147,7 +130,7 @@ class Task:
     soft_losses: Mapping[str, str]
 
     reported: tuple[Metric, ...]
-    selection: Callable[[Outputs, Truth], float]
+    weighted_by: str | None = None
     score: Callable[[Outputs, Truth, Sampling], Estimate]
     drop: Callable[[Outputs, Outputs, Truth, Sampling], Estimate]
     metrics: Callable[[Outputs, Truth, Sampling], dict[str, Estimate]]
@@ -160,7 +143,7 @@ class Task:
     left_out: Callable[[Truth, int], NDArray[np.bool_]] = _nothing_left_out
     left_out_of: str = ""
     why_left_out: tuple[str, str] = ("", "")
-    baseline: Callable[[Truth], float]
+    constant_answer: Callable[[Truth, Sequence[str]], str]
 
     fidelity: Callable[[Outputs, Outputs, Truth, Sequence[str], Sampling], Fidelity]
     agreement_title: str
@@ -169,12 +152,37 @@ class Task:
     recall_noun: tuple[str, str] | None = None
     right_answer: str = ""
     shown_answer: Callable[[Sequence[int], Sequence[str]], str] = class_names
-    budgets: frozenset[str] = frozenset()
 
     @property
     def metric(self) -> Metric:
         """The score."""
         return self.reported[0]
+
+    def selection(self, outputs: Outputs, truth: Truth) -> float:
+        """The score alone, cheap, a number wherever the outputs are numbers."""
+        return self.metric.measure(outputs, truth)
+
+    def named(self, name: str | None) -> Metric:
+        """A metric by its name or the part of its key; the score for None.
+
+        Raises:
+            KeyError: there is none of that name.
+        """
+        if name is None:
+            return self.metric
+        return {slug(metric.name): metric for metric in self.reported}[slug(name)]
+
+    def chooses(self, select_by: str | None, *, class_weights: bool) -> Metric:
+        """The metric on validation by which a training keeps its best epoch.
+
+        Args:
+            select_by: the one that a recipe names.
+            class_weights: whether classes are weighted. A plain share of right answers would then
+                keep an epoch in which the weights have done the least.
+        """
+        if select_by is None and class_weights:
+            select_by = self.weighted_by
+        return self.named(select_by)
 
     @property
     def has_classes(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import torch
 
+from ... import tasks
 from ...distill.loop import Fitted, TrainingSetup
 from ...engine.stage import Made
 from ...models.deployed import Deployed
@@ -69,6 +70,12 @@ class Tuned:
     rounds: bool = True
 
 
-def best_of(students: Sequence[Made[ModelRecord]]) -> Made[ModelRecord]:
-    """The student that ships: the best on validation, the first of equals."""
-    return max(students, key=lambda student: student.record.validation_score)
+def best_of(students: Sequence[Made[ModelRecord]], task: tasks.Task) -> Made[ModelRecord]:
+    """The student that ships: the best on validation, the first of equals.
+
+    Args:
+        students: trained alike, and so by one metric.
+        task: of the data.
+    """
+    merit = task.named(students[0].record.selected_by).merit
+    return max(students, key=lambda student: merit(student.record.validation_score))

@@ -141,11 +141,11 @@ def train(student: StudentToTune[Qat]) -> Tuned:
     x = draw(open_split(student.data.path, "calibration"), settings.calibration_samples).x
     calibrate(model, [as_model_input(x[i : i + BATCH], data) for i in range(0, len(x), BATCH)])
     with student.open_training(model, _schedule(student.schedule, settings)) as setup:
-        loss, score = evaluate(model, setup.validation, data)
+        loss, score = evaluate(model, setup.validation, data, setup.chosen_by)
         untrained = {key: value.clone() for key, value in model.state_dict().items()}
         fitted = fit(model, setup, progress=student.progress, what=NAME, work=student.work)
     note = f"trained further for {len(fitted.curve)} epochs with int8 rounding"
-    if (score, -loss) > (fitted.best.validation_score, -fitted.best.validation_loss):
+    if setup.better(loss, score, than=fitted.best):
         model.load_state_dict(untrained)
         note += "; the weights before this training scored better on validation and are kept"
     reference = converted(model)

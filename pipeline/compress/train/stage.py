@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ....devices.onboard.model import training_operators
+from ... import tasks
 from ...data.arrays import draw, open_split
 from ...distill import student
 from ...distill.batches import as_model_input
@@ -56,9 +57,10 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
         ModelError: the student cannot be captured or exported.
         NoEffectError: the method changed nothing.
     """
-    best, samples = best_of(inputs.students), inputs.training.samples
-    data, distillation = samples.data, inputs.training.distillation
-    record, trainings = data.record, Trainings(inputs.training, best.record.seed)
+    samples, distillation = inputs.training.samples, inputs.training.distillation
+    data, record = samples.data, samples.data.record
+    best = best_of(inputs.students, tasks.of(record.task))
+    trainings = Trainings(inputs.training, best.record.seed)
     torch.manual_seed(best.record.seed)
     tuned = METHODS[inputs.method](
         StudentToTune(
@@ -76,7 +78,11 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
     )
     training_operators.check(out / FILE, f"{inputs.method} of the student {best.record.model}")
     reference = tuned.reference
-    _, score = evaluate(reference, student.validation_split(data, distillation), record)
+    chosen_by = tasks.of(record.task).chooses(
+        samples.select_by, class_weights=inputs.training.schedule.class_weights
+    )
+    validation = student.validation_split(data, distillation)
+    _, score = evaluate(reference, validation, record, chosen_by)
     x = draw(open_split(data.path, "validation"), REFERENCE_SAMPLES).x
     np.savez(out / REFERENCE, allow_pickle=False, x=x, logits=outputs_of(reference, x, record))
     return TunedRecord(
@@ -86,6 +92,7 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
         best_epoch=tuned.fitted.best.epoch,
         validation_score=score,
         score_before=best.record.validation_score,
+        selected_by=chosen_by.name,
         changed_nodes=tuned.effect.changed_nodes,
         notes=(*tuned.effect.notes, *trainings.notes),
         rounds=tuned.rounds,

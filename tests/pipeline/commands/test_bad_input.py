@@ -606,20 +606,10 @@ DEMANDS = {
         [*of_task("regression"), "distill.standardize=true"],
         ["distill.standardize", "false for the task 'regression'"],
     ),
-    "accuracy of numbers": (
-        changed(y=Y * 1.0),
-        of_task("regression"),
-        ["gate.min_accuracy", "a budget of classes, for regression", "min_score"],
-    ),
-    "the worst class of numbers": (
-        changed(y=Y * 1.0),
-        [*of_task("regression"), "gate={ min_score = 0.1, max_worst_class_drop = 0.1 }"],
-        ["gate.max_worst_class_drop", "a budget of classes, for regression"],
-    ),
-    "accuracy of labels": (
-        changed(y=np.eye(3)[Y]),
-        of_task("multi-label"),
-        ["gate.min_accuracy", "for multi-label", "min_score"],
+    "the recall of a class that is none": (
+        good(),
+        ['gate={ min_recall = { "7" = 0.9 } }'],
+        ["gate.min_recall", "'7', which is no class of the data", "'0', '1', '2'"],
     ),
     "class weights of numbers": (
         changed(y=Y * 1.0),
@@ -659,6 +649,55 @@ def test_before_any_training_a_recipe_is_refused_for(case, command, refused, tmp
     refused("build", recipe, *options, code=RECIPE, says=says)
     (kept,) = tmp_path.glob("artifacts/store/*/entry.json")
     assert json.loads(kept.read_text())["stage"] == "data"
+
+
+METRICS = {
+    "accuracy of numbers": (
+        changed(y=Y * 1.0),
+        of_task("regression"),
+        ["gate.min_accuracy", "regression does not have", "min_r2, max_rmse, max_mae, min_score"],
+    ),
+    "the worst class of numbers": (
+        changed(y=Y * 1.0),
+        [*of_task("regression"), "gate={ min_score = 0.1, max_worst_class_drop = 0.1 }"],
+        ["gate.max_worst_class_drop", "a budget that regression does not have"],
+    ),
+    "accuracy of labels": (
+        changed(y=np.eye(3)[Y]),
+        of_task("multi-label"),
+        ["gate.min_accuracy", "a budget that multi-label does not have", "min_map", "min_score"],
+    ),
+    "a misspelt metric": (
+        good(),
+        ["gate={ min_balanced_acuracy = 0.5 }"],
+        ["gate.min_balanced_acuracy", "did you mean 'min_balanced_accuracy'?"],
+    ),
+    "a share in percent": (
+        good(),
+        ["gate={ min_macro_f1 = 80 }"],
+        ["gate.min_macro_f1", "0 to 1", "80 % is 0.8"],
+    ),
+    "a choice of epochs by what a regression has not": (
+        changed(y=Y * 1.0),
+        [*of_task("regression"), "gate={ min_score = 0.1 }", "data.select_by=balanced accuracy"],
+        ["data.select_by", "R², RMSE, MAE"],
+    ),
+    "a misspelt choice of epochs": (
+        good(),
+        ["data.select_by=balanced acuracy"],
+        ["data.select_by", "did you mean 'balanced accuracy'?"],
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", ["build", "plan"])
+@pytest.mark.parametrize("case", METRICS)
+def test_before_any_data_is_read_a_recipe_is_refused_for(case, verb, command, refused, tmp_path):
+    arrays, sets, says = METRICS[case]
+    np.savez(tmp_path / "data.npz", **arrays)
+    options = [word for each in sets for word in ("--set", each)]
+    refused(verb, write_recipe(tmp_path), *options, code=RECIPE, says=says)
+    assert list(tmp_path.glob("artifacts/store/*/entry.json")) == []
 
 
 @pytest.mark.parametrize("kind", ["onnx:m.onnx", "logits:m.onnx"])

@@ -19,17 +19,15 @@ from edgestill.pipeline.distill.inputs import (
     Teachers,
     Training,
 )
-from edgestill.pipeline.distill.loop import (
-    evaluate,
-    logits_of,
-)
+from edgestill.pipeline.distill.loop import TrainingSetup, evaluate, logits_of
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, restore
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.architecture import Architecture, Teacher
 from edgestill.pipeline.recipe.distill import SoftLosses, SoftTargets
 from edgestill.pipeline.recipe.training import Schedule
-from edgestill.pipeline.records import SPLITS, ModelRecord, TargetsRecord
+from edgestill.pipeline.records import SPLITS, Epoch, ModelRecord, TargetsRecord
+from edgestill.pipeline.tasks import of
 from safetensors.torch import load_file, save_file
 from small_trainings import DATA, PLAIN, SHORT, Told, copied, drawn, fresh, run
 
@@ -236,6 +234,52 @@ def test_the_model_is_left_at_its_best_epoch():
     assert loss == pytest.approx(fitted.best.validation_loss, rel=1e-6)
     ties = [e for e in fitted.curve if e.validation_score == max(accuracies)]
     assert fitted.best.validation_loss == min(e.validation_loss for e in ties)
+
+
+def rare(samples, seed):
+    """Samples of which 90 % are of one class."""
+    found = drawn(samples, seed, noise=0.3)
+    kept = np.flatnonzero((found.y == 0) | (np.arange(samples) % 15 == 0))
+    return Arrays(found.x[kept], found.y[kept])
+
+
+@pytest.mark.parametrize(
+    ("select_by", "weighted", "chosen"),
+    [
+        (None, False, "accuracy"),
+        (None, True, "balanced accuracy"),
+        ("balanced accuracy", False, "balanced accuracy"),
+        ("macro-F1", True, "macro-F1"),
+        ("accuracy", True, "accuracy"),
+    ],
+)
+def test_the_epoch_that_is_kept_is_the_best_by_the_metric_that_chooses(select_by, weighted, chosen):
+    validation = rare(900, 1)
+    schedule = Schedule(epochs=10, batch_size=16, learning_rate=0.05, class_weights=weighted)
+    net, metric = fresh(), of("classification").named(chosen)
+    fitted = run(
+        net, schedule=schedule, validation=validation, select_by=select_by,
+        train=drawn(noise=0.5),
+    )  # fmt: skip
+    found = [epoch.validation_score for epoch in fitted.curve]
+    assert fitted.best.validation_score == max(found)
+    assert evaluate(net, validation, DATA, metric)[1] == pytest.approx(max(found))
+    others = [
+        evaluate(net, validation, DATA, each)[1] for each in of("classification").reported[:3]
+    ]
+    assert len(set(others)) == 3, "metrics that agree would not tell which one chose"
+
+
+def test_of_a_metric_that_is_better_when_lower_the_lowest_is_kept():
+    setup = TrainingSetup(
+        None, None, DATA.model_copy(update={"task": "regression"}), SHORT, None, None, 0,
+        select_by="RMSE",
+    )  # fmt: skip
+    kept = Epoch(epoch=1, loss=1.0, validation_loss=1.0, validation_score=2.0, seconds=0.0)
+    assert setup.better(9.0, 1.9, than=kept)
+    assert not setup.better(0.1, 2.1, than=kept)
+    assert setup.better(0.9, 2.0, than=kept)
+    assert not setup.better(1.0, 2.0, than=kept)
 
 
 def test_the_saved_student_has_the_accuracy_its_record_says(tmp_path, data):

@@ -8,9 +8,12 @@ import pytest
 import report_example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.onboard.stats.percentiles import percentile_over_processes
+from edgestill.pipeline.judge import constant
 from edgestill.pipeline.judge.budgets import BUDGETS, decided, hold, measured_budgets, undecided
 from edgestill.pipeline.judge.gate import EXIT_CODES, check, judge
+from edgestill.pipeline.judge.task_budgets import find
 from edgestill.pipeline.recipe.gate import Gate
+from edgestill.pipeline.tasks import TASKS, of
 from simulated import PERCENTILES, Machine, outcomes, unlikely
 
 
@@ -55,8 +58,12 @@ def check_or_refuse(key, budget, found):
     if found.value is None or all(
         math.isfinite(v) for v in (found.value, found.low, found.high) if v is not None
     ):
-        return check(key, budget, found).outcome
-    return hold(BUDGETS[key].direction, budget, found)[0]
+        return check(key, budget, found, find(key, of("classification"), ())).outcome
+    return hold(find(key, of("classification"), ()).direction, budget, found)[0]
+
+
+def budgets_of(variant):
+    return [check for check in variant.checks if not constant.is_one(check)]
 
 
 def judged(**budgets):
@@ -197,7 +204,7 @@ def test_agreement_is_judged_by_the_share_of_test_answered_as_the_teacher():
     verdict, _ = judged(min_agreement=low)
     assert verdict.outcome == "ready"
     for variant in verdict.variants:
-        (one,) = variant.checks
+        (one,) = budgets_of(variant)
         assert one.figure == agreements[variant.name]
     above = max(figure.high for figure in agreements.values())
     assert above < 1.0
@@ -224,7 +231,7 @@ def test_a_score_is_judged_by_the_tasks_own_metric(metric, budget, outcome):
     quality = quality.model_copy(update={"metric": metric})
     verdict = judged_by(report, quality, min_score=budget)
     assert verdict.outcome == outcome
-    (one,) = verdict.variants[0].checks
+    (one,) = budgets_of(verdict.variants[0])
     assert (one.key, one.figure) == ("min_score", quality.variants[0].score)
 
 
@@ -414,4 +421,6 @@ def test_where_no_latency_is_known_fp32_ships_and_nothing_fails():
 
 
 def test_every_key_of_the_recipes_gate_but_the_preference_has_a_line_in_the_table_of_budgets():
-    assert list(BUDGETS) == [key for key in Gate.model_fields if key != "prefer"]
+    metrics = {metric.key for task in TASKS.values() for metric in task.reported}
+    assert list(BUDGETS) == [key for key in Gate.model_fields if key not in {"prefer", *metrics}]
+    assert metrics.isdisjoint(BUDGETS)

@@ -4,6 +4,7 @@ import tomllib
 
 import pytest
 from edgestill.errors import RecipeError
+from edgestill.pipeline.judge.task_budgets import in_schema
 from edgestill.pipeline.recipe.data import SOURCE_KINDS
 from edgestill.pipeline.recipe.distill import SoftLosses
 from edgestill.pipeline.recipe.files import bundled, dump, load, parse, schema_of
@@ -23,7 +24,7 @@ TREE = {
 
 
 def schema():
-    return schema_of(Recipe, "edgestill recipe")
+    return in_schema(schema_of(Recipe, "edgestill recipe"))
 
 
 def tree(name):
@@ -447,3 +448,74 @@ def test_a_front_end_that_cannot_be_is_refused(audio, says):
     with pytest.raises(RecipeError) as refusal:
         parse({**TREE, "data": {"source": "digits", "audio": audio}}, where="r.toml")
     assert says in str(refusal.value)
+
+
+# --- budgets of any metric ----------------------------------------------------------------------
+
+
+def test_a_budget_of_any_metric_is_a_key_of_the_gate():
+    gate = {"min_balanced_accuracy": 0.8, "max_rmse": 3, "min_recall": {"a b": 0.5, "c.d": 1}}
+    found = parse({**TREE, "gate": gate}, where="r").gate
+    assert found.budgets() == {
+        "min_balanced_accuracy": 0.8,
+        "max_rmse": 3.0,
+        "min_recall.a b": 0.5,
+        "min_recall.c.d": 1.0,
+    }
+    with pytest.raises(ValidationError, match="frozen"):
+        found.min_balanced_accuracy = 0.1
+
+
+@pytest.mark.parametrize(
+    "text", ["gate.min_macro_f1=0.7", "gate.min_recall.cat=0.5", 'gate.min_recall."a = b.c"=0.5']
+)
+def test_a_recipe_with_budgets_of_metrics_is_read_back_as_the_same_recipe(text, tmp_path):
+    recipe = load(bundled("digits"), [text, 'distill.losses={ "mine:loss" = 1.0 }'])
+    assert len(recipe.gate.budgets()) == 7
+    (tmp_path / "again.toml").write_text(dump(recipe), encoding="utf-8")
+    assert load(tmp_path / "again.toml") == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("gate.prefr=size", "gate.prefr: unknown key; did you mean 'prefer'"),
+        ("gate.accuracy=0.5", "gate.accuracy: unknown key; did you mean 'min_accuracy'"),
+        ("gate.Max_rmse=1", "gate.Max_rmse: unknown key"),
+        (
+            "gate.min_macro_f1='0.5'",
+            "gate.min_macro_f1: found '0.5', expected a number, or a table",
+        ),
+        ("gate.min_macro_f1=true", "gate.min_macro_f1: found True, expected a number, or a table"),
+        ("gate.min_macro_f1=nan", "gate.min_macro_f1: found nan, expected a number"),
+        ("gate.min_macro_f1=[1]", "gate.min_macro_f1: found [1], expected a number"),
+        ("gate.min_recall={}", "gate.min_recall: expected a number, or a table of numbers"),
+        ("gate.min_recall={ a = 'b' }", "gate.min_recall: expected a number, or a table"),
+        ("gate.min_accuracy={ a = 0.5 }", "gate.min_accuracy: found a table"),
+    ],
+)
+def test_a_gate_takes_no_other_key_and_no_other_value(text, says):
+    with pytest.raises(RecipeError) as refusal:
+        load(bundled("digits"), [text])
+    assert says in str(refusal.value)
+
+
+def test_the_schema_has_the_metrics_of_every_task_with_what_they_are():
+    import jsonschema
+
+    keys = schema()["$defs"]["Gate"]["properties"]
+    assert keys["min_balanced_accuracy"]["maximum"] == 1.0
+    assert "classification" in keys["min_balanced_accuracy"]["description"]
+    assert "classification, multi-label" in keys["min_macro_f1"]["description"]
+    assert "regression" in keys["max_rmse"]["description"]
+    valid = jsonschema.Draft202012Validator(schema()).is_valid
+    for gate, expected in (
+        ({"min_balanced_accuracy": 0.8}, True),
+        ({"min_recall": {"cat": 0.8}}, True),
+        ({"max_rmse": {"price": 90.0}}, True),
+        ({"max_rmse": 90.0}, True),
+        ({"min_balanced_accuracy": 80}, False),
+        ({"min_recall": 0.8}, False),
+        ({"min_balanced_acuracy": 0.8}, False),
+    ):
+        assert valid({**TREE, "gate": gate}) is expected, gate

@@ -376,12 +376,21 @@ def test_a_latency_curve_passes_the_percentiles_and_stops_where_luck_begins() ->
 
 
 def test_budgets_are_read_in_their_own_unit() -> None:
-    assert numbers.budget("max_p90_ms", 2.0, "accuracy") == "at most 2 ms"
-    assert numbers.budget("min_accuracy", 0.94, "accuracy") == "at least 94 %"
-    assert numbers.budget("max_drop_vs_teacher", 0.035, "accuracy") == "at most 3.5 points"
-    figure = Estimate(0.9, 0.8, 1.0, "", 9)
-    check = Check(key="max_size_kib", budget=1.0, figure=figure, outcome="ready", why="")
-    assert words.figure_found(check, "accuracy") == "0.900 KiB (0.800 to 1.000)"
+    quality, figure = example.report().quality, Estimate(0.9, 0.8, 1.0, "", 9)
+
+    def of(key: str, budget: float) -> Check:
+        return Check(key=key, budget=budget, figure=figure, outcome="ready", why="")
+
+    assert numbers.budget(of("max_p90_ms", 2.0), quality) == "at most 2 ms"
+    assert numbers.budget(of("min_accuracy", 0.94), quality) == "at least 94 %"
+    assert numbers.budget(of("min_balanced_accuracy", 0.94), quality) == "at least 94 %"
+    assert numbers.budget(of("max_drop_vs_teacher", 0.035), quality) == "at most 3.5 points"
+    assert numbers.budget(of("above_constant.min_accuracy", 0.0), quality) == "above 0 points"
+    found = words.figure_found(of("max_size_kib", 1.0), quality)
+    assert found == "0.900 KiB (0.800 to 1.000)"
+    assert words.figure_found(of("min_recall.3", 1.0), quality) == "90.0 % (80.0 to 100.0)"
+    assert words.budget_name(of("min_score", 0.9), quality) == "accuracy on test"
+    assert words.budget_name(of("min_recall.3", 0.9), quality) == "recall of '3' on test"
 
 
 def test_drawing_the_pages_loads_no_runtime_and_no_training_library() -> None:

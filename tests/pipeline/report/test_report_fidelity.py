@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import report_example as example
 from edgestill.devices.onboard.stats.estimate import Estimate
-from edgestill.pipeline.records import Report
+from edgestill.pipeline.records import Check, Report, VerifyRecord
 from edgestill.pipeline.report import (
     charts,
     html,
@@ -301,10 +301,21 @@ def test_the_other_scores_are_listed_without_those_of_single_classes() -> None:
 
 
 def test_budgets_on_a_score_are_read_in_its_unit() -> None:
-    assert numbers.budget("min_score", 0.9, "mAP") == "at least 90 %"
-    assert numbers.budget("min_score", 0.9, "R²") == "at least 0.9"
-    assert numbers.budget("max_drop_vs_teacher", 0.03, "R²") == "at most 0.03"
-    assert numbers.budget("max_worst_class_drop", 0.05, "mAP") == "at most 5 points"
+    whole, nothing = example.report(), Estimate.unknown("not asked")
+    tags, numbered = (
+        example.with_task(whole, task).quality for task in ("multi-label", "regression")
+    )
+
+    def budget(key: str, value: float, quality: VerifyRecord) -> str:
+        check = Check(key=key, budget=value, figure=nothing, outcome="undecided", why="")
+        return numbers.budget(check, quality)
+
+    assert budget("min_score", 0.9, tags) == "at least 90 %"
+    assert budget("min_score", 0.9, numbered) == "at least 0.9"
+    assert budget("max_drop_vs_teacher", 0.03, numbered) == "at most 0.03"
+    assert budget("max_worst_class_drop", 0.05, tags) == "at most 5 points"
+    assert budget("max_rmse", 9042.5, numbered) == "at most 9,042.5"
+    assert budget("above_constant.min_r2", 0.0, numbered) == "above 0"
     assert numbers.capital("mAP") == "mAP"
     assert numbers.capital("cosine") == "Cosine"
 

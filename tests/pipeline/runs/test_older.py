@@ -67,6 +67,18 @@ def test_the_quality_of_an_old_report_decides_no_budget():
     assert "narrower than a verdict takes today" in checks["min_accuracy"].why
 
 
+def test_an_old_report_does_not_show_that_a_model_beats_a_constant_answer():
+    content = old_report() | {"recipe": {"gate": {"max_size_kib": 1e9}}}
+    verdict = upgraded(content).verdict
+    assert verdict.outcome == "undecided"
+    checks = {check.key: check for check in verdict.variants[0].checks}
+    assert checks["max_size_kib"].outcome == "ready"
+    for metric in ("accuracy", "balanced_accuracy"):
+        check = checks[f"above_constant.min_{metric}"]
+        assert check.outcome == "undecided"
+        assert "did not compare it with a constant answer" in check.why
+
+
 def test_a_figure_without_a_stated_kind_decides_nothing():
     assert Estimate(1.0, 0.5, 1.5, "measured: it says so", 9).kind == "unknown"
 

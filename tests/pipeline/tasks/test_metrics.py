@@ -7,8 +7,10 @@ import pytest
 from edgestill.pipeline.recipe import task_names
 from edgestill.pipeline.tasks import TASKS, blocks, of, regression, vectors
 from edgestill.pipeline.tasks.average_precision import average_precision
+from edgestill.pipeline.tasks.constant import value_of_constant
 from edgestill.pipeline.tasks.sampling import Sampling
 from sklearn import metrics as sklearn
+from task_samples import SAMPLES, classified, embedded, numbered, tagged
 
 ANY = Sampling(0.95)
 CLASSES, LABELS, NUMBERS, VECTORS = (
@@ -16,42 +18,12 @@ CLASSES, LABELS, NUMBERS, VECTORS = (
 )
 
 
+def best_constant(task, truth):
+    return value_of_constant(task.metric, truth)
+
+
 def values(figures):
     return {name: figure.value for name, figure in figures.items()}
-
-
-def classified(n=300, classes=5, seed=0):
-    random = np.random.default_rng(seed)
-    labels = random.integers(0, classes, n)
-    logits = random.standard_normal((n, classes)) + 1.5 * np.eye(classes)[labels]
-    return logits.astype(np.float32), labels
-
-
-def tagged(n=300, labels=4, seed=0, *, prevalence=0.25, gap=1.5):
-    random = np.random.default_rng(seed)
-    holds = (random.random((n, labels)) < prevalence).astype(np.float32)
-    outputs = random.standard_normal((n, labels)) + gap * holds - gap / 2
-    return outputs.astype(np.float32), holds
-
-
-def numbered(n=200, seed=0):
-    random = np.random.default_rng(seed)
-    truth = random.standard_normal((n, 3)) * [1.0, 10.0, 0.1] + [0.0, 1e4, 5.0]
-    return truth + random.standard_normal((n, 3)) * [0.3, 8.0, 0.2], truth
-
-
-def embedded(n=200, width=16, noise=1.0, seed=0):
-    random = np.random.default_rng(seed)
-    teacher = random.standard_normal((n, width)).astype(np.float32)
-    return (teacher + noise * random.standard_normal((n, width))).astype(np.float32), teacher
-
-
-SAMPLES = {
-    "classification": classified,
-    "multi-label": tagged,
-    "regression": numbered,
-    "embedding": embedded,
-}
 
 
 def test_every_task_of_a_recipe_has_its_metrics():
@@ -144,7 +116,7 @@ def test_without_any_positive_there_is_no_map():
     assert LABELS.score(outputs, holds, ANY).missing == "no label has a positive sample"
     assert LABELS.drop(outputs, outputs, holds, ANY).value is None
     assert LABELS.metrics(outputs, holds, ANY) == {}
-    assert LABELS.selection(outputs, holds) == LABELS.baseline(holds) == 0.0
+    assert LABELS.selection(outputs, holds) == best_constant(LABELS, holds) == 0.0
 
 
 def test_the_interval_of_map_covers_it():
@@ -234,7 +206,7 @@ def test_always_answering_the_mean_explains_nothing():
     _, truth = numbered()
     score = NUMBERS.score(np.broadcast_to(truth.mean(0), truth.shape), truth, ANY)
     assert score.value == pytest.approx(0.0, abs=1e-9)
-    assert NUMBERS.baseline(truth) == 0.0
+    assert best_constant(NUMBERS, truth) == 0.0
 
 
 def test_cosine_is_its_formula_and_a_vector_of_no_length_is_like_none():
@@ -319,11 +291,12 @@ def test_who_knows_nothing_scores_the_baseline():
     _, labels = classified()
     most = np.bincount(labels).argmax()
     always = np.broadcast_to(np.eye(5)[most], (300, 5))
-    assert CLASSES.selection(always, labels) == CLASSES.baseline(labels)
+    assert CLASSES.selection(always, labels) == best_constant(CLASSES, labels)
     _, holds = tagged()
     holds[:, 1] = 0.0
-    assert LABELS.selection(np.zeros((300, 4)), holds) == pytest.approx(LABELS.baseline(holds))
-    assert VECTORS.baseline(labels) == 0.0
+    assert LABELS.selection(np.zeros((300, 4)), holds) == pytest.approx(
+        best_constant(LABELS, holds)
+    )
 
 
 @pytest.mark.parametrize("task", ["multi-label", "regression", "embedding"])

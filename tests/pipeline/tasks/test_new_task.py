@@ -48,6 +48,14 @@ def _share(outputs, truth):
     return float(_close(outputs, truth).mean())
 
 
+def _error(outputs, truth):
+    return float(np.abs(_counts(outputs) - truth.reshape(len(truth))).mean())
+
+
+def _medians(truth):
+    return np.full((len(truth), 3), np.median(truth))
+
+
 def _fidelity(student, teacher, truth, names, sampling):
     same = _counts(student) == _counts(teacher)
     return Fidelity(
@@ -84,8 +92,10 @@ COUNT = Task(
     output_noun=("count", "counts"),
     hard_loss=_pinball,
     soft_losses={"mse": "mse"},
-    reported=(Metric("within one", "share"), Metric("MAE", "label unit", higher_is_better=False)),
-    selection=_share,
+    reported=(
+        Metric("within one", "share", value=_share, constant=_medians),
+        Metric("MAE", "label unit", higher_is_better=False, value=_error),
+    ),
     score=_score,
     drop=lambda a, b, truth, how: paired_difference(_close(a, truth), _close(b, truth), how),
     metrics=lambda outputs, truth, how: {
@@ -93,7 +103,7 @@ COUNT = Task(
         "MAE": mean(np.abs(_counts(outputs) - truth.reshape(len(truth))), Figure("MAE"), how),
     },
     answers_differ=lambda a, b, truth: _counts(a) != _counts(b),
-    baseline=lambda truth: float((np.abs(truth - np.median(truth)) <= 1).mean()),
+    constant_answer=lambda truth, names: "always answering the median",
     fidelity=_fidelity,
     agreement_title="Same count as the teacher",
     fidelity_figures={},
@@ -141,7 +151,8 @@ seconds = 0.001
 min_queries = 1
 max_queries = 4
 [gate]
-min_score = 0.6
+min_within_one = 0.4
+max_mae = 3.0
 max_size_kib = 1000
 """
 
@@ -171,6 +182,12 @@ def test_a_registered_task_is_built_judged_and_reported(recipe, registered, tmp_
     assert report.students[0].outputs == report.teachers[0].outputs == 3
     page = (done.run / "report.md").read_text()
     assert "within one" in page.lower()
+    assert "MAE" in page
+    checks = {check.key: check for check in report.verdict.variants[0].checks}
+    assert checks["max_mae"].figure == fp32.metrics["MAE"]
+    assert checks["min_within_one"].figure == fp32.score
+    assert checks["above_constant.min_within_one"].outcome == "ready"
+    assert report.students[0].selected_by == "within one"
     assert "Same count as the teacher" in page
     assert "count, 1 count" in page
     record = json.loads((done.run / "report.json").read_text())
@@ -181,7 +198,6 @@ def test_a_registered_task_is_built_judged_and_reported(recipe, registered, tmp_
     ("setting", "words"),
     [
         ("distill.losses={ kd = 1.0 }", "'mse' for the task 'count'"),
-        ("gate.min_accuracy=0.5", "a budget of classes, for count"),
         ("teacher.class_weights=true", "class_weights for count"),
     ],
 )
@@ -212,3 +228,30 @@ def test_a_task_that_is_not_registered_is_refused_with_the_names(recipe):
 def test_a_misspelt_task_is_refused_with_the_nearest_name(recipe):
     with pytest.raises(RecipeError, match=r"data\.task.*did you mean 'classification'\?"):
         load(recipe, ["data.task=clasification"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("gate.min_accuracy=0.5", "count does not have, expected one of min_within_one, max_mae"),
+        ("gate.max_mea=0.5", "did you mean 'max_mae'"),
+        ("gate.min_mae=0.5", "did you mean 'max_mae'"),
+        ("data.select_by=accuracy", "a metric of count: within one, MAE"),
+    ],
+)
+def test_a_metric_it_does_not_have_is_refused_before_any_data_is_read(
+    recipe, registered, setting, words
+):
+    (recipe.parent / "data.npz").unlink()
+    with pytest.raises(RecipeError, match=words):
+        edgestill.build(load(recipe, [setting]), artifacts=recipe.parent / "artifacts")
+
+
+def test_any_of_its_metrics_chooses_epochs(recipe, registered, tmp_path):
+    made = edgestill.build(
+        load(recipe, ["data.select_by=MAE"]), artifacts=tmp_path / "artifacts", until="teacher"
+    )
+    found = made.stopped.record
+    assert found.selected_by == "MAE"
+    assert found.validation_score == min(epoch.validation_score for epoch in found.curve)
+    assert found.validation_score > 0.0

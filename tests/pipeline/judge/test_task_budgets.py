@@ -1,0 +1,181 @@
+"""Every metric of a task is a budget; what a task does not have is refused with what it has."""
+
+import dataclasses
+
+import pytest
+import report_example
+from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.errors import RecipeError
+from edgestill.pipeline.judge.gate import judge
+from edgestill.pipeline.judge.task_budgets import check, find, keys, of_record
+from edgestill.pipeline.recipe.gate import Gate
+from edgestill.pipeline.tasks import TASKS, of
+from edgestill.pipeline.tasks.metric import Metric
+
+LABELS = ("cat", "dog", "lung opacity")
+
+
+def figure(value, low, high):
+    return Estimate(value, low, high, "test", 9, kind="measured")
+
+
+def with_metric(task, metric, found):
+    """The example of a task, every variant of which has this figure."""
+    report = report_example.report()
+    if task != "classification":
+        report = report_example.with_task(report, task)
+    update = {"score": found} if metric == of(task).metric else {}
+    variants = tuple(
+        v.model_copy(update={**update, "metrics": {**v.metrics, metric.name: found}})
+        for v in report.quality.variants
+    )
+    return report.quality.model_copy(update={"variants": variants}), report.measured
+
+
+CASES = [
+    (task.name, metric) for task in TASKS.values() for metric in task.reported if metric.of_all
+]
+
+
+@pytest.mark.parametrize(("task", "metric"), CASES, ids=lambda one: getattr(one, "name", one))
+def test_every_metric_of_every_task_is_judged_by_its_interval_in_its_direction(task, metric):
+    quality, measured = with_metric(task, metric, figure(0.5, 0.4, 0.6))
+    inside, outside = (0.3, 0.7) if metric.higher_is_better else (0.7, 0.3)
+    for budget, outcome in ((inside, "ready"), (0.55, "undecided"), (outside, "not ready")):
+        verdict = judge(Gate(**{metric.key: budget}), quality, measured)
+        assert verdict.variants[0].checks[0].key == metric.key
+        assert verdict.variants[0].checks[0].outcome == outcome
+        assert verdict.outcome == outcome
+
+
+def test_the_budget_has_the_unit_and_the_words_of_its_metric():
+    numbers = of("regression")
+    rmse = find("max_rmse", numbers, ("price",))
+    assert (rmse.unit, rmse.direction, rmse.title) == ("label unit", "at most", "RMSE on test")
+    recall = find("min_recall.lung opacity", of("classification"), LABELS)
+    assert (recall.unit, recall.direction) == ("share", "at least")
+    assert recall.title == "recall of 'lung opacity' on test"
+
+
+def test_a_budget_of_one_class_is_that_of_its_number():
+    report = report_example.report()
+    quality = report.quality
+    for number in ("3", "7"):
+        budget = of_record(f"min_recall.{number}", quality)
+        for variant in quality.variants:
+            assert budget.figure(variant, None) == variant.metrics[f"recall[{number}]"]
+    one = quality.variants[0].metrics["recall[3]"]
+    verdict = judge(Gate(min_recall={"3": one.low, "7": 0.1}), quality, report.measured)
+    assert [check.key for check in verdict.variants[0].checks[:2]] == [
+        "min_recall.3",
+        "min_recall.7",
+    ]
+    assert verdict.variants[0].checks[0].outcome == "ready"
+
+
+def test_of_one_number_the_figure_of_all_is_its_own():
+    found = find("max_rmse.price", of("regression"), ("price",))
+    assert found.title == "RMSE on test"
+
+
+@pytest.mark.parametrize("key", ["min_recall.bird", "min_nonsense", "above_constant.min_nonsense"])
+def test_a_key_that_nothing_has_decides_nothing(key):
+    found = find(key, of("classification"), LABELS)
+    assert found.figure(report_example.report().quality.variants[0], None).value is None
+
+
+def test_a_metric_that_these_samples_do_not_define_is_undecided():
+    report = report_example.report()
+    variants = tuple(v.model_copy(update={"metrics": {}}) for v in report.quality.variants)
+    quality = report.quality.model_copy(update={"variants": variants})
+    verdict = judge(Gate(min_macro_f1=0.1), quality, report.measured)
+    assert verdict.outcome == "undecided"
+    assert "macro-F1 is not defined on these test samples" in verdict.variants[0].checks[0].why
+
+
+def test_the_keys_of_a_task_are_its_metrics_and_those_of_all_tasks():
+    assert keys(of("regression"))[:4] == ["min_r2", "max_rmse", "max_mae", "min_score"]
+    assert "max_worst_class_drop" in keys(of("multi-label"))
+    assert "max_worst_class_drop" not in keys(of("regression"))
+    assert {"max_p90_ms", "max_size_kib", "min_agreement"} <= set(keys(of("embedding")))
+
+
+@pytest.mark.parametrize(
+    ("task", "budgets", "where", "says"),
+    [
+        ("regression", {"min_accuracy": 0.5}, "gate.min_accuracy", "min_r2, max_rmse, max_mae"),
+        ("classification", {"max_rmse": 0.5}, "gate.max_rmse", "min_balanced_accuracy"),
+        (
+            "classification",
+            {"min_balanced_acuracy": 0.5},
+            "gate.min_balanced_acuracy",
+            "did you mean 'min_balanced_accuracy'?",
+        ),
+        (
+            "classification",
+            {"max_balanced_accuracy": 0.5},
+            "gate.max_balanced_accuracy",
+            "did you mean 'min_balanced_accuracy'?",
+        ),
+        ("regression", {"max_rmsee": 0.5}, "gate.max_rmsee", "did you mean 'max_rmse'?"),
+        ("embedding", {"max_worst_class_drop": 0.1}, "gate.max_worst_class_drop", "min_cosine"),
+        ("classification", {"min_recall": 0.5}, "gate.min_recall", "min_recall = { cat = … }"),
+        (
+            "classification",
+            {"min_macro_f1": {"cat": 0.5}},
+            "gate.min_macro_f1",
+            "one number, as macro-F1 is of all classes together",
+        ),
+        ("classification", {"min_recall": {"cta": 0.5}}, "gate.min_recall", "mean 'cat'?"),
+        (
+            "classification",
+            {"min_recall": {"horse": 0.5}},
+            "gate.min_recall",
+            "one of 'cat', 'dog', 'lung opacity'",
+        ),
+        ("classification", {"min_macro_f1": 80.0}, "gate.min_macro_f1", "80 % is 0.8"),
+        ("classification", {"min_macro_f1": -0.1}, "gate.min_macro_f1", "0 to 1"),
+        ("classification", {"min_recall": {"cat": 90.0}}, "gate.min_recall.cat", "90 % is 0.9"),
+        ("regression", {"max_rmse": -1.0}, "gate.max_rmse", "at least 0"),
+        ("regression", {"max_p50_ms": 1.0, "max_mape": 1.0}, "gate.max_mape", "'max_mae'"),
+    ],
+)
+def test_a_budget_that_a_task_does_not_have_is_refused_with_those_it_has(
+    task, budgets, where, says
+):
+    with pytest.raises(RecipeError) as refusal:
+        check(Gate(**budgets), of(task), LABELS)
+    assert refusal.value.where == where
+    assert says in str(refusal.value)
+    assert refusal.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("task", "budgets"),
+    [
+        ("classification", {"min_recall": {"lung opacity": 0.9, "dog": 0.1}, "min_macro_f1": 0.5}),
+        ("regression", {"max_rmse": {"dog": 3.0}, "min_r2": -0.5, "max_mae": 2.0}),
+        ("multi-label", {"min_map": 0.5, "min_recall": {"cat": 0.5}}),
+        ("embedding", {"min_cosine": 0.5, "min_recall_at_1": 0.5}),
+    ],
+)
+def test_what_a_task_has_is_let_through_with_names_and_without(task, budgets):
+    check(Gate(**budgets), of(task), LABELS)
+    check(Gate(**budgets), of(task))
+
+
+def test_the_names_of_classes_are_checked_once_they_are_known():
+    gate = Gate(min_recall={"horse": 0.5})
+    check(gate, of("classification"))
+    with pytest.raises(RecipeError, match="'horse', which is no class of the data"):
+        check(gate, of("classification"), LABELS)
+
+
+def test_a_metric_that_is_added_to_a_task_is_a_budget_at_once(monkeypatch):
+    median = Metric("median error", "label unit", higher_is_better=False)
+    more = dataclasses.replace(of("regression"), reported=(*of("regression").reported, median))
+    monkeypatch.setitem(TASKS, "regression", more)
+    check(Gate(max_median_error=3.0), of("regression"))
+    quality, measured = with_metric("regression", median, figure(2.0, 1.0, 4.0))
+    assert judge(Gate(max_median_error=4.0), quality, measured).outcome == "ready"
+    assert judge(Gate(max_median_error=3.0), quality, measured).outcome == "undecided"
