@@ -6,18 +6,27 @@
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
 
 from ..errors import ModelError, reason
-from .interface import BATCH, INPUT, OUTPUT
+from .interface import BATCH, INPUT, LENGTH, OUTPUT
+from .kept_axes import keep_axes
 
 
-def export(module: torch.nn.Module, example: torch.Tensor, path: Path, *, opset: int) -> None:
+def export(
+    module: torch.nn.Module,
+    example: torch.Tensor,
+    path: Path,
+    *,
+    opset: int,
+    texts: bool = False,
+) -> None:
     """Write a module as ONNX with one input, one output and a dynamic batch.
 
     Args:
@@ -25,18 +34,42 @@ def export(module: torch.nn.Module, example: torch.Tensor, path: Path, *, opset:
         example: a batch of at least two, for a batch of one would be taken for a constant.
         path: the file to write.
         opset: ONNX operator set.
+        texts: whether the second axis of the input is tokens, whose number is then dynamic, too;
+            fixed where the module does not take texts of any length.
 
     Raises:
         ModelError: the exporter cannot express the module; with its reason.
     """
     module.eval()
+    axes = {0: torch.export.Dim.DYNAMIC}
+    if not texts:
+        model = _exported(module, example, opset, axes)
+    else:
+        try:
+            model = _exported(module, example, opset, {**axes, 1: torch.export.Dim.DYNAMIC})
+        except ModelError:
+            model = _exported(module, example, opset, axes)
+    _clean(model)
+    _name_axes(model)
+    keep_axes(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _exported(
+    module: torch.nn.Module, example: torch.Tensor, opset: int, axes: Mapping[int, Any]
+) -> onnx.ModelProto:
+    """The module as ONNX, as the exporter leaves it.
+
+    Raises:
+        ModelError: the exporter cannot express the module; with its reason.
+    """
     with _quiet():
         try:
             program = torch.onnx.export(
                 module,
                 (example,),
                 dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+                dynamic_shapes=(dict(axes),),
                 input_names=[INPUT],
                 output_names=[OUTPUT],
                 opset_version=opset,
@@ -51,10 +84,8 @@ def export(module: torch.nn.Module, example: torch.Tensor, path: Path, *, opset:
                 found=f"cannot be exported to ONNX ({why})", where=type(module).__name__, fix=fix
             ) from error
     assert program is not None  # noqa: S101 - it is None only for the old exporter
-    model = program.model_proto
-    _clean(model)
-    _name_batch(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    model: onnx.ModelProto = program.model_proto
+    return model
 
 
 _FIXES = (
@@ -117,11 +148,16 @@ def _clean(model: onnx.ModelProto) -> None:
     model.doc_string = ""
 
 
-def _name_batch(model: onnx.ModelProto) -> None:
-    """Call the dynamic axis what it is; the exporter numbers its symbols."""
+def _name_axes(model: onnx.ModelProto) -> None:
+    """Call the dynamic axes what they are; the exporter numbers its symbols."""
     graph = model.graph
-    symbol = graph.input[0].type.tensor_type.shape.dim[0].dim_param
+    dims = graph.input[0].type.tensor_type.shape.dim
+    names = {
+        dim.dim_param: name
+        for dim, name in zip(dims, (BATCH, LENGTH), strict=False)
+        if dim.dim_param
+    }
     for value in (*graph.input, *graph.output, *graph.value_info):
         for dim in value.type.tensor_type.shape.dim:
-            if dim.dim_param == symbol:
-                dim.dim_param = BATCH
+            if dim.dim_param in names:
+                dim.dim_param = names[dim.dim_param]

@@ -80,6 +80,8 @@ class Feed:
             and the arrays tell.
         rows: how many rows of each input a query takes, where the model fixes them and the real
             inputs were looked at before.
+        pad: the token id behind the end of a text, where real inputs are texts and the model takes
+            any length: each query is then as long as its longest text. None: as they are.
     """
 
     inputs: str | None = None
@@ -88,6 +90,7 @@ class Feed:
     seed: int = 0
     batch_axes: Mapping[str, int | None] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
+    pad: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no query can hold.

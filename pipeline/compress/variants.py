@@ -19,6 +19,7 @@ from ..data.arrays import Arrays, draw, open_split
 from ..distill.teacher_answers import ensemble, exportable
 from ..engine.stage import Made
 from ..models import example
+from ..models.text_length import takes_any_length
 from ..progress import Progress, Steps
 from ..recipe.export import Export
 from ..records import TEACHER, DataRecord, ModelRecord, TunedRecord, Variant, VariantsRecord
@@ -104,14 +105,22 @@ def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsR
     number = len(modules) + len(wanted) - 1 + len(export.formats)
     with progress.steps("variants", number) as steps:
         for name, module in modules.items():
-            onnx.export(module, example(data.record), out / f"{name}.onnx", opset=export.opset)
+            onnx.export(
+                module,
+                example(data.record),
+                out / f"{name}.onnx",
+                opset=export.opset,
+                texts=takes_any_length(module, data.record),
+            )
             training_operators.check(out / f"{name}.onnx", models.described(name))
             steps.advance(name)
         effects = {name: Effect(0, ()) for name in modules}
         effects |= _compressed(out, inputs, wanted[1:], models, steps)
         for name in effects:
+            file = out / f"{name}.onnx"
             facts = _facts(name, models.records(name), data.record)
-            metadata.stamp(out / f"{name}.onnx", facts)
+            facts["input"]["shape"] = _input_shape(file, data.record)
+            metadata.stamp(file, facts)
         packages = _packaged(out, export, list(effects), modules, steps)
     exported = {*modules, *models.tuned}
     variants = {
@@ -205,6 +214,15 @@ def _copied(made: Made[TunedRecord], target: Path) -> Effect:
     return Effect(record.changed_nodes, record.notes, saturable(load_file(target)))
 
 
+def _input_shape(path: Path, data: DataRecord) -> list[str | int]:
+    """Of a batch; texts may have any length up to ``max_length`` where the axis is open."""
+    if data.layout == "tokens":
+        shape = load_file(path).graph.input[0].type.tensor_type.shape
+        if shape.dim[1].dim_param:
+            return [interface.BATCH, interface.LENGTH]
+    return [interface.BATCH, *data.sample_shape]
+
+
 def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[str, Any]:
     return {
         "task": data.task,
@@ -219,7 +237,6 @@ def _facts(name: str, models: Sequence[ModelRecord], data: DataRecord) -> dict[s
         "input": {
             "name": interface.INPUT,
             "dtype": data.dtype,
-            "shape": [interface.BATCH, *data.sample_shape],
             "layout": data.layout,
         },
         "normalization": _normalization(models, data),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.onboard.model.inputs import trimmed
 from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import ModelError
@@ -27,6 +28,7 @@ def logits(
     workers: int = 1,
     optimization: str = "all",
     precise: bool = False,
+    pad: int | None = None,
 ) -> Logits:
     """Run a file over samples in order, each run on one thread.
 
@@ -37,6 +39,8 @@ def logits(
         workers: threads that share the samples out; the answers do not depend on them.
         optimization: graph optimization level, ``none`` or ``all``.
         precise: whether int8 is computed without saturation, even if this host saturates.
+        pad: the token id behind the end of a text: each run is as long as its longest text, where
+            the file takes any length. None: samples are no texts, or stay as they are.
 
     Returns:
         float32 [n, classes].
@@ -47,11 +51,16 @@ def logits(
     model = load(path, Session(optimization=optimization, precise=precise))
     output = [port.name for port in model.outputs].index(OUTPUT)
 
+    takes_any_length = pad is not None and not isinstance(model.inputs[0].shape[1], int)
+
+    def fed(start: int) -> NDArray[Any]:
+        rows = x[start : start + batch]
+        if pad is not None and takes_any_length:
+            return trimmed(rows, pad)
+        return np.ascontiguousarray(rows)
+
     def answered(starts: range) -> list[Logits]:
-        return [
-            model.answer({INPUT: np.ascontiguousarray(x[start : start + batch])})[output]
-            for start in starts
-        ]
+        return [model.answer({INPUT: fed(start)})[output] for start in starts]
 
     starts = range(0, len(x), batch)  # The same runs, however they are shared out.
     share = -(-len(starts) // workers)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 
 from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
@@ -125,7 +126,7 @@ def _settings(out: Path, inputs: BenchmarkInputs) -> Settings:
     np.savez(queries, allow_pickle=False, **samples)
     return Settings(
         **bounds_of(inputs.device, wanted.threads, wanted.spinning),
-        feed=Feed(str(queries), wanted.batch, seed=inputs.seed),
+        feed=Feed(str(queries), wanted.batch, seed=inputs.seed, pad=_pad(inputs)),
         timing=Timing(wanted.seconds, fewest_queries(wanted, inputs.budgets), wanted.max_queries),
         processes=wanted.processes,
         seed=inputs.seed,
@@ -140,6 +141,18 @@ def fewest_queries(wanted: BenchmarkPart, budgets: Mapping[str, float]) -> int:
     needed = [min_queries(one) for one in percentiles(budgets)]
     each = math.ceil(max(needed, default=1) / wanted.processes)
     return min(wanted.max_queries, max(wanted.min_queries, each))
+
+
+def _pad(inputs: BenchmarkInputs) -> int | None:
+    """The padding of texts, where every model takes texts of any length; else None."""
+    data, folder = inputs.data.record, inputs.variants.path
+    if data.layout != "tokens":
+        return None
+    for variant in inputs.variants.record.files:
+        graph = onnx.load(folder / variant.file, load_external_data=False).graph
+        if not graph.input[0].type.tensor_type.shape.dim[1].dim_param:
+            return None
+    return data.pad
 
 
 def _counted(

@@ -80,6 +80,7 @@ class Running:
         batch: samples a run.
         workers: threads that share the samples out.
         precise: whether int8 is computed without saturation, as on the target.
+        pad: of texts, which run at the length of the longest in a batch; None: no texts.
     """
 
     folder: Path
@@ -87,11 +88,17 @@ class Running:
     batch: int
     workers: int
     precise: bool
+    pad: int | None = None
 
     def outputs(self, name: str, *, precise: bool) -> Logits:
         """What a file answers, float32 [n, outputs]."""
         return logits(
-            self.folder / name, self.x, batch=self.batch, workers=self.workers, precise=precise
+            self.folder / name,
+            self.x,
+            batch=self.batch,
+            workers=self.workers,
+            precise=precise,
+            pad=self.pad,
         )
 
 

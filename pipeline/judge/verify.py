@@ -67,7 +67,12 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
     test = open_split(data.path, "test")
     (out / "answers").mkdir()
     running = Running(
-        inputs.variants.path, test.x, inputs.batch, torch.get_num_threads(), record.plan.precise
+        inputs.variants.path,
+        test.x,
+        inputs.batch,
+        torch.get_num_threads(),
+        record.plan.precise,
+        data.record.pad if data.record.layout == "tokens" else None,
     )
     with progress.steps("verify", 2 * len(record.files) + 1) as steps:
         answers = _answers(out, inputs, running, steps)

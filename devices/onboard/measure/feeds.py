@@ -28,7 +28,7 @@ def real_batches(feed: Feed) -> Batches | None:
     if not set(feed.batch_axes) <= set(arrays):
         return None
     own = {name: arrays[name] for name in feed.batch_axes}
-    return batches_from(Samples(own, feed.batch_axes, feed.rows), feed.batch)
+    return batches_from(Samples(own, feed.batch_axes, feed.rows), feed.batch, feed.pad)
 
 
 def batches_of(feed: Feed, schema: Sequence[Input], real: Batches | None = None) -> Batches:
@@ -46,6 +46,6 @@ def batches_of(feed: Feed, schema: Sequence[Input], real: Batches | None = None)
     if feed.inputs is None:
         return [make_inputs(schema, feed)]
     if real is None or set(real[0]) != {port.name for port in schema}:
-        return batches_from(real_samples(feed, schema), feed.batch)
+        return batches_from(real_samples(feed, schema), feed.batch, feed.pad)
     check_batch(real[0], schema, [dtype_of(port) for port in schema], str(feed.inputs))
     return real

@@ -55,7 +55,7 @@ def real_samples(feed: Feed, schema: Sequence[Input]) -> Samples:
             expected=f"{rows}, the fixed extent of the model's inputs",
             fix="export the model with a dynamic batch, or measure it at its own",
         )
-    (first, *_) = batches_from(samples, feed.batch)
+    (first, *_) = batches_from(samples, feed.batch, feed.pad)
     check_batch(first, schema, [dtype_of(port) for port in schema], where)
     return samples
 
@@ -69,7 +69,7 @@ def resolved(feed: Feed, schema: Sequence[Input]) -> Feed:
     if feed.inputs is None:
         return feed
     samples = real_samples(feed, schema)
-    (first, *_) = batches_from(samples, feed.batch)
+    (first, *_) = batches_from(samples, feed.batch, feed.pad)
     shapes = {name: array.shape for name, array in first.items()}
     return replace(feed, batch_axes=samples.axes, rows=samples.rows, shapes=shapes)
 
@@ -88,7 +88,9 @@ def named_axes(given: Mapping[str, int | None], ranks: Mapping[str, int]) -> dic
     return everywhere | named
 
 
-def batches_from(samples: Samples, batch: int) -> list[dict[str, NDArray[Any]]]:
+def batches_from(
+    samples: Samples, batch: int, pad: int | None = None
+) -> list[dict[str, NDArray[Any]]]:
     """The first samples, cut into queries.
 
     The last query begins again at the front, so that every one is of full size.
@@ -96,10 +98,26 @@ def batches_from(samples: Samples, batch: int) -> list[dict[str, NDArray[Any]]]:
     Args:
         samples: as the model takes them.
         batch: samples a query, where the model takes any number.
+        pad: the token id behind the end of a text; None: inputs are no texts.
 
     Returns:
         At most 64 feeds, C order.
     """
+    feeds = _batches(samples, batch)
+    if pad is None:
+        return feeds
+    return [{name: trimmed(array, pad) for name, array in feed.items()} for feed in feeds]
+
+
+def trimmed(ids: NDArray[Any], pad: int) -> NDArray[Any]:
+    """Texts [n, t] without the padding at the end that all of them have, at least one token."""
+    used = np.flatnonzero((ids != pad).any(0))
+    longest = int(used[-1]) + 1 if len(used) else 1
+    return np.ascontiguousarray(ids[:, :longest])
+
+
+def _batches(samples: Samples, batch: int) -> list[dict[str, NDArray[Any]]]:
+    """The queries, with texts as they are."""
     if samples.rows:
         fixed = samples.batches(batch)
         return [feed for feed, _ in zip(fixed, range(_MOST_BATCHES), strict=False)]

@@ -7,6 +7,7 @@ from ...data.arrays import draw, open_split
 from ...distill.batches import as_model_input
 from ...distill.loop import fit
 from ...models import deployed, example
+from ...models.text_length import takes_any_length
 from ...recipe.architecture import Architecture
 from ...recipe.compress import Prune
 from ...records import DataRecord
@@ -55,7 +56,8 @@ def train(student: StudentToTune[Prune]) -> Tuned:
     )
     with student.open_training(small, schedule) as setup:
         fitted = fit(small, setup, progress=student.progress, what=NAME, work=student.work)
-    onnx.export(small, example(data), student.out / FILE, opset=student.opset)
+    texts = takes_any_length(small, data)
+    onnx.export(small, example(data), student.out / FILE, opset=student.opset, texts=texts)
     notes = (
         f"{1 - cut.macs / cut.macs_before:.1%} of the multiply-accumulates and "
         f"{1 - cut.parameters / cut.parameters_before:.1%} of the parameters are cut out, then "

@@ -25,6 +25,7 @@ from ...distill.batches import as_model_input
 from ...distill.loop import evaluate, fit
 from ...models import KINDS, example
 from ...models.deployed import Deployed
+from ...models.text_length import takes_any_length
 from ...recipe.compress import Qat
 from ...recipe.training import Schedule
 from ...records import DataRecord, Plan
@@ -230,7 +231,9 @@ def write(reference: Captured, data: DataRecord, path: Path, *, opset: int) -> N
     Raises:
         ModelError: the exporter cannot express it.
     """
-    onnx.export(reference, example(data), path, opset=opset)
+    onnx.export(
+        reference, example(data), path, opset=opset, texts=takes_any_length(reference, data)
+    )
     model = onnx_file.load(path)
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:

@@ -45,7 +45,7 @@ def test_texts_teach_a_transformer_and_it_ships_with_its_tokenizer_in_int8(here)
     assert facts["task"] == "classification"
     assert facts["labels"] == ["bad", "good"]
     assert facts["input"] == {
-        "name": "input", "dtype": "int32", "shape": ["batch", 16], "layout": "tokens",
+        "name": "input", "dtype": "int32", "shape": ["batch", "length"], "layout": "tokens",
     }  # fmt: skip
     assert facts["front_end"] == report.data.front_end
     assert facts["front_end"]["max_length"] == 16
