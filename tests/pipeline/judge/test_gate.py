@@ -369,6 +369,7 @@ AT_THE_BUDGET = [
 ]
 
 
+@pytest.mark.promise("A latency truly at its budget is READY in at most 1 % of builds")
 @pytest.mark.parametrize(("key", "machine"), AT_THE_BUDGET)
 def test_a_variant_at_its_very_budget_is_ready_in_at_most_one_build_of_a_hundred(key, machine):
     found = outcomes(150, key, machine.truth(PERCENTILES[key]), machine)
@@ -384,6 +385,7 @@ def test_the_simulation_sees_that_processes_are_no_random_ones_where_nobody_allo
     assert not unlikely(allowed.get("ready", 0), 150, rate=0.02), allowed
 
 
+@pytest.mark.promise("A p90 budget is about a query of any process, slow ones included")
 def test_one_process_of_seven_twice_as_slow_makes_no_p90_ready_that_is_above_its_budget():
     # 15 % of all queries take 2 ms: the budget is far above the quick processes, and missed.
     machine = Machine(slow=0.15)
@@ -401,6 +403,7 @@ def test_a_quiet_machine_decides_what_is_a_fifth_inside_or_outside_within_a_minu
     assert outcomes(30, key, truth * 0.8, machine) == {"not ready": 30}
 
 
+@pytest.mark.promise("A latency that drifts towards its budget is UNDECIDED")
 def test_a_drift_leaves_a_budget_undecided_that_it_may_reach():
     for drift in (0.1, -0.1):
         found = outcomes(50, "max_p50_ms", 1.0, Machine(between=0.005, drift=drift))
