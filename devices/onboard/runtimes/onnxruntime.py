@@ -37,6 +37,10 @@ _LEVELS: Mapping[str, Any] = {
 }
 
 NAME = "onnxruntime"
+_FITTING = (
+    "query it with inputs that it is meant for: --inputs FILE.npz, with --batch-axis where samples "
+    "lie along another axis than the first"
+)
 _ERRORS_ONLY = 3  # onnxruntime's severity: 0 verbose, 1 info, 2 warning, 3 error, 4 fatal
 
 
@@ -86,7 +90,7 @@ class OnnxRuntimeModel:
         try:
             return self.query(feed)
         except Exception as error:  # noqa: BLE001  # onnxruntime's share no narrower class
-            raise _refusal(error, self._path, "a model that does not run") from None
+            raise _refusal(error, self._path, "a model that does not run", _FITTING) from None
 
     def bind(self, feed: Arrays, answered: Sequence[Any]) -> Callable[[], object]:
         """A call that runs one inference into outputs that stay where they are.
@@ -214,10 +218,10 @@ def _check_providers(wanted: Sequence[str]) -> None:
         )
 
 
-def _refusal(error: Exception, path: Path, what: str) -> Exception:
+def _refusal(error: Exception, path: Path, what: str, fix: str | None = None) -> Exception:
     # A message may quote names out of the model, and run over many lines.
     text = str(error).strip().partition("\n")[0][:400]
     if isinstance(error, MemoryError) or "bad_alloc" in text or "Failed to allocate" in text:
         return MemoryError(text)
     shown = "".join(c if c.isprintable() else "?" for c in text) or type(error).__name__
-    return ModelError(f"{what} ({shown})", where=str(path))
+    return ModelError(f"{what} ({shown})", where=str(path), fix=fix)
