@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import ModelError
+from edgestill.pipeline.commands.compare import CompareOptions, compare
 from edgestill.pipeline.commands.compare_answers import AnswersCompared, compare_answers
+from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.records import OutputLoss
 from onnx import TensorProto, helper
 from onnx_files import dense, save
@@ -50,6 +52,22 @@ def test_a_model_that_draws_is_refused(tmp_path):
     with pytest.raises(ModelError, match="answers one input in several ways") as told:
         compare_answers(half, drawing, Feed())
     assert told.value.where == str(drawing)
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_compare_names_the_operator_before_anything_is_measured(tmp_path, place):
+    plain = dense(tmp_path / "a.onnx", layers=1, width=8)
+    ends = [("x", FLOAT, ["n", 8])], [("h1", FLOAT, ["n", 8])]
+    drawing = save(
+        tmp_path / "r.onnx", [helper.make_node("RandomNormalLike", ["x"], ["h1"])], *ends
+    )
+    pair = [plain, plain]
+    pair[place] = drawing
+    options = CompareOptions(out=tmp_path / "out")
+    with pytest.raises(ModelError, match="RandomNormalLike 'h1' acts as in training") as told:
+        compare(*pair, Silent(), options)
+    assert told.value.where == str(drawing)
+    assert not (tmp_path / "out").exists()
 
 
 def test_answers_that_depend_on_the_batch_are_a_warning(tmp_path):

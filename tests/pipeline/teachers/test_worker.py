@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from edgestill.errors import ModelError
 from edgestill.pipeline.teachers.worker import Teacher
 from onnx import TensorProto, external_data_helper, helper, load, save_model
 from onnx_files import save
@@ -36,6 +37,13 @@ def test_a_model_is_opened_with_the_schema_of_its_inputs_and_outputs(model):
     ]
     assert schema["inputs"][0]["shape"][1] == 4
     assert [port["name"] for port in schema["outputs"]] == ["p", "z"]
+
+
+def test_a_teacher_that_draws_is_refused_by_its_operator(tmp_path):
+    ends = [("x", TensorProto.FLOAT, ["n", 4])], [("z", TensorProto.FLOAT, ["n", 4])]
+    path = save(tmp_path / "m.onnx", [helper.make_node("Bernoulli", ["x"], ["z"])], *ends)
+    with pytest.raises(ModelError, match="Bernoulli 'z' acts as in training"):
+        opened(path)
 
 
 @pytest.mark.parametrize(("batch", "first"), [(None, 5), (2, 2), (5, 5)])
