@@ -387,7 +387,8 @@ def test_a_teacher_with_nothing_to_teach_is_refused_before_a_student_learns(
     with pytest.raises(MaterialError, match=said) as refusal:
         edgestill.build(recipe(here, *kind(*fault())), artifacts=here / "artifacts", around=around)
     assert refusal.value.exit_code == 3
-    assert entered == ["data", "teacher"]
+    # A module of the user is tried first; whether it teaches anything only its stage can tell.
+    assert [stage for stage in entered if stage != "trial"] == ["data", "teacher"]
 
 
 def test_a_family_gives_no_vectors(here):
