@@ -190,7 +190,11 @@ TASK = Task(
     reported=(
         Metric("accuracy", "share", value=_accuracy, constant=_most_frequent),
         Metric(
-            "balanced accuracy", "share", value=_value(balanced_accuracy), constant=_most_frequent
+            "balanced accuracy",
+            "share",
+            value=_value(balanced_accuracy),
+            constant=_most_frequent,
+            mean_of="recall",
         ),
         Metric("macro-F1", "share", value=_value(macro_f1)),
         Metric(class_recall.WORST_RECALL, "share", value=_value(worst_recall)),

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..records import OverConstant
+from .class_recall import together
 from .metric import Metric
 from .sampling import Sampling
 from .task import Outputs, Task, Truth
@@ -73,10 +74,38 @@ def _gain(
     if metric == task.metric and metric.constant is not None:
         return _negative(task.drop(metric.constant(truth), outputs, truth, sampling))
     figure = metrics.get(metric.name)
+    if figure is not None and metric.mean_of is not None:
+        figure = _mean_of(task, metric.mean_of, outputs, truth, sampling)
     if figure is None:
         return Estimate.unknown(f"{metric.name} is not defined on these test samples")
     less = _plus(figure, -value_of_constant(metric, truth))
     return less if metric.higher_is_better else _negative(less)
+
+
+def _mean_of(
+    task: Task, part: str, outputs: Outputs, truth: Truth, sampling: Sampling
+) -> Estimate | None:
+    """A mean over classes, between the means of the ends of their intervals, which hold together.
+
+    Wider than need be for many samples, and sound where a class has few, or all of them are right
+    so that their spread is not seen.
+    """
+
+    def parts(sampling: Sampling) -> list[Estimate]:
+        figures = task.metrics(outputs, truth, sampling)
+        return [figure for name, figure in figures.items() if name.startswith(f"{part}[")]
+
+    found = parts(sampling.at(together(sampling.confidence, len(parts(sampling)))))
+    if not found:
+        return None
+    value, low, high = (
+        None if None in ends else sum(end for end in ends if end is not None) / len(ends)
+        for ends in zip(*((one.value, one.low, one.high) for one in found), strict=True)
+    )
+    missing = next((one.missing for one in found if one.missing), None)
+    method = f"mean of {len(found)}, whose intervals hold together; each: {found[0].method}"
+    n = sampling.n(len(outputs))
+    return Estimate(value, low, high, method, n, missing, found[0].unit, found[0].kind)
 
 
 def _one_answer(task: Task, outputs: Outputs, truth: Truth) -> bool:

@@ -44,6 +44,8 @@ class Metric:
         constant: ``(truth)``: the outputs [n, k] of the answer that is best by this metric among
             those that do not depend on the input. A model that is not shown to be better is not
             READY. None where that is not asked of it.
+        mean_of: the metric of each class that this one is the mean of; None where it is no such
+            mean. Held against a constant answer, its interval is made of those of the classes.
         nothing: the value of one class, label or number at which nothing of it was learned, and
             what it then is, in words; None where there is no such value.
     """
@@ -55,6 +57,7 @@ class Metric:
     of_each: bool = False
     value: Callable[[Outputs, Truth], float] | None = None
     constant: Callable[[Truth], Outputs] | None = None
+    mean_of: str | None = None
     nothing: tuple[float, str] | None = None
 
     @property

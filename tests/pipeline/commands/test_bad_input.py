@@ -588,12 +588,12 @@ DEMANDS = {
     ),
     "a soft loss that a regression has not": (
         changed(y=Y * 1.0),
-        ["data.task=regression"],
+        ["data.task=regression", "gate={ min_score = 0.1 }"],
         ["distill.losses", "'kd'", "'mse' for the task 'regression'", "mse = 1.0"],
     ),
     "a soft loss that labels have not": (
         changed(y=np.eye(3)[Y]),
-        ["data.task=multi-label", "distill.losses={ dkd = 1.0 }"],
+        ["data.task=multi-label", "gate={ min_score = 0.1 }", "distill.losses={ dkd = 1.0 }"],
         ["distill.losses", "'dkd'", "'kd' or 'mse'"],
     ),
     "a soft loss that classes have not": (
@@ -603,7 +603,7 @@ DEMANDS = {
     ),
     "standardized numbers": (
         changed(y=Y * 1.0),
-        [*of_task("regression"), "distill.standardize=true"],
+        [*of_task("regression"), "gate={ min_score = 0.1 }", "distill.standardize=true"],
         ["distill.standardize", "false for the task 'regression'"],
     ),
     "the recall of a class that is none": (

@@ -124,3 +124,22 @@ def test_groups_widen_the_gain_in_accuracy():
     ):
         assert each.gain.n == 4 or each.gain.low is None
         assert each.gain.low is None or each.gain.low < of_samples.low
+
+
+@pytest.mark.parametrize("right", [24, 23, 12])
+def test_a_good_model_is_shown_to_be_better_by_few_samples_of_each_class(right):
+    """24 samples of each of three classes; the interval of a mean of few parts would be all."""
+    truth = np.repeat(np.arange(3), 24)
+    answers = np.where(np.arange(72) % 24 < right, truth, (truth + 1) % 3)
+    sampling = Sampling(0.995)
+    _, balanced = gains("classification", np.eye(3)[answers], truth, sampling=sampling)
+    assert balanced.gain.value == pytest.approx(right / 24 - 1 / 3)
+    assert balanced.gain.low < balanced.gain.value <= balanced.gain.high
+    assert (balanced.gain.low > 0.3) == (right > 20)
+    assert (balanced.gain.low > 0.0) == (right > 20)
+
+
+def test_a_rare_class_whose_few_samples_are_all_found_is_no_certainty():
+    _, balanced = gains("classification", *skewed(10))
+    assert balanced.gain.value == pytest.approx(0.5)
+    assert 0.1 < balanced.gain.low < 0.4
