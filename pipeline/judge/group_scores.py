@@ -64,40 +64,43 @@ def validation_remark(
     first cause of a difference that one has to hear of.
 
     Args:
-        student: whose file was scored; it has the score on validation.
+        student: whose file was scored; it has the score on validation, of the metric that chose its
+            epoch.
         data: the number of samples, and the groups.
         outputs: of the student on test, float [n, outputs].
         truth: labels of test.
-        task: its score.
+        task: its metrics.
     """
-    test = task.score(outputs, truth, Sampling(_CONFIDENCE))
+    metric, sampling = task.named(student.selected_by), Sampling(_CONFIDENCE)
+    if metric == task.metric:
+        test = task.score(outputs, truth, sampling)
+    else:
+        missing = Estimate.unknown(f"no {metric.name} on test")
+        test = task.metrics(outputs, truth, sampling).get(metric.name, missing)
     half = _half_width(test)
     if test.value is None or half is None:
         return None
     validation, count = student.validation_score, data.samples("validation")
     # With no error at all in test, a validation of the same size could show three errors in n.
-    half = (
-        max(half, normal_quantile(_CONFIDENCE) / len(truth))
-        if task.metric.unit == "share"
-        else half
-    )
+    if metric.unit == "share":
+        half = max(half, normal_quantile(_CONFIDENCE) / len(truth))
     both = half * math.sqrt(1.0 + len(truth) / count)
     if abs(validation - test.value) <= both:
         return None
     sides = "above" if validation > test.value else "below"
     if data.groups.get("test"):
         cause = (
-            f"test has {len(data.groups['test'])} groups of its own; validation tells little about "
-            "groups that were never seen, and its epochs were chosen by it"
+            "groups differ, and test has others than validation "
+            f"({len(data.groups['test'])} in all); its score tells of new groups"
         )
     else:
         cause = (
             "the two splits are not alike: look for samples of one recording, subject or day in "
             "both train and validation, and name them in data.group"
         )
-    shown = _percent if task.metric.unit == "share" else _plain
+    shown = _percent if metric.unit == "share" else _plain
     return (
-        f"the student's {task.metric.name} is {shown(validation)} on validation and "
+        f"the student's {metric.name} is {shown(validation)} on validation and "
         f"{shown(test.value)} on test, {sides} it by more than chance: {cause}"
     )
 

@@ -93,6 +93,8 @@ def budget_unit(key: str, quality: VerifyRecord) -> Unit:
         return score_unit(quality.metric)
     if unit == "score difference":
         return lost_unit(quality.metric)
+    if unit == "label unit" and quality.label_unit:
+        return Unit(((1.0, quality.label_unit),))
     return _BUDGETS[unit]
 
 

@@ -53,8 +53,26 @@ def test_validation_far_above_test_is_remarked_on_with_its_cause():
     said = remark(0.979, right)
     assert "accuracy is 97.9 % on validation and 77.0 % on test, above it by more than" in said
     assert "data.group" in said
-    assert "test has 1 groups of its own" in remark(0.979, right, groups=True)
+    assert "test has others than validation (1 in all)" in remark(0.979, right, groups=True)
     assert "below it" in remark(0.5, right)
+
+
+def test_the_metric_that_chose_the_epoch_is_held_against_itself_on_test():
+    # Every answer is the common class: accuracy 0.9, balanced accuracy 0.5.
+    truth = (np.arange(1000) >= 900).astype(np.int64)
+    report = example.report()
+    data = report.data.model_copy(update={"rows": report.data.rows | {"validation": 500}})
+    outputs = outputs_with(np.ones(1000, bool))
+
+    def said(**changed):
+        student = report.variants.student.model_copy(update=changed)
+        return validation_remark(student, data, outputs, truth, TASK)
+
+    assert said(validation_score=0.5, selected_by="balanced accuracy") is None
+    assert "balanced accuracy is 90.0 % on validation and 50.0 %" in said(
+        validation_score=0.9, selected_by="balanced accuracy"
+    )
+    assert said(validation_score=0.9, selected_by=None) is None
 
 
 def test_what_may_be_chance_is_not_remarked_on():
