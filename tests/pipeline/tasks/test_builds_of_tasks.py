@@ -94,7 +94,7 @@ def test_vectors_of_an_onnx_file_are_learnt_without_any_label(here):
         "distill.losses={cosine=1.0}",
         "distill.epochs=20",
         "compress.variants=['int8-static']",
-        "gate.min_score=0.9",
+        "gate.min_score=0.6",
     )
     report = done.report
     assert report.plain_students == ()
