@@ -207,6 +207,7 @@ def build(
     _check_stage(until)
     read = recipe if isinstance(recipe, Recipe) else load(Path(recipe), overrides, seed=seed)
     _check_tuned(until, read)
+    _check_trial(until, read)
     known(read)
     progress = progress or Silent()
     store = Store(Path(artifacts), progress.warn)
@@ -236,6 +237,16 @@ def build(
 def _check_stage(until: str | None) -> None:
     if until is not None and until not in STAGES:
         raise UsageError(found=repr(until), expected=f"one of {', '.join(STAGES)}", where="--until")
+
+
+def _check_trial(until: str | None, recipe: Recipe) -> None:
+    models = (recipe.student.model, *(teacher.model for teacher in recipe.teacher.teachers()))
+    if until == TRIAL.name and not any(teacher_kind(model) == "factory" for model in models):
+        raise UsageError(
+            found=f"{until!r}, and no model from a function of yours",
+            expected="student.model or teacher.model as 'module:function'",
+            where="--until",
+        )
 
 
 def _check_tuned(until: str | None, recipe: Recipe) -> None:

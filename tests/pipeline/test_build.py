@@ -165,7 +165,8 @@ def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, 
     variants = '["int8-dynamic", "int8-static", "int8-qat"]'
     recipe.write_text(f"{recipe.read_text()}[compress]\nvariants = {variants}\nqat_epochs = 2\n")
     finished = 0
-    for stage in STAGES:
+    stages = [stage for stage in STAGES if stage != "trial"]  # of a module of the user
+    for stage in stages:
         done = subprocess.run(
             [sys.executable, "-c", KILLED_AT, str(recipe), str(artifacts), stage],
             capture_output=True,
@@ -185,7 +186,7 @@ def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, 
     found["accuracy"].pop()
     assert found == wanted
     assert not list((artifacts / "store").glob(".draft-*"))
-    figure(f"killed once in each of {len(STAGES)} stages")
+    figure(f"killed once in each of {len(stages)} stages")
 
 
 def test_a_changed_key_runs_only_what_depends_on_it(built):

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from edgestill.errors import ModelError
+from edgestill.errors import ModelError, UsageError
 from edgestill.pipeline import build as building
 from edgestill.pipeline.compress import trial
 from edgestill.pipeline.compress.inputs import TrialInputs
@@ -13,7 +13,7 @@ from edgestill.pipeline.engine.stage import Made
 from edgestill.pipeline.models.factory import blamed
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.architecture import Architecture
-from edgestill.pipeline.recipe.files import load
+from edgestill.pipeline.recipe.files import bundled, load
 from edgestill.pipeline.stages import DATA, STAGES, TRIAL
 from small_trainings import DATA as RECORD
 from small_trainings import drawn
@@ -247,6 +247,11 @@ def test_a_family_of_ours_has_no_trial(tmp_path):
     )
     steps = building.plan(load(tmp_path / "r.toml"), tmp_path)
     assert TRIAL.name not in [step.stage for step in steps]
+
+
+def test_a_build_until_a_trial_that_there_is_not_is_refused():
+    with pytest.raises(UsageError, match="no model from a function of yours"):
+        building.build(bundled("digits"), until="trial")
 
 
 def test_modules_of_the_user_have_one_each_and_no_torch_is_loaded_for_the_plan(tmp_path):
