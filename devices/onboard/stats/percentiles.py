@@ -15,7 +15,7 @@ fewer there is a lower end only.
 
 Processes in a row are not processes at random. A verdict's interval is `guarded`: it holds too if
 neighbours in time correlate by 0.9 (`dependence`), and reaches as far as latency would drift if
-what drift the figures leave possible went on for four times as long, or one that they show for ten
+what drift the figures leave possible went on for five times as long, or one that they show for ten
 times. That takes 16 processes at the least. Other intervals are wider only where a resemblance is
 shown. Simulated, with the true p50 at the budget and looks from 16 to 59 processes: see
 tests/bench/bench_latency_promise.py.
@@ -40,7 +40,7 @@ from .processes import min_queries, percent
 RESEMBLANCE = 0.9
 """Correlation of neighbours in time that a guarded interval takes as given."""
 _DRIFT_CONFIDENCE = 0.95
-_MAY_GO_ON, _GOES_ON = 4.0, 10.0
+_MAY_GO_ON, _GOES_ON = 5.0, 10.0
 """For how many times as long as the measurement the largest drift that is possible is taken to go
 on, and one that is shown."""
 _FEWEST, _FEWEST_GUARDED = 4, 16
