@@ -85,16 +85,18 @@ def packaged(folder: Path, wheels: Path) -> Iterator[Case]:
                     for port in schema
                 }
                 samples = model.with_suffix(".npz")
-                np.savez(samples, **make_inputs(schema, Feed(shapes=shapes)))
+                made = make_inputs(schema, Feed(shapes=shapes))
+                rates = {n: np.full_like(a, 16_000) for n, a in made.items() if n == "sr"}
+                np.savez(samples, **made | rates)
                 options = [t for port in schema if not port.shape for t in _none(port.name)]
                 yield Case(f"{package}: {Path(member).name}", model, samples, tuple(options))
 
 
 def _made(port: Any, axis: int) -> int:
     """An extent for an axis that a schema leaves open: one sample of a likely size."""
-    if axis == 0:
-        return 1
-    return {2: 512, 3: 128}.get(len(port.shape), 64 if axis < 3 else 320)
+    if axis == 0 or (len(port.shape) == 3 and isinstance(port.shape[0], int)):
+        return 1  # a batch, or that of a state [layers, n, width]
+    return {2: 576, 3: 128}.get(len(port.shape), 64 if axis < 3 else 320)
 
 
 def _none(name: str) -> tuple[str, str]:
