@@ -40,6 +40,39 @@ def together(confidence: float, count: int) -> float:
     return 1.0 - (1.0 - confidence) / max(1, count)
 
 
+def mean_recall(
+    estimate: Estimate,
+    recalled: Sequence[tuple[NDArray[np.intp], NDArray[np.bool_]]],
+    sampling: Sampling,
+) -> Estimate:
+    """The mean recall over classes, with the nearer one of two ends on either side.
+
+    The jackknife says little where few samples are wrong. The recall of a class is a proportion:
+    the exact intervals of all classes hold together, and so does the mean of their ends for the
+    mean. Either end errs in half of 1 - confidence, so that the nearer one errs in at most
+    1 - confidence of all tests: as much as `judge.promise` allows a file.
+
+    Args:
+        estimate: the mean and its interval by jackknife.
+        recalled: of each class, the numbers of its samples and which of them were recalled.
+        sampling: of all of test. Samples of one group are no independent trials of a proportion,
+            so that with groups the estimate is returned as it is.
+    """
+    tested = [(rows, flags) for rows, flags in recalled if len(rows)]
+    if sampling.groups is not None or not tested or estimate.value is None:
+        return estimate
+    family = sampling.at(together(sampling.confidence, len(tested)))
+    classes = [share(flags, family.of(rows)) for rows, flags in tested]
+    low = float(np.mean([each.low for each in classes]))
+    high = float(np.mean([each.high for each in classes]))
+    if estimate.low is not None and estimate.high is not None:
+        low, high = max(low, estimate.low), min(high, estimate.high)
+    if (low, high) == (estimate.low, estimate.high):
+        return estimate
+    method = f"{estimate.method}, or by exact intervals of all classes where they are nearer"
+    return replace(estimate, low=low, high=high, method=method, missing=None)
+
+
 def class_drops(
     names: Sequence[str], recalled: Sequence[Recalled], sampling: Sampling
 ) -> tuple[ClassDrop, ...]:

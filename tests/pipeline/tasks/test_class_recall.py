@@ -6,6 +6,7 @@ from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.tasks.class_recall import (
     WORST_RECALL,
     Recalled,
+    mean_recall,
     recalls,
     together,
     worst_drop,
@@ -61,6 +62,30 @@ def test_the_lowest_recall_is_that_of_the_worst_class_and_no_surer():
     assert worst.low == pytest.approx(proportion(14, 20, 0.95).low)
     assert worst.high == pytest.approx(proportion(14, 20, 0.975).high)
     assert recalls([(rows[0][:0], right[0][:0])], ANY) == {}
+
+
+def _halves(wrong, samples=24):
+    rows = np.arange(samples)
+    return [(rows + samples * i, rows >= missed) for i, missed in enumerate(wrong)]
+
+
+def test_few_wrong_samples_of_a_mean_recall_are_known_by_the_classes_exact_intervals():
+    recalled = _halves([1, 1, 1])
+    wide = Estimate(23 / 24, 0.0, 0.998, "m", 72)
+    found = mean_recall(wide, recalled, ANY)
+    exact = proportion(23, 24, together(0.95, 3))
+    assert (found.value, found.high) == (wide.value, 0.998)
+    assert found.low == pytest.approx(exact.low) and exact.low > 0.7
+    unknown = Estimate(23 / 24, None, None, "m", 72, "they differ too much")
+    assert mean_recall(unknown, recalled, ANY).missing is None
+    near = Estimate(23 / 24, 0.9, 0.97, "m", 72)
+    assert mean_recall(near, recalled, ANY) == near
+
+
+def test_samples_of_one_person_are_no_trials_of_a_class():
+    wide = Estimate(23 / 24, 0.0, 1.0, "m", 9)
+    people = Sampling(0.95, np.arange(72) % 9)
+    assert mean_recall(wide, _halves([1, 1, 1]), people) == wide
 
 
 def test_a_class_of_one_person_has_no_interval():
