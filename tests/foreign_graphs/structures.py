@@ -80,6 +80,49 @@ def layers_in_branches():
     return convnet(nodes=nodes, stored=stored)
 
 
+def relu_read_in_a_branch():
+    """A branch reads what a Relu gives, and so does a layer outside (silero-vad)."""
+
+    def branch(output, kind):
+        nodes = [node(kind, ["limited"], [output], name=f"in_{output}")]
+        ends = [helper.make_tensor_value_info(output, TensorProto.FLOAT, None)]
+        return helper.make_graph(nodes, f"branch_{output}", [], ends)
+
+    nodes = [
+        node("Conv", ["x", "w"], ["c"]),
+        node("Relu", ["c"], ["limited"]),
+        node("ReduceMax", ["limited"], ["top"], keepdims=0),
+        node("Greater", ["top", "zero"], ["some"]),
+        node(
+            "If",
+            ["some"],
+            ["h"],
+            then_branch=branch("t", "Identity"),
+            else_branch=branch("e", "Neg"),
+        ),
+    ]
+    return convnet(nodes=nodes, stored={"zero": np.float32(0)})
+
+
+def relu_before_float():
+    """Relu behind a product and before a normalization, and at the end behind a scale."""
+    random = drawn()
+    stored = {
+        "w": weights(random, 64, 32), "g": np.ones(32, np.float32), "last": weights(random, 32, 10),
+        "k": np.float32(3),
+    }  # fmt: skip
+    nodes = [
+        node("MatMul", ["x", "w"], ["a"]),
+        node("Relu", ["a"], ["r"]),
+        node("LayerNormalization", ["r", "g"], ["n"]),
+        node("MatMul", ["n", "last"], ["b"]),
+        node("Relu", ["b"], ["s"]),
+        node("Mul", ["s", "k"], ["y"]),
+    ]
+    feeds = {"x": normal(random, SAMPLES, 64)}
+    return foreign(nodes, {"x": ["N", 64]}, SCORES, stored, feeds=feeds)
+
+
 def layer_in_a_loop():
     """Loop: a layer applied three times, its weights outside."""
     random = drawn()
@@ -254,6 +297,8 @@ GRAPHS = [
     already_dynamic,
     already_integer_layers,
     layers_in_branches,
+    relu_read_in_a_branch,
+    relu_before_float,
     layer_in_a_loop,
     layer_in_a_scan,
     sequence_out,

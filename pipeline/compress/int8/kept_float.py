@@ -8,6 +8,7 @@ import onnx
 from onnx import NodeProto, TensorProto, numpy_helper
 
 from ....devices.onboard.model.graph import Graph
+from ..normalize.editing import read_inside
 from .formulas import formulas
 
 _PREPARES = ("Cast", "Mul", "Add", "Sub", "Div", "Unsqueeze", "Transpose")
@@ -30,7 +31,8 @@ def in_float(model: onnx.ModelProto) -> list[str]:
     inside = [name for formula in formulas(graph) for name in formula]
     names = [*_normalization(graph), *_attention(look), *inside, *ends]
     names += [node.name for node in graph.node if node.op_type in _NO_KERNEL]
-    return list(dict.fromkeys([*names, *_infinite(graph)]))
+    names += _infinite(graph)
+    return list(dict.fromkeys([*names, *_limits(look, graph, set(names))]))
 
 
 def units(look: Graph, output: str) -> list[NodeProto]:
@@ -82,6 +84,21 @@ def _attention(look: Graph) -> list[str]:
             and one.name not in names
         ]  # fmt: skip
     return list(names)
+
+
+def _limits(look: Graph, graph: onnx.GraphProto, in_float: set[str]) -> list[str]:
+    """Relu and Clip that operators in float, or subgraphs, read.
+
+    The quantizer takes them away where a range does their work; what reads the tensor in front of
+    the pair would get values that no limit held.
+    """
+    inner, found = read_inside(graph), list[str]()
+    for node in reversed(look.nodes):
+        takers = {taker.name for name in node.output for taker, _ in look.takers.get(name, ())}
+        if node.op_type in ("Relu", "Clip") and (in_float & takers or inner & set(node.output)):
+            in_float.add(node.name)
+            found.append(node.name)
+    return found
 
 
 def _infinite(graph: onnx.GraphProto) -> list[str]:

@@ -13,7 +13,7 @@ from .kept_float import units
 _PAIR = ("QuantizeLinear", "DequantizeLinear")
 
 
-def output_in_float(graph: onnx.GraphProto, output: str) -> None:
+def output_in_float(graph: onnx.GraphProto, output: str, limited: Collection[str] = ()) -> None:
     """Remove the pair after the last layer, in place.
 
     With 256 levels, logits of different classes would be equal and predicted numbers coarse.
@@ -30,6 +30,12 @@ def output_in_float(graph: onnx.GraphProto, output: str) -> None:
     if (quantizer.op_type, dequantizer.op_type) != _PAIR:
         return
     layer = producer_of.get(quantizer.input[0])
+    if (
+        layer is not None
+        and layer.op_type not in ("Relu", "Clip")
+        and quantizer.input[0] in limited
+    ):
+        return  # The pair does the work of a Relu or Clip that the quantizer took away.
     if layer is None or any(
         quantizer.input[0] in node.input for node in graph.node if node is not quantizer
     ):
@@ -40,7 +46,9 @@ def output_in_float(graph: onnx.GraphProto, output: str) -> None:
     _remove(graph, [quantizer, dequantizer])
 
 
-def products_in_float(graph: onnx.GraphProto, int8: Collection[str]) -> None:
+def products_in_float(
+    graph: onnx.GraphProto, int8: Collection[str], limited: Collection[str] = ()
+) -> None:
     """Remove the pair between a product and operators in float, in place.
 
     The sums of a product of integers have 32 bits, and ONNX Runtime gives them as float. In 256
@@ -49,6 +57,7 @@ def products_in_float(graph: onnx.GraphProto, int8: Collection[str]) -> None:
     Args:
         graph: with pairs.
         int8: the names of the operators that were to be quantized.
+        limited: what Relu and Clip gave; where one is gone, its pair does its work and stays.
     """
     look = Graph(graph)
     outputs = {value.name for value in graph.output}
@@ -59,7 +68,8 @@ def products_in_float(graph: onnx.GraphProto, int8: Collection[str]) -> None:
             continue
         back = [node for node, _ in look.takers.get(quantizer.output[0], [])]
         takers = [taker for node in back for taker in look.takers.get(node.output[0], [])]
-        if any(node.name in int8 for node, _ in takers):
+        gone_limit = quantizer.input[0] in limited and quantizer.input[0] in product.output
+        if gone_limit or any(node.name in int8 for node, _ in takers):
             continue
         if outputs.isdisjoint(node.output[0] for node in back):
             for node, place in takers:

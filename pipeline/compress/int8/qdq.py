@@ -153,6 +153,7 @@ def quantize(
     """
     model = onnx.load(prepared)
     wanted = candidates(model, leave)
+    limited = {n.output[0] for n in model.graph.node if n.op_type in ("Relu", "Clip")}
     names = apart(model)
     try:
         quantized = _pairs_added(model, ranges, plan, leave, only)
@@ -162,8 +163,8 @@ def quantize(
         raise ModelError(reason_of(error), where=str(prepared)) from error
     together(quantized, names)
     for output in quantized.graph.output:
-        output_in_float(quantized.graph, output.name)
-    products_in_float(quantized.graph, set(only or wanted))
+        output_in_float(quantized.graph, output.name, limited)
+    products_in_float(quantized.graph, set(only or wanted), limited)
     del quantized.metadata_props[:]
     used = {"", *(node.domain for node in quantized.graph.node)}
     for unused in [opset for opset in quantized.opset_import if opset.domain not in used]:

@@ -47,7 +47,9 @@ def test_a_figure_in_the_unit_of_the_labels_has_its_name():
     assert numbers.amount(3.1, numbers.figure_unit("RMSE", "USD")) == "3.10 USD"
     assert numbers.amount(3.1, numbers.figure_unit("RMSE", "")) == "3.10"
     assert numbers.amount(0.31, numbers.figure_unit("accuracy", "USD")) == "31 %"
-    quality = example.report().quality.model_copy(update={"label_unit": "USD", "task": "regression"})
+    quality = example.report().quality.model_copy(
+        update={"label_unit": "USD", "task": "regression"}
+    )
     assert numbers.amount(3.1, numbers.budget_unit("max_rmse", quality)) == "3.10 USD"
 
 

@@ -57,3 +57,15 @@ def test_the_last_layer_gives_floats():
     assert kinds(model)[-1] == "MatMul"
     assert model.graph.node[-1].output[0] == "ad"
     assert "own_s" not in {tensor.name for tensor in model.graph.initializer}
+
+
+def test_a_pair_that_does_the_work_of_a_relu_stays():
+    """The quantizer takes a Relu away where the range of the pair begins at zero."""
+    for remove in (
+        lambda model: products_in_float(model.graph, {"product"}, {"a"}),
+        lambda model: output_in_float(model.graph, "ad", {"a"}),
+    ):
+        model = quantized()
+        before = kinds(model)
+        remove(model)
+        assert kinds(model) == before
