@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "foreign-graphs.md"
 METHODS = ("int8-static", "int8-dynamic", "int8-mixed", "int8-weights", "int4-weights", "fp16")
 COMMANDS = ("bench", "operators", *METHODS, "explain")
-TIMEOUT_S = 120
+TIMEOUT_S = 600
 _QUICK = ("--processes", "1", "--seconds", "0.02")
 
 
@@ -170,8 +170,11 @@ def _shown(code: int | None, text: str, case: Case, out: Path) -> str:
     said = lines[-1].removeprefix("error: ")
     for path in (out, case.model, case.samples, case.model.parent):
         said = said.replace(f"{path}", path.name if path != case.model.parent else "")
+    said = re.sub(r"none of \d+ nodes", "no node", said)
+    said = re.sub(r"a file of \d+ bytes in fp16, \d+ before", "a file that fp16 makes larger", said)
+    said = re.sub(r"\.quantize-\w+/", "", said)
     said = re.sub(r"^[^:]*: |\[ONNXRuntimeError\] : \d+ : \w+ : ", "", said)
-    return f"said ({code}): {said[:110]}".replace("|", "\\\\|")
+    return f"said ({code}): {said[:160]}".replace("|", "\\\\|")
 
 
 def page(table: Mapping[str, Mapping[str, str]]) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from shutil import copyfile
 from statistics import median, median_grouped, quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -79,7 +80,7 @@ def time_operators(job: OperatorsJob) -> OperatorsAnswer:
             where=str(path),
         )
     tracing = tracing_runtime_of(path, job.session)
-    check_external_data(path)
+    external = check_external_data(path)
     runtime = runtime_of(path, job.session)
     plain = runtime.load(path, job.session)
     feeds = batches_of(job.feed, plain.inputs)
@@ -90,6 +91,10 @@ def time_operators(job: OperatorsJob) -> OperatorsAnswer:
     shapes = {name: one.shape for name, one in feeds[0].items()}
     with TemporaryDirectory(prefix="edgestill-") as folder:
         model = tracing.load_traced(path, job.session, Path(folder))
+        for file in external:  # The optimized graph names them, too, relative to itself.
+            beside = Path(folder) / file.relative_to(path.parent)
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            copyfile(file, beside)
         optimized = outline(Path(folder) / OPTIMIZED, job.feed.batch, shapes)
         runs = max(2, min(job.runs, _MOST_EVENTS // max(1, len(optimized.nodes))))
         for index in range(_WARMUP_RUNS):

@@ -16,12 +16,12 @@ from ....devices.onboard.runtimes import load
 from ....devices.onboard.settings import Session
 from ....errors import ModelError
 from ..method import Effect, Job, changed, quiet
+from ..normalize.already import refuse_quantized
 from ..normalize.editing import Editor
 from ..normalize.names import MARK, apart, together
 from ..normalize.products import plain_products
 from ..normalize.split_products import split_products
 from ..normalize.tidying import tidy
-from .already import refuse_quantized
 from .float_layers import float_layers
 from .qdq import reason_of
 from .refused import refused_nodes

@@ -26,13 +26,13 @@ from ....devices.onboard.model.graph import Graph
 from ....errors import ModelError, reason
 from ...records import Plan
 from ..method import quiet
+from ..normalize.already import refuse_quantized
 from ..normalize.editing import Editor
 from ..normalize.names import MARK, apart, together, unmarked
 from ..normalize.opsets import converted
 from ..normalize.products import plain_products
 from ..normalize.sharing import separate
 from ..normalize.tidying import name_operators, tidy
-from .already import refuse_quantized
 from .calibration import Range
 from .pairs import output_in_float, products_in_float
 from .saturation import fitting_scales

@@ -28,6 +28,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 from ....errors import ModelError, NoEffectError
 from .. import parity
 from ..method import Effect
+from ..normalize.already import refuse_quantized
 from ..normalize.names import MARK, apart, together, unmarked
 
 LARGEST = float(np.finfo(np.float16).max)
@@ -51,9 +52,12 @@ def convert(source: Path, target: Path, samples: Mapping[str, NDArray[Any]]) -> 
 
     Raises:
         NoEffectError: nothing in the model can be fp16.
-        ModelError: a file does not run on the samples, or its outputs are not finite.
+        ModelError: the model is quantized already, a file does not run on the samples, or its
+            outputs are not finite.
     """
-    model = _named(onnx.load(source))
+    model = onnx.load(source)
+    refuse_quantized(model, source)
+    model = _named(model)
     graph, own = model.graph, {node.name for node in model.graph.node}
     ranges = _ranges(model, target.parent, samples)
     kept = {node.name for node in graph.node if node.op_type in _FP32}

@@ -2,6 +2,7 @@
 
 import json
 
+import foreign_graphs
 import pytest
 from edgestill.devices.onboard.measure.job import OperatorsJob
 from edgestill.devices.onboard.measure.operators import (
@@ -109,6 +110,13 @@ def test_the_operators_of_a_file_are_timed_in_its_order(tmp_path):
     assert [one.macs for one in found.costs] == [64, 64]
     assert [node.op for node in found.source.nodes] == ["MatMul", "MatMul"]
     assert found.p10_us <= found.p50_us
+
+
+def test_a_model_with_weights_in_another_file_is_timed_as_well(tmp_path):
+    graph = foreign_graphs.GRAPHS["external_data"]()
+    path, _ = foreign_graphs.write(graph, tmp_path, "net")
+    answer = time_operators(OperatorsJob(model=str(path), runs=3))
+    assert {"Conv", "Gemm"} <= {operator.op for operator in answer.operators}
 
 
 def test_a_file_of_the_runtimes_own_format_has_no_source_to_time(tmp_path):

@@ -2,10 +2,7 @@
 
 import foreign_graphs
 import numpy as np
-import onnx
 import pytest
-from edgestill.errors import ModelError
-from edgestill.pipeline.compress.int8.already import quantized_operators, refuse_quantized
 from edgestill.pipeline.compress.int8.float_layers import float_layers
 from edgestill.pipeline.compress.int8.formulas import formulas
 from edgestill.pipeline.compress.int8.kept_float import in_float, touching
@@ -107,21 +104,6 @@ def test_the_operators_at_fault_are_found_alone_or_together(bad, alone):
     assert tried[-1] == [name for name in range(10) if name not in found]
     assert all(tried), "no attempt at nothing, which would mean everything"
     assert len(tried) <= 1 + 5 * len(found)
-
-
-def test_quantized_models_are_named_by_their_form(tmp_path):
-    forms = {
-        "already_in_pairs": "pairs of QuantizeLinear and DequantizeLinear",
-        "already_dynamic": "dynamic int8",
-        "already_integer_layers": "integer operators",
-    }
-    for name, form in forms.items():
-        model = named(name)
-        with pytest.raises(ModelError, match=f"quantized already, to {form}.*expected a model in"):
-            refuse_quantized(model, tmp_path / "m.onnx")
-    assert not quantized_operators(named("u_net"))
-    contrib = onnx.helper.make_node("MatMulNBits", ["x", "w"], ["y"], domain="com.microsoft")
-    assert quantized_operators(onnx.ModelProto(graph=onnx.GraphProto(node=[contrib])))
 
 
 def test_float_weights_are_counted_by_kind_and_place():

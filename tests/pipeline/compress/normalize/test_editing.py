@@ -5,6 +5,7 @@ import numpy as np
 import onnx
 import pytest
 from edgestill.errors import ModelError
+from edgestill.pipeline.compress.normalize.already import quantized_operators, refuse_quantized
 from edgestill.pipeline.compress.normalize.constants import fold
 from edgestill.pipeline.compress.normalize.editing import Editor, read_inside, tensor_names
 from edgestill.pipeline.compress.normalize.names import MARK, apart, together, unmarked
@@ -111,3 +112,18 @@ def test_old_opsets_are_converted_and_hopeless_ones_refused():
     model.opset_import[0].version = 0
     with pytest.raises(ModelError, match="opset 0, which cannot be converted"):
         converted(model)
+
+
+def test_quantized_models_are_named_by_their_form(tmp_path):
+    forms = {
+        "already_in_pairs": "pairs of QuantizeLinear and DequantizeLinear",
+        "already_dynamic": "dynamic int8",
+        "already_integer_layers": "integer operators",
+    }
+    for name, form in forms.items():
+        model = graph_of(name)
+        with pytest.raises(ModelError, match=f"quantized already, to {form}.*expected a model in"):
+            refuse_quantized(model, tmp_path / "m.onnx")
+    assert not quantized_operators(graph_of("u_net"))
+    contrib = onnx.helper.make_node("MatMulNBits", ["x", "w"], ["y"], domain="com.microsoft")
+    assert quantized_operators(onnx.ModelProto(graph=onnx.GraphProto(node=[contrib])))

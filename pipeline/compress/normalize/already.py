@@ -11,7 +11,7 @@ import onnx
 
 from ....devices.onboard.model.modelfile import printable
 from ....errors import ModelError
-from ..normalize.editing import nodes_of
+from .editing import nodes_of
 
 _INTEGER = re.compile(
     r"QuantizeLinear|DequantizeLinear|^DynamicQuantize|^QLinear|^Q(Gemm|Attention|Embed|Ordered)"
