@@ -174,7 +174,7 @@ def _shown(code: int | None, text: str, case: Case, out: Path) -> str:
     said = re.sub(r"a file of \d+ bytes in fp16, \d+ before", "a file that fp16 makes larger", said)
     said = re.sub(r"\.quantize-\w+/", "", said)
     said = re.sub(r"^[^:]*: |\[ONNXRuntimeError\] : \d+ : \w+ : ", "", said)
-    return f"said ({code}): {said[:160]}".replace("|", "\\\\|")
+    return f"said ({code}): {said[:96].rstrip()}".replace("|", "\\\\|")
 
 
 def page(table: Mapping[str, Mapping[str, str]]) -> str:
