@@ -1,5 +1,6 @@
 """What the benchmark stage measured of the report in ``report_example``, drawn from a seed."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ def write_samples(folder: Path) -> None:
             np.save(folder / f"{name}-{repetition}.npy", drawn)
 
 
+@cache
 def benchmark() -> Benchmark:
     return Benchmark(
         host=Host(
@@ -74,6 +76,7 @@ def _p90(drawn: list[NDArray[np.float64]]) -> Estimate:
     return percentile_over_processes(5 * drawn, 90, unit="ms", guarded=False)
 
 
+@cache
 def figures(name: str) -> Figures:
     drawn = [each / 1e6 for each in samples(name)]
     memory = MEMORY[name] + np.arange(PROCESSES) * 4096.0

@@ -57,6 +57,7 @@ NAMES = ("length", "width", "height")
 """Of the labels or numbers of tasks other than classification."""
 
 
+@cache
 def report(
     labels: tuple[str, ...] = tuple("0123456789"),
     outcome: Outcome = "ready",

@@ -215,6 +215,7 @@ def test_twice_the_graph_takes_twice_the_steps(name):
     assert long < 2.2 * short
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WALKS)
 def test_no_chain_is_too_deep(name):
     assert WALKS[name](DEEP)() is not None

@@ -18,6 +18,7 @@ method that holds for every distribution takes fewer.
 """
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,7 @@ def shown_above(shares: NDArray[np.float64], mean: float, error: float) -> bool:
     return _log_capital((shares - mean) / mean) >= -math.log(error)
 
 
+@cache
 def fewest_below(mean: float, error: float) -> int:
     """Processes from which shares of 0 show that their expectation is below a mean."""
     n = 1

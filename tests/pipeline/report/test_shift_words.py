@@ -92,8 +92,12 @@ def test_the_same_answer_is_never_said_without_what_counts_as_one(name):
 def test_a_budget_of_agreement_names_it_too():
     report = example()
     check = report.verdict.variants[0].checks[0].model_copy(update={"key": "min_agreement"})
-    assert words.budget_name(check, "R²").endswith("within 0.1 standard deviations of the truth)")
-    assert words.budget_name(check, "accuracy") == "same answer as the teacher (the same class)"
+    classes = report.quality
+    numbers = classes.model_copy(update={"task": "regression", "metric": "R²"})
+    assert words.budget_name(check, numbers).endswith(
+        "within 0.1 standard deviations of the truth)"
+    )
+    assert words.budget_name(check, classes) == "same answer as the teacher (the same class)"
     assert junit.document(report)
 
 
