@@ -76,7 +76,7 @@ def _samples(arrays: Mapping[str, Any], data: Data, where: str) -> dict[str, Any
     missing = sorted(key for key in needed if key not in arrays)
     if missing:
         raise DataError(
-            found=f"keys {sorted(arrays)}",
+            found=f"arrays read as {', '.join(sorted(arrays))}",
             expected=f"{', '.join(missing)} too" if is_split else "x and y, or ready splits",
             where=where,
         )

@@ -69,17 +69,18 @@ def test_a_precision_goes_on_with_more_processes_in_every_scenario(
 
 
 @pytest.mark.parametrize("wanted", ["99", "0.0001"])
-def test_it_goes_on_until_medians_are_precise_enough_or_the_most_processes_were_run(
+def test_it_goes_on_until_medians_are_precise_enough_or_time_is_up(
     model, place, tmp_path, capsys, wanted
 ):
     del place
-    bench(model, "--precision", wanted, "--processes", 2, "--out", tmp_path / "o", "--json")
+    until = ("--precision", wanted, "--max-seconds", 2)
+    bench(model, *until, "--processes", 2, "--out", tmp_path / "o", "--json")
     result = json.loads(capsys.readouterr().out)
     p50 = result["models"][0]["p50_ms"]
     precise = (p50["high"] - p50["low"]) / 2 <= float(wanted) / 100 * p50["value"]
     assert precise == result["enough"] == (wanted == "99")
     assert any("time was up" in warning for warning in result["warnings"]) != precise
-    assert p50["n"] == (7 if precise else 400)
+    assert p50["n"] >= 7
 
 
 @pytest.mark.parametrize("scenario", ["multi-stream", "offline", "threads", "cold-start"])

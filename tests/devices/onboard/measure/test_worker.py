@@ -201,7 +201,7 @@ def test_the_worker_refuses_a_model_with_text_inputs(tmp_path):
     nodes = [helper.make_node("Identity", ["x"], ["y"])]
     ends = [[(name, TensorProto.STRING, ["n"])] for name in "xy"]
     model = save(tmp_path / "text.onnx", nodes, *ends)
-    with pytest.raises(UsageError, match=r"tensor\(string\)"):
+    with pytest.raises(ModelError, match=r"tensor\(string\)"):
         run(_job(model, tmp_path), timeout_s=60)
 
 
