@@ -64,7 +64,7 @@ def clip(label, speaker, random):
 
 def test_sound_is_split_by_speaker_and_the_front_end_travels_with_the_model(here):
     random = np.random.default_rng(0)
-    spoken = [(i % 2, i // 12) for i in range(144)]
+    spoken = [(i % 2, i // 4) for i in range(160)]  # 40 speakers: of few nothing is known
     clips = [clip(label, speaker % 4, random) for label, speaker in spoken]
     np.savez(
         here / "clips.npz",
@@ -87,8 +87,7 @@ def test_sound_is_split_by_speaker_and_the_front_end_travels_with_the_model(here
         "data.test=0.35",
         "teacher.model=dscnn1",
         "student.model=dscnn1",
-        # Four speakers bound no accuracy from below by much.
-        "gate.min_accuracy=0.05",
+        "gate.min_accuracy=0.55",
     )
     data = next(p.parent for p in (here / "artifacts" / "store").glob("*/id_test.npy"))
     speakers = {
@@ -123,7 +122,7 @@ def test_a_folder_of_sound_files_is_taken_as_it_lies(here):
 def test_windows_of_a_table_teach_a_convolution_over_time(here):
     random = np.random.default_rng(0)
     lines = ["subject,ax,ay,label"]
-    for recording in range(24):
+    for recording in range(120):
         label = ("rest", "walk")[recording % 2]
         time = np.arange(80)
         sway = np.sin(time * 0.8 + random.uniform(0, 6)) * (label == "walk")
@@ -145,7 +144,8 @@ def test_windows_of_a_table_teach_a_convolution_over_time(here):
         "augment.noise=0.1",
         "distill.views=2",
         "compress.variants=['int8-static']",
-        "gate.min_accuracy=0.3",
+        "data.test=0.35",
+        "gate.min_accuracy=0.6",
     )
     data = done.report.data
     assert (data.layout, data.sample_shape) == ("tc", (16, 2))

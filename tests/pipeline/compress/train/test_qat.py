@@ -228,6 +228,7 @@ def test_a_teacher_that_is_asked_meanwhile_keeps_its_statistics(distilled, monke
     monkeypatch.setattr(student, "restored", kept)
     monkeypatch.setattr(tuning.qat, "write", lambda _, __, path, **___: path.write_bytes(b""))
     monkeypatch.setattr(tuning.qat, "changed", lambda *_: 1)
+    monkeypatch.setattr(tuning.training_operators, "check", lambda *_: None)
     none = distilled.targets.record.model_copy(update={"views": 0})
     asked = SimpleNamespace(path=distilled.targets.path, record=none)
     once = Qat(qat_epochs=1)
