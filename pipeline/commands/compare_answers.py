@@ -8,17 +8,15 @@ decide nothing. A model that answers one input in several ways is refused: what 
 would ship.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ...devices.onboard.machine.child import PYTHON
 from ...devices.onboard.settings import Feed
-from ...errors import ModelError
 from ..isolation.child import Child
 from ..records import OutputLoss
-from ..records.steadiness import SEVERAL_WAYS
+from ..records.steadiness import require_one_answer
 from .output_rows import output_cells, shown_outputs
 
 WORKER = (*PYTHON, "edgestill.pipeline.judge.pair_worker")
@@ -99,7 +97,7 @@ def compare_answers(
         request = {"a": str(a), "b": str(b), "feed": asdict(feed), "names": names}
         answer = child.ask(request)
     for path, faults in zip((a, b), answer["unsteady"], strict=True):
-        _check_steady(path, faults)
+        require_one_answer(path, faults)
     return AnswersCompared(
         queries=answer["queries"],
         generated=feed.inputs is None,
@@ -112,17 +110,6 @@ def compare_answers(
         ),
         names=names,
     )
-
-
-def _check_steady(path: Path, faults: Sequence[str]) -> None:
-    for fault in faults:
-        if fault.startswith(SEVERAL_WAYS):
-            raise ModelError(
-                f"a model that {fault}",
-                expected="one answer to one input",
-                where=str(path),
-                fix="export it in eval mode",
-            )
 
 
 def _told(output: OutputLoss) -> str:

@@ -19,13 +19,13 @@ from ...devices.onboard.model.modelfile import check_external_data, printable
 from ...devices.onboard.model.samples import Samples, samples_of
 from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
-from ...errors import DataError, ModelError
+from ...errors import DataError
 from ..data.archive import unpacked
 from ..judge.output_loss import reads_as_classes, worst
 from ..judge.steadiness import answers_alone, steadiness
 from ..recipe.compress import Compress
 from ..records import Plan
-from ..records.steadiness import SEVERAL_WAYS
+from ..records.steadiness import require_one_answer
 from .method import BATCH, Job, Outputs, answers
 from .methods import METHODS
 from .normalize.normal_form import normalize
@@ -191,14 +191,7 @@ def unsteady(model: Path, feed: Feed, plan: Plan) -> tuple[str, ...]:
             answer as it does.
     """
     found = steadiness(model, feed, Session(precise=plan.precise), alone=answers_alone(model))
-    for fault in found.faults:
-        if fault.startswith(SEVERAL_WAYS):
-            raise ModelError(
-                f"a model that {fault}",
-                expected="one answer to one input",
-                where=str(model),
-                fix="export it in eval mode",
-            )
+    require_one_answer(model, found.faults)
     return found.faults
 
 

@@ -1,5 +1,9 @@
 """Whether a file answers one input in one way."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
+from ...errors import ModelError
 from .record import Record
 
 SAME = 1e-5
@@ -48,3 +52,23 @@ class Steadiness(Record):
                 f"{self.alone:.2g} of its largest value"
             )
         return tuple(found)
+
+
+def require_one_answer(path: Path, faults: Iterable[str]) -> None:
+    """Refuse a model that answers one input in several ways.
+
+    Args:
+        path: the model's file.
+        faults: of ``Steadiness.faults``.
+
+    Raises:
+        ModelError: it does.
+    """
+    for fault in faults:
+        if fault.startswith(SEVERAL_WAYS):
+            raise ModelError(
+                f"a model that {fault}",
+                expected="one answer to one input",
+                where=str(path),
+                fix="export it in eval mode",
+            )
