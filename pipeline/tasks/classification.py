@@ -69,7 +69,10 @@ def _metrics(logits: Outputs, labels: Truth, sampling: Sampling) -> dict[str, Es
     either = (np.flatnonzero((labels == i) | (answers == i)) for i in range(classes))
     f1 = mean_share_figure("macro-F1", ((rows, correct[rows]) for rows in either), sampling)
     total, n = sums.sum(0), len(labels)
-    mean_recall = of_unit_sums(sums, balanced_accuracy(total), balanced, sampling, n)
+
+    def mean_recall(sampled: Sampling) -> Estimate:
+        return of_unit_sums(sums, balanced_accuracy(total), balanced, sampled, n)
+
     return {
         "accuracy": share(correct, sampling, "accuracy"),
         "balanced accuracy": class_recall.mean_recall(mean_recall, recalled, sampling),

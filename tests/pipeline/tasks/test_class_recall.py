@@ -72,21 +72,25 @@ def _halves(wrong, samples=24):
 def test_few_wrong_samples_of_a_mean_recall_are_known_by_the_classes_exact_intervals():
     recalled = _halves([1, 1, 1])
     wide = Estimate(23 / 24, 0.0, 0.998, "m", 72)
-    found = mean_recall(wide, recalled, ANY)
-    exact = proportion(23, 24, together(0.95, 3))
+    found = mean_recall(lambda _: wide, recalled, ANY)
+    exact = proportion(23, 24, together(together(0.95, 2), 3))
     assert (found.value, found.high) == (wide.value, 0.998)
     assert found.low == pytest.approx(exact.low)
     assert exact.low > 0.7
     unknown = Estimate(23 / 24, None, None, "m", 72, "they differ too much")
-    assert mean_recall(unknown, recalled, ANY).missing is None
+    assert mean_recall(lambda _: unknown, recalled, ANY).missing is None
     near = Estimate(23 / 24, 0.9, 0.97, "m", 72)
-    assert mean_recall(near, recalled, ANY) == near
+    found = mean_recall(lambda _: near, recalled, ANY)
+    assert (found.value, found.low, found.high) == (near.value, near.low, near.high)
+    asked = []
+    mean_recall(lambda sampling: asked.append(sampling.confidence) or near, recalled, ANY)
+    assert asked == [together(0.95, 2)], "each of two intervals has half of the error"
 
 
 def test_samples_of_one_person_are_no_trials_of_a_class():
     wide = Estimate(23 / 24, 0.0, 1.0, "m", 9)
     people = Sampling(0.95, np.arange(72) % 9)
-    assert mean_recall(wide, _halves([1, 1, 1]), people) == wide
+    assert mean_recall(lambda _: wide, _halves([1, 1, 1]), people) == wide
 
 
 def test_a_class_of_one_person_has_no_interval():
