@@ -2,8 +2,10 @@
 
     make mutants                                         # every part; hours; it resumes
     python tests/tools/mutants.py run judge stats        # some parts
+    python tests/tools/mutants.py run judge --share 4/0  # a fourth; 4/1 is a fourth beside it
     python tests/tools/mutants.py again judge            # once more what survived, after new tests
     python tests/tools/mutants.py survivors judge        # what survived, as differences
+    python tests/tools/mutants.py summary judge          # how many of how many, by module, as JSON
     python tests/tools/mutants.py report                 # docs/mutants.md from the results
 
 The tool is mutmut. It imports the tests once and forks a process for each mutant, which runs the
@@ -11,11 +13,15 @@ tests that reach the changed function. Its sources must lie in a folder with the
 each part is laid out below artifacts/mutants/PART. Only functions are changed, not constants of a
 module. Changes of a text alone (a message, a key) are counted apart: most are words for a reader,
 which tests do not pin.
+
+A share N/K holds the mutants whose name's hash is K modulo N, without those of a text alone. What
+it holds does not depend on what the tests notice, so its figure stands for the part.
 """
 
 import argparse
 import ast
 import difflib
+import hashlib
 import json
 import os
 import shutil
@@ -63,6 +69,30 @@ KILLED, SURVIVED, UNTESTED, TIMEOUT, TYPES = "killed", "survived", "no test", "t
 _OUTCOMES = {0: SURVIVED, 5: UNTESTED, 33: UNTESTED}
 """By the exit code that mutmut records; any other one is a test that failed."""
 _TIMED_OUT = {-24, 24, 36, 152, 255}
+_SKIPPED = 34
+"""mutmut's exit code of a mutant that it is not to try."""
+_NONE = "none.of.them"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A reproducible share of mutants: those whose name's hash is `rest` modulo `of`."""
+
+    of: int
+    rest: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Share":
+        """From `4/0`; raises ValueError where that is no share."""
+        of, rest = map(int, text.split("/"))
+        if not 0 <= rest < of:
+            raise ValueError(text)
+        return cls(of, rest)
+
+    def holds(self, mutant: "Mutant") -> bool:
+        """Whether a mutant is of this share; one of a text alone is of none."""
+        digest = hashlib.sha256(mutant.name.encode()).digest()
+        return not mutant.text_only and int.from_bytes(digest[:8]) % self.of == self.rest
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +175,48 @@ markers = ["slow: long", "promise(text): held"]
 """
 
 
-def run(part: str, names: Sequence[str] = ()) -> int:
-    """Make and try the mutants of a part, or those named."""
+def run(
+    part: str, names: Sequence[str] = (), share: Share | None = None, children: int | None = None
+) -> int:
+    """Make and try the mutants of a part, those named, or those of a share.
+
+    Args:
+        part: of `PARTS`.
+        names: mutmut's; these are tried once more.
+        share: what to try of those that were not tried yet.
+        children: how many processes try mutants at once; None is one a core.
+    """
     folder = lay_out(part)
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
-    command = [sys.executable, "-m", "mutmut", "run", *names]
-    ended = subprocess.run(command, cwd=folder, env=environment, check=False)
-    if ended.returncode == 0:
+    if share is not None:
+        # mutmut has no command that only makes mutants: it makes them, then finds none of that name
+        _mutmut(folder, [_NONE], children, quiet=True)
+    _skip_all_but(part, share)
+    code = _mutmut(folder, names, children)
+    if code == 0:
         (folder / TYPE_ERRORS).write_text(json.dumps(_refused_by_types(folder / "mutants")))
-    return ended.returncode
+    return code
+
+
+def _mutmut(folder: Path, names: Sequence[str], children: int | None, quiet: bool = False) -> int:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
+    limit = [] if children is None else ["--max-children", str(children)]
+    command = [sys.executable, "-m", "mutmut", "run", *limit, *names]
+    output = subprocess.DEVNULL if quiet else None
+    return subprocess.run(
+        command, cwd=folder, env=environment, check=False, stdout=output, stderr=output
+    ).returncode
+
+
+def _skip_all_but(part: str, share: Share | None) -> None:
+    """Let mutmut try those of a share that were not tried, or with no share all of them."""
+    untried = [mutant for mutant in mutants(part) if mutant.outcome is None]
+    tried_now = {mutant.name for mutant in untried if share is None or share.holds(mutant)}
+    for file in (WORK / part / "mutants" / PACKAGE).rglob("*.py.meta"):
+        meta = json.loads(file.read_text())
+        codes = meta["exit_code_by_key"]
+        for name in {mutant.name for mutant in untried} & codes.keys():
+            codes[name] = None if name in tried_now else _SKIPPED
+        file.write_text(json.dumps(meta, indent=4))
 
 
 def _refused_by_types(folder: Path) -> dict[str, list[str]]:
@@ -197,15 +260,17 @@ def mutants(part: str) -> Iterator[Mutant]:
                 name=name,
                 module=module,
                 function=original.removesuffix("__mutmut_orig").removeprefix("x").strip("_ǁ"),
-                outcome=TYPES if mutated in refused.get(module, ()) else _outcome(code),
+                outcome=_outcome(code, mutated in refused.get(module, ())),
                 text_only=_without_texts(before) == _without_texts(after),
                 change=_change(before, after),
             )
 
 
-def _outcome(code: int | None) -> str | None:
-    if code is None:
+def _outcome(code: int | None, refused: bool) -> str | None:
+    if code is None or code == _SKIPPED:
         return None
+    if refused:
+        return TYPES
     return TIMEOUT if code in _TIMED_OUT else _OUTCOMES.get(code, KILLED)
 
 
@@ -240,31 +305,36 @@ def report(parts: Sequence[str]) -> str:
     """The page: a line a module, and what survived with the reason."""
     reasons = json.loads(REASONS.read_text()) if REASONS.exists() else {}
     rows, survivors = [], []
-    total = total_noticed = 0
+    total = total_noticed = total_made = 0
     for part in parts:
         by_module: dict[str, list[Mutant]] = {}
         for mutant in mutants(part):
             by_module.setdefault(mutant.module, []).append(mutant)
         for module, made in by_module.items():
-            code = [m for m in made if not m.text_only and m.outcome is not None]
+            of_code = [m for m in made if not m.text_only]
+            code = [m for m in of_code if m.outcome is not None]
             texts = [m for m in made if m.text_only and m.outcome is not None]
             noticed = sum(_noticed(m) for m in code)
             total, total_noticed = total + len(code), total_noticed + noticed
+            total_made += len(of_code)
             share = f"{100 * noticed / len(code):.1f} %" if code else ""
             told = f"{sum(map(_noticed, texts))} of {len(texts)}"
-            rows.append(f"| `{module}` | {len(code)} | {noticed} | {share} | {told} |")
+            row = (f"`{module}`", len(of_code), len(code), noticed, share, told)
+            rows.append(f"| {' | '.join(map(str, row))} |")
             survivors += [m for m in code if not _noticed(m)]
     overall = f"{100 * total_noticed / total:.1f} %" if total else "none tried"
+    sample = f" Of {total_made} changes {total} were tried, drawn by their names' hash."
     lines = [
         "# Mutation testing",
         "",
         f"`make mutants` changes one place of the code at a time: {total_noticed} of {total} "
-        f"changes were noticed by a test ({overall}; wanted: 95 %).",
+        f"changes were noticed by a test ({overall}; wanted: 95 %)."
+        + (sample if total < total_made else ""),
         "Changes of a text alone are counted apart: most are words for a reader, which no test "
         "pins.",
         "",
-        "| module | changes | noticed | share | texts noticed |",
-        "|---|---|---|---|---|",
+        "| module | changes | tried | noticed | share | texts noticed |",
+        "|---|---|---|---|---|---|",
         *rows,
         "",
         "## What survived",
@@ -281,28 +351,54 @@ def _noticed(mutant: Mutant) -> bool:
     return mutant.outcome in {KILLED, TIMEOUT, TYPES}
 
 
+def summary(parts: Sequence[str], share: Share | None = None) -> dict[str, dict[str, int]]:
+    """By module: how many changes of code there are, were tried, and were noticed."""
+    counts: dict[str, dict[str, int]] = {}
+    for part in parts:
+        for mutant in mutants(part):
+            if not mutant.text_only and (share is None or share.holds(mutant)):
+                count = counts.setdefault(mutant.module, {"tried": 0, "noticed": 0, "of": 0})
+                count["of"] += 1
+                count["tried"] += mutant.outcome is not None
+                count["noticed"] += _noticed(mutant)
+    return counts
+
+
 def main() -> int:
     """Run, or say what was found."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("action", choices=("run", "again", "survivors", "report"))
+    parser.add_argument("action", choices=("run", "again", "survivors", "summary", "report"))
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--share", type=Share.parse, metavar="N/K", help="one of N shares")
+    parser.add_argument("--children", type=int, metavar="N", help="mutants tried at once")
     told = parser.parse_args()
     parts = told.parts or [name for name in PARTS if told.action == "run" or (WORK / name).exists()]
     code = 0
     for part in parts:
         if told.action == "run":
-            code = run(part) or code
+            code = run(part, share=told.share, children=told.children) or code
         elif told.action == "again":
-            names = [m.name for m in mutants(part) if not _noticed(m)]
-            code = (run(part, names) if names else 0) or code
+            names = [m.name for m in _survivors(part, told.share)]
+            code = (run(part, names, children=told.children) if names else 0) or code
         elif told.action == "survivors":
-            for mutant in mutants(part):
-                if not _noticed(mutant) and not mutant.text_only:
-                    where = f"{mutant.module} {mutant.function}: {mutant.outcome}"
-                    print(where, *mutant.change, sep="\n  ")
+            for mutant in _survivors(part, told.share):
+                where = f"{mutant.module} {mutant.function}: {mutant.outcome}"
+                print(where, *mutant.change, sep="\n  ")
+    if told.action == "summary":
+        print(json.dumps(summary(parts, told.share), indent=2))
     if told.action == "report":
         PAGE.write_text(report(parts), encoding="utf-8")
     return code
+
+
+def _survivors(part: str, share: Share | None) -> list[Mutant]:
+    """What was tried, changes more than a text, and was not noticed."""
+    return [
+        mutant
+        for mutant in mutants(part)
+        if mutant.outcome is not None and not _noticed(mutant) and not mutant.text_only
+        if share is None or share.holds(mutant)
+    ]
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tools import mutants
-from tools.mutants import KILLED, SURVIVED, UNTESTED, report
+from tools.mutants import KILLED, SURVIVED, TYPES, UNTESTED, Share, report, summary
 
 MUTATED = """
 def x_area__mutmut_orig(side):
@@ -55,5 +55,61 @@ def test_the_page_counts_changes_of_code_and_lists_those_that_survived(tmp_path)
     (tmp_path / "none.json").write_text('{"devices/area.py:area": "a side of 0 has an area of 0"}')
     drawn = report(["stats"])
     assert "1 of 2 changes were noticed" in drawn
-    assert "| `devices/area.py` | 2 | 1 | 50.0 % | 0 of 1 |" in drawn
+    assert "| `devices/area.py` | 2 | 2 | 1 | 50.0 % | 0 of 1 |" in drawn
+    assert "were tried" not in drawn
     assert "`if side < 0: → if side <= 0:` a side of 0 has an area of 0" in drawn
+
+
+def _codes(tmp_path):
+    meta = tmp_path / "stats" / "mutants" / "edgestill" / "devices" / "area.py.meta"
+    codes = json.loads(meta.read_text())["exit_code_by_key"]
+    return meta, {int(name.rpartition("_")[2]): code for name, code in codes.items()}
+
+
+def _forget(meta):
+    codes = json.loads(meta.read_text())["exit_code_by_key"]
+    meta.write_text(json.dumps({"exit_code_by_key": dict.fromkeys(codes)}))
+
+
+@pytest.mark.usefixtures("_tried")
+def test_shares_part_the_changes_of_code_between_them():
+    made = list(mutants.mutants("stats"))
+    held = [[m.name for m in made if Share.parse(f"2/{k}").holds(m)] for k in (0, 1)]
+    assert sorted(held[0] + held[1]) == [m.name for m in made if not m.text_only]
+
+
+@pytest.mark.parametrize("text", ["4/4", "4/-1", "0/0"])
+def test_what_is_no_share_is_refused(text):
+    with pytest.raises(ValueError, match=text):
+        Share.parse(text)
+
+
+@pytest.mark.usefixtures("_tried")
+def test_only_those_of_a_share_that_were_not_tried_are_left_to_try(tmp_path):
+    meta, _ = _codes(tmp_path)
+    _forget(meta)
+    mutants._skip_all_but("stats", Share.parse("1/0"))
+    assert _codes(tmp_path)[1] == {1: None, 2: 34, 3: None}
+    mutants._skip_all_but("stats", Share(1, 1))
+    assert _codes(tmp_path)[1] == {1: 34, 2: 34, 3: 34}
+    mutants._skip_all_but("stats", None)
+    assert _codes(tmp_path)[1] == {1: None, 2: None, 3: None}
+
+
+@pytest.mark.usefixtures("_tried")
+def test_what_was_skipped_counts_as_not_tried_also_where_types_refuse_it(tmp_path):
+    meta, _ = _codes(tmp_path)
+    codes = {
+        f"edgestill.devices.area.x_area__mutmut_{k}": code for k, code in enumerate((34, 0), 2)
+    }
+    codes["edgestill.devices.area.x_area__mutmut_1"] = 34
+    meta.write_text(json.dumps({"exit_code_by_key": codes}))
+    refused = {"devices/area.py": ["x_area__mutmut_1", "x_area__mutmut_3"]}
+    (tmp_path / "stats" / mutants.TYPE_ERRORS).write_text(json.dumps(refused))
+    assert {m.name[-1]: m.outcome for m in mutants.mutants("stats")} == {
+        "1": None,
+        "2": None,
+        "3": TYPES,
+    }
+    assert summary(["stats"]) == {"devices/area.py": {"tried": 1, "noticed": 1, "of": 2}}
+    assert "Of 2 changes 1 were tried" in report(["stats"])
