@@ -2,9 +2,13 @@
 
 import os
 import signal
+from fnmatch import fnmatch
+from pathlib import Path
 
 import pytest
 import tiny
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_configure():
@@ -20,6 +24,20 @@ def _measured_too():
         from edgestill.devices.onboard.machine import child
 
         child._KEPT += ("COVERAGE_PROCESS_CONFIG",)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_in_the_root():
+    """Tests run in the root of the repository: what a tool writes beside itself shows there."""
+    before = set(ROOT.iterdir())
+    yield
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    left = [
+        path.name
+        for path in sorted(set(ROOT.iterdir()) - before)
+        if not any(fnmatch(path.name, line.strip("/")) for line in ignored)
+    ]
+    assert not left, f"tests left {', '.join(left)} in the root of the repository"
 
 
 @pytest.fixture(scope="session")

@@ -201,6 +201,24 @@ def custom_operator():
     return convnet(nodes=[node("Weird", ["x"], ["h"], domain="acme")], domains={"acme": 1})
 
 
+def operators_of_the_runtime():
+    """Products between operators that only the runtime has; onnx infers no type behind them."""
+    random, ours = drawn(), "com.microsoft"
+    stored = {f"w{i}": weights(random, 16, 16) for i in range(4)}
+    stored |= {"b": normal(random, 16), "g": normal(random, 16)}
+    nodes = [
+        node("MatMul", ["x", "w0"], ["a"]),
+        node("FusedGemm", ["a", "w1", "b"], ["f"], domain=ours, activation="Relu"),
+        node("MatMul", ["f", "w2"], ["m"]),
+        node("BiasGelu", ["m", "g"], ["h"], domain=ours),
+        node("MatMul", ["h", "w3"], ["y"]),
+    ]
+    feeds = {"x": normal(random, SAMPLES, 16)}
+    return foreign(
+        nodes, {"x": ["N", 16]}, {"y": ["N", 16]}, stored, feeds=feeds, domains={ours: 1}
+    )
+
+
 def training_left_on():
     """Dropout and BatchNormalization as in training, as a wrong export leaves them."""
     random = drawn()
@@ -234,5 +252,6 @@ GRAPHS = [
     strings_in,
     linear_classifier,
     custom_operator,
+    operators_of_the_runtime,
     training_left_on,
 ]

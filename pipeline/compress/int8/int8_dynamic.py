@@ -23,6 +23,7 @@ from ..normalize.products import plain_products
 from ..normalize.split_products import split_products
 from ..normalize.tidying import tidy
 from .float_layers import float_layers
+from .float_types import with_float_types
 from .qdq import reason_of
 from .refused import refused_nodes
 
@@ -43,6 +44,8 @@ def quantize(job: Job) -> Effect:
     tidy(editor)
     plain_products(editor)
     split_products(editor)
+    with TemporaryDirectory(dir=job.target.parent) as folder:
+        model = with_float_types(model, Path(folder))
     matrices = {t.name for t in model.graph.initializer if len(t.dims) == 2}
     layers = [n for n in model.graph.node if n.op_type in LAYERS]
     names = [n.name for n in layers if n.op_type == OPERATOR and n.input[1] in matrices]

@@ -7,8 +7,8 @@ Accepts any graph of opset 13 or later, and older ones that onnx can convert.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from ..normalize.products import plain_products
 from ..normalize.sharing import separate
 from ..normalize.tidying import name_operators, tidy
 from .calibration import Range
+from .float_types import with_float_types
 from .pairs import output_in_float, products_in_float
 from .saturation import fitting_scales
 
@@ -63,7 +64,9 @@ def prepare(source: Path, target: Path) -> Path:
         tidy(Editor(model))
         # Given a model instead of a file, onnxruntime moves its weights to external data.
         onnx.save(model, target)
-        _preprocess(target, plain=_shapes_are_plain(model))
+        with quiet():
+            quant_pre_process(target, target, skip_symbolic_shape=True)
+        _in_normal_form(target)
     except ModelError:
         raise
     except Exception as error:
@@ -71,7 +74,6 @@ def prepare(source: Path, target: Path) -> Path:
             f"a graph that cannot be prepared ({reason(error)})",
             where=str(source),
         ) from error
-    _in_normal_form(target)
     return target
 
 
@@ -205,17 +207,6 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}: {unmarked(reason(error))}"
 
 
-def _preprocess(file: Path, *, plain: bool) -> None:
-    """Infer shapes and fold, in place; symbolically only where that is needed and possible."""
-    with quiet():
-        if not plain:
-            # Symbolic inference knows fewer operators, and fails with errors of every type.
-            with suppress(Exception):
-                quant_pre_process(file, file)
-                return
-        quant_pre_process(file, file, skip_symbolic_shape=True)
-
-
 def _in_normal_form(prepared: Path) -> None:
     """Undo what the preparation adds: operators without a name, a Gemm with a bias of any shape."""
     model = onnx.load(prepared)
@@ -223,7 +214,9 @@ def _in_normal_form(prepared: Path) -> None:
     name_operators(editor)
     plain_products(editor)
     separate(editor)
-    onnx.save(onnx.shape_inference.infer_shapes(model), prepared)
+    with TemporaryDirectory(dir=prepared.parent) as folder:
+        typed = with_float_types(model, Path(folder))
+    onnx.save(typed, prepared)
 
 
 def _overrides(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
@@ -235,13 +228,3 @@ def _overrides(model: onnx.ModelProto) -> dict[str, list[dict[str, Any]]]:
         ]
         for name, (axis, scales) in fitting_scales(model).items()
     }
-
-
-def _shapes_are_plain(model: onnx.ModelProto) -> bool:
-    """Whether plain shape inference succeeds; symbolic inference supports fewer operators."""
-    inferred = onnx.shape_inference.infer_shapes(model)
-    typed = {
-        value.name for value in inferred.graph.value_info if value.type.HasField("tensor_type")
-    }
-    typed |= {value.name for value in inferred.graph.output}
-    return all(name in typed for node in inferred.graph.node for name in node.output if name)

@@ -151,6 +151,7 @@ def test_the_same_answers_or_a_reason(name, method, tmp_path):
         ("gemm_with_every_bias", 6), ("gemm_with_factors", 2), ("shared_layers_and_biases", 20),
         ("constants_for_weights", 2), ("weights_behind_operators", 4), ("local_function", 2),
         ("names_that_a_quantizer_makes", 4), ("unnamed_unused_and_copied", 2),
+        ("operators_of_the_runtime", 3),
     ],
 )  # fmt: skip
 def test_every_layer_is_taken_whatever_its_form(name, layers, tmp_path):
@@ -166,6 +167,17 @@ def test_every_layer_is_taken_whatever_its_form(name, layers, tmp_path):
     assert len(products) == layers
     for product in products:
         assert [made[name] for name in product.input[:2]] == ["DequantizeLinear"] * 2
+
+
+def test_nothing_is_left_in_the_current_folder(tmp_path, monkeypatch):
+    """Symbolic inference writes the model there where it does not know an operator."""
+    current = tmp_path / "current"
+    current.mkdir()
+    monkeypatch.chdir(current)
+    _, _, model = opened("operators_of_the_runtime", tmp_path)
+    for method in ("int8-static", "int8-dynamic", "int8-mixed"):
+        model.compress(method, tmp_path / f"{method}.onnx")
+    assert not list(current.iterdir())
 
 
 def test_the_scale_of_a_dropped_bias_is_beyond_the_bound(tmp_path):
