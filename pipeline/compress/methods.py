@@ -6,6 +6,7 @@ that the unfused model is the fastest.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import onnx
 
@@ -13,6 +14,7 @@ from ...devices.bench.ratio_text import stated
 from ...errors import NoEffectError
 from .fuse import fusion
 from .fuse.candidates import Candidate
+from .inner_layers import inner_layers
 from .int8 import int8_dynamic, int8_mixed, int8_static
 from .method import Effect, Job
 from .weights import fp16, weight_only
@@ -47,12 +49,32 @@ def _described(candidate: Candidate) -> str:
     return f"{candidate.name}: {added}; {result}"
 
 
-METHODS: dict[str, Callable[[Job], Effect]] = {
-    "int8-dynamic": int8_dynamic.quantize,
-    "int8-static": int8_static.quantize,
-    "int8-mixed": int8_mixed.quantize,
-    "int8-weights": lambda job: weight_only.int8(job.source, job.target),
-    "int4-weights": lambda job: weight_only.int4(job.source, job.target),
+Method = Callable[[Job], Effect]
+
+
+def _main_graph_only(method: Method) -> Method:
+    """A method that takes no layer of an If, a Loop or a Scan, and says which it left."""
+
+    def quantize(job: Job) -> Effect:
+        try:
+            effect = method(job)
+        except NoEffectError as error:
+            found = "; ".join((error.found, *inner_layers(onnx.load(job.source))))
+            raise NoEffectError(
+                found, expected=error.expected, where=error.where, fix=error.fix
+            ) from error
+        # The file that was written: preparing it may have opened an If of a constant condition.
+        return replace(effect, notes=(*effect.notes, *inner_layers(onnx.load(job.target))))
+
+    return quantize
+
+
+METHODS: dict[str, Method] = {
+    "int8-dynamic": _main_graph_only(int8_dynamic.quantize),
+    "int8-static": _main_graph_only(int8_static.quantize),
+    "int8-mixed": _main_graph_only(int8_mixed.quantize),
+    "int8-weights": _main_graph_only(lambda job: weight_only.int8(job.source, job.target)),
+    "int4-weights": _main_graph_only(lambda job: weight_only.int4(job.source, job.target)),
     "fp16": lambda job: fp16.convert(job.source, job.target, job.samples),
     "fused": _fused,
 }

@@ -25,6 +25,7 @@ from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 from ....devices.onboard.model.graph import Graph
 from ....errors import ModelError, reason
 from ...records import Plan
+from ..inner_layers import WEIGHTED
 from ..method import quiet
 from ..normalize.already import refuse_quantized
 from ..normalize.editing import Editor
@@ -39,7 +40,6 @@ from .pairs import output_in_float, products_in_float
 from .saturation import fitting_scales
 
 OPERATORS = sorted({*QDQRegistry, *QLinearOpsRegistry})
-WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _TYPES = {"u8": QuantType.QUInt8, "s8": QuantType.QInt8}
 
 

@@ -10,6 +10,8 @@ from edgestill.pipeline.compress.int8.refused import refused_nodes
 from edgestill.pipeline.compress.normalize.editing import Editor
 from edgestill.pipeline.compress.normalize.tidying import tidy
 from foreign_graphs.building import drawn, foreign, node, weights
+from onnx import TensorProto, helper, numpy_helper
+from onnx_files import FLOAT, model
 
 
 def named(name):
@@ -107,8 +109,15 @@ def test_the_operators_at_fault_are_found_alone_or_together(bad, alone):
 
 
 def test_float_weights_are_counted_by_kind_and_place():
-    assert float_layers(named("layer_in_a_loop")) == (
-        "weights in float: 2 MatMul (2,368 values), "
-        "1 MatMul inside a branch or loop (1,024 values)",
+    assert float_layers(named("layer_in_a_loop")) == ("weights in float: 2 MatMul (2,368 values)",)
+    branch = helper.make_graph(
+        [helper.make_node("Mul", ["x", "large"], ["o"])], "b", [],
+        [helper.make_tensor_value_info("o", FLOAT, None)],
+        [numpy_helper.from_array(np.ones((16, 16), np.float32), "large")],
+    )  # fmt: skip
+    chosen = helper.make_node("If", ["which"], ["y"], then_branch=branch, else_branch=branch)
+    ends = [("x", FLOAT, [16]), ("which", TensorProto.BOOL, [])], [("y", FLOAT, None)]
+    assert float_layers(model([chosen], *ends)) == (
+        "weights in float: 2 Mul inside a branch or loop (256 values)",
     )
     assert float_layers(named("linear_classifier")) == ()
