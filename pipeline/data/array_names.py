@@ -28,8 +28,6 @@ NUMBERS: Words = {
     **LABELS,
 }
 """Of an archive whose samples are one array of numbers."""
-_RESEMBLES = 0.75
-"""Similarity, as difflib has it, from which a name is taken for a misspelt one."""
 _SEPARATORS = ("_", "", "-", ".", " ")
 
 
@@ -41,7 +39,6 @@ def meanings(
     data: Data,
     keep: bool = False,
     single: Collection[str] = (),
-    unused: list[str] | None = None,
 ) -> dict[str, str]:
     """The name of the array for each role and split.
 
@@ -53,8 +50,6 @@ def meanings(
             and name arrays to ignore.
         keep: whether names of the recipe stay as they are in the result, with their split.
         single: further names without a split, which stand for themselves.
-        unused: gets the names that resemble none that is understood, instead of an error: what else
-            is known of each sample, of which a recipe may choose its group and id.
 
     Returns:
         The name by role, such as ``x``, or by role and split, such as ``x_train``; ``labels`` for
@@ -79,9 +74,7 @@ def meanings(
             continue
         key = table.get(name) or table.get(name.lower()) or (name if name in single else None)
         if key is None and name.lower() not in ordinary:
-            if unused is None or get_close_matches(name.lower(), table, n=1, cutoff=_RESEMBLES):
-                raise _unknown(name, names, words, single, where)
-            unused.append(name)
+            raise _unknown(name, names, words, single, where)
         if key is not None and key in result:
             raise DataError(
                 found=f"{result[key]!r} and {name!r}, which both mean {key!r}",

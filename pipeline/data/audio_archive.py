@@ -16,7 +16,6 @@ from . import frontend
 from .archive import unpacked
 from .array_names import LABELS, meanings
 from .audio_features import Decoder, samples_to_decode
-from .column import listed
 from .sound_files import Sound, require_rate
 
 _FIX = (
@@ -35,10 +34,9 @@ def from_archive(
     """The arrays of an archive, its clips as features; see ``audio.read``.
 
     Raises:
-        DataError: a key is missing or unfit, or a clip is; names it.
+        DataError: a key is missing, unknown or unfit, or a clip is; names it.
     """
-    unused: list[str] = []
-    members = _unpacked(path, scratch, data, unused)
+    members = _unpacked(path, scratch, data)
     rate = _rate_of(members, data.audio, path)
     decoder = decoder_kind(data.audio, data.audio.sample_rate or rate, scratch, progress)
     splits = [split for split in SPLITS if f"audio_{split}" in members]
@@ -51,10 +49,7 @@ def from_archive(
         result["labels"] = tuple(str(name) for name in np.atleast_1d(members["labels"]))
     elif len(data.target) > 1:
         result["labels"] = data.target
-    summary = decoder.summary()
-    if unused:
-        summary["notes"] += (f"arrays of the archive that are not used: {listed(unused)}",)
-    return result | summary
+    return result | decoder.summary()
 
 
 def _arrays(
@@ -180,13 +175,12 @@ def _rate_of(members: Mapping[str, NDArray[Any]], form: AudioForm, path: Path) -
     return form.sample_rate
 
 
-def _unpacked(path: Path, scratch: Path, data: Data, unused: list[str]) -> dict[str, NDArray[Any]]:
+def _unpacked(path: Path, scratch: Path, data: Data) -> dict[str, NDArray[Any]]:
     """The members by role and split, each unpacked to a file and memory-mapped."""
 
     def wanted(names: list[str]) -> dict[str, str]:
         words = {**LABELS, "audio": ("audio",), "offsets": ("offsets", "offset")}
-        single = ("sample_rate",)
-        return meanings(names, words, str(path), data=data, keep=True, single=single, unused=unused)
+        return meanings(names, words, str(path), data=data, keep=True, single=("sample_rate",))
 
     return unpacked(path, scratch, wanted, _FIX)
 

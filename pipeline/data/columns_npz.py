@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.onboard.model.inflation import header_of
 from ...errors import DataError
 from .column import Column, Kind, not_text, require
-from .inflation import header_of, require_members
+from .inflation import require_members
 
 BLOCK = 1024
 """Texts that are in memory as Python strings at a time."""

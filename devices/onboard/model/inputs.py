@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ....errors import DataError, UsageError
 from ..settings import Feed
+from .inflation import require_arrays
 from .made_inputs import batch_axis, dtype_of
 from .modelfile import Input, printable
 from .samples import Samples, samples_of
@@ -140,11 +141,12 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of an archive; nothing in it is unpickled.
 
     Raises:
-        DataError: no such archive, or none that holds an array.
+        DataError: no such archive, none that holds an array, or one that grows beyond measure.
     """
     where = str(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
+            require_arrays(archive.zip, archive.zip.namelist(), path)
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, AttributeError, TypeError, BadZipFile) as error:
         # AttributeError and TypeError: a bare .npy gives an array, which is no archive.

@@ -894,6 +894,27 @@ def test_a_shape_that_is_none_is_refused(text, refused):
     refused("bench", "m.onnx", "--shape", text, code=RECIPE, says=[repr(text), "INPUT=1,3,224,224"])
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bench", "m.onnx"],
+        ["bench", "m.onnx", "--operators"],
+        ["bench", "m.onnx", "--scenario", "offline"],
+        ["compare", "m.onnx", "n.onnx"],
+        ["explain", "m.onnx", "n.onnx"],
+        ["quantize", "m.onnx"],
+    ],
+    ids=" ".join,
+)
+def test_inputs_that_unpack_a_thousandfold_are_not_read(words, refused, tmp_path):
+    for name in ("m.onnx", "n.onnx"):
+        write_onnx(tmp_path / name, width=2)
+    zeros = np.zeros((1 << 20, 2, 4), np.float32)
+    np.savez_compressed(tmp_path / "bomb.npz", x=zeros)
+    says = ["bomb.npz", "32 MiB once unpacked", "at most 200 times", "numpy.savez"]
+    refused(*words, "--inputs", "bomb.npz", code=MATERIAL, says=says)
+
+
 @pytest.mark.parametrize("location", ["../secret", "/etc/passwd"])
 def test_a_model_with_weights_outside_its_folder_is_not_measured(location, refused, tmp_path):
     (tmp_path / "secret").write_bytes(bytes(64))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from edgestill.errors import DataError
 from edgestill.pipeline.data import array_names, function, npz, split_names
-from edgestill.pipeline.data.array_names import LABELS, NUMBERS, meanings
+from edgestill.pipeline.data.array_names import NUMBERS, meanings
 from edgestill.pipeline.data.source_samples import checked
 from edgestill.pipeline.recipe.data import Data
 from edgestill.pipeline.records import SPLITS
@@ -77,12 +77,6 @@ def test_names_of_the_recipe_replace_the_usual_ones():
     assert kept == {"x": "x", "speed_validation": "speed_val"}
     with pytest.raises(DataError, match=r"no 'who' among.*correct data\.group"):
         array_names.require_named({"x": "x", "y": "speed"}, data, "d.npz", ["x", "speed"])
-
-
-def test_names_unlike_all_that_are_understood_may_be_told_instead():
-    unused = []
-    found = meanings(["y", "take"], LABELS, "d.npz", data=DATA, unused=unused)
-    assert (found, unused) == ({"y": "y"}, ["take"])
 
 
 @pytest.mark.parametrize(

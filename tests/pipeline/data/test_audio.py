@@ -579,10 +579,7 @@ def test_an_archives_labels_groups_and_ids_are_read(tmp_path, reading):
     assert found["group"].tolist() == ["p", "p", "q", "q"]
     assert found["id"].tolist() == [0, 1, 2, 3]
     assert found["labels"] == ("no", "yes")
-    plain = reading(path)
-    assert plain["notes"][-1] == (
-        "arrays of the archive that are not used: 'word', 'speaker', 'take'"
-    )
+    plain = reading(path, ignore=("word", "speaker", "take"))
     assert plain["y"].tolist() == [0, 1, 0, 1]
     assert not {"group", "id"} & set(plain)
 
@@ -594,9 +591,10 @@ def test_answers_of_other_tasks_are_read(tmp_path, reading):
     found = reading(path, task="regression", target=("level", "age"))
     np.testing.assert_array_equal(found["y"], np.stack([levels, ages], 1))
     assert found["labels"] == ("level", "age")
-    misspelt = archive(tmp_path / "b.npz", clips(3), labell=ages)
-    with pytest.raises(DataError, match=r"unknown key 'labell'.*did you mean 'label'\?"):
-        reading(misspelt)
+    for name, near in (("labell", "did you mean 'label'"), ("speaker", "rename it, or name it")):
+        unknown = archive(tmp_path / "b.npz", clips(3), **{name: ages})
+        with pytest.raises(DataError, match=rf"unknown key '{name}'.*{near}.*data\.ignore"):
+            reading(unknown)
     rest = {"ignore": ("level", "age")}
     np.testing.assert_array_equal(reading(path, task="multi-label", **rest)["y"], several)
     assert "y" not in reading(path, task="embedding", **rest)
