@@ -46,15 +46,43 @@ class Part:
     Attributes:
         sources: folders or modules, relative to the package.
         tests: relative to `tests`.
+        without: those of them, by the beginning of their names, that take seconds and reach what
+            quicker ones do: each mutant that they do not notice would cost as much again.
     """
 
     sources: tuple[str, ...]
     tests: tuple[str, ...]
+    without: tuple[str, ...] = ()
 
 
+_SLOW_JUDGING = (
+    "devices/operators/test_prediction.py::test_a_model_is_predicted",
+    "devices/operators/test_prediction.py::test_the_band_contains",
+    "devices/operators/test_prediction.py::test_the_command_line",
+    "devices/operators/test_roofline.py::test_a_real_profile",
+    "devices/operators/test_roofline.py::test_json_and_a_terminal",
+    "pipeline/judge/test_benchmark.py::test_every_file",
+    "pipeline/judge/test_constant.py::test_where_the_truth_lies",
+    "pipeline/judge/test_foreign_target.py",
+    "pipeline/judge/test_gate.py::test_a_drift",
+    "pipeline/judge/test_gate.py::test_a_quiet_machine",
+    "pipeline/judge/test_gate.py::test_a_variant_at_its_very_budget",
+    "pipeline/judge/test_gate.py::test_one_process_of_seven",
+    "pipeline/judge/test_gate.py::test_the_simulation",
+    "pipeline/judge/test_promise.py::test_a_verdict_about_few_groups",
+    "pipeline/judge/test_promise.py::test_a_verdict_at_the_budget",
+    "pipeline/judge/test_promise.py::test_eight_variants",
+    "pipeline/judge/test_verify.py::",
+)
+"""Builds, simulations and processes that measure."""
+_JUDGE = (
+    "pipeline/judge",
+    "devices/operators/test_prediction.py",
+    "devices/operators/test_roofline.py",
+)
 PARTS = {
-    "judge": Part(("pipeline/judge",), ("pipeline/judge",)),
-    "tasks": Part(("pipeline/tasks",), ("pipeline/tasks", "pipeline/judge")),
+    "judge": Part(("pipeline/judge",), _JUDGE, _SLOW_JUDGING),
+    "tasks": Part(("pipeline/tasks",), ("pipeline/tasks", "pipeline/judge"), _SLOW_JUDGING),
     "stats": Part(("devices/onboard/stats",), ("devices/onboard/stats", "devices/bench")),
     "bench": Part(("devices/bench",), ("devices/bench", "devices/scenarios")),
     "losses": Part(("pipeline/distill/losses.py",), ("pipeline/distill",)),
@@ -117,23 +145,19 @@ class Mutant:
 
 
 def lay_out(part: str) -> Path:
-    """Copy the package and its tests to where mutmut takes them from; returns the folder."""
+    """Copy the package and its tests to where mutmut takes them from; returns the folder.
+
+    Only what has changed is copied again: mutmut then forgets the mutants of changed functions, and
+    keeps what the tests said of the others.
+    """
     folder = WORK / part
-    sources = folder / PACKAGE
+    _refresh(folder / PACKAGE)
     ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
-    if sources.exists() and _differs(sources):
-        shutil.rmtree(folder)
-    if not sources.exists():
-        sources.mkdir(parents=True)
-        for file in (*ROOT.glob("*.py"), ROOT / "py.typed"):
-            shutil.copy2(file, sources)
-        for name in FOLDERS:
-            shutil.copytree(ROOT / name, sources / name, ignore=ignored)
     for tests in (folder / "tests", folder / "mutants" / "tests"):
         shutil.rmtree(tests, ignore_errors=True)
         shutil.copytree(ROOT / "tests", tests, ignore=ignored)
     patterns = [_pattern(source) for source in PARTS[part].sources]
-    (folder / "pyproject.toml").write_text(_configuration(patterns, PARTS[part].tests))
+    (folder / "pyproject.toml").write_text(_configuration(patterns, PARTS[part]))
     shared = ROOT.parent / "shared"
     for link in (folder / "shared", folder.parent / "shared"):
         if shared.exists() and not link.exists():
@@ -141,29 +165,36 @@ def lay_out(part: str) -> Path:
     return folder
 
 
-def _differs(copy: Path) -> bool:
-    """Whether a source has changed since it was copied."""
+def _refresh(copy: Path) -> None:
+    """Make a copy of the package equal to it; the time of a file that changed is now."""
+    files = [*ROOT.glob("*.py"), ROOT / "py.typed"]
     for name in FOLDERS:
-        for file in (ROOT / name).rglob("*.py"):
-            copied = copy / file.relative_to(ROOT)
-            if not copied.exists() or copied.read_bytes() != file.read_bytes():
-                return True
-    return False
+        files += [file for file in (ROOT / name).rglob("*") if file.is_file()]
+    kept = {file.relative_to(ROOT) for file in files if file.suffix != ".pyc"}
+    for file in [one for one in copy.rglob("*") if one.is_file()]:
+        if file.relative_to(copy) not in kept:
+            file.unlink()
+    for name in kept:
+        if not (copy / name).exists() or (copy / name).read_bytes() != (ROOT / name).read_bytes():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, copy / name)
 
 
 def _pattern(source: str) -> str:
     return f"{PACKAGE}/{source}" if source.endswith(".py") else f"{PACKAGE}/{source}/*"
 
 
-def _configuration(patterns: Sequence[str], tests: Sequence[str]) -> str:
+def _configuration(patterns: Sequence[str], part: Part) -> str:
     """A pyproject.toml: mutmut's part, and how pytest runs here."""
-    selected = json.dumps([f"tests/{name}" for name in tests])
+    selected = json.dumps([f"tests/{name}" for name in part.tests])
+    left_out = [f"--deselect=tests/{name}" for name in part.without]
+    arguments = json.dumps(["-m", "not slow", "-p", "no:randomly", "-p", "no:cov", *left_out])
     return f"""
 [tool.mutmut]
 source_paths = ["{PACKAGE}"]
 only_mutate = {json.dumps(patterns)}
 pytest_add_cli_args_test_selection = {selected}
-pytest_add_cli_args = ["-m", "not slow", "-p", "no:randomly", "-p", "no:cov"]
+pytest_add_cli_args = {arguments}
 timeout_multiplier = 5.0
 timeout_constant = 5.0
 use_git_change_detection = false

@@ -113,3 +113,24 @@ def test_what_was_skipped_counts_as_not_tried_also_where_types_refuse_it(tmp_pat
     }
     assert summary(["stats"]) == {"devices/area.py": {"tried": 1, "noticed": 1, "of": 2}}
     assert "Of 2 changes 1 were tried" in report(["stats"])
+
+
+def test_a_copy_of_the_package_is_refreshed_where_it_differs_and_nowhere_else(
+    tmp_path, monkeypatch
+):
+    root, copy = tmp_path / "root", tmp_path / "copy"
+    for name in mutants.FOLDERS:
+        (root / name / "inner").mkdir(parents=True)
+    (root / "py.typed").touch()
+    same, changed = root / "devices" / "same.py", root / "pipeline" / "inner" / "changed.py"
+    same.write_text("a = 1")
+    changed.write_text("b = 1")
+    monkeypatch.setattr(mutants, "ROOT", root)
+    mutants._refresh(copy)
+    before = (copy / "devices" / "same.py").stat().st_mtime_ns
+    (copy / "devices" / "gone.py").touch()
+    changed.write_text("b = 2")
+    mutants._refresh(copy)
+    assert (copy / "pipeline" / "inner" / "changed.py").read_text() == "b = 2"
+    assert (copy / "devices" / "same.py").stat().st_mtime_ns == before
+    assert not (copy / "devices" / "gone.py").exists()
