@@ -163,11 +163,19 @@ def over_processes(
         return tuple(Estimate.unknown(reason, n=len(samples), unit=unit) for _ in percentiles)
     pooled, found = Pooled(samples), []
     for percentile in percentiles:
-        # inverted_cdf: nearest rank, a latency that did occur.
-        each = [np.percentile(one, percentile, method="inverted_cdf") for one in samples]
+        each = [nearest_rank(one, percentile) for one in samples]
         estimate = _estimate(pooled, np.array(each, np.float64), percentile, confidence, guarded)
         found.append(replace(estimate, unit=unit))
     return tuple(found)
+
+
+def nearest_rank(sample: NDArray[Any], percentile: float) -> float:
+    """The percentile of some latencies that did occur: numpy's of method ``inverted_cdf``.
+
+    numpy takes 13 times as long for the 80 queries of a process, and a look takes one of each.
+    """
+    index = max(0, math.ceil(len(sample) * (percentile / 100.0) - 1.0))
+    return float(np.partition(sample, index)[index])
 
 
 def fewest_processes(percentile: float, confidence: float, *, guarded: bool = True) -> int:

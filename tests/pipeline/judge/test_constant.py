@@ -115,10 +115,10 @@ def test_where_the_truth_lies_at_the_constant_answer_hardly_any_model_is_ready()
     """Students that are right as often as the constant answer, by luck alone: at most 1 %."""
     random, task, ready = np.random.default_rng(0), of("classification"), 0
     sampling = Sampling(0.99)
-    for _ in range(1000):
+    for _ in range(400):
         truth = (random.random(200) < 0.5).astype(np.int64)
         outputs = random.standard_normal((200, 2))
         metrics = task.metrics(outputs, truth, sampling)
         found = over_constant(task, outputs, truth, ("a", "b"), metrics, sampling)
         ready += all(each.gain.low > 0.0 for each in found)
-    assert ready <= 10
+    assert ready <= 4

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from edgestill.devices.onboard.stats.percentiles import (
     fewest_processes,
+    nearest_rank,
     over_processes,
     percentile_over_processes,
 )
@@ -13,6 +14,15 @@ def quiet(processes, queries=80, seed=0, between=0.01):
     random = np.random.default_rng(seed)
     shape = (processes, queries)
     return list(np.exp(random.normal(0, between, (processes, 1)) + random.normal(0, 0.03, shape)))
+
+
+@pytest.mark.parametrize("percentile", [0.1, 10.0, 100 / 3, 50.0, 90.0, 99.0, 99.9])
+@pytest.mark.parametrize("number", [1, 2, 3, 10, 80, 99, 100, 101])
+def test_a_nearest_rank_is_that_of_numpy(number, percentile):
+    drawn = np.random.default_rng(number).random(number)
+    assert nearest_rank(drawn, percentile) == np.percentile(
+        drawn, percentile, method="inverted_cdf"
+    )
 
 
 def test_a_p90_of_64_queries_is_the_samples_p90_and_not_their_maximum():
