@@ -123,7 +123,7 @@ def _equality(name: str, pairs: Sequence[tuple[NDArray[Any], NDArray[Any]]]) -> 
     for old, new in pairs:
         differ = np.atleast_1d(old != new)
         rows += len(differ)
-        changed += int(differ.reshape(len(differ), -1).any(axis=1).sum())
+        changed += int(differ.any(axis=tuple(range(1, differ.ndim))).sum())
     destroyed = _share_destroyed(changed, rows, "values")
     return OutputLoss(
         name=name, measure="equality", rows=rows, changed=changed, destroyed=destroyed
@@ -162,7 +162,7 @@ def _numbers(
     total = _Sums()
     for (old, new), batch in zip(pairs, batches, strict=True):
         total.add(old, new, batch)
-    if not total.values:
+    if not total.comparable:
         return OutputLoss(
             name=name, measure="none", rows=0, missing="every value is infinite or not a number"
         )
@@ -184,7 +184,8 @@ class _Sums:
     """
 
     def __init__(self) -> None:
-        self.rows = self.values = self.not_finite = 0
+        self.rows = self.not_finite = 0
+        self.comparable = False
         self.largest = 0.0
         self._noise = self._power = 0.0
         # Of each element over the samples, for the spread; None once shapes differ by batch.
@@ -203,7 +204,7 @@ class _Sums:
             difference = np.where(finite, new - old, 0.0)
         kept = np.where(finite, old, 0.0)
         self.rows += len(old)
-        self.values += int((finite | ~alike).sum())
+        self.comparable |= bool((finite | ~alike).any())
         self.largest = max(self.largest, float(np.abs(difference).max(initial=0.0)))
         self._noise += float(np.square(difference).sum())
         self._power += float(np.square(kept).sum())

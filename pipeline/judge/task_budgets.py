@@ -81,15 +81,12 @@ def check(gate: Gate, task: tasks.Task, labels: Sequence[str] | None = None) -> 
             the data lacks; names those there are, and the nearest.
     """
     for key, value in gate.budgets().items():
-        name, _, part = key.partition(".")
-        known = keys(task)
+        name, known = key.partition(".")[0], keys(task)
         if name not in known:
             _refuse_key(name, task, known)
         if (metric := _by_key(task).get(name)) is not None:
             _check_parts(key, metric, task, labels)
             _check_value(key, value, metric)
-        elif part:
-            raise RecipeError(found="a table", expected="one number", where=f"gate.{name}")
 
 
 def keys(task: tasks.Task) -> list[str]:
@@ -165,7 +162,7 @@ def _unknown(reason: str) -> Callable[[VariantQuality], Estimate]:
 
 
 def _refuse_key(name: str, task: tasks.Task, known: Sequence[str]) -> None:
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, known)
     raise RecipeError(
         found=f"a budget that {task.name} does not have",
         expected=f"one of {', '.join(known)}",
@@ -192,7 +189,7 @@ def _check_parts(key: str, metric: Metric, task: tasks.Task, labels: Sequence[st
             where=f"gate.{name}",
         )
     if part and labels is not None and part not in labels:
-        near = difflib.get_close_matches(part, labels, n=1)
+        near = difflib.get_close_matches(part, labels)
         shown = ", ".join(map(repr, labels[:_SHOWN])) + ", …" * (len(labels) > _SHOWN)
         raise RecipeError(
             found=f"{part!r}, which is no {noun} of the data",

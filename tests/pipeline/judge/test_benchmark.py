@@ -29,6 +29,12 @@ def test_a_profile_gives_the_figures_of_its_machine_or_says_which_are_missing():
     assert isinstance(figures, str) or figures.value.fp32_op_s > 0
 
 
+def test_a_profile_without_figures_of_its_roof_says_so(tmp_path):
+    path = tmp_path / "board.toml"
+    path.write_text('title = "B"\narch = "aarch64"\nfeatures = ["neon"]\nsource = "s"\n')
+    assert "has no fp32_gflop_s" in figures_here(str(path))
+
+
 def test_a_tail_percentile_is_looked_at_where_it_can_be_decided_and_a_median_before():
     until = benchmark.until_decided({"max_p90_ms": 1.0, "max_peak_memory_mib": 9.0}, 0.99, 60.0)
     assert sorted(until.counts) == [16, 59]

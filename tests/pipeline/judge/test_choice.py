@@ -76,6 +76,30 @@ def test_a_choice_that_no_interval_supports_says_so():
     assert "another may be better" in why
 
 
+@pytest.mark.parametrize(("kind", "ships"), [("declared", "int8-static"), ("measured", "fp32")])
+def test_a_declared_energy_is_compared_without_its_interval_and_a_measured_one_with_it(kind, ships):
+    """All files share the declared prices, so that an interval of them tells no two apart."""
+    found = []
+    for subject in subjects():
+        static = subject.name == "int8-static"
+        energy = Estimate(*((1.0, 0.5, 2.5) if static else (2.0, 1.0, 5.0)), "t", 9, kind=kind)
+        size = 900 if static else 500 if subject.name == "fp32" else 800
+        figures = dataclasses.replace(subject.figures, energy_uj=energy, file_bytes=size)
+        found.append(dataclasses.replace(subject, figures=figures))
+    assert choose("energy", "accuracy", found)[0].name == ships
+
+
+def test_a_model_whose_energy_is_unknown_is_not_preferred():
+    found = []
+    for subject in subjects():
+        energy = Estimate.unknown("no meter") if subject.name == "fp32" else known(1.0, 1.5, 2.0)
+        figures = dataclasses.replace(subject.figures, energy_uj=energy)
+        found.append(dataclasses.replace(subject, figures=figures))
+    ship, why = choose("energy", "accuracy", found)
+    assert ship.name != "fp32"
+    assert why.endswith("; fp32 without an interval, so not preferred to it")
+
+
 def test_an_energy_that_is_declared_is_named_as_such():
     assert "by the declared model" in choose("energy", "accuracy", subjects())[1]
 

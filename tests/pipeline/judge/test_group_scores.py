@@ -1,6 +1,9 @@
 """Scores by group, and validation held against test."""
 
+import dataclasses
+
 import numpy as np
+import pytest
 import report_example as example
 from edgestill.pipeline.judge.group_scores import by_group, validation_remark
 from edgestill.pipeline.tasks import of
@@ -73,6 +76,51 @@ def test_the_metric_that_chose_the_epoch_is_held_against_itself_on_test():
         validation_score=0.9, selected_by="balanced accuracy"
     )
     assert said(validation_score=0.9, selected_by=None) is None
+
+
+def test_a_metric_that_test_does_not_define_is_not_held_against_anything():
+    report = example.report()
+    student = report.variants.student.model_copy(update={"selected_by": "balanced accuracy"})
+    task = dataclasses.replace(TASK, metrics=lambda *_: {})
+    truth = np.zeros(100, np.int64)
+    outputs = outputs_with(np.ones(100, bool))
+    assert validation_remark(student, report.data, outputs, truth, task) is None
+
+
+@pytest.mark.parametrize(
+    ("validation", "sides"), [(0.84, None), (0.86, "above"), (0.56, None), (0.53, "below")]
+)
+def test_both_samples_make_the_difference_that_may_be_chance(validation, sides):
+    """700 right of 1,000: 3.7 points at 99 %, times the root of 1 + 1000 / 60 is 15.5."""
+    right, report = np.arange(1000) < 700, example.report()
+    student = report.variants.student.model_copy(update={"validation_score": validation})
+    data = report.data.model_copy(update={"rows": report.data.rows | {"validation": 60}})
+    said = validation_remark(student, data, outputs_with(right), np.zeros(1000, np.int64), TASK)
+    assert (said is None) == (sides is None)
+    assert said is None or f"test, {sides} it by more than chance" in said
+
+
+def test_a_test_without_any_error_may_have_had_three():
+    """Three errors in 100 are 2.6 %, times the root of 1 + 100 / 400."""
+    right, report = np.ones(100, bool), example.report()
+    data = report.data.model_copy(update={"rows": report.data.rows | {"validation": 400}})
+    for validation, told in ((0.972, False), (0.970, True)):
+        student = report.variants.student.model_copy(update={"validation_score": validation})
+        said = validation_remark(student, data, outputs_with(right), np.zeros(100, np.int64), TASK)
+        assert (said is not None) == told
+
+
+def test_the_worst_group_by_an_error_is_the_one_with_the_largest():
+    groups, truth = np.repeat(["a", "b", "c"], 4), np.arange(12.0)[:, None]
+    moved = truth + np.repeat([0.1, 3.0, 1.0], 4)[:, None] * np.tile([1.0, -1.0], 6)[:, None]
+    regression = of("regression")
+    task = dataclasses.replace(
+        regression,
+        reported=(regression.named("RMSE"),),
+        score=lambda *given: regression.metrics(*given)["RMSE"],
+    )
+    found = by_group({"fp32": moved}, truth, groups, task)
+    assert [group.name for group in found] == ["b", "c", "a"]
 
 
 def test_what_may_be_chance_is_not_remarked_on():

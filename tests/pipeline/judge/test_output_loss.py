@@ -81,6 +81,35 @@ def test_integers_booleans_and_texts_are_compared_by_equality(dtype):
     found = loss_of(before.astype(dtype), (after % 2).astype(dtype))
     assert (found.measure, found.changed, found.rows) == ("equality", 4, 32)
     assert found.max_abs_difference is None
+    assert found.destroyed is None
+
+
+@pytest.mark.parametrize(("changed", "is_destroyed"), [(16, False), (17, True)])
+def test_more_than_half_of_the_integers_changed_is_destroyed(changed, is_destroyed):
+    before = np.zeros((32, 2, 3), np.int64)
+    after = before.copy()
+    after[:changed, 1, 2] = 1
+    found = loss_of(before, after)
+    assert found.changed == changed
+    told = f"{changed} of 32 values changed, more than 50%" if is_destroyed else None
+    assert found.destroyed == told
+
+
+@pytest.mark.parametrize(("changed", "is_destroyed"), [(16, False), (17, True)])
+def test_exactly_half_of_the_classes_may_change(changed, is_destroyed):
+    after = LOGITS.copy()
+    after[:changed] = np.roll(after[:changed], 1, axis=1)
+    found = loss_of(LOGITS, after)
+    assert found.changed == changed
+    assert ("classes changed" in (found.destroyed or "")) is is_destroyed
+
+
+def test_integers_of_a_scalar_and_of_no_row_are_compared():
+    (found,) = losses({"n": [np.int64(3)]}, {"n": [np.int64(4)]}, [1])
+    assert (found.rows, found.changed) == (1, 1)
+    empty = np.zeros((0, 4), np.int64)
+    (found,) = losses({"n": [empty]}, {"n": [empty]}, [1])
+    assert (found.rows, found.changed, found.destroyed) == (0, 0, None)
 
 
 def test_sequences_are_said_to_be_not_compared():
@@ -98,8 +127,26 @@ def test_masks_of_infinity_are_left_out_and_new_ones_destroy():
     assert loss_of(LOGITS, masked, name="hidden").destroyed == (
         "32 values are finite in one file only"
     )
+    assert (
+        loss_of(LOGITS, np.where(masked < 0, masked, np.nan), name="hidden").destroyed is not None
+    )
     nothing = np.full((32, 2), np.nan, np.float32)
-    assert loss_of(nothing, nothing).missing == "every value is infinite or not a number"
+    for name in ("y", "hidden"):  # of classes and of numbers
+        found = loss_of(nothing, nothing, name)
+        assert found.missing == "every value is infinite or not a number"
+        assert (found.measure, found.changed, found.destroyed) == ("none", None, None)
+
+
+def test_a_value_that_is_no_number_in_one_file_only_is_counted_in_either():
+    broken = LOGITS.copy()
+    broken[5, 2], broken[6, 2] = np.nan, np.inf
+    for before, after in ((LOGITS, broken), (broken, LOGITS), (broken, -broken)):
+        number = 1 if before is broken and after is not LOGITS else 2
+        found = loss_of(before, after, name="hidden")
+        if number == 2:
+            assert found.destroyed == "2 values are finite in one file only"
+        else:  # infinite with another sign; NaN is NaN
+            assert found.destroyed == "1 values are finite in one file only"
 
 
 def test_scalars_and_shapes_that_vary_are_compared():
@@ -116,6 +163,7 @@ def test_another_shape_and_an_absent_output_are_destroyed():
     assert found.destroyed == "it has the shape [5, 10], the original [32, 10]"
     (found,) = losses({"y": [LOGITS]}, {}, [32])
     assert found.destroyed == "it has no such output"
+    assert (found.measure, found.rows, found.missing) == ("none", 0, "absent")
     assert found.lost == 1.0
 
 
@@ -142,9 +190,18 @@ def test_the_worst_output_is_a_destroyed_one_before_any_other():
         ("logits", LOGITS.reshape(4, 8, 10), True),
         ("y", LOGITS.reshape(4, 8, 10), False),
         ("y", np.full((4, 8, 10), 0.1, np.float32), True),
+        ("y", np.full((4, 8, 10), 0.2, np.float32), False),
+        ("y", np.tile(np.float32([1.5, -0.5]), (4, 8, 1)), False),
+        ("y", np.tile(np.float32([1.0, 0.0]), (4, 8, 1)), True),
+        ("logits", LOGITS[:, :2], True),
         ("logits", LOGITS[:, :1], False),
         ("logits", LOGITS.argmax(1), False),
     ],
 )
 def test_an_output_reads_as_classes_by_its_name_shape_and_values(name, array, classes):
     assert reads_as_classes(name, [array]) == classes
+
+
+def test_values_of_half_precision_are_summed_without_an_overflow():
+    with np.errstate(over="raise"):
+        assert not reads_as_classes("y", [np.full((4, 3, 8), 60_000, np.float16)])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import ModelError
-from edgestill.pipeline.judge.pair_worker import QUERIES, reply
+from edgestill.pipeline.judge.pair_worker import QUERIES, _out_of_memory, reply
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -50,11 +50,47 @@ def test_outputs_of_other_names_stand_in_their_order(product):
     assert [one["max_abs_difference"] for one in swapped] == [0.0, 0.0]
 
 
-def test_real_inputs_are_asked_in_their_batches(product, tmp_path):
-    np.savez(tmp_path / "x.npz", x=np.ones((6, 8), np.float32))
-    feed = Feed(str(tmp_path / "x.npz"), batch=3)
+@pytest.mark.parametrize(
+    ("samples", "batch", "queries"), [(6, 3, 2), (6, 6, 1), (40, 1, QUERIES), (32, 1, QUERIES)]
+)
+def test_real_inputs_are_asked_in_their_batches(product, tmp_path, samples, batch, queries):
+    np.savez(tmp_path / "x.npz", x=np.ones((samples, 8), np.float32))
+    feed = Feed(str(tmp_path / "x.npz"), batch=batch)
     found = asked(product("a", y=W), product("b", y=W), feed)
-    assert (found["queries"], found["outputs"][0]["rows"]) == (2, 6)
+    assert (found["queries"], found["outputs"][0]["rows"]) == (queries, queries * batch)
+
+
+def test_generated_inputs_differ_by_their_seed(product):
+    a, b = product("a", y=W), product("b", y=W + 0.01)
+    errors = [
+        asked(a, b, Feed(seed=seed))["outputs"][0]["max_abs_difference"] for seed in (0, 0, 90)
+    ]
+    assert errors[0] == errors[1] != errors[2]
+
+
+def test_an_answer_that_depends_on_the_batch_is_told_of_a_float_file_only(product, tmp_path):
+    """A file with int8 in it does not claim to answer a sample alone as among others."""
+    np.savez(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(4, 8)).astype("f"))
+    ends = [("x", FLOAT, ["n", 8])], [("y", FLOAT, ["n", 8])]
+    stored = [("s", np.float32(0.1)), ("z", np.uint8(0))]
+    less = [
+        helper.make_node("ReduceMean", ["x"], ["m"], axes=[0]),
+        helper.make_node("Sub", ["x", "m"], ["d"]),
+    ]
+    plain = save(tmp_path / "f.onnx", [*less, helper.make_node("Identity", ["d"], ["y"])], *ends)
+    quantized = [
+        helper.make_node("QuantizeLinear", ["d", "s", "z"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["y"]),
+    ]
+    int8 = save(tmp_path / "q.onnx", [*less, *quantized], *ends, stored)
+    found = asked(plain, int8, Feed(str(tmp_path / "x.npz"), batch=4))
+    assert [len(faults) for faults in found["unsteady"]] == [1, 0]
+
+
+def test_models_that_take_too_much_memory_are_refused_with_the_limit():
+    told = _out_of_memory(123456)
+    assert told.found == "two models that need more than 123456 bytes of memory"
+    assert told.fix == "compare them on a machine with more memory"
 
 
 def test_models_that_are_no_pair_are_not_compared(product, tmp_path):

@@ -1,12 +1,15 @@
 """Parity: a file answers as its torch model, at every batch and optimization level."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import onnx_files
 import pytest
 import torch
 from edgestill.exporters.interface import INPUT, OUTPUT
-from edgestill.pipeline.data.arrays import Arrays
+from edgestill.pipeline.data.arrays import Arrays, draw
 from edgestill.pipeline.judge import parity
+from edgestill.pipeline.judge.answers import REFERENCE
 from onnx import TensorProto, helper
 
 TEST = Arrays(
@@ -52,3 +55,57 @@ def test_a_file_that_answers_otherwise_says_by_how_much(negated):
 
 def test_the_distance_is_that_of_the_number_furthest_apart():
     assert parity.distance(np.array([1.0, 2.0]), np.array([1.5, -1.0])) == 3.0
+
+
+def tuned(folder, expected, **record):
+    """A student that a method trained on, with the answers of its torch model."""
+    x = TEST.x[:5]
+    np.savez(folder / REFERENCE, x=x, logits=expected(x))
+    return SimpleNamespace(record=SimpleNamespace(**record), path=folder)
+
+
+def test_a_file_in_int8_may_differ_by_one_level_of_256_or_as_its_own_model_moves(negated, tmp_path):
+    spread = float(np.ptp(TEST.x[:5]))
+    for moves, tolerance in ((0.0, spread / 255), (0.5, 0.5)):
+        made = tuned(tmp_path, lambda x: 0.001 - x, rounds=True, moves=moves)
+        found = parity.with_tuned(negated, made, precise=False)
+        assert len(found) == 2 * len(parity.BATCHES)
+        assert {one.samples for one in found} == {5}
+        assert all(one.tolerance == pytest.approx(tolerance) for one in found)
+        assert all(one.holds for one in found)
+        assert found[0].max_abs_difference == pytest.approx(0.001, rel=1e-3)
+
+
+def test_a_file_in_float_may_not(negated, tmp_path):
+    made = tuned(tmp_path, lambda x: 0.001 - x, rounds=False, moves=0.5)
+    found = parity.with_tuned(negated, made, precise=False)
+    assert not any(one.holds for one in found)
+    assert found[0].tolerance == pytest.approx(1e-4 * max(1.0, np.abs(0.001 - TEST.x[:5]).max()))
+
+
+@pytest.mark.parametrize("precise", [True, False])
+def test_a_file_in_int8_runs_as_on_the_target(negated, tmp_path, monkeypatch, precise):
+    asked, logits = [], parity.logits
+
+    def noted(path, x, **given):
+        asked.append(given)
+        return logits(path, x, **given)
+
+    monkeypatch.setattr(parity, "logits", noted)
+    parity.with_tuned(negated, tuned(tmp_path, np.negative, rounds=False), precise=precise)
+    assert asked == [
+        {"batch": batch, "optimization": level, "precise": precise}
+        for batch in (1, 7, 64)
+        for level in ("none", "all")
+    ]
+    asked.clear()
+    parity.with_module(negated, Times(-1.0), TEST)
+    assert {one["precise"] for one in asked} == {False}
+
+
+@pytest.mark.parametrize("factor", [0.01, 100.0])
+def test_the_tolerance_is_a_share_of_the_largest_answer_of_1_at_least(negated, factor):
+    largest = max(1.0, factor * float(np.abs(draw(TEST, parity.SAMPLES).x).max()))
+    found = parity.with_module(negated, Times(factor), TEST)
+    assert {one.samples for one in found} == {64}
+    assert all(one.tolerance == pytest.approx(1e-4 * largest) for one in found)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import report_example
+from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.exporters.interface import INPUT, OUTPUT
 from edgestill.exporters.package import File, Package
 from edgestill.pipeline import tasks
@@ -88,6 +89,62 @@ def test_without_the_teachers_answers_agreement_is_unknown_and_no_other_figure_s
     assert found.agreement_with_teacher.value is None
     assert found.drop_vs_teacher.value is None
     assert found.fidelity is None
+
+
+@pytest.mark.parametrize("name", ["fp32", "teacher"])
+def test_a_file_loses_nothing_to_itself_whatever_the_sample(files, name):
+    of = reference(teacher=answering(30), fp32=answering(30))
+    found = quality_of(variant(name=name), answering(12), of, running(files), ())
+    own, other = found.drop_vs_fp32, found.drop_vs_teacher
+    if name == "teacher":
+        own, other = other, own
+    assert own == Estimate.exact(0.0, f"{name} is its own reference")
+    assert other.value == pytest.approx(-18 / ROWS, abs=0.02)
+    assert (found.fidelity is None) == (name == "teacher")
+
+
+def test_every_variant_is_held_against_the_best_constant_answer(files):
+    found = quality_of(variant(), answering(12), reference(fp32=X), running(files), ())
+    assert [over.metric for over in found.over_constant] == ["accuracy", "balanced accuracy"]
+
+
+def host(precise=True, outputs=None):
+    """Files that answer otherwise by this host's own kernels."""
+
+    def answered(name, *, precise):
+        assert (name, precise) == ("same.onnx", False)
+        return outputs
+
+    return SimpleNamespace(precise=precise, outputs=answered)
+
+
+@pytest.mark.parametrize(("precise", "changed"), [(False, 3), (True, 0)])
+def test_what_computes_here_as_on_the_target_has_no_figures_of_its_own(precise, changed):
+    of = SimpleNamespace(**{**vars(variant()), "changed_nodes": changed})
+    assert quality._here(of, answering(3), reference(), host(precise)) is None
+
+
+def test_a_file_that_this_host_computes_otherwise_has_figures_of_its_own(files):
+    listed = SimpleNamespace(**{**vars(variant(name="int8")), "changed_nodes": 3})
+    found = quality._here(listed, answering(3), reference(), host(outputs=answering(9)))
+    assert found.score.value == pytest.approx(1 - 9 / ROWS)
+    assert found.answers_changed == 6
+    assert found.shift == reference().shift(answering(9), answering(3))
+    whole = quality_of(
+        listed, X, reference(fp32=X), dataclasses.replace(running(files), precise=True), ()
+    )
+    assert whole.here is not None
+
+
+def test_a_file_runs_as_the_stage_says(files, monkeypatch):
+    asked = {}
+    monkeypatch.setattr(
+        quality, "logits", lambda path, x, **given: asked.update(path=path, **given)
+    )
+    Running(files, X, 7, 3, precise=True, pad=5).outputs("same.onnx", precise=False)
+    assert asked == {
+        "path": files / "same.onnx", "batch": 7, "workers": 3, "precise": False, "pad": 5,
+    }  # fmt: skip
 
 
 def test_a_file_is_scored_at_the_batch_that_ships(files):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from edgestill.devices.onboard.settings import Session
-from edgestill.pipeline.judge.steadiness import answers_alone, steadiness
+from edgestill.pipeline.judge.steadiness import _largest, answers_alone, steadiness
 from onnx import TensorProto, helper
 from onnx_files import dense, save
 
@@ -105,3 +105,30 @@ def test_what_computes_in_int8_does_not_claim_to_answer_alone(tmp_path, kind, cl
 def test_half_precision_is_allowed_more(asked):
     half = node("Cast", ["x"], ["y"], to=TensorProto.FLOAT16)
     assert asked(half, kind=TensorProto.FLOAT16).alone_tolerance == 1e-2
+
+
+def test_two_samples_are_enough_to_be_asked_alone(asked):
+    mean = node("ReduceMean", ["x"], ["m"], axes=[0])
+    assert asked(mean, node("Sub", ["x", "m"], ["y"]), x=X[:2]).alone > 0.1
+
+
+@pytest.mark.parametrize("row", [0, 3])
+def test_one_sample_of_the_first_four_that_is_answered_otherwise_alone_is_enough(asked, row):
+    x = np.zeros((16, 8), np.float32)
+    x[row] = -1.0
+    largest = node("ReduceMax", ["x"], ["m"], axes=[0])
+    # Only the sample below the largest of the batch is moved by it.
+    assert asked(largest, node("Sub", ["x", "m"], ["y"]), x=x).alone == 1.0
+
+
+def test_the_fifth_sample_is_not_asked_alone(asked):
+    x = np.zeros((16, 8), np.float32)
+    x[4] = -1.0
+    largest = node("ReduceMax", ["x"], ["m"], axes=[0])
+    assert asked(largest, node("Sub", ["x", "m"], ["y"]), x=x).alone == 0.0
+
+
+def test_answers_of_other_parts_have_nothing_in_common():
+    one = {"s[0]": np.zeros(2)}
+    assert _largest(one, {**one, "s[1]": np.zeros(2)}) == 1.0
+    assert _largest(one, one) == _largest({}, {}) == 0.0

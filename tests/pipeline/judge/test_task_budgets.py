@@ -7,7 +7,7 @@ import report_example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import RecipeError
 from edgestill.pipeline.judge.gate import judge
-from edgestill.pipeline.judge.task_budgets import check, find, keys, of_record
+from edgestill.pipeline.judge.task_budgets import check, find, in_schema, keys, of_record
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.tasks import TASKS, of
 from edgestill.pipeline.tasks.metric import Metric
@@ -162,6 +162,140 @@ def test_a_budget_that_a_task_does_not_have_is_refused_with_those_it_has(
 def test_what_a_task_has_is_let_through_with_names_and_without(task, budgets):
     check(Gate(**budgets), of(task), LABELS)
     check(Gate(**budgets), of(task))
+
+
+A_SHARE = "0 to 1, as macro-F1 is a share"
+
+
+@pytest.mark.parametrize(
+    ("task", "budgets", "found", "expected", "fix"),
+    [
+        (
+            "classification",
+            {"min_recall": 0.5},
+            "one number",
+            "a table of numbers by the name of a class, as recall is of each",
+            "min_recall = { cat = … }",
+        ),
+        (
+            "classification",
+            {"min_macro_f1": {"cat": 0.5}},
+            "a table by class",
+            "one number, as macro-F1 is of all classes together",
+            None,
+        ),
+        (
+            "classification",
+            {"min_recall": {"zebra": 0.5}},
+            "'zebra', which is no class of the data",
+            "one of 'cat', 'dog', 'lung opacity'",
+            "name one of the classes",
+        ),
+        (
+            "classification",
+            {"min_recall": {"lung opacit": 0.5}},
+            "'lung opacit', which is no class of the data",
+            "one of 'cat', 'dog', 'lung opacity'",
+            "did you mean 'lung opacity'?",
+        ),
+        ("classification", {"min_macro_f1": 80.0}, "80", f"{A_SHARE}; 80 % is 0.8", None),
+        ("classification", {"min_macro_f1": 100.0}, "100", f"{A_SHARE}; 100 % is 1", None),
+        ("classification", {"min_macro_f1": 101.0}, "101", A_SHARE, None),
+        ("classification", {"min_macro_f1": -0.1}, "-0.1", A_SHARE, None),
+        ("regression", {"max_rmse": -1.0}, "-1", "at least 0, as RMSE is", None),
+        (
+            "embedding",
+            {"max_worst_class_drop": 0.1},
+            "a budget that embedding does not have",
+            f"one of {', '.join(keys(of('embedding')))}",
+            "leave gate.max_worst_class_drop out",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refusal_says_what_was_found_and_expected_and_what_to_do(
+    task, budgets, found, expected, fix
+):
+    with pytest.raises(RecipeError) as refusal:
+        check(Gate(**budgets), of(task), LABELS)
+    told = refusal.value
+    assert (told.found, told.expected, told.fix) == (found, expected, fix)
+
+
+@pytest.mark.parametrize(
+    ("labels", "fix"),
+    [
+        (("lung opacity",), 'min_recall = { "lung opacity" = … }'),
+        (("cat",), "min_recall = { cat = … }"),
+        ((), "min_recall = { NAME = … }"),
+        (None, "min_recall = { NAME = … }"),
+    ],
+)
+def test_a_table_is_shown_with_the_name_of_a_class_as_it_has_to_be_written(labels, fix):
+    with pytest.raises(RecipeError) as refusal:
+        check(Gate(min_recall=0.5), of("classification"), labels)
+    assert refusal.value.fix == fix
+
+
+@pytest.mark.parametrize(("number", "more"), [(30, False), (31, True)])
+def test_of_many_names_thirty_are_shown(number, more):
+    with pytest.raises(RecipeError) as refusal:
+        check(Gate(min_recall={"?": 0.5}), of("classification"), [f"c{i}" for i in range(number)])
+    assert refusal.value.expected.startswith("one of 'c0', 'c1', ")
+    assert refusal.value.expected.endswith("'c29', …" if more else "'c29'")
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_share_may_be_all_or_nothing_and_an_error_may_be_0(value):
+    check(Gate(min_macro_f1=value), of("classification"))
+    check(Gate(max_rmse=value), of("regression"))
+
+
+OVER = "gained over the best constant answer"
+
+
+@pytest.mark.parametrize(
+    ("key", "unit", "direction", "title"),
+    [
+        ("above_constant.min_accuracy", "points", "above", f"accuracy {OVER}"),
+        ("above_constant.max_rmse", "label unit", "above", f"RMSE {OVER}"),
+        ("min_nonsense", "none", "at least", "min_nonsense"),
+        ("max_nonsense", "none", "at most", "max_nonsense"),
+    ],
+)
+def test_a_budget_says_what_it_limits(key, unit, direction, title):
+    task = of("regression" if "rmse" in key else "classification")
+    found = find(key, task, LABELS)
+    assert (found.unit, found.direction, found.title) == (unit, direction, title)
+
+
+def test_the_schema_has_every_metric_of_every_task_as_a_key():
+    own = {"prefer": {"type": "string"}, "min_accuracy": {"description": "its own"}}
+    schema = {"x": 1, "$defs": {"Other": {}, "Gate": {"properties": own, "title": "Gate"}}}
+    made = in_schema(schema)
+    assert schema["$defs"]["Gate"]["properties"] == own, "what is given stays as it is"
+    assert (made["x"], made["$defs"]["Other"]) == (1, {})
+    gate = made["$defs"]["Gate"]
+    assert (gate["title"], gate["additionalProperties"]) == ("Gate", False)
+    assert gate["properties"].items() >= own.items()
+    share = {"type": "number", "minimum": 0.0, "maximum": 1.0}
+    each = {"type": "object", "additionalProperties": share, "minProperties": 1}
+    assert gate["properties"]["min_balanced_accuracy"] == {
+        **share,
+        "description": "balanced accuracy on test; for classification.",
+    }
+    assert gate["properties"]["min_recall"] == {
+        **each,
+        "description": "recall of a class or label, by its name, on test; for classification, "
+        "multi-label.",
+    }
+    number = {"type": "number"}
+    assert gate["properties"]["max_rmse"] == {
+        "anyOf": [
+            number,
+            {"type": "object", "additionalProperties": number, "minProperties": 1},
+        ],
+        "description": "RMSE on test; for regression.",
+    }
 
 
 def test_the_names_of_classes_are_checked_once_they_are_known():

@@ -1,18 +1,14 @@
-"""What the verify stage leaves in a run: answers, golden samples and changed samples."""
+"""What the verify stage leaves in the run of a build: answers, golden and changed samples."""
 
 import json
-from types import SimpleNamespace
 
 import edgestill
 import numpy as np
 import pytest
 import small_builds as small
-from edgestill.pipeline.data.arrays import Arrays
 from edgestill.pipeline.judge import verify
 from edgestill.pipeline.judge.answers import GOLDEN, logits
 from edgestill.pipeline.judge.quality import Running
-from edgestill.pipeline.tasks import of
-from edgestill.pipeline.tasks.sampling import Sampling
 
 
 @pytest.fixture(scope="module")
@@ -88,43 +84,7 @@ def test_the_record_of_the_stage_is_that_of_the_report(records):
     assert stored == json.loads(report.quality.model_dump_json())
 
 
-class _Kept:
-    """Students that each answer a share of test rightly."""
-
-    def __init__(self, *shares):
-        self.shares = shares
-
-    def __iter__(self):
-        seeds = range(len(self.shares))
-        return iter([SimpleNamespace(record=SimpleNamespace(seed=seed)) for seed in seeds])
-
-    def __len__(self):
-        return len(self.shares)
-
-
-@pytest.mark.parametrize("seeds", [1, 4])
-def test_the_gain_of_distillation_is_above_0_where_the_teacher_helped(monkeypatch, seeds):
-    labels = np.arange(400) % 2
-    test = Arrays(np.zeros((400, 1)), labels)
-
-    def answered(models, _test, _data):
-        right = [np.arange(400) < round(400 * share) for share in models.shares]
-        return [np.eye(2)[np.where(one, labels, 1 - labels)] for one in right]
-
-    monkeypatch.setattr(verify, "_outputs", answered)
-    distilled, plain = _Kept(*[0.95, 0.94, 0.96, 0.95][:seeds]), _Kept(*[0.85] * seeds)
-    inputs = SimpleNamespace(
-        models=SimpleNamespace(students=distilled),
-        plain=plain,
-        data=SimpleNamespace(record=None),
-    )
-    gain = verify._gain(inputs, test, of("classification"), Sampling(0.99))
-    assert gain.difference.value == pytest.approx(0.1)
-    assert 0.05 < gain.difference.low < gain.difference.high < 0.15
-    assert (gain.distilled_score[0], gain.plain_score[0]) == (0.95, 0.85)
-    assert "95 %" in gain.difference.method
-
-
+@pytest.mark.slow
 def test_a_verdict_about_four_people_is_undecided(tmp_path):
     """Twelve people, of whom four are test: accuracy near 1, and still too few of them."""
     x, y = small.points()
