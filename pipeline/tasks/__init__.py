@@ -10,7 +10,7 @@ A new task is a file beside these, a line in ``TASKS`` below and a name in ``rec
 from . import classification, embedding, multi_label, regression
 from .task import MetricUnit, Task
 
-__all__ = ["TASKS", "MetricUnit", "Task", "metric_unit", "of", "same_answer"]
+__all__ = ["TASKS", "MetricUnit", "Task", "metric_unit", "of"]
 
 TASKS: dict[str, Task] = {
     "classification": classification.TASK,
@@ -23,12 +23,6 @@ TASKS: dict[str, Task] = {
 def of(name: str) -> Task:
     """The task of that name, which a recipe has checked."""
     return TASKS[name]
-
-
-def same_answer(metric: str) -> str:
-    """What counts as the same answer in the task of that score."""
-    meant = (task.same_answer for task in TASKS.values() if task.metric.name == metric)
-    return next(meant, "as its task counts it")
 
 
 def metric_unit(metric: str) -> MetricUnit:

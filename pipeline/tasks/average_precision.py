@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from .jackknife import Statistic
 
+_TINY = np.finfo(np.float64).tiny
+
 
 def average_precision(scores: NDArray[Any], positive: NDArray[Any]) -> Statistic:
     """Average precision of one label, as a ``Statistic``.
@@ -33,8 +35,8 @@ def average_precision(scores: NDArray[Any], positive: NDArray[Any]) -> Statistic
         own = counted[:, places]
         hits = np.cumsum(own, axis=1)[:, last_positive]
         above = np.cumsum(counted, axis=1)[:, last]
-        # Nothing is above a positive that itself has no weight, and then it adds nothing.
-        precision = np.divide(hits, above, out=np.zeros_like(hits), where=above > 0.0)
+        # Where no weight is above a positive it has none itself, and there is no hit either.
+        precision = hits / np.maximum(above, _TINY)
         total = own.sum(1)
         mean = np.full(len(weights), np.nan)
         np.divide((own * precision).sum(1), total, out=mean, where=total > 0.0)

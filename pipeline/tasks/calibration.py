@@ -32,13 +32,13 @@ def calibration(logits: NDArray[Any], labels: NDArray[Any], bins: int = BINS) ->
     ordered, n = confidence[order], len(confidence)
     # A cut between equals would sort them by their place in test.
     wanted = ordered[np.arange(bins) * n // bins]
-    starts = np.unique(np.searchsorted(ordered, wanted, side="left"))
+    starts = np.unique(np.searchsorted(ordered, wanted))
     gaps = np.add.reduceat(right[order] - ordered, starts)
     variances = np.add.reduceat(ordered * (1.0 - ordered), starts)
     return Calibration(
         error=float(np.abs(gaps).sum() / n),
         # The mean of |normal| is √(2 / π) deviations.
-        by_chance=float(np.sqrt(2.0 / np.pi * np.maximum(variances, 0.0)).sum() / n),
+        by_chance=float(np.sqrt(2.0 / np.pi * variances).sum() / n),
         overconfidence=float(confidence.mean() - right.mean()),
         bins=len(starts),
     )

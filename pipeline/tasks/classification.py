@@ -1,6 +1,7 @@
 """Classification: exactly one class a sample is right, and outputs are its logits."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -47,17 +48,13 @@ def _accuracy_drop(
     return paired_difference(_correct(reference, labels), _correct(logits, labels), sampling)
 
 
-def _value(figure: Callable[[NDArray[Any]], OfSums]) -> Callable[[Outputs, Truth], float]:
+def _value(figure: Callable[[NDArray[Any]], OfSums], logits: Outputs, labels: Truth) -> float:
     """A figure of counts, of all samples."""
-
-    def value(logits: Outputs, labels: Truth) -> float:
-        check_same_length(logits, labels)
-        answers, classes = logits.argmax(1), logits.shape[1]
-        numbers = (labels[labels == answers], labels, answers)
-        counts = [np.bincount(each, minlength=classes) for each in numbers]
-        return value_of(figure, np.concatenate(counts).astype(np.float64))
-
-    return value
+    check_same_length(logits, labels)
+    answers, classes = logits.argmax(1), logits.shape[1]
+    numbers = (labels[labels == answers], labels, answers)
+    counts = [np.bincount(each, minlength=classes) for each in numbers]
+    return value_of(figure, np.concatenate(counts).astype(np.float64))
 
 
 def _metrics(logits: Outputs, labels: Truth, sampling: Sampling) -> dict[str, Estimate]:
@@ -196,12 +193,12 @@ TASK = Task(
         Metric(
             "balanced accuracy",
             "share",
-            value=_value(balanced_accuracy),
+            value=partial(_value, balanced_accuracy),
             constant=_most_frequent,
             mean_of="recall",
         ),
-        Metric("macro-F1", "share", value=_value(macro_f1)),
-        Metric(class_recall.WORST_RECALL, "share", value=_value(worst_recall)),
+        Metric("macro-F1", "share", value=partial(_value, macro_f1)),
+        Metric(class_recall.WORST_RECALL, "share", value=partial(_value, worst_recall)),
         Metric("recall", "share", of_all=False, of_each=True, nothing=class_recall.NEVER_FOUND),
     ),
     weighted_by="balanced accuracy",

@@ -1,6 +1,7 @@
 """Multi-label: any number of labels of a sample hold, and each output is the logit of one label."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,19 +92,15 @@ def _counted(outputs: Outputs, present: Truth) -> NDArray[np.float64]:
     return np.concatenate([truth & answered, truth, answered], 1).astype(np.float64)
 
 
-def _micro_f1(total: NDArray[Any]) -> OfSums:  # noqa: ARG001
-    """F1 of all labels together, as a figure of sums; as ``macro_f1``."""
-
-    def formula(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        hits, present, answered = (part.sum(1) for part in np.split(sums, 3, axis=1))
-        return ratio(np.stack([2 * hits, present + answered], 1))
-
-    return formula
+def _micro_f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """F1 of all labels together, as a figure of sums."""
+    hits, present, answered = (part.sum(1) for part in np.split(sums, 3, axis=1))
+    return ratio(np.stack([2 * hits, present + answered], 1))
 
 
-def _value(figure: Callable[[NDArray[Any]], OfSums]) -> Callable[[Outputs, Truth], float]:
+def _value(figure: Callable[[NDArray[Any]], OfSums], outputs: Outputs, present: Truth) -> float:
     """A figure of counts, on all samples; 0 where there is nothing to find and nothing answered."""
-    return lambda outputs, present: value_of(figure, _counted(outputs, present).sum(0))
+    return value_of(figure, _counted(outputs, present).sum(0))
 
 
 def _metrics(outputs: Outputs, present: Truth, sampling: Sampling) -> dict[str, Estimate]:
@@ -113,7 +110,7 @@ def _metrics(outputs: Outputs, present: Truth, sampling: Sampling) -> dict[str, 
     metrics = {"mAP": _map_estimate(outputs, present, sampling)} if truth.any() else {}
     if truth.any() or answered.any():
         micro = share_figure("micro-F1")
-        metrics["micro-F1"] = of_sums(counted, _micro_f1(counted.sum(0)), micro, sampling)
+        metrics["micro-F1"] = of_sums(counted, _micro_f1, micro, sampling)
         hits = truth & answered
         told = [np.flatnonzero(column) for column in (truth | answered).T]
         f1 = mean_share_figure(
@@ -246,9 +243,9 @@ TASK = Task(
     soft_losses={"kd": "binary_kd", "mse": "mse"},
     reported=(
         Metric("mAP", "share", value=_map, constant=_alike),
-        Metric("micro-F1", "share", value=_value(_micro_f1)),
-        Metric("macro-F1", "share", value=_value(macro_f1)),
-        Metric(class_recall.WORST_RECALL, "share", value=_value(worst_recall)),
+        Metric("micro-F1", "share", value=partial(_value, lambda _: _micro_f1)),
+        Metric("macro-F1", "share", value=partial(_value, macro_f1)),
+        Metric(class_recall.WORST_RECALL, "share", value=partial(_value, worst_recall)),
         Metric("recall", "share", of_all=False, of_each=True, nothing=class_recall.NEVER_FOUND),
     ),
     score=_map_estimate,

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from .blocks import blocks, check_same_shape
 
+_TINY = np.finfo(np.float64).tiny
 _SAME_COSINE = 1e-6
 """Two vectors as near as this are both the nearest: what float32 cannot tell apart."""
 
@@ -63,7 +64,8 @@ def _pairwise(
         x, y = a[rows_a[part]].astype(np.float64), b[rows_b[part]].astype(np.float64)
         length = np.linalg.norm(x, axis=1) * np.linalg.norm(y, axis=1)
         dots = np.einsum("nd,nd->n", x, y)
-        cosine[part] = np.divide(dots, length, out=np.zeros(len(x)), where=length > 0.0)
+        # A vector of length 0 has no dot product either.
+        cosine[part] = dots / np.maximum(length, _TINY)
     return np.clip(cosine, -1.0, 1.0)
 
 

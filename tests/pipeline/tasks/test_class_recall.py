@@ -1,18 +1,22 @@
 """Recall by class: the worst class, and how surely it is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.tasks.class_recall import (
     WORST_RECALL,
     Recalled,
+    class_drops,
     mean_recall,
     recalls,
     together,
+    worst_class,
     worst_drop,
     worst_of,
 )
-from edgestill.pipeline.tasks.proportions import proportion
+from edgestill.pipeline.tasks.proportions import paired_difference, proportion
 from edgestill.pipeline.tasks.sampling import Sampling
 
 ANY = Sampling(0.95)
@@ -101,3 +105,85 @@ def test_a_class_of_one_person_has_no_interval():
     )
     assert found["recall[0]"].missing == "an interval takes at least 3 groups, there were 1"
     assert (found[WORST_RECALL].value, found[WORST_RECALL].low) == (0.9, None)
+
+
+def _drops(*recalled):
+    return class_drops(tuple("abc"[: len(recalled)]), recalled, ANY)
+
+
+def test_the_worst_class_is_the_one_that_lost_most_of_those_tested():
+    rows, yes, no = np.arange(10), np.ones(10, bool), np.zeros(10, bool)
+    none = Recalled(rows[:0], yes[:0], yes[:0])
+    kept, lost, won = (Recalled(rows, *pair) for pair in ((yes, yes), (yes, no), (no, yes)))
+    found = _drops(none, kept, lost)
+    assert worst_class(found) == "c"
+    assert worst_class(_drops(won, kept)) == "b"
+    assert worst_class(_drops(none)) is None
+    assert [one.samples for one in found] == [0, 10, 10]
+    assert [one.teacher_recall for one in found] == [None, 1.0, 1.0]
+    assert [one.student_recall for one in found] == [None, 1.0, 0.0]
+    assert found[0].drop.missing == "test has no sample of 'a'"
+    # Two are tested, so that each has half of the error.
+    assert found[2].drop == paired_difference(yes, no, Sampling(0.975))
+    with pytest.raises(ValueError, match="1 names for 2 classes"):
+        class_drops(("a",), [kept, lost], ANY)
+
+
+def test_the_worst_drop_rests_on_all_samples_that_are_of_a_class():
+    rows, yes, no = np.arange(10), np.ones(10, bool), np.zeros(10, bool)
+    of_two = [Recalled(rows, yes, no), Recalled(rows[:8] + 5, yes[:8], yes[:8])]
+    found = worst_drop(of_two, ANY, "label")
+    assert (found.value, found.n) == (1.0, 13)
+    assert found.low == pytest.approx(paired_difference(yes, no, Sampling(0.975)).low)
+    people = Sampling(0.95, np.arange(13) // 2)
+    assert worst_drop(of_two, people, "label").n == 7
+    nothing = worst_drop([Recalled(rows[:0], yes[:0], yes[:0])], ANY, "label")
+    assert nothing.missing == "test has no sample of any label"
+
+
+def test_the_largest_of_several_says_of_which_ends_it_is_made():
+    found = worst_of(SINGLE, [replace(one, method="f") for one in FAMILY], 11)
+    told = "largest of 2, from the largest lower to the largest upper end; "
+    assert found.method == told + "upper ends: m; lower ends: f"
+    assert found.missing is None
+    # The lower end of another may lie above the largest value observed.
+    family = [FAMILY[0], replace(FAMILY[1], low=0.3)]
+    assert worst_of(SINGLE, family, 11).low == 0.1
+    lacking = Estimate(0.2, None, None, "m", 1)
+    found = worst_of([SINGLE[0], lacking], [FAMILY[0], lacking], 11)
+    assert (found.value, found.low, found.high) == (0.2, None, None)
+    assert (found.missing, found.n) == ("an interval is missing", 11)
+
+
+def test_the_lowest_recall_says_that_it_is_what_was_missed():
+    right = np.arange(20) < 14
+    found = recalls([(np.arange(20), right), (np.arange(20, 50), np.ones(30, bool))], ANY)
+    assert list(found) == [WORST_RECALL, "recall[0]", "recall[1]"]
+    assert found[WORST_RECALL].method.startswith("1 - share missed, largest of 2")
+    assert (found[WORST_RECALL].unit, found[WORST_RECALL].kind) == ("share", "measured")
+    assert found["recall[1]"] == proportion(30, 30, 0.95)
+    lacking = recalls([(np.arange(0), right[:0]), (np.arange(20), right)], ANY)
+    assert list(lacking) == [WORST_RECALL, "recall[1]"]
+    assert lacking[WORST_RECALL].value == pytest.approx(0.7)
+    several = recalls([(np.arange(20), right), (np.arange(10, 30), right)], ANY)
+    assert several[WORST_RECALL].n == 30
+
+
+def test_a_mean_recall_says_what_it_is_and_leaves_out_classes_without_samples():
+    near = Estimate(23 / 24, 0.9, 0.97, "m", 1200, None, "share", "measured")
+    recalled = [*_halves([1, 0]), (np.arange(0), np.zeros(0, bool))]
+    wide = replace(near, low=0.0, high=1.0)
+    found = mean_recall(lambda _: wide, recalled, ANY)
+    each = [proportion(k, 24, 1 - 0.025 / 2) for k in (23, 24)]
+    assert found.low == pytest.approx(np.mean([one.low for one in each]))
+    assert found.high == pytest.approx(np.mean([one.high for one in each]))
+    assert found.method == (
+        "mean recall, 95 % interval: the nearer ends of a jackknife over 1,200 samples and of "
+        "exact intervals of all classes"
+    )
+    assert (found.n, found.unit, found.kind) == (1200, "share", "measured")
+    unknown = Estimate.unknown("it is not defined", "m")
+    assert mean_recall(lambda _: unknown, recalled, ANY) == unknown
+    assert mean_recall(lambda _: near, recalled[2:], ANY) == near
+    half = replace(near, low=None, missing="why")
+    assert mean_recall(lambda _: half, recalled, ANY).high == found.high

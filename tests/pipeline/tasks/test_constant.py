@@ -1,9 +1,12 @@
 """A model against the best answer that does not depend on the input."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from edgestill.pipeline.tasks import of
 from edgestill.pipeline.tasks.constant import must_beat, over_constant, value_of_constant
+from edgestill.pipeline.tasks.metric import Metric
 from edgestill.pipeline.tasks.sampling import Sampling
 from task_samples import SAMPLES
 
@@ -143,3 +146,82 @@ def test_a_rare_class_whose_few_samples_are_all_found_is_no_certainty():
     _, balanced = gains("classification", *skewed(10))
     assert balanced.gain.value == pytest.approx(0.5)
     assert 0.1 < balanced.gain.low < 0.4
+
+
+def told(task, metric, **fields):
+    """The task with one more metric by which a model must be better."""
+    judged = of(task)
+    more = Metric(metric, "label unit", **fields)
+    return replace(judged, reported=(judged.metric, more))
+
+
+def test_where_less_is_better_the_gain_is_what_is_less():
+    truth = np.arange(20.0)[:, None]
+    outputs = truth + np.where(np.arange(20)[:, None] % 2, 0.5, -1.0)
+    judged = told(
+        "regression",
+        "MAE",
+        higher_is_better=False,
+        value=lambda z, y: float(np.abs(z - y).mean()),
+        constant=lambda y: np.full(y.shape, np.median(y)),
+    )
+    metrics = judged.metrics(outputs, truth, ANY)
+    _, found = over_constant(judged, outputs, truth, ("y",), metrics, ANY)
+    mae = metrics["MAE"]
+    assert (found.metric, found.answer) == ("MAE", "always answering the mean")
+    assert (found.constant, found.gain.value) == (5.0, pytest.approx(5.0 - 0.75))
+    assert found.gain.low == pytest.approx(5.0 - mae.high)
+    assert found.gain.high == pytest.approx(5.0 - mae.low)
+    assert (found.gain.method, found.gain.n, found.gain.unit) == (mae.method, 20, "label unit")
+
+
+def test_a_metric_that_is_not_defined_has_no_gain():
+    judged = of("classification")
+    outputs, truth = SAMPLES["classification"]()
+    _, balanced = over_constant(judged, outputs, truth, tuple("abcde"), {}, ANY)
+    assert balanced.gain.value is None
+    assert balanced.gain.missing == "balanced accuracy is not defined on these test samples"
+    with pytest.raises(ValueError, match="macro-F1 has no constant answer"):
+        value_of_constant(judged.named("macro-F1"), truth)
+
+
+def test_without_an_interval_of_a_class_the_gain_has_none_and_says_why():
+    """Class 1 is of one person alone."""
+    truth = np.repeat([0, 1], [40, 10])
+    outputs = np.eye(2)[np.where(np.arange(50) % 8 == 0, 1 - truth, truth)]
+    people = Sampling(0.99, np.repeat(np.arange(5), 10))
+    _, balanced = gains("classification", outputs, truth, sampling=people)
+    recalls = 1 - 5 / 40, 1 - 2 / 10
+    assert balanced.gain.value == pytest.approx(np.mean(recalls) - 0.5)
+    assert (balanced.gain.low, balanced.gain.high) == (None, None)
+    assert balanced.gain.missing == "an interval takes at least 3 groups, there were 1"
+    assert (balanced.gain.n, balanced.gain.unit, balanced.gain.kind) == (5, "share", "measured")
+    two = Sampling(0.99, np.repeat([0, 1], 25))
+    accuracy, _ = gains("classification", outputs, truth, sampling=two)
+    assert accuracy.gain.value == pytest.approx(43 / 50 - 40 / 50)
+    assert (accuracy.gain.low, accuracy.gain.high) == (None, None)
+
+
+def test_the_gain_of_a_mean_is_between_the_means_of_the_ends_of_its_classes():
+    truth = np.repeat([0, 1, 2], [10, 20, 30])
+    outputs = np.eye(3)[np.where(np.arange(60) % 7 == 0, (truth + 1) % 3, truth)]
+    metrics = of("classification").metrics(outputs, truth, Sampling(1 - 0.01 / 3))
+    _, balanced = gains("classification", outputs, truth)
+    for end in ("low", "value", "high"):
+        recalls = [getattr(metrics[f"recall[{i}]"], end) for i in range(3)]
+        assert getattr(balanced.gain, end) == pytest.approx(np.mean(recalls) - 1 / 3)
+    assert balanced.gain.method.startswith("mean of 3, whose intervals hold together; each: prop")
+    assert (balanced.gain.n, balanced.gain.unit, balanced.gain.kind) == (60, "share", "measured")
+    assert balanced.gain.missing is None
+
+
+def test_of_one_class_alone_no_answer_is_better_than_that_class():
+    truth = np.ones(20, int)
+    _, balanced = gains("classification", np.eye(2)[[1] * 20], truth)
+    assert (balanced.constant, balanced.gain.value, balanced.gain.high) == (1.0, 0.0, 0.0)
+    assert (balanced.gain.method, balanced.gain.kind) == ("one answer for all of test", "exact")
+    assert balanced.gain.unit == "share"
+    outputs = np.eye(2)[np.arange(20) // 2 % 2]
+    _, balanced = gains("classification", outputs, truth)
+    assert balanced.gain.value == pytest.approx(-0.5)
+    assert balanced.gain.low < -0.5 < balanced.gain.high

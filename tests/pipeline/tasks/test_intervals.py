@@ -4,9 +4,11 @@ import math
 
 import numpy as np
 import pytest
+from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.tasks.proportions import proportion
 from edgestill.pipeline.tasks.sampling import Sampling
 from edgestill.pipeline.tasks.seeds import mean_over_seeds
+from scipy import stats
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -57,3 +59,16 @@ def test_one_seed_has_a_mean_and_no_interval():
     assert (found.value, found.low, found.high) == (0.9, None, None)
     assert found.missing == "an interval takes at least 2 seeds, there was 1"
     assert mean_over_seeds([], 0.95).missing == "no seeds"
+
+
+def test_a_mean_over_seeds_says_what_it_is():
+    values, told = [0.8, 0.9, 0.7], "mean over seeds, 95 % Student t interval"
+    found = mean_over_seeds(values, 0.95)
+    low, high = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
+    assert (found.value, found.low) == (pytest.approx(0.8), pytest.approx(low))
+    assert found.high == pytest.approx(high)
+    assert (found.method, found.n, found.kind, found.missing) == (told, 3, "measured", None)
+    missing = "an interval takes at least 2 seeds, there was 1"
+    one = Estimate(0.9, None, None, told, 1, missing, kind="measured")
+    assert mean_over_seeds([0.9], 0.95) == one
+    assert mean_over_seeds([], 0.95) == Estimate.unknown("no seeds", told)

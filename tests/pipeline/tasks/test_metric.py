@@ -1,8 +1,10 @@
 """What is said of a metric once: its key, its direction, its figure alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from edgestill.pipeline.tasks import TASKS, of
+from edgestill.pipeline.tasks import TASKS, metric_unit, of
 from edgestill.pipeline.tasks.metric import Metric, slug
 from edgestill.pipeline.tasks.sampling import Sampling
 from task_samples import SAMPLES
@@ -72,3 +74,36 @@ def test_what_chooses_is_the_named_metric_else_the_one_of_weighted_classes_else_
     assert classes.chooses("Macro-F1", class_weights=False).name == "macro-F1"
     assert of("multi-label").chooses(None, class_weights=True).name == "mAP"
     assert numbers.chooses("RMSE", class_weights=False).merit(2.0) == -2.0
+
+
+@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+def test_a_metric_is_named_by_its_key_and_the_score_by_nothing(task):
+    assert task.named(None) is task.metric is task.reported[0]
+    for metric in task.reported:
+        assert task.named(metric.name) is task.named(slug(metric.name)) is metric
+    with pytest.raises(KeyError):
+        task.named("shoe size")
+
+
+def test_the_unit_of_a_metric_is_known_by_its_name():
+    assert metric_unit("MAE") == "label unit"
+    assert metric_unit("recall@1") == "share"
+    assert metric_unit("shoe size") == metric_unit("R²") == "none"
+
+
+def test_less_error_is_better_and_has_more_merit():
+    judged = replace(of("regression"), reported=(Metric("RMSE", "none", higher_is_better=False),))
+    assert judged.better(1.0, 2.0)
+    assert not judged.better(2.0, 1.0)
+    assert not judged.better(2.0, 2.0)
+    assert judged.metric.merit(2.0) == -2.0
+    assert of("regression").metric.merit(2.0) == 2.0
+
+
+def test_classes_are_what_can_be_counted():
+    assert [task.has_classes for task in TASKS.values()] == [True, True, False, False]
+
+
+def test_a_name_becomes_a_part_of_a_key():
+    assert slug(" Top-5  accuracy! ") == "top_5_accuracy"
+    assert slug("recall@1") == "recall_at_1"

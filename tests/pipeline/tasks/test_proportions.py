@@ -5,7 +5,7 @@ import pytest
 from edgestill.pipeline.tasks import proportions
 from edgestill.pipeline.tasks.proportions import paired_difference, proportion, share
 from edgestill.pipeline.tasks.sampling import Sampling
-from scipy import stats
+from scipy import optimize, special, stats
 
 ANY = Sampling(0.95)
 PEOPLE = np.repeat([0, 1, 2], 200)
@@ -122,3 +122,84 @@ def test_paired_arrays_must_be_boolean_and_of_one_length():
         paired_difference([1, 0], [True, False], ANY)
     with pytest.raises(ValueError, match="one length"):
         paired_difference([True], [True, False], ANY)
+
+
+def tango(only_a, only_b, n, difference):
+    """Tango's score with the likelihood's maximum found by search, and the move against it."""
+    low, high = max(0.0, -difference), (1.0 - difference) / 2.0
+
+    def minus_likelihood(b):
+        shares = np.array([b + difference, b, 1.0 - 2.0 * b - difference])
+        return -special.xlogy([only_a, only_b, n - only_a - only_b], shares).sum()
+
+    b = optimize.minimize_scalar(
+        minus_likelihood, bounds=(low, high), method="bounded", options={"xatol": 1e-12}
+    ).x
+    deviation = np.sqrt(n * (2.0 * b + difference - difference**2))
+    moved = 1.5 if difference < 0.0 else 0.5
+    return (only_a - only_b - n * difference + moved) / deviation
+
+
+@pytest.mark.parametrize(
+    ("both", "only_a", "only_b", "neither"),
+    [(20, 8, 3, 5), (3, 1, 9, 2), (90, 4, 4, 2), (0, 6, 1, 0), (40, 0, 5, 3)],
+)
+def test_the_ends_of_a_paired_difference_are_where_tangos_score_is_its_quantile(
+    both, only_a, only_b, neither
+):
+    n = both + only_a + only_b + neither
+    found = paired_difference(*_pairs(both, only_a, only_b, neither), ANY)
+    z, near = stats.norm.ppf(0.975), (-1e-5, 1e-5)
+    # Around 0, where the move changes, it may step over its quantile.
+    for a, b, end in ((only_a, only_b, found.high), (only_b, only_a, -found.low)):
+        before, after = (tango(a, b, n, end + step) for step in near)
+        assert before > -z > after
+    assert found.value == pytest.approx((only_a - only_b) / n)
+    told = "paired difference, 95 % score interval by Tango 1998"
+    assert (found.method, found.n, found.unit, found.kind) == (told, n, "share", "measured")
+
+
+def test_a_paired_difference_of_all_samples_ends_within_1():
+    all_lost = paired_difference(*_pairs(0, 7, 0, 0), ANY)
+    assert (all_lost.value, all_lost.high) == (1.0, 1.0)
+    assert 0.0 < all_lost.low < 1.0
+    all_won = paired_difference(*_pairs(0, 0, 7, 0), ANY)
+    assert (all_won.low, all_won.high) == (-1.0, -all_lost.low)
+    one = paired_difference(*_pairs(1, 0, 0, 0), ANY)
+    assert -1.0 <= one.low < 0.0 < one.high <= 1.0
+
+
+def test_a_proportion_says_what_it_is():
+    found = proportion(3, 4, 0.95)
+    told = "proportion, 95 % exact interval by Clopper & Pearson 1934"
+    assert (found.method, found.n, found.unit, found.kind) == (told, 4, "share", "measured")
+    exact = stats.binomtest(3, 4).proportion_ci(0.95)
+    assert (found.low, found.high) == (pytest.approx(exact.low), pytest.approx(exact.high))
+    none = proportion(0, 0, 0.95)
+    assert (none.value, none.method, none.missing) == (None, told, "no observations")
+    assert share(np.array([True, True, True, False]), ANY) == found
+    none = paired_difference(np.zeros(0, bool), np.zeros(0, bool), ANY)
+    told = "paired difference, 95 % score interval by Tango 1998"
+    assert (none.value, none.method, none.missing) == (None, told, "no observations")
+    for successes, n in ((-1, 4), (5, 4)):
+        with pytest.raises(ValueError, match=f"{successes} successes of {n}"):
+            proportion(successes, n, 0.95)
+
+
+def test_a_share_and_a_difference_of_groups_are_named():
+    people = Sampling(0.95, np.arange(8) // 2)
+    flags = np.arange(8) < 3
+    found = share(flags, people)
+    assert found.method == "proportion, 95 % interval by jackknife over 4 groups"
+    assert share(flags, people, "recall").method.startswith("recall, 95 %")
+    lost = paired_difference(flags, ~flags, people)
+    assert lost.value == pytest.approx(-2 / 8)
+    assert lost.method == "paired difference, 95 % interval by jackknife over 4 groups"
+
+
+def test_only_rows_of_two_answers_are_compared():
+    table = np.zeros((2, 2), bool)
+    with pytest.raises(ValueError, match=r"one length, found \(2, 2\) and \(2, 2\)"):
+        paired_difference(table, table, ANY)
+    with pytest.raises(ValueError, match="boolean arrays, found bool and int64"):
+        paired_difference([True, False], np.array([1, 0]), ANY)

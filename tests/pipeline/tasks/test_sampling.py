@@ -29,3 +29,17 @@ def test_some_of_the_samples_keep_their_groups():
 def test_groups_of_other_samples_are_refused():
     with pytest.raises(ValueError, match="4 groups for 3 samples"):
         Sampling(0.9, GROUPS).units(3)
+
+
+def test_how_many_are_behind_each_part_without_those_that_have_none():
+    parts = [np.array([0, 1]), np.array([], int), np.array([0, 2, 3])]
+    assert Sampling(0.9).behind(parts) == (2, 3)
+    assert Sampling(0.9, GROUPS).behind(parts) == (2, 2)
+    assert Sampling(0.9, GROUPS).at(0.8).groups is GROUPS
+    mask = Sampling(0.9, GROUPS).of(np.array([True, True, False, False]))
+    assert mask.groups.tolist() == ["b", "a"]
+
+
+def test_numbers_of_units_are_whole_numbers_of_64_bits():
+    for sampling in (Sampling(0.9), Sampling(0.9, GROUPS)):
+        assert sampling.units(4)[0].dtype == np.int64

@@ -83,9 +83,3 @@ def test_labels_without_a_positive_and_numbers_that_do_not_vary_are_left_out():
 
 def test_a_task_need_not_say_how_its_outputs_move():
     assert contract.Task.__dataclass_fields__["output_shifts"].default() == ()
-
-
-def test_what_counts_as_the_same_answer_is_known_by_the_score():
-    assert tasks.same_answer("R²") == "every number within 0.1 standard deviations of the truth"
-    assert tasks.same_answer("accuracy") == "the same class"
-    assert tasks.same_answer("shoe size") == "as its task counts it"
