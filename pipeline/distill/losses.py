@@ -149,7 +149,7 @@ def _try_soft_loss(name: str, soft: SoftLosses, task: tasks.Task, outputs: int) 
     student, teacher = (torch.randn(shape, generator=random) for _ in range(2))
     labels = torch.arange(_SAMPLES) % outputs if task.exclusive else None
     with torch.enable_grad():
-        value = soft_loss(name, task)(student.requires_grad_(), teacher, labels, soft)
+        value = _user_loss(name, SOFT)(student.requires_grad_(), teacher, labels, soft)
     require_gradient(value, name, SOFT)
 
 

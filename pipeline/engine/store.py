@@ -203,7 +203,7 @@ class Store:
             return None
         fault = self._fault(path)
         if fault is None:
-            content = json.loads((path / ENTRY).read_text(encoding="utf-8"))
+            content = json.loads((path / ENTRY).read_bytes())
             return Entry(key, path, content["record"], content["files"])
         aside = self.root / f".bad-{key}.{os.getpid()}"
         shutil.rmtree(aside, ignore_errors=True)
@@ -234,8 +234,7 @@ class Store:
                     "files": digests,
                 }
                 content["self"] = digest_of(content)
-                text = json.dumps(content, indent=1, allow_nan=False)
-                (draft / ENTRY).write_text(text, encoding="utf-8")
+                (draft / ENTRY).write_bytes(json.dumps(content, indent=1).encode())
                 move_whole(draft, self.root / key)
                 shutil.rmtree(self.root / f".work-{key}", ignore_errors=True)
             except BaseException:
@@ -245,14 +244,14 @@ class Store:
 
     def _fault(self, path: Path) -> str | None:
         try:
-            content = json.loads((path / ENTRY).read_text(encoding="utf-8"))
+            content = json.loads((path / ENTRY).read_bytes())
             claimed = content.pop("self")
             if claimed != digest_of(content) or content["format"] != FORMAT:
                 return f"{ENTRY} does not match its own digest"
             digests = folder_digests(path)
+            del digests[ENTRY]
         except (OSError, ValueError, KeyError, TypeError, AttributeError, StorageError) as error:
             return f"unreadable ({error})"
-        digests.pop(ENTRY, None)
         expected: dict[str, str] = content["files"]
         changed = sorted(
             name for name in {*digests, *expected} if digests.get(name) != expected.get(name)
