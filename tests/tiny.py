@@ -26,7 +26,7 @@ epochs = 12
 batch_size = 16
 learning_rate = 0.05
 [benchmark]
-processes = 6
+processes = 1
 seconds = 0.01
 max_queries = 64
 footprint = false

@@ -13,7 +13,11 @@ from edgestill.exporters.package import File, Finished, Job, Package
 from edgestill.pipeline.commands.verify_run import check
 from edgestill.pipeline.runs.rejudge import judge_again
 
-OVERRIDES = ["compress.variants=['fp32']", "gate.max_size_kib=1000"]
+OVERRIDES = [
+    *("compress.variants=['fp32']", "gate.max_size_kib=1000"),
+    *("benchmark.processes=1", "benchmark.seconds=0.001"),
+]
+"""No latency is looked at."""
 
 
 def packed(job):
@@ -53,26 +57,34 @@ def copied(job):
     return {model.name: package(model) for model in job.models}
 
 
-def built_with(formats, folder, monkeypatch, *overrides):
-    monkeypatch.setitem(EXPORTERS, "gz", packed)
-    monkeypatch.setitem(EXPORTERS, "copy", copied)
-    return edgestill.build(
-        tiny.write(folder),
-        artifacts=folder / "artifacts",
-        overrides=[*OVERRIDES, *overrides, f"export.formats={json.dumps(formats)}"],
-    )
+def built_with(formats, built, patch, copy=copied):
+    """A build with these formats that goes on from the student of the tiny one."""
+    patch.setitem(EXPORTERS, "gz", packed)
+    patch.setitem(EXPORTERS, "copy", copy)
+    _, recipe, artifacts = built
+    overrides = [*OVERRIDES, f"export.formats={json.dumps(formats)}"]
+    return edgestill.build(recipe, artifacts=artifacts, overrides=overrides)
 
 
-def test_a_new_format_is_built_shipped_and_marked_but_never_ready_by_itself(tmp_path, monkeypatch):
-    done = built_with(["onnx", "gz"], tmp_path, monkeypatch)
+@pytest.fixture(scope="module")
+def done(built):
+    """A build with both formats."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield built_with(["onnx", "copy", "gz"], built, patch)
+
+
+def test_a_new_format_is_built_shipped_and_marked_but_never_ready_by_itself(done):
     verdict = done.report.verdict
     assert (verdict.outcome, verdict.ship) == ("ready", "fp32")
-    onnx, toy = verdict.variants[0].packages
+    onnx, _, toy = verdict.variants[0].packages
     assert (onnx.format, onnx.outcome) == ("onnx", "ready")
     assert (toy.format, toy.outcome) == ("gz", "undecided")
     assert "it has to be unpacked first" in toy.why
     shipped = {path.name for path in (done.run / "models").iterdir()}
-    assert shipped == {"tiny-fp32.onnx", "tiny-fp32.onnx.gz", "unpack.txt", "labels.txt"}
+    assert shipped == {
+        *("tiny-fp32.onnx", "tiny-fp32-copy.onnx", "tiny-fp32.onnx.gz"),
+        *("unpack.txt", "labels.txt"),
+    }
     variant = done.report.variants.variants[0]
     packed_file = done.run / "models" / "tiny-fp32.onnx.gz"
     assert (
@@ -81,24 +93,22 @@ def test_a_new_format_is_built_shipped_and_marked_but_never_ready_by_itself(tmp_
     )
     page = (done.run / "report.md").read_text()
     assert "for a device that unpacks, was not run: it has to be unpacked first" in page
-    checked = check(done.run)
-    assert (checked.faults, checked.models) == ((), 2)
 
 
-def test_a_format_that_runs_here_as_on_its_target_is_judged(tmp_path, monkeypatch):
-    done = built_with(["onnx", "copy", "gz"], tmp_path, monkeypatch)
+def test_a_format_that_runs_here_as_on_its_target_is_judged(done):
     copy = done.report.verdict.variants[0].packages[1]
     assert (copy.outcome, copy.why) == ("undecided", "not measured for max_size_kib")
     quality = done.report.quality.variants[0].packages[0]
     assert (quality.agreement, quality.max_abs_difference) == (1.0, 0.0)
+    checked = check(done.run)
+    assert (checked.faults, checked.models) == ((), 4)
     gate = edgestill.pipeline.recipe.gate.Gate(min_accuracy=0.5)
     _, report = judge_again(done.run, gate)
     assert report.verdict.variants[0].packages[1].outcome == "ready"
     assert report.verdict.variants[0].packages[2].outcome == "undecided"
-    assert check(done.run).models == 4
 
 
-def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(tmp_path, monkeypatch):
+def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(built, monkeypatch):
     import onnx
 
     def broken(job):
@@ -112,12 +122,7 @@ def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(tmp_path, m
             onnx.save(graph, job.folder / packages[model.name].model.name)
         return packages
 
-    monkeypatch.setitem(EXPORTERS, "copy", broken)
-    done = edgestill.build(
-        tiny.write(tmp_path),
-        artifacts=tmp_path / "artifacts",
-        overrides=[*OVERRIDES, 'export.formats=["onnx", "copy"]'],
-    )
+    done = built_with(["onnx", "copy"], built, monkeypatch, broken)
     variant = done.report.verdict.variants[0]
     assert variant.outcome == "not ready"
     assert ".copy differs from .onnx by" in variant.faults[0]
@@ -126,8 +131,9 @@ def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(tmp_path, m
 
 @pytest.mark.parametrize("formats", [[], ["ort"], ["onnx", "onnx"], ["onnx", "tflite"]])
 def test_formats_without_onnx_unknown_or_named_twice_are_refused(tmp_path, monkeypatch, formats):
+    nowhere = None, tiny.write(tmp_path), tmp_path / "artifacts"
     with pytest.raises(RecipeError, match=r"export\.formats.*'onnx' first, then any of"):
-        built_with(formats, tmp_path, monkeypatch)
+        built_with(formats, nowhere, monkeypatch)
 
 
 def test_the_onnx_file_is_a_package_as_it_is(tmp_path):

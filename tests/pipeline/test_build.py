@@ -132,7 +132,7 @@ def test_the_teacher_is_benchmarked_beside_every_variant_and_raw_samples_are_kep
     over = {name: {r.of for r in report.measured.benchmark.ratios if r.over == name}
             for name in ("teacher", "fp32")}  # fmt: skip
     assert over == {"teacher": {"fp32", *int8}, "fp32": {"teacher", *int8}}
-    assert len(list((run / "records" / "samples").glob("*.npy"))) == 4 * 6
+    assert len(list((run / "records" / "samples").glob("*.npy"))) == 4
 
 
 @pytest.mark.promise("A build with nothing to do runs no stage and imports no torch, no runtime")
@@ -221,7 +221,7 @@ def test_a_build_measures_until_its_budgets_are_decided_and_the_gate_judges_it_a
     assert done.ran == ("benchmark",)
     benchmark = done.report.measured.benchmark
     assert benchmark.enough
-    assert benchmark.processes >= 9  # tiny asks for 6, which give no interval at 99 %
+    assert benchmark.processes >= 9  # tiny asks for 1, which gives no interval
     assert done.report.verdict.outcome == "ready"
     found, report = judge_again(done.run, Gate(max_peak_memory_mib=0.001))
     assert report.verdict.outcome == "not ready"
