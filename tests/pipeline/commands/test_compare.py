@@ -19,6 +19,7 @@ from edgestill.errors import MaterialError, StorageError
 from edgestill.pipeline.commands import bench_files, bench_latency
 from edgestill.pipeline.commands import compare as comparison
 from edgestill.pipeline.commands.cli import cli
+from edgestill.pipeline.commands.compare_answers import AnswersCompared
 from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.progress import Silent
 from fake_place import FakePlace
@@ -171,7 +172,7 @@ def table(file):
 
 
 def fake(monkeypatch, ratio):
-    """The same comparison where the measurement finds this ratio."""
+    """The same comparison where the measurement finds this ratio and no answer is looked at."""
     report = report_example.report()
     pair = dataclasses.replace(report.measured.benchmark.ratios[0], of="B", over="A", p10=ratio)
     models = tuple(
@@ -180,6 +181,8 @@ def fake(monkeypatch, ratio):
     )
     measured = dataclasses.replace(report.measured.benchmark, models=models, ratios=(pair,))
     monkeypatch.setattr(comparison, "measure", lambda *_, **__: measured)
+    answers = AnswersCompared(32, False, (), "a test", ())
+    monkeypatch.setattr(comparison, "compare_answers", lambda *_: answers)
 
 
 @pytest.mark.parametrize(

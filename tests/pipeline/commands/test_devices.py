@@ -95,19 +95,18 @@ def test_a_command_that_is_none_is_refused_in_one_line(given, said):
     assert len(refused.stderr) < 120
 
 
-def test_probe_writes_a_profile_that_can_be_shown_and_does_not_overwrite_it(tmp_path):
+def test_probe_writes_a_profile_that_can_be_shown_and_does_not_overwrite_it(tmp_path, capsys):
     file = tmp_path / "here.toml"
     probed = ended("probe", "--seconds", "0.05", "--out", file, "--json")
     assert probed.returncode == 0, probed.stderr
     document = json.loads(probed.stdout)
     assert document["figures"]["fp32_gflop_s"]["value"] > 0
     before = file.read_bytes()
-    shown = json.loads(ended("show", file, "--json").stdout)
+    shown = told(capsys, "show", str(file), as_json=True)
     assert shown["figures"] == document["figures"]
     assert shown["name"] == "here"
-    again = ended("probe", "--seconds", "0.05", "--out", file)
-    assert again.returncode == 2
-    assert "found a file that exists, expected a new file" in again.stderr
+    with pytest.raises(UsageError, match="found a file that exists, expected a new file"):
+        told(capsys, "probe", "--seconds", "0.05", "--out", str(file))
     assert file.read_bytes() == before
 
 

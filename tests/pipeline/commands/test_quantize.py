@@ -19,6 +19,7 @@ from edgestill.pipeline.compress.foreign_model import ForeignModel
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.files import compress_part
+from in_process_child import InProcess
 from onnx import TensorProto, helper, numpy_helper
 from onnx_files import model
 
@@ -76,8 +77,9 @@ def two_inputs():
 
 
 @pytest.fixture
-def given(tmp_path):
-    """A convnet and data for it, and a way to quantize them."""
+def given(tmp_path, monkeypatch):
+    """A convnet and data for it, and a way to quantize them, without a process for each."""
+    monkeypatch.setattr("edgestill.pipeline.commands.quantize.Child", InProcess)
     path, data = tmp_path / "m.onnx", tmp_path / "c.npz"
     path.write_bytes(convnet(17, constants=False).SerializeToString())
     x = RANDOM.normal(size=(40, 3, 8, 8)).astype(np.float32)

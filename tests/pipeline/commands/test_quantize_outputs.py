@@ -12,6 +12,7 @@ from edgestill.errors import ModelError
 from edgestill.pipeline.commands.quantize import quantize, summary
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.files import compress_part
+from in_process_child import InProcess
 from onnx import TensorProto, helper
 from onnx_files import save
 from rich.console import Console
@@ -56,8 +57,9 @@ def two_outputs():
 
 
 @pytest.fixture
-def run(tmp_path):
-    """Quantize a graph from ``x`` by some methods."""
+def run(tmp_path, monkeypatch):
+    """Quantize a graph from ``x`` by some methods, without a process for each."""
+    monkeypatch.setattr("edgestill.pipeline.commands.quantize.Child", InProcess)
 
     def made(graph, *methods, labels=None, settings=(), sequences=()):
         nodes, outputs, stored = graph

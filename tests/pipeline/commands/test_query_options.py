@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import click
+import edgestill
 import numpy as np
 import onnx_files
 import pytest
@@ -72,7 +73,9 @@ def test_bench_takes_scalars_and_states_whose_samples_are_not_first(voice, batch
 
 def test_operators_are_timed_with_real_inputs(voice):
     path, inputs = voice
-    found = run(bench, path, "--operators", "--inputs", inputs, "--batch", 2)
+    known = Path(edgestill.__file__).parent / "devices/profiles/raspberry-pi-4.toml"
+    real = ("--inputs", inputs, "--batch", 2)
+    found = run(bench, path, "--operators", "--host-profile", known, *real)
     operators = found["models"][0]["operators"]
     assert sum(one["macs"] or 0 for one in operators) == 2 * 16 * 8
 
