@@ -994,7 +994,7 @@ def test_a_full_disk_behind_stdout_is_the_machines_fault(tmp_path):
 
 def test_ctrl_c_in_training_leaves_with_130_and_nothing_half_made(tmp_path):
     np.savez(tmp_path / "data.npz", **good())
-    recipe = write_recipe(tmp_path, ("epochs = 1", "epochs = 1500"))
+    recipe = write_recipe(tmp_path, ("epochs = 1", "epochs = 800"))
     child = subprocess.Popen(
         [sys.executable, "-m", "edgestill", "build", recipe],
         cwd=tmp_path,
