@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...errors import UsageError
-from ..onboard.stats.distributions import order_statistic
+from ..onboard.stats.distributions import fewest_for_median
 
 Conclusions = tuple[Sequence[Any], Sequence[Any]]
 """The figures of all models, and their ratios; of what class, the scenario says."""
@@ -77,14 +77,6 @@ def confidence_at(look: int, confidence: float) -> float:
     1 - (1 - confidence) / (k (k + 1)): the shares add up to 1 - 1 / (k + 1).
     """
     return 1.0 - (1.0 - confidence) / (look * (look + 1))
-
-
-def fewest(confidence: float) -> int:
-    """Processes from which the median over them has an interval of this confidence."""
-    n = 1
-    while not order_statistic(n, confidence):
-        n += 1
-    return n
 
 
 def schedule(first: int, most: int, counts: Collection[int] = ()) -> Iterator[int]:
@@ -133,7 +125,8 @@ class Looks:
         """
         if self._until is None:
             return [self._processes]
-        first = max(self._processes, fewest(self.confidence), min(self._until.counts, default=1))
+        smallest = min(self._until.counts, default=1)
+        first = max(self._processes, fewest_for_median(self.confidence), smallest)
         most = max(self._processes, self._until.max_processes)
         return list(schedule(first, most, self._until.counts))
 

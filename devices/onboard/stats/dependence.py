@@ -131,8 +131,9 @@ def _t(error: float, freedom: float) -> float:
 def _ranked(values: NDArray[np.float64]) -> float:
     """Correlation of the ranks of neighbours; equal figures share their mean rank."""
     ordered = np.sort(values)
-    ranks = (np.searchsorted(ordered, values) + np.searchsorted(ordered, values, "right")) / 2.0
-    ranks -= ranks.mean()
+    # Twice the mean rank; a correlation does not depend on the scale.
+    ranks = np.searchsorted(ordered, values) + np.searchsorted(ordered, values, "right")
+    ranks = ranks - ranks.mean()
     power = float(ranks @ ranks)
     return float(ranks[1:] @ ranks[:-1]) / power if power else 0.0
 

@@ -28,15 +28,20 @@ def check_confidence(confidence: float) -> None:
 
 def order_statistic(n: int, confidence: float) -> int:
     """Largest k with 2 P(Binomial(n, 1/2) <= k - 1) <= 1 - confidence, 0 where there is none."""
-    tail, rank = 0, 0
     # Compared as counts of equally likely outcomes; a float cannot hold 2**-n for large n.
-    allowed = (1.0 - confidence) / 2.0
-    while rank < n:
-        tail += math.comb(n, rank)
-        if tail / 2**n > allowed:
-            return rank
+    allowed, rank, tail = (1.0 - confidence) / 2.0, 0, 1
+    while tail / 2**n <= allowed:
         rank += 1
+        tail += math.comb(n, rank)
     return rank
+
+
+def fewest_for_median(confidence: float) -> int:
+    """Fewest figures from which order statistics give the median an interval."""
+    n = 1
+    while not order_statistic(n, confidence):
+        n += 1
+    return n
 
 
 def binomial_cdf(k: int, n: int, p: float) -> float:
@@ -58,10 +63,7 @@ def student_t(confidence: float, freedom: int) -> float:
     low, high = 0.0, 1.0
     while _student_within(high, freedom) < confidence:
         high *= 2.0
-    for _ in range(200):
-        middle = (low + high) / 2.0
-        if middle in (low, high):
-            break
+    while low < (middle := (low + high) / 2.0) < high:
         if _student_within(middle, freedom) < confidence:
             low = middle
         else:

@@ -59,7 +59,7 @@ def drift(values: Sequence[float] | NDArray[np.float64], confidence: float = 0.9
         return Estimate(value * scale, None, None, method, n, reason, "share", "measured")
     variance = n * (n - 1) * (2 * n + 5) / 18.0 * _inflation(array - value * np.arange(n))
     reach = normal_quantile(confidence) * math.sqrt(variance)
-    low = int((len(slopes) - reach) / 2.0)
+    low = math.floor((len(slopes) - reach) / 2.0)
     # A reach beyond all slopes says that such figures could come from any.
     if low < 0:
         reason = "the windows depend on each other too much for an interval"
@@ -76,8 +76,7 @@ def _inflation(residuals: NDArray[np.float64]) -> float:
     that one outlier does not hide it.
     """
     n = len(residuals)
-    ranks = np.argsort(np.argsort(residuals)).astype(np.float64)
-    ranks -= ranks.mean()
+    ranks = np.argsort(np.argsort(residuals)) - (n - 1) / 2.0
     found = float(ranks[1:] @ ranks[:-1]) / float(ranks @ ranks)
     # Taking off a slope makes it seem smaller: E(r) = rho - (2 + 4 rho) / n (van Giersbergen, "On
     # the effect of deterministic terms on the bias in stable AR models", Economics Letters 89,

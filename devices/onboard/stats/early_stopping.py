@@ -56,7 +56,7 @@ def discarded(n: int, percentile: float) -> int:
     """
     chance = 1.0 - percentile / 100.0
     # log P(X = i) from P(X = 0) by the ratio of neighbours; t lies below the mean.
-    i = np.arange(int(n * chance) + 1, dtype=np.float64)
+    i = np.arange(int(n * chance) + 1)
     steps = np.log((n - i) / (i + 1.0)) + np.log(chance) - np.log1p(-chance)
     log_mass = n * np.log1p(-chance) + np.concatenate([[0.0], np.cumsum(steps)])
     within = np.cumsum(np.exp(log_mass)) <= 1.0 - _CONFIDENCE

@@ -59,8 +59,8 @@ class Pooled:
     def __init__(self, samples: Sequence[NDArray[Any]]) -> None:
         """Take one 1-D array of latencies a process, none empty, in the order of time."""
         self._each = np.array([len(sample) for sample in samples])
-        pooled = np.concatenate([np.asarray(sample, np.float64) for sample in samples])
-        order = np.argsort(pooled, kind="stable")
+        pooled = np.concatenate(samples)
+        order = np.argsort(pooled)
         self._process = np.repeat(np.arange(len(samples)), self._each)[order]
         self.latencies, counts = np.unique(pooled[order], return_counts=True)
         self._within = np.cumsum(counts)
@@ -74,7 +74,8 @@ class Pooled:
     def shares_above(self, index: int) -> NDArray[np.float64]:
         """The share of each process's queries above one of `latencies`, shape (processes,)."""
         above = np.bincount(self._process[self._within[index] :], minlength=self.processes)
-        return np.asarray(above / self._each, np.float64)
+        shares: NDArray[np.float64] = above / self._each
+        return shares
 
     def percentile(self, percentile: float) -> float:
         """The smallest latency that at least this share of the queries do not exceed."""

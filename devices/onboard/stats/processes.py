@@ -14,7 +14,7 @@ reasonable time", ISMM 2013). Of a model's quality the unit is the test sample.
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .distributions import binomial_cdf, check_confidence, order_statistic
+from .distributions import binomial_cdf, check_confidence, fewest_for_median, order_statistic
 from .estimate import Estimate
 
 # MLPerf Inference rules, "early stopping criterion": 99 % confidence, and t = 2, that is, one
@@ -107,10 +107,9 @@ def _median_interval(
     median = float(np.median(ordered))
     rank = order_statistic(n, confidence)
     if rank == 0:
-        needed = next(m for m in range(n + 1, 10_000) if order_statistic(m, confidence))
         reason = (
-            f"an interval at {percent(confidence)} takes at least {needed} processes, "
-            f"there {'was' if n == 1 else 'were'} {n}"
+            f"an interval at {percent(confidence)} takes at least "
+            f"{fewest_for_median(confidence)} processes, there {'was' if n == 1 else 'were'} {n}"
         )
         return Estimate(median, None, None, method, n, reason, unit, "measured")
     low, high = float(ordered[rank - 1]), float(ordered[n - rank])

@@ -4,7 +4,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from edgestill.devices.bench.stopping import Looks, Until, confidence_at, fewest, schedule
+from edgestill.devices.bench.stopping import Looks, Until, confidence_at, schedule
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.onboard.stats.processes import median_over_processes
 from edgestill.errors import UsageError
@@ -49,7 +49,6 @@ def test_looks_are_a_third_more_each_and_end_at_the_most():
 
 
 def test_the_first_look_is_where_an_interval_can_be():
-    assert fewest(0.995) == 9
     for processes, first in ((1, 9), (9, 9), (12, 12)):
         _, done, looked = run(processes, Until(lambda *_: True, 60.0))
         assert (done, looked[0]) == (first, (first, 0.995))

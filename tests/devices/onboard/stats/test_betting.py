@@ -27,6 +27,15 @@ def test_who_looks_after_every_process_is_wrong_no_more_often_than_allowed(mean)
     assert max(wrong.values()) <= 0.05 * 300 + 8
 
 
+def test_the_capital_is_that_of_three_bets_that_are_multiplied():
+    # Gains of 1: 0.9 * 1.97**3 + 0.05 * 1.6**3 + 0.05 * 1.25**3 = 7.1833.
+    assert shown_below(np.zeros(3), 0.5, 1 / 7.183)
+    assert not shown_below(np.zeros(3), 0.5, 1 / 7.184)
+    # Gains of 3: 0.9 * 3.91**2 + 0.05 * 2.8**2 + 0.05 * 1.75**2 = 14.3044.
+    assert shown_above(np.ones(2), 0.25, 1 / 14.304)
+    assert not shown_above(np.ones(2), 0.25, 1 / 14.305)
+
+
 def test_shares_that_are_spread_show_what_their_mean_is():
     random = np.random.default_rng(0)
     shares = random.uniform(0.0, 0.1, 200)

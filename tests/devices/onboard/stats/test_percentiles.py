@@ -1,13 +1,19 @@
 """Percentiles over all processes: the value, both ends, and what is said where one is missing."""
 
+import math
+
 import numpy as np
 import pytest
+from edgestill.devices.onboard.stats.dependence import farthest, shown_correlation
+from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.onboard.stats.percentiles import (
+    Pooled,
     fewest_processes,
     nearest_rank,
     over_processes,
     percentile_over_processes,
 )
+from scipy.stats import norm
 
 
 def quiet(processes, queries=80, seed=0, between=0.01):
@@ -72,6 +78,25 @@ def test_an_interval_has_both_ends_from_as_many_processes_as_it_says(percentile,
         assert f"at least {found} processes, there were {found - 1}" in few.missing
 
 
+@pytest.mark.parametrize(("n", "were"), [(1, "was 1"), (2, "were 2")])
+def test_of_one_or_two_processes_no_end_is_known(n, were):
+    found = percentile_over_processes(quiet(n), 50, unit="ms")
+    assert (found.low, found.high, found.n, found.unit) == (None, None, n, "ms")
+    wanted = f"an interval of p50 at 95 % takes at least 16 processes, there {were}"
+    assert found.missing == wanted
+
+
+def test_unless_told_otherwise_an_interval_is_a_verdicts_at_95_percent():
+    samples = quiet(16)
+    (found,) = over_processes(samples, (50,))
+    assert found == percentile_over_processes(samples, 50, 0.95, guarded=True)
+    assert found != percentile_over_processes(samples, 50, 0.95, guarded=False)
+    assert fewest_processes(50, 0.95) == fewest_processes(50, 0.95, guarded=True) == 16
+    assert found.kind == "measured"
+    assert found.method.startswith("p50 of the queries of all processes")
+    assert found.method.endswith("for neighbours that correlate by 0.9 and a drift that goes on")
+
+
 def test_of_a_tail_few_processes_know_the_lower_end_alone():
     found = percentile_over_processes(quiet(9), 90, guarded=False)
     assert found.low <= found.value
@@ -83,9 +108,65 @@ def test_too_few_queries_of_all_processes_together_are_no_percentile():
     found = percentile_over_processes([np.ones(64)] * 9, 99)
     assert found.value is None
     assert found.missing == "p99 takes at least 662 queries, there were 576"
+    assert (found.n, found.kind) == (9, "unknown")
     assert percentile_over_processes([np.ones(74)] * 9, 99).value == 1.0
-    assert percentile_over_processes([], 50).missing == "no process was measured"
-    assert percentile_over_processes([np.ones(9), []], 50).missing == "a process timed no query"
+    assert percentile_over_processes([np.ones(64)], 90).value == 1.0
+    none = percentile_over_processes([], 50, unit="ms")
+    assert none == Estimate.unknown("no process was measured", unit="ms")
+    some = over_processes([np.ones(9), []], (50, 90), unit="ms")
+    assert some == (Estimate.unknown("a process timed no query", n=2, unit="ms"),) * 2
+
+
+def two_levels(n=60):
+    """Half of all processes a tenth slower, in an order at random: no drift, and no resemblance."""
+    levels = np.random.default_rng(0).permutation(np.repeat([1.0, 1.1], n // 2))
+    assert shown_correlation(levels) == 0.0
+    return [level * np.array([1.0, 1.2, 1.4, 1.6]) for level in levels], levels
+
+
+def test_without_resemblance_and_guard_the_ends_are_those_of_the_bets_alone():
+    samples, _ = two_levels()
+    found = percentile_over_processes(samples, 90, 0.99, guarded=False)
+    pooled = Pooled(samples)
+    assert found.low == pooled.least_shown(0.1, 0.005)
+    assert found.high == pooled.most_shown(0.1, 0.005) == 1.1 * 1.6
+    assert found.caution is None
+
+
+@pytest.mark.parametrize(("percentile", "nearest"), [(10, 1.0), (90, 1.6)])
+def test_a_guard_reaches_as_far_as_neighbours_that_correlate_by_nine_tenths(percentile, nearest):
+    samples, levels = two_levels()
+    logs, away = np.log(levels * nearest), norm.ppf(percentile / 100)
+    found = percentile_over_processes(samples, percentile, 0.99)
+    assert found.low == pytest.approx(math.exp(-farthest(-logs, 0.005, 0.9, -away)), rel=1e-12)
+    assert found.high == pytest.approx(math.exp(farthest(logs, 0.005, 0.9, away)), rel=1e-12)
+    assert (found.missing, found.caution) == (None, None)
+
+
+def test_latencies_of_zero_have_no_interval():
+    for n in (16, 17):
+        found = percentile_over_processes([np.zeros(9)] * n, 50)
+        assert (found.value, found.low, found.high) == (0.0, None, None)
+        assert found.missing == found.caution == "a latency of 0 has no interval"
+
+
+def test_processes_that_depend_on_each_other_too_much_have_no_guarded_interval():
+    # Quicker, then slower again: the slope is 0, and neighbours lie on the same side of it.
+    level = 1.0 + 0.01 * np.abs(np.arange(16) - 7.6)
+    found = percentile_over_processes([np.full(9, one) for one in level], 50)
+    assert (found.low, found.high) == (None, None)
+    assert found.missing == "the windows depend on each other too much for an interval"
+
+
+@pytest.mark.parametrize(("rise", "words"), [(0.1, "rose by 10.0 %"), (-0.04, "fell by 4.0 %")])
+def test_a_drift_that_is_shown_goes_on_for_ten_times_as_long(rise, words):
+    # A straight line, and next to nothing from it to either side in turn.
+    level = 1.0 + rise * np.linspace(-0.5, 0.5, 40) + np.tile([1e-7, -1e-7], 20)
+    found = percentile_over_processes([np.full(9, one) for one in level], 50)
+    middle = math.exp(np.log(level).mean())
+    assert words in found.caution
+    reached = found.high if rise > 0 else found.low
+    assert reached == pytest.approx(middle * (1 + 10 * rise), rel=1e-3)
 
 
 def test_more_dependence_and_more_noise_make_a_verdicts_interval_wider():
@@ -120,6 +201,7 @@ def test_neighbours_that_are_alike_are_named_and_make_any_interval_wider():
     other = percentile_over_processes(mixed, 50, guarded=False)
     assert other.caution is None
     assert found.high - found.low > other.high - other.low
+    assert "resemble each other" in percentile_over_processes(alike, 50).caution
 
 
 @pytest.mark.parametrize("confidence", [0.0, 1.0, 95])

@@ -17,7 +17,7 @@ def test_min_queries_are_those_of_the_mlperf_rules(percentile, queries):
     assert min_queries(percentile) == queries
 
 
-@pytest.mark.parametrize("percentile", [50, 75, 90, 95, 99])
+@pytest.mark.parametrize("percentile", [0.5, 50, 75, 90, 95, 99])
 def test_min_queries_is_the_smallest_count_that_keeps_the_confidence(percentile):
     over = 1 - percentile / 100
 
@@ -46,9 +46,9 @@ def test_the_median_interval_is_that_of_the_published_order_statistics():
 def test_fewer_than_six_processes_have_a_median_and_no_interval(n):
     found = median_over_processes(np.arange(n))
     assert found.value == (n - 1) / 2
-    assert found.low is None
-    assert found.high is None
-    assert "at least 6" in found.missing
+    assert (found.low, found.high) == (None, None)
+    verb = "was" if n == 1 else "were"
+    assert found.missing == f"an interval at 95 % takes at least 6 processes, there {verb} {n}"
 
 
 def test_a_higher_confidence_takes_more_processes():
@@ -60,6 +60,28 @@ def test_no_process_at_all_is_unknown():
         "no process was measured",
         "median over processes, 95 % interval by binomial order statistics",
     )
+    assert median_over_processes([], unit="ms").unit == "ms"
+
+
+def test_a_median_says_how_it_was_made_of_how_many_and_in_which_unit():
+    how = "median over processes, 95 % interval by binomial order statistics"
+    found = median_over_processes(np.arange(1, 8), unit="ms")
+    assert found == Estimate(4.0, 1.0, 7.0, how, 7, None, "ms", "measured")
+    few = median_over_processes([1.0, 4.0], unit="ms")
+    assert few == Estimate(2.5, None, None, how, 2, few.missing, "ms", "measured")
+    paired = "median of ratios paired by repetition, 95 % interval by binomial order statistics"
+    ratio = ratio_over_processes([2.0] * 6, [1.0] * 6)
+    assert ratio == Estimate(2.0, 2.0, 2.0, paired, 6, None, "ratio", "measured")
+
+
+def test_figures_of_single_precision_are_not_rounded_to_it():
+    ulp = 2.0**-23
+    assert median_over_processes(np.array([1.0, 1.0 + ulp], np.float32)).value == 1.0 + ulp / 2
+
+
+def test_figures_of_two_axes_are_refused_with_their_shape():
+    with pytest.raises(ValueError, match=r"shape \(n,\), found \(2, 1\)"):
+        median_over_processes([[1.0], [2.0]])
 
 
 def test_the_median_interval_covers_a_skewed_distribution():
@@ -96,8 +118,3 @@ def test_a_figure_that_is_not_finite_never_reaches_a_conclusion(bad):
 def test_a_confidence_outside_its_range_is_refused(confidence):
     with pytest.raises(ValueError, match="between 0 and 1"):
         median_over_processes([1.0], confidence)
-
-
-def test_an_exact_figure_is_its_own_interval():
-    found = Estimate.exact(3, "counted")
-    assert (found.low, found.value, found.high, found.missing) == (3.0, 3.0, 3.0, None)
