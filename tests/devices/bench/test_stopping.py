@@ -96,6 +96,44 @@ def test_models_that_are_finished_are_left_out_for_good_and_their_time_is_not_co
     assert looks.unfinished == {"a"}
 
 
+@pytest.mark.parametrize(("seconds", "processes"), [(36.9, 12), (37.0, 16)])
+def test_what_is_left_is_a_part_of_what_was_left_before(seconds, processes):
+    # Three models take 27 s for nine processes; two of them 6 s for three more; one 4 s for four.
+    done, spent = [], [0.0]
+    left = {9: "ab", 12: "a", 16: "abc"}
+    rule = Until(never, seconds, 16, unfinished=lambda *_: frozenset(left[len(done)]))
+    looks = Looks(9, 0.99, rule, clock=lambda: spent[0])
+    for _ in looks.repetitions(lambda _: (["a", "b", "c"], [])):
+        done.append(1)
+        spent[0] += 3.0 if looks.unfinished is None else len(looks.unfinished)
+    assert (len(done), looks.unfinished) == (processes, {"a"})
+
+
+def test_one_model_that_is_unfinished_takes_as_long_as_before():
+    rule = Until(never, 11.9, unfinished=lambda *_: frozenset("a"))
+    _, done, _ = run(9, rule, seconds_each=1.0)
+    assert done == 9
+
+
+def test_models_that_are_all_finished_take_no_time():
+    rule = Until(never, 9.0, 13, unfinished=lambda *_: frozenset())
+    looks, done, _ = run(9, rule, seconds_each=1.0)
+    assert (done, looks.unfinished) == (12, frozenset())
+
+
+def test_the_processes_at_each_look_are_known_before():
+    assert Looks(5, 0.95, None).counts() == [5]
+    assert Looks(9, 0.99, Until(never, 1.0, max_processes=13)).counts() == [9, 12, 13]
+    assert Looks(20, 0.99, Until(never, 1.0, max_processes=13)).counts() == [20]
+    assert Looks(2, 0.5, Until(never, 1.0, max_processes=5)).counts() == [3, 4, 5]
+    assert Looks(9, 0.99, Until(never, 1.0, 30, counts=(25, 20))).counts() == [20, 25, 30]
+
+
+def test_a_run_may_take_one_process_and_any_finite_time():
+    assert Until(never, 1e-9, 1).max_processes == 1
+    assert Until(never, 1e9).max_processes == 2000
+
+
 @pytest.mark.parametrize(("seconds", "processes"), [(1.0, 9), (11.9, 9), (12.0, 12), (21.9, 16)])
 def test_what_would_not_end_in_time_is_not_begun(seconds, processes):
     looks, done, looked = run(9, Until(never, seconds), seconds_each=1.0)
@@ -110,16 +148,18 @@ def test_time_up_before_the_first_look_still_says_whether_it_was_enough():
 
 
 @pytest.mark.parametrize(
-    ("key", "rule"),
+    ("given", "words"),
     [
-        ("max_seconds", lambda: Until(never, 0.0)),
-        ("max_seconds", lambda: Until(never, float("nan"))),
-        ("max_processes", lambda: Until(never, 1.0, 0)),
+        ((0.0,), "max_seconds: found 0.0, expected above 0"),
+        ((float("inf"),), "max_seconds: found inf, expected above 0"),
+        ((float("nan"),), "max_seconds: found nan, expected above 0"),
+        ((1.0, 0), "max_processes: found 0, expected at least 1"),
     ],
 )
-def test_rules_that_no_run_could_honour_are_refused(key, rule):
-    with pytest.raises(UsageError, match=key):
-        rule()
+def test_rules_that_no_run_could_honour_are_refused(given, words):
+    with pytest.raises(UsageError) as refused:
+        Until(never, *given)
+    assert str(refused.value) == words
 
 
 def looked(values, interval):
