@@ -110,7 +110,7 @@ def test_of_few_windows_the_record_is_complete_but_for_the_interval():
     assert found == Estimate(1.0, None, None, found.method, 3, reason, "share", "measured")
 
 
-@pytest.mark.parametrize("n", [24, 60])
+@pytest.mark.parametrize("n", [12, 24, 60])
 def test_neighbours_that_resemble_widen_it_by_the_sum_of_their_correlations(n):
     random = np.random.default_rng(2)
     series = 100 + _autoregressive(random, n, 0.5) + 1e-3 * np.arange(n)
