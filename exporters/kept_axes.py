@@ -12,6 +12,7 @@ import onnx
 from onnx import NodeProto, numpy_helper
 
 from .interface import BATCH, LENGTH
+from .unused import drop_unused
 
 
 def keep_axes(model: onnx.ModelProto) -> None:
@@ -41,29 +42,10 @@ def keep_axes(model: onnx.ModelProto) -> None:
         del node.attribute[:]  # allowzero, with which a 0 would be an extent
         changed = True
     if changed:
-        _drop_unused(graph)
+        drop_unused(graph)
 
 
 def _several(concat: NodeProto, stored: dict[str, onnx.TensorProto]) -> bool:
     """Whether a stored part of a shape has other than one number."""
     parts = (stored[name] for name in concat.input if name in stored)
     return any(numpy_helper.to_array(part).size != 1 for part in parts)
-
-
-def _drop_unused(graph: onnx.GraphProto) -> None:
-    """Remove nodes and constants that nothing reads any more."""
-    outputs = {value.name for value in graph.output}
-    while True:
-        used = outputs | {name for node in graph.node for name in node.input}
-        kept = [node for node in graph.node if used & set(node.output)]
-        if len(kept) == len(graph.node):
-            break
-        del graph.node[:]
-        graph.node.extend(kept)
-    constants = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(constants)
-    written = {name for node in graph.node for name in node.output}
-    typed = [value for value in graph.value_info if value.name in written]
-    del graph.value_info[:]
-    graph.value_info.extend(typed)

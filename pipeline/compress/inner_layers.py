@@ -13,8 +13,9 @@ from math import prod
 import onnx
 from onnx import NodeProto
 
+from ...devices.onboard.model.graph import inner_graphs
 from ...devices.onboard.model.modelfile import printable
-from .normalize.editing import graphs_of, subgraphs
+from ...devices.onboard.model.names import graphs_of
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """The operators that are layers where their second input is stored."""
@@ -44,7 +45,7 @@ def inner_layers(model: onnx.ModelProto) -> tuple[str, ...]:
 def _inner_nodes(graph: onnx.GraphProto) -> Iterator[tuple[NodeProto, NodeProto]]:
     """Every operator of a graph inside another, with the operator of the main graph around it."""
     for node in graph.node:
-        for inner in subgraphs(node):
+        for _, inner in inner_graphs(node):
             for one in graphs_of(inner):
                 yield from ((within, node) for within in one.node)
 

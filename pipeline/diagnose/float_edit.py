@@ -17,6 +17,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from ...devices.onboard.model.graph import Graph
 from ...devices.onboard.model.modelfile import printable
+from ...devices.onboard.model.names import fresh, tensor_names
 from ...devices.onboard.model.outline import WEIGHT_AT, of_model
 from ...devices.operators.wiring import CONVERSIONS, shown
 from ...errors import ModelError
@@ -45,11 +46,7 @@ class FloatEdit:
         # A quantizer may have folded a normalization into the layer before it quantized the weight.
         self._sources = [Source(one, self.outline) for one in (source, folded(source))]
         self._at = {id(node): at for at, node in enumerate(self._nodes)}
-        self._names = {
-            *self._graph.stored,
-            *self._graph.inputs,
-            *(name for node in self._graph.nodes for name in node.output),
-        }
+        self._names = tensor_names(model.graph)
         self._chosen: set[int] = set()
         self._activated: dict[str, str] = {}
         self._added: dict[int, NodeProto] = {}
@@ -197,7 +194,7 @@ class FloatEdit:
                     activation.input[position] = self._store(graph.stored[name], name)
         else:
             return
-        output = self._new(f"{tensor}_{activation.op_type}")
+        output = fresh(f"{tensor}_{activation.op_type}", self._names)
         activation.name = activation.output[0] = self._activated[tensor] = output
         for reader, position in self._graph.takers.get(tensor, []):
             reader.input[position] = output
@@ -235,16 +232,8 @@ class FloatEdit:
     def _store(self, tensor: TensorProto, name: str) -> str:
         stored = self.model.graph.initializer.add()
         stored.CopyFrom(tensor)
-        stored.name = self._new(name)
+        stored.name = fresh(name, self._names)
         return str(stored.name)
-
-    def _new(self, name: str) -> str:
-        free, number = name, 0
-        while free in self._names:
-            number += 1
-            free = f"{name}_float{number if number > 1 else ''}"
-        self._names.add(free)
-        return free
 
     def _free_outputs(self) -> None:
         """Remove the Q and DQ before outputs of the model that a layer computes in float."""

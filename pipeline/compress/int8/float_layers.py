@@ -11,8 +11,8 @@ from collections import defaultdict
 import onnx
 from onnx import TensorProto
 
+from ....devices.onboard.model.names import graphs_of
 from ..inner_layers import WEIGHTED
-from ..normalize.editing import graphs_of
 
 SMALLEST = 256
 """Values; a smaller tensor is a bias, a scale or a shape."""

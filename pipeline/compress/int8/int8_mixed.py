@@ -31,7 +31,7 @@ def quantize(job: Job) -> Effect:
         file, model, leave = left.file, left.model, [*left.leave]
         tried = Path(folder) / "tried.onnx"
         fp32 = fp32_answers(job)
-        layers = {layer.name: qdq.with_its_own(model, layer) for layer in qdq.layers(model, leave)}
+        layers = qdq.with_their_own(model, qdq.layers(model, leave))
         damage = {}
         for name, own in layers.items():
             qdq.quantize(file, tried, left.ranges, job.plan, leave, only=own)

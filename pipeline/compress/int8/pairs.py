@@ -92,9 +92,11 @@ def _gives_float(look: Graph, product: onnx.NodeProto) -> bool:
 
 def _remove(graph: onnx.GraphProto, nodes: Sequence[onnx.NodeProto]) -> None:
     """Remove operators, and the scales that only they read."""
+    gone = {id(node) for node in nodes}
+    kept = [node for node in graph.node if id(node) not in gone]
     unused = {name for node in nodes for name in node.input[1:]}
-    for node in nodes:
-        graph.node.remove(node)
-    unused -= {name for node in graph.node for name in node.input}
-    for tensor in [t for t in graph.initializer if t.name in unused]:
-        graph.initializer.remove(tensor)
+    unused -= {name for node in kept for name in node.input}
+    stored = [tensor for tensor in graph.initializer if tensor.name not in unused]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(kept)
+    graph.initializer.extend(stored)

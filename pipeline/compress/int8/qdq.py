@@ -113,23 +113,28 @@ def layers(model: onnx.ModelProto, leave: Collection[str]) -> list[onnx.NodeProt
     ]
 
 
-def with_its_own(model: onnx.ModelProto, layer: onnx.NodeProto) -> list[str]:
-    """The names of a layer and of the operators before it that only it depends on.
+def with_their_own(
+    model: onnx.ModelProto, layers: Sequence[onnx.NodeProto]
+) -> dict[str, list[str]]:
+    """By layer, its name and those of the operators before it that only it depends on.
 
     In int8 these operators would round the layer's input even if the layer itself is in float.
     """
-    graph = Graph(model.graph)
-    producer_of, ends = graph.maker, {value.name for value in model.graph.output}
-    own, waiting = [layer.name], list(layer.input)
+    graph, ends = Graph(model.graph), {value.name for value in model.graph.output}
+    return {layer.name: _with_its_own(graph, ends, layer) for layer in layers}
+
+
+def _with_its_own(graph: Graph, ends: set[str], layer: onnx.NodeProto) -> list[str]:
+    own, waiting = {layer.name: None}, list(layer.input)
     while waiting:
-        node = producer_of.get(waiting.pop())
+        node = graph.maker.get(waiting.pop())
         if node is None or node.op_type in WEIGHTED or node.name in own:
             continue
         readers = {reader.name for name in node.output for reader, _ in graph.takers.get(name, ())}
-        if readers <= set(own) and ends.isdisjoint(node.output):
-            own.append(node.name)
+        if readers <= own.keys() and ends.isdisjoint(node.output):
+            own[node.name] = None
             waiting += node.input
-    return own
+    return list(own)
 
 
 def quantize(

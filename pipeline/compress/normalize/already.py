@@ -10,8 +10,8 @@ from pathlib import Path
 import onnx
 
 from ....devices.onboard.model.modelfile import printable
+from ....devices.onboard.model.names import nodes_of
 from ....errors import ModelError
-from .editing import nodes_of
 
 _INTEGER = re.compile(
     r"QuantizeLinear|DequantizeLinear|^DynamicQuantize|^QLinear|^Q(Gemm|Attention|Embed|Ordered)"

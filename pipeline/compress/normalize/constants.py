@@ -14,10 +14,11 @@ import numpy as np
 import onnx
 from onnx import NodeProto, numpy_helper
 
+from ....devices.onboard.model.graph import inner_graphs
 from ....devices.onboard.runtimes import load
 from ....devices.onboard.settings import Session
 from ....errors import ModelError
-from .editing import STANDARD, Editor, read_inside, subgraphs
+from .editing import STANDARD, Editor, read_inside
 
 _RANDOM = ("RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
            "Bernoulli", "Dropout")  # fmt: skip
@@ -65,7 +66,7 @@ def _constant_nodes(editor: Editor, large: set[str]) -> list[NodeProto]:
             node.domain in STANDARD
             and node.op_type not in (*_RANDOM, *_SEQUENCES)
             and not node.op_type.endswith(("QuantizeLinear", "DequantizeLinear"))
-            and not any(subgraphs(node))
+            and not any(inner_graphs(node))
             and all(name in known for name in node.input if name)
             and outputs.isdisjoint(node.output)
             and not large.intersection(node.output)

@@ -4,13 +4,15 @@ editor = Editor(model)
 editor.store("w_copy", array)       # 'w_copy', or 'w_copy_1' where that name is taken
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
+
+from ....devices.onboard.model.names import fresh, graphs_of, nodes_of, tensor_names
 
 STANDARD = ("", "ai.onnx")
 """Names of the domain of standard operators."""
@@ -36,12 +38,7 @@ class Editor:
 
     def fresh(self, wanted: str) -> str:
         """A name that no tensor and no operator has: the wanted one, or with a number behind it."""
-        name, number = wanted, 0
-        while name in self._taken:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._taken.add(name)
-        return name
+        return fresh(wanted, self._taken)
 
     def store(self, wanted: str, array: NDArray[Any]) -> str:
         """Add an initializer and return its name."""
@@ -69,44 +66,9 @@ def attribute(node: NodeProto, name: str, default: Any) -> Any:
     return default
 
 
-def subgraphs(node: NodeProto) -> Iterator[onnx.GraphProto]:
-    """The graphs inside an operator such as If or Loop, not those inside them."""
-    for one in node.attribute:
-        if one.HasField("g"):
-            yield one.g
-        yield from one.graphs
-
-
-def nodes_of(graph: onnx.GraphProto) -> Iterator[NodeProto]:
-    """Every operator, those of subgraphs included."""
-    waiting = [graph]
-    while waiting:
-        for node in waiting.pop().node:
-            yield node
-            waiting += subgraphs(node)
-
-
-def graphs_of(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
-    """The graph and every graph inside it."""
-    yield graph
-    for node in nodes_of(graph):
-        yield from subgraphs(node)
-
-
 def read_inside(graph: onnx.GraphProto) -> set[str]:
     """Every name that subgraphs read."""
     inner = [one for one in graphs_of(graph) if one is not graph]
     return {name for one in inner for node in one.node for name in node.input} | {
         output.name for one in inner for output in one.output
     }
-
-
-def tensor_names(graph: onnx.GraphProto) -> set[str]:
-    """The name of every tensor, those of subgraphs included."""
-    names: set[str] = set()
-    for one in graphs_of(graph):
-        names |= {value.name for value in (*one.input, *one.output)}
-        names |= {tensor.name for tensor in one.initializer}
-        names |= {tensor.values.name for tensor in one.sparse_initializer}
-        names |= {name for node in one.node for name in (*node.input, *node.output)}
-    return names - {""}

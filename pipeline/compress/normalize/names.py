@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, MutableSequence
 
 import onnx
 
-from .editing import graphs_of, tensor_names
+from ....devices.onboard.model.names import graphs_of, tensor_names
 
 MARK = "|"
 

@@ -6,7 +6,8 @@ tidy(editor)
 import onnx
 from onnx import inliner
 
-from .editing import Editor, read_inside
+from ....exporters.unused import drop_unused
+from .editing import Editor
 
 
 def inlined(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -28,38 +29,18 @@ def tidy(editor: Editor) -> None:
     operators that onnx does not know. An extent below 0 means that it is not known.
     """
     graph = editor.graph
-    _drop_dead(editor)
+    drop_unused(graph)
     name_operators(editor)
     stored = editor.stored
-    for value in [value for value in graph.input if value.name in stored]:
-        graph.input.remove(value)
+    inputs = [value for value in graph.input if value.name not in stored]
+    del graph.input[:]
+    graph.input.extend(inputs)
     for value in graph.value_info:
         value.type.tensor_type.ClearField("shape")
     for value in (*graph.input, *graph.output):
         for extent in value.type.tensor_type.shape.dim:
             if extent.dim_value < 0:
                 extent.ClearField("dim_value")
-
-
-def _drop_dead(editor: Editor) -> None:
-    """Drop operators and initializers that no output depends on."""
-    graph = editor.graph
-    used = {value.name for value in graph.output}
-    kept = []
-    for node in reversed(graph.node):
-        if used.isdisjoint(node.output):
-            continue
-        kept.append(node)
-        used |= set(node.input)
-        used |= read_inside(onnx.GraphProto(node=[node]))
-    editor.replace_nodes(reversed(kept))
-    stored = [tensor for tensor in graph.initializer if tensor.name in used]
-    del graph.initializer[:]
-    graph.initializer.extend(stored)
-    typed = {name for node in graph.node for name in node.output}
-    values = [value for value in graph.value_info if value.name in typed]
-    del graph.value_info[:]
-    graph.value_info.extend(values)
 
 
 def name_operators(editor: Editor) -> None:

@@ -4,7 +4,6 @@ for weight in packable_weights(model.graph, path):
 weight.name, weight.axis, len(weight.nodes)
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ....errors import ModelError
+from ..normalize.editing import read_inside
 from ..normalize.names import unmarked
 
 SMALLEST = 1024
@@ -52,7 +52,7 @@ def packable_weights(graph: onnx.GraphProto, source: Path) -> tuple[Weight, ...]
         for place, name in enumerate(node.input):
             uses.setdefault(name, []).append((node, place))
     # A graph input may override its default; how a subgraph uses a name is unknown.
-    excluded = {value.name for value in (*graph.input, *graph.output)} | set(_inner_names(graph))
+    excluded = {value.name for value in (*graph.input, *graph.output)} | read_inside(graph)
     weights = []
     for tensor in graph.initializer:
         large = int(np.prod(tensor.dims, dtype=np.int64)) >= SMALLEST
@@ -99,17 +99,6 @@ def layers_with_weights(graph: onnx.GraphProto) -> int:
         )
         for node in graph.node
     )
-
-
-def _inner_names(graph: onnx.GraphProto) -> Iterator[str]:
-    """Every name that nodes of subgraphs read."""
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                for inner_node in inner.node:
-                    yield from inner_node.input
-                yield from (output.name for output in inner.output)
-                yield from _inner_names(inner)
 
 
 def attribute_of(node: onnx.NodeProto, name: str, default: float) -> Any:

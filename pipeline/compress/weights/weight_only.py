@@ -14,6 +14,7 @@ saved after folding, are those of fp32. ``unpack="run"`` keeps the weights packe
 ``.ort``, and the model is slower.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -22,7 +23,7 @@ import onnx
 from ..method import Effect
 from .int4_nodes import at_opset_21, is_plain_product, layer_int4, product_int4, rows_int4
 from .int8_nodes import layer_int8, layer_int8_kept, rows_int8
-from .packable import packable_weights
+from .packable import Weight, packable_weights
 from .packed_model import PackedModel
 
 Unpack = Literal["load", "run"]
@@ -46,8 +47,8 @@ def int8(source: Path, target: Path, *, unpack: Unpack = "load") -> Effect:
     """
     packed = PackedModel(onnx.load(source))
     weights = packable_weights(packed.model.graph, source)
+    _drop(packed.model.graph, weights)
     for weight in weights:
-        _drop(packed.model.graph, weight.name)
         if weight.embedding:
             rows_int8(packed, weight)
         elif unpack == "load":
@@ -79,8 +80,8 @@ def int4(source: Path, target: Path, *, block: int = 32) -> Effect:
         raise ValueError(f"a block of {block}, expected a power of two from {SMALLEST_BLOCK} on")
     packed = PackedModel(at_opset_21(onnx.load(source), source))
     weights = packable_weights(packed.model.graph, source)
+    _drop(packed.model.graph, weights)
     for weight in weights:
-        _drop(packed.model.graph, weight.name)
         if weight.embedding:
             rows_int4(packed, weight, block)
         elif all(is_plain_product(node, weight) for node in weight.nodes):
@@ -90,5 +91,9 @@ def int4(source: Path, target: Path, *, block: int = 32) -> Effect:
     return packed.save(source, target, weights, "int4", f"a scale for each {block} values at most")
 
 
-def _drop(graph: onnx.GraphProto, name: str) -> None:
-    graph.initializer.remove(next(tensor for tensor in graph.initializer if tensor.name == name))
+def _drop(graph: onnx.GraphProto, weights: Sequence[Weight]) -> None:
+    """Remove the weights as they were."""
+    gone = {weight.name for weight in weights}
+    kept = [tensor for tensor in graph.initializer if tensor.name not in gone]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)

@@ -102,7 +102,9 @@ def test_layers_their_own_operators_and_the_float_ends_are_found_by_name(tmp_pat
     first, second = qdq.layers(loaded, ())
     assert (first.name, second.name) == ("first", "second")
     assert [layer.name for layer in qdq.layers(loaded, ["first"])] == ["second"]
-    assert qdq.with_its_own(loaded, second) == ["second", "relu"]
+    assert qdq.with_their_own(loaded, [first, second]) == {
+        "first": ["first", "normalize"], "second": ["second", "relu"],
+    }  # fmt: skip
     assert {"scaled", "a", "b", "c"} <= set(qdq.activations(loaded))
 
 

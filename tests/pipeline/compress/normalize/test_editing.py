@@ -4,10 +4,11 @@ import foreign_graphs
 import numpy as np
 import onnx
 import pytest
+from edgestill.devices.onboard.model.names import tensor_names
 from edgestill.errors import ModelError
 from edgestill.pipeline.compress.normalize.already import quantized_operators, refuse_quantized
 from edgestill.pipeline.compress.normalize.constants import fold
-from edgestill.pipeline.compress.normalize.editing import Editor, read_inside, tensor_names
+from edgestill.pipeline.compress.normalize.editing import Editor, read_inside
 from edgestill.pipeline.compress.normalize.names import MARK, apart, together, unmarked
 from edgestill.pipeline.compress.normalize.opsets import converted, opset_of
 from edgestill.pipeline.compress.normalize.sharing import separate

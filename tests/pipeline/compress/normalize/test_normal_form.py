@@ -4,12 +4,13 @@ import foreign_graphs
 import numpy as np
 import onnx
 import pytest
+from edgestill.devices.onboard.model.names import nodes_of
 from edgestill.devices.onboard.model.samples import samples_of
 from edgestill.devices.onboard.runtimes import load
 from edgestill.devices.onboard.settings import Session
 from edgestill.errors import ModelError
 from edgestill.pipeline.compress.normalize import normal_form
-from edgestill.pipeline.compress.normalize.editing import attribute, nodes_of
+from edgestill.pipeline.compress.normalize.editing import attribute
 from edgestill.pipeline.compress.normalize.normal_form import TOLERANCE, normalize
 from edgestill.pipeline.compress.normalize.opsets import OLDEST, opset_of
 from foreign_graphs.building import foreign, node
