@@ -62,7 +62,8 @@ def page(report: Report, records: Path) -> str:
             for line in budgeted.lines(report)
             if subject and (figure := line.figures[subject.name]) is not None
         ),
-        warnings=warnings.every(report),
+        warnings=warnings.first(report),
+        disturbed=warnings.of_measurement(report),
         compressed=words.against_fp32(report),
         predicted=operators.predicted_lines(report),
         gain=words.gain(report),

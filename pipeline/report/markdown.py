@@ -39,7 +39,7 @@ def escape(text: str) -> str:
 def _top(report: Report) -> list[str]:
     title = f"# {escape(report.name)}: {escape(words.headline(report))}"
     lines = [title, escape(report.verdict.why)]
-    if alerts := warnings.every(report):
+    if alerts := warnings.first(report):
         lines += ["**Warnings**", _points(alerts)]
     if files := words.shipped_files(report):
         lines.append(escape(files))
@@ -59,6 +59,8 @@ def _top(report: Report) -> list[str]:
         points += [*words.against_fp32(report), *operators.predicted_lines(report)]
         points.append(words.gain(report))
         lines += [f"{lead}, {escape(subject.name)}:", _points(points)]
+    if disturbed := warnings.of_measurement(report):
+        lines += ["**Warnings about the measurement**", _points(disturbed)]
     lines.append(escape(f"Built {report.created} by edgestill {report.edgestill}."))
     return lines
 

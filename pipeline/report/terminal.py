@@ -43,7 +43,7 @@ def table(report: Report) -> RenderableType:
         *(_text(predicted_line, "yellow") for predicted_line in operators.predicted_lines(report)),
         *(_text(sentence) for sentence in _lost(report)),
         _text(words.gain(report)),
-        *(_text(f"warning: {warning}", "yellow") for warning in report.measured.benchmark.warnings),
+        *(_text(f"warning: {warning}", "yellow") for warning in warnings.of_measurement(report)),
     )
 
 

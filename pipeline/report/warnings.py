@@ -1,6 +1,7 @@
-"""What a reader must know before the first figure: of the answers and of the data.
+"""What a reader must know before the first figure, of answers and data; and of the measurement.
 
-first(report)   # ("fp32: class 'rare' is never found (12 test samples)", …)
+first(report)           # ("fp32: class 'rare' is never found (12 test samples)", …)
+of_measurement(report)  # ("fp32: 3 of 20 processes …",), below the figures
 """
 
 from collections.abc import Iterator
@@ -30,9 +31,9 @@ def first(report: Report) -> tuple[str, ...]:
     )
 
 
-def every(report: Report) -> tuple[str, ...]:
-    """Those, and what disturbed the measurement."""
-    return (*first(report), *report.measured.benchmark.warnings)
+def of_measurement(report: Report) -> tuple[str, ...]:
+    """What disturbed the measurement, below the figures: intervals and verdict allow for it."""
+    return report.measured.benchmark.warnings
 
 
 def _nothing_learned(report: Report) -> Iterator[str]:

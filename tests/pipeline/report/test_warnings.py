@@ -1,6 +1,7 @@
 """What stands above all figures: classes that are never found, and skewed data."""
 
 import io
+from dataclasses import replace
 
 import pytest
 import report_example as example
@@ -157,8 +158,25 @@ def test_the_warnings_stand_above_the_figures_on_every_page(tmp_path):
     drawn = html.page(report, tmp_path)
     assert drawn.index("is never found") < drawn.index('id="key"')
     assert drawn.count('id="warnings"') == 1
-    for warning in report.measured.benchmark.warnings:
-        assert warning in warnings.every(report)
+
+
+def test_warnings_about_the_measurement_stand_below_the_figures_on_every_page(tmp_path):
+    report = with_figures(example.report(), {"recall[3]": share(0.0)})
+    benchmark = replace(report.measured.benchmark, warnings=("a noisy neighbour",))
+    measured = report.measured.model_copy(update={"benchmark": benchmark})
+    report = report.model_copy(update={"measured": measured})
+    text = printed(report)
+    assert text.index("never found") < text.index("p50") < text.index("warning: a noisy neighbour")
+    page = markdown.page(report)
+    figures, disturbed = page.index("Against the teacher"), page.index("- a noisy neighbour")
+    assert page.index("never found") < figures < disturbed < page.index("## Budgets")
+    drawn = html.page(report, tmp_path)
+    at = [drawn.index(f'id="{name}"') for name in ("warnings", "key", "disturbed", "budgets")]
+    assert at == sorted(at)
+    assert drawn.count("a noisy neighbour") == 1
+    quiet = measured.model_copy(update={"benchmark": replace(benchmark, warnings=())})
+    undisturbed = report.model_copy(update={"measured": quiet})
+    assert 'id="disturbed"' not in html.page(undisturbed, tmp_path)
 
 
 def test_a_class_name_cannot_write_to_the_terminal():
