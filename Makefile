@@ -35,7 +35,7 @@ test-slow: .venv/edgestill-dev
 check: .venv/edgestill-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	MYPYPATH=.venv/typed $(BIN)/mypy -p edgestill.pipeline -p edgestill.exporters -p edgestill.devices
+	MYPYPATH=.venv/typed $(BIN)/mypy -p edgestill.pipeline -p edgestill.exporters -p edgestill.devices -p edgestill.toolchains
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/tools/untested_modules.py
 	$(BIN)/python tests/tools/diagram.py --check

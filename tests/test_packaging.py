@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("devices", "exporters", "pipeline")
+FOLDERS = ("devices", "exporters", "pipeline", "toolchains")
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
 BUILD = "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
 
@@ -65,7 +65,8 @@ def test_the_wheel_holds_every_module_and_data_file(wheel):
             for path in (ROOT / folder).rglob("*.*")
             if path.is_file() and path.suffix != ".pyc"
         }
-    assert {Path(name).suffix for name in wanted} == {".c", ".jinja", ".py", ".toml", ".typed"}
+    suffixes = {".c", ".jinja", ".py", ".toml", ".txt", ".typed"}
+    assert {Path(name).suffix for name in wanted} == suffixes
     assert wanted - wheel == set()
 
 

@@ -13,6 +13,7 @@ from ..onboard.model.modelfile import Input
 from ..onboard.model.training_operators import refusal
 from ..onboard.process.run_job import run
 from ..onboard.settings import DEFAULT_FEED, Feed
+from ..place.worker import worker_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,12 @@ def inspect(
         MeasureError: the child died or ran out of time.
     """
     job = InspectJob(str(path), feed=feed)
-    answer = run(job, timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes)
+    answer = run(
+        job,
+        timeout_s=timeout_s,
+        memory_limit_bytes=memory_limit_bytes,
+        command=worker_of(job),
+    )
     return Inspection(
         path=path,
         format=answer.format,

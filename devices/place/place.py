@@ -24,6 +24,7 @@ from ..profiles.profile import HOST, Profile
 from .adb import Adb
 from .remote import Remote
 from .ssh import Ssh
+from .worker import worker_of
 
 A = TypeVar("A", bound=Answer)
 
@@ -80,7 +81,11 @@ class Local:
     ) -> A:
         """Run a job in a child process; see `Place.run`."""
         return local.run(
-            job, timeout_s=timeout_s, memory_limit_bytes=memory_limit_bytes, cores=cores
+            job,
+            timeout_s=timeout_s,
+            memory_limit_bytes=memory_limit_bytes,
+            cores=cores,
+            command=worker_of(job),
         )
 
     def describe(self) -> Host:

@@ -23,6 +23,7 @@ from .models import compare, explain, quantize
 from .output import check_stdout, say, take_streams
 from .runs import gate, report, verify
 from .shared import Commands, Invocation
+from .toolchains import toolchains
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -40,6 +41,7 @@ COMMANDS: dict[str, click.Command] = {
     "report": report,
     "verify": verify,
     "devices": devices,
+    "toolchains": toolchains,
     "doctor": doctor,
 }
 """Every command by its name, in the order in which ``edgestill --help`` lists them."""

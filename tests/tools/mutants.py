@@ -36,7 +36,7 @@ WORK = ROOT / "artifacts" / "mutants"
 PAGE = ROOT / "docs" / "mutants.md"
 REASONS = Path(__file__).with_name("mutants_that_survive.json")
 PACKAGE = "edgestill"
-FOLDERS = ("devices", "exporters", "pipeline")
+FOLDERS = ("devices", "exporters", "pipeline", "toolchains")
 
 
 @dataclass(frozen=True, slots=True)

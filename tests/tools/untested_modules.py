@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_FOLDERS = ("devices", "exporters", "pipeline")
+_FOLDERS = ("devices", "exporters", "pipeline", "toolchains")
 _DOTTED = re.compile(r"\bedgestill((?:\.\w+)+)")
 
 

@@ -39,6 +39,12 @@ class Row:
     files_beside: Callable[[Path], tuple[Path, ...]]
 
 
+def weights_beside(path: Path) -> tuple[Path, ...]:
+    """The `.bin` file of an OpenVINO `.xml` file."""
+    weights = path.with_suffix(".bin")
+    return (weights,) if weights.exists() else ()
+
+
 RUNTIMES: dict[str, Row] = {
     "onnxruntime": Row(
         module="edgestill.devices.onboard.runtimes.onnxruntime",
@@ -46,6 +52,20 @@ RUNTIMES: dict[str, Row] = {
         suffixes=(".onnx", ".ort"),
         options=frozenset({"spinning", "optimization", "providers", "precise", "arena", "pattern"}),
         files_beside=check_external_data,
+    ),
+    "litert": Row(
+        module="edgestill.devices.onboard.runtimes.litert",
+        package="ai_edge_litert",
+        suffixes=(".tflite",),
+        options=frozenset(),
+        files_beside=lambda _: (),
+    ),
+    "openvino": Row(
+        module="edgestill.devices.onboard.runtimes.openvino",
+        package="openvino",
+        suffixes=(".xml",),
+        options=frozenset(),
+        files_beside=weights_beside,
     ),
 }
 _ALWAYS = {"runtime", "threads"}

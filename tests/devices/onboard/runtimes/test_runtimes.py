@@ -103,7 +103,7 @@ def test_the_session_or_the_suffix_names_the_runtime(toy):
     assert row_of(Path("m")) is RUNTIMES["onnxruntime"]
     assert row_of(Path("m.onnx"), Session(runtime="toy")) is RUNTIMES["toy"]
     assert run(ProbeJob(Session(runtime="toy")), timeout_s=60).runtime == "toy 0.1"
-    with pytest.raises(UsageError, match="runtime 'none', expected one of onnxruntime, toy"):
+    with pytest.raises(UsageError, match=r"runtime 'none', expected one of onnxruntime, .*toy"):
         row_of(toy, Session(runtime="none"))
     assert obeys(Path("m.onnx"), DEFAULT_SESSION, "arena", "pattern")
     assert not obeys(toy, DEFAULT_SESSION, "arena")
