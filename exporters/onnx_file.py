@@ -1,9 +1,9 @@
 """The finished ``.onnx`` file as a package: nothing is converted."""
 
-from .package import File, Job, Package
+from .package import File, Job, NotCarried, Package
 
 
-def packages(job: Job) -> dict[str, Package]:
+def packages(job: Job) -> dict[str, Package | NotCarried]:
     """Describe the ``.onnx`` files, which are measured and judged as they are."""
     return {
         model.name: Package(

@@ -11,7 +11,7 @@ import warnings
 from pathlib import Path
 
 from ..errors import ModelError
-from .package import File, Job, Package
+from .package import File, Job, NotCarried, Package
 
 OPERATORS = "required_operators_and_types.config"
 LEAST_AGREEMENT = 0.95
@@ -21,7 +21,7 @@ _CPUS = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm", "arm64": "arm"}
 """The converter's names for CPUs, by the operating system's."""
 
 
-def packages(job: Job) -> dict[str, Package]:
+def packages(job: Job) -> dict[str, Package | NotCarried]:
     """Convert the models of a folder.
 
     A file for another CPU runs here, but by other kernels than on its target.

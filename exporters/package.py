@@ -7,9 +7,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
 Cpu = Literal["arm", "amd64"]
@@ -36,13 +37,20 @@ class Job:
 
     Attributes:
         folder: holds the ``.onnx`` files; the exporter writes its files there.
-        models: at least one.
+        models: at least one; one named ``fp32`` has the torch module that others are made of.
         cpu: the CPU that files are optimized for, where a format has such files.
+        calibration: samples [n, ...] as the models take them, for formats that quantize by
+            themselves; None where no such format is asked for.
+        batch: samples a query, for formats whose files have a fixed batch.
+        log: a folder for what converters print.
     """
 
     folder: Path
     models: tuple[Finished, ...]
     cpu: Cpu = "arm"
+    calibration: "NDArray[Any] | None" = None
+    batch: int = 1
+    log: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +105,32 @@ class Package:
     about: str = ""
 
     @property
+    def apart(self) -> bool:
+        """Whether another runtime than that of the ``.onnx`` file runs it.
+
+        Its answers and times are then others, so it is verified, measured and judged by itself.
+        """
+        return self.runtime not in (None, "onnxruntime")
+
+    @property
     def files(self) -> tuple[File, ...]:
         """The model's file first, then what is delivered with it."""
         return (self.model, *self.beside)
 
 
-Exporter = Callable[[Job], dict[str, Package]]
+@dataclass(frozen=True, slots=True)
+class NotCarried:
+    """Why a format does not have a model.
+
+    Attributes:
+        reason: half a sentence for the reader of a report.
+    """
+
+    reason: str
+
+
+Exporter = Callable[[Job], "dict[str, Package | NotCarried]"]
 """Writes the files of one format and describes them, by the model's name.
 
-Raises a ``ModelError`` where a model cannot be expressed in the format.
+Raises a ``ModelError`` where the format should have a model and cannot express it.
 """

@@ -17,6 +17,9 @@ from ..devices.instructions import count as countable
 from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
 from ..errors import UsageError
+from ..exporters import TOOLCHAINS
+from ..toolchains import TOOLCHAINS as ALL_TOOLCHAINS
+from ..toolchains.interpreter import digest
 from . import tasks
 from .compress.inputs import TrialInputs, TunedInputs, VariantsInputs
 from .compress.plan import plan as plan_of
@@ -45,7 +48,7 @@ from .recipe.files import load
 from .recipe.model_names import is_factory
 from .recipe.recipe import Recipe
 from .recipe.training import Schedule
-from .records import DataRecord, Report, TargetsRecord, TunedRecord, VariantsRecord
+from .records import DataRecord, Plan, Report, TargetsRecord, TunedRecord, VariantsRecord
 from .runs import run as runs
 from .runs.flow_result import Flow
 from .stages import (
@@ -95,10 +98,26 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
         if method in r.compress.variants
     }
     models = Models(teachers, students, tuple(tuned.values()))
-    variants = run(VARIANTS, VariantsInputs(r.compress, plan, r.export, models, data))
+    variants = run(VARIANTS, _variants_inputs(r, plan, models, data))
     quality = run(VERIFY, VerifyInputs(variants, models, plain, targets, data, r.benchmark.batch))
     measured = run(BENCHMARK, _benchmark_inputs(r, named.device, variants, data))
     return Flow(data, teachers.models, targets, students, plain, tuned, variants, quality, measured)
+
+
+def _variants_inputs(
+    r: Recipe, plan: Plan, models: Models, data: Made[DataRecord]
+) -> VariantsInputs:
+    """Other runtimes' files have a fixed batch, and are what their toolchain made."""
+    used = {TOOLCHAINS[name] for name in r.export.formats if name in TOOLCHAINS}
+    return VariantsInputs(
+        r.compress,
+        plan,
+        r.export,
+        models,
+        data,
+        batch=r.benchmark.batch if used else None,
+        toolchains={name: digest(ALL_TOOLCHAINS[name]) for name in sorted(used)},
+    )
 
 
 def _users_modules(r: Recipe, named: Outside, data: Made[DataRecord]) -> Iterator[TrialInputs]:

@@ -2,7 +2,9 @@
 
 import difflib
 
+from .. import toolchains
 from ..errors import DataError, RecipeError
+from ..exporters import TOOLCHAINS
 from . import tasks
 from .judge import task_budgets
 from .recipe.architecture import Architecture
@@ -17,11 +19,13 @@ OF_LABELS = ("label_smoothing", "control_smoothing", "class_weights")
 
 
 def known(recipe: Recipe) -> None:
-    """Refuse metrics that the task does not have, before any data is read.
+    """Refuse metrics that the task does not have and formats without a toolchain, before any data.
 
     Raises:
         RecipeError: a budget, or ``data.select_by``.
+        HostError: a format's toolchain is not set up.
     """
+    _toolchains_are_set_up(recipe)
     task = tasks.of(recipe.data.task)
     task_budgets.check(recipe.gate, task)
     select_by = recipe.data.select_by
@@ -34,6 +38,14 @@ def known(recipe: Recipe) -> None:
             where="data.select_by",
             fix=f"did you mean {near[0]!r}?" if near else "leave data.select_by out",
         )
+
+
+def _toolchains_are_set_up(recipe: Recipe) -> None:
+    for format_ in recipe.export.formats:
+        name = TOOLCHAINS.get(format_)
+        if name is not None and toolchains.python_of(name) is None:
+            module = toolchains.TOOLCHAINS[name].modules[0]
+            raise toolchains.missing(f"export.formats: {format_}", module)
 
 
 def suits(recipe: Recipe, data: DataRecord) -> None:

@@ -8,7 +8,7 @@ needs it runs in a child process of its interpreter. An interpreter that has the
 ours included, is used as it is.
 """
 
-from .interpreter import command, environment_of, folder, missing, python_of, python_with
+from .interpreter import command, environment_of, folder, missing, python_of, python_with, variables
 from .table import COMMAND, TOOLCHAINS, Toolchain
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "missing",
     "python_of",
     "python_with",
+    "variables",
 ]

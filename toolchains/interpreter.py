@@ -116,6 +116,18 @@ def missing(what: str, module: str, base: Path | None = None) -> HostError:
     )
 
 
+def variables(source: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a child: ours, without what points into our Python, and telemetry off."""
+    ours = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+    kept = {name: value for name, value in source.items() if name not in ours}
+    return kept | {
+        "ORT_DISABLE_TELEMETRY": "1",
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "PYTHONHASHSEED": "0",
+    }
+
+
 def command(python: Path, module: str, *arguments: str) -> tuple[str, ...]:
     """The words that run a module of ours as a program.
 

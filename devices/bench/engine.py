@@ -102,7 +102,7 @@ class Taken:
         looks: how often the rule of stopping was applied.
         enough: whether it was met.
         warnings: what disturbed the measurement, in plain sentences.
-        runtime: the runtime and its version.
+        runtime: the runtimes and their versions.
         began: when, UTC, ISO 8601.
     """
 
@@ -163,7 +163,7 @@ def take(
         looks=looks.look,
         enough=looks.enough,
         warnings=(*_limits(answers), *disturbed, *watch.warnings),
-        runtime=journal.runtime_of(answers),
+        runtime=journal.runtimes_of(repetitions.answers()),
         began=began,
     )
 
@@ -183,6 +183,13 @@ class _Repetitions:
         self._origins: list[dict[str, Any]] = []
         self.processes: dict[Key, list[ProcessResult]] = {turn.key: [] for turn in turns}
         self.fewest = prepared.request.settings.processes * len(turns)
+
+    def answers(self) -> dict[str, list[Answer]]:
+        """What the processes answered, by the subject's name."""
+        found: dict[str, list[Answer]] = {}
+        for (subject, _), results in self.processes.items():
+            found.setdefault(subject, []).extend(result.answer for result in results)
+        return found
 
     def take_all(self, repetition: int, watch: Watch, only: Collection[str] | None) -> None:
         """Take every turn, or those of some subjects only, in an order drawn anew."""

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -50,17 +50,24 @@ def write(path: Path, records: list[dict[str, Any]]) -> None:
     temporary.replace(path)
 
 
-def runtime_of(answers: Sequence[Answer]) -> str:
-    """The one runtime that all processes had.
+def runtimes_of(answers: Mapping[str, Iterable[Answer]]) -> str:
+    """The runtimes that models ran in, each of them in one: `litert 2.3.0, onnxruntime 1.32.0`.
+
+    Args:
+        answers: of all processes, by the model's name.
 
     Raises:
-        MeasureError: they had several.
+        MeasureError: the processes of one model had several.
     """
-    versions = sorted({answer.runtime for answer in answers})
-    if len(versions) != 1:
-        raise MeasureError(
-            f"processes with {' and '.join(versions)}",
-            expected="one runtime",
-            fix="do not install packages while measuring",
-        )
-    return versions[0]
+    found: set[str] = set()
+    for name, of_model in answers.items():
+        versions = sorted({answer.runtime for answer in of_model})
+        if len(versions) != 1:
+            raise MeasureError(
+                f"processes with {' and '.join(versions)}",
+                expected="one runtime",
+                where=name,
+                fix="do not install packages while measuring",
+            )
+        found.update(versions)
+    return ", ".join(sorted(found))

@@ -67,6 +67,7 @@ def conclude(measured: Measured, confidence: float, settings: Settings) -> Figur
         name=measured.name,
         file=inspection.path.name,
         file_bytes=inspection.file_bytes,
+        runtime=answers[0].runtime,
         p50_ms=p50_ms,
         p90_ms=p90_ms,
         p99_ms=p99_ms,

@@ -67,6 +67,7 @@ class Figures:
         early_stopping_p90_ms: MLPerf's early-stopping estimate of the p90 of a process, which
             few queries make larger, and its median over processes. It decides no budget.
         early_stopping_p99_ms: that of the p99.
+        runtime: what ran it, and its version; None where an older report does not record it.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Figures:
     outliers: int | None = None
     early_stopping_p90_ms: Estimate = _NO_EARLY_STOPPING
     early_stopping_p99_ms: Estimate = _NO_EARLY_STOPPING
+    runtime: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,8 @@ def probe(invocation: Invocation, out: Path | None, seconds: float) -> None:
 def setup_emulator(invocation: Invocation) -> None:
     """Set up emulated ARM cores (Debian 12).
 
-    They count the instructions of a model for an ARM device. No other command uses the network.
+    They count the instructions of a model for an ARM device. Only this command and
+    `toolchains setup` use the network.
     Debian and Python packages come from the servers that apt and pip are configured for. They go
     into the user's cache folder; nothing is installed.
     """

@@ -3,7 +3,8 @@
 Importing this module loads no torch, so that a plan can be made without it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from ..distill.inputs import Models, Training
 from ..engine.stage import Made
@@ -68,6 +69,8 @@ class VariantsInputs:
         export: the recipe's part.
         models: what is exported and compressed.
         data: the data stage's output.
+        batch: samples a query, for formats whose files have a fixed batch; None: no such format.
+        toolchains: the digest of the requirements of each toolchain that converts, by its name.
     """
 
     compress: Compress
@@ -75,3 +78,5 @@ class VariantsInputs:
     export: Export
     models: Models
     data: Made[DataRecord]
+    batch: int | None = None
+    toolchains: Mapping[str, str] = field(default_factory=dict)

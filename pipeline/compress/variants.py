@@ -11,9 +11,10 @@ from onnx import load as load_file
 from torch import nn
 
 from ...devices.onboard.model import training_operators
-from ...exporters import EXPORTERS, interface, metadata, onnx
+from ...exporters import EXPORTERS, TOOLCHAINS, interface, metadata, onnx
 from ...exporters.package import Finished, Package
 from ...exporters.package import Job as ExportJob
+from ...exporters.package import NotCarried as Missing
 from .. import tasks
 from ..data.arrays import Arrays, draw, open_split
 from ..distill.teacher_answers import ensemble, exportable
@@ -21,8 +22,17 @@ from ..engine.stage import Made
 from ..models import example
 from ..models.text_length import takes_any_length
 from ..progress import Progress, Steps
-from ..recipe.export import Export
-from ..records import TEACHER, DataRecord, ModelRecord, TunedRecord, Variant, VariantsRecord
+from ..records import (
+    AT,
+    TEACHER,
+    Bytes,
+    DataRecord,
+    ModelRecord,
+    NotCarried,
+    TunedRecord,
+    Variant,
+    VariantsRecord,
+)
 from .byte_breakdown import where_bytes_go
 from .inputs import VariantsInputs
 from .int8.saturation import saturable
@@ -121,20 +131,32 @@ def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsR
             facts = _facts(name, models.records(name), data.record)
             facts["input"]["shape"] = _input_shape(file, data.record)
             metadata.stamp(file, facts)
-        packages = _packaged(out, export, list(effects), modules, steps)
+        packages, absent = _packaged(out, inputs, list(effects), modules, steps)
     exported = {*modules, *models.tuned}
     variants = {
         name: _variant(
-            out / f"{name}.onnx", name, effect, packages[name], None if name in exported else FP32
+            out / f"{name}.onnx",
+            name,
+            effect,
+            tuple(package for package in packages[name] if not package.apart),
+            None if name in exported else FP32,
         )
         for name, effect in effects.items()
     }
+    apart = [
+        _in_other_runtime(variants[name], package, out, exported=name in exported)
+        for format_ in export.formats
+        for name in wanted
+        for package in packages[name]
+        if package.format == format_ and package.apart
+    ]
     return VariantsRecord(
         student=models.best.record,
         plan=inputs.plan,
-        variants=tuple(variants[name] for name in wanted),
+        variants=(*(variants[name] for name in wanted), *apart),
         teacher=variants.get(TEACHER),
         tuned=tuple(made.record for made in inputs.models.tuned),
+        not_carried=absent,
     )
 
 
@@ -180,19 +202,56 @@ def _job(source: Path, target: Path, inputs: VariantsInputs, calibration: Arrays
 
 def _packaged(
     out: Path,
-    export: Export,
+    inputs: VariantsInputs,
     names: Sequence[str],
     modules: Mapping[str, nn.Module],
     steps: Steps,
-) -> dict[str, tuple[Package, ...]]:
-    """Write every model in each format of the recipe; the packages by the model's name."""
+) -> tuple[dict[str, list[Package]], tuple[NotCarried, ...]]:
+    """Write every model in each format; the packages by the model's name, and what has none.
+
+    The teacher is measured in ONNX Runtime only: it is what others are compared with.
+    """
+    export = inputs.export
     finished = tuple(Finished(name, out / f"{name}.onnx", modules.get(name)) for name in names)
     job = ExportJob(out, finished, export.ort_target)
-    by_format = []
+    students = tuple(model for model in finished if model.name != TEACHER)
+    apart = ExportJob(
+        out,
+        students,
+        export.ort_target,
+        calibration=draw(
+            open_split(inputs.data.path, "calibration"), inputs.compress.calibration_samples
+        ).x,
+        batch=inputs.batch or 1,
+        log=out,
+    )
+    packages: dict[str, list[Package]] = {name: [] for name in names}
+    absent = []
     for format_ in export.formats:
-        by_format.append(EXPORTERS[format_](job))
+        for name, made in EXPORTERS[format_](apart if format_ in TOOLCHAINS else job).items():
+            if isinstance(made, Missing):
+                absent.append(NotCarried(variant=name, format=format_, reason=made.reason))
+            else:
+                packages[name].append(made)
         steps.advance(f".{format_}")
-    return {name: tuple(packages[name] for packages in by_format) for name in names}
+    return packages, tuple(absent)
+
+
+def _in_other_runtime(variant: Variant, package: Package, out: Path, *, exported: bool) -> Variant:
+    """A variant in a format that another runtime runs, as one of its own.
+
+    What is wrong with the file that it was made from is wrong with it.
+    """
+    size = sum((out / file.name).stat().st_size for file in package.files)
+    source = variant.name if package.format == "openvino" else f"{FP32}{AT}{package.format}"
+    return Variant(
+        name=f"{variant.name}{AT}{package.format}",
+        packages=(package,),
+        changed_nodes=variant.changed_nodes,
+        notes=(package.about,),
+        parts=Bytes(weights={}, scales=0, constants=0, graph=size),
+        made_from=None if exported and package.format != "openvino" else source,
+    )
 
 
 def _lost(calibration: Arrays, data: DataRecord) -> Callable[[Outputs, Outputs], float]:

@@ -12,6 +12,7 @@ from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import ModelError
 from ...exporters.interface import INPUT, OUTPUT
+from . import other_runtimes
 
 Logits = NDArray[np.float32]
 REFERENCE = "reference.npz"
@@ -33,7 +34,8 @@ def logits(
     """Run a file over samples in order, each run on one thread.
 
     Args:
-        path: a ``.onnx`` or ``.ort`` file of ours.
+        path: a file of ours, in any format; one of another runtime is run by it, in a process of
+            its own, and takes none of the options below ``batch``.
         x: samples [n, …] as the model takes them.
         batch: samples a run; the last run may hold fewer.
         workers: threads that share the samples out; the answers do not depend on them.
@@ -48,6 +50,8 @@ def logits(
     Raises:
         ModelError: the file cannot be run, or gives NaN or infinity.
     """
+    if other_runtimes.runs_elsewhere(path):
+        return _finite(other_runtimes.outputs(path, x, batch=batch), path)
     model = load(path, Session(optimization=optimization, precise=precise))
     output = [port.name for port in model.outputs].index(OUTPUT)
 
@@ -67,6 +71,10 @@ def logits(
     with ThreadPoolExecutor(workers) as pool:
         parts = pool.map(answered, [starts[i : i + share] for i in range(0, len(starts), share)])
         outputs = np.concatenate([block for part in parts for block in part])
+    return _finite(outputs, path)
+
+
+def _finite(outputs: NDArray[Any], path: Path) -> Logits:
     if not np.isfinite(outputs).all():
         row = int(np.argwhere(~np.isfinite(outputs))[0][0])
         raise ModelError(

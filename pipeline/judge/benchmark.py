@@ -33,7 +33,7 @@ from ..records import (
     OperatorsRecord,
     Predicted,
 )
-from . import promise
+from . import other_runtimes, promise
 from .budgets import decided, percentiles, undecided
 from .inputs import BenchmarkInputs
 from .operators import figures_here, profiled
@@ -85,7 +85,8 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
         here = figures_here(None)
         operators = _operators(measured, subjects, settings, here, progress)
         if not inputs.on_target:
-            names, threads = [subject.name for subject in subjects], settings.session.threads
+            names = [variant.name for variant in made.files if variant.in_onnx]
+            threads = settings.session.threads
             medians = _medians(measured)
             predicted = predictions(names, operators, medians, here, target, threads=threads)
     return BenchmarkRecord(
@@ -149,6 +150,8 @@ def _pad(inputs: BenchmarkInputs) -> int | None:
     if data.layout != "tokens":
         return None
     for variant in inputs.variants.record.files:
+        if not variant.in_onnx:
+            return None
         graph = onnx.load(folder / variant.file, load_external_data=False).graph
         if not graph.input[0].type.tensor_type.shape.dim[1].dim_param:
             return None
@@ -171,7 +174,11 @@ def _counted(
     }
     with progress.steps("instructions", len(files)) as steps:
         for name, path in files.items():
-            counts[name] = countable.count(path, target, feed=feed).estimate
+            if other_runtimes.runs_elsewhere(path):
+                reason = f"instructions of {path.suffix} files are not counted"
+                counts[name] = Estimate.unknown(reason, "instructions", unit="instructions")
+            else:
+                counts[name] = countable.count(path, target, feed=feed).estimate
             steps.advance(name)
     models = (replace(model, instructions=counts[model.name]) for model in measured.models)
     return replace(measured, models=tuple(models))
@@ -186,6 +193,7 @@ def _operators(
 ) -> list[OperatorsRecord]:
     """The time of each model's operators; a model that fails is left out with a warning."""
     medians = _medians(measured)
+    subjects = [subject for subject in subjects if not other_runtimes.runs_elsewhere(subject.path)]
     records: list[OperatorsRecord] = []
     with progress.steps("operators", len(subjects)) as steps:
         for subject in subjects:

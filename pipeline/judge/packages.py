@@ -1,13 +1,14 @@
 """The verdict on each format of a variant.
 
-What is measured is the ``.onnx`` file. Another format is compared with it by its answers; what was
+What is measured is the ``.onnx`` file, or that of another runtime. A format that ships the answers
+of the ``.onnx`` file is compared with it by its answers; what was
 not measured of it is undecided, and says so.
 """
 
 from collections.abc import Iterator, Mapping
 
 from ...exporters import ONNX
-from ..records import Outcome, PackageQuality, PackageVerdict, VariantQuality
+from ..records import AT, Outcome, PackageQuality, PackageVerdict, VariantQuality
 from .budgets import BUDGETS
 
 
@@ -26,10 +27,11 @@ def verdicts(
     Args:
         quality: of the variant.
         budgets: of the gate, by key.
-        outcome: of the variant, which is that of its ``.onnx`` file.
+        outcome: of the variant, which is that of the file that is measured.
     """
-    onnx = PackageVerdict(format=ONNX, outcome=outcome, why="measured and judged")
-    return (onnx, *(_verdict(package, quality, budgets, outcome) for package in quality.packages))
+    measured = quality.name.partition(AT)[2] or ONNX
+    own = PackageVerdict(format=measured, outcome=outcome, why="measured and judged")
+    return (own, *(_verdict(package, quality, budgets, outcome) for package in quality.packages))
 
 
 def _fault(package: PackageQuality, quality: VariantQuality) -> str | None:

@@ -21,6 +21,8 @@ BATCHES = (1, 7, 64)
 """One, an odd few, many: a kernel may differ by its tail."""
 RELATIVE_TOLERANCE = 1e-4
 """Of the largest logit (at least 1): about ten times what another order of summing changes."""
+OTHER_RUNTIME = 1e-3
+"""Of the range of the outputs (at least 1)."""
 LEVELS = 255
 """Steps from the least to the greatest value of uint8."""
 
@@ -39,6 +41,34 @@ def with_module(path: Path, model: torch.nn.Module, test: Arrays) -> tuple[Parit
     with torch.no_grad():
         expected = model(torch.from_numpy(samples)).numpy()
     return _parities(path, samples, expected, _tolerance(expected))
+
+
+def in_other_runtime(
+    path: Path, model: torch.nn.Module, test: Arrays, batch: int
+) -> tuple[Parity, ...]:
+    """The same of a file that another runtime runs, at the batch that the file has.
+
+    Its kernels may take other ways to a convolution, so the tolerance is a share of the range of
+    the outputs, as the makers of runtimes state it.
+
+    Args:
+        path: the file.
+        model: in eval mode.
+        test: the test split, of which a few samples are drawn.
+        batch: samples a query.
+    """
+    samples = draw(test, SAMPLES).x
+    with torch.no_grad():
+        expected = model(torch.from_numpy(samples)).numpy()
+    return (
+        Parity(
+            batch=batch,
+            optimization="all",
+            samples=len(samples),
+            max_abs_difference=distance(logits(path, samples, batch=batch), expected),
+            tolerance=OTHER_RUNTIME * max(1.0, float(np.ptp(expected))),
+        ),
+    )
 
 
 def with_tuned(path: Path, tuned: Made[TunedRecord], *, precise: bool) -> tuple[Parity, ...]:

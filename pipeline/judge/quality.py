@@ -125,7 +125,7 @@ def quality_of(
     metrics = task.metrics(outputs, truth, reference.sampling)
     return VariantQuality(
         name=name,
-        checker=_checker(running.folder / variant.file),
+        checker=_checker(running.folder / variant.file) if variant.in_onnx else None,
         parity=parity,
         packages=tuple(
             _package(package, outputs, reference, running) for package in variant.packages[1:]
@@ -168,7 +168,7 @@ def _package(
 
 def _here(variant: Variant, outputs: Logits, reference: Reference, running: Running) -> Here | None:
     """What the file answers by this host's own kernels, where those are not the target's."""
-    if not (running.precise and variant.changed_nodes):
+    if not (running.precise and variant.changed_nodes and variant.in_onnx):
         return None
     own = running.outputs(variant.file, precise=False)
     apart = reference.shift(own, outputs)

@@ -18,8 +18,10 @@ from ...devices.onboard.runtimes import load
 from ...devices.onboard.runtimes.contract import LoadedModel
 from ...devices.onboard.settings import Session
 from ...errors import ModelError
+from ...exporters.interface import INPUT
 from ..records import Steadiness
 from ..records.steadiness import ALONE, ALONE_FP16
+from . import other_runtimes
 from .apart import flat, relative
 
 SAMPLES = 64
@@ -32,19 +34,24 @@ _ALONE = 4
 Feed = Mapping[str, NDArray[Any]]
 
 
-def steadiness(path: Path, feed: Feed, session: Session, *, alone: bool) -> Steadiness:
+def steadiness(
+    path: Path, feed: Feed, session: Session, *, alone: bool, batch: int = 1
+) -> Steadiness:
     """Ask a file the same twice, in two sessions, and some of the samples one by one.
 
     Args:
-        path: a ``.onnx`` or ``.ort`` file.
+        path: a file; one of ours where another runtime than ONNX Runtime runs it.
         feed: one query, arrays by input name.
         session: how the runtime holds the model; one thread, for several may sum in any order.
         alone: whether the answer to a sample is to be the same whatever else is in the batch; it
             is looked at only where every input has an open first axis.
+        batch: samples a query, of a file in another runtime.
 
     Raises:
         ModelError: the file does not load or does not run on the feed.
     """
+    if other_runtimes.runs_elsewhere(path):
+        return other_runtimes.steadiness(path, feed[INPUT], batch=batch)
     feed = {name: np.ascontiguousarray(array) for name, array in feed.items()}
     model = load(path, session)
     first, repeated = _answers(model, feed), _answers(model, feed)

@@ -153,10 +153,13 @@ def _parity(variant: Variant, inputs: VerifyInputs, test: Arrays) -> tuple[Parit
     if variant.name == TEACHER:
         teachers = models.teachers
         return parity.with_module(path, ensemble(teachers.models, teachers.shares, data), test)
-    if variant.name == FP32:
+    if variant.method == FP32:
         student = inputs.variants.record.student
         best = next(made for made in models.students if made.record == student)
-        return parity.with_module(path, ensemble((best,), (1.0,), data), test)
+        module = ensemble((best,), (1.0,), data)
+        if variant.in_onnx:
+            return parity.with_module(path, module, test)
+        return parity.in_other_runtime(path, module, test, inputs.batch)
     for tuned in models.tuned:
         if tuned.record.method == variant.name:
             precise = inputs.variants.record.plan.precise
@@ -176,6 +179,7 @@ def _steadiness(
         {INPUT: samples},
         Session(precise=running.precise),
         alone=exported and not variant.changed_nodes,
+        batch=running.batch,
     )
 
 

@@ -25,10 +25,21 @@ from .report import SCHEMA_VERSION, Report
 from .shift import OutputShift, Shift
 from .steadiness import Steadiness
 from .trial import TrialRecord
-from .variants import Bytes, Left, Plan, Saturable, TunedRecord, Variant, VariantsRecord
+from .variants import (
+    AT,
+    Bytes,
+    Left,
+    NotCarried,
+    Plan,
+    Saturable,
+    TunedRecord,
+    Variant,
+    VariantsRecord,
+)
 from .verdict import Check, PackageVerdict, VariantVerdict, Verdict
 
 __all__ = [
+    "AT",
     "SCHEMA_VERSION",
     "SPLITS",
     "TEACHER",
@@ -49,6 +60,7 @@ __all__ = [
     "Layout",
     "Left",
     "ModelRecord",
+    "NotCarried",
     "OperatorTime",
     "OperatorsRecord",
     "Outcome",

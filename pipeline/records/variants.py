@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from ...exporters import ONNX
 from ...exporters.package import Package
 from .models import Epoch, ModelRecord
 from .record import Record
@@ -99,12 +100,21 @@ class TunedRecord(Record):
     sha256: str
 
 
+AT = "@"
+"""Between a variant's method and its format, where the format is judged by itself."""
+
+
 class Variant(Record):
-    """One model made of the student (or the teacher in fp32), in every format of the recipe."""
+    """One model made of the student (or the teacher in fp32), and its files.
+
+    One in ONNX Runtime has the formats that ship the same answers beside its ``.onnx`` file. In
+    every other runtime the same method gives other answers in another time, so it is a variant of
+    its own: ``int8-static@litert``.
+    """
 
     name: str
     packages: tuple[Package, ...]
-    """One a format. The first is the ``.onnx`` file, which is measured and judged."""
+    """One a format. The first is measured and judged."""
     changed_nodes: int
     """Nodes that differ in kind from fp32: quantized operators and Q/DQ pairs."""
     notes: tuple[str, ...]
@@ -117,8 +127,23 @@ class Variant(Record):
     """The variant whose file a method rewrote; None for a file exported from a torch model."""
 
     @property
+    def method(self) -> str:
+        """How it was compressed, whatever its format: ``int8-static``."""
+        return self.name.partition(AT)[0]
+
+    @property
+    def format(self) -> str:
+        """Of the file that is measured."""
+        return self.packages[0].format
+
+    @property
+    def in_onnx(self) -> bool:
+        """Whether that is an ``.onnx`` file, which ONNX Runtime runs and onnx can read."""
+        return self.format == ONNX
+
+    @property
     def file(self) -> str:
-        """The name of the ``.onnx`` file."""
+        """The name of the file that is measured."""
         return self.packages[0].model.name
 
     @property
@@ -132,6 +157,14 @@ class Variant(Record):
         return self.packages[0].model.sha256 or ""
 
 
+class NotCarried(Record):
+    """A variant that a format of the recipe does not have."""
+
+    variant: str
+    format: str
+    reason: str
+
+
 class VariantsRecord(Record):
     """The variants of the best student, and the teacher's file to measure beside them."""
 
@@ -142,6 +175,7 @@ class VariantsRecord(Record):
     """None where the teacher is a black box, or only its answers are known."""
     tuned: tuple[TunedRecord, ...] = ()
     """Of the variants that a method trained further."""
+    not_carried: tuple[NotCarried, ...] = ()
 
     @property
     def files(self) -> tuple[Variant, ...]:

@@ -228,7 +228,7 @@ def _ship(draft: Path, report: Report) -> None:
     if verdict.ship is None:
         return
     variant = next(v for v in report.variants.variants if v.name == verdict.ship)
-    stem = f"{report.name}-{variant.name}"
+    stem = f"{report.name}-{variant.method}"
     for package in variant.packages:
         model = draft / "variants" / package.model.name
         shutil.copyfile(model, models / f"{stem}{package.suffix}")

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..model.inputs import real_samples
 from ..runtimes import label, runtime_of, tracing_runtime_of
 from ..runtimes.contract import LoadedModel
+from ..settings import Feed
 from .answer import AnswersAnswer
 from .feeds import batches_of
 from .job import AnswersJob
@@ -30,10 +33,24 @@ def answer(job: AnswersJob) -> AnswersAnswer:
     else:
         tracing = tracing_runtime_of(path, job.session)
         model = tracing.load_traced(path, job.session, Path(job.optimized))
-    answered = [model.answer(feed) for feed in batches_of(job.feed, model.inputs)]
-    outputs: dict[str, Any] = {
-        f"output_{index}": np.concatenate(parts)
-        for index, parts in enumerate(zip(*answered, strict=True))
-    }
+    if job.every:
+        joined = _every(job.feed, model)
+    else:
+        answered = [model.answer(feed) for feed in batches_of(job.feed, model.inputs)]
+        joined = [np.concatenate(parts) for parts in zip(*answered, strict=True)]
+    outputs: dict[str, Any] = {f"output_{index}": part for index, part in enumerate(joined)}
     np.savez(job.outputs, allow_pickle=False, **outputs)
     return AnswersAnswer(runtime=label(runtime), machine=platform.machine())
+
+
+def _every(feed: Feed, model: LoadedModel) -> list[NDArray[Any]]:
+    """The outputs for all samples in order; the last query is filled up from the front."""
+    arrays = dict(real_samples(feed, model.inputs))
+    count, batch = len(next(iter(arrays.values()))), feed.batch
+    answered: list[list[NDArray[Any]]] = []
+    for start in range(0, count, batch):
+        rows = np.arange(start, start + batch) % count
+        query = {name: np.ascontiguousarray(array[rows]) for name, array in arrays.items()}
+        # A runtime may give the same array each time.
+        answered.append([np.array(output) for output in model.answer(query)])
+    return [np.concatenate(parts)[:count] for parts in zip(*answered, strict=True)]

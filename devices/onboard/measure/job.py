@@ -168,6 +168,8 @@ class AnswersJob(JobFor["AnswersAnswer"]):
         feed: the inputs to answer, an `.npz`.
         session: how the runtime holds the model.
         optimized: a folder for `optimized.onnx`, the graph that runs, or None.
+        every: whether every sample is answered, in order, along the first axis of each input; else
+            the queries that a measurement takes.
         kind: which job this is.
     """
 
@@ -176,6 +178,7 @@ class AnswersJob(JobFor["AnswersAnswer"]):
     feed: Feed
     session: Session = field(default_factory=Session)
     optimized: str | None = None
+    every: bool = False
     kind: Literal["answers"] = "answers"
 
 

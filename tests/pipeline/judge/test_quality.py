@@ -63,7 +63,9 @@ def running(folder, batch=ROWS):
 
 
 def variant(*packages, name="fp32"):
-    return SimpleNamespace(name=name, file="same.onnx", packages=packages, changed_nodes=0)
+    return SimpleNamespace(
+        in_onnx=True, name=name, file="same.onnx", packages=packages, changed_nodes=0
+    )
 
 
 def package(file, format_="ort"):

@@ -1,0 +1,144 @@
+"""Torch programs into ``.tflite`` files, and those into int8 by LiteRT's quantizer.
+
+The quantizer's own calibration smooths the extremes of samples and clips what it smoothed. Here the
+ranges are the extremes of all samples, each calibrated alone.
+"""
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import litert_torch
+import numpy as np
+import torch
+from ai_edge_quantizer import algorithm_manager, qtyping, quantizer, recipe_manager
+from numpy.typing import NDArray
+
+from .protocol import Request, each, serve
+
+Ranges = dict[str, dict[str, Any]]
+_SIGNATURE = "serving_default"
+_ALL = ".*"
+_OPERATORS = qtyping.TFLOperationName
+_ALGORITHMS = algorithm_manager.AlgorithmName
+
+
+class _Named(torch.nn.Module):
+    """A module whose output has a name in the file's signature."""
+
+    def __init__(self, module: torch.nn.Module, output: str) -> None:
+        super().__init__()
+        self._module, self._output = module, output
+
+    def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        """The only output, by its name."""
+        (x,) = inputs.values()
+        return {self._output: self._module(x)}
+
+
+def convert(folder: Path, request: Request) -> dict[str, Any]:
+    """Convert each program once, and make every model from its float file."""
+    with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
+        samples: NDArray[Any] = stored["x"]
+    batch, floats = int(request["batch"]), folder / "float"
+    floats.mkdir()
+
+    def one(model: Request) -> None:
+        source = floats / f"{model['program']}.tflite"
+        if not source.exists():
+            program = torch.export.load(str(folder / model["program"]))
+            example = torch.from_numpy(np.repeat(samples[:1], batch, axis=0))
+            named = _Named(program.module(), request["output"])
+            made = litert_torch.convert(named, sample_kwargs={request["input"]: example})
+            made.export(str(source))
+        feeds = (samples[i : i + batch] for i in range(0, len(samples) - batch + 1, batch))
+        queries = ({request["input"]: feed} for feed in feeds)
+        content = _MAKERS[model["scheme"]](source, queries)
+        Path(model["target"]).write_bytes(content)
+
+    refused = each(request["models"], one)
+    tools = ("litert-torch", "ai-edge-quantizer")
+    return {"refused": refused, "by": " and ".join(f"{tool} {version(tool)}" for tool in tools)}
+
+
+def _float32(source: Path, queries: Iterable[Mapping[str, NDArray[Any]]]) -> bytes:
+    del queries
+    return source.read_bytes()
+
+
+def _quantized(
+    source: Path,
+    queries: Iterable[Mapping[str, NDArray[Any]]],
+    *,
+    configure: Callable[[recipe_manager.RecipeManager], None],
+) -> bytes:
+    """A float file quantized as a recipe says; inputs and outputs stay as they are."""
+    manager = recipe_manager.RecipeManager()
+    configure(manager)
+    made = quantizer.Quantizer(str(source), manager.get_quantization_recipe())
+    ranges = _ranges(made, queries) if made.need_calibration else None
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "model.tflite"
+        made.quantize(ranges).export_model(str(target))
+        return target.read_bytes()
+
+
+def _ranges(made: Any, queries: Iterable[Mapping[str, NDArray[Any]]]) -> Ranges:
+    """The extremes of each tensor over all queries."""
+    merged: Ranges = {}
+    for query in queries:
+        for name, found in made.calibrate({_SIGNATURE: [dict(query)]}).items():
+            known = merged.setdefault(name, dict(found))
+            if known and found:
+                known["min"] = np.minimum(known["min"], found["min"])
+                known["max"] = np.maximum(known["max"], found["max"])
+    return merged
+
+
+def _static(manager: recipe_manager.RecipeManager) -> None:
+    manager.add_static_config(
+        regex=_ALL,
+        operation_name=_OPERATORS.ALL_SUPPORTED,
+        activation_num_bits=8,
+        weight_num_bits=8,
+    )
+    for operator in (_OPERATORS.INPUT, _OPERATORS.OUTPUT):
+        manager.add_quantization_config(
+            regex=_ALL, operation_name=operator, algorithm_key=_ALGORITHMS.NO_QUANTIZE
+        )
+
+
+def _dynamic(manager: recipe_manager.RecipeManager) -> None:
+    manager.add_dynamic_config(regex=_ALL, operation_name=_OPERATORS.ALL_SUPPORTED, num_bits=8)
+
+
+def _weights(manager: recipe_manager.RecipeManager) -> None:
+    manager.add_weight_only_config(regex=_ALL, operation_name=_OPERATORS.ALL_SUPPORTED, num_bits=8)
+
+
+def _half(manager: recipe_manager.RecipeManager) -> None:
+    manager.add_weight_only_config(
+        regex=_ALL,
+        operation_name=_OPERATORS.ALL_SUPPORTED,
+        num_bits=16,
+        algorithm_key=_ALGORITHMS.FLOAT_CASTING,
+    )
+
+
+_MAKERS: dict[str, Callable[[Path, Iterable[Mapping[str, NDArray[Any]]]], bytes]] = {
+    "float32": _float32,
+    "float16-weights": partial(_quantized, configure=_half),
+    "int8-static": partial(_quantized, configure=_static),
+    "int8-dynamic": partial(_quantized, configure=_dynamic),
+    "int8-weights": partial(_quantized, configure=_weights),
+}
+"""By the scheme that a request names."""
+
+
+if __name__ == "__main__":
+    logging.disable(logging.WARNING)
+    serve(convert)

@@ -1,0 +1,101 @@
+"""``.tflite`` files for LiteRT, made from torch modules in the toolchain ``litert``."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ..errors import ModelError
+from .conversion import convert
+from .interface import INPUT, OUTPUT
+from .package import File, Finished, Job, NotCarried, Package
+from .program import save_program
+
+SCHEMES = {
+    "fp32": "float32",
+    "fp16": "float16-weights",
+    "int8-static": "int8-static",
+    "int8-dynamic": "int8-dynamic",
+    "int8-weights": "int8-weights",
+}
+"""How a variant is made here, by its name; of one that brings a torch module: in float32."""
+FP32 = "fp32"
+
+
+def packages(job: Job) -> dict[str, Package | NotCarried]:
+    """Convert the models that LiteRT can carry; of the others, why not.
+
+    int8 is made from fp32 by LiteRT's own quantizer, with ranges that hold every calibration
+    sample. Inputs and outputs stay float32, so that all formats are queried alike.
+
+    Raises:
+        HostError: the toolchain is not set up.
+        ModelError: a model cannot be converted.
+    """
+    carried = {model.name: scheme for model in job.models if (scheme := _scheme(model, job))}
+    if not carried:
+        return {model.name: NotCarried(_why_not(model)) for model in job.models}
+    with tempfile.TemporaryDirectory(prefix="edgestill-") as work:
+        answer = convert("litert", _request(job, carried, Path(work)), Path(work), job.log)
+    refused: dict[str, str] = answer["refused"]
+    if FP32 in refused:
+        raise ModelError(f"cannot be converted to .tflite ({refused[FP32]})", where=FP32)
+    return {
+        model.name: _package(job.folder / f"{model.name}.tflite", answer)
+        if model.name in carried and model.name not in refused
+        else NotCarried(refused.get(model.name) or _why_not(model))
+        for model in job.models
+    }
+
+
+def _request(job: Job, carried: dict[str, str], work: Path) -> dict[str, Any]:
+    """What the converter gets: each torch module once, and the calibration samples."""
+    import numpy as np
+
+    if job.calibration is None:
+        raise ModelError("no calibration samples", where="litert")
+    np.savez(work / "calibration.npz", allow_pickle=False, x=job.calibration)
+    programs: dict[str, str] = {}
+    models = []
+    for model in job.models:
+        if model.name not in carried:
+            continue
+        source = model.name if model.module is not None else FP32
+        if source not in programs:
+            programs[source] = f"{source}.pt2"
+            module = next(one.module for one in job.models if one.name == source)
+            save_program(module, job.calibration[:1], job.batch, work / programs[source])
+        target = str((job.folder / f"{model.name}.tflite").resolve())
+        models.append(
+            {
+                "name": model.name,
+                "program": programs[source],
+                "scheme": carried[model.name],
+                "target": target,
+            }
+        )
+    return {"models": models, "batch": job.batch, "input": INPUT, "output": OUTPUT}
+
+
+def _scheme(model: Finished, job: Job) -> str | None:
+    if model.module is not None:
+        return SCHEMES[FP32]
+    if all(one.module is None for one in job.models if one.name == FP32):
+        return None
+    return SCHEMES.get(model.name)
+
+
+def _why_not(model: Finished) -> str:
+    return f"LiteRT has no {model.name}: it is made in ONNX, and its torch module is not kept"
+
+
+def _package(file: Path, answer: dict[str, Any]) -> Package:
+    return Package(
+        format="litert",
+        title="LiteRT",
+        suffix=".tflite",
+        model=File.of(file),
+        runtime="litert",
+        answers_hold=True,
+        about=f"The .tflite file is made by {answer['by']}; its input and output are those of the "
+        ".onnx file, with a fixed batch.",
+    )

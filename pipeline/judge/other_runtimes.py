@@ -1,0 +1,65 @@
+"""What a file answers in a runtime that is not ours: in a fresh process of its own interpreter.
+
+>>> outputs(Path("int8-static.tflite"), x, batch=1).shape           # doctest: +SKIP
+(2000, 10)
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...devices.onboard.measure.job import AnswersJob
+from ...devices.onboard.runtimes import RUNTIMES, row_of
+from ...devices.onboard.settings import Feed, Session
+from ...devices.place.place import Local
+from ...exporters.interface import INPUT
+from ..records import Steadiness
+from .apart import relative
+
+_LEAST_S, _A_SAMPLE_S = 300.0, 1.0
+"""Seconds that a process may take at least, and more for each sample."""
+
+
+def runs_elsewhere(path: Path) -> bool:
+    """Whether another runtime than ONNX Runtime runs a file."""
+    return row_of(path) is not RUNTIMES["onnxruntime"]
+
+
+def outputs(path: Path, x: NDArray[Any], *, batch: int) -> NDArray[Any]:
+    """The first output for samples in order, in queries of one batch size.
+
+    Args:
+        path: a file of ours, with one input.
+        x: samples [n, ...] as the model takes them.
+        batch: samples a query.
+
+    Raises:
+        HostError: the toolchain of its runtime is not set up, or the process died.
+        ModelError: the file cannot be run.
+    """
+    with TemporaryDirectory(prefix="edgestill-") as folder:
+        inputs, answers = Path(folder) / "inputs.npz", Path(folder) / "answers.npz"
+        np.savez(inputs, allow_pickle=False, **{INPUT: np.asarray(x)})
+        job = AnswersJob(
+            str(path), str(answers), Feed(str(inputs), batch=batch), Session(), every=True
+        )
+        Local().run(job, timeout_s=_LEAST_S + _A_SAMPLE_S * len(x))
+        with np.load(answers, allow_pickle=False) as stored:
+            return np.asarray(stored["output_0"])
+
+
+def steadiness(path: Path, x: NDArray[Any], *, batch: int) -> Steadiness:
+    """Whether a file answers samples in one way: twice in a process, and in another process."""
+    x = x[: len(x) // batch * batch] if len(x) >= batch else x
+    twice = outputs(path, np.concatenate([x, x]), batch=batch)
+    other = outputs(path, x, batch=batch)
+    first, repeated = twice[: len(x)], twice[len(x) :]
+    return Steadiness(
+        samples=len(x),
+        again=relative(first, repeated),
+        session=relative(first, other),
+        alone=None,
+    )

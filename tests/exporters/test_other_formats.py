@@ -1,0 +1,157 @@
+"""LiteRT and OpenVINO files out of one student: what they answer, what is not carried and why."""
+
+import numpy as np
+import pytest
+import toolchain_tools
+import torch
+from edgestill.errors import HostError, ModelError
+from edgestill.exporters import TOOLCHAINS, litert, onnx, openvino
+from edgestill.exporters.conversion import convert
+from edgestill.exporters.package import Finished, Job, NotCarried
+from edgestill.exporters.program import save_program
+from edgestill.pipeline.judge.other_runtimes import outputs, steadiness
+
+NAMES = ("fp32", "int8-static", "int8-dynamic", "int8-weights", "fp16", "pruned")
+
+
+class Net(torch.nn.Module):
+    """A convolution with batch norm, a pool and a layer, over images that are normalized inside."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = torch.nn.Conv2d(3, 8, 3, padding=1)
+        self.norm = torch.nn.BatchNorm2d(8)
+        self.second = torch.nn.Conv2d(8, 16, 3, stride=2, padding=1)
+        self.pool = torch.nn.AdaptiveAvgPool2d(1)
+        self.last = torch.nn.Linear(16, 4)
+
+    def forward(self, x):
+        x = torch.relu(self.norm(self.first((x - 0.5) / 0.25)))
+        return self.last(self.pool(torch.relu(self.second(x))).flatten(1))
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    net = Net()
+    with torch.no_grad():  # statistics that folding has to get right
+        net.norm.running_mean.uniform_(-1, 1)
+        net.norm.running_var.uniform_(0.5, 2)
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return np.random.default_rng(0).random((48, 3, 12, 12), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def expected(net, samples):
+    with torch.no_grad():
+        return net(torch.from_numpy(samples)).numpy()
+
+
+@pytest.fixture(scope="module")
+def job(net, samples, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("formats")
+    models = []
+    for name in NAMES:
+        onnx.export(net, torch.from_numpy(samples[:2]), folder / f"{name}.onnx", opset=20)
+        models.append(Finished(name, folder / f"{name}.onnx", net if name == "fp32" else None))
+    return Job(folder, tuple(models), calibration=samples[:32], batch=1, log=folder)
+
+
+@pytest.fixture(scope="module")
+def tflite(job):
+    toolchain_tools.python_of("litert")
+    return litert.packages(job)
+
+
+def test_litert_answers_as_torch_in_float_and_within_a_few_steps_in_int8(
+    job, tflite, samples, expected
+):
+    scale = np.ptp(expected)
+    most = {"fp32": 1e-5, "fp16": 2e-3, "int8-weights": 0.02, "int8-dynamic": 0.03}
+    for name, share in (most | {"int8-static": 0.05}).items():
+        file = job.folder / tflite[name].model.name
+        found = outputs(file, samples, batch=1)
+        assert np.abs(found - expected).max() <= share * scale, name
+        assert found.dtype == np.float32
+
+
+def test_litert_int8_is_smaller_and_what_it_cannot_carry_has_its_reason(job, tflite):
+    size = {n: p.model.bytes for n, p in tflite.items() if not isinstance(p, NotCarried)}
+    assert size["int8-static"] < 0.7 * size["fp32"]
+    assert size["fp16"] < 0.8 * size["fp32"]
+    assert isinstance(tflite["pruned"], NotCarried)
+    assert "LiteRT has no pruned" in tflite["pruned"].reason
+    package = tflite["fp32"]
+    assert (package.runtime, package.apart, package.suffix) == ("litert", True, ".tflite")
+    assert "litert-torch" in package.about
+
+
+def test_ranges_hold_every_sample_so_that_a_rare_large_one_is_not_clipped(net, tmp_path):
+    """One sample in 32 is four times as large; smoothed ranges would clip what it gives."""
+    toolchain_tools.python_of("litert")
+    samples = np.random.default_rng(1).random((32, 3, 12, 12), dtype=np.float32)
+    samples[7] *= 4
+    file = tmp_path / "fp32.onnx"
+    onnx.export(net, torch.from_numpy(samples[:2]), file, opset=20)
+    models = (Finished("fp32", file, net), Finished("int8-static", file))
+    litert.packages(Job(tmp_path, models, calibration=samples))
+    found = outputs(tmp_path / "int8-static.tflite", samples[7:8], batch=1)
+    with torch.no_grad():
+        expected = net(torch.from_numpy(samples[7:8])).numpy()
+    assert np.abs(found - expected).max() <= 0.05 * np.ptp(expected)
+
+
+def test_a_fixed_batch_is_filled_up_and_cut_again(net, samples, expected, tmp_path):
+    toolchain_tools.python_of("litert")
+    onnx.export(net, torch.from_numpy(samples[:2]), tmp_path / "fp32.onnx", opset=20)
+    models = (Finished("fp32", tmp_path / "fp32.onnx", net),)
+    litert.packages(Job(tmp_path, models, calibration=samples[:8], batch=5))
+    found = outputs(tmp_path / "fp32.tflite", samples[:12], batch=5)
+    np.testing.assert_allclose(found, expected[:12], atol=1e-4)
+
+
+def test_openvino_answers_as_torch_and_has_its_weights_beside_it(job, samples, expected):
+    toolchain_tools.python_of("openvino")
+    packages = openvino.packages(job)
+    package = packages["fp32"]
+    assert [file.name for file in package.files] == ["fp32.xml", "fp32.bin"]
+    found = outputs(job.folder / "fp32.xml", samples, batch=4)
+    assert np.abs(found - expected).max() <= 1e-3 * np.ptp(expected)
+    steady = steadiness(job.folder / "fp32.xml", samples, batch=4)
+    assert (steady.faults, steady.samples) == ((), 48)
+
+
+def test_a_file_that_openvino_cannot_read_is_not_carried_with_its_words(tmp_path):
+    toolchain_tools.python_of("openvino")
+    (tmp_path / "fp32.onnx").write_bytes(b"no model")
+    found = openvino.packages(Job(tmp_path, (Finished("fp32", tmp_path / "fp32.onnx"),)))
+    assert isinstance(found["fp32"], NotCarried)
+    assert found["fp32"].reason
+
+
+@pytest.mark.parametrize("format_", TOOLCHAINS)
+def test_without_its_toolchain_a_format_is_refused_with_the_command(format_, tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGESTILL_TOOLCHAINS", str(tmp_path))
+    with pytest.raises(HostError, match=f"edgestill toolchains setup {TOOLCHAINS[format_]}"):
+        convert(TOOLCHAINS[format_], {}, tmp_path, None)
+
+
+def test_a_converter_that_fails_leaves_its_last_line(tmp_path):
+    toolchain_tools.python_of("openvino")
+    with pytest.raises(ModelError, match=r"the converter failed \(KeyError: 'models'\)"):
+        convert("openvino", {}, tmp_path, None)
+
+
+def test_a_module_that_torch_cannot_capture_is_refused(tmp_path):
+    class Deciding(torch.nn.Module):
+        def forward(self, x):
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(ModelError, match=r"torch\.export"):
+        save_program(Deciding(), np.ones((1, 2), np.float32), 1, tmp_path / "p.pt2")
+    with pytest.raises(ModelError, match="no torch module"):
+        save_program(None, np.ones((1, 2), np.float32), 1, tmp_path / "p.pt2")
