@@ -73,7 +73,7 @@ def worst_recall(total: NDArray[Any]) -> OfSums:
     def formula(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         hits, here, _ = np.split(sums, 3, axis=1)
         exists = (here[:, seen] > 0).all(1) & seen.any()
-        recalls = hits[:, seen] / np.where(here[:, seen] > 0, here[:, seen], 1)
+        recalls = hits[:, seen] / np.maximum(here[:, seen], 1)
         return np.where(exists, recalls.min(1, initial=1.0), np.nan)
 
     return formula

@@ -3,7 +3,7 @@
 Intervals of all classes hold together (Bonferroni), so that the worst one may be picked out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
-from ...devices.onboard.stats.processes import percent
 from ..records import ClassDrop
 from .proportions import paired_difference, share
 from .sampling import Sampling
@@ -39,42 +38,6 @@ class Recalled(NamedTuple):
 def together(confidence: float, count: int) -> float:
     """The confidence of each of several intervals that hold together at another (Bonferroni)."""
     return 1.0 - (1.0 - confidence) / max(1, count)
-
-
-def mean_recall(
-    jackknifed: Callable[[Sampling], Estimate],
-    recalled: Sequence[tuple[NDArray[np.intp], NDArray[np.bool_]]],
-    sampling: Sampling,
-) -> Estimate:
-    """The mean recall over classes, with the nearer one of two ends on either side.
-
-    The jackknife says little where few samples are wrong. The recall of a class is a proportion:
-    the exact intervals of all classes hold together, and so does the mean of their ends for the
-    mean. Each of the two has half of the error, so that the nearer ends have no more than all of it
-    (Bonferroni).
-
-    Args:
-        jackknifed: the mean with its interval by jackknife, at the confidence of a sampling.
-        recalled: of each class, the numbers of its samples and which of them were recalled.
-        sampling: of all of test. Samples of one group are no independent trials of a proportion,
-            so that with groups the jackknife stands alone.
-    """
-    tested = [(rows, flags) for rows, flags in recalled if len(rows)]
-    if sampling.groups is not None or not tested:
-        return jackknifed(sampling)
-    halved = sampling.at(together(sampling.confidence, 2))
-    estimate = jackknifed(halved)
-    if estimate.value is None:
-        return estimate
-    family = halved.at(together(halved.confidence, len(tested)))
-    classes = [share(flags, family.of(rows)) for rows, flags in tested]
-    low = float(np.mean([each.low for each in classes]))
-    high = float(np.mean([each.high for each in classes]))
-    if estimate.low is not None and estimate.high is not None:
-        low, high = max(low, estimate.low), min(high, estimate.high)
-    sure = f"mean recall, {percent(sampling.confidence)} interval: the nearer ends of a jackknife "
-    method = f"{sure}over {estimate.n:,} samples and of exact intervals of all classes"
-    return replace(estimate, low=low, high=high, method=method, missing=None)
 
 
 def class_drops(

@@ -15,6 +15,7 @@ from .blocks import check_same_length, check_same_shape
 from .calibration import calibration
 from .changed_answers import Decision, changed_record
 from .class_counts import balanced_accuracy, counts_by_unit, macro_f1, value_of, worst_recall
+from .class_means import f1_of_overlap, mean_of_classes
 from .jackknife import OfSums, mean, mean_share_figure, of_unit_sums
 from .labels import Labels
 from .probabilities import DIVERGENCE, LEAST, Probabilities, divergence, log_softmax
@@ -62,18 +63,22 @@ def _metrics(logits: Outputs, labels: Truth, sampling: Sampling) -> dict[str, Es
     sums = counts_by_unit(labels, answers, classes, sampling)
     rows_of = [np.flatnonzero(labels == i) for i in range(classes)]
     recalled = [(rows, correct[rows]) for rows in rows_of]
-    balanced = mean_share_figure("balanced accuracy", recalled, sampling)
-    either = (np.flatnonzero((labels == i) | (answers == i)) for i in range(classes))
-    f1 = mean_share_figure("macro-F1", ((rows, correct[rows]) for rows in either), sampling)
+    either = [np.flatnonzero((labels == i) | (answers == i)) for i in range(classes)]
+    overlap = [(rows, correct[rows]) for rows in either]
     total, n = sums.sum(0), len(labels)
+    balanced = mean_share_figure("balanced accuracy", recalled, sampling)
+    f1 = mean_share_figure("macro-F1", overlap, sampling)
 
     def mean_recall(sampled: Sampling) -> Estimate:
         return of_unit_sums(sums, balanced_accuracy(total), balanced, sampled, n)
 
+    def mean_f1(sampled: Sampling) -> Estimate:
+        return of_unit_sums(sums, macro_f1(total), f1, sampled, n)
+
     return {
         "accuracy": share(correct, sampling, "accuracy"),
-        "balanced accuracy": class_recall.mean_recall(mean_recall, recalled, sampling),
-        "macro-F1": of_unit_sums(sums, macro_f1(total), f1, sampling, n),
+        "balanced accuracy": mean_of_classes("mean recall", mean_recall, recalled, sampling),
+        "macro-F1": mean_of_classes("macro-F1", mean_f1, overlap, sampling, f1_of_overlap),
         **class_recall.recalls(recalled, sampling),
     }
 
@@ -161,7 +166,7 @@ def hard_loss(data: DataRecord, schedule: Schedule | None) -> SampleLoss:
     smoothing = schedule.label_smoothing if schedule else 0.0
     weights = None
     if schedule and schedule.class_weights:
-        counts = np.maximum(np.asarray(data.counts["train"], np.float64), 1.0)
+        counts = np.maximum(data.counts["train"], 1.0)
         shares = data.samples("train") / (len(counts) * counts)
         weights = torch.from_numpy(shares.astype(np.float32))
 

@@ -128,7 +128,7 @@ def of_unit_sums(
     """
     total, count = sums.sum(0), len(sums)
     value = float(formula(total[None])[0]) if count else math.nan
-    left_out = formula(total - sums) if count >= FEWEST else np.full(count, math.nan)
+    left_out = formula(total - sums) if count >= FEWEST else np.empty(0)
     return interval(value, left_out, figure, sampling, samples)
 
 
@@ -152,12 +152,12 @@ def of_weights(statistic: Statistic, n: int, figure: Figure, sampling: Sampling)
     units, count = blocks_of_units(sampling, n)
     value = float(statistic(np.ones((1, n)))[0]) if n else math.nan
     step = max(1, _CELLS // max(1, n))
-    left_out = [
+    left_out = [np.empty(0)]
+    left_out += [
         statistic((units != np.arange(start, min(start + step, count))[:, None]).astype(np.float64))
         for start in range(0, count, step)
     ]
-    values = np.concatenate(left_out) if left_out else np.empty(0)
-    return interval(value, values, figure, sampling, n)
+    return interval(value, np.concatenate(left_out), figure, sampling, n)
 
 
 def mean(values: ArrayLike, figure: Figure, sampling: Sampling) -> Estimate:

@@ -15,6 +15,7 @@ from .average_precision import average_precision
 from .blocks import check_same_shape
 from .changed_answers import Decision, changed_record
 from .class_counts import macro_f1, value_of, worst_recall
+from .class_means import f1_of_overlap, mean_of_classes
 from .jackknife import (
     Figure,
     OfSums,
@@ -112,11 +113,16 @@ def _metrics(outputs: Outputs, present: Truth, sampling: Sampling) -> dict[str, 
         micro = share_figure("micro-F1")
         metrics["micro-F1"] = of_sums(counted, _micro_f1, micro, sampling)
         hits = truth & answered
-        told = [np.flatnonzero(column) for column in (truth | answered).T]
-        f1 = mean_share_figure(
-            "macro-F1", ((rows, hits[rows, i]) for i, rows in enumerate(told)), sampling
+        either = [np.flatnonzero(column) for column in (truth | answered).T]
+        overlap = [(rows, hits[rows, i]) for i, rows in enumerate(either)]
+        f1 = mean_share_figure("macro-F1", overlap, sampling)
+        metrics["macro-F1"] = mean_of_classes(
+            "macro-F1",
+            lambda sampled: of_sums(counted, macro_f1(counted.sum(0)), f1, sampled),
+            overlap,
+            sampling,
+            f1_of_overlap,
         )
-        metrics["macro-F1"] = of_sums(counted, macro_f1(counted.sum(0)), f1, sampling)
     recalled = [(rows, answered[rows, i]) for i, rows in enumerate(rows_of)]
     return metrics | class_recall.recalls(recalled, sampling)
 
@@ -211,7 +217,7 @@ def hard_loss(data: DataRecord, schedule: Schedule | None) -> SampleLoss:
     smoothing = schedule.label_smoothing if schedule else 0.0
     weights = None
     if schedule and schedule.class_weights:
-        counts = np.maximum(np.asarray(data.counts["train"], np.float64), 1.0)
+        counts = np.maximum(data.counts["train"], 1.0)
         odds = np.maximum(data.samples("train") - counts, 1.0) / counts
         weights = torch.from_numpy(odds.astype(np.float32))
 

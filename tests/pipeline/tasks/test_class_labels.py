@@ -83,6 +83,11 @@ def test_bytes_are_text_in_utf_8():
     assert said.where == WHERE
 
 
+def test_bytes_and_text_mix():
+    found = read({"train": np.array([b"a", b"b"]), "test": np.array(["b"])}, (), WHERE)
+    assert (found.names, found.of["test"].tolist()) == (("a", "b"), [1])
+
+
 def test_text_and_numbers_do_not_mix():
     said = refusal(train=["a"], test=[1])
     assert (said.found, said.expected) == ("y of dtype <U1", "whole numbers or text")

@@ -9,7 +9,6 @@ from edgestill.pipeline.tasks.class_recall import (
     WORST_RECALL,
     Recalled,
     class_drops,
-    mean_recall,
     recalls,
     together,
     worst_class,
@@ -66,35 +65,6 @@ def test_the_lowest_recall_is_that_of_the_worst_class_and_no_surer():
     assert worst.low == pytest.approx(proportion(14, 20, 0.95).low)
     assert worst.high == pytest.approx(proportion(14, 20, 0.975).high)
     assert recalls([(rows[0][:0], right[0][:0])], ANY) == {}
-
-
-def _halves(wrong, samples=24):
-    rows = np.arange(samples)
-    return [(rows + samples * i, rows >= missed) for i, missed in enumerate(wrong)]
-
-
-def test_few_wrong_samples_of_a_mean_recall_are_known_by_the_classes_exact_intervals():
-    recalled = _halves([1, 1, 1])
-    wide = Estimate(23 / 24, 0.0, 0.998, "m", 72)
-    found = mean_recall(lambda _: wide, recalled, ANY)
-    exact = proportion(23, 24, together(together(0.95, 2), 3))
-    assert (found.value, found.high) == (wide.value, 0.998)
-    assert found.low == pytest.approx(exact.low)
-    assert exact.low > 0.7
-    unknown = Estimate(23 / 24, None, None, "m", 72, "they differ too much")
-    assert mean_recall(lambda _: unknown, recalled, ANY).missing is None
-    near = Estimate(23 / 24, 0.9, 0.97, "m", 72)
-    found = mean_recall(lambda _: near, recalled, ANY)
-    assert (found.value, found.low, found.high) == (near.value, near.low, near.high)
-    asked = []
-    mean_recall(lambda sampling: asked.append(sampling.confidence) or near, recalled, ANY)
-    assert asked == [together(0.95, 2)], "each of two intervals has half of the error"
-
-
-def test_samples_of_one_person_are_no_trials_of_a_class():
-    wide = Estimate(23 / 24, 0.0, 1.0, "m", 9)
-    people = Sampling(0.95, np.arange(72) % 9)
-    assert mean_recall(lambda _: wide, _halves([1, 1, 1]), people) == wide
 
 
 def test_a_class_of_one_person_has_no_interval():
@@ -167,23 +137,3 @@ def test_the_lowest_recall_says_that_it_is_what_was_missed():
     assert lacking[WORST_RECALL].value == pytest.approx(0.7)
     several = recalls([(np.arange(20), right), (np.arange(10, 30), right)], ANY)
     assert several[WORST_RECALL].n == 30
-
-
-def test_a_mean_recall_says_what_it_is_and_leaves_out_classes_without_samples():
-    near = Estimate(23 / 24, 0.9, 0.97, "m", 1200, None, "share", "measured")
-    recalled = [*_halves([1, 0]), (np.arange(0), np.zeros(0, bool))]
-    wide = replace(near, low=0.0, high=1.0)
-    found = mean_recall(lambda _: wide, recalled, ANY)
-    each = [proportion(k, 24, 1 - 0.025 / 2) for k in (23, 24)]
-    assert found.low == pytest.approx(np.mean([one.low for one in each]))
-    assert found.high == pytest.approx(np.mean([one.high for one in each]))
-    assert found.method == (
-        "mean recall, 95 % interval: the nearer ends of a jackknife over 1,200 samples and of "
-        "exact intervals of all classes"
-    )
-    assert (found.n, found.unit, found.kind) == (1200, "share", "measured")
-    unknown = Estimate.unknown("it is not defined", "m")
-    assert mean_recall(lambda _: unknown, recalled, ANY) == unknown
-    assert mean_recall(lambda _: near, recalled[2:], ANY) == near
-    half = replace(near, low=None, missing="why")
-    assert mean_recall(lambda _: half, recalled, ANY).high == found.high

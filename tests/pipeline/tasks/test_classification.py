@@ -68,10 +68,11 @@ def test_the_samples_behind_an_f1_are_those_of_the_class_or_answered_with_it():
     )
     # Each sample twice, so that none is alone: the interval is that of these parts.
     twice = np.repeat(np.arange(6), 2)
-    doubled = CLASSES.metrics(OUTPUTS[twice], LABELS[twice], ANY)["macro-F1"]
-    sums = counts_by_unit(LABELS[twice], ANSWERS[twice], 5, ANY)
+    of_groups = Sampling(0.95, np.arange(12))
+    doubled = CLASSES.metrics(OUTPUTS[twice], LABELS[twice], of_groups)["macro-F1"]
+    sums = counts_by_unit(LABELS[twice], ANSWERS[twice], 5, of_groups)
     told = share_figure("macro-F1", 4, (2, 2))
-    expected = of_unit_sums(sums, macro_f1(sums.sum(0)), told, ANY, 12)
+    expected = of_unit_sums(sums, macro_f1(sums.sum(0)), told, of_groups, 12)
     assert doubled == expected
 
 

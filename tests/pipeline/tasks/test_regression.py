@@ -75,7 +75,8 @@ def test_a_deviation_that_is_rounding_is_none():
     columns = np.array([[0.1, 1e9, 1e9, 0.0], [0.1 + 1e-17, 1e9, 1e9 + 1.0, 0.0]])
     assert regression.deviations(columns).tolist() == [0.0, 0.0, 0.5, 0.0]
     near = 1.0 + np.array([[1e-13, 1e-11]]) * np.array([[-1.0], [1.0]])
-    assert (regression.deviations(near) > 0).tolist() == [False, True]
+    for size in (1e-9, 1.0, -1e9):
+        assert (regression.deviations(size * near) > 0).tolist() == [False, True]
 
 
 def test_errors_in_other_units_have_their_interval_in_those_units():
@@ -152,3 +153,10 @@ def test_the_mean_of_each_number_is_the_best_constant():
     assert found["MAE"].value == pytest.approx(7 / 6)
     assert found["RMSE[1]"].value == pytest.approx(4.0 / 3**0.5)
     assert found["MAE[0]"].value == pytest.approx(1.0)
+
+
+def test_one_sample_has_its_errors_and_no_interval_without_a_warning():
+    with np.errstate(all="raise"):
+        found = NUMBERS.metrics(np.array([[3.0]]), np.array([[1.0]]), ANY)
+    assert {name: figure.value for name, figure in found.items()} == {"RMSE": 2.0, "MAE": 2.0}
+    assert found["RMSE"].missing == "an interval takes at least 3 samples, there were 1"

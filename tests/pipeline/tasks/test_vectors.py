@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from edgestill.pipeline.tasks import of
+from edgestill.pipeline.tasks.jackknife import Figure, mean
 from edgestill.pipeline.tasks.sampling import Sampling
 from edgestill.pipeline.tasks.vectors import as_near, cosines, nearest, own_is_nearest
 
@@ -73,3 +74,12 @@ def test_the_interval_of_a_cosine_stays_within_its_bounds():
     assert (drop.value, drop.low) == (pytest.approx(-20 / 12), -2.0)
     back = EMBEDDING.drop(turned, -turned, teacher, Sampling(0.999))
     assert (back.value, back.high) == (pytest.approx(20 / 12), 2.0)
+
+
+def test_what_a_cosine_falls_short_of_1_is_judged_by_its_logarithm():
+    angles = np.linspace(0.1, 0.8, 12)
+    turned = np.stack([np.cos(angles), np.sin(angles)], 1)
+    score = EMBEDDING.score(turned, np.eye(2)[np.zeros(12, int)], ANY)
+    lost = mean(1 - np.cos(angles), Figure("loss", perfect=0.0), ANY)
+    assert score.value == pytest.approx(np.cos(angles).mean())
+    assert (score.low, score.high) == (pytest.approx(1 - lost.high), pytest.approx(1 - lost.low))
