@@ -410,8 +410,22 @@ def test_a_batch_that_the_model_does_not_take_is_refused_with_its_number(tmp_pat
 def test_feeds_that_cannot_be_read_twice_are_refused(tmp_path):
     path = unary(tmp_path / "m.onnx")
     once = iter(batches(np.ones((6, 4), np.float32), 2)())
-    with pytest.raises(DataError, match="found 0 values of 'y' in the second pass, expected 24"):
+    with pytest.raises(DataError) as caught:
         ranges(path, ["y"], lambda: once, "mse")
+    assert caught.value.found == "0 values of 'y' in the second pass"
+    assert caught.value.expected == "24, as in the first"
+    assert caught.value.where == "the calibration set"
+    assert caught.value.fix == "let feeds() return the same samples at each call"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_range_too_narrow_for_a_scale_of_float32_is_that_of_zeros(tmp_path, method):
+    path = unary(tmp_path / "m.onnx", "Identity", elem=TensorProto.DOUBLE)
+    for narrow in (1e-30, 1e-31):
+        feeds = batches(np.full((2, 4), narrow), 2)
+        assert ranges(path, ["y"], feeds, method) == {"y": (0.0, 1.0)}
+    feeds = batches(np.full((2, 4), 1e-27), 2)
+    assert 0.0 < ranges(path, ["y"], feeds, method)["y"].high < 1.0
 
 
 def test_a_tensor_that_is_not_there_is_a_mistake_with_the_nearest_name(model, x):
