@@ -433,6 +433,16 @@ def test_a_tensor_that_is_not_there_is_a_mistake_with_the_nearest_name(model, x)
         ranges(model, ["logit"], batches(x, 8), "minmax")
 
 
+def test_any_percentile_above_zero_is_taken_and_99_99_where_none_is_said(model, x):
+    low, usual, whole = (
+        ranges(model, ["c1"], batches(x, 8), "percentile", percentile=percent)
+        for percent in (0.5, 99.99, 100)
+    )
+    assert low["c1"].high < 0.1 * usual["c1"].high
+    assert usual["c1"].high < whole["c1"].high
+    assert ranges(model, ["c1"], batches(x, 8), "percentile") == usual
+
+
 @pytest.mark.parametrize("percent", [0, -1, 100.1, float("nan")])
 def test_a_percentile_out_of_range_is_a_mistake(model, x, percent):
     with pytest.raises(ValueError, match="expected above 0 and at most 100"):

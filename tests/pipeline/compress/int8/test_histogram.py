@@ -21,6 +21,7 @@ def test_a_value_counts_in_its_bin_and_one_outside_in_the_nearest():
     made.add(np.array([[-9.0, -1.0, -0.5], [0.5, 1.0, 1.999]], np.float32))
     made.add(np.array([2.0, 3.0, 9.0], np.float32))
     assert made.counts.tolist() == [3, 1, 2, 3]
+    assert made.counts.dtype == np.int64
     assert made.values == 9
 
 
