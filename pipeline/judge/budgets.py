@@ -68,16 +68,20 @@ class Budget:
 
 
 def scaled(figure: Estimate, factor: float, unit: str | None = None) -> Estimate:
-    """The figure times a factor, in another unit where one is given."""
+    """The figure times a factor, in another unit where one is given.
+
+    A factor below 0 turns the interval around.
+    """
 
     def scale(value: float | None) -> float | None:
         return None if value is None else value * factor
 
+    low, high = (figure.high, figure.low) if factor < 0.0 else (figure.low, figure.high)
     return replace(
         figure,
         value=scale(figure.value),
-        low=scale(figure.low),
-        high=scale(figure.high),
+        low=scale(low),
+        high=scale(high),
         unit=figure.unit if unit is None else unit,
     )
 

@@ -156,6 +156,8 @@ def lay_out(part: str) -> Path:
     for tests in (folder / "tests", folder / "mutants" / "tests"):
         shutil.rmtree(tests, ignore_errors=True)
         shutil.copytree(ROOT / "tests", tests, ignore=ignored)
+    # Tests look at what is left in the root, where mutmut keeps its results.
+    (folder / "mutants" / ".gitignore").write_text("*\n")
     patterns = [_pattern(source) for source in PARTS[part].sources]
     (folder / "pyproject.toml").write_text(_configuration(patterns, PARTS[part]))
     shared = ROOT.parent / "shared"

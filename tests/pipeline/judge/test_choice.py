@@ -76,6 +76,58 @@ def test_a_choice_that_no_interval_supports_says_so():
     assert "another may be better" in why
 
 
+def sized(**sizes):
+    """The variants with these files and the same figure each, which overlap."""
+    found = []
+    for subject in subjects():
+        score = known(0.8, 0.9, 0.95)
+        figures = dataclasses.replace(
+            subject.figures, file_bytes=sizes[subject.name.replace("-", "_")]
+        )
+        quality = subject.quality.model_copy(update={"score": score})
+        found.append(dataclasses.replace(subject, figures=figures, quality=quality))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fp32", "ships"),
+    [(1020, "fp32"), (1021, "int8-dynamic"), (1000, "fp32"), (5000, "int8-dynamic")],
+)
+def test_files_within_two_percent_are_of_one_size_and_the_plainest_ships(fp32, ships):
+    ready = sized(fp32=fp32, int8_dynamic=1000, int8_static=3000)
+    assert [one.name for one in ready] == ["fp32", "int8-dynamic", "int8-static"]
+    ship, why = choose("accuracy", "mAP", ready)
+    assert ship.name == ships
+    others = ", ".join(one.name for one in ready if one.name != ships)
+    assert why == (
+        f"{ships} is inside every budget; in mAP its interval overlaps that of {others}, and no "
+        "file of these is smaller by more than 2 %"
+    )
+
+
+@pytest.mark.parametrize(("high", "ships"), [(0.9, "int8-dynamic"), (0.89, "int8-static")])
+def test_intervals_that_touch_overlap(high, ships):
+    ready = sized(fp32=4000, int8_dynamic=1000, int8_static=3000)
+    scores = {"fp32": known(0.5, 0.6, 0.7), "int8-dynamic": known(0.85, 0.88, high),
+              "int8-static": known(0.9, 0.95, 1.0)}  # fmt: skip
+    ready = [
+        dataclasses.replace(one, quality=one.quality.model_copy(update={"score": scores[one.name]}))
+        for one in ready
+    ]
+    ship, why = choose("accuracy", "accuracy", ready)
+    assert ship.name == ships
+    if ships == "int8-static":
+        assert why == "int8-static is inside every budget, the best of 3 in accuracy"
+
+
+def test_a_choice_by_size_says_so_and_names_no_ratio():
+    ship, why = choose("size", "accuracy", sized(fp32=3000, int8_dynamic=2000, int8_static=1000))
+    assert (ship.name, why) == (
+        "int8-static",
+        "int8-static is inside every budget, the best of 3 in size",
+    )
+
+
 @pytest.mark.parametrize(("kind", "ships"), [("declared", "int8-static"), ("measured", "fp32")])
 def test_a_declared_energy_is_compared_without_its_interval_and_a_measured_one_with_it(kind, ships):
     """All files share the declared prices, so that an interval of them tells no two apart."""

@@ -122,3 +122,24 @@ def test_where_the_truth_lies_at_the_constant_answer_hardly_any_model_is_ready()
         found = over_constant(task, outputs, truth, ("a", "b"), metrics, sampling)
         ready += all(each.gain.low > 0.0 for each in found)
     assert ready <= 4
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "told"), [("share", 0.905, "90.5 %"), ("label unit", 12.3456, "12.3")]
+)
+def test_the_constant_answer_is_told_with_what_it_reaches_in_its_unit(unit, value, told):
+    over = OverConstant(metric="m", answer="always this", constant=value, gain=GOOD)
+    assert constant._answer(over, unit) == f"always this ({told})"
+
+
+def test_why_a_gain_is_not_known_stands_behind_it():
+    few = Estimate(0.1, None, None, "t", 2, "2 groups", kind="measured")
+    checks = verdict_with(few, GOOD).variants[0].checks
+    first, second = (check for check in checks if constant.is_one(check))
+    assert first.why == (
+        "not shown to be better in accuracy than always answering 'often' (90.0 %); 2 groups"
+    )
+    assert second.why == "better in balanced accuracy than always answering 'often' (50.0 %)"
+    assert (first.budget, first.figure) == (0.0, few)
+    assert not constant.is_one(checks[0])
+    assert not constant.fails(checks[0].model_copy(update={"outcome": "not ready"}))

@@ -56,3 +56,37 @@ def test_a_format_that_answers_otherwise_is_a_fault(changes, fault):
     quality = with_package(answers_hold=True, **changes)
     assert list(faults(quality)) == [fault]
     assert outcome_of(quality) == "not ready"
+
+
+def test_a_format_may_differ_by_the_tolerance_and_agree_as_little_as_it_has_to():
+    tolerance = with_package().parity[0].tolerance
+    least = with_package().packages[0].least_agreement
+    at_most = with_package(answers_hold=True, max_abs_difference=tolerance, agreement=least)
+    assert list(faults(at_most)) == []
+    onnx, other = verdicts(at_most, {}, "ready")
+    assert (onnx.why, other.format) == ("measured and judged", "ort")
+    assert other.why == f"the same answers as .onnx on {least:.1%} of test"
+    # Without a torch model to hold it against there is no tolerance, and only answers count.
+    bare = with_package(answers_hold=True, max_abs_difference=9.0, agreement=1.0)
+    bare = bare.model_copy(update={"parity": ()})
+    assert list(faults(bare)) == []
+
+
+@pytest.mark.parametrize("changes", [{"agreement": None}, {"max_abs_difference": None}])
+def test_a_format_without_one_of_its_figures_has_no_fault(changes):
+    assert (
+        list(faults(with_package(**{"max_abs_difference": 9.0, "agreement": 0.1, **changes}))) == []
+    )
+
+
+def test_what_was_not_measured_of_a_format_is_named():
+    budgets = {"max_p90_ms": 1.0, "min_accuracy": 0.5, "max_size_kib": 9.0, "min_macro_f1": 0.1}
+    other = verdicts(with_package(answers_hold=True), budgets, "ready")[1]
+    assert (other.outcome, other.why) == ("undecided", "not measured for max_p90_ms, max_size_kib")
+    kernels = verdicts(with_package(answers_hold=False), {}, "ready")[1]
+    assert kernels.why == (
+        "compared with .onnx by its answers, which are not those of the target's kernels; measure "
+        "it on the target"
+    )
+    (fault,) = faults(with_package(max_abs_difference=9.0))
+    assert verdicts(with_package(max_abs_difference=9.0), {}, "ready")[1].why == fault
