@@ -237,7 +237,7 @@ def _save_changed(out: Path, test: Arrays, qualities: Sequence[VariantQuality]) 
         columns: dict[str, Any] = {"x": np.array(test.x[rows]), "rows": rows}
         if tasks.of(fidelity.task).exclusive:
             answers = [(e.truth[0], e.reference[0], e.answer[0]) for e in examples]
-            classes = np.array(answers, np.int64).reshape(-1, 3).T
+            classes = np.array(answers, np.int64).reshape(len(answers), 3).T
             columns |= dict(zip(("truth", "teacher", "student"), classes, strict=True))
         arrays |= {f"{quality.name}/{key}": array for key, array in columns.items()}
     np.savez(out / CHANGED, allow_pickle=False, **arrays)

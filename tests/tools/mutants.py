@@ -29,6 +29,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -324,14 +325,25 @@ class _Blank(ast.NodeTransformer):
         return node
 
 
+@cache
+def _text(function: ast.AST) -> str:
+    return ast.unparse(function)
+
+
+@cache
 def _without_texts(function: ast.AST) -> str:
-    return ast.dump(_Blank().visit(ast.parse(ast.unparse(function))))
+    return ast.dump(_Blank().visit(ast.parse(_text(function))))
 
 
 def _change(before: ast.AST, after: ast.AST) -> tuple[str, ...]:
-    lines = [ast.unparse(function).splitlines()[1:] for function in (before, after)]
-    found = difflib.ndiff(*lines)
-    return tuple(line for line in found if line[:1] in "+-")
+    lines = [_text(function).splitlines()[1:] for function in (before, after)]
+    # Not ndiff, which looks for what is alike inside lines: a part has thousands of mutants.
+    changed: list[str] = []
+    for tag, *place in difflib.SequenceMatcher(None, *lines, autojunk=False).get_opcodes():
+        if tag != "equal":
+            changed += (f"- {line}" for line in lines[0][place[0] : place[1]])
+            changed += (f"+ {line}" for line in lines[1][place[2] : place[3]])
+    return tuple(changed)
 
 
 def report(parts: Sequence[str]) -> str:

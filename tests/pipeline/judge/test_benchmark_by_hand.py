@@ -49,7 +49,10 @@ def stage(tmp_path, monkeypatch):
     def measure(request, *, prices, references):
         asked.request, asked.prices, asked.references = request, prices, references
         request.on_process(1, 2, "fp32")
-        return measured_example.benchmark()
+        found = measured_example.benchmark()
+        slow = dataclasses.replace(found.models[1].p50_ms, value=25.0)  # fp32 takes 25 ms
+        models = (found.models[0], dataclasses.replace(found.models[1], p50_ms=slow))
+        return dataclasses.replace(found, models=(*models, *found.models[2:]))
 
     def here(profile):
         assert profile is None
@@ -114,10 +117,19 @@ def test_every_file_is_measured_as_the_recipe_says(stage, tmp_path):
     assert (asked.prices, asked.references) == ("prices", ["teacher", "fp32"])
     assert ("benchmark", 44) in asked.progress.begun
     assert "fp32" in asked.progress.told
-    assert record.benchmark == measured_example.benchmark()
+    assert record.benchmark.host == measured_example.benchmark().host
     assert (record.measured_on, record.target, record.on_target) == ("host", "host", True)
     assert (record.operators, record.predicted, asked.here) == ((), (), 0)
     assert asked.counted == asked.profiled == []
+
+
+def test_a_device_is_measured_where_its_profile_leads(stage, monkeypatch):
+    there = object()
+    monkeypatch.setattr(benchmark, "place_of", lambda device: there)
+    record, asked = stage(operators=True)
+    assert asked.request.place is there
+    # The operators of another machine are not those of this one.
+    assert (record.operators, asked.here) == ((), 0)
 
 
 def test_queries_take_samples_of_test_at_random_in_their_order(stage):
@@ -182,6 +194,7 @@ def test_operators_are_timed_and_one_model_that_fails_is_a_warning(stage):
         assert figures.value == MACHINE
         assert (given["session"], given["feed"]) == (settings.session, settings.feed)
         assert given["runs"] == benchmark._runs(medians[name])
+        assert (given["runs"] == 10) == (name == "fp32")
     assert ("operators", 4) in asked.progress.begun
     assert asked.progress.told[-4:] == list(FILES)
     (warning,) = asked.progress.warned

@@ -9,7 +9,7 @@ import torch
 from edgestill.exporters.interface import INPUT, OUTPUT
 from edgestill.exporters.package import File, Package
 from edgestill.pipeline.distill.targets import ANSWERS
-from edgestill.pipeline.judge import verify
+from edgestill.pipeline.judge import quality, verify
 from edgestill.pipeline.judge.answers import GOLDEN, REFERENCE, logits
 from edgestill.pipeline.judge.inputs import VerifyInputs
 from noted import Noted
@@ -86,9 +86,13 @@ def inputs(tmp_path, monkeypatch):
     np.save(tmp_path / "targets" / ANSWERS.format(split="test"), X @ TURNED)
     np.savez(tmp_path / "tuned" / REFERENCE, x=X[:5], logits=X[:5] @ TURNED)
     weights = {"students": "fp32", "teachers": "teacher"}
-    monkeypatch.setattr(
-        verify, "ensemble", lambda models, _shares, _data: product(WEIGHTS[weights[models[0].path]])
-    )
+
+    def ensemble(models, shares, _data):
+        assert shares == (1.0,)
+        (one,) = models
+        return product(WEIGHTS[weights[one.path]])
+
+    monkeypatch.setattr(verify, "ensemble", ensemble)
     student = report.variants.student.model_copy(update={"validation_score": 1.0})
     other = student.model_copy(update={"seed": 7})
 
@@ -189,7 +193,7 @@ def test_samples_that_are_answered_otherwise_are_kept_with_their_classes(tmp_pat
         for name in ("fp32", "int8-static", "qat")
         for key in ("x", "rows", "truth", "teacher", "student")
     }
-    assert len(stored["fp32/rows"]) == 0
+    assert (len(stored["fp32/rows"]), stored["fp32/truth"].dtype) == (0, np.int64)
     rows = stored["qat/rows"]
     (qat,) = (one for one in record.variants if one.name == "qat")
     assert rows.tolist() == [one.sample for one in qat.fidelity.changed.examples]
@@ -230,3 +234,42 @@ def test_a_score_on_validation_that_test_does_not_show_is_remarked_on(tmp_path, 
             verify.tasks.of("classification"),
         )[0]
     )
+
+
+def test_the_gain_of_one_seed_is_over_the_groups_of_test_at_its_own_confidence(
+    tmp_path, inputs, monkeypatch
+):
+    given = inputs()
+    models = SimpleNamespace(**{**vars(given.models), "students": given.models.students[1:]})
+    plain = (made(given.variants.record.student, "plain"),)
+
+    def answered(models, test, _data):
+        (one,) = models
+        return [test.x @ (TURNED if one.path == "plain" else WEIGHTS["fp32"])]
+
+    monkeypatch.setattr(verify, "_outputs", answered)
+    record, progress = verified(tmp_path, inputs(models=models, plain=plain))
+    right = ((X @ TURNED).argmax(1) == TRUTH).mean()
+    gain = record.gain
+    assert (gain.seeds, gain.distilled_score) == ((0,), (1.0,))
+    assert gain.plain_score == (pytest.approx(right),)
+    assert gain.difference.value == pytest.approx(1.0 - right)
+    assert (gain.difference.n, "95 %" in gain.difference.method) == (10, True)
+    assert progress.told[-1] == ""
+
+
+def test_int8_is_computed_as_on_the_target(tmp_path, inputs, monkeypatch):
+    asked, given = [], inputs()
+    plan = given.variants.record.plan.model_copy(update={"precise": True})
+    record = given.variants.record.model_copy(update={"plan": plan})
+
+    def noted(path, x, *, precise, **how):
+        asked.append((path.name, precise, how["batch"]))
+        return logits(path, x, precise=precise, **how)
+
+    monkeypatch.setattr(quality, "logits", noted)
+    found, _ = verified(tmp_path, inputs(variants=made(record, given.variants.path)))
+    assert asked[:4] == [(f"{name}.onnx", True, BATCH) for name in WEIGHTS]
+    # By this host's own kernels, too, where those may be others.
+    assert [name for name, precise, _ in asked if not precise] == ["int8-static.onnx", "qat.onnx"]
+    assert [one.here is not None for one in found.files] == [False, False, True, True]
