@@ -198,6 +198,19 @@ def test_a_process_that_only_reads_memory_has_neither_table_nor_energy(model, tm
     assert not [key for key in record if key.startswith("energy")]
 
 
+def test_a_table_that_holds_objects_is_not_loaded(model, tmp_path):
+    class Pickling(FakePlace):
+        def run(self, job, **limits):
+            answer = super().run(job, **limits)
+            np.save(job.samples, np.array([{}], object), allow_pickle=True)
+            return answer
+
+    where = Pickling({"m.onnx": lambda n: 1000 + n})
+    prepared = prepared_of(model, tmp_path / "o", Settings(processes=1), place=where)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        take([turn(prepared)], prepared, nothing, metered=False)
+
+
 def test_a_result_gives_its_answer_by_type_and_its_columns_by_name():
     table = np.array([[0, 10, 20], [1, 11, 21]])
     result = ProcessResult(load_answer(), table)

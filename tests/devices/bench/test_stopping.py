@@ -101,9 +101,14 @@ def test_what_is_left_is_a_part_of_what_was_left_before(seconds, processes):
     # Three models take 27 s for nine processes; two of them 6 s for three more; one 4 s for four.
     done, spent = [], [0.0]
     left = {9: "ab", 12: "a", 16: "abc"}
-    rule = Until(never, seconds, 16, unfinished=lambda *_: frozenset(left[len(done)]))
+
+    def unfinished(models, ratios):
+        assert (models, ratios) == (["a", "b", "c"], ["b over a"])
+        return frozenset(left[len(done)])
+
+    rule = Until(never, seconds, 16, unfinished=unfinished)
     looks = Looks(9, 0.99, rule, clock=lambda: spent[0])
-    for _ in looks.repetitions(lambda _: (["a", "b", "c"], [])):
+    for _ in looks.repetitions(lambda _: (["a", "b", "c"], ["b over a"])):
         done.append(1)
         spent[0] += 3.0 if looks.unfinished is None else len(looks.unfinished)
     assert (len(done), looks.unfinished) == (processes, {"a"})
