@@ -22,6 +22,8 @@ SAME_SIZE = 1.02
 """Files no more than this factor apart are of one size; of those the first made, the plainest, is
 taken."""
 FP32 = "fp32"
+_NAMED = 3
+"""Variants that a list in the reason names: it is the first thing that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,8 @@ def choose(prefer: str, metric: str, ready: Sequence[Subject]) -> tuple[Subject,
     known = [subject for subject in ready if _has_interval(figures[subject.name])]
     ship, why = _best(preferred(prefer, metric), figures, known or ready, len(ready))
     if known and (unknown := [s.name for s in ready if s not in known]):
-        why += f"; {', '.join(unknown)} without an interval, so not preferred to it"
-    return ship, why + (_compared(ready) if prefer == "latency" else "")
+        why += f"; {_named(unknown)} without an interval, so not preferred to it"
+    return ship, why + (_compared(ready, ship) if prefer == "latency" else "")
 
 
 def _best(
@@ -113,7 +115,7 @@ def _best(
     least = min(subject.figures.file_bytes for subject in equals)
     ship = next(s for s in equals if s.figures.file_bytes <= SAME_SIZE * least)
     if len(equals) > 1:
-        others = ", ".join(subject.name for subject in equals if subject is not ship)
+        others = _named([subject.name for subject in equals if subject is not ship])
         why = (
             f"{ship.name} is inside every budget; in {what} its interval overlaps that of "
             f"{others}, and no file of these is smaller by more than 2 %"
@@ -126,7 +128,7 @@ def _best(
     if figures[ship.name].kind == "declared":
         why += ", by the declared model"
     if slower:
-        names = ", ".join(subject.name for subject in slower)
+        names = _named([subject.name for subject in slower])
         why += f"; {names}: not known to be as fast as fp32, so not preferred to it for size"
     return ship, why
 
@@ -139,14 +141,27 @@ def _slower(equals: Sequence[Subject]) -> list[Subject]:
     return [subject for subject in others if _or_infinity(subject.time_over_fp32.value) > 1.0]
 
 
-def _compared(ready: Sequence[Subject]) -> str:
-    """The ratios that the choice by latency rests on."""
+def _compared(ready: Sequence[Subject], ship: Subject) -> str:
+    """The ratios that the choice by latency rests on: the best, and that of the one that ships."""
+    others = [subject for subject in ready if subject.name != FP32]
+    others.sort(key=lambda subject: _or_infinity(subject.time_over_fp32.value))
+    shown = [subject for subject in others if subject is ship]
+    shown += [subject for subject in others if subject is not ship][: _NAMED - len(shown)]
+    if len(others) <= _NAMED:
+        shown = [subject for subject in ready if subject in others]
     ratios = ", ".join(
-        f"{subject.name} {stated(subject.time_over_fp32, 'latency', FP32)}"
-        for subject in ready
-        if subject.name != FP32
+        f"{subject.name} {stated(subject.time_over_fp32, 'latency', FP32)}" for subject in shown
     )
-    return f"; compared by ratios paired by repetition: {ratios}"
+    more = len(others) - len(shown)
+    rest = f", and {more} more in the report" if more else ""
+    return f"; compared by ratios paired by repetition: {ratios}{rest}"
+
+
+def _named(names: Sequence[str]) -> str:
+    """Names for a sentence, the first few where there are many."""
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} others"
 
 
 def _by_one_model(figure: Estimate) -> Estimate:

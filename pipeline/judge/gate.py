@@ -6,7 +6,8 @@ was made from it (``faults``). Whatever the budgets, a model has to be better th
 does not depend on the input (``constant``). A missing figure is never a pass, and neither is NaN. A
 prediction and a declared model decide nothing (``budgets.UNDECIDING``). Where the target is not the
 machine measured on, its latency, peak memory and energy were not measured, and their budgets are
-undecided. The verdict is the best of any variant; ``choice`` has which one ships.
+undecided. The verdict is the best of any variant that the app can take (``shipping``); ``choice``
+has which one ships.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ from ..records import (
     Verdict,
     VerifyRecord,
 )
-from . import constant, faults, packages, task_budgets
+from . import constant, faults, packages, shipping, task_budgets
 from .budgets import BUDGETS, Budget, hold
 from .choice import Subject, choose, subjects_of
 
@@ -31,18 +32,26 @@ EXIT_CODES: dict[Outcome, int] = {"ready": 0, "not ready": 1, "undecided": 5}
 def judge(gate: Gate, quality: VerifyRecord, measured: BenchmarkRecord) -> Verdict:
     """Judge every variant and name the one to ship."""
     subjects = subjects_of(quality, measured)
-    verdicts = tuple(_variant(subject, gate, quality, measured) for subject in subjects)
-    pairs = zip(subjects, verdicts, strict=True)
-    ready = [subject for subject, verdict in pairs if verdict.outcome == "ready"]
+    judged = [_variant(subject, gate, quality, measured) for subject in subjects]
+    taken = [shipping.shipped(verdict, gate.runtimes) for verdict in judged]
+    outcomes = [outcome for outcome, _ in taken]
+    reasons = [why for _, why in taken]
+    verdicts = tuple(
+        verdict.model_copy(update={"cannot_ship": why})
+        for verdict, why in zip(judged, reasons, strict=True)
+    )
+    ready = [one for one, outcome in zip(subjects, outcomes, strict=True) if outcome == "ready"]
     outcome: Outcome
     if ready:
         best, why = choose(gate.prefer, quality.metric, ready)
         outcome, ship, nearest = "ready", best.name, best.name
     else:
-        close = _nearest(verdicts)
-        undecided = any(verdict.outcome == "undecided" for verdict in verdicts)
-        outcome, ship, nearest = "undecided" if undecided else "not ready", None, close.name
-        why = _why_not(close)
+        pairs = zip(verdicts, outcomes, strict=True)
+        close = _nearest([verdict for verdict, outcome in pairs if outcome] or verdicts)
+        outcome = "undecided" if "undecided" in outcomes else "not ready"
+        ship, nearest, why = None, close.name, _why_not(close)
+    if others := shipping.left_out(verdicts, nearest):
+        why += f"; {others}"
     return Verdict(
         outcome=outcome,
         ship=ship,
@@ -144,4 +153,5 @@ def _why_not(nearest: VariantVerdict) -> str:
     parts += [f"cannot be decided on {', '.join(undecided)}"] if undecided else []
     none = "no variant is inside every budget" if parts else "no variant may ship"
     parts += [f"is {check.why}" for check in nearest.checks if constant.fails(check)]
+    parts += [f"cannot ship: {nearest.cannot_ship}"] if nearest.cannot_ship else []
     return f"{none}; the nearest, {nearest.name}, {' and '.join(parts)}"

@@ -13,8 +13,12 @@ shipped:
 * Any of k files may be the one that is READY by luck, so that each has a k-th of the error
   (Bonferroni). Every interval is two-sided at 1 - 0.01 / k.
 
-A file is a variant. Its formats ship the answers of its ``.onnx`` file and are judged by the same
-figures, so they count once; the teacher ships nothing and does not count.
+A file is a variant. Formats beside its measured file ship the same answers and are judged by the
+same figures, so they count once; a variant in another runtime has figures of its own and counts;
+the teacher ships nothing and does not count.
+
+Variants that ``gate.runtimes`` keeps from shipping count, too: ``edgestill gate`` may let them in
+after their figures have been seen, and a verdict of any of these gates keeps the promise.
 """
 
 ERROR_RATE = 0.01

@@ -7,12 +7,21 @@ Besides the keys named here every metric of the task is one: ``min_`` or ``max_`
 Which those are is known where the tasks are (``judge/metric_budgets.py``).
 """
 
+import difflib
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, PlainValidator, StringConstraints, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
+from ...exporters import EXPORTERS
 from .part import Fraction, Part, Positive
 
 Preference = Literal["latency", "size", "energy", "accuracy"]
@@ -93,6 +102,25 @@ class Gate(Part):
     prefer: Preference = Field(
         "latency", description="The READY variant that is best in this figure ships."
     )
+    runtimes: tuple[str, ...] | None = Field(
+        None,
+        description="Formats that the app can take; a variant in another one is judged and cannot "
+        "ship. Not set: all of export.formats.",
+    )
+
+    @field_validator("runtimes")
+    @classmethod
+    def _known(cls, runtimes: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        if runtimes is None:
+            return None
+        for name in runtimes:
+            if name not in EXPORTERS:
+                near = difflib.get_close_matches(name, EXPORTERS, n=1, cutoff=0.4)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"any of {', '.join(EXPORTERS)}, each once{hint}")
+        if not runtimes or len(set(runtimes)) < len(runtimes):
+            raise ValueError(f"some of {', '.join(EXPORTERS)}, each once")
+        return runtimes
 
     @model_validator(mode="after")
     def _has_a_budget(self) -> Self:
@@ -105,7 +133,7 @@ class Gate(Part):
     def budgets(self) -> dict[str, float]:
         """The budgets that are set, by key; that of one class as ``min_recall.cat``."""
         found: dict[str, float] = {}
-        values: dict[str, Any] = self.model_dump(exclude={"prefer"}, exclude_none=True)
+        values: dict[str, Any] = self.model_dump(exclude={"prefer", "runtimes"}, exclude_none=True)
         for key, value in values.items():
             if isinstance(value, dict):
                 found |= {f"{key}.{name}": number for name, number in value.items()}

@@ -7,9 +7,9 @@ Every section has a module of its own beside this one. Unknown keys are errors, 
 a range.
 """
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .architecture import Student, Teacher
 from .augment import Augment
@@ -46,6 +46,17 @@ class Recipe(Part):
     export: Export = Field(default_factory=lambda: Export())
     benchmark: Benchmark = Field(default_factory=lambda: Benchmark())
     gate: Gate
+
+    @model_validator(mode="after")
+    def _runtimes_are_exported(self) -> Self:
+        wanted = self.gate.runtimes or ()
+        missing = [name for name in wanted if name not in self.export.formats]
+        if missing:
+            raise ValueError(
+                f"formats of export.formats ({', '.join(self.export.formats)}) in gate.runtimes, "
+                f"which names {', '.join(missing)}"
+            )
+        return self
 
     @property
     def target(self) -> str:

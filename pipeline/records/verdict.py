@@ -41,6 +41,8 @@ class VariantVerdict(Record):
     """What must be known whatever the budgets, and is not: the variant is then undecided."""
     packages: tuple[PackageVerdict, ...] = ()
     """One a format, in the order of ``Variant.packages``."""
+    cannot_ship: str | None = None
+    """Why it does not ship whatever its outcome: the app does not take its format. None: it may."""
 
 
 class Verdict(Record):

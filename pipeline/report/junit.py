@@ -64,6 +64,10 @@ def _faults(suite: ET.Element, report: Report, judged: VariantVerdict) -> None:
     for number, fault in enumerate(judged.faults, start=1):
         case = _case(suite, report, judged, f"fault {number}")
         _missed(case, report, "not ready", fault)
+    if judged.cannot_ship:
+        case = _case(suite, report, judged, "taken by the app")
+        outcome = "not ready" if report.verdict.ship else report.verdict.outcome
+        _missed(case, report, outcome, judged.cannot_ship)
     for number, what in enumerate(judged.unknown, start=1):
         case = _case(suite, report, judged, f"unknown {number}")
         _missed(case, report, "undecided", what)

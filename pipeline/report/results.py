@@ -4,9 +4,11 @@ sections(report)[0].title   # 'Budgets'
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
-from ..judge.choice import preferred
+from ..judge.choice import FP32, preferred
 from ..records import TEACHER, PackageQuality, Report, VariantQuality, VariantVerdict, VerifyRecord
 from . import (
     compression,
@@ -21,7 +23,7 @@ from . import (
     shift_words,
     words,
 )
-from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, Unit
+from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, RATIO, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, figure, row, verdict
 
@@ -85,10 +87,14 @@ def _checks(judged: VariantVerdict, quality: VerifyRecord) -> Table:
         row(f"the .{package.format} file", "", "", verdict(package.outcome), package.why)
         for package in judged.packages[1:]
     )
+    taken: tuple[tuple[Cell, ...], ...] = ()
+    if judged.cannot_ship:
+        taken = (row("taken by the app", "no", "yes", "cannot ship", judged.cannot_ship),)
+    title = f"{judged.name}: {words.WORDS[judged.outcome]}"
     return Table(
-        f"{judged.name}: {words.WORDS[judged.outcome]}",
+        f"{title}, cannot ship" if judged.cannot_ship else title,
         ("What", "Found", "Budget", "Outcome", "Why"),
-        checks + faults + unknown + packages,
+        taken + checks + faults + unknown + packages,
     )
 
 
@@ -138,6 +144,7 @@ def _score_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
 
 def _latency_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
     yield "Latency p50", [figure(model.p50_ms, MILLISECONDS) for model in models]
+    yield "Latency p50 over fp32's", [figure(_over_fp32(report, model), RATIO) for model in models]
     yield "Latency p90", [figure(model.p90_ms, MILLISECONDS) for model in models]
     yield "Latency p99", [figure(model.p99_ms, MILLISECONDS) for model in models]
     for name, of in rows.EARLY_STOPPING.items():
@@ -145,6 +152,14 @@ def _latency_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
     yield from _predicted(report, [model.name for model in models])
     yield "Time to load", [figure(model.load_ms, MILLISECONDS) for model in models]
     yield "First inference", [figure(model.first_ms, MILLISECONDS) for model in models]
+
+
+def _over_fp32(report: Report, model: Row) -> Estimate:
+    """The ratio that the choice by latency rests on."""
+    if model.name == FP32:
+        return Estimate.exact(1.0, "fp32 itself", "ratio")
+    pair = rows.ratio(report, model.name, FP32)
+    return pair.p50 if pair else Estimate.unknown("not measured beside fp32", unit="ratio")
 
 
 def _size_lines(models: Sequence[Row]) -> Iterator[Line]:
@@ -222,7 +237,9 @@ def _instructions(models: Sequence[Row]) -> list[Line]:
 def _judged(model: Row) -> Cell:
     if model.name == TEACHER:
         return Cell("reference")
-    return verdict(model.outcome)
+    judged = verdict(model.outcome)
+    barred = model.verdict is not None and model.verdict.cannot_ship
+    return replace(judged, detail="cannot ship") if barred else judged
 
 
 def _drop(model: Row, unit: Unit) -> Cell:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ...errors import MaterialError, UsageError
+from ...errors import MaterialError, RecipeError, UsageError
 from .. import tasks
 from ..engine.store import file_sha256, write_atomic
 from ..judge import task_budgets
@@ -57,6 +57,7 @@ def judge_again(
     task_budgets.check(gate, tasks.of(before.data.task), before.data.labels)
     verdict = judge(gate, before.quality, before.measured)
     own = parse(manifest["recipe"], where=str(run))
+    _exported(gate, own.export.formats)
     recipe, keys = own.model_copy(update={"gate": gate}), runs.keys_of(manifest)
     if recipe == own and verdict == before.verdict and not runs.is_old(run):
         return run, before
@@ -76,6 +77,18 @@ def judge_again(
             shutil.copytree(run / part, draft / part)
 
     return runs.publish(folder, report, keys, recipe, fill), report
+
+
+def _exported(gate: Gate, formats: Sequence[str]) -> None:
+    """Refuse formats that the run does not have, which another recipe's budgets may name."""
+    missing = [name for name in gate.runtimes or () if name not in formats]
+    if missing:
+        raise RecipeError(
+            found=", ".join(missing),
+            expected=f"formats that the run has: {', '.join(formats)}",
+            where="gate.runtimes",
+            fix="build with export.formats that name them",
+        )
 
 
 def draw_again(run: Path) -> Report:

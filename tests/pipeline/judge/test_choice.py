@@ -160,3 +160,21 @@ def test_one_ready_variant_ships_without_a_comparison():
     only = subjects()[:1]
     assert choose("latency", "accuracy", only) == (only[0], "fp32 is inside every budget")
     assert preferred("accuracy", "mAP") == "mAP"
+
+
+def test_the_reason_names_a_few_variants_however_many_there_are():
+    some = [s for s in subjects() if s.name != "fp32"]
+    many = [
+        dataclasses.replace(
+            some[0],
+            quality=some[0].quality.model_copy(update={"name": f"v{index}"}),
+            figures=dataclasses.replace(some[0].figures, name=f"v{index}"),
+            time_over_fp32=known(0.5 + index / 100, 0.55 + index / 100, 0.6 + index / 100),
+        )
+        for index in range(12)
+    ]
+    ship, why = choose("latency", "accuracy", many)
+    assert ship.name == "v0"
+    assert "its interval overlaps that of v1, v2 and 8 others" in why
+    assert why.endswith(", and 9 more in the report")
+    assert why.count("the latency of fp32") == 3

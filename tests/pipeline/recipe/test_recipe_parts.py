@@ -11,6 +11,7 @@ from edgestill.pipeline.recipe.export import Export
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.recipe.model_names import PATH_KINDS, TEACHER_FORMS, TEACHER_KINDS
 from edgestill.pipeline.recipe.part import Part
+from edgestill.pipeline.recipe.recipe import Recipe
 from edgestill.pipeline.recipe.training import Schedule
 from pydantic import ValidationError
 
@@ -52,6 +53,26 @@ def test_a_gate_without_a_budget_is_refused():
     assert Gate(max_size_kib=10.0).budgets() == {"max_size_kib": 10.0}
     with pytest.raises(ValidationError, match="at least one budget"):
         Gate()
+
+
+def test_the_app_takes_formats_that_are_known_each_once():
+    gate = Gate(max_size_kib=10.0, runtimes=("litert", "onnx"))
+    assert gate.runtimes == ("litert", "onnx")
+    assert gate.budgets() == {"max_size_kib": 10.0}
+    with pytest.raises(ValidationError, match=r"any of onnx, .*did you mean 'litert'"):
+        Gate(max_size_kib=10.0, runtimes=("tflite",))
+    for wrong in ((), ("onnx", "onnx")):
+        with pytest.raises(ValidationError, match="each once"):
+            Gate(max_size_kib=10.0, runtimes=wrong)
+
+
+def test_the_app_takes_formats_that_are_exported():
+    tree = {"name": "a", "data": {"source": "digits"}, "teacher": {"model": "resnet20"}}
+    tree |= {"student": {"model": "resnet8"}, "export": {"formats": ("onnx", "litert")}}
+    gate = {"max_size_kib": 10.0}
+    assert Recipe(**tree, gate=gate | {"runtimes": ("litert",)}).gate.runtimes == ("litert",)
+    with pytest.raises(ValidationError, match=r"gate\.runtimes, which names openvino"):
+        Recipe(**tree, gate=gate | {"runtimes": ("litert", "openvino")})
 
 
 def test_the_nearest_task_is_suggested():

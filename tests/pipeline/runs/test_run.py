@@ -3,7 +3,8 @@
 import shutil
 
 import pytest
-from edgestill.errors import MaterialError, UsageError
+from edgestill.errors import MaterialError, RecipeError, UsageError
+from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.runs import flow_result, rejudge, run
 
 
@@ -53,6 +54,21 @@ def test_only_budgets_may_be_changed_when_a_run_is_judged_again(copied):
     assert rejudge.budgets(copied, None, ["gate.max_size_kib=1"]).max_size_kib == 1
     with pytest.raises(UsageError, match="a key below gate"):
         rejudge.budgets(copied, None, ["data.test=0.5"])
+
+
+def test_a_run_is_judged_again_for_an_app_that_takes_fewer_formats(copied):
+    before = run.open_report(copied).verdict
+    gate = rejudge.budgets(copied, None, ['gate.runtimes=["ort"]'])
+    judged, report = rejudge.judge_again(copied, gate)
+    assert judged != copied
+    assert (before.outcome, report.verdict.outcome) == ("ready", "undecided")
+    assert "the app takes only its .ort file: undecided" in report.verdict.why
+
+
+def test_an_app_that_takes_a_format_which_the_run_lacks_is_refused(copied):
+    gate = Gate(min_accuracy=0.5, runtimes=("litert",))
+    with pytest.raises(RecipeError, match="formats that the run has: onnx, ort"):
+        rejudge.judge_again(copied, gate)
 
 
 def test_the_keys_of_a_run_are_those_of_its_stages(built):

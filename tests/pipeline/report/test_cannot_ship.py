@@ -1,0 +1,48 @@
+"""A variant that the app does not take is marked wherever its verdict stands."""
+
+import xml.etree.ElementTree as ET
+
+import runtimes_example
+from edgestill.pipeline.recipe.gate import Gate
+from edgestill.pipeline.report import junit, results
+
+REASON = "the app does not take litert (gate.runtimes: onnx)"
+
+
+def report(**budgets):
+    return runtimes_example.several(Gate(**(budgets or {"min_accuracy": 0.9}), runtimes=("onnx",)))
+
+
+def test_its_budgets_stand_below_the_reason():
+    tables = {table.caption: table for table in results.sections(report())[0].tables}
+    first = tables["int8-static@litert: READY, cannot ship"].rows[0]
+    assert [str(cell) for cell in first] == [
+        "taken by the app",
+        "no",
+        "yes",
+        "cannot ship",
+        REASON,
+    ]
+    assert "fp32: READY" in tables
+
+
+def test_its_verdict_beside_the_others_says_so():
+    side = next(s for s in results.sections(report()) if s.title == "Teacher and variants")
+    head, (verdicts, *_) = side.tables[0].head, side.tables[0].rows
+    said = dict(zip(head, map(str, verdicts), strict=True))
+    assert said["int8-static@litert"] == "READY (cannot ship)"
+    assert said["fp32"] == "READY"
+
+
+def test_a_build_server_sees_why_nothing_ships():
+    """All budgets of the only READY variant are met, so its suite would be green without."""
+    root = ET.fromstring(junit.document(report(max_p50_ms=0.02)))
+    suite = next(one for one in root if one.get("name") == "int8-static@litert")
+    failures = [one.get("message") for one in suite.iter("failure")]
+    assert failures == [REASON]
+
+
+def test_a_build_server_is_green_where_another_variant_ships():
+    root = ET.fromstring(junit.document(report()))
+    assert root.get("failures") == "0"
+    assert f"not ready: {REASON}" in {one.get("message") for one in root.iter("skipped")}
