@@ -1,7 +1,7 @@
 # The same short commands everywhere; CI and the pre-commit hook call these.
 #   make demo      set everything up and run `edgestill build` on the bundled digits recipe
 #   make test      set everything up and run the tests
-#   make check     lint, types, import contracts, modules without a test, the diagrams
+#   make check     lint, types, import contracts, modules without a test, generated pages
 #   make coverage  the same tests, with the share of lines and branches that they run
 #   make diagram   draw the imports in docs/architecture.md again
 #   make promises  run the tests that hold a promise, and write docs/promises.md
@@ -40,6 +40,7 @@ check: .venv/edgestill-dev
 	$(BIN)/python tests/tools/untested_modules.py
 	$(BIN)/python tests/tools/diagram.py --check
 	$(BIN)/python tests/tools/promises.py --check
+	$(BIN)/python tests/tools/mutants.py report --check
 
 coverage:
 	$(MAKE) test COVERAGE=1

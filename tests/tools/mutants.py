@@ -6,7 +6,9 @@
     python tests/tools/mutants.py again judge            # once more what survived, after new tests
     python tests/tools/mutants.py survivors judge        # what survived, as differences
     python tests/tools/mutants.py summary judge          # how many of how many, by module, as JSON
-    python tests/tools/mutants.py report                 # docs/mutants.md from the results
+    python tests/tools/mutants.py report                 # keep the figures, write docs/mutants.md
+    python tests/tools/mutants.py report judge --share 32/7  # and of a share no test is written for
+    python tests/tools/mutants.py report --check         # fail where the page is another
 
 The tool is mutmut. It imports the tests once and forks a process for each mutant, which runs the
 tests that reach the changed function. Its sources must lie in a folder with the package's name, so
@@ -29,13 +31,12 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "artifacts" / "mutants"
-PAGE = ROOT / "docs" / "mutants.md"
-REASONS = Path(__file__).with_name("mutants_that_survive.json")
 PACKAGE = "edgestill"
 FOLDERS = ("devices", "exporters", "pipeline", "toolchains")
 
@@ -101,6 +102,7 @@ _TIMED_OUT = {-24, 24, 36, 152, 255}
 _SKIPPED = 34
 """mutmut's exit code of a mutant that it is not to try."""
 _NONE = "none.of.them"
+_COUNTS = ("tried", "noticed", "of")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,9 @@ class Share:
 
     of: int
     rest: int
+
+    def __str__(self) -> str:
+        return f"{self.of}/{self.rest}"
 
     @classmethod
     def parse(cls, text: str) -> "Share":
@@ -206,6 +211,7 @@ use_git_change_detection = false
 pythonpath = ["tests"]
 addopts = "-p no:cacheprovider --import-mode=importlib"
 markers = ["slow: long", "promise(text): held"]
+filterwarnings = ["error"]
 """
 
 
@@ -265,16 +271,20 @@ def _refused_by_types(folder: Path) -> dict[str, list[str]]:
     ended = subprocess.run(
         [*command, str(configuration), *files], cwd=folder, capture_output=True, text=True
     )
-    refused: dict[str, list[str]] = {}
-    for line in ended.stdout.splitlines():
-        error = json.loads(line)
-        file = folder / error["file"]
-        if error["severity"] == "error" and str(file) in files:
-            for name, function in _functions(file).items():
-                if function.lineno <= error["line"] <= (function.end_lineno or 0):
-                    module = file.relative_to(folder / PACKAGE).as_posix()
-                    refused.setdefault(module, []).append(name)
-    return refused
+    lines: dict[str, set[int]] = {}
+    for error in map(json.loads, ended.stdout.splitlines()):
+        if error["severity"] == "error":
+            lines.setdefault(str(folder / error["file"]), set()).add(error["line"])
+    # A file has thousands of functions and of errors: it is parsed once.
+    return {
+        Path(file).relative_to(folder / PACKAGE).as_posix(): [
+            name
+            for name, function in _functions(Path(file)).items()
+            if not wrong.isdisjoint(range(function.lineno, (function.end_lineno or 0) + 1))
+        ]
+        for file, wrong in lines.items()
+        if file in files
+    }
 
 
 def mutants(part: str) -> Iterator[Mutant]:
@@ -346,50 +356,42 @@ def _change(before: ast.AST, after: ast.AST) -> tuple[str, ...]:
     return tuple(changed)
 
 
-def report(parts: Sequence[str]) -> str:
-    """The page: a line a module, and what survived with the reason."""
-    reasons = json.loads(REASONS.read_text()) if REASONS.exists() else {}
-    rows, survivors = [], []
-    total = total_noticed = total_made = 0
-    for part in parts:
-        by_module: dict[str, list[Mutant]] = {}
-        for mutant in mutants(part):
-            by_module.setdefault(mutant.module, []).append(mutant)
-        for module, made in by_module.items():
-            of_code = [m for m in made if not m.text_only]
-            code = [m for m in of_code if m.outcome is not None]
-            texts = [m for m in made if m.text_only and m.outcome is not None]
-            noticed = sum(_noticed(m) for m in code)
-            total, total_noticed = total + len(code), total_noticed + noticed
-            total_made += len(of_code)
-            share = f"{100 * noticed / len(code):.1f} %" if code else ""
-            told = f"{sum(map(_noticed, texts))} of {len(texts)}"
-            row = (f"`{module}`", len(of_code), len(code), noticed, share, told)
-            rows.append(f"| {' | '.join(map(str, row))} |")
-            survivors += [m for m in code if not _noticed(m)]
-    overall = f"{100 * total_noticed / total:.1f} %" if total else "none tried"
-    sample = f" Of {total_made} changes {total} were tried, drawn by their names' hash."
-    lines = [
-        "# Mutation testing",
-        "",
-        f"`make mutants` changes one place of the code at a time: {total_noticed} of {total} "
-        f"changes were noticed by a test ({overall}; wanted: 95 %)."
-        + (sample if total < total_made else ""),
-        "Changes of a text alone are counted apart: most are words for a reader, which no test "
-        "pins.",
-        "",
-        "| module | changes | tried | noticed | share | texts noticed |",
-        "|---|---|---|---|---|---|",
-        *rows,
-        "",
-        "## What survived",
-        "",
-    ]
-    for mutant in survivors:
-        key = f"{mutant.module}:{mutant.function}"
-        change = " → ".join(line[2:].strip() for line in mutant.change)
-        lines.append(f"- `{key}`: `{change}` {reasons.get(key, '')}".rstrip())
-    return "\n".join(lines) + "\n"
+def report(parts: Sequence[str], unseen: Share | None, check: bool) -> int:
+    """Keep the figures of the parts and write the page, or only compare it with what is kept.
+
+    Args:
+        parts: those that were run in this checkout.
+        unseen: a share of theirs that no test was written for; its figures are kept as such.
+        check: only compare; 1 where the page differs.
+    """
+    sys.path.insert(0, str(ROOT / "tests"))
+    from tools import mutants_page
+
+    if check:
+        if mutants_page.is_current():
+            return 0
+        print("docs/mutants.md is not current: tests/tools/mutants.py report", file=sys.stderr)
+        return 1
+    modules = {
+        module: counts | {"day": _day(part, module)}
+        for part in parts
+        for module, counts in summary([part]).items()
+    }
+    fresh = {}
+    for part in parts if unseen is not None else ():
+        found = summary([part], unseen)
+        total = {key: sum(each[key] for each in found.values()) for key in _COUNTS}
+        day = max(_day(part, module) for module in found)
+        fresh[part] = total | {"share": str(unseen), "day": day}
+    mutants_page.keep(modules, fresh)
+    mutants_page.PAGE.write_text(mutants_page.page(), encoding="utf-8")
+    return 0
+
+
+def _day(part: str, module: str) -> str:
+    """When a module's mutants were last tried."""
+    made = WORK / part / "mutants" / PACKAGE / f"{module}.meta"
+    return datetime.fromtimestamp(made.stat().st_mtime, UTC).date().isoformat()
 
 
 def _noticed(mutant: Mutant) -> bool:
@@ -402,7 +404,7 @@ def summary(parts: Sequence[str], share: Share | None = None) -> dict[str, dict[
     for part in parts:
         for mutant in mutants(part):
             if not mutant.text_only and (share is None or share.holds(mutant)):
-                count = counts.setdefault(mutant.module, {"tried": 0, "noticed": 0, "of": 0})
+                count = counts.setdefault(mutant.module, dict.fromkeys(_COUNTS, 0))
                 count["of"] += 1
                 count["tried"] += mutant.outcome is not None
                 count["noticed"] += _noticed(mutant)
@@ -416,6 +418,7 @@ def main() -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--share", type=Share.parse, metavar="N/K", help="one of N shares")
     parser.add_argument("--children", type=int, metavar="N", help="mutants tried at once")
+    parser.add_argument("--check", action="store_true", help="report: compare the page only")
     told = parser.parse_args()
     parts = told.parts or [name for name in PARTS if told.action == "run" or (WORK / name).exists()]
     code = 0
@@ -432,7 +435,7 @@ def main() -> int:
     if told.action == "summary":
         print(json.dumps(summary(parts, told.share), indent=2))
     if told.action == "report":
-        PAGE.write_text(report(parts), encoding="utf-8")
+        code = report(parts, told.share, told.check)
     return code
 
 

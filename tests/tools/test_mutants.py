@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tools import mutants
+from tools import mutants, mutants_page
 from tools.mutants import KILLED, SURVIVED, TYPES, UNTESTED, Share, report, summary
 
 MUTATED = """
@@ -38,7 +38,14 @@ def _tried(tmp_path, monkeypatch):
     codes = {name.format(1): 0, name.format(2): 33, name.format(3): 1}
     (made / "area.py.meta").write_text(json.dumps({"exit_code_by_key": codes}))
     monkeypatch.setattr(mutants, "WORK", tmp_path)
-    monkeypatch.setattr(mutants, "REASONS", tmp_path / "none.json")
+    root = tmp_path / "root"
+    for folder in ("devices", "docs"):
+        (root / folder).mkdir(parents=True)
+    (root / "devices" / "area.py").touch()
+    monkeypatch.setattr(mutants_page, "ROOT", root)
+    monkeypatch.setattr(mutants_page, "PAGE", root / "docs" / "mutants.md")
+    monkeypatch.setattr(mutants_page, "RESULTS", root / "results.json")
+    monkeypatch.setattr(mutants_page, "REASONS", root / "reasons.json")
 
 
 @pytest.mark.usefixtures("_tried")
@@ -51,13 +58,23 @@ def test_each_mutant_has_its_outcome_its_change_and_whether_it_is_only_of_a_text
 
 
 @pytest.mark.usefixtures("_tried")
-def test_the_page_counts_changes_of_code_and_lists_those_that_survived(tmp_path):
-    (tmp_path / "none.json").write_text('{"devices/area.py:area": "a side of 0 has an area of 0"}')
-    drawn = report(["stats"])
-    assert "1 of 2 changes were noticed" in drawn
-    assert "| `devices/area.py` | 2 | 2 | 1 | 50.0 % | 0 of 1 |" in drawn
-    assert "were tried" not in drawn
-    assert "`if side < 0: → if side <= 0:` a side of 0 has an area of 0" in drawn
+def test_the_report_keeps_the_figures_of_each_module_and_of_a_share_beside_them():
+    assert report(["stats"], None, check=False) == 0
+    module = mutants_page.kept()["modules"]["devices/area.py"]
+    assert module == {"tried": 2, "noticed": 1, "of": 2, "day": module["day"]}
+    assert len(module["day"]) == len("2026-11-29")
+    assert report(["stats"], Share(1, 0), check=False) == 0
+    assert mutants_page.kept()["unseen"] == {"stats": module | {"share": "1/0"}}
+
+
+@pytest.mark.usefixtures("_tried")
+def test_a_page_that_is_not_what_is_kept_is_refused(capsys):
+    assert report([], None, check=True) == 1
+    assert "not current" in capsys.readouterr().err
+    report(["stats"], None, check=False)
+    assert report([], None, check=True) == 0
+    mutants_page.REASONS.write_text('{"devices/area.py:area": "a side of 0"}')
+    assert report([], None, check=True) == 1
 
 
 def _codes(tmp_path):
@@ -112,7 +129,17 @@ def test_what_was_skipped_counts_as_not_tried_also_where_types_refuse_it(tmp_pat
         "3": TYPES,
     }
     assert summary(["stats"]) == {"devices/area.py": {"tried": 1, "noticed": 1, "of": 2}}
-    assert "Of 2 changes 1 were tried" in report(["stats"])
+
+
+def test_a_function_is_refused_where_mypy_finds_an_error_in_it(tmp_path):
+    made = tmp_path / mutants.PACKAGE
+    made.mkdir()
+    (made / "area.py.meta").touch()
+    (made / "area.py").write_text(
+        "def good(a: int) -> int:\n    return a\n\n"
+        "def bad(a: int) -> int:\n    b = a\n    return str(b)\n"
+    )
+    assert mutants._refused_by_types(tmp_path) == {"area.py": ["bad"]}
 
 
 def test_a_copy_of_the_package_is_refreshed_where_it_differs_and_nowhere_else(
