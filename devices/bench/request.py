@@ -16,7 +16,8 @@ from ..onboard.measure.job import JobFor, MeasureJob, ScenarioJob
 from ..onboard.model.inputs import resolved
 from ..onboard.model.made_inputs import batch_axis
 from ..onboard.model.modelfile import Input, printable
-from ..onboard.settings import Feed
+from ..onboard.runtimes import fitted, lacked, row_of
+from ..onboard.settings import Feed, Session
 from ..place.place import Local, Place
 from . import journal
 from .inspection import Inspection, inspect
@@ -89,7 +90,7 @@ class Prepared:
         return MeasureJob(
             model=str(subject.path),
             samples=str(samples),
-            session=settings.session,
+            session=self.session(subject),
             feed=self.feed(subject, batch),
             timing=settings.timing,
         )
@@ -108,12 +109,26 @@ class Prepared:
             model=str(subject.path),
             scenario=scenario,
             samples=str(samples),
-            session=settings.session,
+            session=self.session(subject),
             feed=self.feed(subject),
             timing=settings.timing,
             seed=settings.seed,
         )
         return replace(job, **own)
+
+    def session(self, subject: Subject) -> Session:
+        """How one model is held: as the settings say, but for what its runtime lacks."""
+        return fitted(subject.path, self.request.settings.session)
+
+    def unheeded(self) -> list[str]:
+        """What the settings say and the runtime of a model lacks, a sentence each."""
+        session, subjects = self.request.settings.session, self.request.subjects
+        return [
+            f"{subject.name}: {row_of(subject.path, session).package} has no option {name}, so it "
+            f"was measured without {name} = {getattr(session, name)!r}"
+            for subject in subjects
+            for name in lacked(subject.path, session)
+        ]
 
     def feed(self, subject: Subject, batch: int | None = None) -> Feed:
         """What one model is queried with.
@@ -143,13 +158,15 @@ def prepare(request: Request) -> Prepared:
     """Check the subjects, open the folder, reach the machine, inspect each model once.
 
     Raises:
-        UsageError: no subject, two of one name, or a shape that belongs to no input.
+        UsageError: no subject, two of one name, a shape that belongs to no input, an option that no
+            runtime of these models has, or a runtime whose times are of no use.
         ModelError: a model that is missing, broken or dangerous.
         DataError: inputs that cannot be read.
         StorageError: the folder cannot be written.
         MeasureError: an inspecting process died; a `ReachError` where the machine is not reached.
     """
     _check(request.subjects)
+    _check_options(request.subjects, request.settings.session)
     journal.begin(request.out, [])
     host = request.place.describe()
     inspections = _inspected(request)
@@ -171,6 +188,27 @@ def _check(subjects: Sequence[Subject]) -> None:
         names.add(subject.name)
         if not subject.path.is_file():
             raise ModelError("no such file", where=str(subject.path))
+
+
+def _check_options(subjects: Sequence[Subject], session: Session) -> None:
+    """Refuse an option that every runtime lacks, and times that say nothing."""
+    for subject in subjects:
+        row = row_of(subject.path, session)
+        if not row.timed:
+            raise UsageError(
+                f"{subject.name}, which {row.package} runs by reference kernels",
+                expected="a runtime whose times are those of what ships",
+                fix="count its memory instead: edgestill bench FILE.tflite --arena",
+            )
+    absent = [set(lacked(subject.path, session)) for subject in subjects]
+    for name in sorted(set.intersection(*absent)):
+        packages = sorted({row_of(subject.path, session).package for subject in subjects})
+        raise UsageError(
+            f"{name} = {getattr(session, name)!r}",
+            expected=f"an option of {' or '.join(packages)}",
+            where=name,
+            fix="leave it out, or measure a model beside it whose runtime has it",
+        )
 
 
 def _check_shapes(feed: Feed, inspections: Mapping[str, Inspection]) -> None:

@@ -49,7 +49,7 @@ def look(prepared: Prepared, subject: Subject) -> MemoryAnswers:
         return prepared.run(
             MemoryJob(
                 model=str(subject.path),
-                session=replace(settings.session, arena=arena, pattern=pattern),
+                session=replace(prepared.session(subject), arena=arena, pattern=pattern),
                 feed=prepared.feed(subject),
                 analyze=not pattern and isinstance(request.place, Local),
             )

@@ -86,6 +86,7 @@ def run(prepared: Prepared, procedure: Procedure[F], scenario: str) -> Result[F]
         models=tuple(models),
         ratios=tuple(ratios),
         warnings=(
+            *prepared.unheeded(),
             *_cautions(prepared, taken, procedure.most_threads),
             *procedure.cautions(models, by_name),
             *taken.warnings,

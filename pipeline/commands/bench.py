@@ -2,11 +2,12 @@
 
 Latency, memory and energy of one query after the other, unless another load (``--scenario``), the
 operators (``--operators``), a prediction for another device (``--predict``) or a count
-(``--instructions``) is requested. An option that the measurement would ignore is refused.
+(``--instructions``, ``--arena``) is requested. An option that the measurement would ignore is
+refused.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -40,11 +41,13 @@ _SCENARIOS = {"scenario", *OPTIONS}
 _MEASURED = {"device", "threads", "spinning", "processes", "seconds", "out", "meter", "precision"}
 _PROFILED = _COMMON | {"operators", "predict", "device", "host_profile", "threads"}
 _SCENARIO = "--scenario"
+_ARENA = "--arena"
 USES: Mapping[str, set[str]] = {
     _SCENARIO: _COMMON | _SCENARIOS | _MEASURED | {"max_seconds"},
     "--operators": _PROFILED | _SCENARIOS,
     "--predict": _PROFILED,
     "--instructions": _COMMON | {"instructions", "device", "baseline", "update_baseline"},
+    _ARENA: {"models", "arena", "csv_file", "html_file"},
 }
 """Options by what is measured; ``_SCENARIO`` where nothing else is requested."""
 
@@ -124,6 +127,11 @@ class Shown(NamedTuple):
 )
 @click.option("--instructions", is_flag=True, help="Count instructions instead of measuring time.")
 @click.option(
+    _ARENA,
+    is_flag=True,
+    help="Count the memory that .tflite files need on a microcontroller instead.",
+)
+@click.option(
     "--baseline",
     metavar="FILE.json",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -147,7 +155,10 @@ def bench(
     kind = _kind(given)
     chosen = _checked(kind, given)
     can_write(csv_file, html_file)
-    shown = _KINDS[kind](invocation, _inspected(invocation, models, given), chosen, given)
+    if kind == _ARENA:
+        shown = _arena(models)
+    else:
+        shown = _KINDS[kind](invocation, _inspected(invocation, models, given), chosen, given)
     write(shown.lines, shown.page, models, csv_file=csv_file, html_file=html_file)
     if invocation.json:
         print_json(invocation, shown.document)
@@ -161,6 +172,7 @@ def _kind(given: Mapping[str, Any]) -> str:
     """What is to be measured, by its option."""
     wanted = {
         "--instructions": given["instructions"],
+        _ARENA: given["arena"],
         "--predict": given["predict"],
         "--operators": given["operators"] and not given["predict"],
     }
@@ -283,6 +295,16 @@ def _count(
     invocation.code = instructions.exit_code(counted)
     summary = instructions.summary(counted)
     return Shown(instructions.document(counted), summary, instructions.lines(counted), summary)
+
+
+def _arena(models: Sequence[Path]) -> Shown:
+    from ..progress import OnConsole
+    from . import bench_arena
+    from .bench_models import subjects_of
+
+    found = bench_arena.look(subjects_of(models), OnConsole(stderr()))
+    summary = bench_arena.summary(found)
+    return Shown(bench_arena.document(found), summary, bench_arena.lines(found), summary)
 
 
 _KINDS: Mapping[str, Callable[..., Shown]] = {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..model.liveness import Needs
     from ..model.modelfile import Input
     from ..model.outline import Outline
+    from ..runtimes.contract import Arena, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,21 @@ class AnswersAnswer(Answer):
     """
 
     machine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArenaAnswer(Answer):
+    """What a model takes of a microcontroller's memory.
+
+    Attributes:
+        arena: the memory.
+        takes: the model's inputs with their scales.
+        gives: its outputs with theirs.
+    """
+
+    arena: Arena
+    takes: tuple[Tensor, ...]
+    gives: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from ..machine.conditions import Conditions
 from .answer import (
     Answer,
     AnswersAnswer,
+    ArenaAnswer,
     ColdStartAnswer,
     CountAnswer,
     Fixed,
@@ -36,6 +37,7 @@ from .answer import (
 )
 from .job import (
     AnswersJob,
+    ArenaJob,
     AttainJob,
     CountJob,
     InspectJob,
@@ -140,6 +142,18 @@ def _needs(document: Mapping[str, Any]) -> Any:
     return _record(Needs, document)
 
 
+def _arena(document: Mapping[str, Any]) -> Any:
+    from ..runtimes.contract import Arena
+
+    return _record(Arena, document)
+
+
+def _tensors(documents: Sequence[Mapping[str, Any]]) -> Any:
+    from ..runtimes.contract import Tensor
+
+    return tuple(_record(Tensor, tensor, {"shape": tuple}) for tensor in documents)
+
+
 def _rate(document: Mapping[str, Any]) -> Rate:
     return _record(Rate, document)
 
@@ -163,6 +177,9 @@ _PARTS: Mapping[str, Decoder] = {
     "bytes_s": _rate,
     "fp32_flop_s": _rate,
     "int8_op_s": _rate,
+    "arena": _arena,
+    "takes": _tensors,
+    "gives": _tensors,
 }
 """How a value is read that is not a number or a text, by its key."""
 
@@ -174,6 +191,7 @@ _ANSWERS: Mapping[type[JobFor[Any]], type[Answer]] = {
     AttainJob: PeaksAnswer,
     CountJob: CountAnswer,
     AnswersJob: AnswersAnswer,
+    ArenaJob: ArenaAnswer,
     ProbeJob: ProbeAnswer,
 }
 _SCENARIOS: Mapping[str, type[Answer]] = {

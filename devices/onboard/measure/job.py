@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .answer import (  # noqa: F401  # the names stand in strings
         Answer,
         AnswersAnswer,
+        ArenaAnswer,
         CountAnswer,
         InspectAnswer,
         MeasureAnswer,
@@ -204,6 +205,23 @@ class MemoryJob(JobFor["MemoryAnswer"]):
 
 
 @dataclass(frozen=True, slots=True)
+class ArenaJob(JobFor["ArenaAnswer"]):
+    """Say how much memory a microcontroller needs for a model.
+
+    Attributes:
+        model: path of the model, a `.tflite` file.
+        session: names the runtime; one that has an arena.
+        feed: what it is queried with; made up.
+        kind: which job this is.
+    """
+
+    model: str
+    session: Session = field(default_factory=lambda: Session(runtime="tflite-micro"))
+    feed: Feed = field(default_factory=Feed)
+    kind: Literal["arena"] = "arena"
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeJob(JobFor["ProbeAnswer"]):
     """Say which runtime is there.
 
@@ -246,6 +264,7 @@ Job = (
     | ScenarioJob
     | CountJob
     | AnswersJob
+    | ArenaJob
     | ProbeJob
 )
 _KINDS: Mapping[str, type[Job]] = {
@@ -257,6 +276,7 @@ _KINDS: Mapping[str, type[Job]] = {
     "scenario": ScenarioJob,
     "count": CountJob,
     "answers": AnswersJob,
+    "arena": ArenaJob,
     "probe": ProbeJob,
 }
 _PARTS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {

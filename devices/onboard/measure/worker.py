@@ -23,6 +23,7 @@ from ..machine.limits import join, pin
 from ..refusals import answer_or_refusal
 from .job import (
     AnswersJob,
+    ArenaJob,
     AttainJob,
     CountJob,
     InspectJob,
@@ -109,6 +110,7 @@ _WORK: Mapping[type[Job], tuple[str, str]] = {
     ScenarioJob: ("edgestill.devices.onboard.measure.scenario", "measure"),
     CountJob: ("edgestill.devices.onboard.measure.counts", "count"),
     AnswersJob: ("edgestill.devices.onboard.measure.answers", "answer"),
+    ArenaJob: ("edgestill.devices.onboard.measure.arena", "measure"),
     ProbeJob: ("edgestill.devices.onboard.measure.probe", "probe"),
 }
 """The module and the function that do each kind of job."""

@@ -8,10 +8,10 @@ To add a runtime: a module after `contract.Runtime`, its row in `RUNTIMES`, its 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from importlib import import_module
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ....errors import UsageError
 from ..model.modelfile import check_external_data, is_ort
@@ -26,10 +26,11 @@ class Row:
     Attributes:
         module: the module that is a `contract.Runtime`.
         package: what must be installed where it runs, as `import` names it.
-        suffixes: of the files it reads.
+        suffixes: of the names of the files that it reads where nothing else is said.
         options: the fields of `Session` that it obeys besides `threads`.
         files_beside: the other files that a model consists of; it raises ModelError where one
             could lie outside the model's folder.
+        timed: whether its times are those of what ships; reference kernels have none that are.
     """
 
     module: str
@@ -37,6 +38,7 @@ class Row:
     suffixes: tuple[str, ...]
     options: frozenset[str]
     files_beside: Callable[[Path], tuple[Path, ...]]
+    timed: bool = True
 
 
 def weights_beside(path: Path) -> tuple[Path, ...]:
@@ -67,6 +69,14 @@ RUNTIMES: dict[str, Row] = {
         options=frozenset(),
         files_beside=weights_beside,
     ),
+    "tflite-micro": Row(
+        module="edgestill.devices.onboard.runtimes.tflite_micro",
+        package="tflite_micro",
+        suffixes=(".micro.tflite",),
+        options=frozenset(),
+        files_beside=lambda _: (),
+        timed=False,
+    ),
 }
 _ALWAYS = {"runtime", "threads"}
 
@@ -74,8 +84,8 @@ _ALWAYS = {"runtime", "threads"}
 def row_of(path: Path, session: Session = DEFAULT_SESSION) -> Row:
     """The row of the runtime that runs a file.
 
-    It is the one that the session names, else the first that reads the file's suffix, else the
-    first of all, which then says what is wrong with the file.
+    It is the one that the session names, else the one that reads files of the longest suffix of
+    its name, else the first of all, which then says what is wrong with the file.
 
     Raises:
         UsageError: the session names no runtime of the table.
@@ -83,9 +93,11 @@ def row_of(path: Path, session: Session = DEFAULT_SESSION) -> Row:
     name = session.runtime
     if name is not None and name not in RUNTIMES:
         raise UsageError(f"runtime '{name}'", expected=f"one of {', '.join(RUNTIMES)}")
-    rows = list(RUNTIMES.values())
-    readers = [row for row in rows if path.suffix.lower() in row.suffixes]
-    return RUNTIMES[name] if name is not None else (readers or rows)[0]
+    if name is not None:
+        return RUNTIMES[name]
+    known = ((suffix, row) for row in RUNTIMES.values() for suffix in row.suffixes)
+    readers = [(len(suffix), row) for suffix, row in known if path.name.lower().endswith(suffix)]
+    return max(readers, key=lambda reader: reader[0])[1] if readers else RUNTIMES["onnxruntime"]
 
 
 def file_format(path: Path) -> str:
@@ -107,6 +119,23 @@ def obeys(path: Path, session: Session, *options: str) -> bool:
     return set(options) <= row_of(path, session).options
 
 
+def lacked(path: Path, session: Session) -> tuple[str, ...]:
+    """The fields of a session that are not as usual and that the runtime of a file lacks."""
+    known = _ALWAYS | row_of(path, session).options
+    return tuple(
+        field.name
+        for field in fields(Session)
+        if field.name not in known
+        and getattr(session, field.name) != getattr(DEFAULT_SESSION, field.name)
+    )
+
+
+def fitted(path: Path, session: Session) -> Session:
+    """A session without what the runtime of a file lacks, for files measured beside others."""
+    usual: dict[str, Any] = {name: getattr(DEFAULT_SESSION, name) for name in lacked(path, session)}
+    return replace(session, **usual)
+
+
 def runtime_of(path: Path, session: Session = DEFAULT_SESSION) -> Runtime:
     """The runtime that runs a file, imported.
 
@@ -114,14 +143,13 @@ def runtime_of(path: Path, session: Session = DEFAULT_SESSION) -> Runtime:
         UsageError: the session sets an option that this runtime does not have.
     """
     row = row_of(path, session)
-    for field in fields(Session):
-        value, usual = getattr(session, field.name), getattr(DEFAULT_SESSION, field.name)
-        if value != usual and field.name not in _ALWAYS | row.options:
-            raise UsageError(
-                f"{field.name} = {value!r}",
-                expected=f"{usual!r}, for {row.package} has no such option",
-                where=str(path),
-            )
+    for name in lacked(path, session):
+        usual = getattr(DEFAULT_SESSION, name)
+        raise UsageError(
+            f"{name} = {getattr(session, name)!r}",
+            expected=f"{usual!r}, for {row.package} has no such option",
+            where=str(path),
+        )
     return cast(Runtime, import_module(row.module))
 
 

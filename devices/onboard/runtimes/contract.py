@@ -9,6 +9,7 @@ Types of inputs are written as in ONNX Runtime, such as `tensor(float)`; see
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -94,6 +95,55 @@ class TracingRuntime(Protocol):
 
     def load_traced(self, path: Path, session: Session, folder: Path) -> TracedModel:
         """Load a model file; the graph that runs is written to `folder / OPTIMIZED` at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """The one block of memory that a program on a microcontroller gives a model, bytes.
+
+    Attributes:
+        total_bytes: all of it.
+        tensors_bytes: what tensors share one after another.
+        kept_bytes: what lasts: the runtime's records, which are smaller where pointers are.
+    """
+
+    total_bytes: int
+    tensors_bytes: int
+    kept_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """An input or output and how its integers are numbers: `scale * (integer - zero_point)`.
+
+    Attributes:
+        name: the model's.
+        type: as ONNX Runtime names it.
+        shape: of one query.
+        scale: None where it is not quantized as a whole.
+        zero_point: None where it is not quantized as a whole.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    scale: float | None
+    zero_point: int | None
+
+
+@runtime_checkable
+class ArenaModel(Protocol):
+    """A model that lies in an arena."""
+
+    takes: tuple[Tensor, ...]
+    gives: tuple[Tensor, ...]
+
+    def arena(self) -> Arena:
+        """What it needs, once it has answered.
+
+        Raises:
+            MeasureError: the runtime does not say.
+        """
 
 
 @runtime_checkable

@@ -177,3 +177,36 @@ def test_a_feed_keeps_its_batch_and_the_axes_of_its_own_model():
     assert wider == dataclasses.replace(
         feed, batch=4, batch_axes=own, shapes={"x": (5, 4, 7), "y": (1, 3)}
     )
+
+
+def beside(model, tmp_path, session, suffix):
+    """A model of ONNX Runtime and one of another runtime, in one request."""
+    other = tmp_path / f"m{suffix}"
+    other.write_bytes(b"a model")
+    known = {path: inspected(path, (OPEN,)) for path in (model, other)}
+    settings = dataclasses.replace(SETTINGS, session=session)
+    subjects = [Subject("a", model), Subject("b", other)]
+    return Request(subjects, settings, tmp_path / "o", place=FakePlace({}), inspections=known)
+
+
+def test_an_option_reaches_the_runtimes_that_have_it_and_is_said_of_the_others(model, tmp_path):
+    session = Session(threads=2, spinning=True, precise=True)
+    request = beside(model, tmp_path, session, ".tflite")
+    prepared = prepare(request)
+    jobs = [prepared.closed_loop(subject, Path("s.npy")) for subject in request.subjects]
+    assert [job.session for job in jobs] == [session, Session(threads=2)]
+    assert prepared.load(request.subjects[1], Path("s"), "server").session == Session(threads=2)
+    why = "b: ai_edge_litert has no option {0}, so it was measured without {0} = True"
+    assert prepared.unheeded() == [why.format("spinning"), why.format("precise")]
+
+
+def test_an_option_that_no_runtime_of_the_models_has_is_refused(model, tmp_path):
+    request = beside(model, tmp_path, Session(spinning=True), ".tflite")
+    alone = dataclasses.replace(request, subjects=request.subjects[1:])
+    with pytest.raises(UsageError, match=r"spinning: found spinning = True, .* ai_edge_litert"):
+        prepare(alone)
+
+
+def test_a_runtime_of_reference_kernels_is_not_timed(model, tmp_path):
+    with pytest.raises(UsageError, match=r"b, which tflite_micro runs by reference.*--arena"):
+        prepare(beside(model, tmp_path, Session(), ".micro.tflite"))
