@@ -56,9 +56,10 @@ def setup(toolchain: Toolchain, log: Log, base: Path | None = None) -> Path:
             pip = [str(python), "-m", "pip"]
         log(f"installing {toolchain.title} (about {toolchain.download_mib} MiB)")
         requirements = str(toolchain.requirements)
-        # The pins are the whole set, so nothing else comes in by a dependency.
-        quiet = ("--quiet", "--disable-pip-version-check", "--no-input")
-        _run((*pip, "install", *quiet, "--no-deps", "-r", requirements), toolchain)
+        quiet = ["--quiet", "--disable-pip-version-check", "--no-input"]
+        # Nothing else comes in by a dependency, such as a package that only reports usage.
+        closed = ["--no-deps"] if toolchain.closed else []
+        _run((*pip, "install", *quiet, *closed, "-r", requirements), toolchain)
         log("importing it")
         for module in toolchain.modules:
             _run((str(python), "-P", "-c", f"import {module}"), toolchain)

@@ -29,6 +29,15 @@ class Toolchain:
         """Its pinned requirements, one tested set."""
         return _REQUIREMENTS / f"{self.name}.txt"
 
+    @property
+    def closed(self) -> bool:
+        """Whether the pins are all that it needs.
+
+        Where an index has no CPU build of torch, torch needs CUDA libraries beside the pins.
+        """
+        lines = self.requirements.read_text(encoding="utf-8").splitlines()
+        return not any(line.startswith("torch==") for line in lines)
+
 
 _ALL = (
     Toolchain(

@@ -58,3 +58,12 @@ def test_a_folder_that_cannot_be_made_is_said(empty, tmp_path):
     Path(tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):
         setup.setup(empty, lambda _: None, tmp_path / "file")
+
+
+@pytest.mark.parametrize(("pins", "closed"), [("numpy==2.0\n", True), ("torch==2.13.0\n", False)])
+def test_only_torch_may_bring_what_is_not_pinned(empty, tmp_path, monkeypatch, pins, closed):
+    (tmp_path / "empty.txt").write_text(pins)
+    ran = []
+    monkeypatch.setattr(setup, "_run", lambda words, toolchain: ran.append(words))
+    setup.setup(empty, lambda _: None, tmp_path / "base")
+    assert ("--no-deps" in ran[0]) is closed
