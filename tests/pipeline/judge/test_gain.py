@@ -45,3 +45,41 @@ def test_the_gain_of_distillation_is_above_0_where_the_teacher_helped(monkeypatc
     assert 0.05 < gain.difference.low < gain.difference.high < 0.15
     assert (gain.distilled_score[0], gain.plain_score[0]) == (0.95, 0.85)
     assert "95 %" in gain.difference.method
+
+
+def test_each_student_answers_test_as_the_data_lays_it_out(monkeypatch):
+    asked, data, test = [], object(), Arrays(np.ones((3, 2)), np.zeros(3))
+    monkeypatch.setattr(verify, "restored", lambda made, record: (made, record))
+    monkeypatch.setattr(
+        verify,
+        "outputs_of",
+        lambda model, x, record: asked.append((model, x, record)) or len(asked),
+    )
+    assert verify._outputs(["a", "b"], test, data) == [1, 2]
+    assert [(model, record) for model, _, record in asked] == [
+        (("a", data), data),
+        (("b", data), data),
+    ]
+    assert all(x is test.x for _, x, _ in asked)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_distilled_and_the_plain_students_are_asked_by_their_own(monkeypatch, seeds):
+    asked, record = [], object()
+    labels = np.arange(40) % 2
+    test = Arrays(np.zeros((40, 1)), labels)
+
+    def answered(models, of, data):
+        asked.append((models, of, data))
+        return [np.eye(2)[labels]] * len(models)
+
+    monkeypatch.setattr(verify, "_outputs", answered)
+    distilled, plain = _Kept(*[1.0] * seeds), _Kept(*[1.0] * seeds)
+    inputs = SimpleNamespace(
+        models=SimpleNamespace(students=distilled), plain=plain, data=SimpleNamespace(record=record)
+    )
+    gain = verify._gain(inputs, test, of("classification"), Sampling(0.99))
+    assert asked == [(distilled, test, record), (plain, test, record)]
+    assert gain.seeds == tuple(range(seeds))
+    assert gain.distilled_score == gain.plain_score == (1.0,) * seeds
+    assert gain.difference.value == 0.0

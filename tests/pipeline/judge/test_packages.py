@@ -90,3 +90,48 @@ def test_what_was_not_measured_of_a_format_is_named():
     )
     (fault,) = faults(with_package(max_abs_difference=9.0))
     assert verdicts(with_package(max_abs_difference=9.0), {}, "ready")[1].why == fault
+
+
+@pytest.mark.parametrize(
+    ("name", "measured"),
+    [("fp32", "onnx"), ("int8-static@litert", "litert"), ("fp32@openvino", "openvino")],
+)
+def test_what_was_measured_is_called_by_its_format(name, measured):
+    quality = with_package().model_copy(update={"name": name})
+    first, other = verdicts(quality, {}, "undecided")
+    assert (first.format, first.outcome, first.why) == (
+        measured,
+        "undecided",
+        "measured and judged",
+    )
+    assert other.format == "ort"
+
+
+def test_every_format_has_a_verdict_and_each_that_differs_is_a_fault():
+    one = with_package(answers_hold=True).packages[0]
+    kinds = {
+        "same": {},
+        "far": {"max_abs_difference": 9.0},
+        "few": {"agreement": 0.5},
+        "none": {"missing": "no runtime", "agreement": None, "max_abs_difference": None},
+    }
+    packages = tuple(one.model_copy(update={"format": k, **v}) for k, v in kinds.items())
+    quality = with_package().model_copy(update={"packages": packages})
+    found = verdicts(quality, {"min_accuracy": 0.5}, "ready")
+    assert [(each.format, each.outcome) for each in found] == [
+        ("onnx", "ready"), ("same", "ready"), ("far", "not ready"), ("few", "not ready"),
+        ("none", "undecided"),
+    ]  # fmt: skip
+    assert list(faults(quality)) == [
+        ".far differs from .onnx by 9",
+        ".few answers as .onnx in only 50.0% of test",
+    ]
+
+
+def test_of_two_levels_of_the_optimizer_the_first_gives_the_tolerance():
+    parity = with_package().parity
+    first = parity[0].model_copy(update={"tolerance": 1.0})
+    rest = [each.model_copy(update={"tolerance": 0.1}) for each in parity[1:]]
+    quality = with_package(answers_hold=True, max_abs_difference=0.5, agreement=1.0)
+    assert list(faults(quality.model_copy(update={"parity": (first, *rest)}))) == []
+    assert len(list(faults(quality.model_copy(update={"parity": (rest[0], first)})))) == 1

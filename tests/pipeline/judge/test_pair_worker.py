@@ -4,9 +4,11 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
-from edgestill.devices.onboard.settings import Feed
+from edgestill.devices.onboard.model.made_inputs import make_inputs
+from edgestill.devices.onboard.runtimes import load
+from edgestill.devices.onboard.settings import Feed, Session
 from edgestill.errors import ModelError
-from edgestill.pipeline.judge.pair_worker import QUERIES, _out_of_memory, reply
+from edgestill.pipeline.judge.pair_worker import QUERIES, _compared, _out_of_memory, _queries, reply
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -123,3 +125,51 @@ def test_a_model_that_does_not_run_is_refused(product, tmp_path):
     (tmp_path / "broken.onnx").write_bytes(b"junk")
     with pytest.raises(ModelError):
         asked(product("a", y=W), tmp_path / "broken.onnx")
+
+
+def test_queries_are_drawn_with_the_seeds_from_that_of_the_feed_on(product):
+    model = load(product("a", y=W), Session())
+    found = _queries(model, Feed(batch=3, seed=40))
+    made = [make_inputs(model.inputs, Feed(batch=3, seed=seed)) for seed in range(40, 72)]
+    assert len(found) == len(made) == QUERIES
+    for query, wanted in zip(found, made, strict=True):
+        np.testing.assert_array_equal(query["x"], wanted["x"])
+
+
+def test_an_error_of_one_model_alone_says_which_of_the_two(product, tmp_path):
+    """A reshape to 3 rows does not run where a query has 2."""
+    fixed = save(
+        tmp_path / "r.onnx",
+        [
+            helper.make_node("Reshape", ["x", "s"], ["r"]),
+            helper.make_node("MatMul", ["r", "w"], ["y"]),
+        ],
+        [("x", FLOAT, ["n", 8])],
+        [("y", FLOAT, ["n", 4])],
+        [("s", np.array([3, 8], np.int64)), ("w", W)],
+    )
+    model, other = load(product("a", y=W), Session()), load(fixed, Session())
+    query = {"x": np.ones((2, 8), np.float32)}
+    missing = _compared(model, other, [query], ["A", "B"])["missing"]
+    assert missing.startswith("B does not answer what A does: ")
+    assert len(missing) > len("B does not answer what A does: None")
+
+
+@pytest.mark.parametrize(("rows", "batch"), [(3, 3), (1, 1)])
+def test_rows_are_counted_by_the_samples_of_a_query(product, rows, batch):
+    found = asked(product("a", y=W), product("b", y=W), Feed(batch=batch))
+    assert found["outputs"][0]["rows"] == rows * QUERIES
+
+
+def test_a_query_of_scalars_alone_is_one_sample(tmp_path):
+    pair = [
+        save(
+            tmp_path / f"{op}.onnx",
+            [helper.make_node(op, ["x"], ["y"])],
+            [("x", FLOAT, [])],
+            [("y", FLOAT, [])],
+        )
+        for op in ("Identity", "Neg")
+    ]
+    (found,) = asked(*pair)["outputs"]
+    assert (found["rows"], found["measure"]) == (QUERIES, "numbers")

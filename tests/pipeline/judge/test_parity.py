@@ -109,3 +109,24 @@ def test_the_tolerance_is_a_share_of_the_largest_answer_of_1_at_least(negated, f
     found = parity.with_module(negated, Times(factor), TEST)
     assert {one.samples for one in found} == {64}
     assert all(one.tolerance == pytest.approx(1e-4 * largest) for one in found)
+
+
+def test_a_file_of_another_runtime_is_held_at_its_batch_to_a_share_of_the_range(
+    negated, tmp_path, monkeypatch
+):
+    asked, logits = [], parity.logits
+
+    def noted(path, x, **given):
+        asked.append((path, given))
+        return logits(path, x, **given)
+
+    monkeypatch.setattr(parity, "logits", noted)
+    samples = draw(TEST, parity.SAMPLES).x
+    for factor in (-1.01, -0.01):
+        (found,) = parity.in_other_runtime(negated, Times(factor), TEST, 7)
+        assert (found.batch, found.optimization, found.samples) == (7, "all", 64)
+        apart = abs(1.0 + factor) * np.abs(samples).max()
+        assert found.max_abs_difference == pytest.approx(apart, rel=1e-4)
+        spread = max(1.0, abs(factor) * float(np.ptp(samples)))
+        assert found.tolerance == pytest.approx(1e-3 * spread)
+    assert asked == [(negated, {"batch": 7})] * 2

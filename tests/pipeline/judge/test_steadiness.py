@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 from edgestill.devices.onboard.settings import Session
-from edgestill.pipeline.judge.steadiness import _largest, answers_alone, steadiness
+from edgestill.pipeline.judge.steadiness import (
+    _has_rows,
+    _in_half,
+    _largest,
+    _row_apart,
+    answers_alone,
+    steadiness,
+)
 from onnx import TensorProto, helper
 from onnx_files import dense, save
 
@@ -132,3 +139,65 @@ def test_answers_of_other_parts_have_nothing_in_common():
     one = {"s[0]": np.zeros(2)}
     assert _largest(one, {**one, "s[1]": np.zeros(2)}) == 1.0
     assert _largest(one, one) == _largest({}, {}) == 0.0
+
+
+def test_a_model_with_a_seed_draws_anew_in_one_session_and_the_same_in_another(asked):
+    draw = node("RandomNormalLike", ["x"], ["r"], seed=1.0)
+    found = asked(draw, node("Add", ["x", "r"], ["y"]))
+    assert found.again > 0.1
+    assert found.session == 0.0
+
+
+@pytest.mark.parametrize(("extents", "samples"), [(([5, 2], []), 5), (([2], [9]), 9), (([],), 1)])
+def test_the_samples_of_a_query_are_the_longest_first_axis(tmp_path, extents, samples):
+    names = [f"x{i}" for i in range(len(extents))]
+    ends = [
+        [(name, FLOAT, shape) for name, shape in zip(these, extents, strict=True)]
+        for these in (names, [f"y{i}" for i in range(len(extents))])
+    ]
+    nodes = [node("Neg", [name], [f"y{i}"]) for i, name in enumerate(names)]
+    path = save(tmp_path / "m.onnx", nodes, *ends)
+    feed = {n: np.ones(shape, np.float32) for n, shape in zip(names, extents, strict=True)}
+    found = steadiness(path, feed, Session(), alone=True)
+    assert (found.samples, found.again, found.session, found.alone) == (samples, 0.0, 0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("together", "single", "has"),
+    [
+        (np.zeros((4, 3)), np.zeros((1, 3)), True),
+        (np.zeros(4), np.zeros(1), True),
+        (np.zeros((4, 3), np.int64), np.zeros((1, 3), np.int64), False),
+        (np.zeros((3, 4)), np.zeros((1, 4)), False),
+        (np.zeros((4, 3)), np.zeros((1, 2)), False),
+        (np.zeros((4, 3)), np.zeros((4, 3)), False),
+        (np.zeros(()), np.zeros(()), False),
+    ],
+)
+def test_a_float_output_with_one_row_a_sample_has_an_answer_to_each(together, single, has):
+    assert _has_rows(together, single, 4) == has
+
+
+def test_a_row_is_apart_by_a_share_of_the_largest_value_of_the_whole_output():
+    together = np.array([[2.0, 0.0], [1.0, 4.0]])
+    assert _row_apart(together, 1, np.array([[1.0, 3.0]])) == 0.25
+    assert _row_apart(together, 0, np.array([[1.0, 3.0]])) == 0.75
+    assert together.tolist() == [[2.0, 0.0], [1.0, 4.0]], "it stays as it is"
+
+
+def test_one_output_in_half_precision_is_enough_for_its_tolerance():
+    full, half = np.zeros(2, np.float32), np.zeros(2, np.float16)
+    assert [_in_half(one) for one in ({"a": full, "b": half}, {"a": full}, {})] == [
+        True, False, False,
+    ]  # fmt: skip
+
+
+def test_of_the_runtimes_own_format_nothing_is_known_so_it_claims_nothing(tmp_path):
+    (tmp_path / "m.ort").write_bytes(b"\0\0\0\0ORTM and more")
+    assert not answers_alone(tmp_path / "m.ort")
+
+
+def test_outputs_of_several_names_are_as_far_apart_as_the_furthest():
+    one = {"a": np.array([1.0, 2.0]), "b": np.array([4.0])}
+    assert _largest(one, {"a": np.array([1.0, 1.5]), "b": np.array([5.0])}) == 0.25
+    assert _largest(one, {"a": np.array([1.0, 1.0]), "b": np.array([5.0])}) == 0.5

@@ -6,6 +6,7 @@ import pytest
 import report_example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import RecipeError
+from edgestill.pipeline.judge.budgets import BUDGETS
 from edgestill.pipeline.judge.gate import judge
 from edgestill.pipeline.judge.task_budgets import check, find, in_schema, keys, of_record
 from edgestill.pipeline.recipe.gate import Gate
@@ -313,3 +314,110 @@ def test_a_metric_that_is_added_to_a_task_is_a_budget_at_once(monkeypatch):
     quality, measured = with_metric("regression", median, figure(2.0, 1.0, 4.0))
     assert judge(Gate(max_median_error=4.0), quality, measured).outcome == "ready"
     assert judge(Gate(max_median_error=3.0), quality, measured).outcome == "undecided"
+
+
+def variant():
+    return report_example.report().quality.variants[0]
+
+
+@pytest.mark.parametrize(
+    ("key", "unit", "short", "title"),
+    [
+        ("min_recall.cat", "share", "recall of 'cat'", "recall of 'cat' on test"),
+        ("min_macro_f1", "share", "macro-F1", "macro-F1 on test"),
+        ("min_accuracy", "share", "accuracy", "accuracy on test"),
+        ("min_nonsense.cat", "none", "", "min_nonsense.cat"),
+    ],
+)
+def test_a_budget_has_a_short_name_for_a_narrow_table(key, unit, short, title):
+    found = find(key, of("classification"), LABELS)
+    assert (found.unit, found.short, found.title) == (unit, short, title)
+    assert not found.of_machine
+
+
+def test_of_several_numbers_each_has_its_own_figure_and_of_one_the_figure_of_all():
+    task = of("regression")
+    metrics = {name: figure(at, at, at) for at, name in enumerate(("RMSE", "RMSE[0]", "RMSE[1]"))}
+    quality = variant().model_copy(update={"metrics": metrics})
+
+    def value(key, *labels):
+        return find(key, task, labels).figure(quality, None).value
+
+    assert [value(f"max_rmse{part}", "a", "b") for part in ("", ".a", ".b")] == [0.0, 1.0, 2.0]
+    assert value("max_rmse.a", "a") == 0.0
+    assert find("max_rmse.a", task, ("a",)).title == "RMSE on test"
+    # Recall is of each class alone, also where there is only one.
+    only = find("min_recall.a", of("classification"), ("a",))
+    assert only.title == "recall of 'a' on test"
+
+
+def test_the_metric_of_a_task_is_its_score_and_others_are_among_its_metrics():
+    quality, task = variant(), of("classification")
+    other = quality.model_copy(update={"metrics": {}})
+    assert find("min_accuracy", task, LABELS).figure(other, None) == quality.score
+    assert find("min_macro_f1", task, LABELS).figure(quality, None) == quality.metrics["macro-F1"]
+    assert find("min_macro_f1", task, LABELS).figure(other, None) == Estimate.unknown(
+        "macro-F1 is not defined on these test samples"
+    )
+    assert find("min_recall.dog", task, LABELS).figure(other, None) == Estimate.unknown(
+        "recall[1] is not defined on these test samples"
+    )
+
+
+def test_the_gain_over_a_constant_answer_is_that_of_its_metric():
+    quality, task = variant(), of("classification")
+    gains = {over.metric: over.gain for over in quality.over_constant}
+    assert len(gains) > 1
+    for name, key in (("accuracy", "min_accuracy"), ("balanced accuracy", "min_balanced_accuracy")):
+        assert find(f"above_constant.{key}", task, LABELS).figure(quality, None) == gains[name]
+    alone = quality.model_copy(update={"over_constant": ()})
+    assert find("above_constant.min_accuracy", task, LABELS).figure(alone, None) == (
+        Estimate.unknown("this run did not compare it with a constant answer")
+    )
+
+
+@pytest.mark.parametrize("key", ["min_recall.bird", "min_nonsense", "above_constant.min_nonsense"])
+def test_a_key_that_nothing_has_is_named(key):
+    found = find(key, of("classification"), LABELS).figure(variant(), None)
+    assert found == Estimate.unknown(f"no figure is called {key}")
+
+
+def test_a_budget_of_any_task_is_found_whatever_the_task():
+    for key in BUDGETS:
+        assert find(key, of("regression"), ()) is BUDGETS[key]
+
+
+def test_the_schema_names_every_task_that_has_a_metric_once():
+    properties = in_schema({"$defs": {"Gate": {"properties": {}}}})["$defs"]["Gate"]["properties"]
+    having = {
+        metric.key: [task.name for task in TASKS.values() if metric.key in keys(task)]
+        for task in TASKS.values()
+        for metric in task.reported
+    }
+    assert properties.keys() == having.keys()
+    for key, names in having.items():
+        form = properties[key]
+        assert form["description"].endswith(f"on test; for {', '.join(names)}.")
+        metrics = [one for name in names for one in of(name).reported if one.key == key]
+        number = {"type": "number"}
+        if metrics[0].unit == "share":
+            number |= {"minimum": 0.0, "maximum": 1.0}
+        table = {"type": "object", "additionalProperties": number, "minProperties": 1}
+        forms = [number] * any(one.of_all for one in metrics)
+        forms += [table] * any(one.of_each for one in metrics)
+        told = {k: v for k, v in form.items() if k != "description"}
+        assert told == (forms[0] if len(forms) == 1 else {"anyOf": forms})
+
+
+@pytest.mark.parametrize(("key", "value"), [("min_r2", -3.0), ("min_r2", 2.0), ("max_mae", 5.0)])
+def test_a_metric_that_is_no_share_may_be_beyond_1_and_one_that_grows_below_0(key, value):
+    check(Gate(**{key: value}), of("regression"))
+
+
+def test_a_refused_key_says_the_nearest_only_where_one_is_near():
+    with pytest.raises(RecipeError) as refusal:
+        check(Gate(min_acuracy=0.5), of("classification"))
+    assert refusal.value.found == "a budget that classification does not have"
+    assert refusal.value.fix == "did you mean 'min_accuracy'?"
+    assert refusal.value.expected == f"one of {', '.join(keys(of('classification')))}"
+    assert refusal.value.where == "gate.min_acuracy"

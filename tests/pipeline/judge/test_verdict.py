@@ -7,7 +7,7 @@ import report_example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.judge import gate
 from edgestill.pipeline.recipe.gate import Gate
-from edgestill.pipeline.records import Check, VariantVerdict
+from edgestill.pipeline.records import Check, Predicted, VariantVerdict
 
 NOTHING = Estimate.unknown("nothing")
 
@@ -155,3 +155,90 @@ def test_a_budget_of_another_device_says_what_is_missing_and_what_to_do(on_targe
     one = gate.check_elsewhere("max_p90_ms", 2.0, "fp32", measured)
     assert (one.key, one.budget, one.outcome, one.why) == ("max_p90_ms", 2.0, "undecided", why)
     assert one.figure == Estimate.unknown(why.partition(";")[0])
+
+
+PREDICTION = Predicted(
+    name="fp32", target="board", device="Board", threads=1,
+    p50_ms=Estimate(1.0, 0.5, 2.0, "PREDICTED", 0, unit="ms", kind="predicted"),
+    call_us=0.0, spread=0.1, unroofed=0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "is_shown"),
+    [
+        ("max_p50_ms", "fp32", True),
+        ("max_p90_ms", "fp32", False),
+        ("max_p50_ms", "int8-static", False),
+    ],
+)
+def test_a_prediction_is_shown_for_the_median_of_its_variant_and_decides_nothing(
+    key, name, is_shown
+):
+    measured = report_example.report().measured.model_copy(
+        update={
+            "on_target": False, "target": "board", "measured_on": "desk",
+            "predicted": (PREDICTION.model_copy(update={"name": "other"}), PREDICTION),
+        }
+    )  # fmt: skip
+    one = gate.check_elsewhere(key, 100.0, name, measured)
+    nothing = "nothing was measured on board, only on desk"
+    assert (one.outcome, one.budget, one.key) == ("undecided", 100.0, key)
+    if is_shown:
+        assert one.figure == PREDICTION.p50_ms
+        assert one.why == (
+            f"PREDICTED, and {nothing}: a prediction decides nothing; measure it there"
+        )
+    else:
+        assert one.figure == Estimate.unknown(nothing)
+        assert one.why == f"{nothing}; measure it there"
+
+
+def test_elsewhere_only_what_was_measured_on_the_machine_is_undecided():
+    report = report_example.report()
+    measured = report.measured.model_copy(update={"on_target": False, "target": "board"})
+    budgets = {"max_p50_ms": 1e9, "max_peak_memory_mib": 1e9, "max_size_kib": 1e9}
+    found = gate.judge(Gate(min_accuracy=0.01, **budgets), report.quality, measured)
+    for variant in found.variants:
+        outcomes = {one.key: one.outcome for one in variant.checks if one.budget}
+        assert outcomes == {
+            "max_p50_ms": "undecided", "max_peak_memory_mib": "undecided",
+            "max_size_kib": "ready", "min_accuracy": "ready",
+        }  # fmt: skip
+        assert variant.outcome == "undecided"
+
+
+def with_fp32(**fields):
+    report = report_example.report()
+    first, *rest = report.quality.variants
+    variants = (first.model_copy(update=fields), *rest)
+    return report.quality.model_copy(update={"variants": variants}), report.measured
+
+
+def test_a_format_that_answers_otherwise_is_a_fault_of_its_variant():
+    quality, measured = with_fp32()
+    package = quality.variants[0].packages[0].model_copy(update={"max_abs_difference": 9.0})
+    quality, measured = with_fp32(packages=(package,), checker="bad node")
+    first, *rest = gate.judge(Gate(max_size_kib=1e9), quality, measured).variants
+    assert first.outcome == "not ready"
+    assert first.faults == ("onnx.checker: bad node", ".ort differs from .onnx by 9")
+    assert [each.outcome for each in first.packages] == ["not ready", "not ready"]
+    assert (first.name, [one.name for one in rest]) == ("fp32", ["int8-dynamic", "int8-static"])
+
+
+def test_what_was_not_recorded_leaves_a_variant_undecided_unless_a_budget_is_missed():
+    quality, measured = with_fp32(steadiness=None)
+    for budget, outcome in ((1e9, "undecided"), (1e-3, "not ready")):
+        first = gate.judge(Gate(max_size_kib=budget), quality, measured).variants[0]
+        assert (first.outcome, len(first.unknown)) == (outcome, 1)
+
+
+def test_checks_stand_in_the_order_of_the_gate_and_then_the_constant_answers():
+    quality, measured = with_fp32()
+    found = gate.judge(Gate(max_size_kib=1e9, min_macro_f1=0.1), quality, measured)
+    (size, f1, *constants) = found.variants[0].checks
+    assert {size.key, f1.key} == {"max_size_kib", "min_macro_f1"}
+    assert [one.key for one in constants] == [
+        "above_constant.min_accuracy",
+        "above_constant.min_balanced_accuracy",
+    ]
