@@ -80,4 +80,4 @@ def _finite(outputs: NDArray[Any], path: Path) -> Logits:
         raise ModelError(
             found=f"NaN or infinity for sample {row}", expected="finite logits", where=path.name
         )
-    return outputs.astype(np.float32, copy=False)
+    return outputs.astype(np.float32)

@@ -62,7 +62,7 @@ def profiled(
 
 def record(name: str, timed: Profile, here: Bounds | str, threads: int) -> OperatorsRecord:
     """A profile with its costs and, where this machine's figures are known, its roof."""
-    members, unplaced = _members(timed)
+    members, unplaced_macs = _members(timed)
     roof = None
     if not isinstance(here, str):
         machine = here.value
@@ -86,7 +86,7 @@ def record(name: str, timed: Profile, here: Bounds | str, threads: int) -> Opera
             _costed(timed, operator, members.get(position, []), here, threads)
             for position, operator in enumerate(timed.operators)
         ),
-        unplaced_macs=sum(timed.costs[node].macs or 0 for node in unplaced),
+        unplaced_macs=unplaced_macs,
         roof=roof,
         roof_missing=here if isinstance(here, str) else None,
     )
@@ -107,8 +107,8 @@ def figures_here(profile: str | None) -> Bounds | str:
     return machine if isinstance(machine, str) else attained_by(machine)
 
 
-def _members(timed: Profile) -> tuple[dict[int, list[int]], list[int]]:
-    """Operators of the file by operator that runs, and those with products that match none."""
+def _members(timed: Profile) -> tuple[dict[int, list[int]], int]:
+    """Operators of the file by operator that runs, and the products of those that match none."""
     source = timed.source
     owners = match(timed.optimized, source, by_values=False)
     last = {node: place for place, node in sorted(owners.items())}
@@ -128,14 +128,14 @@ def _members(timed: Profile) -> tuple[dict[int, list[int]], list[int]]:
         if after:
             home[node] = min(after, key=last.__getitem__)
     members: dict[int, list[int]] = defaultdict(list)
-    unplaced = []
+    unplaced_macs = 0
     for node, cost in enumerate(timed.costs):
         at = place.get(last[home[node]]) if node in home else None
         if at is not None:
             members[at].append(node)
         elif cost.macs and node not in folded:
-            unplaced.append(node)
-    return members, unplaced
+            unplaced_macs += cost.macs
+    return members, unplaced_macs
 
 
 def _folded(timed: Profile) -> set[int]:
@@ -155,8 +155,7 @@ def _costed(
     macs, operations = total([c.macs for c in costs]), total([c.operations for c in costs])
     if operator.op in CONVERSIONS:  # in the file or inserted: it reads each element once
         operations = operator.elements
-    multiplied = next((c.type for c in costs if c.type), "")
-    kind = multiplied or _type(operator)
+    kind = next((c.type for c in costs if c.type), _type(operator))
     roof = None
     if not isinstance(here, str):
         cores = here.value.with_threads(threads)

@@ -26,6 +26,7 @@ import difflib
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -102,6 +103,10 @@ _TIMED_OUT = {-24, 24, 36, 152, 255}
 _SKIPPED = 34
 """mutmut's exit code of a mutant that it is not to try."""
 _NONE = "none.of.them"
+_TEXT = re.compile(
+    r"""(Constant\(value=|FunctionDef\(name=)b?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+)
+"""A text, or the name of a function, in a tree that ast.dump shows."""
 _COUNTS = ("tried", "noticed", "of")
 
 
@@ -126,7 +131,8 @@ class Share:
     def holds(self, mutant: "Mutant") -> bool:
         """Whether a mutant is of this share; one of a text alone is of none."""
         digest = hashlib.sha256(mutant.name.encode()).digest()
-        return not mutant.text_only and int.from_bytes(digest[:8]) % self.of == self.rest
+        # The hash first, for it takes no parsing.
+        return int.from_bytes(digest[:8]) % self.of == self.rest and not mutant.text_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +144,26 @@ class Mutant:
         module: the file, relative to the package.
         function: in it.
         outcome: what the tests said; None where it was not tried.
-        text_only: whether only a text differs.
-        change: the lines of the difference.
+        before: the function as it is.
+        after: as it was changed.
     """
 
     name: str
     module: str
     function: str
     outcome: str | None
-    text_only: bool
-    change: tuple[str, ...]
+    before: ast.AST
+    after: ast.AST
+
+    @property
+    def text_only(self) -> bool:
+        """Whether only a text differs."""
+        return _without_texts(self.before) == _without_texts(self.after)
+
+    @property
+    def change(self) -> tuple[str, ...]:
+        """The lines of the difference."""
+        return _change(self.before, self.after)
 
 
 def lay_out(part: str) -> Path:
@@ -299,14 +315,13 @@ def mutants(part: str) -> Iterator[Mutant]:
         for name, code in codes.items():
             mutated = name.rpartition(".")[2]
             original = mutated.rpartition("__mutmut_")[0] + "__mutmut_orig"
-            before, after = functions[original], functions[mutated]
             yield Mutant(
                 name=name,
                 module=module,
                 function=original.removesuffix("__mutmut_orig").removeprefix("x").strip("_ǁ"),
                 outcome=_outcome(code, mutated in refused.get(module, ())),
-                text_only=_without_texts(before) == _without_texts(after),
-                change=_change(before, after),
+                before=functions[original],
+                after=functions[mutated],
             )
 
 
@@ -323,30 +338,14 @@ def _functions(file: Path) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-class _Blank(ast.NodeTransformer):
-    """Makes all texts, and the function's own name, equal."""
-
-    def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return ast.Constant("") if isinstance(node.value, str | bytes) else node
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
-        node.name = "f"
-        self.generic_visit(node)
-        return node
-
-
-@cache
-def _text(function: ast.AST) -> str:
-    return ast.unparse(function)
-
-
 @cache
 def _without_texts(function: ast.AST) -> str:
-    return ast.dump(_Blank().visit(ast.parse(_text(function))))
+    """The function's tree in which all texts, and the names of functions, are equal."""
+    return _TEXT.sub(r"\1''", ast.dump(function))
 
 
 def _change(before: ast.AST, after: ast.AST) -> tuple[str, ...]:
-    lines = [_text(function).splitlines()[1:] for function in (before, after)]
+    lines = [ast.unparse(function).splitlines()[1:] for function in (before, after)]
     # Not ndiff, which looks for what is alike inside lines: a part has thousands of mutants.
     changed: list[str] = []
     for tag, *place in difflib.SequenceMatcher(None, *lines, autojunk=False).get_opcodes():
@@ -403,7 +402,7 @@ def summary(parts: Sequence[str], share: Share | None = None) -> dict[str, dict[
     counts: dict[str, dict[str, int]] = {}
     for part in parts:
         for mutant in mutants(part):
-            if not mutant.text_only and (share is None or share.holds(mutant)):
+            if share.holds(mutant) if share is not None else not mutant.text_only:
                 count = counts.setdefault(mutant.module, dict.fromkeys(_COUNTS, 0))
                 count["of"] += 1
                 count["tried"] += mutant.outcome is not None
@@ -444,8 +443,8 @@ def _survivors(part: str, share: Share | None) -> list[Mutant]:
     return [
         mutant
         for mutant in mutants(part)
-        if mutant.outcome is not None and not _noticed(mutant) and not mutant.text_only
-        if share is None or share.holds(mutant)
+        if mutant.outcome is not None and not _noticed(mutant)
+        if (share.holds(mutant) if share is not None else not mutant.text_only)
     ]
 
 

@@ -229,3 +229,12 @@ def test_every_figure_of_a_variant_counts_groups(files):
         # A class may be missing in a group.
         assert 4 <= figure.n <= 6, name
         assert " groups" in figure.method, name
+
+
+def test_agreement_over_groups_is_called_so():
+    groups = np.array([f"g{row % 6}" for row in range(ROWS)])
+    found = quality.agreement(
+        answering(6), reference(answering(0), sampling=Sampling(0.95, groups))
+    )
+    assert found.method.startswith("agreement")
+    assert found.value == pytest.approx(1 - 6 / ROWS)

@@ -87,8 +87,8 @@ def inputs(tmp_path, monkeypatch):
     np.savez(tmp_path / "tuned" / REFERENCE, x=X[:5], logits=X[:5] @ TURNED)
     weights = {"students": "fp32", "teachers": "teacher"}
 
-    def ensemble(models, shares, _data):
-        assert shares == (1.0,)
+    def ensemble(models, shares, data):
+        assert (shares, data.rows["validation"]) == ((1.0,), 60)
         (one,) = models
         return product(WEIGHTS[weights[one.path]])
 
@@ -273,3 +273,22 @@ def test_int8_is_computed_as_on_the_target(tmp_path, inputs, monkeypatch):
     # By this host's own kernels, too, where those may be others.
     assert [name for name, precise, _ in asked if not precise] == ["int8-static.onnx", "qat.onnx"]
     assert [one.here is not None for one in found.files] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(("layout", "pad"), [("table", None), ("tokens", 9)])
+def test_files_run_on_every_thread_and_texts_with_their_padding(
+    tmp_path, inputs, monkeypatch, layout, pad
+):
+    asked, given = [], inputs()
+
+    def running(*of):
+        asked.append(of)
+        return quality.Running(*of[:5])
+
+    monkeypatch.setattr(verify, "Running", running)
+    record = given.data.record.model_copy(update={"layout": layout, "pad": 9, "units": ("grams",)})
+    found, _ = verified(tmp_path, inputs(data=made(record, given.data.path)))
+    ((folder, x, *how),) = asked
+    assert (folder, how) == (given.variants.path, [BATCH, torch.get_num_threads(), False, pad])
+    np.testing.assert_array_equal(x, X)
+    assert found.label_unit == "grams"
