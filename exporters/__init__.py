@@ -5,7 +5,7 @@ recipe then names it in ``export.formats``. ``converters`` holds what runs in a 
 interpreter.
 """
 
-from . import litert, onnx_file, openvino, ort
+from . import litert, onnx_file, openvino, ort, tflite_micro
 from .package import Exporter
 
 ONNX = "onnx"
@@ -16,8 +16,17 @@ EXPORTERS: dict[str, Exporter] = {
     "ort": ort.packages,
     "litert": litert.packages,
     "openvino": openvino.packages,
+    "tflite-micro": tflite_micro.packages,
 }
 """By the name that a recipe gives in ``export.formats``."""
 
-TOOLCHAINS = {"litert": "litert", "openvino": "openvino"}
-"""The toolchain that a format is converted by and runs in; the others need none."""
+TOOLCHAINS = {"litert": "litert", "openvino": "openvino", "tflite-micro": "tflite-micro"}
+"""The toolchain that a format runs in, and is converted by; the others need none."""
+CONVERTED_BY = {"tflite-micro": "litert"}
+"""Where another toolchain converts to a format than the one that it runs in."""
+
+
+def toolchains_of(format_: str) -> tuple[str, ...]:
+    """All that a format needs."""
+    tables = (TOOLCHAINS, CONVERTED_BY)
+    return tuple(table[format_] for table in tables if format_ in table)

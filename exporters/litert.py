@@ -19,6 +19,7 @@ SCHEMES = {
 }
 """How a variant is made here, by its name; of one that brings a torch module: in float32."""
 FP32 = "fp32"
+SUFFIX = ".tflite"
 
 
 def packages(job: Job) -> dict[str, Package | NotCarried]:
@@ -35,20 +36,27 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
     if not carried:
         return {model.name: NotCarried(_why_not(model)) for model in job.models}
     with tempfile.TemporaryDirectory(prefix="edgestill-") as work:
-        answer = convert("litert", _request(job, carried, Path(work)), Path(work), job.log)
+        answer = convert("litert", request(job, carried, Path(work)), Path(work), job.log)
     refused: dict[str, str] = answer["refused"]
     if FP32 in refused:
         raise ModelError(f"cannot be converted to .tflite ({refused[FP32]})", where=FP32)
     return {
-        model.name: _package(job.folder / f"{model.name}.tflite", answer)
+        model.name: _package(job.folder / f"{model.name}{SUFFIX}", answer)
         if model.name in carried and model.name not in refused
         else NotCarried(refused.get(model.name) or _why_not(model))
         for model in job.models
     }
 
 
-def _request(job: Job, carried: dict[str, str], work: Path) -> dict[str, Any]:
-    """What the converter gets: each torch module once, and the calibration samples."""
+def request(job: Job, carried: dict[str, str], work: Path, suffix: str = SUFFIX) -> dict[str, Any]:
+    """What the converter gets: each torch module once, and the calibration samples.
+
+    Args:
+        job: the models.
+        carried: how each is made, by the variant's name.
+        work: the folder for the modules and the samples.
+        suffix: of the files to write.
+    """
     import numpy as np
 
     if job.calibration is None:
@@ -59,12 +67,12 @@ def _request(job: Job, carried: dict[str, str], work: Path) -> dict[str, Any]:
     for model in job.models:
         if model.name not in carried:
             continue
-        source = model.name if model.module is not None else FP32
+        source = sources(job)[model.name]
         if source not in programs:
             programs[source] = f"{source}.pt2"
             module = next(one.module for one in job.models if one.name == source)
             save_program(module, job.calibration[:1], job.batch, work / programs[source])
-        target = str((job.folder / f"{model.name}.tflite").resolve())
+        target = str((job.folder / f"{model.name}{suffix}").resolve())
         models.append(
             {
                 "name": model.name,
@@ -76,10 +84,17 @@ def _request(job: Job, carried: dict[str, str], work: Path) -> dict[str, Any]:
     return {"models": models, "batch": job.batch, "input": INPUT, "output": OUTPUT}
 
 
+def sources(job: Job) -> dict[str, str]:
+    """By variant the model whose torch module it is made of: its own, else fp32; else none."""
+    modules = {model.name for model in job.models if model.module is not None}
+    found = {m.name: m.name if m.name in modules else FP32 for m in job.models}
+    return {name: source for name, source in found.items() if source in modules}
+
+
 def _scheme(model: Finished, job: Job) -> str | None:
     if model.module is not None:
         return SCHEMES[FP32]
-    if all(one.module is None for one in job.models if one.name == FP32):
+    if model.name not in sources(job):
         return None
     return SCHEMES.get(model.name)
 
@@ -92,7 +107,7 @@ def _package(file: Path, answer: dict[str, Any]) -> Package:
     return Package(
         format="litert",
         title="LiteRT",
-        suffix=".tflite",
+        suffix=SUFFIX,
         model=File.of(file),
         runtime="litert",
         answers_hold=True,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
 
+    from .microcontroller import Needs
+
 Cpu = Literal["arm", "amd64"]
 
 
@@ -43,6 +45,8 @@ class Job:
             themselves; None where no such format is asked for.
         batch: samples a query, for formats whose files have a fixed batch.
         log: a folder for what converters print.
+        needs_of: counts what a ``.tflite`` file takes of a microcontroller; None where no format
+            for one is asked for.
     """
 
     folder: Path
@@ -51,6 +55,7 @@ class Job:
     calibration: "NDArray[Any] | None" = None
     batch: int = 1
     log: Path | None = None
+    needs_of: "Callable[[Path], Needs] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Package:
         least_agreement: share of test samples that have to be answered as by the ``.onnx`` file.
             A file that agrees less often is not the same model.
         about: a sentence or two for the reader of a report.
+        arena_bytes: memory that it takes on a microcontroller; None: it is for no such.
     """
 
     format: str
@@ -103,6 +109,7 @@ class Package:
     answers_hold: bool = False
     least_agreement: float = 1.0
     about: str = ""
+    arena_bytes: int | None = None
 
     @property
     def apart(self) -> bool:

@@ -17,7 +17,7 @@ from ..devices.instructions import count as countable
 from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
 from ..errors import UsageError
-from ..exporters import TOOLCHAINS
+from ..exporters import toolchains_of
 from ..toolchains import TOOLCHAINS as ALL_TOOLCHAINS
 from ..toolchains.interpreter import digest
 from . import tasks
@@ -108,7 +108,7 @@ def _variants_inputs(
     r: Recipe, plan: Plan, models: Models, data: Made[DataRecord]
 ) -> VariantsInputs:
     """Other runtimes' files have a fixed batch, and are what their toolchain made."""
-    used = {TOOLCHAINS[name] for name in r.export.formats if name in TOOLCHAINS}
+    used = {name for format_ in r.export.formats for name in toolchains_of(format_)}
     return VariantsInputs(
         r.compress,
         plan,

@@ -4,7 +4,7 @@ import difflib
 
 from .. import toolchains
 from ..errors import DataError, RecipeError
-from ..exporters import TOOLCHAINS
+from ..exporters import toolchains_of
 from . import tasks
 from .judge import task_budgets
 from .recipe.architecture import Architecture
@@ -42,10 +42,10 @@ def known(recipe: Recipe) -> None:
 
 def _toolchains_are_set_up(recipe: Recipe) -> None:
     for format_ in recipe.export.formats:
-        name = TOOLCHAINS.get(format_)
-        if name is not None and toolchains.python_of(name) is None:
-            module = toolchains.TOOLCHAINS[name].modules[0]
-            raise toolchains.missing(f"export.formats: {format_}", module)
+        for name in toolchains_of(format_):
+            if toolchains.python_of(name) is None:
+                module = toolchains.TOOLCHAINS[name].modules[0]
+                raise toolchains.missing(f"export.formats: {format_}", module)
 
 
 def suits(recipe: Recipe, data: DataRecord) -> None:

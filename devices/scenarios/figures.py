@@ -11,6 +11,9 @@ from .result import Result
 _NOT_COUNTED = Estimate.unknown(
     "instructions were not counted; benchmark.instructions = true does", unit="instructions"
 )
+_NO_ARENA = Estimate.unknown(
+    "only a file for microcontrollers (format tflite-micro) has an arena", unit="bytes"
+)
 _UNRECORDED = "the version that measured this did not record it"
 _NO_PEAK = Estimate.unknown(_UNRECORDED, unit="bytes")
 _NO_EARLY_STOPPING = Estimate.unknown(_UNRECORDED, unit="ms")
@@ -68,6 +71,7 @@ class Figures:
             few queries make larger, and its median over processes. It decides no budget.
         early_stopping_p99_ms: that of the p99.
         runtime: what ran it, and its version; None where an older report does not record it.
+        arena_bytes: memory that it takes on a microcontroller, a count.
     """
 
     name: str
@@ -92,6 +96,7 @@ class Figures:
     early_stopping_p90_ms: Estimate = _NO_EARLY_STOPPING
     early_stopping_p99_ms: Estimate = _NO_EARLY_STOPPING
     runtime: str | None = None
+    arena_bytes: Estimate = _NO_ARENA
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ ranges are the extremes of all samples, each calibrated alone.
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from .protocol import Request, each, serve
 
 Ranges = dict[str, dict[str, Any]]
+Queries = Iterable[Mapping[str, NDArray[Any]]]
 _SIGNATURE = "serving_default"
 _ALL = ".*"
 _OPERATORS = qtyping.TFLOperationName
@@ -57,7 +58,7 @@ def convert(folder: Path, request: Request) -> dict[str, Any]:
             made.export(str(source))
         feeds = (samples[i : i + batch] for i in range(0, len(samples) - batch + 1, batch))
         queries = ({request["input"]: feed} for feed in feeds)
-        content = _MAKERS[model["scheme"]](source, queries)
+        content = _MAKERS[model["scheme"]](source, queries, request)
         Path(model["target"]).write_bytes(content)
 
     refused = each(request["models"], one)
@@ -65,29 +66,39 @@ def convert(folder: Path, request: Request) -> dict[str, Any]:
     return {"refused": refused, "by": " and ".join(f"{tool} {version(tool)}" for tool in tools)}
 
 
-def _float32(source: Path, queries: Iterable[Mapping[str, NDArray[Any]]]) -> bytes:
-    del queries
+def _float32(source: Path, queries: Queries, request: Request) -> bytes:
+    del queries, request
     return source.read_bytes()
 
 
 def _quantized(
     source: Path,
-    queries: Iterable[Mapping[str, NDArray[Any]]],
+    queries: Queries,
+    request: Request,
     *,
     configure: Callable[[recipe_manager.RecipeManager], None],
 ) -> bytes:
-    """A float file quantized as a recipe says; inputs and outputs stay as they are."""
+    """A float file quantized as a recipe says."""
     manager = recipe_manager.RecipeManager()
     configure(manager)
     made = quantizer.Quantizer(str(source), manager.get_quantization_recipe())
     ranges = _ranges(made, queries) if made.need_calibration else None
+    if ranges and (limits := request.get("limits")):
+        _limit(ranges, request["input"], limits)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "model.tflite"
         made.quantize(ranges).export_model(str(target))
         return target.read_bytes()
 
 
-def _ranges(made: Any, queries: Iterable[Mapping[str, NDArray[Any]]]) -> Ranges:
+def _limit(ranges: Ranges, name: str, limits: Sequence[float]) -> None:
+    """Give the input the range of its type, whatever the samples hold."""
+    (tensor,) = (known for known in ranges if known.startswith(f"{_SIGNATURE}_{name}"))
+    for key, value in zip(("min", "max"), limits, strict=True):
+        ranges[tensor][key] = np.full_like(ranges[tensor][key], value)
+
+
+def _ranges(made: Any, queries: Queries) -> Ranges:
     """The extremes of each tensor over all queries."""
     merged: Ranges = {}
     for query in queries:
@@ -99,13 +110,18 @@ def _ranges(made: Any, queries: Iterable[Mapping[str, NDArray[Any]]]) -> Ranges:
     return merged
 
 
-def _static(manager: recipe_manager.RecipeManager) -> None:
+def _whole(manager: recipe_manager.RecipeManager) -> None:
+    """Inputs and outputs, too."""
     manager.add_static_config(
         regex=_ALL,
         operation_name=_OPERATORS.ALL_SUPPORTED,
         activation_num_bits=8,
         weight_num_bits=8,
     )
+
+
+def _static(manager: recipe_manager.RecipeManager) -> None:
+    _whole(manager)
     for operator in (_OPERATORS.INPUT, _OPERATORS.OUTPUT):
         manager.add_quantization_config(
             regex=_ALL, operation_name=operator, algorithm_key=_ALGORITHMS.NO_QUANTIZE
@@ -129,10 +145,11 @@ def _half(manager: recipe_manager.RecipeManager) -> None:
     )
 
 
-_MAKERS: dict[str, Callable[[Path, Iterable[Mapping[str, NDArray[Any]]]], bytes]] = {
+_MAKERS: dict[str, Callable[[Path, Queries, Request], bytes]] = {
     "float32": _float32,
     "float16-weights": partial(_quantized, configure=_half),
     "int8-static": partial(_quantized, configure=_static),
+    "int8-static-inputs": partial(_quantized, configure=_whole),
     "int8-dynamic": partial(_quantized, configure=_dynamic),
     "int8-weights": partial(_quantized, configure=_weights),
 }

@@ -10,8 +10,11 @@ from typing import Any, Self
 from onnx import load as load_file
 from torch import nn
 
+from ...devices.bench.arena import arena_of
 from ...devices.onboard.model import training_operators
+from ...devices.onboard.runtimes.contract import Tensor
 from ...exporters import EXPORTERS, TOOLCHAINS, interface, metadata, onnx
+from ...exporters.microcontroller import Needs, Scaled
 from ...exporters.package import Finished, Package
 from ...exporters.package import Job as ExportJob
 from ...exporters.package import NotCarried as Missing
@@ -224,6 +227,7 @@ def _packaged(
         ).x,
         batch=inputs.batch or 1,
         log=out,
+        needs_of=needs_of,
     )
     packages: dict[str, list[Package]] = {name: [] for name in names}
     absent = []
@@ -237,13 +241,34 @@ def _packaged(
     return packages, tuple(absent)
 
 
+def needs_of(path: Path) -> Needs:
+    """What a file takes of a microcontroller.
+
+    Raises:
+        HostError: the toolchain tflite-micro is not set up.
+        ModelError: it cannot be run there.
+    """
+    found = arena_of(path)
+    (takes,), (gives,) = found.takes, found.gives
+    return Needs(found.arena.total_bytes, found.runtime, _scaled(takes), _scaled(gives))
+
+
+def _scaled(port: Tensor) -> Scaled:
+    kind = port.type.removeprefix("tensor(").removesuffix(")")
+    dtype = "float32" if kind == "float" else kind
+    return Scaled(dtype, port.shape, port.scale, port.zero_point)
+
+
 def _in_other_runtime(variant: Variant, package: Package, out: Path, *, exported: bool) -> Variant:
     """A variant in a format that another runtime runs, as one of its own.
 
     What is wrong with the file that it was made from is wrong with it.
     """
-    size = sum((out / file.name).stat().st_size for file in package.files)
+    on_board = package.arena_bytes is not None
+    files = (package.model,) if on_board else package.files  # an array is the model once more
+    size = sum((out / file.name).stat().st_size for file in files)
     source = variant.name if package.format == "openvino" else f"{FP32}{AT}{package.format}"
+    source = FP32 if on_board else source
     return Variant(
         name=f"{variant.name}{AT}{package.format}",
         packages=(package,),

@@ -13,6 +13,7 @@ from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
 from ...devices.bench.stopping import Until
 from ...devices.instructions import count as countable
+from ...devices.onboard.runtimes import row_of
 from ...devices.onboard.settings import Feed, Timing
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.onboard.stats.percentiles import fewest_processes
@@ -38,6 +39,7 @@ from .budgets import decided, percentiles, undecided
 from .inputs import BenchmarkInputs
 from .operators import figures_here, profiled
 from .predictions import predictions
+from .untimed import untimed_figures
 
 BATCHES = 64
 """Batches of test samples that queries cycle through; ``onboard.model.inputs`` takes no more."""
@@ -67,7 +69,8 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
         raise refusal
     made = inputs.variants.record
     folder = inputs.variants.path
-    subjects = [Subject(variant.name, folder / variant.file) for variant in made.files]
+    timed = [variant for variant in made.files if row_of(folder / variant.file).timed]
+    subjects = [Subject(variant.name, folder / variant.file) for variant in timed]
     settings = _settings(out, inputs)
     place = place_of(inputs.device)
     until = until_decided(inputs.budgets, settings.confidence, wanted.max_seconds)
@@ -89,8 +92,9 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
             threads = settings.session.threads
             medians = _medians(measured)
             predicted = predictions(names, operators, medians, here, target, threads=threads)
+    untimed = tuple(untimed_figures(variant) for variant in made.files if variant not in timed)
     return BenchmarkRecord(
-        benchmark=measured,
+        benchmark=replace(measured, models=(*measured.models, *untimed)),
         measured_on=inputs.device.name,
         target=target.name,
         on_target=inputs.on_target,

@@ -165,6 +165,13 @@ BUDGETS: dict[str, Budget] = {
         of_machine=True,
         repeats=True,
     ),
+    "max_arena_kib": Budget(
+        "KiB",
+        "at most",
+        "memory of a microcontroller",
+        measured=lambda measured: scaled(measured.arena_bytes, 2**-10, "KiB"),
+        short="arena",
+    ),
     "max_size_kib": Budget("KiB", "at most", "file size", measured=size_kib),
     "max_energy_uj": Budget(
         "uJ",

@@ -16,6 +16,7 @@ from ...devices.onboard.runtimes import RUNTIMES, row_of
 from ...devices.onboard.settings import Feed, Session
 from ...devices.place.place import Local
 from ...exporters.interface import INPUT
+from ...exporters.microcontroller import SUFFIX, Needs
 from ..records import Steadiness
 from .apart import relative
 
@@ -31,6 +32,8 @@ def runs_elsewhere(path: Path) -> bool:
 def outputs(path: Path, x: NDArray[Any], *, batch: int) -> NDArray[Any]:
     """The first output for samples in order, in queries of one batch size.
 
+    A file for a microcontroller is given integers, by the scales in the JSON beside it.
+
     Args:
         path: a file of ours, with one input.
         x: samples [n, ...] as the model takes them.
@@ -40,9 +43,17 @@ def outputs(path: Path, x: NDArray[Any], *, batch: int) -> NDArray[Any]:
         HostError: the toolchain of its runtime is not set up, or the process died.
         ModelError: the file cannot be run.
     """
+    if path.name.endswith(SUFFIX):
+        needs = Needs.read(path)
+        integers = _outputs(path, needs.input.as_integers(x), batch=needs.input.shape[0])
+        return needs.output.as_numbers(integers)
+    return _outputs(path, np.asarray(x), batch=batch)
+
+
+def _outputs(path: Path, x: NDArray[Any], *, batch: int) -> NDArray[Any]:
     with TemporaryDirectory(prefix="edgestill-") as folder:
         inputs, answers = Path(folder) / "inputs.npz", Path(folder) / "answers.npz"
-        np.savez(inputs, allow_pickle=False, **{INPUT: np.asarray(x)})
+        np.savez(inputs, allow_pickle=False, **{INPUT: x})
         job = AnswersJob(
             str(path), str(answers), Feed(str(inputs), batch=batch), Session(), every=True
         )

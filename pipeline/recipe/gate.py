@@ -88,6 +88,11 @@ class Gate(Part):
     max_peak_memory_mib: Positive | None = Field(
         None, description="Peak memory above that of the imported runtime, MiB."
     )
+    max_arena_kib: Positive | None = Field(
+        None,
+        description="Memory that the model takes on a microcontroller, KiB: the arena of format "
+        "'tflite-micro', a count.",
+    )
     max_size_kib: Positive | None = Field(None, description="Size of the model file, KiB.")
     max_energy_uj: Positive | None = Field(
         None,

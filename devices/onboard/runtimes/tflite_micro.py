@@ -10,8 +10,10 @@ operators run by kernels of the chip's maker.
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.metadata import version as version_of
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -29,6 +31,9 @@ NAME = "tflite-micro"
 _ALIGNMENT = 16
 _ROOM = tuple(size << 20 for size in (4, 64, 1024))
 """Arenas to load a model into, bytes: what it leaves unused is never touched."""
+_MORE = 8192
+"""What a model may need above what it says, bytes: 512 steps of the alignment."""
+_DOUBLING = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256, 511)
 _PARTS = re.compile(r"Arena allocation (total|head|tail) (\d+) bytes")
 
 
@@ -74,7 +79,7 @@ class MicroModel:
             raise _refusal(str(error), self._path, "a model that does not run") from None
 
     def arena(self) -> Arena:
-        """What the model needs of memory, once it has answered; a model in that much runs.
+        """The least memory that the model loads into, once it has answered.
 
         Raises:
             MeasureError: TFLM says nothing of it, or does not fit into what it says.
@@ -84,12 +89,27 @@ class MicroModel:
         parts = {part: int(size) for part, size in _PARTS.findall(said())}
         if parts.keys() != {"total", "head", "tail"}:
             raise MeasureError("no arena in what TFLM prints", where=str(self._path))
-        total = -(-parts["total"] // _ALIGNMENT) * _ALIGNMENT
-        if _opened(self._content, total) is None:
+        total = self._least(-(-parts["total"] // _ALIGNMENT) * _ALIGNMENT)
+        return Arena(total, parts["head"], total - parts["head"])
+
+    def _least(self, used: int) -> int:
+        """The least arena in which the model loads and answers, bytes.
+
+        While it loads it needs more than it says that it used; in the smallest models that is not
+        made up for by what tensors take later.
+
+        Raises:
+            MeasureError: it is much more than what it says.
+        """
+        sizes = range(used, used + _MORE, _ALIGNMENT)
+        fits = cache(lambda index: _fits(self._content, sizes[index]))
+        first = next((i for i in _DOUBLING if i < len(sizes) and fits(i)), None)
+        if first is None:
             raise MeasureError(
-                f"a model that does not fit into {total} bytes", where=str(self._path)
+                f"a model that does not fit into {sizes[-1]} bytes", where=str(self._path)
             )
-        return Arena(total, parts["head"], parts["tail"])
+        below = range(first // 2, first + 1)
+        return sizes[below[bisect_left(below, True, key=fits)]]
 
     def _query_of(self) -> Callable[[Arrays], Sequence[Any]]:
         put, run, get = (
@@ -139,6 +159,20 @@ def _opened(content: bytes, arena_bytes: int) -> Any:
         return micro.Interpreter.from_bytes(content, arena_size=arena_bytes)
     except (ValueError, RuntimeError):
         return None
+
+
+def _fits(content: bytes, arena_bytes: int) -> bool:
+    """Whether a model loads and answers in so much; a child, for in too little TFLM may crash."""
+    child = os.fork()
+    if child == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        interpreter = _opened(content, arena_bytes)
+        if interpreter is not None:
+            with suppress(RuntimeError):
+                interpreter.invoke()
+                os._exit(0)
+        os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _names(content: bytes) -> tuple[list[str], list[str]]:

@@ -1,0 +1,82 @@
+"""int8 ``.tflite`` files for microcontrollers, as files and as C arrays, with their arenas."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from ..errors import ModelError
+from . import c_array
+from .conversion import convert
+from .litert import FP32, request, sources
+from .microcontroller import SUFFIX, Needs, beside
+from .package import File, Finished, Job, NotCarried, Package
+
+_STATIC = "int8-static"
+_SCHEME = "int8-static-inputs"
+
+
+def packages(job: Job) -> dict[str, Package | NotCarried]:
+    """Convert what a microcontroller runs: int8 with fixed ranges, one sample a query.
+
+    Input and output are int8, too. An input of uint8 keeps every value: its scale is 1.
+
+    Raises:
+        HostError: a toolchain is not set up.
+        ModelError: the job does not say how to count an arena.
+    """
+    import numpy as np
+
+    needs_of = job.needs_of
+    if needs_of is None or job.calibration is None:
+        raise ModelError("no way to count an arena, or no calibration samples", where="export")
+    samples = job.calibration
+    limits = None if samples.dtype != np.uint8 else (0.0, 255.0)
+    if samples.dtype.kind not in "iu" or samples.dtype.itemsize < 4:  # token ids stay as they are
+        samples = samples.astype(np.float32)
+    job = replace(job, calibration=samples, batch=1)
+    carried = {
+        model.name: _SCHEME
+        for model in job.models
+        if model.name == _STATIC and model.name in sources(job)
+    }
+    if not carried:
+        return {model.name: NotCarried(_why_not(model)) for model in job.models}
+    with tempfile.TemporaryDirectory(prefix="edgestill-") as work:
+        wanted = request(job, carried, Path(work), SUFFIX) | {"limits": limits}
+        answer = convert("litert", wanted, Path(work), job.log)
+    refused: dict[str, str] = answer["refused"]
+    found: dict[str, Package | NotCarried] = {}
+    for model in job.models:
+        if model.name not in carried or model.name in refused:
+            found[model.name] = NotCarried(refused.get(model.name) or _why_not(model))
+            continue
+        file = job.folder / f"{model.name}{SUFFIX}"
+        try:
+            found[model.name] = _package(file, needs_of(file), answer["by"])
+        except ModelError as error:
+            file.unlink()
+            found[model.name] = NotCarried(error.found)
+    return found
+
+
+def _why_not(model: Finished) -> str:
+    return f"microcontrollers take {_STATIC}, made from {FP32} by LiteRT, and no {model.name}"
+
+
+def _package(file: Path, needs: Needs, by: str) -> Package:
+    needs.write(beside(file, ".json"))
+    source, header = c_array.write(file, needs)
+    return Package(
+        format="tflite-micro",
+        title="TensorFlow Lite Micro",
+        suffix=SUFFIX,
+        model=File.of(file),
+        beside=(File.of(source), File.of(header), File.of(beside(file, ".json"))),
+        runtime="tflite-micro",
+        answers_hold=True,
+        arena_bytes=needs.arena_bytes,
+        about=f"The {SUFFIX} file is made by {by}; it takes and gives int8, by the scales in the "
+        f".json file, and the .cc file is the same as an array. Its arena of {needs.arena_bytes:,} "
+        f"bytes is counted by {needs.counted_by}, whose kernels' times are not those of a "
+        "microcontroller: it is not timed.",
+    )
