@@ -26,7 +26,7 @@ from ..onboard.machine.host import Host
 from ..onboard.measure.answer import Answer
 from ..onboard.measure.answer_json import answer_type
 from ..onboard.measure.answer_json import from_json as answer_from_json
-from ..onboard.measure.job import JobFor, to_json
+from ..onboard.measure.job import RESULTS, JobFor, to_json
 from ..onboard.refusals import from_json
 from ..onboard.runtimes import RUNTIMES, row_of
 from ..onboard.settings import Feed
@@ -139,10 +139,10 @@ class Remote:
             "cores": list(cores),
         }
         answer = self._ask(request, timeout_s + _CONTACT_S, paths)
-        samples = getattr(job, "samples", None)
+        results = next((getattr(job, key) for key in RESULTS if hasattr(job, key)), None)
         try:
-            if samples is not None and answer["samples"] is not None:
-                _write(Path(samples), base64.b64decode(answer["samples"], validate=True))
+            if results is not None and answer["results"] is not None:
+                _write(Path(results), base64.b64decode(answer["results"], validate=True))
             before, after = (Disturbance(**counters) for counters in answer["disturbance"])
             worker_answer: dict[str, Any] = answer["answer"]
         except (KeyError, TypeError, ValueError, binascii.Error) as error:

@@ -17,6 +17,7 @@ from ...errors import EdgestillError, UsageError
 from ...version import __version__
 from .bench import bench
 from .builds import build, init, plan, schema
+from .bundle import bundle
 from .devices import devices, doctor
 from .failures import failure_of
 from .models import compare, explain, quantize
@@ -40,6 +41,7 @@ COMMANDS: dict[str, click.Command] = {
     "gate": gate,
     "report": report,
     "verify": verify,
+    "bundle": bundle,
     "devices": devices,
     "toolchains": toolchains,
     "doctor": doctor,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from ...errors import MaterialError
+from ...errors import MaterialError, UsageError
 from .output import say
 from .shared import Invocation, command, overrides_option, print_result
 from .verdict import conclude, fault_lines
@@ -50,16 +50,35 @@ def report(invocation: Invocation, run: Path) -> None:
 
 @command()
 @_run
+@click.option(
+    "--device",
+    metavar="NAME|FILE.toml",
+    help="Run a bundle's models on this device; default: here.",
+)
 @click.pass_obj
-def verify(invocation: Invocation, run: Path) -> None:
-    """Check RUN's files and its models' outputs.
+def verify(invocation: Invocation, run: Path, device: str | None) -> None:
+    """Check RUN's files and its models' outputs; RUN is a run or a bundle.
 
     Every file is hashed, and every model runs on samples whose outputs were recorded. Exit with 1
-    if what ships has a fault, with 3 if a file or its outputs changed.
+    if what ships has a fault, with 3 if a file or its outputs changed, with 4 if a model of a
+    bundle cannot be run here.
     """
+    from ..handover.opened import is_bundle
     from ..judge.gate import EXIT_CODES
     from .verify_run import check
 
+    if is_bundle(run):
+        from .verify_bundle import verify_bundle
+
+        verify_bundle(invocation, run, device)
+        return
+    if device is not None:
+        raise UsageError(
+            "a run",
+            expected="a bundle",
+            where="--device",
+            fix=f"write one: edgestill bundle {run}",
+        )
     checked = check(run)
     faults = list(checked.faults)
     if faults:

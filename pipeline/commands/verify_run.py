@@ -17,16 +17,12 @@ from ...devices.onboard.settings import Session
 from ...errors import EdgestillError, MaterialError
 from ...exporters.interface import INPUT
 from .. import tasks
-from ..judge.answers import GOLDEN, Logits, logits
+from ..judge.answers import GOLDEN, logits
 from ..judge.faults import by_variant
+from ..judge.golden import fault, rule_of
 from ..judge.steadiness import steadiness
 from ..records import Report, VariantQuality, VerifyRecord
 from ..runs.run import differences, open_report
-
-TOLERANCE = 1e-4
-"""Of the largest logit: other versions of the runtime and other CPUs sum in another order."""
-QUANTIZED_TOLERANCE = 0.05
-"""Of the span of the recorded numbers: integer kernels differ between CPUs by a step or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,9 @@ def check(run: Path) -> Checked:
             except EdgestillError as error:
                 faults.append(f"{name}: {error}")
                 continue
-            faults += _differences(name, outputs, golden[name], task)
+            rule = rule_of(golden[name], task)
+            if (found := fault(outputs, golden[name], rule)) is not None:
+                faults.append(f"{name}: {found}")
     quality = _asked_again(run, report, golden["input"])
     return _checked(report, files, ran, faults, quality)
 
@@ -117,26 +115,3 @@ def _asked_again(run: Path, report: Report, samples: NDArray[Any]) -> VerifyReco
 
     variants = tuple(again(quality) for quality in report.quality.variants)
     return report.quality.model_copy(update={"variants": variants})
-
-
-def _differences(
-    file: str, outputs: Logits, expected: Logits, quantized: tasks.Task | None
-) -> list[str]:
-    """What is no longer as recorded; of a quantized classifier only the class is compared.
-
-    Args:
-        file: its name.
-        outputs: of today, float32 [n, k].
-        expected: the recorded ones, of the same shape.
-        quantized: the task of a quantized file; None for any other file.
-    """
-    if quantized is not None and quantized.exclusive:
-        different = int((outputs.argmax(1) != expected.argmax(1)).sum())
-        return [f"{file}: {different} of {len(outputs)} answers changed"] if different else []
-    tolerance = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    if quantized is not None:
-        tolerance = max(tolerance, QUANTIZED_TOLERANCE * float(np.ptp(expected)))
-    distance = float(np.abs(outputs - expected).max())
-    if distance <= tolerance:
-        return []
-    return [f"{file}: outputs differ by {distance:.3g} from those recorded"]

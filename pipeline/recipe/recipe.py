@@ -29,6 +29,13 @@ class Recipe(Part):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="Name of the run's folder and files.",
     )
+    license: str | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Licence of the model by its SPDX name, such as Apache-2.0, for `edgestill "
+        "bundle`; none: the bundle says that it is not stated.",
+    )
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         0, description="Seed of every random choice."
     )

@@ -40,7 +40,7 @@ def _top(report: Report) -> list[str]:
     title = f"# {escape(report.name)}: {escape(words.headline(report))}"
     lines = [title, escape(report.verdict.why)]
     if alerts := warnings.first(report):
-        lines += ["**Warnings**", _points(alerts)]
+        lines += ["**Warnings**", points_text(alerts)]
     if files := words.shipped_files(report):
         lines.append(escape(files))
     subject = rows.subject(report)
@@ -58,9 +58,9 @@ def _top(report: Report) -> list[str]:
         ]
         points += [*words.against_fp32(report), *operators.predicted_lines(report)]
         points.append(words.gain(report))
-        lines += [f"{lead}, {escape(subject.name)}:", _points(points)]
+        lines += [f"{lead}, {escape(subject.name)}:", points_text(points)]
     if disturbed := warnings.of_measurement(report):
-        lines += ["**Warnings about the measurement**", _points(disturbed)]
+        lines += ["**Warnings about the measurement**", points_text(disturbed)]
     lines.append(escape(f"Built {report.created} by edgestill {report.edgestill}."))
     return lines
 
@@ -71,14 +71,15 @@ def _section(section: Section) -> list[str]:
         *(escape(paragraph) for paragraph in section.paragraphs),
     ]
     if section.points:
-        blocks.append(_points(section.points))
+        blocks.append(points_text(section.points))
     for table in section.tables:
-        blocks += [f"### {escape(table.caption)}", _table(table)]
+        blocks += [f"### {escape(table.caption)}", table_text(table)]
     blocks += [_fenced(command, "sh") for command in section.commands]
     return blocks
 
 
-def _table(table: Table) -> str:
+def table_text(table: Table) -> str:
+    """A table in Markdown, without its caption."""
     if not table.rows:
         return "None."
     lines = [_line([escape(cell) for cell in table.head]), _line(["---"] * len(table.head))]
@@ -90,7 +91,8 @@ def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _points(points: list[str] | tuple[str, ...]) -> str:
+def points_text(points: list[str] | tuple[str, ...]) -> str:
+    """A list in Markdown."""
     return "\n".join(f"- {escape(point)}" for point in points)
 
 

@@ -255,6 +255,8 @@ class AttainJob(JobFor["PeaksAnswer"]):
     kind: Literal["attain"] = "attain"
 
 
+RESULTS: Mapping[str, str] = {"samples": ".npy", "outputs": ".npz"}
+"""The fields that name the file for a job's results, of which a job has one, and its suffix."""
 Job = (
     MeasureJob
     | InspectJob

@@ -21,7 +21,7 @@ from ....errors import EdgestillError
 from ..machine.disturbance import snapshot
 from ..machine.host import describe
 from ..measure.answer_json import to_json
-from ..measure.job import JobFor, from_json
+from ..measure.job import RESULTS, JobFor, from_json
 from ..refusals import as_json
 from . import run_job as local
 
@@ -50,9 +50,11 @@ def main() -> int:
 def _run(request: Mapping[str, Any]) -> dict[str, Any]:
     document = json.loads(request["job"])
     with tempfile.TemporaryDirectory(prefix="edgestill-") as folder:
-        samples = Path(folder) / "samples.npy"
-        if "samples" in document:
-            document["samples"] = str(samples)
+        results = Path(folder) / "results"
+        for key, suffix in RESULTS.items():
+            if key in document:
+                results = results.with_suffix(suffix)
+                document[key] = str(results)
         before = snapshot()
         job: JobFor[Any] = from_json(json.dumps(document))
         answer = local.run(
@@ -62,10 +64,10 @@ def _run(request: Mapping[str, Any]) -> dict[str, Any]:
             cores=request["cores"],
         )
         after = snapshot()
-        raw = base64.b64encode(samples.read_bytes()).decode() if samples.exists() else None
+        raw = base64.b64encode(results.read_bytes()).decode() if results.exists() else None
     return {
         "answer": to_json(answer),
-        "samples": raw,
+        "results": raw,
         "disturbance": [asdict(before), asdict(after)],
     }
 

@@ -88,7 +88,7 @@ def test_a_job_runs_within_its_limits_and_its_samples_come_back(agent, tmp_path)
     path = dense(tmp_path / "m.onnx", layers=1, width=8)
     _send(agent, **_run(MeasureJob(str(path), "elsewhere/s.npy", timing=timing), cores=[core]))
     found = _answer(agent)
-    samples = np.load(io.BytesIO(base64.b64decode(found["samples"])), allow_pickle=False)
+    samples = np.load(io.BytesIO(base64.b64decode(found["results"])), allow_pickle=False)
     assert len(samples) == found["answer"]["queries"] >= 20
     assert found["answer"]["process"]["cores"] == [core]
     before, after = found["disturbance"]
@@ -97,7 +97,7 @@ def test_a_job_runs_within_its_limits_and_its_samples_come_back(agent, tmp_path)
 
 def test_a_job_without_samples_has_none(agent):
     _send(agent, **_run(ProbeJob()))
-    assert _answer(agent)["samples"] is None
+    assert _answer(agent)["results"] is None
 
 
 def test_a_refusal_is_an_answer(agent, tmp_path):

@@ -1,0 +1,67 @@
+"""``edgestill bundle``: what is handed over of a run."""
+
+from pathlib import Path
+
+import click
+
+from .shared import Invocation, command, print_result
+
+
+@command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    metavar="FORMAT",
+    help="Bundle every READY package in this format, such as litert; can be repeated. Default: the "
+    "packages of what ships.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help="The folder or zip to write; default: NAME-bundle here. It must not exist.",
+)
+@click.option("--zip", "zipped", is_flag=True, help="Write a zip; implied by --out FILE.zip.")
+@click.option(
+    "--inspect",
+    "inspection",
+    is_flag=True,
+    help="Bundle what is not READY as well, marked as for inspection only.",
+)
+@click.pass_obj
+def bundle(
+    invocation: Invocation,
+    run: Path,
+    formats: tuple[str, ...],
+    out: Path | None,
+    zipped: bool,
+    inspection: bool,
+) -> None:
+    """Write what is handed over of RUN: a folder or a zip.
+
+    It holds models, labels, preprocessing, golden inputs and outputs, a model card, provenance and
+    programs that run the models. Where nothing is READY, nothing is written, and the exit code is
+    that of the verdict.
+    """
+    from ..handover.write import default_name, write
+    from ..runs.run import open_report
+
+    zipped = zipped or (out is not None and out.suffix == ".zip")
+    out = out or Path(default_name(open_report(run), zipped=zipped))
+    manifest = write(run, out, formats=formats, zipped=zipped, inspection=inspection)
+    document = {
+        "bundle": str(out),
+        "outcome": manifest.outcome,
+        "inspection": manifest.inspection,
+        "packages": [
+            {"model": one.model, "variant": one.variant, "format": one.format}
+            | {"outcome": one.outcome, "why": one.why}
+            for one in manifest.packages
+        ],
+        "files": len(manifest.files) + 1,
+    }
+    lines = [f"{one.model}: {one.outcome}, {one.why}" for one in manifest.packages]
+    if manifest.inspection:
+        lines.append("for inspection only: not all of it is READY")
+    print_result(invocation, document, *lines, f"bundle: {out}")

@@ -1,0 +1,180 @@
+"""Programs that run a bundle's models on its golden samples, one a language.
+
+Python and JavaScript read ``bundle.json``; in the others the names and shapes of one package are
+constants, as literals of the language: a name cannot end its string.
+"""
+
+import json
+import string
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from ...exporters.interface import INPUT, OUTPUT
+from ..printable import printable
+from .manifest import BundledPackage, Golden, Manifest
+
+FOLDER = "snippets"
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """One program.
+
+    Attributes:
+        file: its name in the folder ``snippets``.
+        language: of the program.
+        runtimes: that it is for, by the names of ``devices.onboard.runtimes``.
+        command: how it is run, from the bundle's folder; None: its first lines say.
+        run: whether edgestill's tests run it; what is not run is marked in the bundle.
+        literal: writes a text as a literal of the language.
+        types: by numpy's name of the input's type, the runtime's; None: it needs none.
+    """
+
+    file: str
+    language: str
+    runtimes: tuple[str, ...]
+    command: str | None
+    run: bool
+    literal: Callable[[str], str] = json.dumps
+    types: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A program that was written.
+
+    Attributes:
+        snippet: which.
+        models: the models that it runs.
+    """
+
+    snippet: Snippet
+    models: tuple[str, ...]
+
+
+def c_literal(text: str) -> str:
+    r"""A string of C++: every byte that is not plain ASCII in octal, which takes three digits.
+
+    >>> c_literal('a"\\')
+    '"a\\042\\134"'
+    """
+    shown = (chr(byte) if chr(byte) in _PLAIN else f"\\{byte:03o}" for byte in text.encode())
+    return f'"{"".join(shown)}"'
+
+
+def kotlin_literal(text: str) -> str:
+    """A string of Kotlin, in which ``$`` begins a template."""
+    return json.dumps(printable(text)).replace("$", "\\$")
+
+
+def swift_literal(text: str) -> str:
+    r"""A string of Swift, whose escapes of characters have braces; ``\(`` cannot come about."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    shown = (c if " " <= c <= "~" else f"\\u{{{ord(c):X}}}" for c in escaped)
+    return f'"{"".join(shown)}"'
+
+
+_PLAIN = frozenset(string.ascii_letters + string.digits + " !#$%&()*+,-./:;<=>@[]^_`{|}~")
+"""Without quotes, the backslash, and ``?``, which begins C's trigraphs."""
+_TYPES = ("float32", "uint8", "int8", "int16", "int32", "int64")
+_ORT = ("FLOAT", "UINT8", "INT8", "INT16", "INT32", "INT64")
+_C_TYPES = {
+    ours: f"ONNX_TENSOR_ELEMENT_DATA_TYPE_{name}" for ours, name in zip(_TYPES, _ORT, strict=True)
+}
+_JAVA_TYPES = dict(zip(_TYPES, _ORT, strict=True))
+_OPENVINO_TYPES = dict(zip(_TYPES, ("F32", "U8", "I8", "I16", "I32", "I64"), strict=True))
+_SWIFT_TYPES = {
+    "float32": "float",
+    "uint8": "uInt8",
+    "int8": "int8",
+    "int32": "int32",
+    "int64": "int64",
+}
+SNIPPETS = (
+    Snippet(
+        "run.py",
+        "Python",
+        ("onnxruntime", "litert", "openvino"),
+        "python snippets/run.py",
+        run=True,
+    ),
+    Snippet("run.mjs", "JavaScript", ("onnxruntime",), "node snippets/run.mjs", run=True),
+    Snippet("onnxruntime.cc", "C++", ("onnxruntime",), None, False, c_literal, _C_TYPES),
+    Snippet("litert.cc", "C++", ("litert",), None, False, c_literal),
+    Snippet("openvino.cc", "C++", ("openvino",), None, True, c_literal, _OPENVINO_TYPES),
+    Snippet("OnnxRuntime.kt", "Kotlin", ("onnxruntime",), None, False, kotlin_literal, _JAVA_TYPES),
+    Snippet("LiteRt.kt", "Kotlin", ("litert",), None, False, kotlin_literal),
+    Snippet(
+        "OnnxRuntime.swift", "Swift", ("onnxruntime",), None, False, swift_literal, _SWIFT_TYPES
+    ),
+    Snippet("LiteRt.swift", "Swift", ("litert",), None, False, swift_literal),
+)
+"""In the order in which a bundle lists them."""
+
+
+def write(folder: Path, manifest: Manifest) -> tuple[Written, ...]:
+    """Write the programs for the packages of a bundle.
+
+    Args:
+        folder: the bundle.
+        manifest: of it; its list of files is not needed.
+    """
+    target = folder / FOLDER
+    target.mkdir()
+    written = []
+    for snippet in SNIPPETS:
+        fitting = [p for p in manifest.packages if p.golden and p.runtime in snippet.runtimes]
+        if not fitting:
+            continue
+        text = _drawn(snippet, fitting[0])
+        if text is None:
+            continue
+        (target / snippet.file).write_text(text, encoding="utf-8", newline="\n")
+        several = snippet.literal is json.dumps
+        models = tuple(package.model for package in (fitting if several else fitting[:1]))
+        written.append(Written(snippet, models))
+    return tuple(written)
+
+
+def _drawn(snippet: Snippet, package: BundledPackage) -> str | None:
+    """A program's text; None where its runtime has no tensor of the input's type."""
+    assert package.golden is not None  # noqa: S101 - only packages with one are drawn
+    kind = package.golden.input.dtype
+    if snippet.types is not None and kind not in snippet.types:
+        return None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        autoescape=False,  # noqa: S701 - no HTML; every text is a literal of its language
+        keep_trailing_newline=True,
+        trim_blocks=True,
+    )
+    names = _constants(package, package.golden, snippet.literal)
+    names["type"] = snippet.types[kind] if snippet.types is not None else ""
+    return environment.get_template(f"{snippet.file}.jinja").render(names)
+
+
+def _constants(
+    package: BundledPackage, golden: Golden, literal: Callable[[str], str]
+) -> dict[str, Any]:
+    samples, *sample_shape = golden.input.shape
+    return {
+        "model": literal(package.model),
+        "input_name": literal(INPUT),
+        "output_name": literal(OUTPUT),
+        "input_file": literal(golden.input.file),
+        "output_file": literal(golden.output.file),
+        "samples": samples,
+        "batch": golden.batch,
+        "outputs": prod(golden.output.shape[1:]),
+        "sample_bytes": prod(sample_shape) * np.dtype(golden.input.dtype).itemsize,
+        "query_shape": ", ".join(map(str, (golden.batch, *sample_shape))),
+        "compare_class": golden.rule.compare == "class",
+        "at_most": repr(float(golden.rule.at_most)),
+    }
