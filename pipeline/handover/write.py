@@ -77,9 +77,13 @@ def default_name(report: Report, *, zipped: bool) -> str:
     Raises:
         MaterialError: the run's name is none that a file can have.
     """
-    if not is_inside(report.name) or report.name.startswith("-"):
+    if not _is_file_name(report.name) or report.name.startswith("-"):
         raise MaterialError(f"the name {report.name!r}", where="report.json", fix="give --out")
     return f"{report.name}-bundle{'.zip' * zipped}"
+
+
+def _is_file_name(name: str) -> bool:
+    return is_inside(name) and "/" not in name
 
 
 @contextmanager
@@ -108,7 +112,7 @@ def _fill(folder: Path, run: Path, report: Report, pairs: Sequence[Chosen]) -> M
     data = report.data
     packaged = (file.name for pair in pairs for file in pair.package.files)
     for name in dict.fromkeys((*packaged, *data.files)):
-        if not is_inside(name) or "/" in name:
+        if not _is_file_name(name):
             raise MaterialError(f"a file named {name!r}", where=str(run), fix="build it again")
         shutil.copyfile(run / "variants" / name, models / name)
     if data.labels:

@@ -1,0 +1,76 @@
+"""``preprocessing.json`` repeats what the data stage and the model know."""
+
+import pytest
+import report_example
+import run_example
+from edgestill.pipeline.handover.preprocessing import document
+
+STUDENT = run_example.report().variants.student
+
+
+def of(task="classification", **changes):
+    report = run_example.report()
+    if task != "classification":
+        report = report_example.with_task(report, task)
+    return document(report.data.model_copy(update=changes), STUDENT)
+
+
+def test_the_input_is_described():
+    found = of()
+    assert found["input"]["sample_shape"] == [8, 8]
+    assert found["input"]["axes"] == "samples, height, width"
+    assert found["labels"] == list("0123456789")
+
+
+def test_normalization_is_inside_with_its_figures():
+    found = of(mean=(4.8,), std=(6.0,))["normalization"]
+    assert (found["inside"], found["mean"], found["std"]) == (True, [4.8], [6.0])
+
+
+def test_a_model_that_normalizes_by_itself_has_no_figures():
+    own = STUDENT.model_copy(update={"normalized": False})
+    data = run_example.report().data.model_copy(update={"mean": (4.8,), "std": (6.0,)})
+    assert document(data, own)["normalization"]["mean"] is None
+
+
+@pytest.mark.parametrize(
+    ("task", "decode"),
+    [
+        ("classification", "argmax"),
+        ("multi-label", "sigmoid"),
+        ("regression", "numbers"),
+        ("embedding", "vector"),
+    ],
+)
+def test_every_task_says_how_its_output_is_decoded(task, decode):
+    assert of(task)["output"]["decode"] == decode
+
+
+IMAGE = {"kind": "image", "height": 32, "width": 32, "channels": "RGB", "resize": "bilinear"}
+
+
+def test_the_rule_of_resizing_travels():
+    found = of(front_end=IMAGE, layout="hwc")
+    assert found["raw_input"] == IMAGE
+    assert "bilinear, with antialiasing" in found["raw_input_note"]
+    assert "not resized" in of(front_end=IMAGE | {"resize": None})["raw_input_note"]
+
+
+def test_the_tokenizer_travels_with_its_special_ids():
+    found = of(layout="tokens", files=("tokenizer.json",), vocabulary=90, pad=0, unknown=1)
+    assert found["tokenizer"] == {
+        "files": ["models/tokenizer.json"],
+        "vocabulary": 90,
+        "pad": 0,
+        "unknown": 1,
+    }
+
+
+def test_encodings_of_tables_and_features_of_sound_travel():
+    table = {"kind": "table", "columns": ["a"], "encoding": [{"column": "a", "kind": "number"}]}
+    assert of(front_end=table)["raw_input"] == table
+    assert "one-hot" in of(front_end=table)["raw_input_note"]
+    sound = {"front_end": "log-mel", "sample_rate_hz": 8000, "mels": 40}
+    assert of(front_end=sound)["raw_input"] == sound
+    assert "every step" in of(front_end=sound)["raw_input_note"]
+    assert "without any step" in of()["raw_input_note"]
