@@ -23,8 +23,10 @@ import sshd
 import tiny
 from edgestill.devices.bench.request import Request
 from edgestill.devices.bench.settings import Subject
-from edgestill.devices.onboard.measure.job import InspectJob, MeasureJob
+from edgestill.devices.onboard.measure.job import AnswersJob, InspectJob, MeasureJob
+from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.place import bootstrap as contact
+from edgestill.devices.place.place import Local
 from edgestill.devices.place.remote import Remote, worker_bundle
 from edgestill.devices.place.ssh import Ssh
 from edgestill.devices.profiles import connection as reach
@@ -118,6 +120,20 @@ def test_a_bench_over_ssh_gives_figures_and_a_second_one_copies_nothing(server, 
         copies.append(_files(folder))
     assert {"a model's.onnx", "inputs.npz", "worker.py"} <= {p.name for p in copies[0]}
     assert copies[0] == copies[1]
+
+
+def test_answers_of_a_model_come_back(place, tmp_path):
+    model = _dense(tmp_path / "m.onnx")
+    x = np.random.default_rng(0).random((3, 8), np.float32)
+    np.savez(tmp_path / "inputs.npz", x=x)
+    feed = Feed(str(tmp_path / "inputs.npz"), batch=1)
+    found = {}
+    for name, there in (("here", Local()), ("far", place)):
+        job = AnswersJob(str(model), str(tmp_path / f"{name}.npz"), feed, every=True)
+        there.run(job, timeout_s=60)
+        found[name] = np.load(tmp_path / f"{name}.npz")["output_0"]
+    assert found["far"].shape[0] == 3
+    assert np.array_equal(found["far"], found["here"])
 
 
 def test_a_relative_folder_lies_below_the_home_of_the_user_there(server, tmp_path):

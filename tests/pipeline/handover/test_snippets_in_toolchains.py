@@ -1,0 +1,148 @@
+"""The programs in a bundle for LiteRT and OpenVINO: Python, and C++ with OpenVINO's own headers.
+
+Models are made by the toolchains here, so that no build has to.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import bare_python
+import numpy as np
+import pytest
+import run_example
+import toolchain_tools
+from edgestill.exporters.package import File, Package
+from edgestill.pipeline.handover.verify import check
+from edgestill.pipeline.handover.write import write
+from edgestill.pipeline.judge.other_runtimes import outputs
+
+OPENVINO = """
+import sys
+import numpy as np
+import openvino as ov
+from openvino import opset13 as ops
+
+x = ops.parameter([-1, 8, 8], np.float32, name="input")
+flat = ops.reshape(x, np.array([-1, 64], np.int64), special_zero=False)
+weights = np.random.default_rng(0).standard_normal((64, 10)).astype(np.float32)
+logits = ops.matmul(flat, weights, False, False)
+logits.output(0).get_tensor().set_names({"logits"})
+model = ov.Model([ops.result(logits)], [x])
+model.inputs[0].get_tensor().set_names({"input"})
+ov.save_model(model, sys.argv[1], compress_to_fp16=False)
+"""
+LITERT = """
+import sys
+import numpy as np
+import torch
+import litert_torch
+
+torch.manual_seed(0)
+
+
+class Named(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+
+    def forward(self, **inputs):
+        return {"logits": self.inner(inputs["input"])}
+
+
+made = litert_torch.convert(Named().eval(), sample_kwargs={"input": torch.zeros(1, 8, 8)})
+made.export(sys.argv[1])
+"""
+
+
+def bundle_of(folder, format_, code, *, suffix, beside=()):
+    """A bundle of a run that ships one model in another format."""
+    run = run_example.write_run(folder / "run", run_example.report())
+    model = run / "variants" / f"fp32{suffix}"
+    toolchain_tools.run_in(format_, code, model)
+    files = [File.of(model), *(File.of(model.with_suffix(one)) for one in beside)]
+    package = Package(format_, format_, suffix, files[0], tuple(files[1:]), runtime=format_)
+    report = run_example.report()
+    first = report.variants.variants[0].model_copy(update={"packages": (package,)})
+    variants = (first, *report.variants.variants[1:])
+    report = report.model_copy(
+        update={"variants": report.variants.model_copy(update={"variants": variants})}
+    )
+    (run / "report.json").write_text(report.model_dump_json())
+    golden = dict(np.load(run / "records" / "golden.npz"))
+    golden[model.name] = outputs(model, golden["input"], batch=1)
+    np.savez(run / "records" / "golden.npz", **golden)
+    write(run_example.seal(run), folder / "bundle")
+    return folder / "bundle"
+
+
+@pytest.fixture(scope="module")
+def openvino(tmp_path_factory):
+    toolchain_tools.python_of("openvino")
+    folder = tmp_path_factory.mktemp("openvino")
+    return bundle_of(folder, "openvino", OPENVINO, suffix=".xml", beside=(".bin",))
+
+
+@pytest.fixture(scope="module")
+def litert(tmp_path_factory):
+    toolchain_tools.python_of("litert")
+    return bundle_of(tmp_path_factory.mktemp("litert"), "litert", LITERT, suffix=".tflite")
+
+
+def spoilt(bundle, folder):
+    """A copy of a bundle with other recorded outputs."""
+    shutil.copytree(bundle, folder)
+    (archive,) = (folder / "golden").glob("*.npz")
+    recorded = dict(np.load(archive))
+    np.savez(archive, input=recorded["input"], output=recorded["output"] + 1.0)
+    (bare,) = (folder / "golden").glob("*.output.bin")
+    (recorded["output"] + 1.0).tofile(bare)
+    return folder
+
+
+def run_python(bundle, tmp_path, name, packages):
+    site = {"site": tmp_path / "site", "packages": ["numpy", *packages]}
+    return bare_python.run(
+        "snippets/run.py", cwd=bundle, python=toolchain_tools.python_of(name), **site
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "packages"),
+    [("openvino", ["openvino"]), ("litert", ["ai_edge_litert", "flatbuffers"])],
+)
+def test_python_runs_it_with_numpy_and_the_runtime_alone(request, tmp_path, name, packages):
+    bundle = request.getfixturevalue(name)
+    code, said = run_python(bundle, tmp_path, name, packages)
+    assert (code, said.count(": agrees")) == (0, 1), said
+    code, said = run_python(spoilt(bundle, tmp_path / "spoilt"), tmp_path, name, packages)
+    assert (code, said.count("DIFFERS")) == (1, 1), said
+
+
+@pytest.mark.parametrize("name", ["openvino", "litert"])
+def test_verify_runs_it_in_its_runtime(request, name):
+    checked = check(request.getfixturevalue(name))
+    assert (checked.faults, checked.not_run, checked.models) == ((), (), 1)
+
+
+def test_the_program_in_cpp_is_compiled_and_agrees(openvino, tmp_path):
+    compiler = shutil.which("c++") or shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    where = toolchain_tools.run_in("openvino", "import openvino; print(openvino.__file__)")
+    package = Path(where.strip()).parent
+    (library,) = (package / "libs").glob("libopenvino_c.so*")
+    words = [compiler, "-std=c++17", "-Wall", "-Wextra", "-Werror", "snippets/openvino.cc"]
+    words += [f"-I{package / 'include'}", str(library), f"-Wl,-rpath,{library.parent}"]
+    program = tmp_path / "program"
+    built = subprocess.run(
+        [*words, "-o", str(program)], cwd=openvino, capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    ended = subprocess.run(
+        [str(program)], cwd=openvino, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "models/fp32.xml: agrees\n"), ended.stderr
+    other = spoilt(openvino, tmp_path / "spoilt")
+    ended = subprocess.run([str(program)], cwd=other, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
