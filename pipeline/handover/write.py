@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ...devices.onboard.stats.estimate import Estimate
 from ...errors import MaterialError, UsageError
@@ -28,6 +28,7 @@ from .manifest import MANIFEST, NOT_STATED, BundledPackage, File, Manifest, is_i
 _TIME = (1980, 1, 1, 0, 0, 0)
 """Of every file in a zip: the earliest that the format knows."""
 _MODE = 0o100644 << 16
+_BYTES: Literal["w"] = "w"  # a member of a zip is bytes whatever the mode
 
 
 def write(
@@ -194,7 +195,7 @@ def _zip(folder: Path, target: Path) -> None:
             entry = zipfile.ZipInfo(name, _TIME)
             entry.external_attr = _MODE
             entry.create_system = 3  # Unix, on every system
-            with (folder / name).open("rb") as source, archive.open(entry, "w") as stored:
+            with (folder / name).open("rb") as source, archive.open(entry, _BYTES) as stored:
                 shutil.copyfileobj(source, stored)
 
 
