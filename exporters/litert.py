@@ -20,6 +20,8 @@ SCHEMES = {
 """How a variant is made here, by its name; of one that brings a torch module: in float32."""
 FP32 = "fp32"
 SUFFIX = ".tflite"
+COMPUTES_IN = {"int8-static": "int8", "int8-dynamic": "int8"}
+"""The type of all multiply-accumulates of a scheme; float32 where only weights are packed."""
 
 
 def packages(job: Job) -> dict[str, Package | NotCarried]:
@@ -41,7 +43,7 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
     if FP32 in refused:
         raise ModelError(f"cannot be converted to .tflite ({refused[FP32]})", where=FP32)
     return {
-        model.name: _package(job.folder / f"{model.name}{SUFFIX}", answer)
+        model.name: _package(job.folder / f"{model.name}{SUFFIX}", answer, carried[model.name])
         if model.name in carried and model.name not in refused
         else NotCarried(refused.get(model.name) or _why_not(model))
         for model in job.models
@@ -103,7 +105,7 @@ def _why_not(model: Finished) -> str:
     return f"LiteRT has no {model.name}: it is made in ONNX, and its torch module is not kept"
 
 
-def _package(file: Path, answer: dict[str, Any]) -> Package:
+def _package(file: Path, answer: dict[str, Any], scheme: str) -> Package:
     return Package(
         format="litert",
         title="LiteRT",
@@ -113,4 +115,5 @@ def _package(file: Path, answer: dict[str, Any]) -> Package:
         answers_hold=True,
         about=f"The .tflite file is made by {answer['by']}; its input and output are those of the "
         ".onnx file, with a fixed batch.",
+        computes_in=COMPUTES_IN.get(scheme, "float32"),
     )

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from .conversion import convert
-from .package import File, Job, NotCarried, Package
+from .package import AS_IN_ONNX, File, Job, NotCarried, Package
 
 
 def packages(job: Job) -> dict[str, Package | NotCarried]:
@@ -39,4 +39,5 @@ def _package(file: Path, by: str) -> Package:
         runtime="openvino",
         answers_hold=True,
         about=f"The .xml and .bin files are made from the .onnx file by {by}.",
+        computes_in=AS_IN_ONNX,
     )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .microcontroller import Needs
 
 Cpu = Literal["arm", "amd64"]
+AS_IN_ONNX = "as in onnx"
+"""The types that a file computes in: those of the ``.onnx`` file that it was converted from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ class Package:
             A file that agrees less often is not the same model.
         about: a sentence or two for the reader of a report.
         arena_bytes: memory that it takes on a microcontroller; None: it is for no such.
+        computes_in: the numeric type of all its multiply-accumulates, such as ``int8``, or
+            ``AS_IN_ONNX``; None: not known.
     """
 
     format: str
@@ -110,6 +114,7 @@ class Package:
     least_agreement: float = 1.0
     about: str = ""
     arena_bytes: int | None = None
+    computes_in: str | None = None
 
     @property
     def apart(self) -> bool:

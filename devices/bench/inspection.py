@@ -31,6 +31,8 @@ class Inspection:
         file_bytes: size of all its files.
         runtime: the runtime that loaded it, and its version.
         training: the operators that act as in training, as a sentence; None where there is none.
+        library_bytes: size of the runtime's shared libraries in memory; None where unknown.
+        libraries: their names.
     """
 
     path: Path
@@ -43,6 +45,8 @@ class Inspection:
     file_bytes: int
     runtime: str
     training: str | None = None
+    library_bytes: int | None = None
+    libraries: tuple[str, ...] = ()
 
     def check_training(self) -> None:
         """Refuse a model that answers one input in several ways.
@@ -91,4 +95,6 @@ def inspect(
         file_bytes=answer.file_bytes,
         runtime=answer.runtime,
         training=answer.training,
+        library_bytes=answer.library_bytes,
+        libraries=answer.libraries,
     )

@@ -80,8 +80,8 @@ class Feed:
             and the arrays tell.
         rows: how many rows of each input a query takes, where the model fixes them and the real
             inputs were looked at before.
-        pad: the token id behind the end of a text, where real inputs are texts and the model takes
-            any length: each query is then as long as its longest text. None: as they are.
+        pad: the token id behind the end of a text, where real inputs are texts: a query of a model
+            that takes any length is then as long as its longest text. None: as they are.
     """
 
     inputs: str | None = None

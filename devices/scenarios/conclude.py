@@ -5,7 +5,7 @@ ratio = compare(int8, fp32, 0.95)
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -37,6 +37,7 @@ class Measured:
         samples: the raw latencies' files.
         memory_answers: of the processes that memory_answers at its memory only.
         prices: energies of an operation and of a byte, for the declared model.
+        shapes: of the query that its operations were counted for, by input.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Measured:
     samples: str
     memory_answers: MemoryAnswers
     prices: Prices = HOROWITZ
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def conclude(measured: Measured, confidence: float, settings: Settings) -> Figures:
@@ -76,6 +78,10 @@ def conclude(measured: Measured, confidence: float, settings: Settings) -> Figur
         peak_memory_bytes=memory.peak(measured.memory_answers),
         energy_uj=_energy(measured, confidence),
         macs=cost.macs if cost else None,
+        macs_by_type=cost.macs_by_type if cost else None,
+        counted_for=dict(measured.shapes),
+        library_bytes=inspection.library_bytes,
+        libraries=inspection.libraries,
         parameters=cost.parameters if cost else None,
         weight_bytes=cost.weight_bytes if cost else None,
         queries=sum(len(process.table) for process in processes),

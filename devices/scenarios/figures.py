@@ -3,7 +3,7 @@
 `conclude` makes them; `single_stream.measure` brings them all.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..onboard.stats.estimate import Estimate
 from .result import Result
@@ -72,6 +72,13 @@ class Figures:
         early_stopping_p99_ms: that of the p99.
         runtime: what ran it, and its version; None where an older report does not record it.
         arena_bytes: memory that it takes on a microcontroller, a count.
+        macs_by_type: multiply-accumulates by numeric type, None where they could not be counted.
+        counted_for: the shapes of the query that operations were counted for, by input.
+        counted_in: the file that operations and trained numbers were counted in, where that is
+            another file with the same operations; None: its own.
+        library_bytes: size of the runtime's shared libraries that were in memory with the model,
+            on the machine that inspected it; None where that is not known.
+        libraries: their names.
     """
 
     name: str
@@ -97,6 +104,11 @@ class Figures:
     early_stopping_p99_ms: Estimate = _NO_EARLY_STOPPING
     runtime: str | None = None
     arena_bytes: Estimate = _NO_ARENA
+    macs_by_type: dict[str, int] | None = None
+    counted_for: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    counted_in: str | None = None
+    library_bytes: int | None = None
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

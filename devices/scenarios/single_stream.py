@@ -79,6 +79,7 @@ def _procedure(prepared: Prepared, references: Sequence[str], prices: Prices) ->
             f"samples/{prepared.slugs[name]}-*.npy",
             memory_answers[name],
             prices,
+            prepared.feeds[name].shapes,
         )
 
     def ratios(models: Mapping[str, ByVariant], confidence: float) -> list[Ratio]:
@@ -91,7 +92,7 @@ def _procedure(prepared: Prepared, references: Sequence[str], prices: Prices) ->
         ]
 
     def cautions(figures: Sequence[Figures], models: Mapping[str, ByVariant]) -> list[str]:
-        sentences = [*_outliers(figures), *_in_time(figures)]
+        sentences = [*_outliers(figures), *_in_time(figures), *_padded(prepared)]
         for name, processes in models.items():
             sentences += memory.above_peak(name, memory_answers[name], processes[_ONLY])
         return sentences
@@ -122,6 +123,23 @@ def _in_time(models: Sequence[Figures]) -> Iterator[str]:
     for figures in models:
         if figures.p50_ms.caution is not None:
             yield f"{figures.name}: {figures.p50_ms.caution}"
+
+
+def _padded(prepared: Prepared) -> Iterator[str]:
+    """Texts that are as long as a file fixes, where those of others are as long as they are."""
+    if prepared.request.settings.feed.pad is None:
+        return
+    fixed = {name: feed.shapes for name, feed in prepared.feeds.items() if feed.pad is None}
+    others = [name for name in prepared.feeds if name not in fixed]
+    if not fixed:
+        return
+    lengths = {shape[1] for shapes in fixed.values() for shape in shapes.values() if shape[1:]}
+    tokens = " or ".join(f"{length:,}" for length in sorted(lengths))
+    rest = f"; texts of {', '.join(others)} are as long as the longest of a query"
+    yield (
+        f"{', '.join(fixed)}: texts are padded to the {tokens} tokens that the file fixes"
+        f"{rest if others else ''}"
+    )
 
 
 def _rows(figures: Figures) -> list[Row]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
@@ -36,6 +35,7 @@ from ..records import (
 )
 from . import other_runtimes, promise
 from .budgets import decided, percentiles, undecided
+from .counts_of_twins import with_counts
 from .inputs import BenchmarkInputs
 from .operators import figures_here, profiled
 from .predictions import predictions
@@ -80,6 +80,7 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
             prices=inputs.prices,
             references=[*([TEACHER] if made.teacher else []), "fp32"],
         )
+    measured = with_counts(measured, made.files)
     if wanted.instructions:
         measured = _counted(measured, subjects, target, settings.feed, progress)
     operators: list[OperatorsRecord] = []
@@ -129,9 +130,11 @@ def _settings(out: Path, inputs: BenchmarkInputs) -> Settings:
         INPUT: draw(open_split(inputs.data.path, "test"), BATCHES * wanted.batch).x
     }
     np.savez(queries, allow_pickle=False, **samples)
+    data = inputs.data.record
+    pad = data.pad if data.layout == "tokens" else None
     return Settings(
         **bounds_of(inputs.device, wanted.threads, wanted.spinning),
-        feed=Feed(str(queries), wanted.batch, seed=inputs.seed, pad=_pad(inputs)),
+        feed=Feed(str(queries), wanted.batch, seed=inputs.seed, pad=pad),
         timing=Timing(wanted.seconds, fewest_queries(wanted, inputs.budgets), wanted.max_queries),
         processes=wanted.processes,
         seed=inputs.seed,
@@ -146,20 +149,6 @@ def fewest_queries(wanted: BenchmarkPart, budgets: Mapping[str, float]) -> int:
     needed = [min_queries(one) for one in percentiles(budgets)]
     each = math.ceil(max(needed, default=1) / wanted.processes)
     return min(wanted.max_queries, max(wanted.min_queries, each))
-
-
-def _pad(inputs: BenchmarkInputs) -> int | None:
-    """The padding of texts, where every model takes texts of any length; else None."""
-    data, folder = inputs.data.record, inputs.variants.path
-    if data.layout != "tokens":
-        return None
-    for variant in inputs.variants.record.files:
-        if not variant.in_onnx:
-            return None
-        graph = onnx.load(folder / variant.file, load_external_data=False).graph
-        if not graph.input[0].type.tensor_type.shape.dim[1].dim_param:
-            return None
-    return data.pad
 
 
 def _counted(

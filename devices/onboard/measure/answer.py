@@ -79,6 +79,9 @@ class InspectAnswer(Answer):
         external_files: paths of the files that hold the model's data beside it.
         file_bytes: size of the model with these files.
         training: the operators that act as in training, as a sentence; None where there is none.
+        library_bytes: size of the runtime's shared libraries that are in memory with the model;
+            None where the kernel does not list them.
+        libraries: their names.
     """
 
     format: str
@@ -89,6 +92,8 @@ class InspectAnswer(Answer):
     external_files: tuple[str, ...]
     file_bytes: int
     training: str | None = None
+    library_bytes: int | None = None
+    libraries: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

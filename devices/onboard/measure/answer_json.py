@@ -163,6 +163,7 @@ _PARTS: Mapping[str, Decoder] = {
     "providers": tuple,
     "columns": tuple,
     "external_files": tuple,
+    "libraries": tuple,
     "conditions": _conditions,
     "windows": lambda windows: tuple(_record(Window, window) for window in windows),
     "inputs": _ports,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..model.inputs import batches_from, check_batch, read_arrays, real_samples
+from ..model.inputs import batches_from, check_batch, own_pad, read_arrays, real_samples
 from ..model.made_inputs import dtype_of, make_inputs
 from ..model.modelfile import Input
 from ..model.samples import Samples
@@ -46,6 +46,6 @@ def batches_of(feed: Feed, schema: Sequence[Input], real: Batches | None = None)
     if feed.inputs is None:
         return [make_inputs(schema, feed)]
     if real is None or set(real[0]) != {port.name for port in schema}:
-        return batches_from(real_samples(feed, schema), feed.batch, feed.pad)
+        return batches_from(real_samples(feed, schema), feed.batch, own_pad(feed, schema))
     check_batch(real[0], schema, [dtype_of(port) for port in schema], str(feed.inputs))
     return real

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..machine.libraries import loaded_from
 from ..model.inputs import complete_shapes, resolved
 from ..runtimes import file_format, label, obeys, row_of, runtime_of
 from .answer import InspectAnswer
@@ -47,6 +48,7 @@ def inspect(job: InspectJob) -> InspectAnswer:
         missing = "a file in ONNX Runtime's own format holds no graph that onnx can read"
     else:
         missing = f"operations of a .{kind} file are not counted"
+    loaded = loaded_from(row_of(path, session).package)
     return InspectAnswer(
         format=kind,
         inputs=tuple(model.inputs),
@@ -57,4 +59,6 @@ def inspect(job: InspectJob) -> InspectAnswer:
         file_bytes=sum(file.stat().st_size for file in (path, *external)),
         training=training,
         runtime=label(runtime),
+        library_bytes=None if loaded is None else sum(loaded.values()),
+        libraries=tuple(loaded or ()),
     )

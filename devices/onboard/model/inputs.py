@@ -56,7 +56,7 @@ def real_samples(feed: Feed, schema: Sequence[Input]) -> Samples:
             expected=f"{rows}, the fixed extent of the model's inputs",
             fix="export the model with a dynamic batch, or measure it at its own",
         )
-    (first, *_) = batches_from(samples, feed.batch, feed.pad)
+    (first, *_) = batches_from(samples, feed.batch, own_pad(feed, schema))
     check_batch(first, schema, [dtype_of(port) for port in schema], where)
     return samples
 
@@ -69,10 +69,16 @@ def resolved(feed: Feed, schema: Sequence[Input]) -> Feed:
     """
     if feed.inputs is None:
         return feed
-    samples = real_samples(feed, schema)
-    (first, *_) = batches_from(samples, feed.batch, feed.pad)
+    samples, pad = real_samples(feed, schema), own_pad(feed, schema)
+    (first, *_) = batches_from(samples, feed.batch, pad)
     shapes = {name: array.shape for name, array in first.items()}
-    return replace(feed, batch_axes=samples.axes, rows=samples.rows, shapes=shapes)
+    return replace(feed, batch_axes=samples.axes, rows=samples.rows, shapes=shapes, pad=pad)
+
+
+def own_pad(feed: Feed, schema: Sequence[Input]) -> int | None:
+    """The padding that queries of one model may leave out: none where it fixes their length."""
+    fixed = any(isinstance(extent, int) for port in schema for extent in port.shape[1:2])
+    return None if fixed else feed.pad
 
 
 def named_axes(given: Mapping[str, int | None], ranks: Mapping[str, int]) -> dict[str, int | None]:

@@ -11,6 +11,7 @@ from edgestill.devices.bench.request import Request
 from edgestill.devices.bench.settings import Settings, Subject
 from edgestill.devices.energy.declared import HOROWITZ
 from edgestill.devices.energy.query_energy import QueryEnergy
+from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.scenarios import memory
 from edgestill.devices.scenarios.conclude import Measured, compare, conclude
 from edgestill.devices.scenarios.memory import MemoryAnswers
@@ -96,3 +97,31 @@ def test_a_reference_that_is_no_subject_is_refused_and_each_other_is_compared(tm
     assert not (tmp_path / "o").exists()
     pairs = {(ratio.of, ratio.over) for ratio in measure(request, references=["b"]).ratios}
     assert pairs == {("a", "b"), ("c", "b")}
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sentence"),
+    [
+        (
+            {"a": "t", "b": 5, "c": 5},
+            "b, c: texts are padded to the 5 tokens that the file fixes; texts of a are as long as "
+            "the longest of a query",
+        ),
+        ({"a": 5}, "a: texts are padded to the 5 tokens that the file fixes"),
+        ({"a": "t", "b": "t"}, None),
+    ],
+)
+def test_which_files_take_texts_at_a_fixed_length_is_said(tmp_path, lengths, sentence):
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    subjects = []
+    for name, length in lengths.items():
+        ends = [[(one, TensorProto.INT64, ["n", length])] for one in "xy"]
+        subjects.append(Subject(name, save(tmp_path / f"{name}.onnx", nodes, *ends)))
+    np.savez(tmp_path / "texts.npz", x=np.array([[7, 8, 0, 0, 0], [7, 8, 9, 0, 0]]))
+    feed = Feed(str(tmp_path / "texts.npz"), pad=0)
+    place = FakePlace({f"{name}.onnx": lambda n: 1000 + n for name in lengths})
+    request = Request(subjects, Settings(processes=2, feed=feed), tmp_path / "o", place=place)
+    found = measure(request)
+    assert [one for one in found.warnings if "tokens" in one] == [sentence] * bool(sentence)
+    shapes = {one.name: one.counted_for["x"] for one in found.models}
+    assert shapes == {n: (1, 2 if length == "t" else 5) for n, length in lengths.items()}

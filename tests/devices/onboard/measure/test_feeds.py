@@ -49,3 +49,16 @@ def test_real_inputs_that_do_not_fit_are_refused_with_their_file(archive):
     with pytest.raises(DataError, match=r"found float32 of shape \(1, 3\)") as refusal:
         batches_of(Feed(str(archive)), (Input("x", "tensor(float)", ("n", 4)),))
     assert refusal.value.where == f"{archive}: 'x'"
+
+
+@pytest.mark.parametrize(("length", "lengths"), [("t", [2, 3]), (None, [2, 3]), (5, [5, 5])])
+def test_a_text_is_as_long_as_it_is_where_the_model_takes_any_length(tmp_path, length, lengths):
+    texts = np.array([[7, 8, 0, 0, 0], [7, 8, 9, 0, 0]])
+    path, schema = tmp_path / "texts.npz", (Input("x", "tensor(int64)", ("n", length)),)
+    np.savez(path, x=texts)
+    feed = Feed(str(path), pad=0)
+    found = [batch["x"].shape[1] for batch in batches_of(feed, schema)]
+    assert found == lengths
+    own = resolved(feed, schema)
+    assert own.shapes == {"x": (1, lengths[0])}
+    assert [batch["x"].shape[1] for batch in real_batches(own)] == lengths

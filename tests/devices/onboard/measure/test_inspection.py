@@ -24,6 +24,12 @@ def test_schema_cost_and_size_are_those_of_the_file(tmp_path):
     assert found.file_bytes == path.stat().st_size
 
 
+def test_the_libraries_of_the_runtime_that_loaded_it_are_told(tmp_path):
+    found = inspect(InspectJob(str(dense(tmp_path / "m.onnx", layers=1, width=4))))
+    assert any("onnxruntime" in name for name in found.libraries)
+    assert found.library_bytes > 5 * 2**20
+
+
 def test_weights_in_a_file_beside_the_model_belong_to_it(tmp_path):
     node = helper.make_node("MatMul", ["x", "w"], ["y"])
     ends = [[(name, TensorProto.FLOAT, ["n", 32])] for name in "xy"]
