@@ -56,7 +56,11 @@ def conclude(invocation: Invocation, report: "Report", run: Path) -> None:
 
     code = invocation.code = EXIT_CODES[report.verdict.outcome]
     if invocation.json:
+        from ..report import runtimes
+
         document = {"run": str(run), "exit_code": code, "report": report.model_dump(mode="json")}
+        if (by_runtime := runtimes.as_json(report)) is not None:
+            document["runtimes"] = by_runtime
         print_json(invocation, document)
     else:
         from ..report.terminal import table

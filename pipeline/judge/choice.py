@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ...devices.bench.ratio_text import stated
+from ...devices.bench.ratio_text import stated, times
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.figures import Figures
 from ..records import BenchmarkRecord, VariantQuality, VerifyRecord
@@ -149,12 +149,20 @@ def _compared(ready: Sequence[Subject], ship: Subject) -> str:
     shown += [subject for subject in others if subject is not ship][: _NAMED - len(shown)]
     if len(others) <= _NAMED:
         shown = [subject for subject in ready if subject in others]
-    ratios = ", ".join(
-        f"{subject.name} {stated(subject.time_over_fp32, 'latency', FP32)}" for subject in shown
-    )
+    ratios = ", ".join(f"{subject.name} {_ratio(subject.time_over_fp32)}" for subject in shown)
     more = len(others) - len(shown)
     rest = f", and {more} more in the report" if more else ""
-    return f"; compared by ratios paired by repetition: {ratios}{rest}"
+    figures = [subject.time_over_fp32 for subject in shown]
+    missing = dict.fromkeys(one.missing for one in figures if one.missing and one.value is not None)
+    why = f" (no interval: {'; '.join(map(str, missing))})" if missing else ""
+    return f"; compared by ratios paired by repetition: {ratios}{rest}{why}"
+
+
+def _ratio(figure: Estimate) -> str:
+    """A ratio with its interval; why there is none is said once for all."""
+    if figure.value is not None and not _has_interval(figure):
+        return f"{times(figure.value)} the latency of {FP32}"
+    return stated(figure, "latency", FP32)
 
 
 def _named(names: Sequence[str]) -> str:

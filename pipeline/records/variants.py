@@ -100,6 +100,8 @@ class TunedRecord(Record):
     sha256: str
 
 
+_WEIGHTS = ".bin"
+"""The end of the name of a file beside a model that holds its weights: OpenVINO's."""
 AT = "@"
 """Between a variant's method and its format, where the format is judged by itself."""
 
@@ -148,8 +150,10 @@ class Variant(Record):
 
     @property
     def bytes(self) -> int:
-        """Its size."""
-        return self.packages[0].model.bytes or 0
+        """Its size, with the weights that lie beside it."""
+        model, *beside = self.packages[0].files
+        weights = [file for file in beside if file.name.endswith(_WEIGHTS)]
+        return sum(file.bytes or 0 for file in (model, *weights))
 
     @property
     def sha256(self) -> str:

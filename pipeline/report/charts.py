@@ -5,7 +5,6 @@ chart.figure    # None where there is nothing to draw; chart.missing says why
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import plotly.graph_objects as go
@@ -13,36 +12,26 @@ from plotly.subplots import make_subplots
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..judge.operator_types import by_type, slowest
-from ..records import ClassDrop, ModelRecord, Report
-from . import drawing, lost_words, numbers, operator_charts, operators, rows, samples, words
+from ..records import TEACHER, ClassDrop, ModelRecord, Report
+from . import (
+    drawing,
+    lost_words,
+    numbers,
+    operator_charts,
+    operators,
+    rows,
+    runtime_chart,
+    samples,
+    words,
+)
+from .chart import Chart
 from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
 
 _LARGEST_MARKER_PX = 46
 _MOST_CLASSES = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One chart and the words that go with it.
-
-    Attributes:
-        id: of its element in the page.
-        title: what it answers.
-        caption: how to read it.
-        figure: None where there is nothing to draw.
-        missing: what is not drawn and why, empty where all is.
-        alternative: the same in words, for who cannot see it.
-        height: in rem.
-    """
-
-    id: str
-    title: str
-    caption: str
-    figure: go.Figure | None
-    missing: tuple[str, ...]
-    alternative: str
-    height: float = 26.0
+_USUAL = 5
+"""Models that a chart of the usual height has room for."""
 
 
 def charts(report: Report, folder: Path) -> tuple[Chart, ...]:
@@ -53,9 +42,9 @@ def charts(report: Report, folder: Path) -> tuple[Chart, ...]:
         folder: where the raw latencies lie, as ``samples.read`` expects them.
     """
     models = rows.models(report)
-    first = 0 if report.variants.teacher else 1
-    looks = {model.name: drawing.look(index) for index, model in enumerate(models, first)}
+    looks = _looks(models)
     return (
+        *runtime_chart.charts(report),
         _tradeoff(models, looks, report.quality.metric),
         _latencies(models, looks, folder),
         _footprint(models, looks),
@@ -63,6 +52,24 @@ def charts(report: Report, folder: Path) -> tuple[Chart, ...]:
         *_classes(report),
         *_operators(report),
     )
+
+
+def _looks(models: Sequence[Row]) -> dict[str, drawing.Look]:
+    """One look a model; of several runtimes the method has the colour, the format the rest."""
+    variants = [model.variant for model in models if model.name != TEACHER]
+    methods = list(dict.fromkeys(variant.method for variant in variants))
+    formats = list(dict.fromkeys(variant.format for variant in variants))
+    looks = {TEACHER: drawing.look(0)}
+    for variant in variants:
+        place = methods.index(variant.method) + 1
+        kind = formats.index(variant.format) + 1 if len(formats) > 1 else place
+        looks[variant.name] = drawing.look(place, kind)
+    return looks
+
+
+def _room(models: Sequence[Row], each: float) -> float:
+    """The height of a chart whose legend or bars have a line a model."""
+    return 26.0 + each * max(0, len(models) - _USUAL)
 
 
 def _tradeoff(models: Sequence[Row], looks: dict[str, drawing.Look], metric: str) -> Chart:
@@ -111,6 +118,7 @@ def _tradeoff(models: Sequence[Row], looks: dict[str, drawing.Look], metric: str
             f"file {numbers.amount(m.variant.bytes, BYTES)}"
             for m in models
         ),
+        height=_room(models, 1.4),
     )
 
 
@@ -154,6 +162,7 @@ def _latencies(models: Sequence[Row], looks: dict[str, drawing.Look], folder: Pa
         figure=drawing.laid_out(figure) if words else None,
         missing=tuple(missing),
         alternative="; ".join(words) or "nothing to draw",
+        height=_room(models, 1.0),
     )
 
 
@@ -180,6 +189,7 @@ def _footprint(models: Sequence[Row], looks: dict[str, drawing.Look]) -> Chart:
             f"peak memory {numbers.show(m.memory_bytes, BYTES)}"
             for m in models
         ),
+        height=_room(models, 2.6),
     )
 
 

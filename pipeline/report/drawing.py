@@ -87,9 +87,15 @@ def label(name: str) -> str:
     return html.escape(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
 
 
-def look(index: int) -> Look:
-    """The look of the model in this place; place 0 is the teacher's."""
+def look(index: int, kind: int | None = None) -> Look:
+    """The look of the model in this place; place 0 is the teacher's.
+
+    Args:
+        index: the place, which gives the colour.
+        kind: the place that gives symbol and dash, where it is another.
+    """
     if index == 0:
         return Look(GREY, "circle", "solid")
-    at = (index - 1) % len(_COLOURS)
-    return Look(_COLOURS[at], _SYMBOLS[at], _DASHES[at])
+    colour = (index - 1) % len(_COLOURS)
+    at = ((index if kind is None else kind) - 1) % len(_COLOURS)
+    return Look(_COLOURS[colour], _SYMBOLS[at], _DASHES[at])

@@ -26,10 +26,12 @@ from . import (
     provenance,
     results,
     rows,
+    runtimes,
     warnings,
     words,
 )
-from .charts import Chart, charts
+from .chart import Chart
+from .charts import charts
 
 _PLOTLY_SETTINGS = {"displayModeBar": False, "responsive": True}
 
@@ -64,7 +66,8 @@ def page(report: Report, records: Path) -> str:
         ),
         warnings=warnings.first(report),
         disturbed=warnings.of_measurement(report),
-        compressed=words.against_fp32(report),
+        compressed=tuple(filter(None, [runtimes.fastest(report)]))
+        + words.first_against_fp32(report),
         predicted=operators.predicted_lines(report),
         gain=words.gain(report),
         files=words.shipped_files(report),

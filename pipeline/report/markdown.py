@@ -9,7 +9,7 @@ import re
 
 from ..recipe.files import toml
 from ..records import Report
-from . import budgeted, numbers, operators, provenance, results, rows, warnings, words
+from . import budgeted, numbers, operators, provenance, results, rows, runtimes, warnings, words
 from .sections import Section, Table
 
 _ESCAPES = {c: f"\\{c}" for c in "\\`*_[]|#~!{}"} | {c: f"&#{ord(c)};" for c in "&<>@$"}
@@ -56,7 +56,8 @@ def _top(report: Report) -> list[str]:
             for line in budgeted.lines(report)
             if (figure := line.figures[subject.name]) is not None
         ]
-        points += [*words.against_fp32(report), *operators.predicted_lines(report)]
+        points += [*filter(None, [runtimes.fastest(report)])]
+        points += [*words.first_against_fp32(report), *operators.predicted_lines(report)]
         points.append(words.gain(report))
         lines += [f"{lead}, {escape(subject.name)}:", points_text(points)]
     if disturbed := warnings.of_measurement(report):

@@ -6,9 +6,8 @@ sections(report)[0].title   # 'Budgets'
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
-from ..judge.choice import FP32, preferred
+from ..judge.choice import preferred
 from ..records import TEACHER, PackageQuality, Report, VariantQuality, VariantVerdict, VerifyRecord
 from . import (
     compression,
@@ -20,6 +19,7 @@ from . import (
     numbers,
     operators,
     rows,
+    runtimes,
     shift_words,
     words,
 )
@@ -38,8 +38,12 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
         report: what to show.
         pictures: of changed samples, as ``lost.section`` takes them.
     """
+    by_runtime = [section for section in [runtimes.section(report)] if section]
+    several = rows.several_runtimes(report)
     return (
+        *(by_runtime if several else ()),  # an overview of what the other sections have in detail
         _budgets(report),
+        *(() if several else by_runtime),
         _side_by_side(report),
         _ratios(report),
         lost.section(report, pictures),
@@ -144,7 +148,7 @@ def _score_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
 
 def _latency_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
     yield "Latency p50", [figure(model.p50_ms, MILLISECONDS) for model in models]
-    yield "Latency p50 over fp32's", [figure(_over_fp32(report, model), RATIO) for model in models]
+    yield "Latency p50 over fp32's", [figure(rows.over_fp32(report, m.name), RATIO) for m in models]
     yield "Latency p90", [figure(model.p90_ms, MILLISECONDS) for model in models]
     yield "Latency p99", [figure(model.p99_ms, MILLISECONDS) for model in models]
     for name, of in rows.EARLY_STOPPING.items():
@@ -152,14 +156,6 @@ def _latency_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
     yield from _predicted(report, [model.name for model in models])
     yield "Time to load", [figure(model.load_ms, MILLISECONDS) for model in models]
     yield "First inference", [figure(model.first_ms, MILLISECONDS) for model in models]
-
-
-def _over_fp32(report: Report, model: Row) -> Estimate:
-    """The ratio that the choice by latency rests on."""
-    if model.name == FP32:
-        return Estimate.exact(1.0, "fp32 itself", "ratio")
-    pair = rows.ratio(report, model.name, FP32)
-    return pair.p50 if pair else Estimate.unknown("not measured beside fp32", unit="ratio")
 
 
 def _size_lines(models: Sequence[Row]) -> Iterator[Line]:
@@ -248,7 +244,9 @@ def _drop(model: Row, unit: Unit) -> Cell:
 
 def _counted(model: Row, what: str) -> Cell:
     value = getattr(model.figures, what) if model.figures else None
-    return Cell(numbers.count(value))
+    counted_in = model.figures.counted_in if model.figures else None
+    where = f"counted in {counted_in}" if counted_in and value is not None else None
+    return Cell(numbers.count(value), where)
 
 
 def _ratios(report: Report) -> Section:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.figures import Figures, Ratio
+from ..judge.choice import FP32
 from ..records import TEACHER, Outcome, Report, Variant, VariantQuality, VariantVerdict
 
 
@@ -79,6 +80,16 @@ def models(report: Report) -> tuple[Row, ...]:
     )
 
 
+def variants(report: Report) -> tuple[Row, ...]:
+    """The variants alone, in the order they were made."""
+    return tuple(row for row in models(report) if row.name != TEACHER)
+
+
+def several_runtimes(report: Report) -> bool:
+    """Whether any variant is measured in another format than the others."""
+    return len({variant.format for variant in report.variants.variants}) > 1
+
+
 def subject(report: Report) -> Row | None:
     """The variant that ships, or where none does the nearest to the budgets."""
     return next((row for row in models(report) if row.name == report.verdict.nearest), None)
@@ -88,6 +99,14 @@ def ratio(report: Report, name: str, over: str = TEACHER) -> Ratio | None:
     """One file over another, or None where the two were not measured together."""
     pairs = report.measured.benchmark.ratios
     return next((pair for pair in pairs if pair.of == name and pair.over == over), None)
+
+
+def over_fp32(report: Report, name: str) -> Estimate:
+    """The median latency of one file over that of fp32 in ONNX Runtime."""
+    if name == FP32:
+        return Estimate.exact(1.0, "fp32 itself", "ratio")
+    pair = ratio(report, name, FP32)
+    return pair.p50 if pair else Estimate.unknown("not measured beside fp32", unit="ratio")
 
 
 def _row(

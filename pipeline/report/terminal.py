@@ -3,7 +3,8 @@
     Console().print(table(report))
 
 Models are columns and figures rows, with intervals below the figures. The reason why a figure is
-unknown is printed once, below the table.
+unknown is printed once, below the table. In several runtimes variants are rows of a table of their
+own, and only the teacher, fp32 and what ships are columns.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,20 +15,22 @@ from rich.table import Table
 from rich.text import Text
 
 from ...devices.onboard.stats.estimate import Estimate
-from ..records import TEACHER, Report
-from . import budgeted, energy, lost_words, numbers, operators, rows, warnings, words
+from ..judge.choice import FP32
+from ..records import AT, TEACHER, Report
+from . import budgeted, energy, lost_words, numbers, operators, rows, runtimes, warnings, words
 from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
 
 _STYLES = {"ready": "bold green", "not ready": "bold red", "undecided": "bold yellow"}
 _MODELS_ABREAST = 4
 """Of 80 columns: 14 for the names of the figures, 15 a model."""
+_COLUMNS = 80
 
 
 def table(report: Report) -> RenderableType:
     """The verdict, the figures, the ratios, what distillation gave, and the warnings."""
     reasons = _Reasons()
-    models = rows.models(report)
+    models = _in_detail(report)
     grids: list[RenderableType] = [
         _grid(report, models[start : start + _MODELS_ABREAST], budgeted.lines(report), reasons)
         for start in range(0, len(models), _MODELS_ABREAST)
@@ -36,15 +39,80 @@ def table(report: Report) -> RenderableType:
         _text(words.headline(report), _STYLES[report.verdict.outcome]),
         _text(report.verdict.why),
         *(_text(f"warning: {warning}", "yellow") for warning in warnings.first(report)),
+        *_overview(report, reasons),
         *grids,
         *(_text(line, "dim") for line in reasons.lines()),
         *_ratios(report),
-        *(_text(sentence) for sentence in words.against_fp32(report)),
+        *(_text(sentence) for sentence in words.first_against_fp32(report)),
         *(_text(predicted_line, "yellow") for predicted_line in operators.predicted_lines(report)),
         *(_text(sentence) for sentence in _lost(report)),
         _text(words.gain(report)),
         *(_text(f"warning: {warning}", "yellow") for warning in warnings.of_measurement(report)),
     )
+
+
+def _in_detail(report: Report) -> tuple[Row, ...]:
+    """The models that are columns: of several runtimes what others are compared with, and ships."""
+    models = rows.models(report)
+    if not rows.several_runtimes(report):
+        return models
+    names = {TEACHER, FP32, report.verdict.nearest}
+    return tuple(model for model in models if model.name in names)
+
+
+def _overview(report: Report, reasons: "_Reasons") -> Iterator[RenderableType]:
+    """A row a variant, where there are several runtimes; intervals are in the report."""
+    fastest = runtimes.fastest(report)
+    if fastest is None:
+        return
+    metric = report.quality.metric
+    head = ("", "file", "p50", "p90", "memory", numbers.printable(metric), "verdict")
+    lines = [_line(model, metric, reasons) for model in rows.variants(report)]
+    width = sum(max(map(len, column)) + 1 for column in zip(head, *lines, strict=True)) - 1
+    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for title in head:
+        grid.add_column(title, justify="right" if title else "left", overflow="fold")
+    for name, *cells in lines:
+        # A name is broken before its format where a line does not hold it.
+        broken = Text(str(name).replace(AT, f"\n{AT}", 1)) if width > _COLUMNS else name
+        grid.add_row(broken, *cells)
+    yield grid
+    barred = [model.verdict for model in rows.variants(report) if model.verdict]
+    reasons_why = dict.fromkeys(one.cannot_ship for one in barred if one.cannot_ship)
+    yield from (_text(f"* cannot ship: {why}") for why in reasons_why)
+    yield _text(fastest)
+
+
+def _line(model: Row, metric: str, reasons: "_Reasons") -> tuple[Text, ...]:
+    """One variant in the table of several runtimes, its name first."""
+    figures = (
+        (model.p50_ms, MILLISECONDS),
+        (model.p90_ms, MILLISECONDS),
+        (model.memory_bytes, BYTES),
+        (model.score, numbers.score_unit(metric)),
+    )
+    return (
+        Text(numbers.printable(model.name)),
+        Text(numbers.amount(model.variant.bytes, BYTES)),
+        *(_value(estimate, unit, reasons) for estimate, unit in figures),
+        _short_verdict(model),
+    )
+
+
+def _value(estimate: Estimate, unit: Unit, reasons: "_Reasons") -> Text:
+    """A figure without its interval."""
+    if estimate.value is None:
+        return _figure(estimate, unit, reasons)
+    return Text(numbers.printable(numbers.amount(estimate.value, unit)))
+
+
+def _short_verdict(model: Row) -> Text:
+    if model.ships:
+        return Text("ships", _STYLES["ready"])
+    text = _verdict(model)
+    if model.verdict is not None and model.verdict.cannot_ship:
+        text.append("*")
+    return text
 
 
 class _Reasons:

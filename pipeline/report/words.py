@@ -142,12 +142,25 @@ def against_teacher(report: Report, name: str) -> tuple[Comparison, ...]:
 
 
 def against_fp32(report: Report) -> tuple[str, ...]:
-    """Each compressed variant against the fp32 student: latency, size and answers changed."""
+    """Each compressed variant against the fp32 student: latency, size and answers changed.
+
+    One of another runtime counts, too: its kernels give other answers.
+    """
     return tuple(
         _compressed(report, variant.name)
         for variant in report.variants.variants
-        if variant.changed_nodes
+        if variant.changed_nodes or not variant.in_onnx
     )
+
+
+def first_against_fp32(report: Report) -> tuple[str, ...]:
+    """Those of the first page: of several runtimes the variant that ships, or is nearest, alone."""
+    if not rows.several_runtimes(report):
+        return against_fp32(report)
+    name = report.verdict.nearest
+    made = {one.name: one for one in report.variants.variants}[name]
+    compressed = made.changed_nodes or not made.in_onnx
+    return (_compressed(report, name),) if compressed else ()
 
 
 def _compressed(report: Report, name: str) -> str:
