@@ -80,7 +80,7 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
             prices=inputs.prices,
             references=[*([TEACHER] if made.teacher else []), "fp32"],
         )
-    measured = with_counts(measured, made.files)
+    measured = with_counts(measured, timed)
     if wanted.instructions:
         measured = _counted(measured, subjects, target, settings.feed, progress)
     operators: list[OperatorsRecord] = []
