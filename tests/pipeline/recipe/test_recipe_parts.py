@@ -60,7 +60,7 @@ def test_the_app_takes_formats_that_are_known_each_once():
     assert gate.runtimes == ("litert", "onnx")
     assert gate.budgets() == {"max_size_kib": 10.0}
     with pytest.raises(ValidationError, match=r"any of onnx, .*did you mean 'litert'"):
-        Gate(max_size_kib=10.0, runtimes=("tflite",))
+        Gate(max_size_kib=10.0, runtimes=("lite-rt",))
     for wrong in ((), ("onnx", "onnx")):
         with pytest.raises(ValidationError, match="each once"):
             Gate(max_size_kib=10.0, runtimes=wrong)

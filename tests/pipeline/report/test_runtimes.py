@@ -136,19 +136,6 @@ def test_the_first_page_has_one_sentence_against_fp32(report):
     assert "int8-static@litert against fp32: " in text
 
 
-def test_the_chart_has_a_trace_a_runtime_and_a_mark_a_variant(report, tmp_path):
-    drawn = charts.charts(report, tmp_path)
-    assert len({chart.id for chart in drawn}) == len(drawn)
-    chart = drawn[0]
-    assert chart.id == "by-runtime"
-    assert {trace.name: len(trace.x) for trace in chart.figure.data} == {
-        "ONNX Runtime": 3,
-        "LiteRT": 3,
-        "OpenVINO": 2,
-    }
-    assert "int8-static in LiteRT: " in chart.alternative
-
-
 def test_the_first_element_of_a_charts_name_is_where_it_is_drawn(report, tmp_path):
     page = html.page(report, tmp_path)
     for chart in charts.charts(report, tmp_path):
