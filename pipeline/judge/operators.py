@@ -102,7 +102,8 @@ def figures_here(profile: str | None) -> Bounds | str:
         UsageError: no such profile.
         MeasureError: the measuring process died.
     """
-    device = probe(seconds=_PROBE_SECONDS) if profile in (None, HOST) else load(profile or HOST)
+    name = profile or HOST
+    device = probe(seconds=_PROBE_SECONDS) if name == HOST else load(name)
     machine = machine_of(device)
     return machine if isinstance(machine, str) else attained_by(machine)
 

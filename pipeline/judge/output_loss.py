@@ -134,19 +134,16 @@ def _classes(
     name: str, pairs: Sequence[tuple[NDArray[Any], NDArray[Any]]], batches: Sequence[int]
 ) -> OutputLoss:
     numbers = _numbers(name, pairs, batches)
-    rows = sum(old[..., 0].size for old, _ in pairs)
-    changed = sum(int((old.argmax(-1) != new.argmax(-1)).sum()) for old, new in pairs)
+    if numbers.missing is not None:
+        return numbers
+    differ = [old.argmax(-1) != new.argmax(-1) for old, new in pairs]
+    rows, changed = sum(one.size for one in differ), sum(int(one.sum()) for one in differ)
     error = numbers.error_over_spread
     destroyed = _share_destroyed(changed, rows, "classes")
     if destroyed is None and (error is None or error >= _NO_BETTER_THAN_MEAN):
         destroyed = numbers.destroyed
     return numbers.model_copy(
-        update={
-            "measure": "classes" if numbers.missing is None else numbers.measure,
-            "rows": rows,
-            "changed": changed if numbers.missing is None else None,
-            "destroyed": destroyed if numbers.missing is None else None,
-        }
+        update={"measure": "classes", "rows": rows, "changed": changed, "destroyed": destroyed}
     )
 
 

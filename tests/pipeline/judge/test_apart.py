@@ -34,3 +34,27 @@ def test_parts_of_sequences_and_maps_are_named_after_them():
 )
 def test_a_difference_is_a_share_of_the_largest_value(a, b, share):
     assert relative(np.array(a), np.array(b)) == share
+
+
+def test_the_largest_difference_is_of_either_sign_and_only_of_finite_values():
+    assert apart(np.float32([1, 5, np.inf]), np.float32([3, 4, np.inf])) == (2.0, 0)
+    assert apart(np.float32([3, 5]), np.float32([1, 6])) == (2.0, 0)
+    assert apart(np.float32([]), np.float32([])) == (0.0, 0)
+    assert apart(np.float32([np.nan, 1]), np.float32([np.inf, 1])) == (0.0, 1)
+    assert apart(np.array(["a", "b"], object), np.array(["a", "c"], object)) == (1.0, 0)
+    # In half precision the difference would overflow.
+    assert apart(np.float16([-60000]), np.float16([60000])).largest == 120000.0
+
+
+def test_a_share_is_of_the_largest_finite_value_of_the_first():
+    assert relative(np.float32([2, np.inf]), np.float32([1, np.inf])) == 0.5
+    assert relative(np.float32([-8, 1]), np.float32([-8, 3])) == 0.25
+    assert relative(np.float32([np.inf]), np.float32([np.inf])) == 0.0
+    assert relative(np.zeros((2, 3)), np.zeros((3, 2))) == 1.0
+
+
+def test_arrays_of_maps_and_nested_sequences_keep_their_values():
+    found = flat({"m": {"a": [1.0, 2.0]}, "n": [[np.ones(1)], [np.zeros(2)]]})
+    assert {name: array.tolist() for name, array in found.items()} == {
+        "m[a][0]": 1.0, "m[a][1]": 2.0, "n[0][0]": [1.0], "n[1][0]": [0.0, 0.0],
+    }  # fmt: skip

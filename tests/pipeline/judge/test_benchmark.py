@@ -51,6 +51,7 @@ def test_a_tail_percentile_is_looked_at_where_it_can_be_decided_and_a_median_bef
         ({"max_p99_ms": 1.0}, {"processes": 1}, 662),
         ({"max_p99_ms": 1.0}, {"min_queries": 10, "max_queries": 50}, 50),
         ({"max_p90_ms": 1.0}, {"min_queries": 1, "processes": 8}, 8),
+        ({"max_size_kib": 1.0}, {"min_queries": 1, "processes": 1}, 1),
     ],
 )
 def test_a_process_times_the_queries_that_a_budgets_percentile_needs_of_all(

@@ -175,8 +175,8 @@ def test_instructions_of_what_may_ship_are_counted_and_of_the_teacher_never(stag
 def test_instructions_that_cannot_be_counted_are_refused_before_anything_is_measured(
     stage, monkeypatch
 ):
-    refusal = HostError("no valgrind")
-    monkeypatch.setattr(benchmark.countable, "missing", lambda target: refusal)
+    refusals = {"host": HostError("no valgrind")}
+    monkeypatch.setattr(benchmark.countable, "missing", lambda target: refusals[target.name])
     monkeypatch.setattr(benchmark, "measure", None)
     with pytest.raises(HostError, match="no valgrind"):
         stage(instructions=True)

@@ -96,3 +96,39 @@ def test_only_what_has_a_fault_is_listed():
     quality, _ = quality_with(int8_static={"steadiness": UNSTEADY})
     assert list(faults.by_variant(quality)) == ["int8-static"]
     assert faults.own(quality.variants[0].model_copy(update={"steadiness": STEADY})) == ()
+
+
+def test_the_first_fault_of_each_file_in_between_is_handed_on_the_nearest_first():
+    quality, _ = quality_with(
+        fp32={"checker": "broken"},
+        int8_dynamic={"made_from": "fp32", "checker": "bad", "steadiness": UNSTEADY},
+        int8_static={"made_from": "int8-dynamic", "checker": "own"},
+    )
+    variants = {variant.name: variant for variant in quality.variants}
+    first = UNSTEADY.faults[0]
+    assert faults.of(variants["int8-static"], variants) == (
+        "onnx.checker: own",
+        f"made from int8-dynamic, which {first}",
+        "made from fp32, which onnx.checker: broken",
+    )
+
+
+def test_a_file_made_of_one_that_is_not_in_the_record_has_its_own_faults_alone():
+    quality, _ = quality_with(int8_static={"made_from": "gone", "checker": "own"})
+    variants = {variant.name: variant for variant in quality.variants}
+    assert faults.of(variants["int8-static"], variants) == ("onnx.checker: own",)
+
+
+def test_own_faults_are_of_answers_then_parity_then_the_checker():
+    quality, _ = quality_with(
+        fp32={"steadiness": UNSTEADY, "parity": broken_parity()[:2], "checker": "bad"}
+    )
+    found = faults.own(quality.variants[0])
+    count = len(UNSTEADY.faults)
+    assert found[:count] == UNSTEADY.faults
+    assert found[count:] == (
+        "differs from PyTorch by 5.63 (at most 0.0001) at batch 1, optimization none",
+        "differs from PyTorch by 5.63 (at most 0.0001) at batch 1, optimization all",
+        "onnx.checker: bad",
+    )
+    assert faults.unknown(quality.variants[0]) == ()

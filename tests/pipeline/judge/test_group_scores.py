@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import report_example as example
+from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.judge.group_scores import by_group, validation_remark
 from edgestill.pipeline.tasks import of
 
@@ -131,3 +132,53 @@ def test_what_may_be_chance_is_not_remarked_on():
         said += remark(validation, right) is not None
     assert said <= 9, "1 % of 300 and chance"
     assert remark(0.998, np.ones(1000, bool)) is None
+
+
+@pytest.mark.parametrize(
+    ("validation", "told"),
+    [
+        (0.611, None),
+        (0.612, "R² is 0.612 on validation and 0.500 on test, above it"),
+        (0.389, None),
+        (0.388, "R² is 0.388 on validation and 0.500 on test, below it"),
+    ],
+)
+def test_what_is_no_share_has_the_interval_of_test_alone_and_three_digits(validation, told):
+    """A tenth on either side, times the root of 1 + 100 / 400, is 0.1118."""
+    report, score = example.report(), Estimate(0.5, 0.4, 0.6, "t", 100, kind="measured")
+    student = report.variants.student.model_copy(
+        update={"validation_score": validation, "selected_by": None}
+    )
+    data = report.data.model_copy(update={"rows": report.data.rows | {"validation": 400}})
+    task = dataclasses.replace(of("regression"), score=lambda *_: score)
+    said = validation_remark(student, data, np.zeros((100, 1)), np.zeros((100, 1)), task)
+    assert (said is None) == (told is None)
+    assert told is None or f"the student's {told} by more than chance: the two splits" in said
+
+
+@pytest.mark.parametrize("score", [(0.5, None, 0.6), (0.5, 0.4, None), (None, None, None)])
+def test_a_score_on_test_without_an_interval_tells_of_nothing(score):
+    report = example.report()
+    found = Estimate(*score, "t", 100, "few groups", kind="measured")
+    student = report.variants.student.model_copy(update={"validation_score": 0.99})
+    task = dataclasses.replace(TASK, score=lambda *_: found)
+    truth = np.zeros(100, np.int64)
+    said = validation_remark(student, report.data, outputs_with(np.ones(100)), truth, task)
+    assert said is None
+
+
+def test_a_group_without_a_score_of_fp32_comes_last_and_its_own_rows_are_scored():
+    asked = []
+
+    def score(outputs, truth, sampling):
+        asked.append((outputs.tolist(), truth.tolist(), sampling.confidence))
+        return Estimate.exact(float(outputs.sum()), "t") if truth[0] else Estimate.unknown("none")
+
+    task = dataclasses.replace(TASK, score=score)
+    outputs, truth = np.arange(4.0), np.array([0, 1, 0, 1])
+    groups = np.array(["a", "b", "a", "c"])
+    found = by_group({"fp32": outputs}, truth, groups, task)
+    assert [(g.name, g.samples, g.scores) for g in found] == [
+        ("b", 1, {"fp32": 1.0}), ("c", 1, {"fp32": 3.0}), ("a", 2, {"fp32": None}),
+    ]  # fmt: skip
+    assert asked == [([0.0, 2.0], [0, 0], 0.99), ([1.0], [1], 0.99), ([3.0], [1], 0.99)]

@@ -197,3 +197,65 @@ def test_the_figures_of_this_machine_are_measured(monkeypatch, named):
     bare = replace(device, figures={})
     monkeypatch.setattr(operators, "probe", lambda **_: bare)
     assert "has no fp32_gflop_s" in figures_here(named)
+
+
+@pytest.mark.parametrize("runtime", ["int8", "double"])
+def test_what_multiplies_is_of_the_type_that_its_file_says(runtime):
+    (one,) = of(graph(node("MatMul", ["x", "w"], ["y"])), type=runtime).operators
+    assert one.type == "float32"
+
+
+def test_what_is_drawn_anew_in_each_query_is_no_constant():
+    made = graph(
+        node("RandomNormal", [], ["r"], shape=[6, 6]), node("MatMul", ["r", "w"], ["y"], "product")
+    )
+    assert of(made, graph(node("Relu", ["x"], ["other"]))).unplaced_macs == 36
+
+
+def test_an_input_that_is_left_out_makes_a_constant_no_less_constant():
+    stored = [("w", W), ("most", np.float32(1.0))]
+    made = graph(
+        node("Clip", ["w", "", "most"], ["less"]), node("MatMul", ["less", "w"], ["y"], "product"),
+        stored=stored,
+    )  # fmt: skip
+    assert of(made, graph(node("Relu", ["x"], ["other"]))).unplaced_macs == 0
+    fed = graph(node("Clip", ["x", "", "most"], ["less"]), node("MatMul", ["less", "w"], ["y"]),
+        stored=stored)  # fmt: skip
+    assert of(fed, graph(node("Relu", ["x"], ["other"]))).unplaced_macs == 36
+
+
+def test_what_two_operators_were_made_of_counts_for_the_first():
+    made = graph(
+        node("MatMul", ["x", "w"], ["a"], "product"),
+        node("Relu", ["a"], ["l"], "left"),
+        node("Neg", ["a"], ["q"], "right"),
+        node("Add", ["l", "q"], ["y"], "end"),
+    )
+    ran = graph(
+        node("FusedLeft", ["x", "w"], ["l"], "left", domain="com.x"),
+        node("FusedRight", ["x", "w"], ["q"], "right", domain="com.x"),
+        node("Add", ["l", "q"], ["y"], "end"),
+        domain="com.x",
+    )
+    found = of(made, ran)
+    assert [one.macs for one in found.operators] == [36, 0, 0]
+    assert [one.fused for one in found.operators] == [("MatMul", "Relu"), ("Neg",), ("Add",)]
+    assert found.unplaced_macs == 0
+
+
+def test_products_that_run_nowhere_are_added_up():
+    made = graph(
+        node("MatMul", ["x", "w"], ["a"], "one"), node("MatMul", ["a", "v"], ["b"], "two"),
+        node("MatMul", ["b", "u"], ["c"], "three"), node("Relu", ["c"], ["y"], "four"),
+        stored=[("w", W), ("v", W + 1), ("u", W + 2)],
+    )  # fmt: skip
+    assert of(made, graph(node("MatMul", ["x", "w"], ["a"], "one"))).unplaced_macs == 72
+
+
+def test_no_machine_is_no_roof_with_the_reason():
+    found = of(graph(node("MatMul", ["x", "w"], ["y"])), here="no figures")
+    assert (found.roof, found.roof_missing, found.operators[0].roof_us) == (
+        None,
+        "no figures",
+        None,
+    )

@@ -134,7 +134,8 @@ def test_masks_of_infinity_are_left_out_and_new_ones_destroy():
     for name in ("y", "hidden"):  # of classes and of numbers
         found = loss_of(nothing, nothing, name)
         assert found.missing == "every value is infinite or not a number"
-        assert (found.measure, found.changed, found.destroyed) == ("none", None, None)
+        assert (found.measure, found.rows, found.changed) == ("none", 0, None)
+        assert found.destroyed is None
 
 
 def test_a_value_that_is_no_number_in_one_file_only_is_counted_in_either():
@@ -161,6 +162,7 @@ def test_scalars_and_shapes_that_vary_are_compared():
 def test_another_shape_and_an_absent_output_are_destroyed():
     (found,) = losses({"y": [LOGITS]}, {"y": [LOGITS[:5]]}, [32])
     assert found.destroyed == "it has the shape [5, 10], the original [32, 10]"
+    assert (found.measure, found.rows, found.missing) == ("none", 0, "of another shape")
     (found,) = losses({"y": [LOGITS]}, {}, [32])
     assert found.destroyed == "it has no such output"
     assert (found.measure, found.rows, found.missing) == ("none", 0, "absent")

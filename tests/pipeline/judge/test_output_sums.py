@@ -145,3 +145,9 @@ def test_a_destroyed_output_is_worse_than_one_that_lost_more_and_the_first_of_eq
     more, less, broken = made("more", 5), made("less", 1), made("broken", 0, "so")
     assert worst([less, broken, more]) == broken
     assert worst([less, more, made("same", 5)]) == more
+
+
+def test_a_batch_without_values_adds_nothing():
+    some, none = np.float32([[1], [3]]), np.zeros((0, 1), np.float32)
+    (found,) = losses({"hidden": [none, some]}, {"hidden": [none, some + 1]}, [0, 2])
+    assert (found.rows, found.max_abs_difference, found.error_over_spread) == (2, 1.0, 1.0)

@@ -238,3 +238,28 @@ def test_agreement_over_groups_is_called_so():
     )
     assert found.method.startswith("agreement")
     assert found.value == pytest.approx(1 - 6 / ROWS)
+
+
+@pytest.mark.parametrize(
+    ("told", "missing"), [("only on a phone", "only on a phone"), (None, "no runtime here can")]
+)
+def test_a_format_keeps_what_it_has_to_reach_and_why_it_was_not_run(files, told, missing):
+    silent = dataclasses.replace(
+        package("absent.tflite", "tflite"), runtime=None, no_runtime=told, answers_hold=False,
+        least_agreement=0.75,
+    )  # fmt: skip
+    found = quality._package(silent, X, reference(), running(files))
+    assert (found.format, found.answers_hold, found.least_agreement) == ("tflite", False, 0.75)
+    assert (found.max_abs_difference, found.agreement) == (None, None)
+    assert found.missing.startswith(missing)
+    known = quality._package(package("same.onnx"), X + 0.5, reference(), running(files))
+    assert known.max_abs_difference == pytest.approx(0.5)
+    assert (known.agreement, known.missing) == (1.0, None)
+    assert (known.answers_hold, known.least_agreement) == (True, 0.95)
+
+
+def test_the_rows_that_a_format_answers_otherwise_are_no_agreement(files):
+    other = X.copy()
+    other[:15] = np.roll(other[:15], 1, axis=1)
+    found = quality._package(package("same.onnx"), other, reference(), running(files))
+    assert found.agreement == pytest.approx(1 - 15 / ROWS)

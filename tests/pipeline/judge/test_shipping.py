@@ -3,7 +3,7 @@
 import pytest
 import runtimes_example
 from edgestill.pipeline.judge.gate import judge
-from edgestill.pipeline.judge.shipping import shipped
+from edgestill.pipeline.judge.shipping import left_out, shipped
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.records import PackageVerdict, VariantVerdict
 
@@ -88,3 +88,55 @@ def test_where_no_variant_is_in_a_format_that_the_app_takes_nothing_ships():
     verdict = judge(Gate(min_accuracy=0.9, runtimes=("openvino",)), quality, whole.measured)
     assert (verdict.outcome, verdict.ship) == ("not ready", None)
     assert "cannot ship: the app does not take litert (gate.runtimes: openvino)" in verdict.why
+
+
+def in_formats(outcome, **packages):
+    """A variant measured in the first of some formats, with the outcome of each."""
+    made = tuple(
+        PackageVerdict(format=name, outcome=each, why=f"why {name}")
+        for name, each in packages.items()
+    )
+    return VariantVerdict(name="v", outcome=outcome, checks=(), faults=(), packages=made)
+
+
+READY, OPEN, NOT = "ready", "undecided", "not ready"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "packages", "runtimes", "expected"),
+    [
+        (NOT, {"onnx": NOT, "ort": READY}, None, (NOT, None)),
+        (NOT, {"onnx": NOT, "ort": READY}, ("onnx",), (NOT, None)),
+        (READY, {}, ("onnx",), (READY, None)),
+        (READY, {"onnx": READY, "a": NOT, "b": READY}, ("a", "b"), (READY, None)),
+        (OPEN, {"onnx": OPEN, "a": READY}, ("a",),
+         (OPEN, "the app takes only its .a file: ready, why a")),
+        (NOT, {"onnx": NOT, "a": READY}, ("a",),
+         (NOT, "the app takes only its .a file: ready, why a")),
+        (READY, {"onnx": READY, "a": NOT, "b": OPEN}, ("a", "b"),
+         (OPEN, "the app takes only its .b file: undecided, why b")),
+        (READY, {"onnx": READY, "a": NOT}, ("a", "b"),
+         (NOT, "the app takes only its .a file: not ready, why a")),
+        (READY, {"onnx": READY, "a": READY}, ("b", "c"),
+         (None, "the app does not take onnx (gate.runtimes: b, c)")),
+    ],
+)  # fmt: skip
+def test_the_best_format_that_the_app_takes_counts_and_is_no_better_than_the_variant(
+    outcome, packages, runtimes, expected
+):
+    assert shipped(in_formats(outcome, **packages), runtimes) == expected
+
+
+def test_what_is_left_out_is_ready_cannot_ship_and_is_not_the_nearest():
+    def barred(name, outcome=READY, why="so", measured="litert"):
+        update = {"name": name, "outcome": outcome, "cannot_ship": why}
+        return in_formats(outcome, **{measured: outcome}).model_copy(update=update)
+
+    several = [barred("a"), barred("b", measured="openvino"), barred("c")]
+    rest = [barred("d", OPEN), barred("e", why=None)]
+    assert left_out([*several, *rest], "e") == (
+        "3 READY variants in litert, openvino cannot ship (gate.runtimes)"
+    )
+    assert left_out([several[0], *rest], "e") == "a is READY and cannot ship: so"
+    assert left_out([*several[:2], *rest], "a") == "b is READY and cannot ship: so"
+    assert left_out([several[0], *rest], "a") == left_out(rest, "e") == ""
