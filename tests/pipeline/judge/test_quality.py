@@ -263,3 +263,43 @@ def test_the_rows_that_a_format_answers_otherwise_are_no_agreement(files):
     other[:15] = np.roll(other[:15], 1, axis=1)
     found = quality._package(package("same.onnx"), other, reference(), running(files))
     assert found.agreement == pytest.approx(1 - 15 / ROWS)
+
+
+PARITY = report_example.report().quality.variants[0].parity
+
+
+def test_every_field_of_a_variant_is_of_its_own_file(files):
+    of = reference(teacher=answering(30), fp32=answering(6))
+    found = quality_of(variant(name="int8"), answering(12), of, running(files), PARITY)
+    assert (found.name, found.checker, found.parity) == ("int8", None, PARITY)
+    assert found.shift_vs_fp32 == of.shift(answering(12), answering(6))
+    assert found.metrics == of.task.metrics(answering(12), TRUTH, ANY)
+    assert found.fidelity == of.task.compare(
+        answering(12), answering(30), TRUTH, ("a", "b", "c"), ANY
+    )
+    assert [over.answer for over in found.over_constant] != []
+    assert all("'" in over.answer for over in found.over_constant), "by the name of a class"
+    assert (found.packages, found.here) == ((), None)
+
+
+@pytest.mark.parametrize("in_onnx", [True, False])
+def test_only_a_file_of_onnx_is_checked(files, in_onnx):
+    save(files / "same.onnx", [helper.make_node("NoSuch", [INPUT], [OUTPUT])], *ENDS)
+    listed = SimpleNamespace(**{**vars(variant()), "in_onnx": in_onnx})
+    found = quality_of(listed, answering(0), reference(fp32=X), running(files), ())
+    assert (found.checker is not None) == in_onnx
+
+
+def test_a_score_that_is_no_metric_is_found_on_its_own(files):
+    task = dataclasses.replace(tasks.of("classification"), metrics=lambda *_: {})
+    of = dataclasses.replace(reference(fp32=X), task=task)
+    found = quality_of(variant(), answering(12), of, running(files), ())
+    assert (found.metrics, found.score) == ({}, of.score(answering(12)))
+
+
+def test_what_is_not_known_of_the_teacher_says_so():
+    of = reference()
+    unknown = Estimate.unknown("the teacher's answers on test are not known")
+    assert of.score(None) == quality.agreement(X, of) == unknown
+    assert quality._drop("teacher", "int8", X, None, of) == unknown
+    assert quality._fidelity(X, of) is None
