@@ -292,3 +292,19 @@ def test_files_run_on_every_thread_and_texts_with_their_padding(
     assert (folder, how) == (given.variants.path, [BATCH, torch.get_num_threads(), False, pad])
     np.testing.assert_array_equal(x, X)
     assert found.label_unit == "grams"
+
+
+def test_where_there_are_no_labels_the_teachers_answers_are_the_truth(tmp_path, inputs):
+    given = inputs()
+    data = given.data.record.model_copy(update={"task": "embedding"})
+    record, progress = verified(tmp_path, inputs(data=made(data, given.data.path)))
+    assert (record.task, record.metric, record.gain) == ("embedding", "cosine", None)
+    lengths = np.linalg.norm(X, axis=1)
+    for one in record.files:
+        answers = X @ WEIGHTS[one.name]
+        cosines = (X * answers).sum(1) / (lengths * np.linalg.norm(answers, axis=1))
+        # Groups are of one size, so that their mean is that of all samples.
+        assert one.score.value == pytest.approx(cosines.mean(), abs=1e-4)
+    assert progress.told[4] == "teacher cosine 1.0000"
+    with np.load(tmp_path / "out" / verify.CHANGED) as stored:
+        assert {name.partition("/")[2] for name in stored} <= {"x", "rows"}
