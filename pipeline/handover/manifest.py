@@ -95,6 +95,7 @@ class BundledPackage(Record):
         changed_nodes: nodes that differ in kind from fp32; 0 for a float file.
         outcome: the verdict on it.
         why: the reason, in a sentence.
+        arena_bytes: memory that it needs on a microcontroller; None where it is not for one.
         figures: of this very file, by name; empty where it was compared with another format by its
             answers only.
         golden: None where nothing here could run it.
@@ -109,6 +110,7 @@ class BundledPackage(Record):
     changed_nodes: int
     outcome: Outcome
     why: str
+    arena_bytes: int | None
     figures: dict[str, Estimate]
     golden: Golden | None
 

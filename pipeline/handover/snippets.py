@@ -100,7 +100,7 @@ SNIPPETS = (
     Snippet(
         "run.py",
         "Python",
-        ("onnxruntime", "litert", "openvino"),
+        ("onnxruntime", "litert", "openvino", "tflite-micro"),
         "python snippets/run.py",
         run=True,
     ),

@@ -7,23 +7,17 @@
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...devices.onboard.measure.job import AnswersJob
-from ...devices.onboard.settings import Feed, Session
-from ...devices.place.place import Local, Place
+from ...devices.place.place import Place
 from ...errors import EdgestillError, HostError, MaterialError, MeasureError, ReachError
-from ...exporters.interface import INPUT
 from ..judge.golden import fault
+from ..judge.other_runtimes import outputs
 from .manifest import BundledPackage, Golden, Tensor
 from .opened import differences, opened
-
-_LEAST_S, _A_SAMPLE_S = 300.0, 1.0
-"""Seconds that a process may take at least, and more for each sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +65,9 @@ def check(path: Path, place: Place | None = None) -> Checked:
                 not_run.append(f"{name}: no golden outputs, for no runtime ran it")
                 continue
             try:
-                outputs = _answered(bundle.folder, package, package.golden, place or Local())
+                answered = _answered(bundle.folder, package, package.golden, place)
                 recorded = _read(bundle.folder, package.golden.output)
-                found = _fault(outputs, recorded, package.golden)
+                found = _fault(answered, recorded, package.golden)
             except EdgestillError as error:
                 # A model whose process dies or does not end is not what it was.
                 absent = isinstance(error, HostError) and not isinstance(error, MeasureError)
@@ -93,22 +87,21 @@ def check(path: Path, place: Place | None = None) -> Checked:
         )
 
 
-def _answered(folder: Path, package: BundledPackage, golden: Golden, place: Place) -> NDArray[Any]:
-    """What a model answers to its golden samples, in a process of its own."""
-    samples = _read(folder, golden.input)
-    with TemporaryDirectory(prefix="edgestill-") as work:
-        inputs, outputs = Path(work) / "inputs.npz", Path(work) / "outputs.npz"
-        np.savez(inputs, allow_pickle=False, **{INPUT: samples})
-        job = AnswersJob(
-            str(folder / package.model),
-            str(outputs),
-            Feed(str(inputs), batch=golden.batch),
-            Session(runtime=package.runtime),
-            every=True,
-        )
-        place.run(job, timeout_s=_LEAST_S + _A_SAMPLE_S * len(samples))
-        with np.load(outputs, allow_pickle=False) as stored:
-            return np.asarray(stored["output_0"])
+def _answered(
+    folder: Path, package: BundledPackage, golden: Golden, place: Place | None
+) -> NDArray[Any]:
+    """What a model answers to its golden samples, in a process of its own.
+
+    Raises:
+        MaterialError: the file beside a model for microcontrollers does not say how it is fed.
+    """
+    samples, model = _read(folder, golden.input), folder / package.model
+    try:
+        return outputs(model, samples, batch=golden.batch, place=place, runtime=package.runtime)
+    except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
+        raise MaterialError(
+            f"scales that cannot be read ({type(error).__name__})", where=package.model
+        ) from None
 
 
 def _read(folder: Path, tensor: Tensor) -> NDArray[Any]:
@@ -128,7 +121,7 @@ def _read(folder: Path, tensor: Tensor) -> NDArray[Any]:
     return np.frombuffer(content, kind).astype(tensor.dtype).reshape(tensor.shape)
 
 
-def _fault(outputs: NDArray[Any], recorded: NDArray[Any], golden: Golden) -> str | None:
-    if outputs.shape != recorded.shape or outputs.ndim < 2:
-        return f"outputs {list(outputs.shape)}, and {list(recorded.shape)} were recorded"
-    return fault(outputs, recorded, golden.rule)
+def _fault(answered: NDArray[Any], recorded: NDArray[Any], golden: Golden) -> str | None:
+    if answered.shape != recorded.shape or answered.ndim < 2:
+        return f"outputs {list(answered.shape)}, and {list(recorded.shape)} were recorded"
+    return fault(answered, recorded, golden.rule)

@@ -133,6 +133,7 @@ def _fill(folder: Path, run: Path, report: Report, pairs: Sequence[Chosen]) -> M
             changed_nodes=pair.variant.changed_nodes,
             outcome=pair.outcome,
             why=pair.why,
+            arena_bytes=pair.package.arena_bytes,
             figures=_figures(figures[pair.variant.name]) if pair.measured else {},
             golden=golden.write(folder, report, pair, recorded),
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...devices.onboard.measure.job import AnswersJob
 from ...devices.onboard.runtimes import RUNTIMES, row_of
 from ...devices.onboard.settings import Feed, Session
-from ...devices.place.place import Local
+from ...devices.place.place import Local, Place
 from ...exporters.interface import INPUT
 from ...exporters.microcontroller import SUFFIX, Needs
 from ..records import Steadiness
@@ -29,7 +29,14 @@ def runs_elsewhere(path: Path) -> bool:
     return row_of(path) is not RUNTIMES["onnxruntime"]
 
 
-def outputs(path: Path, x: NDArray[Any], *, batch: int) -> NDArray[Any]:
+def outputs(
+    path: Path,
+    x: NDArray[Any],
+    *,
+    batch: int,
+    place: Place | None = None,
+    runtime: str | None = None,
+) -> NDArray[Any]:
     """The first output for samples in order, in queries of one batch size.
 
     A file for a microcontroller is given integers, by the scales in the JSON beside it.
@@ -38,26 +45,31 @@ def outputs(path: Path, x: NDArray[Any], *, batch: int) -> NDArray[Any]:
         path: a file of ours, with one input.
         x: samples [n, ...] as the model takes them.
         batch: samples a query.
+        place: where it runs; None: here.
+        runtime: that runs it, by its name in ``RUNTIMES``; None: the one that reads such files.
 
     Raises:
         HostError: the toolchain of its runtime is not set up, or the process died.
         ModelError: the file cannot be run.
     """
+    session, place = Session(runtime=runtime), place or Local()
     if path.name.endswith(SUFFIX):
         needs = Needs.read(path)
-        integers = _outputs(path, needs.input.as_integers(x), batch=needs.input.shape[0])
+        batch = needs.input.shape[0]
+        integers = _outputs(path, needs.input.as_integers(x), batch, session, place)
         return needs.output.as_numbers(integers)
-    return _outputs(path, np.asarray(x), batch=batch)
+    return _outputs(path, np.asarray(x), batch, session, place)
 
 
-def _outputs(path: Path, x: NDArray[Any], *, batch: int) -> NDArray[Any]:
+def _outputs(
+    path: Path, x: NDArray[Any], batch: int, session: Session, place: Place
+) -> NDArray[Any]:
     with TemporaryDirectory(prefix="edgestill-") as folder:
         inputs, answers = Path(folder) / "inputs.npz", Path(folder) / "answers.npz"
         np.savez(inputs, allow_pickle=False, **{INPUT: x})
-        job = AnswersJob(
-            str(path), str(answers), Feed(str(inputs), batch=batch), Session(), every=True
-        )
-        Local().run(job, timeout_s=_LEAST_S + _A_SAMPLE_S * len(x))
+        feed = Feed(str(inputs), batch=batch)
+        job = AnswersJob(str(path), str(answers), feed, session, every=True)
+        place.run(job, timeout_s=_LEAST_S + _A_SAMPLE_S * len(x))
         with np.load(answers, allow_pickle=False) as stored:
             return np.asarray(stored["output_0"])
 

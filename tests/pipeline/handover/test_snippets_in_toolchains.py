@@ -3,6 +3,8 @@
 Models are made by the toolchains here, so that no build has to.
 """
 
+import hashlib
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,7 +14,10 @@ import numpy as np
 import pytest
 import run_example
 import toolchain_tools
-from edgestill.exporters.package import File, Package
+import torch
+from edgestill.exporters import onnx, tflite_micro
+from edgestill.exporters.package import File, Finished, Job, Package
+from edgestill.pipeline.compress.variants import needs_of
 from edgestill.pipeline.handover.verify import check
 from edgestill.pipeline.handover.write import write
 from edgestill.pipeline.judge.other_runtimes import outputs
@@ -55,13 +60,35 @@ made.export(sys.argv[1])
 """
 
 
-def bundle_of(folder, format_, code, *, suffix, beside=()):
-    """A bundle of a run that ships one model in another format."""
+def converted(format_, code, suffix, *beside):
+    """Makes the package of a model that a script writes in its toolchain."""
+
+    def make(folder):
+        model = folder / f"fp32{suffix}"
+        toolchain_tools.run_in(format_, code, model)
+        files = [File.of(model), *(File.of(model.with_suffix(one)) for one in beside)]
+        return Package(format_, format_, suffix, files[0], tuple(files[1:]), runtime=format_)
+
+    return make
+
+
+def for_a_microcontroller(folder):
+    """The package that our own exporter makes."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)).eval()
+    x = np.random.default_rng(0).random((32, 8, 8), np.float32)
+    models = []
+    for name in ("fp32", "int8-static"):
+        onnx.export(net, torch.from_numpy(x[:2]), folder / f"{name}.onnx", opset=20)
+        models.append(Finished(name, folder / f"{name}.onnx", net if name == "fp32" else None))
+    job = Job(folder, tuple(models), calibration=x, needs_of=needs_of)
+    return tflite_micro.packages(job)["int8-static"]
+
+
+def bundle_of(folder, make):
+    """A bundle of a run that ships one package in another format."""
     run = run_example.write_run(folder / "run", run_example.report())
-    model = run / "variants" / f"fp32{suffix}"
-    toolchain_tools.run_in(format_, code, model)
-    files = [File.of(model), *(File.of(model.with_suffix(one)) for one in beside)]
-    package = Package(format_, format_, suffix, files[0], tuple(files[1:]), runtime=format_)
+    package = make(run / "variants")
     report = run_example.report()
     first = report.variants.variants[0].model_copy(update={"packages": (package,)})
     variants = (first, *report.variants.variants[1:])
@@ -70,6 +97,7 @@ def bundle_of(folder, format_, code, *, suffix, beside=()):
     )
     (run / "report.json").write_text(report.model_dump_json())
     golden = dict(np.load(run / "records" / "golden.npz"))
+    model = run / "variants" / package.model.name
     golden[model.name] = outputs(model, golden["input"], batch=1)
     np.savez(run / "records" / "golden.npz", **golden)
     write(run_example.seal(run), folder / "bundle")
@@ -79,14 +107,21 @@ def bundle_of(folder, format_, code, *, suffix, beside=()):
 @pytest.fixture(scope="module")
 def openvino(tmp_path_factory):
     toolchain_tools.python_of("openvino")
-    folder = tmp_path_factory.mktemp("openvino")
-    return bundle_of(folder, "openvino", OPENVINO, suffix=".xml", beside=(".bin",))
+    make = converted("openvino", OPENVINO, ".xml", ".bin")
+    return bundle_of(tmp_path_factory.mktemp("openvino"), make)
 
 
 @pytest.fixture(scope="module")
 def litert(tmp_path_factory):
     toolchain_tools.python_of("litert")
-    return bundle_of(tmp_path_factory.mktemp("litert"), "litert", LITERT, suffix=".tflite")
+    return bundle_of(tmp_path_factory.mktemp("litert"), converted("litert", LITERT, ".tflite"))
+
+
+@pytest.fixture(scope="module")
+def micro(tmp_path_factory):
+    toolchain_tools.python_of("litert")
+    toolchain_tools.python_of("tflite-micro")
+    return bundle_of(tmp_path_factory.mktemp("micro"), for_a_microcontroller)
 
 
 def spoilt(bundle, folder):
@@ -107,22 +142,49 @@ def run_python(bundle, tmp_path, name, packages):
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "packages"),
-    [("openvino", ["openvino"]), ("litert", ["ai_edge_litert", "flatbuffers"])],
+EACH = pytest.mark.parametrize(
+    ("fixture", "name", "packages"),
+    [
+        ("openvino", "openvino", ["openvino"]),
+        ("litert", "litert", ["ai_edge_litert", "flatbuffers"]),
+        pytest.param(
+            "micro", "tflite-micro", ["tflite_micro", "flatbuffers", "yaml"], marks=pytest.mark.slow
+        ),
+    ],
 )
-def test_python_runs_it_with_numpy_and_the_runtime_alone(request, tmp_path, name, packages):
-    bundle = request.getfixturevalue(name)
+
+
+@EACH
+def test_python_runs_it_with_numpy_and_the_runtime_alone(
+    request, tmp_path, fixture, name, packages
+):
+    bundle = request.getfixturevalue(fixture)
     code, said = run_python(bundle, tmp_path, name, packages)
     assert (code, said.count(": agrees")) == (0, 1), said
     code, said = run_python(spoilt(bundle, tmp_path / "spoilt"), tmp_path, name, packages)
     assert (code, said.count("DIFFERS")) == (1, 1), said
 
 
-@pytest.mark.parametrize("name", ["openvino", "litert"])
-def test_verify_runs_it_in_its_runtime(request, name):
-    checked = check(request.getfixturevalue(name))
+@EACH
+def test_verify_runs_it_in_its_runtime(request, fixture, name, packages):
+    checked = check(request.getfixturevalue(fixture))
     assert (checked.faults, checked.not_run, checked.models) == ((), (), 1)
+
+
+@pytest.mark.slow
+def test_a_model_for_microcontrollers_whose_scales_are_lost_is_a_fault(micro, tmp_path):
+    shutil.copytree(micro, tmp_path / "bundle")
+    scales = tmp_path / "bundle" / "models" / "int8-static.micro.json"
+    scales.write_text("{}")
+    manifest = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert manifest["packages"][0]["arena_bytes"] > 0
+    manifest["files"]["models/int8-static.micro.json"] = {
+        "bytes": 2,
+        "sha256": hashlib.sha256(b"{}").hexdigest(),
+    }
+    (tmp_path / "bundle" / "bundle.json").write_text(json.dumps(manifest))
+    (fault,) = check(tmp_path / "bundle").faults
+    assert "scales that cannot be read (KeyError)" in fault
 
 
 def test_the_program_in_cpp_is_compiled_and_agrees(openvino, tmp_path):
