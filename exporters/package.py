@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from .microcontroller import Needs
 
 Cpu = Literal["arm", "amd64"]
+_FOUND_BY_NAME = (".bin", ".json")
+"""OpenVINO's weights, and the scales of a model for microcontrollers."""
 AS_IN_ONNX = "as in onnx"
 """The types that a file computes in: those of the ``.onnx`` file that it was converted from."""
 
@@ -128,6 +130,19 @@ class Package:
     def files(self) -> tuple[File, ...]:
         """The model's file first, then what is delivered with it."""
         return (self.model, *self.beside)
+
+    def renamed(self, stem: str) -> dict[str, str]:
+        """New names of its files, by their present ones, where the model is to be called ``stem``.
+
+        A file that is found by the model's name is called so as well. Others keep their names,
+        such as a C header, which is included by it.
+        """
+        old = self.model.name.removesuffix(self.suffix)
+        names = {self.model.name: f"{stem}{self.suffix}"}
+        for file in self.beside:
+            found = file.name.startswith(f"{old}.") and file.name.endswith(_FOUND_BY_NAME)
+            names[file.name] = f"{stem}{file.name.removeprefix(old)}" if found else file.name
+        return names
 
 
 @dataclass(frozen=True, slots=True)

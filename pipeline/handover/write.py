@@ -139,7 +139,8 @@ def _fill(folder: Path, run: Path, report: Report, pairs: Sequence[Chosen]) -> M
         )
         for pair in pairs
     )
-    verdicts = {judged.name: judged.outcome for judged in report.verdict.variants}
+    verdicts = report.verdict.variants
+    fit = {one.name for one in verdicts if one.outcome == "ready" and one.cannot_ship is None}
     manifest = Manifest(
         name=report.name,
         task=data.task,
@@ -148,7 +149,7 @@ def _fill(folder: Path, run: Path, report: Report, pairs: Sequence[Chosen]) -> M
         license=str(report.recipe.get("license") or NOT_STATED),
         outcome=report.verdict.outcome,
         why=report.verdict.why,
-        inspection=any(verdicts.get(pair.variant.name) != "ready" for pair in pairs),
+        inspection=any(pair.variant.name not in fit for pair in pairs),
         packages=packages,
         files={},
     )

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from ...devices.bench import ratio_text
 from ...devices.onboard.stats.estimate import Estimate
-from ...exporters import ONNX
 from ...exporters.package import Package
 from .. import tasks
 from ..judge.choice import SAME_SIZE
@@ -64,18 +63,18 @@ def shipped_files(report: Report) -> str | None:
     subject = rows.subject(report)
     if subject is None or not subject.ships:
         return None
-    variant, stem = subject.variant, f"models/{report.name}-{subject.name}"
+    variant, stem = subject.variant, f"models/{report.name}-{subject.variant.method}"
     beside = "".join(f" It needs models/{name}." for name in report.data.files)
     if report.data.front_end is not None:
         beside += " models/front_end.json describes the preprocessing of raw input."
-    judged, *others = (_package(package, stem) for package in variant.packages)
-    return f"{' '.join([judged, *others])}{beside}"
+    said = (_package(package, stem, variant.packages[0]) for package in variant.packages)
+    return f"{' '.join(said)}{beside}"
 
 
-def _package(package: Package, stem: str) -> str:
+def _package(package: Package, stem: str, judged: Package) -> str:
     """What of one format was judged, in a sentence."""
     file = f"{stem}{package.suffix} ({numbers.amount(package.model.bytes or 0, numbers.BYTES)})"
-    if package.format == ONNX:
+    if package is judged:
         return f"{file} is what was judged."
     if package.runtime is None:
         return f"{file}, for {package.title}, was not run: {package.no_runtime}. It is not judged."

@@ -229,12 +229,11 @@ def _ship(draft: Path, report: Report) -> None:
         return
     variant = next(v for v in report.variants.variants if v.name == verdict.ship)
     stem = f"{report.name}-{variant.method}"
+    names = {name: name for name in report.data.files}
     for package in variant.packages:
-        model = draft / "variants" / package.model.name
-        shutil.copyfile(model, models / f"{stem}{package.suffix}")
-    beside = dict.fromkeys(file.name for package in variant.packages for file in package.beside)
-    for name in (*beside, *report.data.files):
-        shutil.copyfile(draft / "variants" / name, models / name)
+        names |= package.renamed(stem)
+    for name, shipped in names.items():
+        shutil.copyfile(draft / "variants" / name, models / shipped)
     data = report.data
     if data.labels:
         lines = "".join(f"{label}\n" for label in data.labels)

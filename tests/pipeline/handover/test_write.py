@@ -126,6 +126,17 @@ def test_for_inspection_what_is_not_ready_is_marked(tmp_path):
     assert "is not READY. Do not ship it." in (tmp_path / "b" / "README.md").read_text()
 
 
+def test_what_the_app_does_not_take_is_for_inspection_only(tmp_path):
+    report = run_example.report()
+    verdicts = tuple(
+        one.model_copy(update={"cannot_ship": "the app does not take it"})
+        for one in report.verdict.variants
+    )
+    verdict = report.verdict.model_copy(update={"variants": verdicts})
+    run = write_run(tmp_path / "run", report.model_copy(update={"verdict": verdict}))
+    assert write(run, tmp_path / "b", formats=("onnx",), inspection=True).inspection
+
+
 def test_a_bundle_of_what_is_ready_is_not_for_inspection_whatever_was_asked(run, tmp_path):
     assert not write(run, tmp_path / "b", inspection=True).inspection
     assert "inspection" not in (tmp_path / "b" / "README.md").read_text()
