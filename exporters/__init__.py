@@ -30,3 +30,7 @@ def toolchains_of(format_: str) -> tuple[str, ...]:
     """All that a format needs."""
     tables = (TOOLCHAINS, CONVERTED_BY)
     return tuple(table[format_] for table in tables if format_ in table)
+
+
+FROM_ONNX = (ONNX, "ort", "openvino")
+"""The formats that are made of the ``.onnx`` file; all others need the torch module."""

@@ -23,11 +23,11 @@ from tempfile import TemporaryDirectory
 
 from ...errors import HostError, MeasureError
 from ..onboard.machine import host
-from ..onboard.machine.child import PYTHON
 from ..onboard.measure.job import CountJob
 from ..onboard.process.run_job import run
 from ..onboard.settings import DEFAULT_FEED, Feed
 from ..onboard.stats.estimate import Estimate
+from ..place.worker import worker_of
 
 REPEATS_TO = 1e-4
 """The largest relative difference between fresh processes at which a count is said to repeat."""
@@ -131,7 +131,12 @@ def count(
     if (refusal := missing()) is not None:
         raise refusal
     job = CountJob(str(path), "callgrind", feed=feed)
-    counts, runtime = repeated(job, processes, timeout_s, _callgrind, _totals)
+    words = worker_of(job)
+
+    def command(folder: Path) -> tuple[str, ...]:
+        return (*_valgrind(folder), *words)
+
+    counts, runtime = repeated(job, processes, timeout_s, command, _totals)
     return Instructions(counts, feed.batch, "callgrind", "x86_64", shown_kernels(), runtime)
 
 
@@ -185,14 +190,13 @@ def per_inference(regions: Sequence[int], pairs: int, where: str) -> int:
     return counted
 
 
-def _callgrind(folder: Path) -> tuple[str, ...]:
+def _valgrind(folder: Path) -> tuple[str, ...]:
     return (
         "valgrind",
         "--tool=callgrind",
         "--instr-atstart=no",
         "--separate-threads=yes",
         f"--callgrind-out-file={folder / 'counts'}",
-        *(*PYTHON, "edgestill.devices.onboard.measure.worker"),
     )
 
 

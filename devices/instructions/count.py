@@ -6,7 +6,8 @@
 
 from pathlib import Path
 
-from ...errors import EdgestillError
+from ...errors import EdgestillError, UsageError
+from ..onboard.runtimes import RUNTIMES, row_of
 from ..onboard.settings import DEFAULT_FEED, Feed
 from ..profiles.profile import HOST, Profile
 from . import callgrind, emulated_core, emulator
@@ -25,6 +26,27 @@ def missing(target: Profile) -> EdgestillError | None:
     return None
 
 
+def uncountable(path: Path, target: Profile) -> EdgestillError | None:
+    """Why the instructions of just this file cannot be counted for a device; None if they can."""
+    row = row_of(path)
+    (name,) = (name for name, one in RUNTIMES.items() if one is row)
+    if not row.alone:
+        return UsageError(
+            f"{name}, which computes in threads of its own",
+            expected="a runtime of one thread, for a count is of one thread",
+            where=str(path),
+            fix="count the .onnx file that it was made of",
+        )
+    if _is_emulated(target) and row is not RUNTIMES["onnxruntime"]:
+        return UsageError(
+            f"{name} on {target.name}, whose core is emulated",
+            expected="an .onnx or .ort file, which the emulator's onnxruntime runs",
+            where=str(path),
+            fix="count the .onnx file that it was made of, or measure on the device",
+        )
+    return None
+
+
 def count(
     path: Path,
     target: Profile,
@@ -34,8 +56,10 @@ def count(
     """Count the instructions of one inference on one thread.
 
     Raises:
-        EdgestillError: what ``missing`` returns, or as ``callgrind.count``.
+        EdgestillError: what ``missing`` or ``uncountable`` returns, or as ``callgrind.count``.
     """
+    if (refusal := uncountable(path, target)) is not None:
+        raise refusal
     if _is_emulated(target):
         return emulated_core.count(path, target, feed=feed)
     return callgrind.count(path, feed=feed)

@@ -14,6 +14,7 @@ from ..onboard.measure.job import OperatorsJob
 from ..onboard.model.cost import NodeCost
 from ..onboard.model.outline import Outline
 from ..onboard.process.run_job import run
+from ..onboard.runtimes import check_traces
 from ..onboard.settings import DEFAULT_FEED, DEFAULT_SESSION, Feed, Session
 
 
@@ -104,6 +105,7 @@ def profile(
         ModelError, DataError, UsageError: the model, its inputs or a shape is invalid.
         MeasureError: the child died or ran out of time.
     """
+    check_traces(path, session)
     job = OperatorsJob(str(path), session, feed, runs)
     answer = run(job, timeout_s=timeout_s)
     operators = tuple(

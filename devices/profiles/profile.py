@@ -6,7 +6,8 @@ True
 2.4
 
 A profile is this machine (``host``), one of ``profiles/*.toml`` by its name, or a ``.toml`` file of
-the user's with the same keys, by its path.
+the user's with the same keys, by its path. Such a file may say ``like = "raspberry-pi-5"``: what it
+does not say itself is then that profile's, each figure with its source. It is a device of its own.
 """
 
 import difflib
@@ -28,6 +29,29 @@ Arch = Literal["x86_64", "aarch64"]
 ARCHITECTURES: tuple[Arch, ...] = ("x86_64", "aarch64")
 _KEYS = {"title": str, "arch": str, "features": list, "source": str}
 _QEMU_CPU = "qemu_cpu"
+_LIKE = "like"
+ALIASES: Mapping[str, str] = {
+    "rpi5": "raspberry-pi-5",
+    "pi5": "raspberry-pi-5",
+    "bcm2712": "raspberry-pi-5",
+    "cortex-a76": "raspberry-pi-5",
+    "rpi4": "raspberry-pi-4",
+    "pi4": "raspberry-pi-4",
+    "bcm2711": "raspberry-pi-4",
+    "cortex-a72": "raspberry-pi-4",
+    "rpi3": "cortex-a53",
+    "pi3": "cortex-a53",
+    "orin": "jetson-orin-nano",
+    "jetson": "jetson-orin-nano",
+    "pixel": "pixel-big",
+    "snapdragon": "snapdragon-8",
+    "avx2": "x86-avx2",
+    "vnni": "x86-vnni",
+    "avx512": "x86-vnni",
+    "localhost": HOST,
+    "local": HOST,
+}
+"""Other words for devices; they are suggested, not taken."""
 FIGURES: Mapping[str, str] = {
     "cores": "cores of this kind",
     "clock_ghz": "highest sustained clock, GHz",
@@ -127,14 +151,23 @@ def load(name: str, *, where: str = "the device") -> Profile:
     if name.endswith(".toml"):
         return _read(Path(name).stem, Path(name))
     if name not in names():
-        near = difflib.get_close_matches(name, names(), n=1)
+        near = suggestion(name)
         raise UsageError(
             found=repr(name),
             expected=f"one of {', '.join(names())}, or the path of a .toml file",
             where=where,
-            fix=f"did you mean {near[0]!r}?" if near else None,
+            fix=f"did you mean {near!r}?" if near else None,
         )
     return _read(name, BUNDLED / f"{name}.toml")
+
+
+def suggestion(name: str) -> str | None:
+    """The device that a name may stand for; None where none is near."""
+    plain = "-".join(name.lower().replace("_", " ").split())
+    if (known := ALIASES.get(plain.replace("-", ""), ALIASES.get(plain))) is not None:
+        return known
+    near = difflib.get_close_matches(plain, (*names(), *ALIASES), n=1)
+    return ALIASES.get(near[0], near[0]) if near else None
 
 
 def same_device(first: Profile, second: Profile) -> bool:
@@ -166,42 +199,67 @@ def _readable(here: host.Host) -> dict[str, Figure]:
     return figures
 
 
-def _read(name: str, path: Path) -> Profile:
+def _read(name: str, path: Path, seen: tuple[Path, ...] = ()) -> Profile:
+    """A profile from its file; ``seen`` are the files that say they are like it, in order."""
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"a profile that cannot be read ({error})", where=str(path)) from None
-    wrong = [key for key, kind in _KEYS.items() if not isinstance(document.get(key), kind)]
-    wrong += [key for key in document if key not in {*_KEYS, *FIGURES, "reach", _QEMU_CPU}]
+    base = _base(document[_LIKE], path, seen) if _LIKE in document else None
+    wrong = [
+        key
+        for key, kind in _KEYS.items()
+        if not isinstance(document.get(key), kind) and (key in document or base is None)
+    ]
+    wrong += [key for key in document if key not in {*_KEYS, *FIGURES, "reach", _QEMU_CPU, _LIKE}]
     if not isinstance(document.get(_QEMU_CPU, ""), str):
         wrong.append(_QEMU_CPU)
-    if wrong or not all(isinstance(feature, str) for feature in document["features"]):
+    if wrong or not all(isinstance(feature, str) for feature in document.get("features", ())):
         raise UsageError(
             f"the keys {', '.join(sorted(map(str, document)))}",
-            expected=f"title, arch, features (a list of strings), source; optional: {_QEMU_CPU} "
-            f"(a string), tables of figures ({', '.join(FIGURES)}) and [reach]",
+            expected=f"title, arch, features (a list of strings), source, or {_LIKE} (another "
+            f"device's name) and what differs; optional: {_QEMU_CPU} (a string), tables of figures "
+            f"({', '.join(FIGURES)}) and [reach]",
             where=str(path),
         )
-    if document["arch"] not in ARCHITECTURES:
+    if document.get("arch", ARCHITECTURES[0]) not in ARCHITECTURES:
         raise UsageError(
             repr(document["arch"]), expected=" or ".join(ARCHITECTURES), where=f"{path}: arch"
         )
+    own: dict[str, Any] = {key: document[key] for key in (*_KEYS, _QEMU_CPU) if key in document}
+    if "features" in own:
+        own["features"] = tuple(own["features"])
     figures = {key: _figure(document[key], f"{path}: {key}") for key in FIGURES if key in document}
-    reach = (
+    # How another device is reached says nothing of this one.
+    own["reach"] = (
         connection.read(document["reach"], f"{path}: reach", path.parent)
         if "reach" in document
         else None
     )
-    return Profile(
-        name=name,
-        title=document["title"],
-        arch=document["arch"],
-        features=tuple(document["features"]),
-        source=document["source"],
-        figures=figures,
-        reach=reach,
-        qemu_cpu=document.get(_QEMU_CPU),
-    )
+    if base is None:
+        return Profile(name=name, figures=figures, **own)
+    return replace(base, name=name, figures={**base.figures, **figures}, **own)
+
+
+def _base(name: Any, path: Path, seen: tuple[Path, ...]) -> Profile:
+    """The profile that a file says it is like: a device's name, or a file beside it.
+
+    Raises:
+        UsageError: no such device, or a file that is like itself.
+    """
+    where = f"{path}: {_LIKE}"
+    if not isinstance(name, str):
+        raise UsageError(repr(name)[:80], expected="the name of a device", where=where)
+    if not name.endswith(".toml"):
+        return load(name, where=where)
+    other = path.parent / name
+    seen = (*seen, path.resolve())
+    if other.resolve() in seen:
+        circle = " is like ".join(file.name for file in (*seen, other))
+        raise UsageError(
+            f"a circle: {circle}", where=where, fix="let one of them say all that it is"
+        )
+    return _read(other.stem, other, seen)
 
 
 def _figure(table: Any, where: str) -> Figure:

@@ -69,6 +69,9 @@ def count(
     """
     kept = baselines.read(baseline, may_be_new=update) if baseline is not None else None
     target = profile.load(device, where="--device")
+    for subject in models.subjects:
+        if (refusal := countable.uncountable(subject.path, target)) is not None:
+            raise refusal
     counted = []
     with progress.steps("instructions", len(models.subjects)) as steps:
         for subject in models.subjects:

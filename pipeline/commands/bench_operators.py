@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ...devices.onboard.runtimes import check_traces
 from ...devices.onboard.settings import Feed, Session
 from ...devices.operators.roofline import Bounds, machine_of
 from ...devices.profiles.profile import HOST, load
@@ -78,6 +79,8 @@ def look(
         UsageError: a device that is none or lacks the figures of a roof.
         ModelError, MeasureError: as ``profiled``.
     """
+    for subject in models.subjects:
+        check_traces(subject.path)
     target = _target(machines.device) if machines.predicting else None
     runs = list(_runs(models, chosen, threads))
     with progress.steps("operators", len(runs) + 1) as steps:

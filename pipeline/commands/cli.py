@@ -20,7 +20,7 @@ from .builds import build, init, plan, schema
 from .bundle import bundle
 from .devices import devices, doctor
 from .failures import failure_of
-from .models import compare, explain, quantize
+from .models import compare, explain, export, quantize
 from .output import check_stdout, say, take_streams
 from .runs import gate, report, verify
 from .shared import Commands, Invocation
@@ -38,6 +38,7 @@ COMMANDS: dict[str, click.Command] = {
     "compare": compare,
     "quantize": quantize,
     "explain": explain,
+    "export": export,
     "gate": gate,
     "report": report,
     "verify": verify,

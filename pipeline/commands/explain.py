@@ -8,6 +8,7 @@ from tempfile import NamedTemporaryFile, TemporaryDirectory
 from ...devices.bench.inspection import inspect
 from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
+from ...devices.onboard.runtimes import check_traces
 from ...devices.onboard.settings import Feed, Session, Timing
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.single_stream import measure
@@ -100,6 +101,7 @@ def explain(pair: Pair, progress: Progress) -> Diagnosis:
         UsageError, DataError, ModelError, MeasureError: as `diagnose`.
     """
     for path in (pair.fp32, pair.int8):
+        check_traces(path)
         inspect(path, feed=pair.feed).check_training()
     with progress.steps("profile", 2 * _TURNS) as steps:
         return diagnose(

@@ -1,4 +1,4 @@
-"""Commands on models of the user: ``compare``, ``quantize``, ``explain``."""
+"""Commands on models of the user: ``compare``, ``quantize``, ``explain``, ``export``."""
 
 import json
 import sys
@@ -210,3 +210,65 @@ def explain(
         print_json(invocation, explain_tables.document(diagnosis, applied))
     elif applied is not None:
         stdout().print(explain_tables.applied_lines(applied))
+
+
+@command()
+@click.argument("source", metavar="RUN|MODEL.onnx", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    "formats",
+    required=True,
+    metavar="FORMAT[,FORMAT…]",
+    help="The formats: ort, openvino, litert, …",
+)
+@click.option("--variant", metavar="NAME", help="Of a run: this variant, not the one that ships.")
+@query_options
+@click.option(
+    "--ort-target",
+    type=click.Choice(["arm", "amd64"]),
+    default="arm",
+    show_default=True,
+    help="Of a model: the CPU that an .ort file is optimized for; a run's recipe says its own.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The folder to write to; default: the current folder.",
+)
+@click.pass_obj
+def export(invocation: Invocation, /, source: Path, out: Path, **given: Any) -> None:
+    """Write a finished model in other formats.
+
+    Each file is run in its own runtime, and its answers are compared with the .onnx file's. Exit
+    with 1 if they differ, with 3 if a format could not be made.
+    """
+    import tempfile
+
+    from ..progress import OnConsole
+    from . import export as exporting
+    from . import export_source, export_tables
+
+    formats = exporting.formats_of(given["formats"])
+    progress = OnConsole(stderr())
+    with tempfile.TemporaryDirectory(prefix="edgestill-") as scratch:
+        if source.is_dir():
+            if given["shapes"] or given["batch_axes"] or given["batch"] != 1:
+                raise UsageError(
+                    "--shape, --batch or --batch-axis with a run",
+                    expected="none of them: a run says what its models take",
+                )
+            opened = export_source.open_run(
+                source, given["variant"], given["inputs"], Path(scratch), progress.warn
+            )
+        elif given["variant"] is not None:
+            raise UsageError("--variant with a model's file", expected="the folder of a run")
+        else:
+            queried = (given[key] for key in ("shapes", "inputs", "batch", "batch_axes"))
+            opened = export_source.open_model(source, feed_of(*queried), given["ort_target"])
+        exported = exporting.export(opened, formats, out, progress)
+    invocation.code = exported.exit_code
+    if invocation.json:
+        print_json(invocation, export_tables.document(exported))
+        return
+    stdout().print(export_tables.summary(exported))

@@ -167,8 +167,8 @@ def _counted(
     }
     with progress.steps("instructions", len(files)) as steps:
         for name, path in files.items():
-            if other_runtimes.runs_elsewhere(path):
-                reason = f"instructions of {path.suffix} files are not counted"
+            if (refusal := countable.uncountable(path, target)) is not None:
+                reason = f"not counted: {refusal.found}"
                 counts[name] = Estimate.unknown(reason, "instructions", unit="instructions")
             else:
                 counts[name] = countable.count(path, target, feed=feed).estimate

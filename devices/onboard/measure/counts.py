@@ -83,7 +83,11 @@ def count(job: CountJob) -> CountAnswer:
     threads = sum(1 for _ in Path("/proc/self/task").iterdir()) - _OTHERS[job.counter]
     if threads != 1:
         # Whose instructions are whose then depends on luck.
-        raise MeasureError(f"{threads} threads", expected="one", where=job.model)
+        raise MeasureError(
+            f"{threads} threads of {label(runtime)}",
+            expected="one, for a count is of one thread",
+            where=job.model,
+        )
     marks = _callgrind() if job.counter == "callgrind" else _qemu()
     warm_up = _SETTLING if short else _WARM_UP
     # Where outputs can stay, no array is made meanwhile.

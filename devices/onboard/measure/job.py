@@ -171,6 +171,9 @@ class AnswersJob(JobFor["AnswersAnswer"]):
         optimized: a folder for `optimized.onnx`, the graph that runs, or None.
         every: whether every sample is answered, in order, along the first axis of each input; else
             the queries that a measurement takes.
+        queries: of so many queries at most, made-up ones where there are no real inputs, every
+            answer by itself, the names being `query_0_output_0` and so on; `samples` holds how many
+            samples each has. None: an output's answers are one array.
         kind: which job this is.
     """
 
@@ -180,6 +183,7 @@ class AnswersJob(JobFor["AnswersAnswer"]):
     session: Session = field(default_factory=Session)
     optimized: str | None = None
     every: bool = False
+    queries: int | None = None
     kind: Literal["answers"] = "answers"
 
 

@@ -34,7 +34,7 @@ _KEPT = 10_000
 
 
 def multi_stream(
-    model: LoadedModel,
+    models: Sequence[LoadedModel],
     feeds: Sequence[Arrays],
     *,
     streams: int,
@@ -42,14 +42,15 @@ def multi_stream(
     min_queries: int,
     max_queries: int,
 ) -> NDArray[np.int64]:
-    """Closed loops side by side on one session, a thread each.
+    """Closed loops side by side, a thread each.
 
     Not MLPerf's multi-stream, where one query holds several samples. Python runs one thread at a
     time outside of the session, so each query also waits for what the others' loops do there:
     about a microsecond each.
 
     Args:
-        model: what answers; as onnxruntime's, for several threads at once.
+        models: what answers: one for all streams, as onnxruntime's, which takes several queries at
+            once, or one a stream.
         feeds: inputs, taken in turn, each stream beginning at another.
         streams: how many, at least 1.
         seconds: how long.
@@ -60,7 +61,7 @@ def multi_stream(
         Shape (queries, 3), int64: the stream, nanoseconds from the beginning to the query's start,
         and its latency in nanoseconds. Ordered by stream, then by time.
     """
-    clock, query, kinds = perf_counter_ns, model.query, len(feeds)
+    clock, kinds = perf_counter_ns, len(feeds)
     most = max(1, max_queries // streams)
     latencies = [room_for(most) for _ in range(streams)]
     starts = [room_for(most) for _ in range(streams)]
@@ -70,6 +71,7 @@ def multi_stream(
 
     def loop(stream: int) -> None:
         own, own_starts, queries = latencies[stream], starts[stream], 0
+        query = models[stream % len(models)].query
         barrier.wait()
         deadline = begun[0] + int(seconds * 1e9)
         while True:
@@ -150,7 +152,7 @@ class Served:
 
 
 def serve(
-    model: LoadedModel,
+    models: Sequence[LoadedModel],
     feeds: Sequence[Arrays],
     due_ns: NDArray[np.int64],
     *,
@@ -160,19 +162,20 @@ def serve(
     """Send queries when they are due, or once a stream is free: first come first served.
 
     Args:
-        model: what answers.
+        models: as `multi_stream` takes them.
         feeds: inputs, taken in turn.
         due_ns: what `arrivals` gave.
         streams: threads that answer.
         most_seconds: from the first query; those not sent by then stay unanswered.
     """
-    clock, query, kinds, queries = perf_counter_ns, model.query, len(feeds), len(due_ns)
+    clock, kinds, queries = perf_counter_ns, len(feeds), len(due_ns)
     due = array("q", due_ns.tolist())
     started, ended, late = (array("q", [-1]) * queries for _ in range(3))
     turn = count()  # taking the next is one step for the interpreter: no query goes to two streams
     origin = stop = 0
 
-    def loop(_: int) -> None:
+    def loop(stream: int) -> None:
+        query = models[stream % len(models)].query
         for number in turn:
             if number >= queries:
                 return

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from ....errors import UsageError
 from ..machine import clock as frequency
 from ..machine import conditions
-from ..runtimes import label, runtime_of
-from ..runtimes.contract import Arrays, LoadedModel
+from ..runtimes import label, row_of, runtime_of
+from ..runtimes.contract import Arrays, LoadedModel, Runtime
 from ..stats.processes import min_queries
 from . import energy, latency, load
 from .answer import ScenarioAnswer
@@ -33,6 +33,8 @@ _REHEARSAL_SECONDS = 0.1
 # An overloaded run ends after so many times its length, for its queue grows without end.
 _OVERTIME = 2.0
 
+Models, Feeds = Sequence[LoadedModel], Sequence[Arrays]
+"""One model for all streams or one a stream; what they are queried with."""
 Found = tuple[dict[str, Any], NDArray[np.int64]]
 """Fields of the answer that are the load's own, and the raw figures."""
 
@@ -49,14 +51,15 @@ def measure(job: ScenarioJob) -> ScenarioAnswer:
     model = runtime.load(Path(job.model), job.session)
     feeds = batches_of(job.feed, model.inputs)
     check_finite(model.answer(feeds[0]), [port.name for port in model.outputs], job.model)
+    models = [model, *_of_other_streams(job, runtime, feeds[0])]
     warm = latency.settle(model, feeds, cap_seconds=job.timing.warmup_seconds)
     if job.scenario in _REHEARSALS:
-        _REHEARSALS[job.scenario](job, model, feeds)
+        _REHEARSALS[job.scenario](job, models, feeds)
     conditions_before, counters = conditions.now(), energy.read_counters()
     before = resource.getrusage(resource.RUSAGE_SELF)
     # The wall clock says when, for sensors and meters that others read; how long, it does not.
     timed_from, began_ns = time.time(), time.perf_counter_ns()
-    facts, table = _LOADS[job.scenario](job, model, feeds)
+    facts, table = _LOADS[job.scenario](job, models, feeds)
     timed_seconds = (time.perf_counter_ns() - began_ns) / 1e9
     after = resource.getrusage(resource.RUSAGE_SELF)
     spent, no_energy = energy.spent_uj(counters, energy.read_counters())
@@ -77,10 +80,23 @@ def measure(job: ScenarioJob) -> ScenarioAnswer:
     return found
 
 
-def _multi_stream(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
+def _of_other_streams(job: ScenarioJob, runtime: Runtime, feed: Arrays) -> list[LoadedModel]:
+    """A model for each further stream, where one model answers one query at a time."""
+    path = Path(job.model)
+    if job.scenario not in _WITH_STREAMS or row_of(path, job.session).concurrent:
+        return []
+    models = [runtime.load(path, job.session) for _ in range(job.streams - 1)]
+    for model in models:
+        model.answer(feed)  # It sets aside its memory.
+    return models
+
+
+def _multi_stream(
+    job: ScenarioJob, models: Sequence[LoadedModel], feeds: Sequence[Arrays]
+) -> Found:
     timing = job.timing
     table = load.multi_stream(
-        model,
+        models,
         feeds,
         streams=job.streams,
         seconds=timing.seconds,
@@ -91,19 +107,21 @@ def _multi_stream(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays])
     return {"queries": len(table), "columns": columns}, table
 
 
-def _rehearse_streams(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> None:
+def _rehearse_streams(
+    job: ScenarioJob, models: Sequence[LoadedModel], feeds: Sequence[Arrays]
+) -> None:
     """One stream has settled; this many have not run together yet."""
     seconds = min(_REHEARSAL_SECONDS, job.timing.seconds)
     rehearsal = replace(job, timing=replace(job.timing, seconds=seconds, min_queries=1))
-    _multi_stream(rehearsal, model, feeds)
+    _multi_stream(rehearsal, models, feeds)
 
 
-def _server(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
+def _server(job: ScenarioJob, models: Models, feeds: Feeds) -> Found:
     # No fewest: at one query a second, 64 of them would take a minute that nobody needs.
     queries = min(max(1, round(job.rate_per_s * job.timing.seconds)), job.timing.max_queries)
     due = load.arrivals(job.rate_per_s, queries, poisson=job.poisson, seed=job.seed)
     served = load.serve(
-        model,
+        models,
         feeds,
         due,
         streams=job.streams,
@@ -115,10 +133,10 @@ def _server(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Fo
     return facts, table
 
 
-def _sustained(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
+def _sustained(job: ScenarioJob, models: Models, feeds: Feeds) -> Found:
     cpus = sorted(os.sched_getaffinity(0))
     windows, table = load.sustain(
-        model,
+        models[0],
         feeds,
         seconds=job.timing.seconds,
         windows=job.windows,
@@ -131,11 +149,11 @@ def _sustained(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) ->
     return {"queries": queries, "windows": tuple(windows), "columns": columns}, table
 
 
-def _loadgen(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> Found:
+def _loadgen(job: ScenarioJob, models: Models, feeds: Feeds) -> Found:
     from . import loadgen
 
     result = loadgen.single_stream(
-        model,
+        models[0],
         feeds,
         seconds=job.timing.seconds,
         min_queries=job.timing.min_queries,
@@ -144,13 +162,14 @@ def _loadgen(job: ScenarioJob, model: LoadedModel, feeds: Sequence[Arrays]) -> F
     return asdict(result), np.empty((0, 0), np.int64)
 
 
-_LOADS: Mapping[str, Callable[[ScenarioJob, LoadedModel, Sequence[Arrays]], Found]] = {
+_LOADS: Mapping[str, Callable[[ScenarioJob, Models, Feeds], Found]] = {
     "multi-stream": _multi_stream,
     "server": _server,
     "sustained": _sustained,
     "loadgen": _loadgen,
 }
-_REHEARSALS: Mapping[str, Callable[[ScenarioJob, LoadedModel, Sequence[Arrays]], None]] = {
+_WITH_STREAMS = ("multi-stream", "server")
+_REHEARSALS: Mapping[str, Callable[[ScenarioJob, Models, Feeds], None]] = {
     "multi-stream": _rehearse_streams,
 }
 """What runs before the clock of a load starts."""

@@ -5,6 +5,7 @@ batch = make_inputs(model.inputs, Feed(batch=2))
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,33 @@ def make_inputs(schema: Sequence[Input], feed: Feed = DEFAULT_FEED) -> dict[str,
     shapes = resolve_shapes(schema, feed)
     random = np.random.default_rng(feed.seed)
     return {port.name: _random(port, shapes[port.name], random) for port in schema}
+
+
+def make_queries(schema: Sequence[Input], feed: Feed, count: int) -> list[dict[str, NDArray[Any]]]:
+    """Several random queries, the same for every model that takes inputs of these names and shapes.
+
+    An array depends on the seed, its input's name and its shape: neither on the order of the inputs
+    nor on how many bits an integer has, which differ between formats of one model.
+
+    Args:
+        schema: what the model takes.
+        feed: batch, shapes and seed; its real inputs are not read.
+        count: how many.
+
+    Raises:
+        UsageError: as `make_inputs`.
+    """
+    shapes = resolve_shapes(schema, feed)
+
+    def random(port: Input, number: int) -> np.random.Generator:
+        return np.random.default_rng(
+            [feed.seed + number, crc32(port.name.encode(errors="replace"))]
+        )
+
+    return [
+        {port.name: _random(port, shapes[port.name], random(port, number)) for port in schema}
+        for number in range(count)
+    ]
 
 
 def dtype_of(port: Input) -> np.dtype[Any]:

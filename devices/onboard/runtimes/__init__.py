@@ -31,6 +31,12 @@ class Row:
         files_beside: the other files that a model consists of; it raises ModelError where one
             could lie outside the model's folder.
         timed: whether its times are those of what ships; reference kernels have none that are.
+        concurrent: whether one loaded model answers several queries at once. Of others each stream
+            gets a model of its own.
+        traces: whether it writes down the graph that runs and profiles its operators, as a
+            `contract.TracingRuntime`.
+        alone: whether a session of one thread computes in the thread that asks and has no other,
+            so that what that thread does can be counted.
     """
 
     module: str
@@ -39,6 +45,9 @@ class Row:
     options: frozenset[str]
     files_beside: Callable[[Path], tuple[Path, ...]]
     timed: bool = True
+    concurrent: bool = False
+    traces: bool = False
+    alone: bool = True
 
 
 def weights_beside(path: Path) -> tuple[Path, ...]:
@@ -54,6 +63,8 @@ RUNTIMES: dict[str, Row] = {
         suffixes=(".onnx", ".ort"),
         options=frozenset({"spinning", "optimization", "providers", "precise", "arena", "pattern"}),
         files_beside=check_external_data,
+        concurrent=True,
+        traces=True,
     ),
     "litert": Row(
         module="edgestill.devices.onboard.runtimes.litert",
@@ -68,6 +79,7 @@ RUNTIMES: dict[str, Row] = {
         suffixes=(".xml",),
         options=frozenset(),
         files_beside=weights_beside,
+        alone=False,
     ),
     "tflite-micro": Row(
         module="edgestill.devices.onboard.runtimes.tflite_micro",
@@ -162,20 +174,31 @@ def load(path: Path, session: Session = DEFAULT_SESSION) -> LoadedModel:
     return runtime_of(path, session).load(path, session)
 
 
+def check_traces(path: Path, session: Session = DEFAULT_SESSION) -> None:
+    """Refuse a file whose runtime does not write down the graph that runs; nothing is imported.
+
+    Raises:
+        UsageError: it does not.
+    """
+    row = row_of(path, session)
+    if not row.traces:
+        (name,) = (name for name, one in RUNTIMES.items() if one is row)
+        raise UsageError(
+            f"{name}, which does not write down the graph that runs",
+            expected="a runtime that does, such as onnxruntime",
+            where=str(path),
+            fix="take the .onnx file that it was made of",
+        )
+
+
 def tracing_runtime_of(path: Path, session: Session = DEFAULT_SESSION) -> TracingRuntime:
     """The runtime that runs a file, where it writes down the graph that runs.
 
     Raises:
         UsageError: it does not.
     """
-    runtime = runtime_of(path, session)
-    if not isinstance(runtime, TracingRuntime):
-        raise UsageError(
-            f"{runtime.NAME}, which does not write down the graph that runs",
-            expected="a runtime that does, such as onnxruntime",
-            where=str(path),
-        )
-    return runtime
+    check_traces(path, session)
+    return cast(TracingRuntime, runtime_of(path, session))
 
 
 def label(runtime: Runtime) -> str:

@@ -6,6 +6,7 @@ import edgestill
 import pytest
 import report_example
 import tiny
+import toolchain_tools
 from edgestill.devices.doctor import checks
 from edgestill.devices.instructions import callgrind as counting
 from edgestill.devices.instructions.callgrind import Instructions, count, per_inference
@@ -16,6 +17,7 @@ from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.recipe.recipe import Recipe
 from onnx import TensorProto
 from onnx_files import dense
+from shared_data import SHARED
 
 FLOAT = TensorProto.FLOAT
 
@@ -38,6 +40,19 @@ def test_a_count_repeats_and_follows_the_work(valgrind, tmp_path):
     assert "avx512" not in one.kernels
     assert one.runtime.startswith("onnxruntime ")
     assert "not a time" in one.estimate.method
+
+
+@pytest.mark.slow
+def test_counts_of_litert_are_the_same_in_three_processes(valgrind):
+    toolchain_tools.python_of("litert")
+    path = SHARED / "mlperf_tiny" / "kws_ref_model.tflite"
+    if not path.exists():
+        pytest.skip("needs MLPerf Tiny's models")
+    found = count(path, processes=3)
+    assert found.repeats
+    assert found.runtime.startswith("litert ")
+    # 2.7 million multiply-adds, 32 of them an instruction at most.
+    assert found.instructions > 2_700_000 / 32
 
 
 @pytest.mark.slow

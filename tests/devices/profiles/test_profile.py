@@ -1,7 +1,14 @@
 """Profiles of devices: found by name, read from a user's file, refused in our words."""
 
 import pytest
-from edgestill.devices.profiles.profile import HOST, load, names
+from edgestill.devices.profiles.profile import (
+    ALIASES,
+    HOST,
+    load,
+    names,
+    same_device,
+    suggestion,
+)
 from edgestill.errors import UsageError
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.recipe.compress import Compress
@@ -175,3 +182,94 @@ def test_a_name_that_is_none_is_refused_with_the_nearest(tmp_path):
     assert str(refusal.value).startswith("compress.target: ")
     with pytest.raises(UsageError, match="cannot be read"):
         load(str(tmp_path / "none.toml"))
+
+
+def test_a_board_inherits_what_it_does_not_say_with_the_source(tmp_path):
+    path = tmp_path / "board.toml"
+    path.write_text(
+        'like = "raspberry-pi-5"\ntitle = "Ours"\n'
+        '[clock_ghz]\nvalue = 2.0\nsource = "its firmware"\n'
+        '[reach]\nvia = "ssh"\nhost = "board.local"\n'
+    )
+    board, base = load(str(path)), load("raspberry-pi-5")
+    assert (board.name, board.title) == ("board", "Ours")
+    assert (board.arch, board.features, board.source) == (base.arch, base.features, base.source)
+    assert board.qemu_cpu == "cortex-a76"
+    assert (board.figures["clock_ghz"].value, board.figures["clock_ghz"].source) == (
+        2.0,
+        "its firmware",
+    )
+    assert board.figures["l2_kib"] == base.figures["l2_kib"]
+    assert board.figures.keys() == base.figures.keys()
+    assert board.reach.host == "board.local"
+
+
+def test_a_board_is_a_device_of_its_own(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.toml").write_text(
+            f'like = "raspberry-pi-5"\n[reach]\nvia = "ssh"\nhost = "{name}.local"\n'
+        )
+    one, two = (load(str(tmp_path / f"{name}.toml")) for name in ("one", "two"))
+    assert same_device(one, load(str(tmp_path / "one.toml")))
+    assert not same_device(one, two)
+    assert not same_device(one, load("raspberry-pi-5"))
+
+
+def test_a_file_beside_it_is_inherited_from_but_for_how_it_is_reached(tmp_path):
+    (tmp_path / "a.toml").write_text(
+        'like = "cortex-a53"\nqemu_cpu = "cortex-a55"\n[reach]\nvia = "ssh"\nhost = "a"\n'
+    )
+    (tmp_path / "b.toml").write_text('like = "a.toml"\n')
+    board = load(str(tmp_path / "b.toml"))
+    assert (board.name, board.qemu_cpu, board.reach) == ("b", "cortex-a55", None)
+    assert board.figures == load("cortex-a53").figures
+
+
+@pytest.mark.parametrize(
+    ("like", "told"),
+    [
+        ('"board.toml"', "a circle: board.toml is like board.toml"),
+        ('"other.toml"', "a circle: board.toml is like other.toml is like board.toml"),
+        ('"rpi5"', "did you mean 'raspberry-pi-5'"),
+        ('"missing.toml"', "a profile that cannot be read"),
+        ("5", "the name of a device"),
+    ],
+)
+def test_what_it_is_like_is_a_device_and_not_itself(tmp_path, like, told):
+    (tmp_path / "other.toml").write_text('like = "board.toml"\n')
+    (tmp_path / "board.toml").write_text(f"like = {like}\n")
+    with pytest.raises(UsageError) as refused:
+        load(str(tmp_path / "board.toml"))
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize("line", ["arch = 5", 'arch = "riscv"', "features = [1]", "nonsense = 1"])
+def test_what_a_board_says_itself_is_checked(tmp_path, line):
+    path = tmp_path / "board.toml"
+    path.write_text(f'like = "raspberry-pi-5"\n{line}\n')
+    with pytest.raises(UsageError):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("rpi5", "raspberry-pi-5"),
+        ("RPi 4", "raspberry-pi-4"),
+        ("raspberrypi5", "raspberry-pi-5"),
+        ("raspberry_pi_5", "raspberry-pi-5"),
+        ("cortex-a76", "raspberry-pi-5"),
+        ("x86-vnnni", "x86-vnni"),
+        ("toaster", None),
+    ],
+)
+def test_a_name_that_is_none_is_met_with_the_one_that_is_meant(name, meant):
+    assert suggestion(name) == meant
+    if meant:
+        with pytest.raises(UsageError, match=f"did you mean '{meant}'"):
+            load(name)
+
+
+def test_every_alias_stands_for_a_device():
+    assert set(ALIASES.values()) <= set(names())
+    assert not set(ALIASES) & set(names())

@@ -1,5 +1,8 @@
 """Loads other than one query after the other, on sessions whose times are known."""
 
+import threading
+from time import sleep
+
 import numpy as np
 import pytest
 from edgestill.devices.bench.engine import ProcessResult
@@ -17,7 +20,7 @@ def test_at_twice_the_capacity_every_query_waits_longer_though_a_closed_loop_see
 ):
     session, queries = Sleeper(2), 80
     due = load.arrivals(1000.0, queries, poisson=False, seed=0)
-    served = load.serve(session, FEEDS, due, streams=1, most_seconds=60.0)
+    served = load.serve([session], FEEDS, due, streams=1, most_seconds=60.0)
     waited = served.ended_ns - served.due_ns
     assert served.unanswered == 0
     # The k-th of one a millisecond is due at k ms and cannot be answered before 2 (k + 1) ms.
@@ -30,7 +33,7 @@ def test_at_twice_the_capacity_every_query_waits_longer_though_a_closed_loop_see
 
 def test_below_capacity_latency_is_that_of_the_query_and_no_query_is_sent_before_it_is_due():
     due = load.arrivals(50.0, 30, poisson=False, seed=0)
-    served = load.serve(Sleeper(1), FEEDS, due, streams=1, most_seconds=60.0)
+    served = load.serve([Sleeper(1)], FEEDS, due, streams=1, most_seconds=60.0)
     assert np.all(served.started_ns >= served.due_ns)
     idle = served.late_ns >= 0
     assert idle.any()
@@ -43,7 +46,7 @@ def test_two_streams_answer_a_rate_that_one_cannot():
     last = {}
     for streams in (1, 2):
         session = Sleeper(10)
-        served = load.serve(session, FEEDS, due, streams=streams, most_seconds=60.0)
+        served = load.serve([session], FEEDS, due, streams=streams, most_seconds=60.0)
         assert session.most == streams
         assert len(session.asked) == 120
         last[streams] = float((served.ended_ns - served.due_ns)[-1])
@@ -53,7 +56,7 @@ def test_two_streams_answer_a_rate_that_one_cannot():
 
 def test_a_run_that_takes_too_long_ends_and_counts_what_still_waits():
     due = load.arrivals(1000.0, 200, poisson=False, seed=0)
-    served = load.serve(Sleeper(5), FEEDS, due, streams=1, most_seconds=0.5)
+    served = load.serve([Sleeper(5)], FEEDS, due, streams=1, most_seconds=0.5)
     assert 0 < len(served.due_ns) <= 101
     assert served.unanswered == 200 - len(served.due_ns)
 
@@ -65,7 +68,7 @@ def test_an_error_of_the_session_ends_the_run_and_is_raised():
 
     due = load.arrivals(1000.0, 5, poisson=False, seed=0)
     with pytest.raises(ModelError, match="broken"):
-        load.serve(Broken(), FEEDS, due, streams=2, most_seconds=5.0)
+        load.serve([Broken()], FEEDS, due, streams=2, most_seconds=5.0)
 
 
 def test_arrivals_keep_their_rate_and_repeat_with_their_seed():
@@ -80,9 +83,24 @@ def test_arrivals_keep_their_rate_and_repeat_with_their_seed():
     assert not np.array_equal(random, load.arrivals(200.0, 20_000, poisson=True, seed=2))
 
 
+class Alone:
+    """A model that one thread may ask at a time, as an interpreter."""
+
+    def __init__(self):
+        self.threads, self._asked = set(), threading.Lock()
+
+    def query(self, feed):
+        assert self._asked.acquire(blocking=False)
+        self.threads.add(threading.get_ident())
+        sleep(0.001)
+        self._asked.release()
+
+
 def test_streams_run_side_by_side_and_each_latency_is_its_own():
     session = Meeting(3)
-    table = load.multi_stream(session, FEEDS, streams=3, seconds=0.0, min_queries=9, max_queries=30)
+    table = load.multi_stream(
+        [session], FEEDS, streams=3, seconds=0.0, min_queries=9, max_queries=30
+    )
     assert len(table) == len(session.asked) >= 9
     assert set(session.asked) == {0.0, 1.0}
     assert sorted(set(table[:, 0])) == [0, 1, 2]
@@ -96,10 +114,19 @@ def test_streams_run_side_by_side_and_each_latency_is_its_own():
         )
 
 
+def test_each_stream_has_its_own_model_where_one_takes_one_query_at_a_time():
+    models = [Alone() for _ in range(3)]
+    load.multi_stream(models, FEEDS, streams=3, seconds=0.05, min_queries=9, max_queries=600)
+    assert [len(model.threads) for model in models] == [1, 1, 1]
+    due = load.arrivals(2000.0, 60, poisson=False, seed=0)
+    # None of them is asked by two threads at once.
+    assert load.serve(models, FEEDS, due, streams=3, most_seconds=60.0).unanswered == 0
+
+
 def test_streams_go_on_to_the_fewest_queries_and_stop_at_the_most():
     for fewest, most, seconds in ((50, 1000, 0.0), (1, 40, 60.0)):
         table = load.multi_stream(
-            Sleeper(0.1), FEEDS, streams=2, seconds=seconds, min_queries=fewest, max_queries=most
+            [Sleeper(0.1)], FEEDS, streams=2, seconds=seconds, min_queries=fewest, max_queries=most
         )
         assert fewest <= len(table) <= most
 

@@ -1,13 +1,16 @@
 """LiteRT and OpenVINO, each in its own interpreter, by the same jobs as ONNX Runtime."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import toolchain_tools
 from edgestill.devices.bench.inspection import inspect
-from edgestill.devices.onboard.measure.job import AnswersJob, MeasureJob
+from edgestill.devices.onboard.measure.job import AnswersJob, MeasureJob, ScenarioJob
 from edgestill.devices.onboard.model.modelfile import Input
-from edgestill.devices.onboard.runtimes import RUNTIMES
+from edgestill.devices.onboard.runtimes import RUNTIMES, check_traces
 from edgestill.devices.onboard.settings import Feed, Session, Timing
+from edgestill.devices.operators.profiling import profile
 from edgestill.devices.place.place import Local
 from edgestill.errors import HostError, ModelError, UsageError
 from onnx import TensorProto, helper
@@ -144,3 +147,32 @@ def test_an_option_that_a_runtime_lacks_is_refused(tmp_path):
     job = MeasureJob(str(tmp_path / "m.xml"), str(tmp_path / "s.npy"), Session(precise=True))
     with pytest.raises(UsageError, match="openvino has no such option"):
         Local().run(job, timeout_s=120)
+
+
+@pytest.mark.parametrize("scenario", ["multi-stream", "server"])
+def test_several_streams_have_an_openvino_model_each(ir, tmp_path, scenario):
+    job = ScenarioJob(
+        str(ir), scenario, str(tmp_path / "s.npy"),
+        timing=Timing(0.05, min_queries=30, max_queries=200, warmup_seconds=0.05),
+        streams=3, rate_per_s=1000.0,
+    )  # fmt: skip
+    answer = Local().run(job, timeout_s=120)
+    assert answer.queries >= 30
+    assert answer.runtime.startswith("openvino ")
+
+
+def test_several_streams_have_a_litert_interpreter_each(tmp_path):
+    toolchain_tools.python_of("litert")
+    path = TINY / "kws_ref_model.tflite"
+    if not path.exists():
+        pytest.skip("needs MLPerf Tiny's models")
+    timing = Timing(0.05, min_queries=30, max_queries=200, warmup_seconds=0.05)
+    job = ScenarioJob(str(path), "multi-stream", str(tmp_path / "s.npy"), timing=timing, streams=3)
+    assert Local().run(job, timeout_s=120).queries >= 30
+
+
+def test_what_needs_the_graph_that_runs_names_the_runtime_before_it_is_looked_for():
+    with pytest.raises(UsageError, match="found litert, which does not write down the graph"):
+        profile(Path("m.tflite"))
+    with pytest.raises(UsageError, match="found openvino, which does not"):
+        check_traces(Path("m.xml"))

@@ -1,0 +1,244 @@
+"""``edgestill export``: a finished model in other formats, each compared in its own runtime.
+
+    exported = export(source, ("ort", "openvino"), Path("."), progress)
+    exported.exit_code          # 0, or 1 where a file answers otherwise than the .onnx file
+
+Nothing is trained or measured. All files are made and compared in a folder of their own and then
+renamed, so that no half-written file is ever in the user's folder.
+"""
+
+import filecmp
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ... import toolchains
+from ...devices.bench.inspection import inspect
+from ...devices.onboard.machine.child import PYTHON
+from ...devices.onboard.model.modelfile import check_external_data
+from ...errors import HostError, MaterialError, UsageError
+from ...exporters import EXPORTERS, FROM_ONNX, ONNX, TOOLCHAINS
+from ...exporters.package import File, Finished, Job, NotCarried, Package
+from ..engine.store import disk_errors
+from ..isolation.child import Child
+from ..judge.across_runtimes import Answered, answers_of
+from ..judge.gate import EXIT_CODES
+from ..progress import Progress
+from .export_check import Checked, check
+from .export_source import FP32, QUERIES, Source
+
+WORKER = (*PYTHON, "edgestill.pipeline.compress.export_worker")
+TIMEOUT_S = 3600.0
+_FIX = "try another format, or another machine"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One format of the model.
+
+    Attributes:
+        format: its key in ``EXPORTERS``.
+        files: what was written, the model's file first; none where the format has none.
+        bytes: of all of them.
+        about: a sentence or two on the files.
+        checked: how its answers compare; None where it was not run.
+        reason: why there is no file, or why it was not run; None where neither is so.
+    """
+
+    format: str
+    files: tuple[Path, ...] = ()
+    bytes: int = 0
+    about: str = ""
+    checked: Checked | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was made of one model."""
+
+    source: Source
+    made: tuple[Made, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a file answers otherwise, 3 where a format could not be made, else 0."""
+        if any(one.checked is not None and not one.checked.holds for one in self.made):
+            return EXIT_CODES["not ready"]
+        return MaterialError.exit_code if any(not one.files for one in self.made) else 0
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """The formats of ``--to``.
+
+    Raises:
+        UsageError: one that there is not.
+        HostError: one whose toolchain is not set up.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    for name in names:
+        if name not in EXPORTERS:
+            raise UsageError(f"'{name}'", expected=f"one of {', '.join(EXPORTERS)}", where="--to")
+        toolchain = TOOLCHAINS.get(name)
+        if toolchain is not None and toolchains.python_of(toolchain) is None:
+            raise toolchains.missing(f"--to {name}", toolchains.TOOLCHAINS[toolchain].modules[0])
+    return names
+
+
+def export(source: Source, formats: Sequence[str], out: Path, progress: Progress) -> Exported:
+    """Write the model in each format, and compare each with its ``.onnx`` file.
+
+    Args:
+        source: the model.
+        formats: keys of ``EXPORTERS``.
+        out: the folder to write to; made where it is missing.
+        progress: is advanced with each format.
+
+    Raises:
+        UsageError: a file is there already, and is another.
+        StorageError: the folder cannot be written.
+        ModelError, DataError: the model does not run on its inputs.
+        HostError: a converter was killed or ran out of time.
+    """
+    with disk_errors(out, opening=True):
+        out.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(dir=out, prefix=".export-")
+    child = Child(source.onnx, timeout_s=TIMEOUT_S, command=WORKER, fix=_FIX)
+    with disk_errors(out), scratch as folder, child:
+        original = None
+        if source.reduced is None:
+            answer = child.ask({"do": "precision", "model": str(source.onnx.resolve())})
+            source = replace(source, reduced=bool(answer["reduced"]))
+        made = []
+        with progress.steps("export", len(formats)) as steps:
+            for format_ in formats:
+                work = Path(folder).resolve() / format_
+                work.mkdir()
+                package = _package(source, format_, work, child)
+                if isinstance(package, NotCarried):
+                    made.append(Made(format_, reason=package.reason))
+                else:
+                    files = _named(source, package, work)
+                    if original is None:
+                        original = _original(source)
+                    made.append(_compared(source, package, files, original))
+                steps.advance(format_)
+        _refuse_others(made, out)
+        placed = [_place(one, out) for one in made]
+    return Exported(source, tuple(placed))
+
+
+def _package(source: Source, format_: str, work: Path, child: Child) -> Package | NotCarried:
+    """Make one format in a folder."""
+    if format_ == ONNX and source.inspection is not None:
+        return NotCarried("it is an .onnx file already")
+    if format_ not in FROM_ONNX:
+        return _from_torch(source, format_, work)
+    model = work / f"{source.stem}.onnx"
+    for file in (source.onnx, *check_external_data(source.onnx)):
+        _link(file, work / file.relative_to(source.onnx.parent))
+    (work / source.onnx.name).rename(model)
+    if format_ in TOOLCHAINS:
+        job = Job(work, (Finished(source.stem, model),), source.cpu)
+        return EXPORTERS[format_](job)[source.stem]
+    request = {"do": "package", "model": str(model), "format": format_, "cpu": source.cpu}
+    answer = child.ask(request)
+    if "reason" in answer:
+        return NotCarried(answer["reason"])
+    return _from_json(answer["package"])
+
+
+def _from_torch(source: Source, format_: str, work: Path) -> Package | NotCarried:
+    """Make a format of the torch module, and of its method's name what is quantized."""
+    torch = source.torch()
+    if isinstance(torch, NotCarried):
+        return torch
+    models = [Finished(FP32, torch.onnx, torch.module)]
+    if source.method != FP32:
+        models.append(Finished(source.method, source.onnx))
+    job = Job(work, tuple(models), source.cpu, torch.calibration, source.batch)
+    return EXPORTERS[format_](job)[source.method]
+
+
+def _from_json(document: dict[str, Any]) -> Package:
+    files = {
+        "model": File(**document["model"]),
+        "beside": tuple(File(**file) for file in document["beside"]),
+    }
+    return Package(**{**document, **files})
+
+
+def _link(file: Path, target: Path) -> None:
+    """The same file under another name; a copy where that is on another disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file.resolve(), target)
+    except OSError:
+        shutil.copyfile(file, target)
+
+
+def _named(source: Source, package: Package, work: Path) -> tuple[Path, ...]:
+    """The files of a package under the names that they get, in a folder of their own."""
+    done = work / "done"
+    done.mkdir()
+    model = Path(package.model.name)
+    files = []
+    for file in package.files:
+        name = f"{source.stem}{package.suffix}"
+        if file is not package.model:
+            # Several models in one folder have a list of operators each.
+            own = file.name.startswith(f"{model.stem}.")
+            name = source.stem + (file.name[len(model.stem) :] if own else f".{file.name}")
+        (work / file.name).rename(done / name)
+        files.append(done / name)
+    return tuple(files)
+
+
+def _original(source: Source) -> Answered:
+    inspection = source.inspection or inspect(source.onnx, feed=source.feed)
+    return answers_of(inspection, source.feed, queries=QUERIES)
+
+
+def _compared(
+    source: Source, package: Package, files: tuple[Path, ...], original: Answered
+) -> Made:
+    made = Made(package.format, files, sum(file.stat().st_size for file in files), package.about)
+    if package.runtime is None:
+        return replace(made, reason=f"not run here: {package.no_runtime}")
+    feed = source.feed
+    try:
+        answered = answers_of(inspect(files[0], feed=feed), feed, queries=QUERIES)
+    except HostError as error:
+        return replace(made, reason=f"not run here: {error}")
+    least = package.least_agreement
+    return replace(
+        made, checked=check(original, answered, reduced=bool(source.reduced), least=least)
+    )
+
+
+def _refuse_others(made: Sequence[Made], out: Path) -> None:
+    """Refuse a file that is there already and is another; the same one stays.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for file in (file for one in made for file in one.files):
+        target = out / file.name
+        if target.exists() and not (target.is_file() and filecmp.cmp(file, target, shallow=False)):
+            raise UsageError(
+                "a file that exists and is another",
+                expected="a new file",
+                where=str(target),
+                fix="move it, or name another folder with --out",
+            )
+
+
+def _place(made: Made, out: Path) -> Made:
+    """Move the files of one format to the user's folder."""
+    for file in made.files:
+        file.replace(out / file.name)
+    return replace(made, files=tuple(out / file.name for file in made.files))
