@@ -8,6 +8,7 @@ renamed, so that no half-written file is ever in the user's folder.
 """
 
 import filecmp
+import itertools
 import os
 import shutil
 import tempfile
@@ -16,15 +17,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ... import toolchains
 from ...devices.bench.inspection import inspect
 from ...devices.onboard.machine.child import PYTHON
 from ...devices.onboard.model.modelfile import check_external_data
+from ...devices.onboard.settings import Feed
 from ...errors import HostError, MaterialError, UsageError
-from ...exporters import EXPORTERS, FROM_ONNX, ONNX, TOOLCHAINS
+from ...exporters import EXPORTERS, FROM_ONNX, ONNX, TOOLCHAINS, c_array, toolchains_of
+from ...exporters.interface import INPUT, OUTPUT
+from ...exporters.microcontroller import SUFFIX, Needs
 from ...exporters.package import File, Finished, Job, NotCarried, Package
 from ..engine.store import disk_errors
 from ..isolation.child import Child
+from ..judge import other_runtimes
 from ..judge.across_runtimes import Answered, answers_of
 from ..judge.gate import EXIT_CODES
 from ..progress import Progress
@@ -83,9 +90,9 @@ def formats_of(text: str) -> tuple[str, ...]:
     for name in names:
         if name not in EXPORTERS:
             raise UsageError(f"'{name}'", expected=f"one of {', '.join(EXPORTERS)}", where="--to")
-        toolchain = TOOLCHAINS.get(name)
-        if toolchain is not None and toolchains.python_of(toolchain) is None:
-            raise toolchains.missing(f"--to {name}", toolchains.TOOLCHAINS[toolchain].modules[0])
+        for needed in toolchains_of(name):
+            if toolchains.python_of(needed) is None:
+                raise toolchains.missing(f"--to {name}", toolchains.TOOLCHAINS[needed].modules[0])
     return names
 
 
@@ -157,10 +164,15 @@ def _from_torch(source: Source, format_: str, work: Path) -> Package | NotCarrie
     torch = source.torch()
     if isinstance(torch, NotCarried):
         return torch
+    from ..compress.variants import needs_of
+
     models = [Finished(FP32, torch.onnx, torch.module)]
     if source.method != FP32:
         models.append(Finished(source.method, source.onnx))
-    job = Job(work, tuple(models), source.cpu, torch.calibration, source.batch)
+    calibration = torch.calibration
+    job = Job(
+        work, tuple(models), source.cpu, calibration, source.batch, log=None, needs_of=needs_of
+    )
     return EXPORTERS[format_](job)[source.method]
 
 
@@ -185,16 +197,18 @@ def _named(source: Source, package: Package, work: Path) -> tuple[Path, ...]:
     """The files of a package under the names that they get, in a folder of their own."""
     done = work / "done"
     done.mkdir()
-    model = Path(package.model.name)
+    base = package.model.name.removesuffix(package.suffix)
     files = []
     for file in package.files:
         name = f"{source.stem}{package.suffix}"
         if file is not package.model:
             # Several models in one folder have a list of operators each.
-            own = file.name.startswith(f"{model.stem}.")
-            name = source.stem + (file.name[len(model.stem) :] if own else f".{file.name}")
+            own = file.name.startswith(f"{base}.")
+            name = source.stem + (file.name[len(base) :] if own else f".{file.name}")
         (work / file.name).rename(done / name)
         files.append(done / name)
+    if package.suffix == SUFFIX:
+        c_array.write(files[0], Needs.read(files[0]))  # It names what it is called.
     return tuple(files)
 
 
@@ -211,13 +225,26 @@ def _compared(
         return replace(made, reason=f"not run here: {package.no_runtime}")
     feed = source.feed
     try:
-        answered = answers_of(inspect(files[0], feed=feed), feed, queries=QUERIES)
+        if package.suffix == SUFFIX:
+            answered = _by_microcontroller(files[0], feed, original)
+        else:
+            answered = answers_of(inspect(files[0], feed=feed), feed, queries=QUERIES)
     except HostError as error:
         return replace(made, reason=f"not run here: {error}")
     least = package.least_agreement
     return replace(
         made, checked=check(original, answered, reduced=bool(source.reduced), least=least)
     )
+
+
+def _by_microcontroller(file: Path, feed: Feed, original: Answered) -> Answered:
+    """What a file of one sample a query answers, given the integers that it takes."""
+    with np.load(str(feed.inputs), allow_pickle=False) as stored:
+        x = stored[INPUT][: sum(original.samples)]
+    outputs = other_runtimes.outputs(file, x, batch=1)
+    ends = np.cumsum((0, *original.samples))
+    rows = [outputs[start:end] for start, end in itertools.pairwise(ends)]
+    return Answered(original.inspection, {OUTPUT: rows}, original.samples, "tflite-micro")
 
 
 def _refuse_others(made: Sequence[Made], out: Path) -> None:

@@ -33,8 +33,9 @@ _REHEARSAL_SECONDS = 0.1
 # An overloaded run ends after so many times its length, for its queue grows without end.
 _OVERTIME = 2.0
 
-Models, Feeds = Sequence[LoadedModel], Sequence[Arrays]
-"""One model for all streams or one a stream; what they are queried with."""
+Models = Sequence[LoadedModel]
+"""One model for all streams, or one a stream."""
+Feeds = Sequence[Arrays]
 Found = tuple[dict[str, Any], NDArray[np.int64]]
 """Fields of the answer that are the load's own, and the raw figures."""
 
