@@ -26,8 +26,10 @@ from ...devices.bench.inspection import Inspection
 from ...devices.bench.request import Request
 from ...devices.bench.settings import Settings, Subject
 from ...devices.bench.stopping import Until
-from ...devices.onboard.settings import Feed, Session, Timing
+from ...devices.onboard.settings import Feed, Timing
 from ...devices.onboard.stats.estimate import Estimate
+from ...devices.place.place import bounds_of, place_of
+from ...devices.profiles.profile import HOST, Profile, load
 from ...devices.scenarios.figures import Benchmark
 from ...devices.scenarios.single_stream import measure
 from ...errors import MaterialError
@@ -91,6 +93,7 @@ class CompareOptions:
         batch: samples of a query.
         batch_axes: ``state=1`` texts: the axes along which samples lie.
         threads: intra-op threads.
+        device: what to measure on, a profile's name or path; answers are compared on this machine.
         seconds: timed seconds of a process.
         warmup_seconds: longest warm-up of a process.
         max_seconds: how long to go on.
@@ -104,6 +107,7 @@ class CompareOptions:
     batch: int = 1
     batch_axes: tuple[str, ...] = ()
     threads: int = 1
+    device: str = HOST
     seconds: float = 0.3
     warmup_seconds: float = 2.0
     max_seconds: float = 120.0
@@ -135,6 +139,8 @@ def compare(
             one input in several ways.
         MeasureError: a measuring process died or ran out of time.
     """
+    profile = load(options.device, where="--device")
+    place = place_of(profile, where="--device")
     files = model_of(a), model_of(b)
     subjects = [Subject(name, file) for name, file in zip("AB", files, strict=True)]
     feed, inspections = _feed(subjects, options, ask)
@@ -145,8 +151,9 @@ def compare(
     with measuring(progress, len(subjects) * PROCESSES) as on_process:
         request = Request(
             subjects,
-            _settings(options, feed),
+            _settings(options, feed, profile),
             options.out or new_folder(),
+            place=place,
             until=Until(lambda _, ratios: known(ratios[0].p10, max_ratio), options.max_seconds),
             on_process=on_process,
             inspections=inspections,
@@ -177,9 +184,9 @@ def _feed(
     return models.feed, models.inspections
 
 
-def _settings(options: CompareOptions, feed: Feed) -> Settings:
+def _settings(options: CompareOptions, feed: Feed, profile: Profile) -> Settings:
     return Settings(
-        session=Session(threads=options.threads),
+        **bounds_of(profile, options.threads, None),
         feed=feed,
         timing=Timing(
             options.seconds, max_queries=1_000_000, warmup_seconds=options.warmup_seconds

@@ -12,14 +12,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ...devices.bench.inspection import Inspection, inspect
 from ...devices.onboard.machine.child import PYTHON
 from ...devices.onboard.settings import Feed
 from ..isolation.child import Child
+from ..judge.across_runtimes import answers_of, compared, steadiness, takes_the_same
+from ..judge.other_runtimes import runs_elsewhere
 from ..records import OutputLoss
 from ..records.steadiness import require_one_answer
 from .output_rows import output_cells, shown_outputs
 
 WORKER = (*PYTHON, "edgestill.pipeline.judge.pair_worker")
+QUERIES = 32
+"""Queries that both are asked, at most; as many as the worker asks."""
 _FIX = "give it more memory, or a smaller batch"
 
 
@@ -83,8 +88,9 @@ def compare_answers(
     """Ask both models the same, in a child process.
 
     Args:
-        a: an ``.onnx`` or ``.ort`` file.
-        b: the same.
+        a: a model's file.
+        b: the same; where another runtime than ONNX Runtime runs one of them, each is asked in a
+            process of its own runtime.
         feed: what they are queried with; real inputs, or shapes of generated ones.
         names: what sentences call the two.
 
@@ -93,6 +99,8 @@ def compare_answers(
         DataError, UsageError: inputs or shapes that do not fit.
         MeasureError: the child could not be started.
     """
+    if any(runs_elsewhere(path) for path in (a, b)):
+        return _across_runtimes(inspect(a, feed=feed), inspect(b, feed=feed), feed, names)
     with Child(a, command=WORKER, fix=_FIX) as child:
         request = {"a": str(a), "b": str(b), "feed": asdict(feed), "names": names}
         answer = child.ask(request)
@@ -108,6 +116,29 @@ def compare_answers(
             for name, faults in zip(names, answer["unsteady"], strict=True)
             for fault in faults
         ),
+        names=names,
+    )
+
+
+def _across_runtimes(
+    a: Inspection, b: Inspection, feed: Feed, names: tuple[str, str]
+) -> AnswersCompared:
+    """The same of two files in different runtimes; each is asked twice, in two processes."""
+    first, again = (answers_of(a, feed, queries=QUERIES) for _ in range(2))
+    second, later = (answers_of(b, feed, queries=QUERIES) for _ in range(2))
+    for path, pair in ((a.path, (first, again)), (b.path, (second, later))):
+        require_one_answer(path, steadiness(*pair).faults)
+    outputs: tuple[OutputLoss, ...] = ()
+    missing: str | None = f"{' and '.join(names)} take other inputs"
+    if takes_the_same(a, b):
+        apart = compared(first, second)
+        outputs, missing = apart.losses, apart.missing
+    return AnswersCompared(
+        queries=len(first.samples),
+        generated=feed.inputs is None,
+        outputs=outputs,
+        missing=missing,
+        warnings=(),
         names=names,
     )
 

@@ -28,6 +28,13 @@ from .shared import (
 @click.argument("b", type=click.Path(path_type=Path))
 @query_options
 @threads_option
+@click.option(
+    "--device",
+    default="host",
+    show_default=True,
+    metavar="NAME|FILE.toml",
+    help="Device to measure on; answers are compared on this machine.",
+)
 @seconds_option
 @max_seconds_option
 @click.option(

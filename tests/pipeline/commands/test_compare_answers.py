@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import toolchain_tools
 from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import ModelError
 from edgestill.pipeline.commands.compare import CompareOptions, compare
@@ -81,3 +82,30 @@ def test_answers_that_depend_on_the_batch_are_a_warning(tmp_path):
     found = compare_answers(path, path, Feed(str(tmp_path / "x.npz"), batch=4))
     assert [text[:3] for text in found.cautions()] == ["A: ", "B: "]
     assert "answers depend on the other samples of a batch" in found.cautions()[0]
+
+
+TO_IR = """
+import sys, openvino
+openvino.save_model(openvino.Core().read_model(sys.argv[1]), sys.argv[2], compress_to_fp16=False)
+"""
+
+
+def test_files_in_different_runtimes_are_asked_the_same(tmp_path):
+    path = dense(tmp_path / "a.onnx", layers=2, width=8)
+    ir = tmp_path / "a.xml"
+    toolchain_tools.run_in("openvino", TO_IR, path, ir)
+    found = compare_answers(path, ir, Feed())
+    assert found.missing is None
+    (output,) = found.outputs
+    assert output.changed == 0
+    assert output.max_abs_difference < 1e-5
+    assert found.lines()[0].startswith("answers to 32 generated queries, B against A: ")
+    other = dense(tmp_path / "b.onnx", layers=1, width=8)
+    assert compare_answers(other, ir, Feed()).outputs[0].relative_error > 0.1
+    renamed = save(
+        tmp_path / "c.onnx",
+        [helper.make_node("Sigmoid", ["z"], ["y"])],
+        [("z", FLOAT, ["n", 8])],
+        [("y", FLOAT, ["n", 8])],
+    )
+    assert compare_answers(renamed, ir, Feed()).missing == "A and B take other inputs"
