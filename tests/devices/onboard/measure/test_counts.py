@@ -63,7 +63,7 @@ def test_a_process_with_a_second_thread_is_refused(job):
     thread = threading.Thread(target=stop.wait)
     thread.start()
     try:
-        with pytest.raises(MeasureError, match=r"found \d+ threads of onnxruntime .*, expected one"):
+        with pytest.raises(MeasureError, match=r"\d threads of onnxruntime .*, expected one"):
             counts.count(job)
     finally:
         stop.set()
