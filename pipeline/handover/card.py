@@ -157,7 +157,8 @@ def _figures(report: Report, names: Sequence[str]) -> Iterator[Table]:
 
 
 def _budgets(report: Report, names: Sequence[str]) -> Iterator[str]:
-    tables = results.sections(report)[0].tables
+    sections = {section.title: section for section in results.sections(report)}
+    tables = sections["Budgets"].tables
     for judged, table in zip(report.verdict.variants, tables, strict=True):
         if judged.name in names:
             yield f"### {escape(table.caption)}"

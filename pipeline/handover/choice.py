@@ -86,6 +86,11 @@ def chosen(
         if not ready:
             open_ = any(pair.outcome == "undecided" for pair in of_format)
             outcome: Outcome = "undecided" if open_ else "not ready"
+            barred = {one.name: one.cannot_ship for one in report.verdict.variants}
+            if why := barred.get(of_format[0].variant.name):
+                raise _not_ready(
+                    f"nothing in the format '{format_}' may ship: {why}", outcome, where
+                )
             raise _not_ready(f"no READY package in the format '{format_}'", outcome, where)
         found += ready
     return tuple(found)
@@ -111,9 +116,10 @@ def _verdict(verdict: VariantVerdict | None, package: Package) -> tuple[Outcome,
 
 
 def _fit(report: Report, pair: Chosen) -> bool:
-    """Whether the variant is READY and this package is not known to differ from what was judged."""
-    verdicts = {verdict.name: verdict.outcome for verdict in report.verdict.variants}
-    return verdicts.get(pair.variant.name) == "ready" and pair.outcome != "not ready"
+    """Whether the variant is READY, may ship, and the package is not known to differ from it."""
+    fit = {one.name for one in report.verdict.variants if one.outcome == "ready"}
+    fit -= {one.name for one in report.verdict.variants if one.cannot_ship}
+    return pair.variant.name in fit and pair.outcome != "not ready"
 
 
 def _absent(report: Report, format_: str) -> str:

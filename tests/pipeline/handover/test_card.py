@@ -4,6 +4,7 @@ import re
 
 import pytest
 import run_example
+import runtimes_example
 from edgestill.pipeline.handover import card
 from edgestill.pipeline.handover.manifest import parse
 from edgestill.pipeline.handover.snippets import SNIPPETS, Written
@@ -72,3 +73,11 @@ def test_a_package_without_golden_outputs_is_said(manifest):
     changed = manifest.model_copy(update={"packages": (first, *manifest.packages[1:])})
     page = card.page(run_example.report(), changed, ())
     assert "Without golden outputs, as nothing here runs them: models/fp32.onnx." in page
+
+
+def test_the_budgets_are_those_of_the_bundle_where_there_are_several_runtimes_too(manifest):
+    """The report then begins with another section."""
+    page = card.page(runtimes_example.several(None, run_example.report()), manifest, WRITTEN)
+    budgets = page.partition("## Figures")[2]
+    assert "### fp32: READY" in budgets
+    assert "### int8" not in budgets

@@ -2,8 +2,10 @@
 
 import pytest
 import run_example
+import runtimes_example
 from edgestill.errors import MaterialError
 from edgestill.pipeline.handover.choice import NothingReadyError, chosen
+from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.records import NotCarried
 
 
@@ -100,3 +102,11 @@ def test_a_format_that_the_run_lacks_is_said_with_the_reason():
         chosen(report, ("litert",), inspection=False)
     with pytest.raises(MaterialError, match="'flac'; choose from onnx, ort"):
         chosen(report, ("flac",), inspection=False)
+
+
+def test_what_the_app_does_not_take_is_refused_with_the_reason():
+    gate = Gate(min_accuracy=0.9, runtimes=("onnx",))
+    report = runtimes_example.several(gate)
+    with pytest.raises(NothingReadyError, match="may ship: the app does not take litert"):
+        chosen(report, ["litert"], inspection=False)
+    assert names(chosen(runtimes_example.several(), ["litert"], inspection=False))
