@@ -5,7 +5,7 @@
 
 Everything sent lies there in folders named after their content, and a file gets its name only once
 it is whole: what is there is not sent again, and a copy that was cut short goes on where it ended.
-The device needs Python, numpy and onnxruntime, and nothing else of ours.
+The device needs Python, numpy and the runtime of the model, and nothing else of ours; no converter.
 """
 
 import base64
@@ -154,7 +154,7 @@ class Remote:
 
     def describe(self) -> Host:
         """The machine there; see `Place.describe`."""
-        self._bring([worker_bundle()])
+        self._bring([worker_bundle()], ("numpy",))
         machine = self._ask({"ask": "host"}, _CONTACT_S, {})["host"]
         if self._arch not in (None, machine["arch"]):
             raise ReachError(
@@ -180,8 +180,9 @@ class Remote:
         if inputs is not None:
             bundles[inputs] = self._bundle(Path(inputs), lambda _: ())
         # First this, because it finds out where a relative folder lies.
-        self._bring([worker_bundle(), *bundles.values()])
-        self._require([row.package])
+        needed = ("numpy", row.package)
+        self._bring([worker_bundle(), *bundles.values()], needed)
+        self._require(needed)
         there = {
             here: f"{self._folder}/{bundle.name}/{Path(here).name}"
             for here, bundle in bundles.items()
@@ -208,8 +209,8 @@ class Remote:
             self._bundles[key] = bundle(files)
         return self._bundles[key]
 
-    def _bring(self, bundles: Sequence[Bundle]) -> None:
-        """See that bundles are there, whole; send what is not."""
+    def _bring(self, bundles: Sequence[Bundle], needed: Sequence[str]) -> None:
+        """See that bundles are there, whole, and the packages that they need; send what is not."""
         missing = [bundle for bundle in bundles if bundle.name not in self._there]
         if not missing:
             return
@@ -220,7 +221,7 @@ class Remote:
         runtimes = [row.package for row in RUNTIMES.values()]
         request = {"ask": "look", "files": files, "packages": ["numpy", *runtimes]}
         device = self._contact(request, (), time)
-        self._check(device)
+        self._check(device, needed)
         absent = [name for name in device["absent"] if name in sources]
         if absent:
             pieces = _pieces({name: (sources[name], files[name]) for name in absent})
@@ -234,7 +235,7 @@ class Remote:
         self._folder = device["folder"]
         self._there |= {bundle.name for bundle in missing}
 
-    def _check(self, device: Mapping[str, Any]) -> None:
+    def _check(self, device: Mapping[str, Any], needed: Sequence[str]) -> None:
         version = ".".join(map(str, device["python"]))
         if tuple(device["python"]) < _OLDEST:
             raise ReachError(
@@ -244,18 +245,18 @@ class Remote:
                 fix="install a newer one there and name it with reach.python",
             )
         self._lacking = dict.fromkeys(device["lacking"], version)
-        runtimes = [row.package for row in RUNTIMES.values()]
-        # One runtime is enough for now; a job then needs its own.
-        self._require(["numpy", *(runtimes if self._lacking.keys() >= set(runtimes) else ())])
+        self._require(needed)
 
     def _require(self, packages: Sequence[str]) -> None:
+        """Refuse a job whose packages are not there; pip installs them, no converter."""
         lacking = [package for package in packages if package in self._lacking]
         if lacking:
+            names = [package.replace("_", "-") for package in lacking]
             raise ReachError(
-                f"no {' and no '.join(lacking)} for Python {self._lacking[lacking[0]]}",
-                expected=f"numpy and {' or '.join(row.package for row in RUNTIMES.values())}",
+                f"no {' and no '.join(names)} for Python {self._lacking[lacking[0]]}",
+                expected=" and ".join(package.replace("_", "-") for package in packages),
                 where=f"{self.name}: {self._python}",
-                fix=f"on the device: {self._python} -m pip install {' '.join(lacking)}",
+                fix=f"on the device: {self._python} -m pip install {' '.join(names)}",
             )
 
     def _contact(

@@ -251,8 +251,11 @@ def test_no_python_or_one_without_the_runtime_is_a_clear_error(server, folder, t
     bare = tmp_path / "bare python"
     bare.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S "$@"\n')
     bare.chmod(0o755)
-    with pytest.raises(ReachError, match=r"no numpy and no onnxruntime for Python 3.*pip install"):
+    with pytest.raises(ReachError, match=r"no numpy for Python 3.*pip install numpy$"):
         _place(server["table"], folder, python=str(bare)).describe()
+    job = flat_job(MeasureJob, str(_dense(tmp_path / "m.onnx")), str(tmp_path / "s.npy"), **QUICK)
+    with pytest.raises(ReachError, match=r"no numpy and no onnxruntime for Python 3.*pip install"):
+        _place(server["table"], folder, python=str(bare)).run(job, timeout_s=60)
 
 
 def test_a_login_script_that_prints_does_not_spoil_the_answer(server, folder, tmp_path):
