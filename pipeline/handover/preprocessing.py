@@ -97,14 +97,10 @@ def _raw(data: DataRecord) -> str:
 
 
 def _tokenizer(data: DataRecord) -> dict[str, Any] | None:
+    """The tokenizer's files; its special ids stand in ``raw_input``."""
     if data.layout != "tokens":
         return None
-    return {
-        "files": [f"models/{name}" for name in data.files],
-        "vocabulary": data.vocabulary,
-        "pad": data.pad,
-        "unknown": data.unknown,
-    }
+    return {"files": [f"models/{name}" for name in data.files]}
 
 
 def _decoding(data: DataRecord) -> dict[str, Any]:

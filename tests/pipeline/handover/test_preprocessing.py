@@ -57,13 +57,11 @@ def test_the_rule_of_resizing_travels():
 
 
 def test_the_tokenizer_travels_with_its_special_ids():
-    found = of(layout="tokens", files=("tokenizer.json",), vocabulary=90, pad=0, unknown=1)
-    assert found["tokenizer"] == {
-        "files": ["models/tokenizer.json"],
-        "vocabulary": 90,
-        "pad": 0,
-        "unknown": 1,
-    }
+    told = {"kind": "text", "max_length": 16, "pad": 0, "unknown": 1, "mask": 3}
+    # The record's ``unknown`` hides tokens in training: it is the mask.
+    found = of(layout="tokens", files=("tokenizer.json",), front_end=told, pad=0, unknown=3)
+    assert found["tokenizer"] == {"files": ["models/tokenizer.json"]}
+    assert found["raw_input"] == told
 
 
 def test_encodings_of_tables_and_features_of_sound_travel():
