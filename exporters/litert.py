@@ -16,6 +16,7 @@ SCHEMES = {
     "int8-static": "int8-static",
     "int8-dynamic": "int8-dynamic",
     "int8-weights": "int8-weights",
+    "int4-weights": "int4-weights",
 }
 """How a variant is made here, by its name; of one that brings a torch module: in float32."""
 FP32 = "fp32"
@@ -43,7 +44,7 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
     if FP32 in refused:
         raise ModelError(f"cannot be converted to .tflite ({refused[FP32]})", where=FP32)
     return {
-        model.name: _package(job.folder / f"{model.name}{SUFFIX}", answer, carried[model.name])
+        model.name: _package(job, model, answer, carried[model.name])
         if model.name in carried and model.name not in refused
         else NotCarried(refused.get(model.name) or _why_not(model))
         for model in job.models
@@ -72,7 +73,7 @@ def request(job: Job, carried: dict[str, str], work: Path, suffix: str = SUFFIX)
         source = sources(job)[model.name]
         if source not in programs:
             programs[source] = f"{source}.pt2"
-            module = next(one.module for one in job.models if one.name == source)
+            module = next(m.module or m.floats for m in job.models if m.name == source)
             save_program(module, job.calibration[:1], job.batch, work / programs[source])
         target = str((job.folder / f"{model.name}{suffix}").resolve())
         models.append(
@@ -87,8 +88,8 @@ def request(job: Job, carried: dict[str, str], work: Path, suffix: str = SUFFIX)
 
 
 def sources(job: Job) -> dict[str, str]:
-    """By variant the model whose torch module it is made of: its own, else fp32; else none."""
-    modules = {model.name for model in job.models if model.module is not None}
+    """By variant the model whose torch module it is made of: its own, else fp32."""
+    modules = {m.name for m in job.models if m.module is not None or m.floats is not None}
     found = {m.name: m.name if m.name in modules else FP32 for m in job.models}
     return {name: source for name, source in found.items() if source in modules}
 
@@ -96,24 +97,55 @@ def sources(job: Job) -> dict[str, str]:
 def _scheme(model: Finished, job: Job) -> str | None:
     if model.module is not None:
         return SCHEMES[FP32]
+    if model.floats is not None:
+        return _static(job)
     if model.name not in sources(job):
         return None
-    return SCHEMES.get(model.name)
+    return _static(job) if model.name == "int8-static" else SCHEMES.get(model.name)
+
+
+def _static(job: Job) -> str:
+    """Of texts, which are padded, only the layers."""
+    return "int8-static-layers" if _are_texts(job) else SCHEMES["int8-static"]
+
+
+def _are_texts(job: Job) -> bool:
+    """Whether samples are token ids."""
+    known = job.calibration
+    return known is not None and known.ndim == 2 and known.dtype.kind == "i"
 
 
 def _why_not(model: Finished) -> str:
     return f"LiteRT has no {model.name}: it is made in ONNX, and its torch module is not kept"
 
 
-def _package(file: Path, answer: dict[str, Any], scheme: str) -> Package:
+def _package(job: Job, model: Finished, answer: dict[str, Any], scheme: str) -> Package:
     return Package(
         format="litert",
         title="LiteRT",
         suffix=SUFFIX,
-        model=File.of(file),
+        model=File.of(job.folder / f"{model.name}{SUFFIX}"),
         runtime="litert",
         answers_hold=True,
         about=f"The .tflite file is made by {answer['by']}; its input and output are those of the "
-        ".onnx file, with a fixed batch.",
+        f".onnx file, with a fixed batch{_length(job)}.{rounded_again(model)}",
         computes_in=COMPUTES_IN.get(scheme, "float32"),
     )
+
+
+def rounded_again(model: Finished) -> str:
+    """A sentence on a variant that was trained with rounding; of others none."""
+    if model.floats is None:
+        return ""
+    return (
+        " Its weights are those that were trained with rounding, rounded again; the ranges of "
+        "activations are those of the calibration samples, not those that were learned."
+    )
+
+
+def _length(job: Job) -> str:
+    """Of texts: that all have the length of the longest."""
+    known = job.calibration
+    if known is None or not _are_texts(job):
+        return ""
+    return f" and texts of {known.shape[1]} tokens, shorter ones padded"

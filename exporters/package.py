@@ -30,11 +30,14 @@ class Finished:
         name: the variant's. Files of a package are named for it.
         onnx: the finished ``.onnx`` file.
         module: the torch module that it was exported from; None where a method wrote the file.
+        floats: of one that was trained with int8 rounding: the torch module without it, whose
+            weights are to be rounded again.
     """
 
     name: str
     onnx: Path
     module: "nn.Module | None" = None
+    floats: "nn.Module | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A torch module as a program that another environment with the same torch can load."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +11,34 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+_OF_THIS_MACHINE = (
+    "stack_trace",
+    "nn_module_stack",
+    "source_fn_stack",
+    "from_node",
+    "torch_fn",
+)
+"""What the capture notes of each operator: which line of which file of ours it came from."""
+
+
 def save_program(
-    module: "nn.Module | None", sample: "NDArray[Any]", batch: int, path: Path
+    module: "nn.Module | None",
+    sample: "NDArray[Any]",
+    batch: int,
+    path: Path,
+    *,
+    any_batch: bool = False,
 ) -> None:
-    """Capture a module by ``torch.export`` with a fixed batch, and write it to a ``.pt2`` file.
+    """Capture a module by ``torch.export``, and write it to a ``.pt2`` file.
+
+    The file is the same wherever it is made, as long as its name is.
 
     Args:
         module: in eval mode or not, it is captured in eval mode.
         sample: one sample [1, ...] as the module takes it.
         batch: samples a query.
         path: the file to write.
+        any_batch: whether it is to take other batches as well; ``batch`` is then 2 or more.
 
     Raises:
         ModelError: there is no module, or torch cannot capture it.
@@ -29,13 +48,27 @@ def save_program(
 
     if module is None:
         raise ModelError("no torch module", where=path.stem)
-    module.eval()
+    with suppress(NotImplementedError):  # what was captured is in eval mode and stays so
+        module.eval()
     example = torch.from_numpy(np.repeat(np.asarray(sample), batch, axis=0))
     try:
-        torch.export.save(torch.export.export(module, (example,)), path)
+        dynamic = ({0: torch.export.Dim.DYNAMIC},) if any_batch else None
+        program = torch.export.export(module, (example,), dynamic_shapes=dynamic)
+        for node in program.graph.nodes:
+            for key in _OF_THIS_MACHINE:
+                node.meta.pop(key, None)
+        torch.export.save(program, path)
     except (MemoryError, OSError):
         raise
     except Exception as error:
         raise ModelError(
             f"cannot be captured by torch.export ({reason(error)})", where=path.stem
         ) from error
+
+
+def load_program(path: Path) -> "nn.Module":
+    """A captured module, in eval mode as it was captured."""
+    import torch
+
+    module: nn.Module = torch.export.load(path).module()
+    return module

@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import ModelError
 from . import c_array
 from .conversion import convert
-from .litert import FP32, request, sources
+from .litert import request, rounded_again, sources
 from .microcontroller import SUFFIX, Needs, beside
 from .package import File, Finished, Job, NotCarried, Package
 
@@ -37,7 +37,7 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
     carried = {
         model.name: _SCHEME
         for model in job.models
-        if model.name == _STATIC and model.name in sources(job)
+        if _is_static(model) and model.name in sources(job)
     }
     if not carried:
         return {model.name: NotCarried(_why_not(model)) for model in job.models}
@@ -52,18 +52,24 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
             continue
         file = job.folder / f"{model.name}{SUFFIX}"
         try:
-            found[model.name] = _package(file, needs_of(file), answer["by"])
+            by = str(answer["by"])
+            found[model.name] = _package(file, needs_of(file), by, rounded_again(model))
         except ModelError as error:
             file.unlink()
             found[model.name] = NotCarried(error.found)
     return found
 
 
+def _is_static(model: Finished) -> bool:
+    """Whether it is int8 with fixed ranges, or can be made so again."""
+    return model.name == _STATIC or model.floats is not None
+
+
 def _why_not(model: Finished) -> str:
-    return f"microcontrollers take {_STATIC}, made from {FP32} by LiteRT, and no {model.name}"
+    return f"microcontrollers take {_STATIC} or int8-qat, made by LiteRT, and no {model.name}"
 
 
-def _package(file: Path, needs: Needs, by: str) -> Package:
+def _package(file: Path, needs: Needs, by: str, more: str) -> Package:
     needs.write(beside(file, ".json"))
     source, header = c_array.write(file, needs)
     return Package(
@@ -78,5 +84,5 @@ def _package(file: Path, needs: Needs, by: str) -> Package:
         about=f"The {SUFFIX} file is made by {by}; it takes and gives int8, by the scales in the "
         f".json file, and the .cc file is the same as an array. Its arena of {needs.arena_bytes:,} "
         f"bytes is counted by {needs.counted_by}, whose kernels' times are not those of a "
-        "microcontroller: it is not timed.",
+        f"microcontroller: it is not timed.{more}",
     )

@@ -128,12 +128,27 @@ def _static(manager: recipe_manager.RecipeManager) -> None:
         )
 
 
+def _static_layers(manager: recipe_manager.RecipeManager) -> None:
+    """Products of matrices alone: one range cannot hold scores and the mask that is added to them.
+
+    In such a range a step of int8 is larger than all scores.
+    """
+    for operator in (_OPERATORS.FULLY_CONNECTED, _OPERATORS.BATCH_MATMUL):
+        manager.add_static_config(
+            regex=_ALL, operation_name=operator, activation_num_bits=8, weight_num_bits=8
+        )
+
+
 def _dynamic(manager: recipe_manager.RecipeManager) -> None:
     manager.add_dynamic_config(regex=_ALL, operation_name=_OPERATORS.ALL_SUPPORTED, num_bits=8)
 
 
 def _weights(manager: recipe_manager.RecipeManager) -> None:
     manager.add_weight_only_config(regex=_ALL, operation_name=_OPERATORS.ALL_SUPPORTED, num_bits=8)
+
+
+def _four_bits(manager: recipe_manager.RecipeManager) -> None:
+    manager.add_weight_only_config(regex=_ALL, operation_name=_OPERATORS.ALL_SUPPORTED, num_bits=4)
 
 
 def _half(manager: recipe_manager.RecipeManager) -> None:
@@ -149,9 +164,11 @@ _MAKERS: dict[str, Callable[[Path, Queries, Request], bytes]] = {
     "float32": _float32,
     "float16-weights": partial(_quantized, configure=_half),
     "int8-static": partial(_quantized, configure=_static),
+    "int8-static-layers": partial(_quantized, configure=_static_layers),
     "int8-static-inputs": partial(_quantized, configure=_whole),
     "int8-dynamic": partial(_quantized, configure=_dynamic),
     "int8-weights": partial(_quantized, configure=_weights),
+    "int4-weights": partial(_quantized, configure=_four_bits),
 }
 """By the scheme that a request names."""
 

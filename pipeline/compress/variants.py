@@ -18,6 +18,7 @@ from ...exporters.microcontroller import Needs, Scaled
 from ...exporters.package import Finished, Package
 from ...exporters.package import Job as ExportJob
 from ...exporters.package import NotCarried as Missing
+from ...exporters.program import load_program
 from .. import tasks
 from ..data.arrays import Arrays, draw, open_split
 from ..distill.teacher_answers import ensemble, exportable
@@ -42,7 +43,7 @@ from .int8.saturation import saturable
 from .method import Effect, Job, Outputs
 from .methods import METHODS
 from .normalize.normal_form import normalize
-from .train.contract import FILE, best_of
+from .train.contract import FILE, PROGRAM, best_of
 
 FP32 = "fp32"
 _COMPARED = 8
@@ -217,7 +218,13 @@ def _packaged(
     export = inputs.export
     finished = tuple(Finished(name, out / f"{name}.onnx", modules.get(name)) for name in names)
     job = ExportJob(out, finished, export.ort_target)
-    students = tuple(model for model in finished if model.name != TEACHER)
+    tuned = inputs.models.tuned if set(export.formats) & TOOLCHAINS.keys() else ()
+    programs = {made.record.method: made for made in tuned}
+    students = tuple(
+        _with_program(model, programs[model.name]) if model.name in programs else model
+        for model in finished
+        if model.name != TEACHER
+    )
     apart = ExportJob(
         out,
         students,
@@ -239,6 +246,12 @@ def _packaged(
                 packages[name].append(made)
         steps.advance(f".{format_}")
     return packages, tuple(absent)
+
+
+def _with_program(model: Finished, made: Made[TunedRecord]) -> Finished:
+    """A variant that a method trained, with the torch module that other formats are made of."""
+    module = load_program(made.path / PROGRAM)
+    return replace(model, floats=module) if made.record.rounds else replace(model, module=module)
 
 
 def needs_of(path: Path) -> Needs:

@@ -60,6 +60,18 @@ def in_other_runtime(
     samples = draw(test, SAMPLES).x
     with torch.no_grad():
         expected = model(torch.from_numpy(samples)).numpy()
+    return _elsewhere(path, samples, expected, batch)
+
+
+def with_tuned_elsewhere(path: Path, tuned: Made[TunedRecord], batch: int) -> tuple[Parity, ...]:
+    """The same of a student that a method trained on, in float."""
+    with np.load(tuned.path / REFERENCE, allow_pickle=False) as stored:
+        return _elsewhere(path, stored["x"], stored["logits"], batch)
+
+
+def _elsewhere(
+    path: Path, samples: NDArray[Any], expected: Logits, batch: int
+) -> tuple[Parity, ...]:
     return (
         Parity(
             batch=batch,

@@ -161,9 +161,13 @@ def _parity(variant: Variant, inputs: VerifyInputs, test: Arrays) -> tuple[Parit
             return parity.with_module(path, module, test)
         return parity.in_other_runtime(path, module, test, inputs.batch)
     for tuned in models.tuned:
-        if tuned.record.method == variant.name:
+        if tuned.record.method != variant.method:
+            continue
+        if variant.in_onnx:
             precise = inputs.variants.record.plan.precise
             return parity.with_tuned(path, tuned, precise=precise)
+        if not tuned.record.rounds:
+            return parity.with_tuned_elsewhere(path, tuned, inputs.batch)
     return ()
 
 

@@ -77,7 +77,10 @@ class Left(Record):
 
 
 class TunedRecord(Record):
-    """A student that was trained further: ``model.onnx``, and its answers in ``reference.npz``."""
+    """A student that was trained further: ``model.onnx`` and its answers in ``reference.npz``.
+
+    ``program.pt2`` is the same in float, from which other formats are made.
+    """
 
     method: str
     seed: int

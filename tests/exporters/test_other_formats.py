@@ -10,8 +10,10 @@ from edgestill.exporters.conversion import convert
 from edgestill.exporters.package import Finished, Job, NotCarried
 from edgestill.exporters.program import save_program
 from edgestill.pipeline.judge.other_runtimes import outputs, steadiness
+from edgestill.pipeline.models.signature import Signature
+from edgestill.pipeline.models.transformer import Transformer
 
-NAMES = ("fp32", "int8-static", "int8-dynamic", "int8-weights", "fp16", "pruned")
+NAMES = ("fp32", "int8-static", "int8-dynamic", "int8-weights", "int4-weights", "fp16", "pruned")
 
 
 class Net(torch.nn.Module):
@@ -72,7 +74,7 @@ def test_litert_answers_as_torch_in_float_and_within_a_few_steps_in_int8(
 ):
     scale = np.ptp(expected)
     most = {"fp32": 1e-5, "fp16": 2e-3, "int8-weights": 0.02, "int8-dynamic": 0.03}
-    for name, share in (most | {"int8-static": 0.05}).items():
+    for name, share in (most | {"int8-static": 0.05, "int4-weights": 0.3}).items():
         file = job.folder / tflite[name].model.name
         found = outputs(file, samples, batch=1)
         assert np.abs(found - expected).max() <= share * scale, name
@@ -103,6 +105,43 @@ def test_ranges_hold_every_sample_so_that_a_rare_large_one_is_not_clipped(net, t
     with torch.no_grad():
         expected = net(torch.from_numpy(samples[7:8])).numpy()
     assert np.abs(found - expected).max() <= 0.05 * np.ptp(expected)
+
+
+def test_what_was_trained_further_is_made_of_its_own_module(net, samples, expected, tmp_path):
+    """Pruned in float; of what was trained with rounding the weights, in int8 again."""
+    toolchain_tools.python_of("litert")
+    models = []
+    for name, given in (("pruned", {"module": net}), ("int8-qat", {"floats": net})):
+        onnx.export(net, torch.from_numpy(samples[:2]), tmp_path / f"{name}.onnx", opset=20)
+        models.append(Finished(name, tmp_path / f"{name}.onnx", **given))
+    made = litert.packages(Job(tmp_path, tuple(models), calibration=samples[:32]))
+    for name, least, most in (("pruned", 0.0, 1e-5), ("int8-qat", 1e-4, 0.05)):
+        found = outputs(tmp_path / made[name].model.name, samples, batch=1)
+        assert least <= np.abs(found - expected).max() / np.ptp(expected) <= most
+    assert "rounded again" in made["int8-qat"].about
+    assert "rounded again" not in made["pruned"].about
+
+
+def test_a_text_of_a_fixed_length_answers_as_the_transformer_it_was_made_of(tmp_path):
+    toolchain_tools.python_of("litert")
+    torch.manual_seed(0)
+    net = Transformer(2, 32, Signature((12,), "tokens", 3, 50, 0)).eval()
+    random = np.random.default_rng(0)
+    ids = random.integers(1, 50, (40, 12)).astype(np.int32)
+    for row, length in enumerate(random.integers(2, 13, 40)):
+        ids[row, length:] = 0
+    models = []
+    for name in ("fp32", "int8-static"):
+        onnx.export(net, torch.from_numpy(ids[:2]), tmp_path / f"{name}.onnx", opset=20)
+        models.append(Finished(name, tmp_path / f"{name}.onnx", net if name == "fp32" else None))
+    made = litert.packages(Job(tmp_path, tuple(models), calibration=ids))
+    with torch.no_grad():
+        expected = net(torch.from_numpy(ids)).numpy()
+    found = outputs(tmp_path / "fp32.tflite", ids, batch=1)
+    assert np.abs(found - expected).max() <= 1e-4 * np.ptp(expected)
+    assert "texts of 12 tokens, shorter ones padded" in made["fp32"].about
+    rounded = outputs(tmp_path / "int8-static.tflite", ids, batch=1)
+    assert np.abs(rounded - expected).max() <= 0.05 * np.ptp(expected)
 
 
 def test_a_fixed_batch_is_filled_up_and_cut_again(net, samples, expected, tmp_path):

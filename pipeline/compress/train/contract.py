@@ -20,6 +20,8 @@ from ..method import Effect
 
 FILE = "model.onnx"
 """The file that a method writes, in its output folder."""
+PROGRAM = "program.pt2"
+"""The same model in float as a torch program, from which other formats are made."""
 P = TypeVar("P", bound=Part)
 
 
@@ -61,12 +63,15 @@ class Tuned:
         reference: the torch model that the file must answer as.
         fitted: how it was trained.
         effect: how many nodes it changed, and what the reader should know.
+        floats: the torch model with its weights in float and no rounding; where it does not round,
+            the reference itself.
         rounds: whether it computes in int8, so that the file may differ from it by a step.
     """
 
     reference: torch.nn.Module
     fitted: Fitted
     effect: Effect
+    floats: torch.nn.Module
     rounds: bool = True
 
 

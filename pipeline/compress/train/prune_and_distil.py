@@ -68,4 +68,4 @@ def train(student: StudentToTune[Prune]) -> Tuned:
         ),
         *(f"{layer} is left whole: {why}" for layer, why in cut.left.items()),
     )
-    return Tuned(small, fitted, Effect(len(cut.cuts), notes), rounds=False)
+    return Tuned(small, fitted, Effect(len(cut.cuts), notes), small, rounds=False)

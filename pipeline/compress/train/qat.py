@@ -6,6 +6,7 @@ convolutions before that, with the statistics it has: what is trained is then wh
 training at a small rate has no use for statistics that move (Krishnamoorthi 2018, §3.2.2).
 """
 
+import copy
 import logging
 import warnings
 from collections.abc import Iterator, Sequence
@@ -149,10 +150,11 @@ def train(student: StudentToTune[Qat]) -> Tuned:
     if setup.better(loss, score, than=fitted.best):
         model.load_state_dict(untrained)
         note += "; the weights before this training scored better on validation and are kept"
+    floats = without_rounding(model)
     reference = converted(model)
     write(reference, data, student.out / FILE, opset=student.opset)
     effect = Effect(changed(student.out / FILE, NAME), (note, *student.plan.why))
-    return Tuned(reference, fitted, effect)
+    return Tuned(reference, fitted, effect, floats)
 
 
 def prepared(model: Deployed, data: DataRecord, plan: Plan) -> Captured:
@@ -207,6 +209,20 @@ def calibrate(model: Captured, batches: list[Any]) -> None:
     for rounding, constant in zip(running, averaging, strict=True):
         rounding.activation_post_process.averaging_constant = constant
         rounding.disable_observer()
+
+
+def without_rounding(model: Captured) -> torch.fx.GraphModule:
+    """A copy of a trained model that computes in float, with the weights that were trained."""
+    with _quiet():
+        graph: torch.fx.GraphModule = copy.deepcopy(model.eval().net)
+    modules = dict(graph.named_modules())
+    for node in list(graph.graph.nodes):
+        if node.op == "call_module" and hasattr(modules[node.target], "observer_enabled"):
+            node.replace_all_uses_with(node.args[0])
+            graph.graph.erase_node(node)
+    graph.delete_all_unused_submodules()
+    graph.recompile()
+    return graph
 
 
 def converted(model: Captured) -> Captured:

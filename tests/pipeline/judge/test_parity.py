@@ -130,3 +130,11 @@ def test_a_file_of_another_runtime_is_held_at_its_batch_to_a_share_of_the_range(
         spread = max(1.0, abs(factor) * float(np.ptp(samples)))
         assert found.tolerance == pytest.approx(1e-3 * spread)
     assert asked == [(negated, {"batch": 7})] * 2
+
+
+def test_a_tuned_file_of_another_runtime_is_held_to_its_torch_models_answers(negated, tmp_path):
+    made = tuned(tmp_path, lambda x: -1.01 * x, rounds=False)
+    (found,) = parity.with_tuned_elsewhere(negated, made, 5)
+    assert (found.batch, found.samples) == (5, 5)
+    assert found.max_abs_difference == pytest.approx(0.01 * np.abs(TEST.x[:5]).max(), rel=1e-3)
+    assert found.tolerance == pytest.approx(1e-3 * max(1.0, 1.01 * float(np.ptp(TEST.x[:5]))))

@@ -323,6 +323,16 @@ def ready(distilled):
     return found
 
 
+def test_without_rounding_it_is_the_folded_student_in_float(distilled):
+    student = teacher_answers.restored(distilled.student, distilled.data.record)
+    model, x = ready(distilled), torch.from_numpy(split(distilled, "test").x[:8])
+    plain = qat.without_rounding(model)
+    with torch.no_grad():
+        torch.testing.assert_close(plain(x), student(x), rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(model(x), student(x), rtol=1e-4, atol=1e-4)
+    assert model.roundings()  # it is a copy
+
+
 class Killed(Silent):
     """A progress that ends the training behind a step."""
 
