@@ -21,7 +21,7 @@ SCHEMES = {
 """How a variant is made here, by its name; of one that brings a torch module: in float32."""
 FP32 = "fp32"
 SUFFIX = ".tflite"
-COMPUTES_IN = {"int8-static": "int8", "int8-dynamic": "int8"}
+COMPUTES_IN = dict.fromkeys(("int8-static", "int8-static-layers", "int8-dynamic"), "int8")
 """The type of all multiply-accumulates of a scheme; float32 where only weights are packed."""
 
 
