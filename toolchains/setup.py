@@ -75,6 +75,10 @@ def setup(toolchain: Toolchain, log: Log, base: Path | None = None) -> Path:
 def remove(toolchain: Toolchain, base: Path | None = None) -> bool:
     """Delete a toolchain's environment; whether there was one."""
     place = environment_of(toolchain, base)
+    if place.is_symlink():
+        # A link to an environment elsewhere, which stays.
+        place.unlink()
+        return True
     if not place.exists():
         return False
     # The stamp goes first: what is deleted by half is not ready.

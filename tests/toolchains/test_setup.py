@@ -67,3 +67,12 @@ def test_only_torch_may_bring_what_is_not_pinned(empty, tmp_path, monkeypatch, p
     monkeypatch.setattr(setup, "_run", lambda words, toolchain: ran.append(words))
     setup.setup(empty, lambda _: None, tmp_path / "base")
     assert ("--no-deps" in ran[0]) is closed
+
+
+def test_a_link_to_an_environment_elsewhere_is_removed_and_what_it_names_stays(empty, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "empty").symlink_to(tmp_path / "elsewhere")
+    assert setup.remove(empty, tmp_path / "base") is True
+    assert (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "base" / "empty").exists()
