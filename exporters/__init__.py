@@ -5,7 +5,7 @@ recipe then names it in ``export.formats``. ``converters`` holds what runs in a 
 interpreter.
 """
 
-from . import litert, onnx_file, openvino, ort, tflite_micro
+from . import coreml, executorch, litert, ncnn, onnx_file, openvino, ort, tflite_micro
 from .package import Exporter
 
 ONNX = "onnx"
@@ -17,10 +17,14 @@ EXPORTERS: dict[str, Exporter] = {
     "litert": litert.packages,
     "openvino": openvino.packages,
     "tflite-micro": tflite_micro.packages,
+    "executorch": executorch.packages,
+    "ncnn": ncnn.packages,
+    "coreml": coreml.packages,
 }
 """By the name that a recipe gives in ``export.formats``."""
 
-TOOLCHAINS = {"litert": "litert", "openvino": "openvino", "tflite-micro": "tflite-micro"}
+_OWN = ("litert", "openvino", "tflite-micro", "executorch", "ncnn")
+TOOLCHAINS = {name: name for name in _OWN} | {"coreml": "executorch"}
 """The toolchain that a format runs in, and is converted by; the others need none."""
 CONVERTED_BY = {"tflite-micro": "litert"}
 """Where another toolchain converts to a format than the one that it runs in."""

@@ -17,39 +17,46 @@ _MINUTES = 60
 
 
 def convert(
-    toolchain: str, request: Mapping[str, Any], work: Path, log: Path | None
+    toolchain: str,
+    request: Mapping[str, Any],
+    work: Path,
+    log: Path | None,
+    *,
+    converter: str | None = None,
 ) -> dict[str, Any]:
-    """Run ``exporters.converters.<toolchain>`` on a request; returns its answer.
+    """Run ``exporters.converters.<converter>`` on a request; returns its answer.
 
     Args:
-        toolchain: the name of the toolchain and of the converter's module.
+        toolchain: its interpreter runs the converter.
         request: JSON for it.
         work: a folder for the request and the answer.
-        log: a folder for what the converter prints, as ``<toolchain>.log``; None: it is dropped.
+        log: a folder for what the converter prints, as ``<converter>.log``; None: it is dropped.
+        converter: the module; None: that of the toolchain's name.
 
     Raises:
         HostError: the toolchain is not set up, or the converter ran out of time or was killed.
         ModelError: the converter failed; with its last line.
     """
+    converter = converter or toolchain
     python = toolchains.python_of(toolchain)
     if python is None:
         module = toolchains.TOOLCHAINS[toolchain].modules[0]
-        raise toolchains.missing(f"export.formats: {toolchain}", module)
+        raise toolchains.missing(f"export.formats: {converter}", module)
     (work / REQUEST).write_text(json.dumps(dict(request)), encoding="utf-8")
-    name = f"edgestill.exporters.converters.{toolchain.replace('-', '_')}"
-    printed = (log or work) / f"{toolchain}.log"
+    name = f"edgestill.exporters.converters.{converter.replace('-', '_')}"
+    printed = (log or work) / f"{converter}.log"
     with printed.open("ab") as stream:
-        code = _run(toolchains.command(python, name, str(work)), stream, toolchain)
+        code = _run(toolchains.command(python, name, str(work)), stream, converter)
     if code != 0:
         last = _last_line(printed)
         if code < 0:
-            raise HostError(f"the converter was ended by signal {-code} ({last})", where=toolchain)
-        raise ModelError(f"the converter failed ({last})", where=toolchain, fix=_see(log, printed))
+            raise HostError(f"the converter was ended by signal {-code} ({last})", where=converter)
+        raise ModelError(f"the converter failed ({last})", where=converter, fix=_see(log, printed))
     answer: dict[str, Any] = json.loads((work / ANSWER).read_text(encoding="utf-8"))
     return answer
 
 
-def _run(words: tuple[str, ...], stream: IO[bytes], toolchain: str) -> int:
+def _run(words: tuple[str, ...], stream: IO[bytes], converter: str) -> int:
     try:
         # It is killed where we are interrupted meanwhile.
         return subprocess.run(
@@ -62,7 +69,7 @@ def _run(words: tuple[str, ...], stream: IO[bytes], toolchain: str) -> int:
             check=False,
         ).returncode
     except subprocess.TimeoutExpired:
-        raise HostError(f"no end after {_MINUTES} minutes", where=toolchain) from None
+        raise HostError(f"no end after {_MINUTES} minutes", where=converter) from None
 
 
 def _last_line(printed: Path) -> str:

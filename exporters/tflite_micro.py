@@ -7,7 +7,7 @@ from pathlib import Path
 from ..errors import ModelError
 from . import c_array
 from .conversion import convert
-from .litert import request, rounded_again, sources
+from .from_torch import request, rounded_again, sources
 from .microcontroller import SUFFIX, Needs, beside
 from .package import File, Finished, Job, NotCarried, Package
 

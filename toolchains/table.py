@@ -48,6 +48,7 @@ _ALL = (
     ),
     Toolchain("openvino", "OpenVINO: IR files, converted and run", ("openvino",), 280),
     Toolchain("executorch", "ExecuTorch: .pte files, converted and run", ("executorch",), 1500),
+    Toolchain("ncnn", "ncnn: .param and .bin files, converted and run", ("ncnn", "pnnx"), 1000),
     Toolchain(
         "tflite-micro", "TensorFlow Lite Micro: the arena of a model", ("tflite_micro",), 105
     ),

@@ -19,6 +19,7 @@ from ai_edge_quantizer import algorithm_manager, qtyping, quantizer, recipe_mana
 from numpy.typing import NDArray
 
 from .protocol import Request, each, serve
+from .samples import queries_of
 
 Ranges = dict[str, dict[str, Any]]
 Queries = Iterable[Mapping[str, NDArray[Any]]]
@@ -43,21 +44,19 @@ class _Named(torch.nn.Module):
 
 def convert(folder: Path, request: Request) -> dict[str, Any]:
     """Convert each program once, and make every model from its float file."""
-    with np.load(folder / "calibration.npz", allow_pickle=False) as stored:
-        samples: NDArray[Any] = stored["x"]
-    batch, floats = int(request["batch"]), folder / "float"
+    samples = queries_of(folder, int(request["batch"]))
+    floats = folder / "float"
     floats.mkdir()
 
     def one(model: Request) -> None:
         source = floats / f"{model['program']}.tflite"
         if not source.exists():
             program = torch.export.load(str(folder / model["program"]))
-            example = torch.from_numpy(np.repeat(samples[:1], batch, axis=0))
+            example = torch.from_numpy(samples[0])
             named = _Named(program.module(), request["output"])
             made = litert_torch.convert(named, sample_kwargs={request["input"]: example})
             made.export(str(source))
-        feeds = (samples[i : i + batch] for i in range(0, len(samples) - batch + 1, batch))
-        queries = ({request["input"]: feed} for feed in feeds)
+        queries = ({request["input"]: query} for query in samples)
         content = _MAKERS[model["scheme"]](source, queries, request)
         Path(model["target"]).write_bytes(content)
 

@@ -51,7 +51,7 @@ class Row:
 
 
 def weights_beside(path: Path) -> tuple[Path, ...]:
-    """The `.bin` file of an OpenVINO `.xml` file."""
+    """The `.bin` file of an OpenVINO `.xml` or ncnn `.param` file."""
     weights = path.with_suffix(".bin")
     return (weights,) if weights.exists() else ()
 
@@ -88,6 +88,22 @@ RUNTIMES: dict[str, Row] = {
         options=frozenset(),
         files_beside=lambda _: (),
         timed=False,
+    ),
+    "executorch": Row(
+        module="edgestill.devices.onboard.runtimes.executorch",
+        package="executorch",
+        suffixes=(".pte",),
+        options=frozenset(),
+        files_beside=lambda _: (),
+        alone=False,
+    ),
+    "ncnn": Row(
+        module="edgestill.devices.onboard.runtimes.ncnn",
+        package="ncnn",
+        suffixes=(".param",),
+        options=frozenset(),
+        files_beside=weights_beside,
+        alone=False,
     ),
 }
 _ALWAYS = {"runtime", "threads"}
