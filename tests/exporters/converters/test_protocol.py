@@ -1,5 +1,8 @@
-"""How a converter is asked and answers. What converts runs in a toolchain: ``test_other_formats``
-tries ``edgestill.exporters.converters.litert`` and ``edgestill.exporters.converters.openvino``.
+"""How a converter is asked and answers. What converts runs in a toolchain.
+
+``tests/exporters`` tries ``edgestill.exporters.converters.litert``,
+``edgestill.exporters.converters.openvino``, ``edgestill.exporters.converters.executorch``,
+``edgestill.exporters.converters.ncnn`` and ``edgestill.exporters.converters.coreml``.
 """
 
 import json
