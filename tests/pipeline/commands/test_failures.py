@@ -11,11 +11,11 @@ import click
 import pytest
 from edgestill.errors import DataError, HostError, StorageError
 from edgestill.pipeline.commands.cli import COMMANDS, main
-from edgestill.pipeline.commands.devices import DEVICE_COMMANDS
 from edgestill.pipeline.commands.failures import failure_of
 
-NAMES = [(name,) for name in COMMANDS if name != "devices"] + [
-    ("devices", name) for name in DEVICE_COMMANDS
+GROUPS = {name: one for name, one in COMMANDS.items() if isinstance(one, click.Group)}
+NAMES = [(name,) for name in COMMANDS if name not in GROUPS] + [
+    (name, inner) for name, group in GROUPS.items() for inner in group.commands
 ]
 """The words of every command."""
 
@@ -66,7 +66,9 @@ def ends(monkeypatch, capsys):
     """Runs a command whose work ends in an exception: code, stdout, stderr."""
 
     def run(words, error, *more):
-        command = COMMANDS[words[0]] if len(words) == 1 else DEVICE_COMMANDS[words[1]]
+        command = COMMANDS[words[0]]
+        if len(words) == 2:
+            command = GROUPS[words[0]].commands[words[1]]
 
         def stop(**_):
             raise error
