@@ -9,6 +9,7 @@ from edgestill.devices.onboard.measure.job import InspectJob
 from edgestill.devices.onboard.model.cost import Cost
 from edgestill.devices.onboard.model.modelfile import Input
 from edgestill.devices.onboard.settings import DEFAULT_FEED, Feed
+from edgestill.devices.place.worker import worker_of
 from edgestill.errors import ModelError
 from inspected import inspected
 
@@ -52,15 +53,17 @@ def test_an_inspection_has_what_the_child_answered(asked):
         runtime="onnxruntime 1.32.0",
         training="Dropout acts as in training",
     )
-    limits = {"timeout_s": 60.0, "memory_limit_bytes": None}
-    assert asked == [(InspectJob("a/m.onnx", feed=DEFAULT_FEED), limits)]
+    job = InspectJob("a/m.onnx", feed=DEFAULT_FEED)
+    limits = {"timeout_s": 60.0, "memory_limit_bytes": None, "command": worker_of(job)}
+    assert asked == [(job, limits)]
 
 
 def test_feed_and_limits_reach_the_child(asked):
     feed = Feed(batch=3)
     inspection.inspect(Path("m.onnx"), feed=feed, timeout_s=5.0, memory_limit_bytes=9)
-    limits = {"timeout_s": 5.0, "memory_limit_bytes": 9}
-    assert asked == [(InspectJob("m.onnx", feed=feed), limits)]
+    job = InspectJob("m.onnx", feed=feed)
+    limits = {"timeout_s": 5.0, "memory_limit_bytes": 9, "command": worker_of(job)}
+    assert asked == [(job, limits)]
 
 
 def test_a_model_that_acts_as_in_training_is_refused_with_its_path():

@@ -53,12 +53,13 @@ def test_records_are_replaced_in_one_step_and_are_strict_json(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["processes.json"]
 
 
-def test_all_processes_have_one_runtime():
+def test_all_processes_of_a_model_have_one_runtime():
     one, other = measure_answer(), measure_answer(runtime="fake 0.9")
-    assert journal.runtime_of([one, one]) == "fake 1.0"
+    assert journal.runtimes_of({"a": [one, one]}) == "fake 1.0"
+    assert journal.runtimes_of({"a": [one], "b": [other, other]}) == "fake 0.9, fake 1.0"
     with pytest.raises(MeasureError) as refused:
-        journal.runtime_of([one, other, one])
+        journal.runtimes_of({"a": [one], "b": [one, other, one]})
     assert str(refused.value) == (
-        "found processes with fake 0.9 and fake 1.0, expected one runtime; "
+        "b: found processes with fake 0.9 and fake 1.0, expected one runtime; "
         "do not install packages while measuring"
     )

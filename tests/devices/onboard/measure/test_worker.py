@@ -157,7 +157,7 @@ def test_real_inputs_that_do_not_fit_are_data_errors(dense, tmp_path, arrays, wo
 def test_an_input_file_is_never_unpickled(dense, tmp_path):
     inputs = tmp_path / "inputs.npz"
     np.savez(inputs, x=np.array([{"a": 1}], dtype=object))
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="of Python objects, which are pickled and not read"):
         run(_job(dense, tmp_path, inputs=str(inputs)), timeout_s=60)
 
 
