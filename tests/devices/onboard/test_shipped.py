@@ -29,8 +29,13 @@ class Copied:
 sys.meta_path.insert(0, Copied)
 import edgestill.devices.onboard as onboard
 
+from edgestill.devices.onboard.runtimes import RUNTIMES
+
+# Each other runtime is a module that only its own files need.
+others = {row.module for name, row in RUNTIMES.items() if name != "onnxruntime"}
 for module in pkgutil.walk_packages(onboard.__path__, onboard.__name__ + "."):
-    importlib.import_module(module.name)
+    if module.name not in others:
+        importlib.import_module(module.name)
 ours = [name for name in sys.modules if name.partition(".")[0] == "edgestill"]
 assert all(sys.modules[name].__file__.startswith(folder) for name in ours), ours
 from edgestill.devices.onboard.measure import worker

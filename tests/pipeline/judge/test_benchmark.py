@@ -47,7 +47,7 @@ def test_a_tail_percentile_is_looked_at_where_it_can_be_decided_and_a_median_bef
     ("budgets", "recipe", "queries"),
     [
         ({"max_p99_ms": 1.0}, {"processes": 9}, 74),
-            ({"max_p99_ms": 1.0}, {}, 64),
+        ({"max_p99_ms": 1.0}, {}, 64),
         ({"max_p90_ms": 1.0}, {}, 64),
         ({"max_p99_ms": 1.0}, {"processes": 1}, 662),
         ({"max_p99_ms": 1.0}, {"min_queries": 10, "max_queries": 50}, 50),
