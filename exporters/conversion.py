@@ -13,6 +13,14 @@ from .. import toolchains
 from ..errors import HostError, ModelError
 
 REQUEST, ANSWER = "request.json", "answer.json"
+CONVERTERS = {
+    "coreml": "edgestill.exporters.converters.coreml",
+    "executorch": "edgestill.exporters.converters.executorch",
+    "litert": "edgestill.exporters.converters.litert",
+    "ncnn": "edgestill.exporters.converters.ncnn",
+    "openvino": "edgestill.exporters.converters.openvino",
+}
+"""The programs. Written out, so that a change of one is a change of the stage that starts it."""
 _MINUTES = 60
 
 
@@ -43,7 +51,7 @@ def convert(
         module = toolchains.TOOLCHAINS[toolchain].modules[0]
         raise toolchains.missing(f"export.formats: {converter}", module)
     (work / REQUEST).write_text(json.dumps(dict(request)), encoding="utf-8")
-    name = f"edgestill.exporters.converters.{converter.replace('-', '_')}"
+    name = CONVERTERS[converter]
     printed = (log or work) / f"{converter}.log"
     with printed.open("ab") as stream:
         code = _run(toolchains.command(python, name, str(work)), stream, converter)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NAME = "edgestill"
-FOLDERS = ("devices", "exporters", "pipeline")
+FOLDERS = ("devices", "exporters", "pipeline", "toolchains")
 CARRIERS = frozenset(
     {
         "",

@@ -56,3 +56,10 @@ def test_the_doctor_decides_no_variant_and_the_measuring_process_decides_the_ben
     assert "devices/onboard/measure/worker.py" in measured
     assert "devices/onboard/measure/latency.py" in measured
     assert not [name for name in measured if name.startswith("pipeline/report")]
+
+
+def test_what_converts_in_a_toolchain_decides_the_variants():
+    behind = sources.behind("pipeline.compress.variants")
+    for name in ("coreml", "executorch", "litert", "ncnn", "openvino", "protocol"):
+        assert f"exporters/converters/{name}.py" in behind
+    assert "toolchains/interpreter.py" in behind
