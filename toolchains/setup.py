@@ -5,15 +5,15 @@
 
 import json
 import shutil
-import subprocess
 import sys
 import venv
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import HostError, StorageError
+from ..errors import StorageError
 from .interpreter import STAMP, digest, environment_of, state
+from .step import run_step
 from .table import COMMAND, Toolchain
 
 _MINUTES = 30
@@ -105,19 +105,4 @@ def _run(words: Sequence[str], toolchain: Toolchain) -> None:
     """
     again = f"check the network, then run {COMMAND} {toolchain.name} again"
     where = f"setting up {toolchain.name}"
-    try:
-        done = subprocess.run(
-            list(words),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=60 * _MINUTES,
-        )
-    except subprocess.TimeoutExpired:
-        raise HostError(f"no end after {_MINUTES} minutes", where=where, fix=again) from None
-    if done.returncode != 0:
-        last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")
-        raise HostError(last[:300] or f"status {done.returncode}", where=where, fix=again)
+    run_step(words, where=where, fix=again, minutes=_MINUTES)

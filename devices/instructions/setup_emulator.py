@@ -13,12 +13,12 @@ the package are not. onnxruntime 1.26 is the last version for aarch64 that this 
 
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ...errors import HostError, StorageError
+from ...toolchains.step import run_step
 from ..onboard.machine.host import ROOT, read_text
 from .emulator import (
     COMMAND,
@@ -170,21 +170,4 @@ def _run(command: Sequence[str], environment: Mapping[str, str] = {}) -> str:
     """
     step = " ".join(command[:2])
     again = f"check the network, then run {COMMAND} again"
-    try:
-        done = subprocess.run(
-            list(command),
-            env={**os.environ, **environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-            timeout=60 * _MINUTES,
-        )
-    except subprocess.TimeoutExpired:
-        raise HostError(f"no end after {_MINUTES} minutes", where=step, fix=again) from None
-    last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "")
-    if done.returncode != 0:
-        raise HostError(last[:300] or f"status {done.returncode}", where=step, fix=again)
-    return last
+    return run_step(command, where=step, fix=again, minutes=_MINUTES, environment=environment)
