@@ -57,6 +57,9 @@ def save_program(
         for node in program.graph.nodes:
             for key in _OF_THIS_MACHINE:
                 node.meta.pop(key, None)
+        for tensors in (program.state_dict, program.constants):
+            for name, tensor in tensors.items():
+                tensors[name] = _alone(tensor)
         torch.export.save(program, path)
     except (MemoryError, OSError):
         raise
@@ -64,6 +67,24 @@ def save_program(
         raise ModelError(
             f"cannot be captured by torch.export ({reason(error)})", where=path.stem
         ) from error
+
+
+def _alone(value: Any) -> Any:
+    """The same tensor, contiguous in a storage of its own.
+
+    ``torch.export.save`` writes storages. Of one that no contiguous tensor fills (weights with
+    channels last, a part of a larger tensor) it warns, and writes more than the program needs.
+    """
+    import torch
+
+    if not isinstance(value, torch.Tensor):  # a program also keeps objects
+        return value
+    if value.is_contiguous() and value.untyped_storage().nbytes() == value.nbytes:
+        return value
+    alone = value.detach().clone(memory_format=torch.contiguous_format)
+    if isinstance(value, torch.nn.Parameter):
+        return torch.nn.Parameter(alone, requires_grad=value.requires_grad)
+    return alone
 
 
 def load_program(path: Path) -> "nn.Module":

@@ -41,3 +41,28 @@ def test_a_program_of_any_batch_answers_as_its_module_and_is_captured_again(tmp_
     with torch.no_grad():
         torch.testing.assert_close(loaded(torch.from_numpy(x)), module(torch.from_numpy(x)))
         torch.testing.assert_close(again(torch.from_numpy(x[:1])), module(torch.from_numpy(x[:1])))
+
+
+class Parts(torch.nn.Module):
+    """Weights with their channels last, two parts of one tensor, and one tensor under two names."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv2d(2, 4, 3).to(memory_format=torch.channels_last)
+        large = torch.arange(4000.0)
+        self.first = torch.nn.Parameter(large[:4])
+        self.register_buffer("last", large[-4:])
+        self.register_buffer("shared", self.last)
+
+    def forward(self, x):
+        return self.conv(x).mean((2, 3)) * self.first + self.last + self.shared
+
+
+def test_weights_in_any_layout_are_written_whole_and_alone(tmp_path):
+    torch.manual_seed(0)
+    module, x = Parts().eval(), np.ones((1, 2, 5, 5), np.float32)
+    save_program(module, x, 1, tmp_path / "program.pt2")
+    with torch.no_grad():
+        given = torch.from_numpy(x)
+        torch.testing.assert_close(load_program(tmp_path / "program.pt2")(given), module(given))
+    assert (tmp_path / "program.pt2").stat().st_size < 4000 * 4
