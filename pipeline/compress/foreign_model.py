@@ -4,9 +4,10 @@ model = ForeignModel.open(request)
 model.compress("int8-static", Path("int8.onnx"))["changed_nodes"]
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from ...devices.onboard.settings import Session
 from ...errors import DataError
 from ..data.archive import unpacked
 from ..judge.output_loss import reads_as_classes, worst
-from ..judge.steadiness import answers_alone, steadiness
+from ..judge.steadiness import FURTHER, answers_alone, steadiness
 from ..recipe.compress import Compress
 from ..records import Plan
 from ..records.steadiness import require_one_answer
@@ -34,7 +35,8 @@ from .parity import Feed
 LABELS = "y"
 """Name of the array with the classes in a calibration file, unless an input has that name."""
 
-
+_REPEATED = 4
+"""Samples of each query that is asked again."""
 _COMPARED = 8
 """Samples on which the normal form must answer as the model."""
 _FIX = "write it with numpy.savez: one array an input, samples along the first axis"
@@ -82,7 +84,7 @@ class ForeignModel:
         )
         feed = everything.first(options.calibration_samples)
         plan = Plan.model_validate_json(request["plan"])
-        warnings = unsteady(model, next(feed.batches(BATCH)), plan)
+        warnings = unsteady(model, list(islice(feed.batches(_REPEATED), 1 + FURTHER)), plan)
         normal = folder / "normal.onnx"
         changes = normalize(model, normal, [next(feed.batches(_COMPARED))])
         labels = None if labels is None else labels[: feed.count]
@@ -183,14 +185,25 @@ class ForeignModel:
         return float((outputs.whole(name).argmax(1) == self.labels).mean())
 
 
-def unsteady(model: Path, feed: Feed, plan: Plan) -> tuple[str, ...]:
+def unsteady(model: Path, feeds: Sequence[Feed], plan: Plan) -> tuple[str, ...]:
     """What makes a model's answers depend on more than its input.
+
+    Args:
+        model: its file.
+        feeds: queries, at least one.
+        plan: how files are run.
 
     Raises:
         ModelError: it answers one input in several ways, so that no other file could be said to
             answer as it does.
     """
-    found = steadiness(model, feed, Session(precise=plan.precise), alone=answers_alone(model))
+    found = steadiness(
+        model,
+        feeds[0],
+        Session(precise=plan.precise),
+        alone=answers_alone(model),
+        further=feeds[1:],
+    )
     require_one_answer(model, found.faults)
     return found.faults
 

@@ -24,7 +24,7 @@ from ...errors import ModelError
 from ..isolation import server
 from ..isolation.server import Reply
 from .output_loss import Answers, losses
-from .steadiness import answers_alone, steadiness
+from .steadiness import FURTHER, answers_alone, steadiness
 
 QUERIES = 32
 """Queries that both are asked, at most."""
@@ -40,10 +40,10 @@ def reply(request: dict[str, Any], _: list[NDArray[Any]]) -> Reply:
     queries = _queries(first, feed)
     second, called = load(paths[1], Session()), request["names"]
     missing = _other_inputs(first, second, called)
-    asked = [queries[0], queries[0] if missing is None else _queries(second, feed)[0]]
+    asked = [queries, queries if missing is None else _queries(second, feed)]
     steady = [
-        steadiness(path, query, Session(), alone=answers_alone(path))
-        for path, query in zip(paths, asked, strict=True)
+        steadiness(path, own[0], Session(), alone=answers_alone(path), further=own[1 : 1 + FURTHER])
+        for path, own in zip(paths, asked, strict=True)
     ]
     found: dict[str, Any] = {"queries": len(queries), "outputs": [], "missing": missing}
     if missing is None:

@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,9 @@ from .apart import flat, relative
 
 SAMPLES = 64
 """Samples of the repeated query, at most."""
+FURTHER = 7
+"""Further queries that a caller may have asked again: in one sample a model may draw too few values
+to show it."""
 _IN_INT8 = re.compile("Quantize|Integer|^QLinear|^QGemm|^QAttention")
 """Operator types of int8 arithmetic."""
 _ALONE = 4
@@ -35,7 +38,13 @@ Feed = Mapping[str, NDArray[Any]]
 
 
 def steadiness(
-    path: Path, feed: Feed, session: Session, *, alone: bool, batch: int = 1
+    path: Path,
+    feed: Feed,
+    session: Session,
+    *,
+    alone: bool,
+    batch: int = 1,
+    further: Sequence[Feed] = (),
 ) -> Steadiness:
     """Ask a file the same twice, in two sessions, and some of the samples one by one.
 
@@ -46,24 +55,31 @@ def steadiness(
         alone: whether the answer to a sample is to be the same whatever else is in the batch; it
             is looked at only where every input has an open first axis.
         batch: samples a query, of a file in another runtime.
+        further: queries that are asked again as well, of a file that ONNX Runtime runs.
 
     Raises:
         ModelError: the file does not load or does not run on the feed.
     """
     if other_runtimes.runs_elsewhere(path):
         return other_runtimes.steadiness(path, feed[INPUT], batch=batch)
-    feed = {name: np.ascontiguousarray(array) for name, array in feed.items()}
-    model = load(path, session)
-    first, repeated = _answers(model, feed), _answers(model, feed)
-    single = _alone(model, feed, first) if alone else None
+    feeds = [
+        {name: np.ascontiguousarray(array) for name, array in one.items()}
+        for one in (feed, *further)
+    ]
+    feed, model = feeds[0], load(path, session)
+    # Each query twice in a row: a model with a seed may give one sequence in every session.
+    twice = [(_answers(model, one), _answers(model, one)) for one in feeds]
+    first = [pair[0] for pair in twice]
+    single = _alone(model, feed, first[0]) if alone else None
     del model  # Two sessions of one large model may be more than there is memory for.
-    other = _answers(load(path, session), feed)
+    model = load(path, session)
+    other = [_answers(model, one) for one in feeds]
     return Steadiness(
         samples=max((len(array) for array in feed.values() if array.ndim), default=1),
-        again=_largest(first, repeated),
-        session=_largest(first, other),
+        again=max(_largest(*pair) for pair in twice),
+        session=max(map(_largest, first, other)),
         alone=single,
-        alone_tolerance=ALONE_FP16 if _in_half(first) else ALONE,
+        alone_tolerance=ALONE_FP16 if _in_half(first[0]) else ALONE,
     )
 
 

@@ -91,7 +91,7 @@ def test_of_a_foreign_model_every_format_is_made_or_has_a_reason(model, tmp_path
     code, text = run(model, "--to", "ort,litert,onnx", "--out", tmp_path / "out")
     assert code == MaterialError.exit_code
     assert names(tmp_path / "out") == ["net.ort", "net.required_operators_and_types.config"]
-    assert "net.ort: " in text
+    assert "net.ort: " in text.replace("\n", "")  # the folder's path may fill the line
     assert "the same answers" in text
     assert "litert: not exported: it is made of a torch module, which an .onnx file" in text
     assert "onnx: not exported: it is an .onnx file already" in text

@@ -1,5 +1,7 @@
 """A file that answers one input in several ways is found by asking it."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from edgestill.devices.onboard.settings import Session
@@ -53,6 +55,16 @@ def test_a_model_that_draws_is_found_in_one_session(asked):
 def test_a_model_that_is_seeded_is_found_all_the_same(asked):
     draw = node("RandomNormalLike", ["x"], ["r"], seed=1.0)
     assert asked(draw, node("Add", ["x", "r"], ["y"])).faults
+
+
+@pytest.mark.parametrize("seed", [{}, {"seed": 1.0}])
+def test_a_model_that_draws_in_few_queries_is_found_by_the_further_ones(tmp_path, seed):
+    ends = [("x", FLOAT, ["n", 8])], [("y", FLOAT, ["n", 8])]
+    path = save(tmp_path / "m.onnx", [node("Bernoulli", ["x"], ["y"], **seed)], *ends)
+    certain, drawn = np.ones((1, 8), np.float32), np.full((1, 8), 0.5, np.float32)
+    ask = partial(steadiness, path, {"x": certain}, Session(), alone=True)
+    assert ask().faults == ()
+    assert ask(further=[{"x": certain}, *[{"x": drawn}] * 4]).faults
 
 
 def test_an_answer_that_depends_on_the_batch_is_found_by_asking_alone(asked):
