@@ -98,7 +98,7 @@ def profile(
         path: a `.onnx` file.
         session: how the runtime loads and runs the model.
         feed: what it is queried with.
-        runs: profiled queries; fewer for graphs of thousands of nodes.
+        runs: profiled queries; fewer of a model that takes long or has thousands of nodes.
         timeout_s: seconds after which the child is killed.
 
     Raises:

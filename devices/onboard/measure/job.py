@@ -91,7 +91,7 @@ class OperatorsJob(JobFor["OperatorsAnswer"]):
         model: path of the model, an ONNX file.
         session: how the runtime holds the model.
         feed: what it is queried with.
-        runs: how many queries to take the times of.
+        runs: how many queries to take the times of; fewer of a model that takes long.
         warmup_seconds: when to stop waiting for the latencies to settle.
         kind: which job this is.
     """

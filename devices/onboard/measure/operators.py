@@ -34,6 +34,10 @@ from .job import OperatorsJob
 
 _KERNEL = "_kernel_time"
 _WARMUP_RUNS = 5
+_SECONDS = 4.0
+"""After so long a model has been asked enough, with profiling and without it."""
+_FEWEST = 10
+"""Of a model that takes longer than that for a few queries."""
 _MOST_EVENTS = 200_000  # the runtime stops writing at a million; a file of 100 MB is enough
 # Views of the tensor they are given.
 _MOVE_NOTHING = {"Flatten", "Identity", "Reshape", "Shape", "Squeeze", "Unsqueeze"}
@@ -106,9 +110,9 @@ def time_operators(job: OperatorsJob) -> OperatorsAnswer:
         p10_us=quantiles(without, n=10)[0],
         p50_us=median(without),
         p50_profiled_us=median(with_profiling),
-        runs=runs,
+        runs=len(with_profiling),
         runtime=label(runtime),
-        operators=summarize(calls_by_run(profile, str(path))[-runs:], optimized),
+        operators=summarize(calls_by_run(profile, str(path))[-len(with_profiling) :], optimized),
         source=of_model(source, job.feed.batch, shapes),
         costs=tuple(by_node(source, job.feed.batch, shapes)),
         optimized=optimized,
@@ -241,5 +245,8 @@ def _bytes(facts: Mapping[str, Any]) -> int | None:
 
 
 def _query_us(model: LoadedModel, feeds: Sequence[Arrays], runs: int) -> list[float]:
-    times = latency.time_queries(model, feeds, seconds=0.0, min_queries=runs, max_queries=runs)
+    """Latency of each query: of `runs`, or of as many as there is time for."""
+    times = latency.time_queries(
+        model, feeds, seconds=_SECONDS, min_queries=min(_FEWEST, runs), max_queries=runs
+    )
     return [float(time) / 1e3 for time in times]

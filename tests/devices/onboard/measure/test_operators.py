@@ -4,6 +4,7 @@ import json
 
 import foreign_graphs
 import pytest
+from edgestill.devices.onboard.measure import operators
 from edgestill.devices.onboard.measure.job import OperatorsJob
 from edgestill.devices.onboard.measure.operators import (
     Call,
@@ -124,3 +125,12 @@ def test_a_file_of_the_runtimes_own_format_has_no_source_to_time(tmp_path):
     path.write_bytes(b"\0\0\0\0ORTM" + bytes(32))
     with pytest.raises(ModelError, match="expected the ONNX file it was made from"):
         time_operators(OperatorsJob(str(path)))
+
+
+@pytest.mark.parametrize(("seconds", "runs", "asked"), [(0.0, 30, 10), (0.0, 4, 4), (60.0, 30, 30)])
+def test_a_model_that_takes_long_is_asked_less(tmp_path, monkeypatch, seconds, runs, asked):
+    monkeypatch.setattr(operators, "_SECONDS", seconds)
+    path = dense(tmp_path / "m.onnx", layers=1, width=8)
+    answer = time_operators(OperatorsJob(str(path), runs=runs))
+    assert answer.runs == asked
+    assert answer.operators
