@@ -15,6 +15,8 @@ PIP_ARGS ?=
 COVERAGE ?=
 COVERAGE_FLOOR ?= 90
 TESTS ?= -m "not slow"
+# A file's tests stay in one process: what they share is made once.
+WORKERS ?= -n auto --dist loadfile
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
@@ -27,10 +29,10 @@ demo: .venv/edgestill
 # The floor lies one point below the figure in docs/architecture.md. Python 3.11 has no fast tracer:
 # with COVERAGE=1 the tests take a third longer, which is why it is not the default.
 test: .venv/edgestill-dev
-	$(BIN)/python -m pytest $(TESTS) $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR))
+	$(BIN)/python -m pytest $(WORKERS) $(TESTS) $(if $(COVERAGE),--cov --cov-report=term --cov-fail-under=$(COVERAGE_FLOOR))
 
 test-slow: .venv/edgestill-dev
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(WORKERS) -m slow
 
 check: .venv/edgestill-dev
 	$(BIN)/ruff check .

@@ -5,6 +5,9 @@ import signal
 from fnmatch import fnmatch
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # each core has its process: read when torch is imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import tiny
 

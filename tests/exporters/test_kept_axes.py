@@ -41,6 +41,7 @@ def answer(path, ids):
 
 
 @pytest.mark.parametrize("length", [1, 2, 12, 63, 64, 127, 128])
+@pytest.mark.slow
 def test_a_text_answers_alike_padded_and_at_its_own_length(file, length):
     model, path = file
     padded = texts(3, length)
@@ -91,6 +92,7 @@ class FixedLength(torch.nn.Module):
         return self.linear(self.embedding(ids).reshape(len(ids), 32))
 
 
+@pytest.mark.slow
 def test_a_module_of_one_length_is_exported_at_that_length(tmp_path):
     export(FixedLength(), tokens((2, 8), 0), tmp_path / "m.onnx", opset=20, texts=True)
     shape = onnx.load(tmp_path / "m.onnx").graph.input[0].type.tensor_type.shape.dim

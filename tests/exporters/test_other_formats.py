@@ -92,6 +92,7 @@ def test_litert_int8_is_smaller_and_what_it_cannot_carry_has_its_reason(job, tfl
     assert "litert-torch" in package.about
 
 
+@pytest.mark.slow
 def test_ranges_hold_every_sample_so_that_a_rare_large_one_is_not_clipped(net, tmp_path):
     """One sample in 32 is four times as large; smoothed ranges would clip what it gives."""
     toolchain_tools.python_of("litert")
@@ -107,6 +108,7 @@ def test_ranges_hold_every_sample_so_that_a_rare_large_one_is_not_clipped(net, t
     assert np.abs(found - expected).max() <= 0.05 * np.ptp(expected)
 
 
+@pytest.mark.slow
 def test_what_was_trained_further_is_made_of_its_own_module(net, samples, expected, tmp_path):
     """Pruned in float; of what was trained with rounding the weights, in int8 again."""
     toolchain_tools.python_of("litert")
@@ -122,6 +124,7 @@ def test_what_was_trained_further_is_made_of_its_own_module(net, samples, expect
     assert "rounded again" not in made["pruned"].about
 
 
+@pytest.mark.slow
 def test_a_text_of_a_fixed_length_answers_as_the_transformer_it_was_made_of(tmp_path):
     toolchain_tools.python_of("litert")
     torch.manual_seed(0)
@@ -144,6 +147,7 @@ def test_a_text_of_a_fixed_length_answers_as_the_transformer_it_was_made_of(tmp_
     assert np.abs(rounded - expected).max() <= 0.05 * np.ptp(expected)
 
 
+@pytest.mark.slow
 def test_a_fixed_batch_is_filled_up_and_cut_again(net, samples, expected, tmp_path):
     toolchain_tools.python_of("litert")
     onnx.export(net, torch.from_numpy(samples[:2]), tmp_path / "fp32.onnx", opset=20)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 from edgestill.exporters.program import load_program, save_program
 
@@ -16,6 +17,7 @@ save_program(module, np.ones((1, 3), np.float32), 2, pathlib.Path(sys.argv[1]), 
 """
 
 
+@pytest.mark.slow
 def test_it_is_the_same_file_wherever_it_is_made(tmp_path):
     made = []
     for place in ("one", "another/place"):

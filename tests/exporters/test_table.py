@@ -73,6 +73,7 @@ def done(built):
         yield built_with(["onnx", "copy", "gz"], built, patch)
 
 
+@pytest.mark.slow
 def test_a_new_format_is_built_shipped_and_marked_but_never_ready_by_itself(done):
     verdict = done.report.verdict
     assert (verdict.outcome, verdict.ship) == ("ready", "fp32")
@@ -95,6 +96,7 @@ def test_a_new_format_is_built_shipped_and_marked_but_never_ready_by_itself(done
     assert "for a device that unpacks, was not run: it has to be unpacked first" in page
 
 
+@pytest.mark.slow
 def test_a_format_that_runs_here_as_on_its_target_is_judged(done):
     copy = done.report.verdict.variants[0].packages[1]
     assert (copy.outcome, copy.why) == ("undecided", "not measured for max_size_kib")
@@ -108,6 +110,7 @@ def test_a_format_that_runs_here_as_on_its_target_is_judged(done):
     assert report.verdict.variants[0].packages[2].outcome == "undecided"
 
 
+@pytest.mark.slow
 def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(built, monkeypatch):
     import onnx
 

@@ -350,6 +350,7 @@ def test_a_plan_writes_nothing(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
+@pytest.mark.slow
 def test_sigterm_cleans_up_as_ctrl_c_does(tmp_path):
     recipe = tiny.write(tmp_path)
     process = subprocess.Popen(

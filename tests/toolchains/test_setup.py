@@ -31,6 +31,7 @@ def test_a_toolchain_is_set_up_found_again_and_removed(empty, tmp_path):
     assert setup.remove(empty, tmp_path / "base") is False
 
 
+@pytest.mark.slow
 def test_other_requirements_are_installed_anew(empty, tmp_path):
     setup.setup(empty, lambda _: None, tmp_path / "base")
     (tmp_path / "empty.txt").write_text("# another\n")

@@ -973,6 +973,7 @@ def test_a_reader_who_leaves_is_no_failure(tmp_path):
 
 
 @pytest.mark.parametrize(("size", "code"), [(100, 0), (0.001, 1)])
+@pytest.mark.slow
 def test_a_verdict_stands_though_its_reader_left(size, code, built, tmp_path):
     run = tmp_path / "artifacts/runs/tiny/copy"
     shutil.copytree(built[0].run, run)
@@ -992,6 +993,7 @@ def test_a_full_disk_behind_stdout_is_the_machines_fault(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_training_leaves_with_130_and_nothing_half_made(tmp_path):
     np.savez(tmp_path / "data.npz", **good())
     recipe = write_recipe(tmp_path, ("epochs = 1", "epochs = 800"))

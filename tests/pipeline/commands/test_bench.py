@@ -81,6 +81,7 @@ def test_the_operations_are_counted(found):
     assert wide.macs == 256 * 256
 
 
+@pytest.mark.slow
 def test_every_other_model_is_compared_with_the_first(found):
     (ratio,) = found[0].ratios
     assert (ratio.of, ratio.over) == ("wide", "small/../<b>")

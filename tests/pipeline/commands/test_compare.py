@@ -206,6 +206,7 @@ def test_the_exit_code_is_the_budgets_and_else_zero(
     assert words in done.stdout
 
 
+@pytest.mark.slow
 def test_of_two_runs_the_files_they_ship_are_compared(built):
     run, report = built[0].run, built[0].report
     variant = next(v for v in report.variants.variants if v.name == report.verdict.ship)

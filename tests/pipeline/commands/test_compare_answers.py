@@ -90,6 +90,7 @@ openvino.save_model(openvino.Core().read_model(sys.argv[1]), sys.argv[2], compre
 """
 
 
+@pytest.mark.slow
 def test_files_in_different_runtimes_are_asked_the_same(tmp_path):
     path = dense(tmp_path / "a.onnx", layers=2, width=8)
     ir = tmp_path / "a.xml"

@@ -57,6 +57,7 @@ def test_a_variant_of_a_run_is_written_and_answers_as_its_onnx_file(built, tmp_p
     assert checked["outputs"][0]["agreement"] == 1.0
 
 
+@pytest.mark.slow
 def test_litert_is_made_of_the_students_weights_in_the_store(built, tmp_path):
     python_of("litert")
     python_of("openvino")
@@ -120,6 +121,7 @@ def test_weights_beside_a_foreign_model_go_with_it(tmp_path):
     assert formats["ort"]["checked"]["outputs"][0]["loss"]["max_abs_difference"] == 0.0
 
 
+@pytest.mark.slow
 def test_a_file_that_is_another_is_refused_and_nothing_is_left(model, tmp_path):
     out = tmp_path / "out"
     run(model, "--to", "ort", "--out", out)

@@ -61,6 +61,7 @@ QUICK = ("--seconds", "0.01", "--processes", "1")
 
 
 @pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.slow
 def test_bench_takes_scalars_and_states_whose_samples_are_not_first(voice, batch, tmp_path):
     path, inputs = voice
     found = run(

@@ -155,6 +155,7 @@ EACH = pytest.mark.parametrize(
 
 
 @EACH
+@pytest.mark.slow
 def test_python_runs_it_with_numpy_and_the_runtime_alone(
     request, tmp_path, fixture, name, packages
 ):
@@ -166,6 +167,7 @@ def test_python_runs_it_with_numpy_and_the_runtime_alone(
 
 
 @EACH
+@pytest.mark.slow
 def test_verify_runs_it_in_its_runtime(request, fixture, name, packages):
     checked = check(request.getfixturevalue(fixture))
     assert (checked.faults, checked.not_run, checked.models) == ((), (), 1)

@@ -100,6 +100,7 @@ def test_the_pictures_of_changed_samples_decode_and_load_nothing_else(tmp_path: 
     assert f"<title>{','.join(['8x8'] * 12)}</title>" in dom
 
 
+@pytest.mark.slow
 def test_a_hostile_name_runs_nothing_and_is_shown_as_it_stands(tmp_path: Path) -> None:
     name = "</script><script>document.title='owned'</script>"
     page = tmp_path / "report.html"
@@ -112,6 +113,7 @@ def test_a_hostile_name_runs_nothing_and_is_shown_as_it_stands(tmp_path: Path) -
     assert "&lt;/script&gt;&lt;script" in chart(dom, "tradeoff")
 
 
+@pytest.mark.slow
 def test_a_script_that_is_not_ours_does_not_run(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     text = html.page(example.report(), Path("/nowhere"))

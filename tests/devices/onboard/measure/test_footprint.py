@@ -39,6 +39,7 @@ def test_a_looking_process_times_nothing_and_reads_the_graph_as_the_runtime_rewr
     assert run(MemoryJob(model=str(path)), timeout_s=60).graph is None
 
 
+@pytest.mark.slow
 def test_what_makes_a_peak_vary_is_fixed_where_nothing_is_timed(tmp_path):
     """Large blocks that are freed else stay in the heap; how many depends on the path's length.
 

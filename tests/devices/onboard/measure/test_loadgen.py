@@ -45,6 +45,7 @@ def test_without_loadgen_the_extra_that_brings_it_is_named(monkeypatch, dense, t
 
 
 @pytest.mark.parametrize("ms", [0.02, 3.0])
+@pytest.mark.slow
 def test_loadgen_agrees_about_a_known_latency_and_its_logs_are_kept(tmp_path, ms):
     pytest.importorskip("mlperf_loadgen")
 

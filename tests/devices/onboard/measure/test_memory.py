@@ -41,6 +41,7 @@ def test_the_share_is_read_in_bytes_and_its_absence_is_a_reason(tmp_path):
     assert memory.grown(5, reason) == (None, reason)
 
 
+@pytest.mark.slow
 def test_the_peak_is_the_range_of_processes_that_time_nothing(tmp_path):
     quick = flat_settings(processes=1, seconds=0.01, max_queries=64, warmup_seconds=0.02)
     subjects = [Subject(name, _dense(tmp_path / f"{name}.onnx")) for name in "ab"]
@@ -63,6 +64,7 @@ def test_memory_that_was_not_looked_at_is_unknown(tmp_path):
     assert result.ratios[0].peak_memory.missing == "memory was not measured"
 
 
+@pytest.mark.slow
 def test_what_malloc_held_beyond_the_peak_is_warned_of(tmp_path):
     class Holding(Local):
         """A machine whose malloc keeps 5 MiB in the processes that are timed."""
