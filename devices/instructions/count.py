@@ -37,10 +37,10 @@ def uncountable(path: Path, target: Profile) -> EdgestillError | None:
             where=str(path),
             fix="count the .onnx file that it was made of",
         )
-    if _is_emulated(target) and row is not RUNTIMES["onnxruntime"]:
+    if _is_emulated(target) and name not in emulator.EMULATED:
         return UsageError(
             f"{name} on {target.name}, whose core is emulated",
-            expected="an .onnx or .ort file, which the emulator's onnxruntime runs",
+            expected="an .onnx, .ort or .tflite file, whose runtimes the emulator has",
             where=str(path),
             fix="count the .onnx file that it was made of, or measure on the device",
         )

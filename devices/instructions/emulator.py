@@ -19,7 +19,19 @@ from ...errors import HostError
 COMMAND = "edgestill devices setup-emulator"
 QEMU_PACKAGES = ("qemu-user",)
 PYTHON_PACKAGES = ("python3.11", "libstdc++6")
-WHEELS = ("onnxruntime==1.26.0", "numpy==2.3.5", "flatbuffers==25.9.23", "protobuf==6.33.1")
+WHEELS = (
+    "onnxruntime==1.26.0",
+    "ai-edge-litert==1.4.0",
+    "backports.strenum==1.2.8",
+    "flatbuffers==25.9.23",
+    "numpy==2.3.5",
+    "protobuf==6.33.1",
+    "tqdm==4.67.1",
+    "typing-extensions==4.15.0",
+)
+"""The last versions of the runtimes that this qemu runs, and what they need."""
+EMULATED = ("onnxruntime", "litert")
+"""Names of the runtimes that those wheels bring."""
 COUNTER_SOURCE = Path(__file__).with_name("count_instructions.c")
 
 

@@ -8,7 +8,8 @@ edgestill uses the network. Each part is created in a draft folder that is renam
 complete: an interrupted run continues at the part where it stopped and keeps complete parts.
 
 Debian 12 only: its qemu-user 7.2 accepts plugins and is linked dynamically, which later versions of
-the package are not. onnxruntime 1.26 is the last version for aarch64 that this qemu runs.
+the package are not. onnxruntime 1.26 is the last version for aarch64 that this qemu runs, and of
+LiteRT 1.4.0 runs where 2.3 crashes.
 """
 
 import os
@@ -30,7 +31,10 @@ from .emulator import (
     parts,
 )
 
-_PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
+_PLATFORMS = tuple(
+    f"{name}_aarch64"
+    for name in ("manylinux_2_28", "manylinux_2_27", "manylinux_2_17", "manylinux2014")
+)
 _MINUTES = 20
 _APT_CONF = """APT::Architecture "{arch}";
 APT::Architectures {{ "{arch}"; }};
@@ -63,7 +67,7 @@ def setup_emulator(log: Log, folder: Path | None = None, root: Path = ROOT) -> E
         host = _run(["dpkg", "--print-architecture"])
         _make(emulator.qemu, "qemu", log, lambda draft: _qemu(draft, host))
         _make(emulator.root, "an ARM Python", log, _python)
-        _make(emulator.site, "an ARM onnxruntime", log, _wheels)
+        _make(emulator.site, "ARM runtimes", log, _wheels)
         _make(emulator.plugin, "the instruction counter", log, _compile)
     except OSError as error:
         raise StorageError(

@@ -9,6 +9,7 @@ tells the two apart.
 """
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -164,11 +165,11 @@ def check_installed() -> None:
     """Refuse before anything was measured.
 
     Raises:
-        MeasureError: the extra is not installed.
+        MeasureError: the interpreter of the runtime, which may be that of a toolchain, has none.
     """
     if find_spec("mlperf_loadgen") is None:
         raise MeasureError(
-            "mlcommons-loadgen is not installed",
+            f"no mlcommons-loadgen beside the runtime, in {sys.executable}",
             expected="it, to check our figures against",
-            fix="pip install 'edgestill[loadgen]'",
+            fix=f"{sys.executable} -m pip install mlcommons-loadgen",
         )

@@ -28,7 +28,8 @@ def test_the_target_decides_the_counter(target, counted, counters):
     [
         ("m.xml", "host", "openvino, which computes in threads of its own"),
         ("m.xml", "raspberry-pi-4", "openvino, which computes in threads of its own"),
-        ("m.tflite", "raspberry-pi-4", "litert on raspberry-pi-4, whose core is emulated"),
+        ("m.micro.tflite", "raspberry-pi-4", "tflite-micro on raspberry-pi-4, whose core is"),
+        ("m.tflite", "raspberry-pi-4", None),
         ("m.tflite", "host", None),
         ("m.ort", "raspberry-pi-4", None),
     ],

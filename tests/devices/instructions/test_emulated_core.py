@@ -17,6 +17,7 @@ from edgestill.devices.profiles.profile import BUNDLED, Profile, load
 from edgestill.errors import HostError, MeasureError, UsageError
 from onnx import TensorProto, helper
 from onnx_files import dense, save
+from shared_data import SHARED
 
 FLOAT = TensorProto.FLOAT
 
@@ -57,6 +58,20 @@ def inputs(tmp_path):
     path = tmp_path / "inputs.npz"
     np.savez(path, x=np.random.default_rng(1).standard_normal((64, 64)).astype(np.float32))
     return path
+
+
+@pytest.mark.slow
+def test_litert_takes_the_instructions_of_the_core_for_int8(emulated):
+    path = SHARED / "mlperf_tiny" / "kws_ref_model.tflite"
+    if not path.exists():
+        pytest.skip("needs MLPerf Tiny's models")
+    without, with_dot = (
+        count(path, load(f"raspberry-pi-{number}"), processes=1) for number in (4, 5)
+    )
+    assert with_dot.runtime == "litert 1.4.0"
+    # 2.7 million multiply-adds: at most 4 an instruction, and 16 with dot products of int8.
+    assert without.instructions > 2_700_000 / 4
+    assert 2_700_000 / 16 < with_dot.instructions < without.instructions / 2
 
 
 @pytest.mark.slow
