@@ -67,7 +67,7 @@ def setup_emulator(log: Log, folder: Path | None = None, root: Path = ROOT) -> E
         host = _run(["dpkg", "--print-architecture"])
         _make(emulator.qemu, "qemu", log, lambda draft: _qemu(draft, host))
         _make(emulator.root, "an ARM Python", log, _python)
-        _make(emulator.site, "ARM runtimes", log, _wheels)
+        _make(emulator.site, "an ARM onnxruntime and LiteRT", log, _wheels)
         _make(emulator.plugin, "the instruction counter", log, _compile)
     except OSError as error:
         raise StorageError(
