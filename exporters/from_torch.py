@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import ModelError
 from .conversion import convert
-from .interface import INPUT, OUTPUT
+from .interface import INPUT
 from .package import Finished, Job, NotCarried, Package
 from .program import save_program
 
@@ -119,7 +119,7 @@ def request(job: Job, carried: Mapping[str, str], work: Path, suffix: str) -> di
                 "target": target,
             }
         )
-    return {"models": models, "batch": job.batch, "input": INPUT, "output": OUTPUT}
+    return {"models": models, "batch": job.batch, "input": INPUT, "output": job.output}
 
 
 def sources(job: Job) -> dict[str, str]:

@@ -1,9 +1,9 @@
 """What a model file says about itself, in ONNX metadata, so that it can be used without its recipe.
 
 Keys: ``edgestill.task``, ``edgestill.labels``, ``edgestill.units`` (of a regression),
-``edgestill.input``, ``edgestill.front_end`` (how raw input is encoded),
-``edgestill.normalization``, ``edgestill.hashes``, ``edgestill.variant``, ``edgestill.version``;
-each value is JSON.
+``edgestill.input``, ``edgestill.output`` (its name, and the softmax or sigmoid that is inside),
+``edgestill.front_end`` (how raw input is encoded), ``edgestill.normalization``,
+``edgestill.hashes``, ``edgestill.variant``, ``edgestill.version``; each value is JSON.
 """
 
 import json

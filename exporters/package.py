@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from .interface import OUTPUT
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import nn
@@ -54,6 +56,7 @@ class Job:
         log: a folder for what converters print.
         needs_of: counts what a ``.tflite`` file takes of a microcontroller; None where no format
             for one is asked for.
+        output: the name of the models' output.
     """
 
     folder: Path
@@ -63,6 +66,7 @@ class Job:
     batch: int = 1
     log: Path | None = None
     needs_of: "Callable[[Path], Needs] | None" = None
+    output: str = OUTPUT
 
 
 @dataclass(frozen=True, slots=True)

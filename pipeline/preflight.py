@@ -19,15 +19,16 @@ OF_LABELS = ("label_smoothing", "control_smoothing", "class_weights")
 
 
 def known(recipe: Recipe) -> None:
-    """Refuse metrics that the task does not have and formats without a toolchain, before any data.
+    """Refuse what the task does not have and formats without a toolchain, before any data.
 
     Raises:
-        RecipeError: a budget, or ``data.select_by``.
+        RecipeError: a budget, ``data.select_by`` or ``export.inside``.
         HostError: a format's toolchain is not set up.
     """
     _toolchains_are_set_up(recipe)
     task = tasks.of(recipe.data.task)
     task_budgets.check(recipe.gate, task)
+    _has_such_probabilities(recipe, task)
     select_by = recipe.data.select_by
     names = [metric.name for metric in task.reported if metric.value is not None]
     if select_by is not None and slug(select_by) not in map(slug, names):
@@ -46,6 +47,19 @@ def _toolchains_are_set_up(recipe: Recipe) -> None:
             if toolchains.python_of(name) is None:
                 module = toolchains.TOOLCHAINS[name].modules[0]
                 raise toolchains.missing(f"export.formats: {format_}", module)
+
+
+def _has_such_probabilities(recipe: Recipe, task: tasks.Task) -> None:
+    """Refuse a softmax or a sigmoid that is not the task's."""
+    asked, own = recipe.export.activation, task.probabilities
+    if asked is None or (own is not None and asked == own.activation):
+        return
+    raise RecipeError(
+        found=f"{asked!r} for {task.name}",
+        expected=f"{own.activation!r}" if own else "no probabilities: its outputs are the answer",
+        where="export.inside",
+        fix=f'inside = ["normalize", "{own.activation}"]' if own else f"leave {asked!r} out",
+    )
 
 
 def suits(recipe: Recipe, data: DataRecord) -> None:

@@ -26,7 +26,7 @@ from ...devices.onboard.model.modelfile import check_external_data
 from ...devices.onboard.settings import Feed
 from ...errors import HostError, MaterialError, UsageError
 from ...exporters import EXPORTERS, FROM_ONNX, ONNX, TOOLCHAINS, c_array, toolchains_of
-from ...exporters.interface import INPUT, OUTPUT
+from ...exporters.interface import INPUT, output_of
 from ...exporters.microcontroller import SUFFIX, Needs
 from ...exporters.package import File, Finished, Job, NotCarried, Package
 from ..engine.store import disk_errors
@@ -169,9 +169,14 @@ def _from_torch(source: Source, format_: str, work: Path) -> Package | NotCarrie
     models = [Finished(FP32, torch.onnx, torch.module)]
     if source.method != FP32:
         models.append(Finished(source.method, source.onnx))
-    calibration = torch.calibration
     job = Job(
-        work, tuple(models), source.cpu, calibration, source.batch, log=None, needs_of=needs_of
+        work,
+        tuple(models),
+        source.cpu,
+        torch.calibration,
+        source.batch,
+        needs_of=needs_of,
+        output=output_of(torch.activation),
     )
     return EXPORTERS[format_](job)[source.method]
 
@@ -244,7 +249,8 @@ def _by_microcontroller(file: Path, feed: Feed, original: Answered) -> Answered:
     outputs = other_runtimes.outputs(file, x, batch=1)
     ends = np.cumsum((0, *original.samples))
     rows = [outputs[start:end] for start, end in itertools.pairwise(ends)]
-    return Answered(original.inspection, {OUTPUT: rows}, original.samples, "tflite-micro")
+    (name,) = original.answers
+    return Answered(original.inspection, {name: rows}, original.samples, "tflite-micro")
 
 
 def _refuse_others(made: Sequence[Made], out: Path) -> None:

@@ -13,6 +13,7 @@ from ...devices.bench.inspection import Inspection
 from ...devices.onboard.model.modelfile import is_ort
 from ...devices.onboard.settings import Feed
 from ...errors import DataError, EdgestillError, MaterialError, ModelError, UsageError
+from ...exporters.interface import Activation
 from ...exporters.package import Cpu, NotCarried
 from ..engine.stage import Made
 from ..engine.store import Entry, Store
@@ -39,14 +40,16 @@ class Torch:
     """What formats are made of that start from a torch module.
 
     Attributes:
-        module: the student, in eval mode.
+        module: the student, in eval mode, with what stands behind it.
         onnx: the file that was exported from it.
         calibration: samples as it takes them.
+        activation: what stands behind it.
     """
 
     module: "nn.Module"
     onnx: Path
     calibration: "NDArray[Any]"
+    activation: Activation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,7 @@ class _Stored:
         """The student that the variants were made of, with its weights from the store."""
         from ..data.arrays import draw, open_split
         from ..distill.teacher_answers import ensemble
+        from ..models.activated import activated
 
         weights = self.report.variants.student.weights_sha256
         students = [student.weights_sha256 for student in self.report.students]
@@ -212,10 +216,11 @@ class _Stored:
             open_split(data.path, "calibration"), self.recipe.compress.calibration_samples
         )
         try:
-            module = ensemble((made,), (1.0,), data.record)
+            behind = self.report.variants.activation
+            module = activated(ensemble((made,), (1.0,), data.record), behind)
         except EdgestillError as error:
             return NotCarried(f"its student cannot be made again ({error})")
-        return Torch(module, self.run / "variants" / f"{FP32}.onnx", calibration.x)
+        return Torch(module, self.run / "variants" / f"{FP32}.onnx", calibration.x, behind)
 
 
 def _samples(stored: _Stored, run: Path, scratch: Path, batch: int) -> Path:

@@ -13,7 +13,7 @@ from torch import nn
 from ...devices.bench.arena import arena_of
 from ...devices.onboard.model import training_operators
 from ...devices.onboard.runtimes.contract import Tensor
-from ...exporters import EXPORTERS, TOOLCHAINS, interface, metadata, onnx
+from ...exporters import EXPORTERS, TOOLCHAINS, activation, interface, metadata, onnx
 from ...exporters.microcontroller import Needs, Scaled
 from ...exporters.package import Finished, Package
 from ...exporters.package import Job as ExportJob
@@ -24,6 +24,7 @@ from ..data.arrays import Arrays, draw, open_split
 from ..distill.teacher_answers import ensemble, exportable
 from ..engine.stage import Made
 from ..models import example
+from ..models.activated import activated
 from ..models.text_length import takes_any_length
 from ..progress import Progress, Steps
 from ..records import (
@@ -132,7 +133,13 @@ def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsR
         effects |= _compressed(out, inputs, wanted[1:], models, steps)
         for name in effects:
             file = out / f"{name}.onnx"
+            if export.activation is not None:
+                activation.append(file, export.activation)
             facts = _facts(name, models.records(name), data.record)
+            facts["output"] = {
+                "name": interface.output_of(export.activation),
+                "activation": export.activation,
+            }
             facts["input"]["shape"] = _input_shape(file, data.record)
             metadata.stamp(file, facts)
         packages, absent = _packaged(out, inputs, list(effects), modules, steps)
@@ -161,6 +168,7 @@ def compress(out: Path, progress: Progress, inputs: VariantsInputs) -> VariantsR
         teacher=variants.get(TEACHER),
         tuned=tuple(made.record for made in inputs.models.tuned),
         not_carried=absent,
+        activation=export.activation,
     )
 
 
@@ -216,12 +224,15 @@ def _packaged(
     The teacher is measured in ONNX Runtime only: it is what others are compared with.
     """
     export = inputs.export
-    finished = tuple(Finished(name, out / f"{name}.onnx", modules.get(name)) for name in names)
+    ends = {name: activated(module, export.activation) for name, module in modules.items()}
+    finished = tuple(Finished(name, out / f"{name}.onnx", ends.get(name)) for name in names)
     job = ExportJob(out, finished, export.ort_target)
     tuned = inputs.models.tuned if set(export.formats) & TOOLCHAINS.keys() else ()
     programs = {made.record.method: made for made in tuned}
     students = tuple(
-        _with_program(model, programs[model.name]) if model.name in programs else model
+        _with_program(model, programs[model.name], export.activation)
+        if model.name in programs
+        else model
         for model in finished
         if model.name != TEACHER
     )
@@ -235,6 +246,7 @@ def _packaged(
         batch=inputs.batch or 1,
         log=out,
         needs_of=needs_of,
+        output=interface.output_of(export.activation),
     )
     packages: dict[str, list[Package]] = {name: [] for name in names}
     absent = []
@@ -248,9 +260,11 @@ def _packaged(
     return packages, tuple(absent)
 
 
-def _with_program(model: Finished, made: Made[TunedRecord]) -> Finished:
+def _with_program(
+    model: Finished, made: Made[TunedRecord], behind: interface.Activation | None
+) -> Finished:
     """A variant that a method trained, with the torch module that other formats are made of."""
-    module = load_program(made.path / PROGRAM)
+    module = activated(load_program(made.path / PROGRAM), behind)
     return replace(model, floats=module) if made.record.rounds else replace(model, module=module)
 
 

@@ -169,7 +169,18 @@ def _preprocessing(report: Report) -> Iterator[str]:
     labels = " `labels.txt` has the labels, one a line." if report.data.labels else ""
     yield (
         "`preprocessing.json` says how raw input becomes the model's input and how its output is "
-        f"decoded. Normalization is inside the model.{labels}"
+        f"decoded. {_inside(report)}{labels}"
+    )
+
+
+def _inside(report: Report) -> str:
+    """What the files compute besides the model's layers."""
+    activation = report.variants.activation
+    if activation is None:
+        return "Normalization is inside the model."
+    return (
+        f"Normalization and the {activation} are inside the model: it takes values as they are in "
+        "the data set, and gives probabilities."
     )
 
 

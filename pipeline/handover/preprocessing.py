@@ -1,7 +1,7 @@
 """``preprocessing.json``: how raw input becomes the model's input, and what its outputs mean.
 
->>> document(report.data, report.variants.student)["normalization"]["inside"]    # doctest: +SKIP
-True
+>>> document(report.data, report.variants)["inside"]                      # doctest: +SKIP
+['normalize', 'softmax']
 
 It repeats the records of the data stage, so that nothing has to be read out of a model's metadata,
 which formats other than ``.onnx`` do not have.
@@ -9,11 +9,12 @@ which formats other than ``.onnx`` do not have.
 
 from typing import Any
 
-from ...exporters.interface import INPUT, OUTPUT
+from ...exporters.interface import INPUT, Activation, output_of
 from .. import tasks
-from ..records import DataRecord, ModelRecord
+from ..recipe.export import NORMALIZE
+from ..records import DataRecord, ModelRecord, VariantsRecord
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 LAYOUTS = {
     "table": "columns",
     "hw": "height, width",
@@ -25,16 +26,19 @@ LAYOUTS = {
 """What the axes of one sample mean, behind the axis of samples."""
 
 
-def document(data: DataRecord, student: ModelRecord) -> dict[str, Any]:
+def document(data: DataRecord, variants: VariantsRecord) -> dict[str, Any]:
     """The preprocessing of a run, as JSON.
 
     Args:
         data: what the data stage wrote.
-        student: the model that was exported.
+        variants: of the model that was exported.
     """
+    student, activation = variants.student, variants.activation
     return {
         "schema_version": SCHEMA_VERSION,
         "task": data.task,
+        "inside": [NORMALIZE, *([activation] if activation else [])],
+        "left_to_the_app": {"before": _before(data), "behind": _decoding(data, activation)["left"]},
         "input": {
             "name": INPUT,
             "dtype": data.dtype,
@@ -47,10 +51,10 @@ def document(data: DataRecord, student: ModelRecord) -> dict[str, Any]:
         "raw_input_note": _raw(data),
         "tokenizer": _tokenizer(data),
         "output": {
-            "name": OUTPUT,
+            "name": output_of(activation),
             "dtype": "float32",
             "numbers": student.outputs,
-            **_decoding(data),
+            **{key: value for key, value in _decoding(data, activation).items() if key != "left"},
         },
         "labels": list(data.labels),
         "units": list(data.units),
@@ -103,20 +107,42 @@ def _tokenizer(data: DataRecord) -> dict[str, Any] | None:
     return {"files": [f"models/{name}" for name in data.files]}
 
 
-def _decoding(data: DataRecord) -> dict[str, Any]:
-    """What the outputs are, and how they become an answer."""
+def _before(data: DataRecord) -> str:
+    """What the app does before it runs the model."""
+    if data.layout == "tokens":
+        return "make token ids of the text: see 'tokenizer' and 'raw_input_note'"
+    if data.front_end is not None:
+        return "make the model's input of the raw input: see 'raw_input' and 'raw_input_note'"
+    return "nothing: the model takes the values of the data set as they are"
+
+
+def _decoding(data: DataRecord, activation: Activation | None) -> dict[str, Any]:
+    """What the outputs are, how they become an answer, and what of it is left to the app."""
     task = tasks.of(data.task)
     if task.exclusive:
-        return {
-            "decode": "argmax",
-            "note": "logits; softmax gives probabilities, the largest is the class in 'labels'",
-        }
+        note = "the largest is the class in 'labels'"
+        if activation:
+            note = f"probabilities, which add up to 1; {note}"
+            return {"decode": "argmax", "note": note, "left": "take the largest"}
+        note = f"logits; softmax gives probabilities, {note}"
+        return {"decode": "argmax", "note": note, "left": "softmax for probabilities; the largest"}
     if task.label_units:
-        return {"decode": "numbers", "note": "numbers in the units of the labels, one a label"}
+        note = "numbers in the units of the labels, one a label"
+        return {"decode": "numbers", "note": note, "left": "nothing"}
     if task.probabilities is not None:
+        note = "the probability of each label by itself"
+        if activation:
+            return {
+                "decode": "threshold",
+                "threshold": 0.5,
+                "note": note,
+                "left": "compare each with the threshold",
+            }
         return {
             "decode": "sigmoid",
             "threshold": 0.5,
-            "note": "logits; sigmoid gives the probability of each label by itself",
+            "note": f"logits; sigmoid gives {note}",
+            "left": "sigmoid of each; compare it with the threshold",
         }
-    return {"decode": "vector", "note": "the teacher's vector; compare vectors by their cosine"}
+    note = "the teacher's vector; compare vectors by their cosine"
+    return {"decode": "vector", "note": note, "left": "nothing"}

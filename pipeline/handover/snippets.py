@@ -118,12 +118,13 @@ SNIPPETS = (
 """In the order in which a bundle lists them."""
 
 
-def write(folder: Path, manifest: Manifest) -> tuple[Written, ...]:
+def write(folder: Path, manifest: Manifest, output: str = OUTPUT) -> tuple[Written, ...]:
     """Write the programs for the packages of a bundle.
 
     Args:
         folder: the bundle.
         manifest: of it; its list of files is not needed.
+        output: the name of the models' output.
     """
     target = folder / FOLDER
     target.mkdir()
@@ -132,7 +133,7 @@ def write(folder: Path, manifest: Manifest) -> tuple[Written, ...]:
         fitting = [p for p in manifest.packages if p.golden and p.runtime in snippet.runtimes]
         if not fitting:
             continue
-        text = _drawn(snippet, fitting[0])
+        text = _drawn(snippet, fitting[0], output)
         if text is None:
             continue
         (target / snippet.file).write_text(text, encoding="utf-8", newline="\n")
@@ -142,7 +143,7 @@ def write(folder: Path, manifest: Manifest) -> tuple[Written, ...]:
     return tuple(written)
 
 
-def _drawn(snippet: Snippet, package: BundledPackage) -> str | None:
+def _drawn(snippet: Snippet, package: BundledPackage, output: str) -> str | None:
     """A program's text; None where its runtime has no tensor of the input's type."""
     assert package.golden is not None  # noqa: S101 - only packages with one are drawn
     kind = package.golden.input.dtype
@@ -156,6 +157,7 @@ def _drawn(snippet: Snippet, package: BundledPackage) -> str | None:
         trim_blocks=True,
     )
     names = _constants(package, package.golden, snippet.literal)
+    names["output_name"] = snippet.literal(output)
     names["type"] = snippet.types[kind] if snippet.types is not None else ""
     return environment.get_template(f"{snippet.file}.jinja").render(names)
 
@@ -167,7 +169,6 @@ def _constants(
     return {
         "model": literal(package.model),
         "input_name": literal(INPUT),
-        "output_name": literal(OUTPUT),
         "input_file": literal(golden.input.file),
         "output_file": literal(golden.output.file),
         "samples": samples,

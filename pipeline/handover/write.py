@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from ...devices.onboard.stats.estimate import Estimate
 from ...errors import MaterialError, UsageError
+from ...exporters.interface import output_of
 from ..engine.store import disk_errors, folder_digests, move_whole
 from ..printable import printable
 from ..records import Report
@@ -119,7 +120,7 @@ def _fill(folder: Path, run: Path, report: Report, pairs: Sequence[Chosen]) -> M
     if data.labels:
         lines = "".join(f"{printable(label)}\n" for label in data.labels)
         (folder / "labels.txt").write_text(lines, encoding="utf-8", newline="\n")
-    _json(folder / "preprocessing.json", preprocessing.document(data, report.variants.student))
+    _json(folder / "preprocessing.json", preprocessing.document(data, report.variants))
     recorded = golden.read(run)
     figures = {row.name: row for row in rows.models(report)}
     packages = tuple(
@@ -153,7 +154,7 @@ def _fill(folder: Path, run: Path, report: Report, pairs: Sequence[Chosen]) -> M
         packages=packages,
         files={},
     )
-    written = snippets.write(folder, manifest)
+    written = snippets.write(folder, manifest, output_of(report.variants.activation))
     _json(folder / provenance.FILE, provenance.document(report, manifest, folder))
     text = card.page(report, manifest, written)
     (folder / "README.md").write_text(text, encoding="utf-8", newline="\n")

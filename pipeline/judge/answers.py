@@ -11,7 +11,7 @@ from ...devices.onboard.model.inputs import trimmed
 from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
 from ...errors import ModelError
-from ...exporters.interface import INPUT, OUTPUT
+from ...exporters.interface import INPUT, OUTPUT, PROBABILITIES
 from . import other_runtimes
 
 Logits = NDArray[np.float32]
@@ -33,6 +33,8 @@ def logits(
 ) -> Logits:
     """Run a file over samples in order, each run on one thread.
 
+    What it gives are probabilities where it ends in a softmax or a sigmoid.
+
     Args:
         path: a file of ours, in any format; one of another runtime is run by it, in a process of
             its own, and takes none of the options below ``batch``.
@@ -53,7 +55,8 @@ def logits(
     if other_runtimes.runs_elsewhere(path):
         return _finite(other_runtimes.outputs(path, x, batch=batch), path)
     model = load(path, Session(optimization=optimization, precise=precise))
-    output = [port.name for port in model.outputs].index(OUTPUT)
+    names = [port.name for port in model.outputs]
+    output = names.index(PROBABILITIES if PROBABILITIES in names else OUTPUT)
 
     takes_any_length = pad is not None and not isinstance(model.inputs[0].shape[1], int)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..data.arrays import Arrays, draw
 from ..engine.stage import Made
 from ..records import Parity, TunedRecord
+from ..tasks.probabilities import Probabilities
 from .answers import REFERENCE, Logits, logits
 
 SAMPLES = 64
@@ -25,6 +26,8 @@ OTHER_RUNTIME = 1e-3
 """Of the range of the outputs (at least 1)."""
 LEVELS = 255
 """Steps from the least to the greatest value of uint8."""
+STEEPEST = 0.5
+"""How far a softmax moves at most where no logit moves by more than 1; a sigmoid half as far."""
 
 
 def with_module(path: Path, model: torch.nn.Module, test: Arrays) -> tuple[Parity, ...]:
@@ -63,10 +66,12 @@ def in_other_runtime(
     return _elsewhere(path, samples, expected, batch)
 
 
-def with_tuned_elsewhere(path: Path, tuned: Made[TunedRecord], batch: int) -> tuple[Parity, ...]:
-    """The same of a student that a method trained on, in float."""
+def with_tuned_elsewhere(
+    path: Path, tuned: Made[TunedRecord], batch: int, *, gives: Probabilities | None = None
+) -> tuple[Parity, ...]:
+    """The same of a student that a method trained on, in float; ``gives`` as of ``with_tuned``."""
     with np.load(tuned.path / REFERENCE, allow_pickle=False) as stored:
-        return _elsewhere(path, stored["x"], stored["logits"], batch)
+        return _elsewhere(path, stored["x"], _given(stored["logits"], gives), batch)
 
 
 def _elsewhere(
@@ -83,7 +88,13 @@ def _elsewhere(
     )
 
 
-def with_tuned(path: Path, tuned: Made[TunedRecord], *, precise: bool) -> tuple[Parity, ...]:
+def with_tuned(
+    path: Path,
+    tuned: Made[TunedRecord],
+    *,
+    precise: bool,
+    gives: Probabilities | None = None,
+) -> tuple[Parity, ...]:
     """The same of a student that a method trained on; in int8 it may differ by one output step.
 
     A value that lies between two levels is rounded up in one place and down in the other, after
@@ -97,13 +108,21 @@ def with_tuned(path: Path, tuned: Made[TunedRecord], *, precise: bool) -> tuple[
         path: the ``.onnx`` file.
         tuned: the method's output, with the answers of its torch model.
         precise: whether int8 is computed without saturation whatever this host does.
+        gives: the probabilities that the file gives in place of logits; None: logits.
     """
     with np.load(tuned.path / REFERENCE, allow_pickle=False) as stored:
         samples, expected = stored["x"], stored["logits"]
     tolerance = _tolerance(expected)
     if tuned.record.rounds:
         tolerance = max(float(np.ptp(expected)) / LEVELS, tuned.record.moves)
-    return _parities(path, samples, expected, tolerance, precise=precise)
+    if gives is not None:
+        tolerance *= STEEPEST
+    return _parities(path, samples, _given(expected, gives), tolerance, precise=precise)
+
+
+def _given(expected: Logits, gives: Probabilities | None) -> Logits:
+    """What a file with a softmax or a sigmoid behind it has to give."""
+    return expected if gives is None else gives.of(expected).astype(np.float32)
 
 
 def distance(a: NDArray[Any], b: NDArray[Any]) -> float:

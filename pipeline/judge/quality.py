@@ -26,6 +26,7 @@ from ..records import (
     VariantQuality,
 )
 from ..tasks.constant import over_constant
+from ..tasks.probabilities import Probabilities
 from ..tasks.proportions import share
 from ..tasks.sampling import Sampling
 from .answers import Logits, logits
@@ -81,6 +82,8 @@ class Running:
         workers: threads that share the samples out.
         precise: whether int8 is computed without saturation, as on the target.
         pad: of texts, which run at the length of the longest in a batch; None: no texts.
+        probabilities: that the files give in place of logits, and how to turn each into the other;
+            None: they give what the model gives.
     """
 
     folder: Path
@@ -89,10 +92,11 @@ class Running:
     workers: int
     precise: bool
     pad: int | None = None
+    probabilities: Probabilities | None = None
 
     def outputs(self, name: str, *, precise: bool) -> Logits:
-        """What a file answers, float32 [n, outputs]."""
-        return logits(
+        """What a file answers, float32 [n, outputs]; probabilities as logits that give them."""
+        answers = logits(
             self.folder / name,
             self.x,
             batch=self.batch,
@@ -100,6 +104,13 @@ class Running:
             precise=precise,
             pad=self.pad,
         )
+        return answers if self.probabilities is None else self.probabilities.logits(answers)
+
+    def apart(self, outputs: Logits, others: Logits) -> float:
+        """The largest difference of two files' numbers, as they give them."""
+        if self.probabilities is None:
+            return distance(outputs, others)
+        return distance(self.probabilities.of(outputs), self.probabilities.of(others))
 
 
 def quality_of(
@@ -154,7 +165,7 @@ def _package(
         missing = package.no_runtime or "no runtime here can load it"
     else:
         outputs = running.outputs(package.model.name, precise=running.precise)
-        difference = distance(outputs, expected)
+        difference = running.apart(outputs, expected)
         agreement = 1.0 - float(reference.changed(outputs, expected).mean())
     return PackageQuality(
         format=package.format,

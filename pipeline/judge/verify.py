@@ -21,6 +21,7 @@ from ..distill.loop import outputs_of
 from ..distill.targets import ANSWERS
 from ..distill.teacher_answers import ensemble, restored
 from ..engine.stage import Made
+from ..models.activated import activated
 from ..progress import Progress, Steps
 from ..records import (
     TEACHER,
@@ -73,6 +74,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         torch.get_num_threads(),
         record.plan.precise,
         data.record.pad if data.record.layout == "tokens" else None,
+        tasks.of(data.record.task).probabilities if record.activation else None,
     )
     with progress.steps("verify", 2 * len(record.files) + 1) as steps:
         answers = _answers(out, inputs, running, steps)
@@ -150,24 +152,27 @@ def _answers(
 def _parity(variant: Variant, inputs: VerifyInputs, test: Arrays) -> tuple[Parity, ...]:
     """Against the torch model that a file was made of; empty where a method wrote the file."""
     path, models, data = inputs.variants.path / variant.file, inputs.models, inputs.data.record
+    behind = inputs.variants.record.activation
     if variant.name == TEACHER:
         teachers = models.teachers
-        return parity.with_module(path, ensemble(teachers.models, teachers.shares, data), test)
+        module = activated(ensemble(teachers.models, teachers.shares, data), behind)
+        return parity.with_module(path, module, test)
     if variant.method == FP32:
         student = inputs.variants.record.student
         best = next(made for made in models.students if made.record == student)
-        module = ensemble((best,), (1.0,), data)
+        module = activated(ensemble((best,), (1.0,), data), behind)
         if variant.in_onnx:
             return parity.with_module(path, module, test)
         return parity.in_other_runtime(path, module, test, inputs.batch)
+    gives = tasks.of(data.task).probabilities if behind else None
     for tuned in models.tuned:
         if tuned.record.method != variant.method:
             continue
         if variant.in_onnx:
             precise = inputs.variants.record.plan.precise
-            return parity.with_tuned(path, tuned, precise=precise)
+            return parity.with_tuned(path, tuned, precise=precise, gives=gives)
         if not tuned.record.rounds:
-            return parity.with_tuned_elsewhere(path, tuned, inputs.batch)
+            return parity.with_tuned_elsewhere(path, tuned, inputs.batch, gives=gives)
     return ()
 
 

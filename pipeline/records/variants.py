@@ -3,6 +3,7 @@
 from typing import Literal
 
 from ...exporters import ONNX
+from ...exporters.interface import Activation
 from ...exporters.package import Package
 from .models import Epoch, ModelRecord
 from .record import Record
@@ -183,6 +184,8 @@ class VariantsRecord(Record):
     tuned: tuple[TunedRecord, ...] = ()
     """Of the variants that a method trained further."""
     not_carried: tuple[NotCarried, ...] = ()
+    activation: Activation | None = None
+    """What stands behind the logits in every file, which then gives probabilities."""
 
     @property
     def files(self) -> tuple[Variant, ...]:

@@ -18,7 +18,7 @@ from .class_counts import balanced_accuracy, counts_by_unit, macro_f1, value_of,
 from .class_means import f1_of_overlap, mean_of_classes
 from .jackknife import OfSums, mean, mean_share_figure, of_unit_sums
 from .labels import Labels
-from .probabilities import DIVERGENCE, LEAST, Probabilities, divergence, log_softmax
+from .probabilities import DIVERGENCE, LEAST, Probabilities, divergence, log_softmax, softmax
 from .proportions import paired_difference, share
 from .sampling import Sampling
 from .task import FidelityFigure, Metric, Outputs, SampleLoss, Task, Truth
@@ -190,7 +190,7 @@ TASK = Task(
     ),
     output_noun=("class", "classes"),
     exclusive=True,
-    probabilities=Probabilities(_are_distributions, _logits, "p"),
+    probabilities=Probabilities("softmax", softmax, _are_distributions, _logits, "p"),
     hard_loss=hard_loss,
     soft_losses={"kd": "kd", "mse": "mse", "dkd": "dkd", "dist": "dist"},
     reported=(

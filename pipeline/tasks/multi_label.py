@@ -244,7 +244,13 @@ TASK = Task(
         every_class_in=("train",),
     ),
     output_noun=("label", "labels"),
-    probabilities=Probabilities(_are_probabilities, _logits, "p / (1 - p)"),
+    probabilities=Probabilities(
+        "sigmoid",
+        lambda logits: sigmoid(logits.astype(np.float64)),
+        _are_probabilities,
+        _logits,
+        "p / (1 - p)",
+    ),
     hard_loss=hard_loss,
     soft_losses={"kd": "binary_kd", "mse": "mse"},
     reported=(

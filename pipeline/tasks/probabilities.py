@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...exporters.interface import Activation
 from .blocks import blocks
 from .jackknife import Figure
 
@@ -21,14 +22,18 @@ LEAST = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Probabilities:
-    """How outputs that are probabilities become logits.
+    """How outputs that are probabilities become logits, and the way there.
 
     Attributes:
+        activation: what makes probabilities of logits.
+        of: ``(logits)``: float64 [n, k], the probabilities.
         recognized: ``(outputs)``: whether all rows [n, k] are probabilities of this task.
         logits: ``(probabilities)``: float32 [n, k] that give the probabilities back.
         odds: what the logarithm is taken of, for a note to the reader.
     """
 
+    activation: Activation
+    of: Callable[[NDArray[Any]], NDArray[np.float64]]
     recognized: Callable[[NDArray[np.float32]], bool]
     logits: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     odds: str
@@ -38,6 +43,11 @@ def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     """Logarithm of the softmax of each row, float64 [n, k]."""
     shifted = logits.astype(np.float64) - logits.max(1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(1, keepdims=True)))
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """The softmax of each row, float64 [n, k]."""
+    return np.asarray(np.exp(log_softmax(logits)))
 
 
 def log_sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:

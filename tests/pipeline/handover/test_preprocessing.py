@@ -5,14 +5,15 @@ import report_example
 import run_example
 from edgestill.pipeline.handover.preprocessing import document
 
-STUDENT = run_example.report().variants.student
+VARIANTS = run_example.report().variants
 
 
-def of(task="classification", **changes):
+def of(task="classification", *, activation=None, **changes):
     report = run_example.report()
     if task != "classification":
         report = report_example.with_task(report, task)
-    return document(report.data.model_copy(update=changes), STUDENT)
+    variants = VARIANTS.model_copy(update={"activation": activation})
+    return document(report.data.model_copy(update=changes), variants)
 
 
 def test_the_input_is_described():
@@ -28,7 +29,8 @@ def test_normalization_is_inside_with_its_figures():
 
 
 def test_a_model_that_normalizes_by_itself_has_no_figures():
-    own = STUDENT.model_copy(update={"normalized": False})
+    student = VARIANTS.student.model_copy(update={"normalized": False})
+    own = VARIANTS.model_copy(update={"student": student})
     data = run_example.report().data.model_copy(update={"mean": (4.8,), "std": (6.0,)})
     assert document(data, own)["normalization"]["mean"] is None
 
@@ -44,6 +46,31 @@ def test_a_model_that_normalizes_by_itself_has_no_figures():
 )
 def test_every_task_says_how_its_output_is_decoded(task, decode):
     assert of(task)["output"]["decode"] == decode
+
+
+@pytest.mark.parametrize(
+    ("task", "activation", "name", "decode", "left"),
+    [
+        ("classification", None, "logits", "argmax", "softmax for probabilities; the largest"),
+        ("classification", "softmax", "probabilities", "argmax", "take the largest"),
+        ("multi-label", None, "logits", "sigmoid", "sigmoid of each"),
+        ("multi-label", "sigmoid", "probabilities", "threshold", "compare each"),
+        ("regression", None, "logits", "numbers", "nothing"),
+    ],
+)
+def test_what_is_inside_is_not_left_to_the_app(task, activation, name, decode, left):
+    found = of(task, activation=activation)
+    assert found["inside"] == ["normalize", *([activation] if activation else [])]
+    assert (found["output"]["name"], found["output"]["decode"]) == (name, decode)
+    assert found["left_to_the_app"]["behind"].startswith(left)
+    assert "left" not in found["output"]
+
+
+def test_what_is_left_in_front_of_the_model_is_said():
+    text = {"kind": "text", "max_length": 16, "pad": 0, "unknown": 1, "mask": 3}
+    assert of()["left_to_the_app"]["before"].startswith("nothing")
+    assert "raw_input" in of(front_end=IMAGE, layout="hwc")["left_to_the_app"]["before"]
+    assert "token ids" in of(layout="tokens", front_end=text)["left_to_the_app"]["before"]
 
 
 IMAGE = {"kind": "image", "height": 32, "width": 32, "channels": "RGB", "resize": "bilinear"}

@@ -6,7 +6,8 @@ import numpy as np
 import onnx_files
 import pytest
 import torch
-from edgestill.exporters.interface import INPUT, OUTPUT
+from edgestill.exporters.interface import INPUT, OUTPUT, PROBABILITIES
+from edgestill.pipeline import tasks
 from edgestill.pipeline.data.arrays import Arrays, draw
 from edgestill.pipeline.judge import parity
 from edgestill.pipeline.judge.answers import REFERENCE
@@ -138,3 +139,33 @@ def test_a_tuned_file_of_another_runtime_is_held_to_its_torch_models_answers(neg
     assert (found.batch, found.samples) == (5, 5)
     assert found.max_abs_difference == pytest.approx(0.01 * np.abs(TEST.x[:5]).max(), rel=1e-3)
     assert found.tolerance == pytest.approx(1e-3 * max(1.0, 1.01 * float(np.ptp(TEST.x[:5]))))
+
+
+def test_a_tuned_file_with_a_softmax_behind_it_is_held_to_probabilities(tmp_path):
+    path = onnx_files.save(
+        tmp_path / "m.onnx",
+        [
+            helper.make_node("Neg", [INPUT], ["n"]),
+            helper.make_node("Softmax", ["n"], [PROBABILITIES]),
+        ],
+        [(INPUT, TensorProto.FLOAT, ["n", 3])],
+        [(PROBABILITIES, TensorProto.FLOAT, ["n", 3])],
+    )
+    gives = tasks.of("classification").probabilities
+    spread = float(np.ptp(TEST.x[:5]))
+    for rounds, tolerance in ((True, spread / 255 / 2), (False, None)):
+        made = tuned(tmp_path, np.negative, rounds=rounds, moves=0.0)
+        (found, *others) = parity.with_tuned(path, made, precise=False, gives=gives)
+        assert all(one.holds for one in (found, *others))
+        assert found.max_abs_difference < 1e-6
+        assert tolerance is None or found.tolerance == pytest.approx(tolerance)
+    (found,) = parity.with_tuned_elsewhere(path, made, 5, gives=gives)
+    assert found.max_abs_difference < 1e-6
+
+
+def test_no_softmax_moves_further_than_its_tolerance_allows():
+    random = np.random.default_rng(0)
+    logits = random.normal(scale=3.0, size=(2000, 4))
+    moved = logits + random.uniform(-0.1, 0.1, logits.shape)
+    of = tasks.of("classification").probabilities.of
+    assert 0.02 < np.abs(of(moved) - of(logits)).max() <= parity.STEEPEST * 0.1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import report_example
 from edgestill.devices.onboard.stats.estimate import Estimate
-from edgestill.exporters.interface import INPUT, OUTPUT
+from edgestill.exporters.interface import INPUT, OUTPUT, PROBABILITIES
 from edgestill.exporters.package import File, Package
 from edgestill.pipeline import tasks
 from edgestill.pipeline.judge import quality
@@ -303,3 +303,16 @@ def test_what_is_not_known_of_the_teacher_says_so():
     assert of.score(None) == quality.agreement(X, of) == unknown
     assert quality._drop("teacher", "int8", X, None, of) == unknown
     assert quality._fidelity(X, of) is None
+
+
+def test_probabilities_are_judged_as_logits_and_compared_as_they_are(files):
+    ends = [(INPUT, FLOAT, ["n", CLASSES])], [(PROBABILITIES, FLOAT, ["n", CLASSES])]
+    save(files / "p.onnx", [helper.make_node("Softmax", [INPUT], [PROBABILITIES])], *ends)
+    gives = tasks.of("classification").probabilities
+    of = dataclasses.replace(running(files), probabilities=gives)
+    outputs = of.outputs("p.onnx", precise=False)
+    np.testing.assert_allclose(gives.of(outputs), gives.of(X), atol=1e-6)
+    assert outputs.min() < 0
+    other = gives.logits(np.float32([[0.5, 0.25, 0.25]]))
+    assert of.apart(other, np.log(np.float32([[0.25, 0.5, 0.25]]))) == pytest.approx(0.25)
+    assert running(files).apart(other, other + 3) == pytest.approx(3)

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import report_example
+import torch
 from edgestill.devices.onboard.settings import Session
 from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.pipeline import tasks
 from edgestill.pipeline.data.arrays import Arrays
 from edgestill.pipeline.judge import verify
 from edgestill.pipeline.judge.quality import Running
@@ -38,9 +40,12 @@ def inputs(monkeypatch):
         teachers=SimpleNamespace(models=("t", "u"), shares=(0.25, 0.75)),
         tuned=tuned,
     )
-    record = SimpleNamespace(student="best", plan=SimpleNamespace(precise="as on the target"))
+    record = SimpleNamespace(
+        student="best", plan=SimpleNamespace(precise="as on the target"), activation=None
+    )
+    data = SimpleNamespace(task="classification")
     return SimpleNamespace(
-        variants=made(record, Path("files")), models=models, data=made("data"), batch=5
+        variants=made(record, Path("files")), models=models, data=made(data), batch=5
     )
 
 
@@ -48,9 +53,10 @@ def test_a_file_is_held_against_the_torch_model_that_it_was_made_of(inputs):
     def held(name, **changes):
         return verify._parity(variant(name, **changes), inputs, TEST)
 
-    teachers = (("t", "u"), (0.25, 0.75), "data")
+    data = inputs.data.record
+    teachers = (("t", "u"), (0.25, 0.75), data)
     assert held("teacher") == ("with_module", Path("files/teacher.bin"), teachers, TEST)
-    student = ((inputs.models.students[1],), (1.0,), "data")
+    student = ((inputs.models.students[1],), (1.0,), data)
     assert held("fp32") == ("with_module", Path("files/fp32.bin"), student, TEST)
     assert held("fp32@x", method="fp32", in_onnx=False) == (
         "in_other_runtime", Path("files/fp32@x.bin"), student, TEST, 5,
@@ -58,9 +64,18 @@ def test_a_file_is_held_against_the_torch_model_that_it_was_made_of(inputs):
     for at, name in enumerate(("qat", "prune")):
         assert held(name) == (
             "with_tuned", Path(f"files/{name}.bin"), inputs.models.tuned[at],
-            ("precise", "as on the target"),
+            ("precise", "as on the target"), ("gives", None),
         )  # fmt: skip
     assert held("int8-static") == ()
+
+
+def test_a_file_that_gives_probabilities_is_held_against_those_of_its_model(inputs, monkeypatch):
+    monkeypatch.setattr(verify, "ensemble", lambda *_: torch.nn.Identity())
+    inputs.variants.record.activation = "softmax"
+    _, _, module, _ = verify._parity(variant("fp32"), inputs, TEST)
+    torch.testing.assert_close(module(torch.zeros(1, 2)), torch.full((1, 2), 0.5))
+    *_, gives = verify._parity(variant("qat"), inputs, TEST)
+    assert gives == ("gives", tasks.of("classification").probabilities)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The sections of a recipe, each by itself."""
 
+import re
+
 import pytest
 from edgestill.pipeline.recipe import loss_names, task_names
 from edgestill.pipeline.recipe.architecture import Student, Teacher
@@ -90,3 +92,27 @@ def test_the_nearest_loss_is_suggested_and_a_function_of_the_users_is_a_loss():
     assert loss_names.known_layer_loss("my_module:my_loss") == "my_module:my_loss"
     with pytest.raises(ValueError, match="kd"):
         loss_names.known_soft_loss("kdd")
+
+
+@pytest.mark.parametrize(
+    ("inside", "says"),
+    [
+        (("normalize", "softmaks"), "did you mean 'softmax' by 'softmaks'?"),
+        (("normalise",), "did you mean 'normalize' by 'normalise'?"),
+        (("normalize", "tea"), "not 'tea'"),
+        (("softmax",), "'normalize' first, for every model normalizes by itself"),
+        ((), "'normalize' first"),
+        (("normalize", "softmax", "sigmoid"), "then 'softmax' or 'sigmoid' or nothing"),
+        (("normalize", "normalize"), "'normalize' first"),
+        (("normalize", "front-end"), "no split keeps what they were"),
+    ],
+)
+def test_what_stands_inside_is_known_and_true(inside, says):
+    with pytest.raises(ValidationError, match=re.escape(says)):
+        Export(inside=inside)
+
+
+def test_what_stands_behind_the_logits_is_read_from_what_stands_inside():
+    assert Export().activation is None
+    assert Export(inside=("normalize", "softmax")).activation == "softmax"
+    assert Export(inside=("normalize", "sigmoid")).activation == "sigmoid"
