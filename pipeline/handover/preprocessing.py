@@ -90,10 +90,15 @@ def _raw(data: DataRecord) -> str:
             "does the same."
         )
     if front_end.get("kind") == "table":
+        several = " A sample is a window of 'window' rows in their order."
+        window = several if front_end.get("window") else ""
+        if "encoding" not in front_end:
+            return f"Take the columns in their order, as they are.{window}"
         return (
             "Encode the columns in their order, as 'encoding' says: a number as it is, or "
             "'missing' where it is missing (with 'indicator' a second number: 1 where it was); a "
-            "category one-hot over 'categories', or as its place there, -1 where it is not one."
+            "category one-hot over 'categories', or as its place there, -1 where it is not one; a "
+            f"missing category is null.{window}"
         )
     if front_end:
         return "Compute the features as described; every step and parameter is listed."
