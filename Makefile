@@ -7,7 +7,7 @@
 #   make promises  run the tests that hold a promise, and write docs/promises.md
 #   make mutants   change the code in one place at a time and see what tests notice; hours
 #   make wheel     build the wheel, and use it outside the repository
-#   make bench     measure what the README claims, into artifacts/bench/
+#   make bench     measure what docs/results.md claims, into artifacts/bench/
 # PIP_ARGS is passed to pip, e.g. to choose an index with a CPU build of torch.
 
 PYTHON ?= python3

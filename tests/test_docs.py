@@ -17,12 +17,17 @@ from edgestill.pipeline.tasks import TASKS
 ROOT = Path(__file__).resolve().parents[1]
 OURS = ("devices", "docs", "exporters", "pipeline", "tests")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"))
+}
 
 
 @pytest.mark.parametrize("name", cli.commands)
-def test_every_command_has_help_and_stands_in_the_readme(name):
+def test_every_command_has_help_and_stands_in_the_page_of_commands(name):
     assert cli.commands[name].get_short_help_str()
-    assert f"`edgestill {name}" in README
+    assert f"`edgestill {name}" in COMMANDS
     for parameter in cli.commands[name].params:
         if isinstance(parameter, click.Option) and parameter.name not in (
             "batch",
@@ -32,8 +37,37 @@ def test_every_command_has_help_and_stands_in_the_readme(name):
             assert parameter.help, f"{name} --{parameter.name}"
 
 
-def test_the_readme_names_no_command_that_does_not_exist():
-    assert set(re.findall(r"`edgestill ([a-z]+)", README)) <= set(cli.commands)
+def test_the_readme_is_read_in_five_minutes():
+    assert len(README.split()) <= 900
+
+
+def test_every_page_is_reached_from_the_readme():
+    linked = set(re.findall(r"\]\(((?:docs/)?[\w-]+\.md)\)", README))
+    apart = {"README.md", "CHANGELOG.md"}
+    reached = {f"docs/{name}" for page in linked for name in _links(PAGES[page])}
+    assert set(PAGES) - linked - reached - apart == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_no_page_names_a_command_that_does_not_exist(page):
+    assert set(re.findall(r"`edgestill ([a-z]+)", PAGES[page])) <= set(cli.commands)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", PAGES[page]):
+        if "://" in target:
+            continue
+        file, _, anchor = target.partition("#")
+        path = (ROOT / page).parent / file if file else ROOT / page
+        assert path.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+
+
+def _links(text):
+    return re.findall(r"\]\(([\w-]+\.md)\)", text)
 
 
 def keys_of(model, prefix=""):
@@ -71,13 +105,14 @@ def test_the_changelog_has_the_version():
     assert f"## [{__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_every_exit_code_of_the_readme_is_one_of_ours():
+@pytest.mark.parametrize("text", [README, COMMANDS], ids=["readme", "commands"])
+def test_every_exit_code_that_is_told_is_one_of_ours(text):
     from edgestill import errors
     from edgestill.pipeline.commands.cli import INTERRUPTED
     from edgestill.pipeline.judge.gate import EXIT_CODES
 
     ours = {e.exit_code for e in vars(errors).values() if isinstance(e, type)}
-    rows = re.findall(r"^\| ([0-9, ]+) \|", README, re.MULTILINE)
+    rows = re.findall(r"^\| ([0-9, ]+) \|", text, re.MULTILINE)
     told = {int(code) for row in rows for code in row.split(",")}
     assert told == ours | set(EXIT_CODES.values()) | {INTERRUPTED}
 
@@ -89,8 +124,9 @@ def test_every_make_target_in_the_docs_exists():
         assert set(re.findall(r"^make ([a-z-]+)", text, re.MULTILINE)) <= targets
 
 
-def test_every_edgestill_line_in_the_readme_parses():
-    for block in re.findall(r"```\n(.*?)```", README, re.DOTALL):
+@pytest.mark.parametrize("page", PAGES)
+def test_every_edgestill_line_of_a_page_parses(page):
+    for block in re.findall(r"```\n(.*?)```", PAGES[page], re.DOTALL):
         for line in block.splitlines():
             if not line.startswith("edgestill "):
                 continue
