@@ -6,6 +6,7 @@
 #   make diagram   draw the imports in docs/architecture.md again
 #   make promises  run the tests that hold a promise, and write docs/promises.md
 #   make mutants   change the code in one place at a time and see what tests notice; hours
+#   make docs      build the site of docs/ into build/site; fails at a link that leads nowhere
 #   make wheel     build the wheel, and use it outside the repository
 #   make bench     measure what docs/results.md claims, into artifacts/bench/
 # PIP_ARGS is passed to pip, e.g. to choose an index with a CPU build of torch.
@@ -20,7 +21,7 @@ WORKERS ?= -n auto --dist loadfile
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test test-slow check coverage diagram promises mutants wheel bench clean
+.PHONY: demo test test-slow check coverage diagram promises mutants docs wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/edgestill
@@ -57,6 +58,9 @@ mutants: .venv/edgestill-dev
 	$(INSTALL) mutmut
 	$(BIN)/python tests/tools/mutants.py run
 	$(BIN)/python tests/tools/mutants.py report
+
+docs: .venv/edgestill-dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: .venv/pip
 	PYTHON=$(BIN)/python PIP_ARGS="$(PIP_ARGS)" bash tests/tools/smoke_wheel.sh
