@@ -54,9 +54,9 @@ def trained():
 @cache
 def held_out():
     """Images that the network was not trained on, and what it answers."""
-    x = digits()[0][TRAINED:]
+    x, net = digits()[0][TRAINED:], trained()
     with torch.no_grad():
-        return x, trained()(torch.from_numpy(x)).numpy()
+        return x, net(torch.from_numpy(x)).numpy()
 
 
 def job(folder, names, *, net=None, samples=None, batch=1):

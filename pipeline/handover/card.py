@@ -207,7 +207,14 @@ def _run(written: Sequence[Written]) -> Iterator[str]:
     )
     for one in written:
         if one.snippet.command is not None:
-            yield f"```sh\n{one.snippet.command}\n```"
+            lines = "\n".join(filter(None, (one.install, one.snippet.command)))
+            yield f"```sh\n{lines}\n```"
+        if one.snippet.file.endswith(".html"):
+            yield (
+                f"Then open `localhost:8000` in a browser, and there `{FOLDER}/{one.snippet.file}` "
+                "of this folder. The page runs the models in WebAssembly on one thread, so the "
+                "server need not set a header."
+            )
 
 
 def _check(manifest: Manifest) -> Iterator[str]:

@@ -6,7 +6,7 @@ preprocessing.json   how raw input becomes the model's input, and what its outpu
 labels.txt           a line a label, where there are labels
 models/              the packages' files
 golden/              a few samples and what each package answered to them
-snippets/            programs that run the models on these samples
+snippets/            programs that run the models on these samples, and a page for browsers
 ml-bom.cdx.json      provenance, CycloneDX 1.6
 """
 

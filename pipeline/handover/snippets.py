@@ -1,13 +1,13 @@
-"""Programs that run a bundle's models on its golden samples, one a language.
+"""Programs that run a bundle's models on its golden samples, one a language, and a page.
 
-Python and JavaScript read ``bundle.json``; in the others the names and shapes of one package are
-constants, as literals of the language: a name cannot end its string.
+Python, JavaScript and the page read ``bundle.json``; in the others the names and shapes of one
+package are constants, as literals of the language: a name cannot end its string.
 """
 
 import json
 import string
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ class Snippet:
         runtimes: that it is for, by the names of ``devices.onboard.runtimes``.
         command: how it is run, from the bundle's folder; None: its first lines say.
         run: whether edgestill's tests run it; what is not run is marked in the bundle.
+        parts: files that it is made of besides, which another program may share.
+        npm: by runtime, the package of npm that the command needs beside the bundle.
         literal: writes a text as a literal of the language.
         types: by numpy's name of the input's type, the runtime's; None: it needs none.
     """
@@ -41,6 +43,8 @@ class Snippet:
     runtimes: tuple[str, ...]
     command: str | None
     run: bool
+    parts: tuple[str, ...] = ()
+    npm: Mapping[str, str] = field(default_factory=dict)
     literal: Callable[[str], str] = json.dumps
     types: dict[str, str] | None = None
 
@@ -52,10 +56,12 @@ class Written:
     Attributes:
         snippet: which.
         models: the models that it runs.
+        install: what brings the packages of npm that it needs; None: it needs none.
     """
 
     snippet: Snippet
     models: tuple[str, ...]
+    install: str | None = None
 
 
 def c_literal(text: str) -> str:
@@ -80,6 +86,19 @@ def swift_literal(text: str) -> str:
     return f'"{"".join(shown)}"'
 
 
+def _constant(
+    file: str,
+    language: str,
+    literal: Callable[[str], str],
+    types: dict[str, str] | None = None,
+    *,
+    run: bool = False,
+) -> Snippet:
+    """A program whose names and shapes are constants, for the runtime that it is named for."""
+    runtime = file.partition(".")[0].lower()
+    return Snippet(file, language, (runtime,), None, run, literal=literal, types=types)
+
+
 _PLAIN = frozenset(string.ascii_letters + string.digits + " !#$%&()*+,-./:;<=>@[]^_`{|}~")
 """Without quotes, the backslash, and ``?``, which begins C's trigraphs."""
 _TYPES = ("float32", "uint8", "int8", "int16", "int32", "int64")
@@ -96,6 +115,9 @@ _SWIFT_TYPES = {
     "int32": "int32",
     "int64": "int64",
 }
+NODE = "onnxruntime-node@1.30.0"
+WEB = {"onnxruntime": "onnxruntime-web@1.30.0", "litert": "@litertjs/core@2.5.3"}
+"""Packages of npm, in the versions that edgestill's tests run."""
 SNIPPETS = (
     Snippet(
         "run.py",
@@ -104,16 +126,31 @@ SNIPPETS = (
         "python snippets/run.py",
         run=True,
     ),
-    Snippet("run.mjs", "JavaScript", ("onnxruntime",), "node snippets/run.mjs", run=True),
-    Snippet("onnxruntime.cc", "C++", ("onnxruntime",), None, False, c_literal, _C_TYPES),
-    Snippet("litert.cc", "C++", ("litert",), None, False, c_literal),
-    Snippet("openvino.cc", "C++", ("openvino",), None, True, c_literal, _OPENVINO_TYPES),
-    Snippet("OnnxRuntime.kt", "Kotlin", ("onnxruntime",), None, False, kotlin_literal, _JAVA_TYPES),
-    Snippet("LiteRt.kt", "Kotlin", ("litert",), None, False, kotlin_literal),
     Snippet(
-        "OnnxRuntime.swift", "Swift", ("onnxruntime",), None, False, swift_literal, _SWIFT_TYPES
+        "run.mjs",
+        "JavaScript",
+        ("onnxruntime",),
+        "node snippets/run.mjs",
+        run=True,
+        parts=("golden.mjs", "onnxruntime.mjs"),
+        npm={"onnxruntime": NODE},
     ),
-    Snippet("LiteRt.swift", "Swift", ("litert",), None, False, swift_literal),
+    Snippet(
+        "web.html",
+        "HTML and JavaScript",
+        ("onnxruntime", "litert"),
+        "python3 -m http.server --bind 127.0.0.1 --directory ..",
+        run=True,
+        parts=("web.mjs", "golden.mjs", "onnxruntime.mjs", "litert.mjs"),
+        npm=WEB,
+    ),
+    _constant("onnxruntime.cc", "C++", c_literal, _C_TYPES),
+    _constant("litert.cc", "C++", c_literal),
+    _constant("openvino.cc", "C++", c_literal, _OPENVINO_TYPES, run=True),
+    _constant("OnnxRuntime.kt", "Kotlin", kotlin_literal, _JAVA_TYPES),
+    _constant("LiteRt.kt", "Kotlin", kotlin_literal),
+    _constant("OnnxRuntime.swift", "Swift", swift_literal, _SWIFT_TYPES),
+    _constant("LiteRt.swift", "Swift", swift_literal),
 )
 """In the order in which a bundle lists them."""
 
@@ -133,18 +170,32 @@ def write(folder: Path, manifest: Manifest, output: str = OUTPUT) -> tuple[Writt
         fitting = [p for p in manifest.packages if p.golden and p.runtime in snippet.runtimes]
         if not fitting:
             continue
-        text = _drawn(snippet, fitting[0], output)
-        if text is None:
+        install = _install(snippet, fitting)
+        texts = {
+            file: _drawn(snippet, file, fitting[0], install, output)
+            for file in (snippet.file, *snippet.parts)
+        }
+        if None in texts.values():
             continue
-        (target / snippet.file).write_text(text, encoding="utf-8", newline="\n")
+        for file, text in texts.items():
+            (target / file).write_text(text or "", encoding="utf-8", newline="\n")
         several = snippet.literal is json.dumps
         models = tuple(package.model for package in (fitting if several else fitting[:1]))
-        written.append(Written(snippet, models))
+        written.append(Written(snippet, models, install))
     return tuple(written)
 
 
-def _drawn(snippet: Snippet, package: BundledPackage, output: str) -> str | None:
-    """A program's text; None where its runtime has no tensor of the input's type."""
+def _install(snippet: Snippet, packages: Sequence[BundledPackage]) -> str | None:
+    """What brings the packages of npm, beside the bundle, whose own files are all listed."""
+    runtimes = dict.fromkeys(package.runtime for package in packages if package.runtime)
+    needed = [snippet.npm[name] for name in runtimes if name in snippet.npm]
+    return f"npm install --ignore-scripts --prefix .. {' '.join(needed)}" if needed else None
+
+
+def _drawn(
+    snippet: Snippet, file: str, package: BundledPackage, install: str | None, output: str
+) -> str | None:
+    """The text of a program's file; None where its runtime has no tensor of the input's type."""
     assert package.golden is not None  # noqa: S101 - only packages with one are drawn
     kind = package.golden.input.dtype
     if snippet.types is not None and kind not in snippet.types:
@@ -159,7 +210,8 @@ def _drawn(snippet: Snippet, package: BundledPackage, output: str) -> str | None
     names = _constants(package, package.golden, snippet.literal)
     names["output_name"] = snippet.literal(output)
     names["type"] = snippet.types[kind] if snippet.types is not None else ""
-    return environment.get_template(f"{snippet.file}.jinja").render(names)
+    names |= {"install": install, "web": WEB}
+    return environment.get_template(f"{file}.jinja").render(names)
 
 
 def _constants(

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from edgestill.pipeline.handover.manifest import parse
 from edgestill.pipeline.handover.snippets import (
+    NODE,
     SNIPPETS,
+    WEB,
     c_literal,
     kotlin_literal,
     swift_literal,
@@ -55,7 +57,8 @@ def manifest_of(folder):
 
 def test_there_is_a_program_for_every_runtime_in_the_bundle(folder):
     found = {path.name for path in (folder / "snippets").iterdir()}
-    assert found == {one.file for one in SNIPPETS if "onnxruntime" in one.runtimes}
+    fitting = [one for one in SNIPPETS if "onnxruntime" in one.runtimes]
+    assert found == {file for one in fitting for file in (one.file, *one.parts)}
 
 
 def test_another_runtime_has_programs_of_its_own(folder, tmp_path):
@@ -64,7 +67,9 @@ def test_another_runtime_has_programs_of_its_own(folder, tmp_path):
     (tmp_path / "other").mkdir()
     written = write(tmp_path / "other", manifest.model_copy(update={"packages": (first,)}))
     files = [one.snippet.file for one in written]
-    assert files == ["run.py", "litert.cc", "LiteRt.kt", "LiteRt.swift"]
+    assert files == ["run.py", "web.html", "litert.cc", "LiteRt.kt", "LiteRt.swift"]
+    page = (tmp_path / "other" / "snippets" / "web.html").read_text()
+    assert f"npm install --ignore-scripts --prefix .. {WEB['litert']}\n" in page
 
 
 def test_a_runtime_without_tensors_of_the_input_s_type_has_no_program(folder, tmp_path):
@@ -138,14 +143,17 @@ def test_python_without_a_runtime_says_what_to_install(real, tmp_path):
     assert said.endswith("nothing was run: install onnxruntime, ai-edge-litert or openvino\n")
 
 
-def test_node_runs_it(real, tmp_path):
-    modules = node_tools.modules_with("onnxruntime-node")
+@pytest.mark.parametrize("package", [NODE, WEB["onnxruntime"]])
+def test_node_runs_it_natively_and_in_webassembly(real, tmp_path, package):
+    modules = node_tools.modules_with(package)
     folder = unzipped(real[0], tmp_path)
     (tmp_path / "node_modules").symlink_to(modules)
-    code, said = node_tools.run("snippets/run.mjs", folder)
+    words = ["snippets/run.mjs", package.partition("@")[0]]
+    code, said = node_tools.run(*words, folder=folder)
     assert (code, said.count("agrees")) == (0, 6), said
+    assert said.count("alike in 16 of 16") == 6, said
     spoil(folder, "models/fp32.onnx")
-    code, said = node_tools.run("snippets/run.mjs", folder)
+    code, said = node_tools.run(*words, folder=folder)
     assert (code, said.count("DIFFERS")) == (1, 1), said
 
 
