@@ -21,7 +21,7 @@ from ..exporters import toolchains_of
 from ..toolchains import TOOLCHAINS as ALL_TOOLCHAINS
 from ..toolchains.interpreter import digest
 from . import tasks
-from .compress.inputs import TrialInputs, TunedInputs, VariantsInputs
+from .compress.inputs import Int8PlainInputs, TrialInputs, TunedInputs, VariantsInputs
 from .compress.plan import plan as plan_of
 from .data.inputs import DataInputs
 from .distill.inputs import (
@@ -43,17 +43,27 @@ from .outside import Outside, outside
 from .preflight import fits, known, suits
 from .progress import Progress, Silent
 from .recipe.architecture import Architecture
+from .recipe.compress import StaticRanges
 from .recipe.distill import SoftLosses, SoftTargets, TeacherLayers
 from .recipe.files import load
 from .recipe.model_names import is_factory
 from .recipe.recipe import Recipe
 from .recipe.training import Schedule
-from .records import DataRecord, Plan, Report, TargetsRecord, TunedRecord, VariantsRecord
+from .records import (
+    DataRecord,
+    ModelRecord,
+    Plan,
+    Report,
+    TargetsRecord,
+    TunedRecord,
+    VariantsRecord,
+)
 from .runs import run as runs
 from .runs.flow_result import Flow
 from .stages import (
     BENCHMARK,
     DATA,
+    INT8_PLAIN,
     STAGES,
     STUDENT,
     TARGETS,
@@ -99,9 +109,24 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
     }
     models = Models(teachers, students, tuple(tuned.values()))
     variants = run(VARIANTS, _variants_inputs(r, plan, models, data))
-    quality = run(VERIFY, VerifyInputs(variants, models, plain, targets, data, r.benchmark.batch))
+    compared = _int8_plain_inputs(r, plan, students, plain, data)
+    int8_plain = run(INT8_PLAIN, compared) if compared else None
+    batch = r.benchmark.batch
+    verified = VerifyInputs(variants, models, plain, targets, data, batch, int8_plain)
+    quality = run(VERIFY, verified)
     measured = run(BENCHMARK, _benchmark_inputs(r, named.device, variants, data))
-    return Flow(data, teachers.models, targets, students, plain, tuned, variants, quality, measured)
+    return Flow(
+        data,
+        teachers.models,
+        targets,
+        students,
+        plain,
+        tuned,
+        variants,
+        int8_plain,
+        quality,
+        measured,
+    )
 
 
 def _variants_inputs(
@@ -118,6 +143,21 @@ def _variants_inputs(
         batch=r.benchmark.batch if used else None,
         toolchains={name: digest(ALL_TOOLCHAINS[name]) for name in sorted(used)},
     )
+
+
+def _int8_plain_inputs(
+    r: Recipe,
+    plan: Plan,
+    students: tuple[Made[ModelRecord], ...],
+    plain: tuple[Made[ModelRecord], ...],
+    data: Made[DataRecord],
+) -> Int8PlainInputs | None:
+    """None where there is nothing to compare: one distilled student has its files already."""
+    if not plain or "int8-static" not in r.compress.variants:
+        return None
+    others = students if len(students) > 1 else ()
+    ranges = r.compress.only(StaticRanges)
+    return Int8PlainInputs(ranges, plan, r.export.opset, others, plain, data)
 
 
 def _users_modules(r: Recipe, named: Outside, data: Made[DataRecord]) -> Iterator[TrialInputs]:

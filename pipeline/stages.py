@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from .compress.inputs import TrialInputs, TunedInputs, VariantsInputs
+from .compress.inputs import Int8PlainInputs, TrialInputs, TunedInputs, VariantsInputs
 from .data.inputs import DataInputs
 from .distill.inputs import StudentInputs, TargetsInputs, TeacherInputs
 from .engine.stage import Stage
@@ -12,6 +12,7 @@ from .recipe.part import Part
 from .records import (
     BenchmarkRecord,
     DataRecord,
+    Int8PlainRecord,
     ModelRecord,
     TargetsRecord,
     TrialRecord,
@@ -84,6 +85,14 @@ VARIANTS = Stage(
     libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
 )
+INT8_PLAIN = Stage(
+    "int8-plain",
+    "pipeline.compress.int8_plain:quantize_students",
+    Int8PlainInputs,
+    Int8PlainRecord,
+    libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
+    threads=True,
+)
 VERIFY = Stage(
     "verify",
     "pipeline.judge.verify:verify",
@@ -102,6 +111,17 @@ BENCHMARK = Stage(
 )
 STAGES = tuple(
     stage.name
-    for stage in (DATA, TRIAL, TEACHER, TARGETS, STUDENT, TUNED, VARIANTS, VERIFY, BENCHMARK)
+    for stage in (
+        DATA,
+        TRIAL,
+        TEACHER,
+        TARGETS,
+        STUDENT,
+        TUNED,
+        VARIANTS,
+        INT8_PLAIN,
+        VERIFY,
+        BENCHMARK,
+    )
 )
 """Names of the stages, in the order of the flow."""

@@ -29,7 +29,7 @@ from ..records import Plan
 from ..records.steadiness import require_one_answer
 from .method import BATCH, Job, Outputs, answers
 from .methods import METHODS
-from .normalize.normal_form import normalize
+from .normalize.normal_form import COMPARED, normalize
 from .parity import Feed
 
 LABELS = "y"
@@ -37,8 +37,6 @@ LABELS = "y"
 
 _REPEATED = 4
 """Samples of each query that is asked again."""
-_COMPARED = 8
-"""Samples on which the normal form must answer as the model."""
 _FIX = "write it with numpy.savez: one array an input, samples along the first axis"
 
 
@@ -86,7 +84,7 @@ class ForeignModel:
         plan = Plan.model_validate_json(request["plan"])
         warnings = unsteady(model, list(islice(feed.batches(_REPEATED), 1 + FURTHER)), plan)
         normal = folder / "normal.onnx"
-        changes = normalize(model, normal, [next(feed.batches(_COMPARED))])
+        changes = normalize(model, normal, [next(feed.batches(COMPARED))])
         labels = None if labels is None else labels[: feed.count]
         return cls(model, normal, changes, warnings, feed, labels, plan, options)
 

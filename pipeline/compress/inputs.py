@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..distill.inputs import Models, Training
 from ..engine.stage import Made
 from ..recipe.architecture import Architecture
-from ..recipe.compress import Compress
+from ..recipe.compress import Compress, StaticRanges
 from ..recipe.export import Export
 from ..recipe.part import Part
 from ..records import DataRecord, ModelRecord, Plan
@@ -80,3 +80,25 @@ class VariantsInputs:
     data: Made[DataRecord]
     batch: int | None = None
     toolchains: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Int8PlainInputs:
+    """Input of the int8-plain stage.
+
+    Attributes:
+        ranges: how static int8 finds the ranges of activations.
+        plan: how int8 is done for the target.
+        opset: ONNX operator set of the files.
+        students: the distilled students, of which the best has files already; empty where there is
+            one alone.
+        plain: the same students trained on labels alone.
+        data: the data stage's output.
+    """
+
+    ranges: StaticRanges
+    plan: Plan
+    opset: int
+    students: tuple[Made[ModelRecord], ...]
+    plain: tuple[Made[ModelRecord], ...]
+    data: Made[DataRecord]

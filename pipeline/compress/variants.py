@@ -43,12 +43,10 @@ from .inputs import VariantsInputs
 from .int8.saturation import saturable
 from .method import Effect, Job, Outputs
 from .methods import METHODS
-from .normalize.normal_form import normalize
+from .normalize.normal_form import COMPARED, normalize
 from .train.contract import FILE, PROGRAM, best_of
 
 FP32 = "fp32"
-_COMPARED = 8
-"""Samples on which the normal form must answer as the exported file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +179,7 @@ def _compressed(
     effects: dict[str, Effect] = {}
     with TemporaryDirectory(dir=out) as folder:
         normal = Path(folder) / f"{FP32}.onnx"
-        some = {interface.INPUT: calibration.x[:_COMPARED]}
+        some = {interface.INPUT: calibration.x[:COMPARED]}
         changes = normalize(out / f"{FP32}.onnx", normal, [some])
         for name in names:
             if name in models.tuned:

@@ -11,7 +11,7 @@ from ...devices.profiles.profile import Profile
 from ..distill.inputs import Models
 from ..engine.stage import Made
 from ..recipe.benchmark import Benchmark
-from ..records import DataRecord, ModelRecord, TargetsRecord, VariantsRecord
+from ..records import DataRecord, Int8PlainRecord, ModelRecord, TargetsRecord, VariantsRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class VerifyInputs:
         targets: the teacher's answers on test, where it has no file.
         data: the data stage's output.
         batch: samples a run.
+        int8_plain: the plain students in static int8; None where the recipe has no such variant.
     """
 
     variants: Made[VariantsRecord]
@@ -33,6 +34,7 @@ class VerifyInputs:
     targets: Made[TargetsRecord]
     data: Made[DataRecord]
     batch: int
+    int8_plain: Made[Int8PlainRecord] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ Variants that ``gate.runtimes`` keeps from shipping count, too: ``edgestill gate
 after their figures have been seen, and a verdict of any of these gates keeps the promise.
 """
 
+FINDING_CONFIDENCE = 0.95
+"""Of what decides no budget, such as the gain of distillation."""
 ERROR_RATE = 0.01
 """Builds that may be READY though the one that ships is truly outside a budget."""
 

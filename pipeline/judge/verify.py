@@ -41,15 +41,14 @@ from . import parity
 from .answers import GOLDEN, Logits, logits
 from .group_scores import by_group, validation_remark
 from .inputs import VerifyInputs
-from .promise import confidence
+from .int8_drops import int8_drops
+from .promise import FINDING_CONFIDENCE, confidence
 from .quality import FP32, Reference, Running, quality_of
 from .steadiness import SAMPLES, steadiness
 
 GOLDEN_SAMPLES = 16
 CHANGED = "changed.npz"
 """The few samples that each variant answers otherwise than the teacher, for the report."""
-GAIN_CONFIDENCE = 0.95
-"""Of the gain of distillation, which decides no budget."""
 
 
 def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
@@ -76,7 +75,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         data.record.pad if data.record.layout == "tokens" else None,
         tasks.of(data.record.task).probabilities if record.activation else None,
     )
-    with progress.steps("verify", 2 * len(record.files) + 1) as steps:
+    with progress.steps("verify", 2 * len(record.files) + 2) as steps:
         answers = _answers(out, inputs, running, steps)
         task = tasks.of(data.record.task)
         truth = answers[TEACHER] if task.labels is None else test.y
@@ -99,6 +98,8 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
             steps.advance(f"{variant.name} {task.metric.name} {score}")
         gain = _gain(inputs, test, task, sampling) if inputs.plain else None
         steps.advance()
+        drops = int8_drops(inputs, running, answers, truth, task, sampling)
+        steps.advance()
     _save_golden(out, draw(test, GOLDEN_SAMPLES).x, inputs.variants, inputs.batch)
     _save_changed(out, test, qualities)
     first = int(record.teacher is not None)
@@ -113,6 +114,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         teacher_score=reference.score(answers.get(TEACHER)),
         variants=tuple(qualities[first:]),
         gain=gain,
+        int8_drops=drops,
         groups=by_group(answers, truth, groups, task),
         remarks=_remarks(inputs, answers[FP32], truth, task),
     )
@@ -197,17 +199,17 @@ def _text(score: Estimate) -> str:
 
 
 def _gain(inputs: VerifyInputs, test: Arrays, task: tasks.Task, sampling: Sampling) -> Gain:
-    """Distilled minus plain on test, in PyTorch: the plain students are never exported."""
+    """Distilled minus plain on test, in PyTorch: the plain students never ship."""
     students = inputs.models.students
     distilled = _outputs(students, test, inputs.data.record)
     plain = _outputs(inputs.plain, test, inputs.data.record)
     distilled_scores = tuple(task.selection(outputs, test.y) for outputs in distilled)
     plain_scores = tuple(task.selection(outputs, test.y) for outputs in plain)
     if len(distilled) == 1:
-        difference = task.drop(distilled[0], plain[0], test.y, sampling.at(GAIN_CONFIDENCE))
+        difference = task.drop(distilled[0], plain[0], test.y, sampling.at(FINDING_CONFIDENCE))
     else:
         pairs = zip(distilled_scores, plain_scores, strict=True)
-        difference = mean_over_seeds([a - b for a, b in pairs], GAIN_CONFIDENCE)
+        difference = mean_over_seeds([a - b for a, b in pairs], FINDING_CONFIDENCE)
     return Gain(
         seeds=tuple(made.record.seed for made in students),
         distilled_score=distilled_scores,

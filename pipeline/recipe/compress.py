@@ -63,7 +63,20 @@ class Prune(CalibrationSamples):
     )
 
 
-class Compress(Qat, Prune):
+class StaticRanges(CalibrationSamples):
+    """How static int8 finds the ranges of activations."""
+
+    calibration: CalibrationMethod = Field(
+        "minmax",
+        description="How the range of an activation is estimated: its extremes, a moving average "
+        "of them, a percentile, least KL divergence (entropy) or least squared error (mse).",
+    )
+    percentile: Annotated[float, Field(gt=50.0, le=100.0)] = Field(
+        99.99, description="percentile: share of the activations inside the range, in percent."
+    )
+
+
+class Compress(Qat, Prune, StaticRanges):
     """The variants of the student and the device they are made for."""
 
     variants: tuple[Variant, ...] = Field(
@@ -89,14 +102,6 @@ class Compress(Qat, Prune):
         description="7-bit weights; 'auto', on a CPU without VNNI: 8-bit weights, scaled so that "
         "no pair of neighbours saturates, and 7 bits where a method has one setting for all "
         "weights (int8-dynamic).",
-    )
-    calibration: CalibrationMethod = Field(
-        "minmax",
-        description="How the range of an activation is estimated: its extremes, a moving average "
-        "of them, a percentile, least KL divergence (entropy) or least squared error (mse).",
-    )
-    percentile: Annotated[float, Field(gt=50.0, le=100.0)] = Field(
-        99.99, description="percentile: share of the activations inside the range, in percent."
     )
     fusion: FusionTool = Field(
         "onnxruntime",

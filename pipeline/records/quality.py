@@ -109,6 +109,21 @@ class Gain(Record):
     """Distilled minus plain. One seed: paired over test samples; more: over seeds."""
 
 
+class Int8Drops(Record):
+    """What static int8 takes of a student, with and without the teacher; it decides no budget."""
+
+    seeds: tuple[int, ...]
+    distilled_drop: tuple[float, ...]
+    """Score lost from fp32 to static int8 on test, one a seed."""
+    plain_drop: tuple[float, ...]
+    distilled_changed: tuple[int, ...]
+    """Answers of test that int8 changed, one a seed."""
+    plain_changed: tuple[int, ...]
+    difference: Estimate
+    """Drop of the distilled minus drop of the plain student: above 0, distillation made it harder
+    to quantize. One seed: paired over test samples; more: over seeds."""
+
+
 class GroupScore(Record):
     """The score of every model on one group of test: a speaker, a subject, a site."""
 
@@ -139,6 +154,8 @@ class VerifyRecord(Record):
     variants: tuple[VariantQuality, ...]
     gain: Gain | None
     """None without labels, since no student can then be trained without the teacher."""
+    int8_drops: Int8Drops | None = None
+    """None without labels, without the variant int8-static, and in runs of older versions."""
     groups: tuple[GroupScore, ...] = ()
     """Of each group of test, the worst for the student first; empty without groups."""
     remarks: tuple[str, ...] = ()

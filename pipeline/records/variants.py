@@ -191,3 +191,19 @@ class VariantsRecord(Record):
     def files(self) -> tuple[Variant, ...]:
         """Everything that has a file: the teacher first, where it has one."""
         return (*([self.teacher] if self.teacher else []), *self.variants)
+
+
+class Int8Student(Record):
+    """One student in fp32 and in static int8; these files are compared, never shipped."""
+
+    distilled: bool
+    seed: int
+    fp32: str
+    """Name of the file."""
+    int8: str
+
+
+class Int8PlainRecord(Record):
+    """Static int8 of the plain students, and of the distilled ones that are not the best."""
+
+    students: tuple[Int8Student, ...]

@@ -11,6 +11,7 @@ from ..judge.choice import preferred
 from ..records import TEACHER, PackageQuality, Report, VariantQuality, VariantVerdict, VerifyRecord
 from . import (
     compression,
+    distillation,
     energy,
     groups,
     lost,
@@ -48,7 +49,7 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
         _ratios(report),
         lost.section(report, pictures),
         *filter(None, [groups.section(report.quality)]),
-        _distillation(report),
+        distillation.section(report),
         compression.section(report),
         operators.section(report),
         _quality(report),
@@ -276,33 +277,6 @@ def _ratios(report: Report) -> Section:
                         ),
                     )
                     for name, comparisons in compared
-                ),
-            ),
-        ),
-    )
-
-
-def _distillation(report: Report) -> Section:
-    gain, metric = report.quality.gain, report.quality.metric
-    if gain is None:
-        return Section("Gain of distillation", paragraphs=(words.gain(report),))
-    unit = numbers.score_unit(metric)
-    return Section(
-        "Gain of distillation",
-        paragraphs=(words.gain(report),),
-        tables=(
-            Table(
-                "The same student, seed and steps, with and without the teacher",
-                (
-                    "Seed",
-                    f"{numbers.capital(metric)} with the teacher",
-                    f"{numbers.capital(metric)} without",
-                ),
-                tuple(
-                    row(str(seed), numbers.amount(a, unit), numbers.amount(b, unit))
-                    for seed, a, b in zip(
-                        gain.seeds, gain.distilled_score, gain.plain_score, strict=True
-                    )
                 ),
             ),
         ),

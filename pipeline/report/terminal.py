@@ -17,7 +17,18 @@ from rich.text import Text
 from ...devices.onboard.stats.estimate import Estimate
 from ..judge.choice import FP32
 from ..records import AT, TEACHER, Report
-from . import budgeted, energy, lost_words, numbers, operators, rows, runtimes, warnings, words
+from . import (
+    budgeted,
+    distillation,
+    energy,
+    lost_words,
+    numbers,
+    operators,
+    rows,
+    runtimes,
+    warnings,
+    words,
+)
 from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
 
@@ -47,6 +58,7 @@ def table(report: Report) -> RenderableType:
         *(_text(predicted_line, "yellow") for predicted_line in operators.predicted_lines(report)),
         *(_text(sentence) for sentence in _lost(report)),
         _text(words.gain(report)),
+        *(_text(said) for said in [distillation.harder_to_quantize(report)] if said),
         *(_text(f"warning: {warning}", "yellow") for warning in warnings.of_measurement(report)),
     )
 

@@ -6,6 +6,7 @@ from ..engine.stage import Made
 from ..records import (
     BenchmarkRecord,
     DataRecord,
+    Int8PlainRecord,
     ModelRecord,
     TargetsRecord,
     TunedRecord,
@@ -25,6 +26,7 @@ class Flow:
     plain: tuple[Made[ModelRecord], ...]
     tuned: dict[str, Made[TunedRecord]]
     variants: Made[VariantsRecord]
+    int8_plain: Made[Int8PlainRecord] | None
     quality: Made[VerifyRecord]
     measured: Made[BenchmarkRecord]
 
@@ -40,4 +42,6 @@ class Flow:
         several = (("teacher", self.teachers), ("student", self.students), ("plain", self.plain))
         for name, models in several:
             keys |= {f"{name}-{number}": model.key for number, model in enumerate(models)}
+        if self.int8_plain is not None:
+            keys["int8-plain"] = self.int8_plain.key
         return keys | {name: tuned.key for name, tuned in self.tuned.items()}

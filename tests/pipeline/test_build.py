@@ -201,6 +201,25 @@ def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, 
     figure(f"killed once in each of {len(stages)} stages")
 
 
+def test_static_int8_of_the_plain_student_is_compared_where_there_is_such_a_variant(built):
+    done, recipe, artifacts = built
+    drops = done.report.quality.int8_drops
+    int8 = next(one for one in done.report.quality.variants if one.name == "int8-static")
+    assert drops.seeds == (0,)
+    assert drops.distilled_drop == (pytest.approx(int8.drop_vs_fp32.value),)
+    assert drops.distilled_changed == (int8.answers_changed_vs_fp32,)
+    assert drops.difference.n == done.report.quality.test_samples
+    # No variant, and so no part of the verdict.
+    assert {one.name for one in done.report.verdict.variants} == {
+        "fp32",
+        "int8-dynamic",
+        "int8-static",
+    }
+    without = load(recipe, ["compress.variants=['int8-dynamic']"])
+    assert "int8-plain" in [step.stage for step in plan(load(recipe), artifacts)]
+    assert "int8-plain" not in [step.stage for step in plan(without, artifacts)]
+
+
 def test_a_changed_key_runs_only_what_depends_on_it(built):
     _, recipe, artifacts = built
     read = load(recipe, ["distill.temperature=2"])
@@ -306,8 +325,9 @@ def test_several_seeds_report_the_gain_with_an_interval_over_seeds(built):
     done = edgestill.build(recipe, artifacts=artifacts, overrides=["distill.seeds=3"])
     assert "student" in done.ran
     assert "teacher" not in done.ran
-    gain = done.report.quality.gain
-    assert gain.seeds == (0, 1, 2)
+    gain, drops = done.report.quality.gain, done.report.quality.int8_drops
+    assert gain.seeds == drops.seeds == (0, 1, 2)
+    assert len(drops.distilled_drop) == len(drops.plain_drop) == drops.difference.n == 3
     assert gain.difference.n == 3
     assert gain.difference.low <= gain.difference.value <= gain.difference.high
     best = max(s.validation_score for s in done.report.students)

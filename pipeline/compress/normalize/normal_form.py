@@ -32,6 +32,8 @@ from .tidying import inlined, tidy
 TOLERANCE = 1e-5
 """Of the largest output. A factor moved from a product into its weights changes a sum of n terms by
 at most n units of float32 (6e-8), and by the root of n as a rule."""
+COMPARED = 8
+"""Samples on which the normal form has to answer as the original; more tell nothing more."""
 _IR_VERSION = 8
 """Of opset 13 to 17; older files must list weights as inputs."""
 

@@ -142,7 +142,7 @@ def test_every_file_is_scored_and_compared_with_its_own_reference(tmp_path, inpu
     assert (record.test_samples, record.metric, record.task) == (ROWS, "accuracy", "classification")
     assert (record.labels, record.left_out) == (LABELS, ())
     assert record.gain is None
-    assert (progress.begun, len(progress.told)) == ([("verify", 9)], 9)
+    assert (progress.begun, len(progress.told)) == ([("verify", 10)], 10)
     assert progress.told[:4] == list(WEIGHTS)
     assert progress.told[4] == "teacher accuracy 1.0000"
 
@@ -213,7 +213,7 @@ def test_a_teacher_that_has_only_answers_is_compared_with_and_has_no_file(tmp_pa
     (qat,) = (one for one in record.variants if one.name == "qat")
     assert qat.agreement_with_teacher.value == 1.0
     assert (tmp_path / "out" / "answers" / "teacher.npy").is_file()
-    assert (progress.begun, len(progress.told)) == ([("verify", 7)], 7)
+    assert (progress.begun, len(progress.told)) == ([("verify", 8)], 8)
 
 
 def test_labels_that_no_sample_of_test_has_are_named(inputs):
