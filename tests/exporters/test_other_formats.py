@@ -1,17 +1,25 @@
 """LiteRT and OpenVINO files out of one student: what they answer, what is not carried and why."""
 
+import re
+
 import numpy as np
 import pytest
 import toolchain_tools
 import torch
+from edgestill.devices.onboard.runtimes import load
+from edgestill.devices.onboard.settings import Session
 from edgestill.errors import HostError, ModelError
 from edgestill.exporters import TOOLCHAINS, litert, onnx, openvino
 from edgestill.exporters.conversion import convert
 from edgestill.exporters.package import Finished, Job, NotCarried
 from edgestill.exporters.program import save_program
+from edgestill.pipeline.compress.int8 import int8_static
+from edgestill.pipeline.compress.method import Job as CompressionJob
+from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.judge.other_runtimes import outputs, steadiness
 from edgestill.pipeline.models.signature import Signature
 from edgestill.pipeline.models.transformer import Transformer
+from edgestill.pipeline.recipe.compress import Compress
 
 NAMES = ("fp32", "int8-static", "int8-dynamic", "int8-weights", "int4-weights", "fp16", "pruned")
 
@@ -166,6 +174,51 @@ def test_openvino_answers_as_torch_and_has_its_weights_beside_it(job, samples, e
     assert np.abs(found - expected).max() <= 1e-3 * np.ptp(expected)
     steady = steadiness(job.folder / "fp32.xml", samples, batch=4)
     assert (steady.faults, steady.samples) == ((), 48)
+
+
+@pytest.fixture(scope="module")
+def quantized(net, samples, tmp_path_factory):
+    """The net in fp32 and in static int8, and what OpenVINO makes of both."""
+    toolchain_tools.python_of("openvino")
+    folder = tmp_path_factory.mktemp("quantized")
+    onnx.export(net, torch.from_numpy(samples[:2]), folder / "fp32.onnx", opset=20)
+    asked = {"calibration": "minmax", "percentile": 99.99, "most_lost": 0.0}
+    int8_static.quantize(
+        CompressionJob(
+            folder / "fp32.onnx",
+            folder / "int8-static.onnx",
+            {"input": samples[:32]},
+            plan(Compress()),
+            lost=lambda *_: 0.0,
+            **asked,
+        )
+    )
+    models = tuple(Finished(name, folder / f"{name}.onnx") for name in ("fp32", "int8-static"))
+    return folder, openvino.packages(Job(folder, models))
+
+
+def test_int8_for_openvino_has_its_weights_in_int8_and_a_graph_without_shape_arithmetic(quantized):
+    folder, packages = quantized
+    sizes = {name: [file.bytes for file in packages[name].files] for name in packages}
+    (graph, weights), (_, floats) = sizes["int8-static"], sizes["fp32"]
+    assert weights < 0.45 * floats
+    text = (folder / "int8-static.xml").read_text()
+    kinds = re.findall(r'<layer id="\d+" name="[^"]*" type="(\w+)"', text)
+    # Before, each bias got its shape by a chain of these.
+    assert not {"ShapeOf", "Broadcast", "Slice"} & set(kinds)
+    assert graph < 700 * len(kinds)
+    assert str(folder) not in text
+    assert "conversion_parameters" not in text
+    assert not re.search(r">\s+<", text)
+
+
+def test_int8_for_openvino_answers_as_the_onnx_file(quantized, samples):
+    folder, _ = quantized
+    by_openvino = outputs(folder / "int8-static.xml", samples, batch=4)
+    session = load(folder / "int8-static.onnx", Session())
+    by_onnxruntime = np.concatenate([session.answer({"input": x[None]})[0] for x in samples])
+    # Two runtimes may round a value half way between two steps each its way.
+    assert np.abs(by_openvino - by_onnxruntime).max() <= 0.05 * np.ptp(by_onnxruntime)
 
 
 def test_a_file_that_openvino_cannot_read_is_not_carried_with_its_words(tmp_path):
