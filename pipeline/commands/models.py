@@ -22,6 +22,13 @@ from .shared import (
     threads_option,
 )
 
+_out = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="The folder to write to; default: the current folder.",
+)
+
 
 @command()
 @click.argument("a", type=click.Path(path_type=Path))
@@ -108,12 +115,7 @@ def compare(
     help="int8-mixed: largest loss against the original, as compress.mixed_max_loss; of outputs "
     "that are numbers the share of noise in their power.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    help="The folder to write to; default: the current folder.",
-)
+@_out
 @click.pass_obj
 def quantize(
     invocation: Invocation, /, model: Path, calibration: Path, out: Path, **given: Any
@@ -237,12 +239,7 @@ def explain(
     show_default=True,
     help="Of a model: the CPU that an .ort file is optimized for; a run's recipe says its own.",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    help="The folder to write to; default: the current folder.",
-)
+@_out
 @click.pass_obj
 def export(invocation: Invocation, /, source: Path, out: Path, **given: Any) -> None:
     """Write a finished model in other formats.

@@ -56,12 +56,10 @@ def conclude(invocation: Invocation, report: "Report", run: Path) -> None:
 
     code = invocation.code = EXIT_CODES[report.verdict.outcome]
     if invocation.json:
-        from ..report import runtimes
+        from ..report import whole
 
-        document = {"run": str(run), "exit_code": code, "report": report.model_dump(mode="json")}
-        if (by_runtime := runtimes.as_json(report)) is not None:
-            document["runtimes"] = by_runtime
-        print_json(invocation, document)
+        found = whole(report).model_dump(mode="json")
+        print_json(invocation, {"run": str(run), "exit_code": code, "report": found})
     else:
         from ..report.terminal import table
 

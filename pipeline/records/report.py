@@ -33,3 +33,6 @@ class Report(Record):
     quality: VerifyRecord
     measured: BenchmarkRecord
     verdict: Verdict
+    runtimes: dict[str, object] | None = None
+    """The variants in every runtime side by side, made of the fields above when the report is
+    written and left out when it is read; None where there is one runtime only."""

@@ -11,7 +11,14 @@ from pathlib import Path
 
 from ..records import Report
 
-__all__ = ["write"]
+__all__ = ["whole", "write"]
+
+
+def whole(report: Report) -> Report:
+    """The report as ``report.json`` and ``--json`` have it: with the table of all runtimes."""
+    from . import runtimes
+
+    return report.model_copy(update={"runtimes": runtimes.as_json(report)})
 
 
 def write(report: Report, run: Path) -> None:
@@ -28,7 +35,8 @@ def write(report: Report, run: Path) -> None:
     from ..engine.store import write_atomic
     from . import html, junit, markdown
 
-    write_atomic(run / "report.json", report.model_dump_json(indent=2).encode() + b"\n")
+    text = whole(report).model_dump_json(indent=2)
+    write_atomic(run / "report.json", text.encode() + b"\n")
     write_atomic(run / "report.md", markdown.page(report).encode())
     write_atomic(run / "junit.xml", junit.document(report))
     write_atomic(run / "report.html", html.page(report, run / "records").encode())

@@ -26,7 +26,7 @@ from . import (
 )
 from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, RATIO, Unit
 from .rows import Row
-from .sections import Cell, Section, Table, figure, row, verdict
+from .sections import Cell, Section, Table, abreast, figure, row, verdict
 
 Line = tuple[str, list[Cell]]
 """A row of figures: its name, and a cell a model."""
@@ -128,10 +128,12 @@ def _side_by_side(report: Report) -> Section:
             *([f"{memory.NOTE}."] if any(model.footprint for model in measured.models) else []),
         ),
         tables=(
-            Table(
-                caption,
-                ("Figure", *(model.name for model in models)),
-                tuple(row(name, *cells) for name, cells in lines),
+            *abreast(
+                Table(
+                    caption,
+                    ("Figure", *(model.name for model in models)),
+                    tuple(row(name, *cells) for name, cells in lines),
+                )
             ),
             *_other_scores(report),
         ),
@@ -190,7 +192,7 @@ def _other_scores(report: Report) -> tuple[Table, ...]:
     names = dict.fromkeys(name for file in files for name in file.metrics if name in overall)
     if not names:
         return ()
-    return (
+    return abreast(
         Table(
             "Other metrics on test",
             ("Score", *(file.name for file in files)),

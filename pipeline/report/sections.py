@@ -6,14 +6,19 @@
 All text in here is unescaped; the module that prints it escapes it.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..records import Outcome
 from . import numbers
 from .numbers import Unit
 from .words import WORDS
+
+MOST_ABREAST = 6
+"""Columns of models in a table: as many as are read without scrolling on 1,280 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,26 @@ def verdict(outcome: Outcome | None) -> Cell:
 def row(*cells: str | Cell) -> tuple[Cell, ...]:
     """A row of cells, plain text allowed."""
     return tuple(cell if isinstance(cell, Cell) else Cell(cell) for cell in cells)
+
+
+def abreast(table: Table) -> tuple[Table, ...]:
+    """A table of a column a model as several, alike in width, each as wide as a page holds.
+
+    Of one page's width ten models with intervals leave a column of a few letters.
+    """
+    models = len(table.head) - 1
+    count = max(1, math.ceil(models / MOST_ABREAST))
+    ends = [1 + models * part // count for part in range(count + 1)]
+    if count == 1:
+        return (table,)
+    return tuple(
+        Table(
+            f"{table.caption}, {part} of {count}",
+            (table.head[0], *table.head[start:end]),
+            tuple((cells[0], *cells[start:end]) for cells in table.rows),
+        )
+        for part, (start, end) in enumerate(pairwise(ends), 1)
+    )
 
 
 def pairs(caption: str, head: tuple[str, str], facts: Iterable[tuple[str, str]]) -> Table:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from .. import tasks
 from ..records import Report, Split
 from . import numbers, rows
+from .alike import together
 
 MOST_SHARE = 0.75
 """From above this share of one class data counts as skewed: the answer that never looks is right
@@ -32,8 +33,12 @@ def first(report: Report) -> tuple[str, ...]:
 
 
 def of_measurement(report: Report) -> tuple[str, ...]:
-    """What disturbed the measurement, below the figures: intervals and verdict allow for it."""
-    return report.measured.benchmark.warnings
+    """What disturbed the measurement, below the figures: intervals and verdict allow for it.
+
+    What was the matter with several models alike is one line; the record has a line for each.
+    """
+    benchmark = report.measured.benchmark
+    return together(benchmark.warnings, {model.name for model in benchmark.models})
 
 
 def _nothing_learned(report: Report) -> Iterator[str]:

@@ -134,7 +134,9 @@ def open_report(run: Path) -> Report:
         content = _content(path)
         if older.is_old(content):
             return older.upgraded(content)
-        return Report.model_validate_json(path.read_bytes())
+        found = Report.model_validate_json(path.read_bytes())
+        # Made of the rest, and made again when the report is written.
+        return found.model_copy(update={"runtimes": None})
     except OSError as error:
         raise MaterialError(
             f"no report.json to read there ({os.strerror(error.errno or 0).lower()})",

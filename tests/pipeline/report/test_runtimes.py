@@ -8,8 +8,20 @@ import pytest
 import report_example
 import runtimes_example
 from edgestill.pipeline.recipe.gate import Gate
-from edgestill.pipeline.report import charts, html, markdown, results, runtime_sizes, runtimes
+from edgestill.pipeline.report import (
+    charts,
+    html,
+    markdown,
+    results,
+    rows,
+    runtime_sizes,
+    runtimes,
+    whole,
+    write,
+)
+from edgestill.pipeline.report.sections import Table, abreast, row
 from edgestill.pipeline.report.terminal import table
+from edgestill.pipeline.runs.run import open_report
 from rich.console import Console
 
 
@@ -183,3 +195,30 @@ def test_the_size_of_a_runtime_stands_beside_its_smallest_file(report):
 
 def test_without_a_list_of_libraries_there_is_no_table(report):
     assert runtime_sizes.tables(report) == []
+
+
+def test_the_table_of_runtimes_is_in_report_json_as_in_the_json_of_a_command(report, tmp_path):
+    write(report, tmp_path)
+    saved = json.loads((tmp_path / "report.json").read_text())
+    assert saved == whole(report).model_dump(mode="json")
+    assert saved["runtimes"] == json.loads(json.dumps(runtimes.as_json(report)))
+    assert len(saved["runtimes"]["variants"]) == 8
+    # It is made of the rest: what is read has it no more, and a run is the same as before.
+    assert open_report(tmp_path).runtimes is None
+    assert open_report(tmp_path).verdict == report.verdict
+    assert whole(report_example.report()).runtimes is None
+
+
+def test_tables_of_many_models_are_cut_into_some_of_equal_width(report):
+    models = [one.name for one in rows.models(report)]
+    assert len(models) == 9
+    found = next(one for one in results.sections(report) if one.title == "Teacher and variants")
+    cut = [one for one in found.tables if one.caption.startswith("The teacher and each variant")]
+    assert [len(one.head) - 1 for one in cut] == [4, 5]
+    assert [name for one in cut for name in one.head[1:]] == models
+    assert [one.caption[-6:] for one in cut] == ["1 of 2", "2 of 2"]
+    for one in cut:
+        assert {len(cells) for cells in one.rows} == {len(one.head)}
+        assert [str(cells[0]) for cells in one.rows] == [str(cells[0]) for cells in cut[0].rows]
+    few = Table("few", ("Figure", "a"), (row("x", "1"),))
+    assert abreast(few) == (few,)

@@ -160,6 +160,17 @@ def test_the_warnings_stand_above_the_figures_on_every_page(tmp_path):
     assert drawn.count('id="warnings"') == 1
 
 
+def test_what_disturbed_several_models_alike_is_one_line_of_a_page_and_one_each_in_the_record():
+    report = example.report()
+    said = tuple(f"{name}: 2 of 9 processes had not settled" for name in ("fp32", "int8-static"))
+    benchmark = replace(report.measured.benchmark, warnings=said)
+    measured = report.measured.model_copy(update={"benchmark": benchmark})
+    report = report.model_copy(update={"measured": measured})
+    (line,) = warnings.of_measurement(report)
+    assert line == "fp32, int8-static: 2 of 9 processes had not settled"
+    assert report.model_dump(mode="json")["measured"]["benchmark"]["warnings"] == list(said)
+
+
 def test_warnings_about_the_measurement_stand_below_the_figures_on_every_page(tmp_path):
     report = with_figures(example.report(), {"recall[3]": share(0.0)})
     benchmark = replace(report.measured.benchmark, warnings=("a noisy neighbour",))
