@@ -10,7 +10,8 @@ Each kind of operator (what it computes, in which numbers) has an efficiency on 
 at the roof (`roofline`) over the measured time minus the cost of calling the operator. The time on
 the target is the roof's time there over the same efficiency, plus the cost of a call on the host
 scaled by the clocks. The assumption is that efficiencies carry over. The band states how far that
-may be off, from two causes that are taken as independent (squares of logarithms add up):
+may be off, from causes of which the first and the others are taken as independent (squares of
+logarithms add up):
 
 - The efficiency on each machine is a draw around a mean, so the two differ by the square root of 2
   times its spread, in logarithms, by the same factor for all operators. The spread is that of the
@@ -18,6 +19,8 @@ may be off, from two causes that are taken as independent (squares of logarithms
   observed `WEIGHT` times, and never below `SPREAD`. Student's t with that many degrees of freedom
   gives 90 %.
 - The figures of both machines lie between their low and their high, all at the worse end at once.
+- Cores that the target uses beyond those of the host were not tried: at the worse end they gain
+  nothing, at the better end nothing of them is lost.
 """
 
 import math
@@ -119,10 +122,17 @@ def predict(
         raise ValueError("operators that took no time")
     spread, freedom = _spread(timed, host.value, threads)
     log_error = math.sqrt(2.0) * spread * student_t(CONFIDENCE, freedom)
-    us = _times_on_target(timed, host.value, target.value, threads, efficiency_of)
+    tried, used = (_cores(machine.value, threads) for machine in (host, target))
+    # Either end of what cores that were not tried may add.
+    least, most = min(used, tried), target.value.with_threads(threads) if used > tried else used
+
+    def times(here: Machine, there: Machine, cores: float) -> tuple[float, ...]:
+        return _times_on_target(timed, here, there, threads, efficiency_of, cores)
+
+    us = times(host.value, target.value, used)
     total = sum(us)
-    fastest = sum(_times_on_target(timed, host.low, target.high, threads, efficiency_of))
-    slowest = sum(_times_on_target(timed, host.high, target.low, threads, efficiency_of))
+    fastest = sum(times(host.low, target.high, most))
+    slowest = sum(times(host.high, target.low, least))
     return Prediction(
         ratio=total / measured,
         low=total / measured * math.exp(-math.hypot(log_error, math.log(total / fastest))),
@@ -164,15 +174,16 @@ def _times_on_target(
     target: Machine,
     threads: int,
     efficiency_of: Mapping[Kind, float] | None,
+    cores: float,
 ) -> tuple[float, ...]:
-    """Microseconds of each operator on the target."""
+    """Microseconds of each operator on the target, of which this many cores are used."""
     own = efficiencies(timed, host, threads)
     attained = {**own, **(efficiency_of or {})}
     a_call_us, clock_ratio = call_us(timed), _clock_ratio(host, target)
     times_us = []
     for operator in timed:
         calls = _calls_us(operator, a_call_us)
-        roof = _roof(operator.work, target, threads)
+        roof = roof_us(operator.work, target, cores=cores)
         if roof is None or operator.kind not in attained:
             # What limits it is unknown: its time scales with the slowest figure.
             times_us.append(
@@ -184,8 +195,13 @@ def _times_on_target(
 
 
 def _roof(work: Work, machine: Machine, threads: int) -> float | None:
+    return roof_us(work, machine, cores=_cores(machine, threads))
+
+
+def _cores(machine: Machine, threads: int) -> float:
+    """The cores that threads use, less what is lost of several."""
     cores = machine.with_threads(threads)
-    return roof_us(work, machine, cores=cores * THREADS_EFFICIENCY if cores > 1 else 1.0)
+    return cores * THREADS_EFFICIENCY if cores > 1 else 1.0
 
 
 def _clock_ratio(host: Machine, target: Machine) -> float:
