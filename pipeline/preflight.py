@@ -4,7 +4,7 @@ import difflib
 
 from .. import toolchains
 from ..errors import DataError, RecipeError
-from ..exporters import toolchains_of
+from ..exporters import FLOATS_ALONE, toolchains_of
 from . import tasks
 from .judge import task_budgets
 from .recipe.architecture import Architecture
@@ -71,6 +71,7 @@ def suits(recipe: Recipe, data: DataRecord) -> None:
     _no_split_is_empty(data)
     _fills_a_batch(recipe, data)
     _normalizes(recipe, data)
+    _formats_take(recipe, data)
     for model in (*(teacher.model for teacher in recipe.teacher.teachers()), recipe.student.model):
         _takes(model, data)
     task = tasks.of(data.task)
@@ -140,6 +141,18 @@ def _normalizes(recipe: Recipe, data: DataRecord) -> None:
             expected="normalize = true: token ids are not normalized in any case",
             where="teacher.normalize",
             fix="leave it out",
+        )
+
+
+def _formats_take(recipe: Recipe, data: DataRecord) -> None:
+    """Refuse a format that cannot have a model of these samples."""
+    refused = [one for one in recipe.export.formats if one in FLOATS_ALONE]
+    if refused and data.dtype != "float32":
+        raise RecipeError(
+            found=f"'{refused[0]}' for samples of {data.dtype}",
+            expected="samples of float32, for its runtime takes no others",
+            where="export.formats",
+            fix=f"leave {refused[0]} out",
         )
 
 

@@ -749,7 +749,15 @@ def test_whole_groups_come_as_near_to_the_fraction_as_they_can(share):
 # --- what a recipe asks of the data -----------------------------------------------------------
 
 
-def asks(*overrides, layout="table", shape=(4,), task="classification", train=60, rows=None):
+def asks(
+    *overrides,
+    layout="table",
+    shape=(4,),
+    task="classification",
+    train=60,
+    rows=None,
+    dtype="float32",
+):
     """Holds a small recipe against a data set of these facts."""
     from edgestill.pipeline.preflight import fits
 
@@ -764,7 +772,7 @@ def asks(*overrides, layout="table", shape=(4,), task="classification", train=60
     known = dict.fromkeys(SPLITS, 9) | {"train": train, **(rows or {})}
     record = DataRecord(
         source="npz:d.npz", task=task, labels=("a", "b"), sample_shape=shape, layout=layout,
-        dtype="float32", mean=(), std=(), rows=known, counts={}, dropped=3, notes=(),
+        dtype=dtype, mean=(), std=(), rows=known, counts={}, dropped=3, notes=(),
         fingerprint="",
     )  # fmt: skip
     fits(parse(tree, where="r.toml", overrides=overrides), record)
@@ -779,7 +787,7 @@ def asks(*overrides, layout="table", shape=(4,), task="classification", train=60
         (["gate.min_agreement=0.5", "distill.losses={ cosine = 1.0 }"], {"task": "embedding"}),
         (["teacher.batch_size=64", "teacher.weights=t.safetensors"], {}),
         (["teacher.batch_size=64", "teacher.model=onnx:m.onnx"], {}),
-        (["distill.views=3", "augment.noise=0.1"], {}),
+        (["distill.views=3", "augment.noise=0.1", "export.formats=['onnx', 'ncnn']"], {}),
         (["teacher.model=resnet20", "student.model=conv1d3"], {"layout": "hw", "shape": (8, 8)}),
         (
             ["teacher.model=transformer4", "student.model=transformer2", "student.width=16",
@@ -798,6 +806,8 @@ def test_what_fits_the_data_is_let_through(overrides, facts):
         ([], {"train": 7}, DataError, "teacher.batch_size: found 7 samples in train"),
         ([], {"rows": {"validation": 0}}, DataError, r"no sample in validation \(3 dropped"),
         (["teacher.weights=t.pt"], {"train": 7}, DataError, "distill.batch_size"),
+        (["export.formats=['onnx', 'ncnn']"], {"dtype": "uint8"}, RecipeError,
+         "export.formats: found 'ncnn' for samples of uint8, expected samples of float32"),
         (
             ["teacher.model=onnx:m.onnx", 'teacher.members=[{ model = "mlp2" }]'],
             {"train": 7},
