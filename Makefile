@@ -7,6 +7,7 @@
 #   make promises  run the tests that hold a promise, and write docs/promises.md
 #   make mutants   change the code in one place at a time and see what tests notice; hours
 #   make docs      build the site of docs/ into build/site; fails at a link that leads nowhere
+#   make test-runtimes  run four students in every runtime, and write docs/runtimes.md; minutes
 #   make wheel     build the wheel, and use it outside the repository
 #   make bench     measure what docs/results.md claims, into artifacts/bench/
 # PIP_ARGS is passed to pip, e.g. to choose an index with a CPU build of torch.
@@ -21,7 +22,7 @@ WORKERS ?= -n auto --dist loadfile
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test test-slow check coverage diagram promises mutants docs wheel bench clean
+.PHONY: demo test test-slow test-runtimes check coverage diagram promises mutants docs wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/edgestill
@@ -35,6 +36,11 @@ test: .venv/edgestill-dev
 test-slow: .venv/edgestill-dev
 	$(BIN)/python -m pytest $(WORKERS) -m slow
 
+# Other runtimes lie in toolchains (`edgestill toolchains setup NAME`), data sets in ../shared/data.
+test-runtimes: .venv/edgestill-dev
+	$(BIN)/python tests/tools/runtimes.py run
+	$(BIN)/python tests/tools/runtimes.py report
+
 check: .venv/edgestill-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,6 +50,7 @@ check: .venv/edgestill-dev
 	$(BIN)/python tests/tools/diagram.py --check
 	$(BIN)/python tests/tools/promises.py --check
 	$(BIN)/python tests/tools/mutants.py report --check
+	$(BIN)/python tests/tools/runtimes.py report --check
 
 coverage:
 	$(MAKE) test COVERAGE=1
@@ -69,7 +76,7 @@ bench: .venv/edgestill-dev
 	$(BIN)/python tests/bench
 
 clean:
-	rm -rf .venv artifacts/store artifacts/runs artifacts/bench build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache
+	rm -rf .venv artifacts/store artifacts/runs artifacts/bench artifacts/runtimes build *.egg-info .coverage .coverage.* .mypy_cache .ruff_cache
 
 .venv/pip:
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "edgestill needs Python 3.11 or newer; say which with make PYTHON=python3.12")'

@@ -70,7 +70,7 @@ def from_torch(
     """
     carried = {model.name: way for model in job.models if (way := scheme_of(model, job, format_))}
     if not carried:
-        return {model.name: NotCarried(_why_not(model, format_)) for model in job.models}
+        return {model.name: NotCarried(why_not(model, format_)) for model in job.models}
     with tempfile.TemporaryDirectory(prefix="edgestill-") as work:
         wanted = request(job, carried, Path(work), format_.suffix)
         toolchain = format_.toolchain or format_.name
@@ -81,7 +81,7 @@ def from_torch(
     return {
         model.name: describe(model, answer, carried[model.name])
         if model.name in carried and model.name not in refused
-        else NotCarried(refused.get(model.name) or _why_not(model, format_))
+        else NotCarried(refused.get(model.name) or why_not(model, format_))
         for model in job.models
     }
 
@@ -139,7 +139,8 @@ def rounded_again(model: Finished) -> str:
     )
 
 
-def _why_not(model: Finished, format_: Format) -> str:
+def why_not(model: Finished, format_: Format) -> str:
+    """Why a format does not carry a variant, where its converter was not even asked."""
     known = f"{format_.title} has no {model.name}: "
     made = "it is made in ONNX, and its torch module is not kept"
     return known + format_.reasons.get(model.name, made)

@@ -37,10 +37,10 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
     carried = {
         model.name: _SCHEME
         for model in job.models
-        if _is_static(model) and model.name in sources(job)
+        if is_static(model) and model.name in sources(job)
     }
     if not carried:
-        return {model.name: NotCarried(_why_not(model)) for model in job.models}
+        return {model.name: NotCarried(why_not(model)) for model in job.models}
     with tempfile.TemporaryDirectory(prefix="edgestill-") as work:
         wanted = request(job, carried, Path(work), SUFFIX) | {"limits": limits}
         answer = convert("litert", wanted, Path(work), job.log)
@@ -48,7 +48,7 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
     found: dict[str, Package | NotCarried] = {}
     for model in job.models:
         if model.name not in carried or model.name in refused:
-            found[model.name] = NotCarried(refused.get(model.name) or _why_not(model))
+            found[model.name] = NotCarried(refused.get(model.name) or why_not(model))
             continue
         file = job.folder / f"{model.name}{SUFFIX}"
         try:
@@ -60,12 +60,13 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
     return found
 
 
-def _is_static(model: Finished) -> bool:
+def is_static(model: Finished) -> bool:
     """Whether it is int8 with fixed ranges, or can be made so again."""
     return model.name == _STATIC or model.floats is not None
 
 
-def _why_not(model: Finished) -> str:
+def why_not(model: Finished) -> str:
+    """Why a variant is not carried, where the converter was not even asked."""
     return f"microcontrollers take {_STATIC} or int8-qat, made by LiteRT, and no {model.name}"
 
 
