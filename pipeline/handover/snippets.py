@@ -122,7 +122,7 @@ SNIPPETS = (
     Snippet(
         "run.py",
         "Python",
-        ("onnxruntime", "litert", "openvino", "tflite-micro"),
+        ("onnxruntime", "litert", "openvino", "executorch", "ncnn", "tflite-micro"),
         "python snippets/run.py",
         run=True,
     ),

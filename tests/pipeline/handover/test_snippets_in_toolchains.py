@@ -1,4 +1,4 @@
-"""The programs in a bundle for LiteRT and OpenVINO: Python, and C++ with OpenVINO's own headers.
+"""The programs in a bundle for other runtimes: Python, and C++ with OpenVINO's own headers.
 
 Models are made by the toolchains here, so that no build has to.
 """
@@ -15,7 +15,7 @@ import pytest
 import run_example
 import toolchain_tools
 import torch
-from edgestill.exporters import onnx, tflite_micro
+from edgestill.exporters import executorch, ncnn, onnx, tflite_micro
 from edgestill.exporters.package import File, Finished, Job, Package
 from edgestill.pipeline.compress.variants import needs_of
 from edgestill.pipeline.handover.verify import check
@@ -72,8 +72,16 @@ def converted(format_, code, suffix, *beside):
     return make
 
 
-def for_a_microcontroller(folder):
-    """The package that our own exporter makes."""
+def exported(exporter, variant):
+    """Makes the package that our own exporter makes."""
+
+    def make(folder):
+        return exporter.packages(job_in(folder))[variant]
+
+    return make
+
+
+def job_in(folder):
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10)).eval()
     x = np.random.default_rng(0).random((32, 8, 8), np.float32)
@@ -81,8 +89,7 @@ def for_a_microcontroller(folder):
     for name in ("fp32", "int8-static"):
         onnx.export(net, torch.from_numpy(x[:2]), folder / f"{name}.onnx", opset=20)
         models.append(Finished(name, folder / f"{name}.onnx", net if name == "fp32" else None))
-    job = Job(folder, tuple(models), calibration=x, needs_of=needs_of)
-    return tflite_micro.packages(job)["int8-static"]
+    return Job(folder, tuple(models), calibration=x, needs_of=needs_of)
 
 
 def bundle_of(folder, make):
@@ -121,7 +128,15 @@ def litert(tmp_path_factory):
 def micro(tmp_path_factory):
     toolchain_tools.python_of("litert")
     toolchain_tools.python_of("tflite-micro")
-    return bundle_of(tmp_path_factory.mktemp("micro"), for_a_microcontroller)
+    return bundle_of(tmp_path_factory.mktemp("micro"), exported(tflite_micro, "int8-static"))
+
+
+@pytest.fixture(scope="module", params=[executorch, ncnn], ids=["executorch", "ncnn"])
+def with_torch(request, tmp_path_factory):
+    """The bundle and the toolchain of a runtime whose wheel needs torch, or comes with it."""
+    name = request.param.__name__.rpartition(".")[2]
+    toolchain_tools.python_of(name)
+    return bundle_of(tmp_path_factory.mktemp(name), exported(request.param, "fp32")), name
 
 
 def spoilt(bundle, folder):
@@ -163,6 +178,21 @@ def test_python_runs_it_with_numpy_and_the_runtime_alone(
     code, said = run_python(bundle, tmp_path, name, packages)
     assert (code, said.count(": agrees")) == (0, 1), said
     code, said = run_python(spoilt(bundle, tmp_path / "spoilt"), tmp_path, name, packages)
+    assert (code, said.count("DIFFERS")) == (1, 1), said
+
+
+@pytest.mark.slow
+def test_python_runs_it_in_the_toolchain_of_its_runtime(with_torch, tmp_path):
+    bundle, name = with_torch
+
+    def run(folder):
+        words = [str(toolchain_tools.python_of(name)), "-I", "snippets/run.py"]
+        ended = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+        return ended.returncode, ended.stdout + ended.stderr
+
+    code, said = run(bundle)
+    assert (code, said.count(": agrees")) == (0, 1), said
+    code, said = run(spoilt(bundle, tmp_path / "spoilt"))
     assert (code, said.count("DIFFERS")) == (1, 1), said
 
 
