@@ -79,7 +79,7 @@ def _arrays(
         name = f"{getattr(data, key)}{ending}"
         if name in members:
             columns[key] = np.asarray(members[name])
-        elif getattr(data, key) != Data.model_fields[key].default:
+        elif getattr(data, key) not in ("", Data.model_fields[key].default):
             raise _lacks(members, name, path, f"name the right key in data.{key}")
     for key, column in columns.items():
         if column.ndim < 1 or len(column) != clips:

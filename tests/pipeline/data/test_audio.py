@@ -582,6 +582,8 @@ def test_an_archives_labels_groups_and_ids_are_read(tmp_path, reading):
     plain = reading(path, ignore=("word", "speaker", "take"))
     assert plain["y"].tolist() == [0, 1, 0, 1]
     assert not {"group", "id"} & set(plain)
+    none = reading(path, ignore=("word", "speaker", "take"), group="", id="")
+    assert not {"group", "id"} & set(none)
 
 
 def test_answers_of_other_tasks_are_read(tmp_path, reading):
