@@ -23,7 +23,7 @@ from typing import Any
 from edgestill import toolchains
 from edgestill.devices.bench.inspection import inspect
 from edgestill.errors import ModelError, RecipeError
-from edgestill.exporters import EXPORTERS, toolchains_of
+from edgestill.exporters import EXPORTERS, coreml, executorch, litert, ncnn, toolchains_of
 from edgestill.pipeline.build import build
 from edgestill.pipeline.judge.parity import OTHER_RUNTIME
 from edgestill.pipeline.recipe.files import bundled, load
@@ -34,6 +34,8 @@ ARTIFACTS = ROOT / "artifacts" / "runtimes"
 _RECIPES = ROOT / "tests" / "bench" / "recipes"
 _DIGITS = 6
 """Of a figure that is kept."""
+_SUFFIXES = {each.FORMAT.name: each.FORMAT.suffix for each in (litert, executorch, ncnn, coreml)}
+"""By which a build names a format that cannot be converted to."""
 VARIANTS = ("fp32", "int8-static", "int8-dynamic")
 
 
@@ -132,7 +134,8 @@ def _carried(
         try:
             _stage(student, carried, "variants", artifacts)
         except (ModelError, RecipeError) as error:
-            named = [each for each in carried[1:] if f"'{each}'" in error.found]
+            words = {each: (f"'{each}'", f" {_SUFFIXES.get(each)} (") for each in carried[1:]}
+            named = [each for each in words if any(word in error.found for word in words[each])]
             if not named:
                 raise
             wanted = f", expected {error.expected}" if error.expected else ""

@@ -53,13 +53,19 @@ def test_a_format_that_cannot_carry_a_student_has_the_words_of_the_build(small, 
     def stage(student, formats, until, artifacts):
         if "ncnn" in formats:
             raise RecipeError("'ncnn' for texts", expected="floats")
+        if "coreml" in formats:
+            raise ModelError("cannot be converted to .mlpackage.zip (uint8)")
         if "litert" in formats:
             raise ModelError("no space")
 
     monkeypatch.setattr(runtimes, "_stage", stage)
     student, artifacts = small
-    carried, refused = runtimes._carried(student, ("onnx", "ort", "ncnn"), artifacts)
-    assert (carried, refused) == (("onnx", "ort"), {"ncnn": "'ncnn' for texts, expected floats"})
+    carried, refused = runtimes._carried(student, ("onnx", "ncnn", "coreml"), artifacts)
+    assert carried == ("onnx",)
+    assert refused == {
+        "ncnn": "'ncnn' for texts, expected floats",
+        "coreml": "cannot be converted to .mlpackage.zip (uint8)",
+    }
     with pytest.raises(ModelError, match="no space"):
         runtimes._carried(student, ("onnx", "litert"), artifacts)
 
