@@ -6,7 +6,8 @@ write(Path("int8-static.micro.tflite"), needs)     # int8-static.micro.cc, int8-
 import re
 from pathlib import Path
 
-from .microcontroller import Needs, Scaled, beside
+from .microcontroller import Needs
+from .scaled import Scaled, beside
 
 _A_LINE = 12
 _HEADER = """\

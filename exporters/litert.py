@@ -1,11 +1,14 @@
 """``.tflite`` files for LiteRT, made from torch modules in the toolchain ``litert``."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from .from_torch import Format, from_torch, rounded_again, scheme_of
+from .int8_io import convert_static
 from .package import File, Finished, Job, NotCarried, Package
+from .scaled import Scales
 
 _STATIC = "int8-static"
 FORMAT = Format(
@@ -29,13 +32,41 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
     """Convert the models that LiteRT can carry; of the others, why not.
 
     int8 is made from fp32 by LiteRT's own quantizer, with ranges that hold every calibration
-    sample. Inputs and outputs stay float32, so that all formats are queried alike.
+    sample. Inputs and outputs stay float32, so that all formats are queried alike, unless the job
+    asks for int8 ones in static int8 files. Token ids have no scale, so texts have no such files.
 
     Raises:
         HostError: the toolchain is not set up.
         ModelError: a model cannot be converted.
     """
-    return from_torch(FORMAT, job, partial(_package, job), _scheme)
+    static = [m for m in job.models if job.int8_io and _scheme(m, job, FORMAT) == _STATIC]
+    names = {model.name for model in static}
+
+    def others(model: Finished, job: Job, format_: Format) -> str | None:
+        return None if model.name in names else _scheme(model, job, format_)
+
+    made = from_torch(FORMAT, job, partial(_package, job), others)
+    if not static:
+        return made
+    answer = convert_static(job, names, FORMAT.suffix)
+    return made | {model.name: _of_integers(job, model, answer) for model in static}
+
+
+def _of_integers(job: Job, model: Finished, answer: Mapping[str, Any]) -> Package | NotCarried:
+    """The package of a file that takes and gives int8."""
+    if model.name in answer["refused"]:
+        return NotCarried(answer["refused"][model.name])
+    scales = Scales.of(answer["scales"][model.name])
+    file = scales.write(job.folder / f"{model.name}{FORMAT.suffix}")
+    return replace(
+        _package(job, model, answer, _STATIC),
+        beside=(File.of(file),),
+        about=f"The .tflite file is made by {answer['by']}; it takes and gives "
+        f"{scales.input.dtype}, by the scales in the .json file, with a fixed batch."
+        f"{rounded_again(model)}",
+        input=scales.input,
+        output=scales.output,
+    )
 
 
 def _scheme(model: Finished, job: Job, format_: Format) -> str | None:
@@ -59,7 +90,8 @@ def _package(job: Job, model: Finished, answer: Mapping[str, Any], scheme: str) 
         runtime="litert",
         answers_hold=True,
         about=f"The .tflite file is made by {answer['by']}; its input and output are those of the "
-        f".onnx file, with a fixed batch{_length(job)}.{rounded_again(model)}",
+        f".onnx file, with a fixed batch{_length(job)}.{_no_scale(job, scheme)}"
+        f"{rounded_again(model)}",
         computes_in=COMPUTES_IN.get(scheme, "float32"),
     )
 
@@ -70,3 +102,9 @@ def _length(job: Job) -> str:
     if known is None or not _are_texts(job):
         return ""
     return f" and texts of {known.shape[1]} tokens, shorter ones padded"
+
+
+def _no_scale(job: Job, scheme: str) -> str:
+    """Why texts do not take and give int8, where that was asked for."""
+    asked = job.int8_io and scheme == "int8-static-layers"
+    return " Token ids have no scale, so it does not take and give int8." if asked else ""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .interface import OUTPUT
+from .scaled import Scaled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,6 +58,7 @@ class Job:
         needs_of: counts what a ``.tflite`` file takes of a microcontroller; None where no format
             for one is asked for.
         output: the name of the models' output.
+        int8_io: whether static int8 files take and give int8 where the format leaves the choice.
     """
 
     folder: Path
@@ -67,6 +69,7 @@ class Job:
     log: Path | None = None
     needs_of: "Callable[[Path], Needs] | None" = None
     output: str = OUTPUT
+    int8_io: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,9 @@ class Package:
         arena_bytes: memory that it takes on a microcontroller; None: it is for no such.
         computes_in: the numeric type of all its multiply-accumulates, such as ``int8``, or
             ``AS_IN_ONNX``; None: not known.
+        input: what it takes, where that is integers that stand for numbers; None: what the
+            ``.onnx`` file takes.
+        output: the same of what it gives.
     """
 
     format: str
@@ -124,6 +130,8 @@ class Package:
     about: str = ""
     arena_bytes: int | None = None
     computes_in: str | None = None
+    input: Scaled | None = None
+    output: Scaled | None = None
 
     @property
     def apart(self) -> bool:

@@ -1,18 +1,17 @@
 """int8 ``.tflite`` files for microcontrollers, as files and as C arrays, with their arenas."""
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import ModelError
 from . import c_array
-from .conversion import convert
-from .from_torch import request, rounded_again, sources
-from .microcontroller import SUFFIX, Needs, beside
+from .from_torch import rounded_again, sources
+from .int8_io import convert_static
+from .microcontroller import SUFFIX, Needs
 from .package import File, Finished, Job, NotCarried, Package
+from .scaled import beside
 
 _STATIC = "int8-static"
-_SCHEME = "int8-static-inputs"
 
 
 def packages(job: Job) -> dict[str, Package | NotCarried]:
@@ -24,26 +23,14 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
         HostError: a toolchain is not set up.
         ModelError: the job does not say how to count an arena.
     """
-    import numpy as np
-
     needs_of = job.needs_of
     if needs_of is None or job.calibration is None:
         raise ModelError("no way to count an arena, or no calibration samples", where="export")
-    samples = job.calibration
-    limits = None if samples.dtype != np.uint8 else (0.0, 255.0)
-    if samples.dtype.kind not in "iu" or samples.dtype.itemsize < 4:  # token ids stay as they are
-        samples = samples.astype(np.float32)
-    job = replace(job, calibration=samples, batch=1)
-    carried = {
-        model.name: _SCHEME
-        for model in job.models
-        if is_static(model) and model.name in sources(job)
-    }
+    known = sources(job)
+    carried = [model.name for model in job.models if is_static(model) and model.name in known]
     if not carried:
         return {model.name: NotCarried(why_not(model)) for model in job.models}
-    with tempfile.TemporaryDirectory(prefix="edgestill-") as work:
-        wanted = request(job, carried, Path(work), SUFFIX) | {"limits": limits}
-        answer = convert("litert", wanted, Path(work), job.log)
+    answer = convert_static(replace(job, batch=1), carried, SUFFIX)
     refused: dict[str, str] = answer["refused"]
     found: dict[str, Package | NotCarried] = {}
     for model in job.models:
@@ -82,6 +69,8 @@ def _package(file: Path, needs: Needs, by: str, more: str) -> Package:
         runtime="tflite-micro",
         answers_hold=True,
         arena_bytes=needs.arena_bytes,
+        input=needs.input,
+        output=needs.output,
         about=f"The {SUFFIX} file is made by {by}; it takes and gives int8, by the scales in the "
         f".json file, and the .cc file is the same as an array. Its arena of {needs.arena_bytes:,} "
         f"bytes is counted by {needs.counted_by}, whose kernels' times are not those of a "

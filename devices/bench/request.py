@@ -171,8 +171,9 @@ def prepare(request: Request) -> Prepared:
     host = request.place.describe()
     inspections = _inspected(request)
     _check_shapes(request.settings.feed, inspections)
+    given = {subject.name: subject.feed(request.settings.feed) for subject in request.subjects}
     feeds = {
-        name: resolved(own_feed(request.settings.feed, one.inputs), one.inputs)
+        name: resolved(own_feed(given[name], one.inputs), one.inputs)
         for name, one in inspections.items()
     }
     return Prepared(request, host, inspections, journal.slugs(list(inspections)), feeds)
@@ -231,16 +232,16 @@ def _inspected(request: Request) -> dict[str, Inspection]:
     feed = request.settings.feed
     inspections = dict(request.inspections)
 
-    def of(path: Path) -> Inspection:
+    def of(path: Path, feed: Feed) -> Inspection:
         if path not in inspections:
             inspections[path] = inspect(path, feed=feed, timeout_s=request.settings.timeout_s)
         return inspections[path]
 
     by_name = {}
     for subject in request.subjects:
-        inspection = of(subject.path)
+        inspection = of(subject.path, subject.feed(feed))
         if subject.graph is not None:
-            graph = of(subject.graph)
+            graph = of(subject.graph, feed)
             inspection = replace(inspection, cost=graph.cost, cost_missing=graph.cost_missing)
         by_name[subject.name] = inspection
     return by_name

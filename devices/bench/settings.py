@@ -4,7 +4,7 @@
 6
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ...errors import UsageError
@@ -19,11 +19,18 @@ class Subject:
         name: in the report; unique among the models measured together.
         path: the `.onnx` or `.ort` file.
         graph: the ONNX file to count operations in, where `path` is not one.
+        inputs: an `.npz` of its own inputs, where it takes other types than the models beside it;
+            None: those of the settings.
     """
 
     name: str
     path: Path
     graph: Path | None = None
+    inputs: Path | None = None
+
+    def feed(self, feed: Feed) -> Feed:
+        """What it is queried with, where the models beside it are queried with a feed."""
+        return feed if self.inputs is None else replace(feed, inputs=str(self.inputs))
 
 
 @dataclass(frozen=True, slots=True)

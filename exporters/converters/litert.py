@@ -15,6 +15,7 @@ from typing import Any
 import litert_torch
 import numpy as np
 import torch
+from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import algorithm_manager, qtyping, quantizer, recipe_manager
 from numpy.typing import NDArray
 
@@ -24,6 +25,8 @@ from .samples import queries_of
 Ranges = dict[str, dict[str, Any]]
 Queries = Iterable[Mapping[str, NDArray[Any]]]
 _SIGNATURE = "serving_default"
+_INTEGERS = "int8-static-inputs"
+"""The scheme whose files take and give int8."""
 _ALL = ".*"
 _OPERATORS = qtyping.TFLOperationName
 _ALGORITHMS = algorithm_manager.AlgorithmName
@@ -47,6 +50,7 @@ def convert(folder: Path, request: Request) -> dict[str, Any]:
     samples = queries_of(folder, int(request["batch"]))
     floats = folder / "float"
     floats.mkdir()
+    scales: dict[str, dict[str, Any]] = {}
 
     def one(model: Request) -> None:
         source = floats / f"{model['program']}.tflite"
@@ -59,10 +63,34 @@ def convert(folder: Path, request: Request) -> dict[str, Any]:
         queries = ({request["input"]: query} for query in samples)
         content = _MAKERS[model["scheme"]](source, queries, request)
         Path(model["target"]).write_bytes(content)
+        if model["scheme"] == _INTEGERS:
+            scales[model["name"]] = _scales(content)
 
     refused = each(request["models"], one)
     tools = ("litert-torch", "ai-edge-quantizer")
-    return {"refused": refused, "by": " and ".join(f"{tool} {version(tool)}" for tool in tools)}
+    return {
+        "refused": refused,
+        "scales": scales,
+        "by": " and ".join(f"{tool} {version(tool)}" for tool in tools),
+    }
+
+
+def _scales(content: bytes) -> dict[str, Any]:
+    """What the integers of a file's only input and output mean."""
+    interpreter = Interpreter(model_content=content)
+    (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
+    return {"input": _scaled(taken), "output": _scaled(given)}
+
+
+def _scaled(detail: Mapping[str, Any]) -> dict[str, Any]:
+    quantized = detail["quantization_parameters"]
+    one = len(quantized["scales"]) == 1
+    return {
+        "dtype": np.dtype(detail["dtype"]).name,
+        "shape": [int(extent) for extent in detail["shape"]],
+        "scale": float(quantized["scales"][0]) if one else None,
+        "zero_point": int(quantized["zero_points"][0]) if one else None,
+    }
 
 
 def _float32(source: Path, queries: Queries, request: Request) -> bytes:
@@ -164,7 +192,7 @@ _MAKERS: dict[str, Callable[[Path, Queries, Request], bytes]] = {
     "float16-weights": partial(_quantized, configure=_half),
     "int8-static": partial(_quantized, configure=_static),
     "int8-static-layers": partial(_quantized, configure=_static_layers),
-    "int8-static-inputs": partial(_quantized, configure=_whole),
+    _INTEGERS: partial(_quantized, configure=_whole),
     "int8-dynamic": partial(_quantized, configure=_dynamic),
     "int8-weights": partial(_quantized, configure=_weights),
     "int4-weights": partial(_quantized, configure=_four_bits),

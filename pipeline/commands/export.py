@@ -177,6 +177,7 @@ def _from_torch(source: Source, format_: str, work: Path) -> Package | NotCarrie
         source.batch,
         needs_of=needs_of,
         output=output_of(torch.activation),
+        int8_io=torch.int8_io,
     )
     return EXPORTERS[format_](job)[source.method]
 
@@ -230,8 +231,8 @@ def _compared(
         return replace(made, reason=f"not run here: {package.no_runtime}")
     feed = source.feed
     try:
-        if package.suffix == SUFFIX:
-            answered = _by_microcontroller(files[0], feed, original)
+        if package.input is not None:
+            answered = _by_integers(files[0], feed, original, package.runtime)
         else:
             answered = answers_of(inspect(files[0], feed=feed), feed, queries=QUERIES)
     except HostError as error:
@@ -242,15 +243,15 @@ def _compared(
     )
 
 
-def _by_microcontroller(file: Path, feed: Feed, original: Answered) -> Answered:
-    """What a file of one sample a query answers, given the integers that it takes."""
+def _by_integers(file: Path, feed: Feed, original: Answered, runtime: str) -> Answered:
+    """What a file answers that is given the integers that it takes."""
     with np.load(str(feed.inputs), allow_pickle=False) as stored:
         x = stored[INPUT][: sum(original.samples)]
     outputs = other_runtimes.outputs(file, x, batch=1)
     ends = np.cumsum((0, *original.samples))
     rows = [outputs[start:end] for start, end in itertools.pairwise(ends)]
     (name,) = original.answers
-    return Answered(original.inspection, {name: rows}, original.samples, "tflite-micro")
+    return Answered(original.inspection, {name: rows}, original.samples, runtime)
 
 
 def _refuse_others(made: Sequence[Made], out: Path) -> None:

@@ -44,12 +44,14 @@ class Torch:
         onnx: the file that was exported from it.
         calibration: samples as it takes them.
         activation: what stands behind it.
+        int8_io: whether static int8 files take and give int8, as in the run's recipe.
     """
 
     module: "nn.Module"
     onnx: Path
     calibration: "NDArray[Any]"
     activation: Activation | None = None
+    int8_io: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +222,13 @@ class _Stored:
             module = activated(ensemble((made,), (1.0,), data.record), behind)
         except EdgestillError as error:
             return NotCarried(f"its student cannot be made again ({error})")
-        return Torch(module, self.run / "variants" / f"{FP32}.onnx", calibration.x, behind)
+        return Torch(
+            module,
+            self.run / "variants" / f"{FP32}.onnx",
+            calibration.x,
+            behind,
+            self.recipe.export.litert_io == "int8",
+        )
 
 
 def _samples(stored: _Stored, run: Path, scratch: Path, batch: int) -> Path:

@@ -14,11 +14,12 @@ from ...devices.bench.arena import arena_of
 from ...devices.onboard.model import training_operators
 from ...devices.onboard.runtimes.contract import Tensor
 from ...exporters import EXPORTERS, TOOLCHAINS, activation, interface, metadata, onnx
-from ...exporters.microcontroller import Needs, Scaled
+from ...exporters.microcontroller import Needs
 from ...exporters.package import Finished, Package
 from ...exporters.package import Job as ExportJob
 from ...exporters.package import NotCarried as Missing
 from ...exporters.program import load_program
+from ...exporters.scaled import Scaled
 from .. import tasks
 from ..data.arrays import Arrays, draw, open_split
 from ..distill.teacher_answers import ensemble, exportable
@@ -245,6 +246,7 @@ def _packaged(
         log=out,
         needs_of=needs_of,
         output=interface.output_of(export.activation),
+        int8_io=export.litert_io == "int8",
     )
     packages: dict[str, list[Package]] = {name: [] for name in names}
     absent = []
@@ -290,7 +292,8 @@ def _in_other_runtime(variant: Variant, package: Package, out: Path, *, exported
     What is wrong with the file that it was made from is wrong with it.
     """
     on_board = package.arena_bytes is not None
-    files = (package.model,) if on_board else package.files  # an array is the model once more
+    # An array is the model once more, and scales are no part of it.
+    files = (package.model,) if package.input is not None else package.files
     size = sum((out / file.name).stat().st_size for file in files)
     source = variant.name if package.format == "openvino" else f"{FP32}{AT}{package.format}"
     source = FP32 if on_board else source

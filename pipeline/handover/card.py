@@ -8,6 +8,7 @@ Figures are the cells of the report's own tables. Every name and sentence is esc
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ...exporters.scaled import Scaled
 from ..records import TEACHER, Report
 from ..report import numbers, results, warnings, words
 from ..report.markdown import escape, points_text, table_text
@@ -124,10 +125,23 @@ def _beside(report: Report, manifest: Manifest) -> Iterator[str]:
     files = report.data.files
     if files:
         yield escape(f"models/{', models/'.join(files)} belongs to every model.")
+    for package in manifest.packages:
+        if package.input is not None and package.output is not None:
+            yield escape(
+                f"{package.model} takes {_numbers(package.input)} and gives "
+                f"{_numbers(package.output)}."
+            )
     batches = {package.golden.batch for package in manifest.packages if package.golden}
     if batches:
         batch = numbers.how_many(max(batches), "sample")
         yield escape(f"All figures are of queries of {batch}; some formats take no other number.")
+
+
+def _numbers(port: Scaled) -> str:
+    """What an input or output holds, in words."""
+    if port.scale is None:
+        return f"{port.dtype} as it is"
+    return f"{port.dtype}, where a number is {port.scale!r} * (integer - {port.zero_point})"
 
 
 def _measured(report: Report) -> str:

@@ -63,7 +63,11 @@ def write(
     task = tasks.of(report.data.task) if pair.variant.changed_nodes else None
     (folder / FOLDER).mkdir(exist_ok=True)
     file = f"{FOLDER}/{name}.npz"
-    np.savez(folder / file, allow_pickle=False, input=x, output=y)
+    arrays = {"input": x, "output": y}
+    takes, gives = pair.package.input, pair.package.output
+    if takes is not None and gives is not None:
+        arrays |= {"input_integers": takes.as_integers(x), "output_integers": gives.as_integers(y)}
+    np.savez(folder / file, allow_pickle=False, **arrays)
     return Golden(
         file=file,
         input=_bare(folder, INPUT, x),

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from ...devices.onboard.stats.estimate import Estimate
 from ...errors import MaterialError
+from ...exporters.scaled import Scaled
 from ..judge.golden import Rule
 from ..recipe.task_names import TaskName
 from ..records import Outcome
@@ -67,7 +68,8 @@ class Golden(Record):
     """A few samples, and what a package answered to them when it was built.
 
     Attributes:
-        file: an ``.npz`` of ``input`` and ``output``.
+        file: an ``.npz`` of ``input`` and ``output``; of a package that takes and gives integers
+            also of ``input_integers`` and ``output_integers``.
         input: the same input, for programs without numpy.
         output: the same output.
         batch: samples a query, which some formats fix. The last query is filled up from the first
@@ -99,6 +101,9 @@ class BundledPackage(Record):
         figures: of this very file, by name; empty where it was compared with another format by its
             answers only.
         golden: None where nothing here could run it.
+        input: what it takes, where that is integers that stand for numbers: a number is
+            ``scale * (integer - zero_point)``. None: the numbers of ``preprocessing.json``.
+        output: the same of what it gives.
     """
 
     variant: str
@@ -113,6 +118,8 @@ class BundledPackage(Record):
     arena_bytes: int | None
     figures: dict[str, Estimate]
     golden: Golden | None
+    input: Scaled | None = None
+    output: Scaled | None = None
 
 
 class Manifest(Record):

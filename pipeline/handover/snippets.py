@@ -34,6 +34,7 @@ class Snippet:
         run: whether edgestill's tests run it; what is not run is marked in the bundle.
         parts: files that it is made of besides, which another program may share.
         npm: by runtime, the package of npm that the command needs beside the bundle.
+        integers: whether it makes integers of the golden samples, for models that take them.
         literal: writes a text as a literal of the language.
         types: by numpy's name of the input's type, the runtime's; None: it needs none.
     """
@@ -45,6 +46,7 @@ class Snippet:
     run: bool
     parts: tuple[str, ...] = ()
     npm: Mapping[str, str] = field(default_factory=dict)
+    integers: bool = False
     literal: Callable[[str], str] = json.dumps
     types: dict[str, str] | None = None
 
@@ -125,6 +127,7 @@ SNIPPETS = (
         ("onnxruntime", "litert", "openvino", "executorch", "ncnn", "tflite-micro"),
         "python snippets/run.py",
         run=True,
+        integers=True,
     ),
     Snippet(
         "run.mjs",
@@ -167,7 +170,14 @@ def write(folder: Path, manifest: Manifest, output: str = OUTPUT) -> tuple[Writt
     target.mkdir()
     written = []
     for snippet in SNIPPETS:
-        fitting = [p for p in manifest.packages if p.golden and p.runtime in snippet.runtimes]
+        several = snippet.literal is json.dumps
+        fitting = [
+            package
+            for package in manifest.packages
+            if package.golden
+            and package.runtime in snippet.runtimes
+            and (snippet.integers or package.input is None)
+        ]
         if not fitting:
             continue
         install = _install(snippet, fitting)
@@ -179,7 +189,6 @@ def write(folder: Path, manifest: Manifest, output: str = OUTPUT) -> tuple[Writt
             continue
         for file, text in texts.items():
             (target / file).write_text(text or "", encoding="utf-8", newline="\n")
-        several = snippet.literal is json.dumps
         models = tuple(package.model for package in (fitting if several else fitting[:1]))
         written.append(Written(snippet, models, install))
     return tuple(written)

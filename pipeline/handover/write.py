@@ -137,6 +137,8 @@ def _fill(folder: Path, run: Path, report: Report, pairs: Sequence[Chosen]) -> M
             arena_bytes=pair.package.arena_bytes,
             figures=_figures(figures[pair.variant.name]) if pair.measured else {},
             golden=golden.write(folder, report, pair, recorded),
+            input=pair.package.input,
+            output=pair.package.output,
         )
         for pair in pairs
     )

@@ -32,6 +32,7 @@ from ..records import (
     BenchmarkRecord,
     OperatorsRecord,
     Predicted,
+    Variant,
 )
 from . import other_runtimes, promise
 from .budgets import decided, percentiles, undecided
@@ -41,6 +42,8 @@ from .operators import figures_here, profiled
 from .predictions import predictions
 from .untimed import untimed_figures
 
+INPUTS = "inputs.npz"
+"""The test samples that queries take."""
 BATCHES = 64
 """Batches of test samples that queries cycle through; ``onboard.model.inputs`` takes no more."""
 
@@ -70,8 +73,11 @@ def benchmark(out: Path, progress: Progress, inputs: BenchmarkInputs) -> Benchma
     made = inputs.variants.record
     folder = inputs.variants.path
     timed = [variant for variant in made.files if row_of(folder / variant.file).timed]
-    subjects = [Subject(variant.name, folder / variant.file) for variant in timed]
     settings = _settings(out, inputs)
+    subjects = [
+        Subject(variant.name, folder / variant.file, inputs=_integers(out, variant))
+        for variant in timed
+    ]
     place = place_of(inputs.device)
     until = until_decided(inputs.budgets, settings.confidence, wanted.max_seconds)
     with measuring(progress, len(subjects) * wanted.processes) as on_process:
@@ -125,7 +131,7 @@ def until_decided(
 def _settings(out: Path, inputs: BenchmarkInputs) -> Settings:
     """How to measure; the test samples that queries take are written first."""
     wanted = inputs.benchmark
-    queries = out / "inputs.npz"
+    queries = out / INPUTS
     samples: dict[str, Any] = {
         INPUT: draw(open_split(inputs.data.path, "test"), BATCHES * wanted.batch).x
     }
@@ -144,6 +150,18 @@ def _settings(out: Path, inputs: BenchmarkInputs) -> Settings:
     )
 
 
+def _integers(out: Path, variant: Variant) -> Path | None:
+    """The same samples as a file takes them, where that is integers."""
+    takes = variant.packages[0].input
+    if takes is None:
+        return None
+    path = out / f"inputs-{variant.name}.npz"
+    with np.load(out / INPUTS, allow_pickle=False) as stored:
+        samples: dict[str, Any] = {INPUT: takes.as_integers(stored[INPUT])}
+    np.savez(path, allow_pickle=False, **samples)
+    return path
+
+
 def fewest_queries(wanted: BenchmarkPart, budgets: Mapping[str, float]) -> int:
     """Of a process: those of the recipe, or more where the first processes need them together."""
     needed = [min_queries(one) for one in percentiles(budgets)]
@@ -159,19 +177,20 @@ def _counted(
     progress: Progress,
 ) -> Measurement:
     """The same with the instructions of each variant; the teacher is not counted."""
-    files = {subject.name: subject.path for subject in subjects if subject.name != TEACHER}
+    files = {subject.name: subject for subject in subjects if subject.name != TEACHER}
     counts: dict[str, Estimate] = {
         TEACHER: Estimate.unknown(
             "only what may ship is counted", "instructions", unit="instructions"
         )
     }
     with progress.steps("instructions", len(files)) as steps:
-        for name, path in files.items():
-            if (refusal := countable.uncountable(path, target)) is not None:
+        for name, subject in files.items():
+            if (refusal := countable.uncountable(subject.path, target)) is not None:
                 reason = f"not counted: {refusal.found}"
                 counts[name] = Estimate.unknown(reason, "instructions", unit="instructions")
             else:
-                counts[name] = countable.count(path, target, feed=feed).estimate
+                counted = countable.count(subject.path, target, feed=subject.feed(feed))
+                counts[name] = counted.estimate
             steps.advance(name)
     models = (replace(model, instructions=counts[model.name]) for model in measured.models)
     return replace(measured, models=tuple(models))

@@ -16,7 +16,8 @@ from ...devices.onboard.runtimes import RUNTIMES, row_of
 from ...devices.onboard.settings import Feed, Session
 from ...devices.place.place import Local, Place
 from ...exporters.interface import INPUT
-from ...exporters.microcontroller import SUFFIX, Needs
+from ...exporters.microcontroller import SUFFIX
+from ...exporters.scaled import Scales, beside
 from ..records import Steadiness
 from .apart import relative
 
@@ -39,7 +40,7 @@ def outputs(
 ) -> NDArray[Any]:
     """The first output for samples in order, in queries of one batch size.
 
-    A file for a microcontroller is given integers, by the scales in the JSON beside it.
+    A file that takes integers is given them by the scales in the JSON beside it.
 
     Args:
         path: a file of ours, with one input.
@@ -53,11 +54,13 @@ def outputs(
         ModelError: the file cannot be run.
     """
     session, place = Session(runtime=runtime), place or Local()
-    if path.name.endswith(SUFFIX):
-        needs = Needs.read(path)
-        batch = needs.input.shape[0]
-        integers = _outputs(path, needs.input.as_integers(x), batch, session, place)
-        return needs.output.as_numbers(integers)
+    scales = Scales.read(path)
+    if scales is None and path.name.endswith(SUFFIX):
+        raise FileNotFoundError(beside(path, ".json"))
+    if scales is not None:
+        batch = scales.input.shape[0]
+        integers = _outputs(path, scales.input.as_integers(x), batch, session, place)
+        return scales.output.as_numbers(integers)
     return _outputs(path, np.asarray(x), batch, session, place)
 
 

@@ -36,6 +36,11 @@ class Export(Part):
         "and is in every file: it takes values as they are in the data set. 'softmax' "
         "(classification) or 'sigmoid' (multi-label): it gives probabilities in place of logits.",
     )
+    litert_io: Literal["float", "int8"] = Field(
+        "float",
+        description="What static int8 .tflite files of the format litert take and give: float32, "
+        "or int8 by the scales in the .json file beside them. Those of tflite-micro are int8.",
+    )
     ort_target: Literal["arm", "amd64"] = Field(
         "arm",
         description="CPU the .ort file is optimized for; 'amd64' fixes memory layouts of this CPU.",

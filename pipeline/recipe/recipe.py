@@ -65,6 +65,16 @@ class Recipe(Part):
             )
         return self
 
+    @model_validator(mode="after")
+    def _some_file_takes_int8(self) -> Self:
+        static = set(self.compress.variants) & {"int8-static", "int8-qat"}
+        if self.export.litert_io == "int8" and not (static and "litert" in self.export.formats):
+            raise ValueError(
+                "'litert' in export.formats and int8-static or int8-qat in compress.variants, for "
+                'export.litert_io = "int8" is about no other files'
+            )
+        return self
+
     @property
     def target(self) -> str:
         """The device to ship to, by name or path; without one, the device that is measured."""

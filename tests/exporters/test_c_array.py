@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 from edgestill.exporters.c_array import identifier, write
-from edgestill.exporters.microcontroller import Needs, Scaled
+from edgestill.exporters.microcontroller import Needs
+from edgestill.exporters.scaled import Scaled
 
 MAIN = """
 #include <cstdint>

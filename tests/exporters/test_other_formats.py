@@ -13,10 +13,12 @@ from edgestill.exporters import TOOLCHAINS, litert, onnx, openvino
 from edgestill.exporters.conversion import convert
 from edgestill.exporters.package import Finished, Job, NotCarried
 from edgestill.exporters.program import save_program
+from edgestill.exporters.scaled import Scales
 from edgestill.pipeline.compress.int8 import int8_static
 from edgestill.pipeline.compress.method import Job as CompressionJob
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.judge.other_runtimes import outputs, steadiness
+from edgestill.pipeline.models.activated import Activated
 from edgestill.pipeline.models.signature import Signature
 from edgestill.pipeline.models.transformer import Transformer
 from edgestill.pipeline.recipe.compress import Compress
@@ -100,6 +102,61 @@ def test_litert_int8_is_smaller_and_what_it_cannot_carry_has_its_reason(job, tfl
     assert "litert-torch" in package.about
 
 
+TYPES = """
+import sys
+from ai_edge_litert.interpreter import Interpreter
+
+interpreter = Interpreter(model_path=sys.argv[1])
+interpreter.allocate_tensors()
+print(*sorted({detail["dtype"].__name__ for detail in interpreter.get_tensor_details()}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [np.float32, np.uint8])
+def test_a_static_file_takes_and_gives_int8_where_that_is_asked_for(net, tmp_path, kind):
+    toolchain_tools.python_of("litert")
+    samples = np.random.default_rng(0).random((48, 3, 12, 12), dtype=np.float32)
+    module = Activated(net, "softmax")
+    if kind is np.uint8:
+        samples = (255 * samples).astype(np.uint8)
+        module = torch.nn.Sequential(Bytes(), module)
+    for name in ("fp32", "int8-static"):
+        onnx.export(module, torch.from_numpy(samples[:2]), tmp_path / f"{name}.onnx", opset=20)
+    models = (
+        Finished("fp32", tmp_path / "fp32.onnx", module),
+        Finished("int8-static", tmp_path / "int8-static.onnx"),
+    )
+    job = Job(tmp_path, models, calibration=samples[:32], batch=2, int8_io=True)
+    made = litert.packages(job)
+    package = made["int8-static"]
+    scales = Scales.read(tmp_path / "int8-static.tflite")
+    assert (package.input, package.output) == (scales.input, scales.output)
+    assert (scales.input.dtype, scales.input.shape) == ("int8", (2, 3, 12, 12))
+    # LiteRT's softmax has 256 levels from 0 to 1; bytes keep every value.
+    assert (scales.output.scale, scales.output.zero_point) == (1 / 256, -128)
+    if kind is np.uint8:
+        assert (scales.input.scale, scales.input.zero_point) == (1.0, -128)
+    assert [file.name for file in package.files] == ["int8-static.tflite", "int8-static.json"]
+    assert package.computes_in == "int8"
+    assert "takes and gives int8" in package.about
+    types = toolchain_tools.run_in("litert", TYPES, tmp_path / "int8-static.tflite")
+    assert types.split() == ["int32", "int8"]  # biases are int32
+    with torch.no_grad():
+        expected = module(torch.from_numpy(samples)).numpy()
+    found = outputs(tmp_path / "int8-static.tflite", samples, batch=1)
+    assert np.abs(found - expected).max() < 0.05
+    np.testing.assert_array_equal(found * 256, np.round(found * 256))
+    assert (made["fp32"].input, made["fp32"].beside) == (None, ())
+
+
+class Bytes(torch.nn.Module):
+    """Pixels from 0 to 255 as numbers from 0 to 1."""
+
+    def forward(self, x):
+        return x.to(torch.float32) / 255.0
+
+
 @pytest.mark.slow
 def test_ranges_hold_every_sample_so_that_a_rare_large_one_is_not_clipped(net, tmp_path):
     """One sample in 32 is four times as large; smoothed ranges would clip what it gives."""
@@ -153,6 +210,10 @@ def test_a_text_of_a_fixed_length_answers_as_the_transformer_it_was_made_of(tmp_
     assert "texts of 12 tokens, shorter ones padded" in made["fp32"].about
     rounded = outputs(tmp_path / "int8-static.tflite", ids, batch=1)
     assert np.abs(rounded - expected).max() <= 0.05 * np.ptp(expected)
+    again = litert.packages(Job(tmp_path, tuple(models), calibration=ids, int8_io=True))
+    assert "Token ids have no scale" in again["int8-static"].about
+    assert again["int8-static"].input is None
+    assert "Token ids" not in again["fp32"].about
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 from edgestill.devices.bench import request as module
 from edgestill.devices.bench.request import Request, own_feed, prepare
@@ -124,6 +125,26 @@ def test_the_shape_of_an_input_that_no_model_has_is_refused(model, tmp_path):
     with pytest.raises(UsageError) as refused:
         prepare(Request(subjects, settings, tmp_path / "o", inspections=known))
     assert str(refused.value) == "shapes: found a shape for 'w', expected one of 'x', 'z'"
+
+
+def test_a_model_with_inputs_of_its_own_is_inspected_and_queried_with_them(
+    model, tmp_path, monkeypatch
+):
+    asked = {}
+    other = tmp_path / "n.onnx"
+    other.write_bytes(b"another model")
+    monkeypatch.setattr(
+        module,
+        "inspect",
+        lambda path, *, feed, **_: asked.update({path: feed}) or inspected(path, (OPEN,)),
+    )
+    np.savez(tmp_path / "own.npz", x=np.zeros((4, 3), np.float32))
+    feed = Feed(batch=2)
+    subjects = [Subject("a", model, inputs=tmp_path / "own.npz"), Subject("b", other)]
+    feeds = prepare(Request(subjects, Settings(feed=feed), tmp_path / "o")).feeds
+    own = dataclasses.replace(feed, inputs=str(tmp_path / "own.npz"))
+    assert asked == {model: own, other: feed}
+    assert (feeds["a"].inputs, feeds["b"].inputs) == (own.inputs, None)
 
 
 def test_no_file_is_inspected_twice_and_one_that_was_before_not_at_all(

@@ -1,5 +1,6 @@
 """Golden samples of a bundle: whole queries, the same numbers in both forms."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import report_example
 import run_example
 from edgestill.errors import MaterialError
+from edgestill.exporters.scaled import Scaled
 from edgestill.pipeline.handover import golden
 from edgestill.pipeline.handover.choice import chosen
 from edgestill.pipeline.handover.manifest import MANIFEST
@@ -53,3 +55,20 @@ def test_samples_that_cannot_be_read_are_refused(run):
     (run / "records" / "golden.npz").write_bytes(b"no archive")
     with pytest.raises(MaterialError, match="unreadable"):
         golden.read(run)
+
+
+def test_a_file_that_takes_integers_has_them_in_its_archive(run, tmp_path):
+    report, recorded = run_example.report(), golden.read(run)
+    pair = chosen(report, (), inspection=False)[0]
+    takes, gives = Scaled("int8", (1, 8, 8), 0.5, -3), Scaled("int8", (1, 10), 0.25, 4)
+    package = dataclasses.replace(pair.package, input=takes, output=gives)
+    integers = dataclasses.replace(pair, package=package)
+    for one, keys in ((pair, set()), (integers, {"input_integers", "output_integers"})):
+        written = golden.write(tmp_path, report, one, recorded)
+        with np.load(tmp_path / written.file) as archive:
+            assert set(archive) == {"input", "output"} | keys
+            for key in keys:
+                scaled = takes if key == "input_integers" else gives
+                numbers = archive[key.removesuffix("_integers")]
+                assert archive[key].dtype == np.int8
+                assert np.array_equal(archive[key], scaled.as_integers(numbers))

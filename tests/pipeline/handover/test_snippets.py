@@ -9,6 +9,7 @@ import bare_python
 import node_tools
 import numpy as np
 import pytest
+from edgestill.exporters.scaled import Scaled
 from edgestill.pipeline.handover.manifest import parse
 from edgestill.pipeline.handover.snippets import (
     NODE,
@@ -70,6 +71,29 @@ def test_another_runtime_has_programs_of_its_own(folder, tmp_path):
     assert files == ["run.py", "web.html", "litert.cc", "LiteRt.kt", "LiteRt.swift"]
     page = (tmp_path / "other" / "snippets" / "web.html").read_text()
     assert f"npm install --ignore-scripts --prefix .. {WEB['litert']}\n" in page
+
+
+def test_programs_with_constants_are_of_files_that_take_numbers(folder, tmp_path):
+    manifest = manifest_of(folder)
+    scaled = Scaled("int8", (1, 8, 8), 0.5, -3)
+    whole = {"runtime": "litert", "input": scaled, "output": scaled, "model": "models/i.tflite"}
+    integers = manifest.packages[0].model_copy(update=whole)
+    floats = manifest.packages[0].model_copy(
+        update={"runtime": "litert", "model": "models/f.tflite"}
+    )
+    for name, packages, files in (
+        ("one", (integers,), ["run.py"]),
+        (
+            "both",
+            (integers, floats),
+            ["run.py", "web.html", "litert.cc", "LiteRt.kt", "LiteRt.swift"],
+        ),
+    ):
+        (tmp_path / name).mkdir()
+        written = write(tmp_path / name, manifest.model_copy(update={"packages": packages}))
+        assert [one.snippet.file for one in written] == files
+        assert written[0].models == tuple(package.model for package in packages)
+    assert {one.models for one in written[1:]} == {("models/f.tflite",)}
 
 
 def test_a_runtime_without_tensors_of_the_input_s_type_has_no_program(folder, tmp_path):

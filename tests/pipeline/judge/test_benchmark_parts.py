@@ -5,11 +5,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import measured_example
+import numpy as np
 import pytest
 from edgestill.devices.bench.settings import Settings, Subject
 from edgestill.devices.onboard.settings import Feed, Session
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.devices.profiles.profile import load
+from edgestill.exporters.scaled import Scaled
 from edgestill.pipeline.judge import benchmark
 from noted import Noted
 
@@ -85,3 +87,22 @@ def test_measuring_has_its_time_and_looks_when_a_tenth_more_processes_than_neede
     tail = benchmark.fewest_processes(99.0, 0.99)
     assert until.max_seconds == 60.0
     assert until.counts == (-(-11 * tail // 10), benchmark.fewest_processes(50.0, 0.99))
+
+
+def test_a_file_that_takes_integers_is_queried_with_the_same_samples_as_integers(tmp_path):
+    samples = np.random.default_rng(0).normal(size=(7, 3)).astype(np.float32)
+    np.savez(tmp_path / benchmark.INPUTS, input=samples)
+    takes = Scaled("int8", (1, 3), 0.02, 5)
+
+    def of(takes):
+        packages = (SimpleNamespace(input=takes),)
+        return benchmark._integers(tmp_path, SimpleNamespace(name="a@b", packages=packages))
+
+    assert of(None) is None
+    path = of(takes)
+    with np.load(path) as stored:
+        assert stored["input"].dtype == np.int8
+        np.testing.assert_array_equal(stored["input"], takes.as_integers(samples))
+    feed = Feed("others.npz", 4, pad=1)
+    assert Subject("a", Path("a.tflite"), inputs=path).feed(feed) == Feed(str(path), 4, pad=1)
+    assert Subject("a", Path("a.tflite")).feed(feed) == feed

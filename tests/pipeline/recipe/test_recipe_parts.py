@@ -116,3 +116,29 @@ def test_what_stands_behind_the_logits_is_read_from_what_stands_inside():
     assert Export().activation is None
     assert Export(inside=("normalize", "softmax")).activation == "softmax"
     assert Export(inside=("normalize", "sigmoid")).activation == "sigmoid"
+
+
+@pytest.mark.parametrize(
+    ("formats", "variants", "fits"),
+    [
+        (("onnx", "litert"), ("fp32", "int8-static"), True),
+        (("onnx", "litert"), ("int8-qat",), True),
+        (("onnx", "ort"), ("int8-static",), False),
+        (("onnx", "litert"), ("int8-dynamic",), False),
+    ],
+)
+def test_integers_at_both_ends_are_about_static_int8_files_of_litert(formats, variants, fits):
+    tree = {
+        "name": "m",
+        "data": {"source": "digits"},
+        "teacher": {"model": "mlp1"},
+        "student": {"model": "mlp1"},
+        "gate": {"min_accuracy": 0.5},
+        "compress": {"variants": variants},
+        "export": {"formats": formats, "litert_io": "int8"},
+    }
+    if fits:
+        assert Recipe.model_validate(tree).export.litert_io == "int8"
+        return
+    with pytest.raises(ValidationError, match="is about no other files"):
+        Recipe.model_validate(tree)
