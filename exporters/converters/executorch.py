@@ -57,9 +57,11 @@ def _float32(module: Any, queries: list[torch.Tensor]) -> Any:
 
 
 def _quantized(module: Any, queries: list[torch.Tensor], *, dynamic: bool) -> Any:
-    """The module with quantized layers, per channel.
+    """The module with quantized layers, per channel; of one that takes token ids, its products.
 
     Ranges are the extremes of all queries; the quantizer's own histograms would cut what is rare.
+    Sums and products by element stay in float in attention: one range for scores and the mask
+    that is added to them leaves the scores few steps.
     """
     config = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
     if not dynamic:
@@ -68,7 +70,12 @@ def _quantized(module: Any, queries: list[torch.Tensor], *, dynamic: bool) -> An
             observer_or_fake_quant_ctr=MinMaxObserver.with_args(eps=_LEAST_SCALE),
         )
         config = replace(config, input_activation=extremes, output_activation=extremes)
-    prepared = prepare_pt2e(module, XNNPACKQuantizer().set_global(config))
+    quantizer = XNNPACKQuantizer()
+    if queries[0].is_floating_point():
+        quantizer.set_global(config)
+    else:
+        quantizer.set_operator_type(torch.ops.aten.linear.default, config)
+    prepared = prepare_pt2e(module, quantizer)
     for query in queries:
         prepared(query)
     return convert_pt2e(prepared)
