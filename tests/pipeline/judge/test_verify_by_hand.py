@@ -289,7 +289,8 @@ def test_files_run_on_every_thread_and_texts_with_their_padding(
     record = given.data.record.model_copy(update={"layout": layout, "pad": 9, "units": ("grams",)})
     found, _ = verified(tmp_path, inputs(data=made(record, given.data.path)))
     ((folder, x, *how),) = asked
-    assert (folder, how) == (given.variants.path, [BATCH, torch.get_num_threads(), False, pad])
+    how_many = [BATCH, torch.get_num_threads()]
+    assert (folder, how) == (given.variants.path, [*how_many, False, pad, None])
     np.testing.assert_array_equal(x, X)
     assert found.label_unit == "grams"
 
