@@ -31,6 +31,9 @@ DESTROYED = {
     ("large_weights_of_no_use", "int8-static"): "y",
 }
 """Channels of very different size in one tensor, made equal again behind it."""
+VARIES_LITTLE = {"grouped_transposed"}
+"""Outputs whose deviation over the samples is a hundredth of their size: weights that are scaled
+for a CPU without VNNI miss them by 0.7 %, which is 1.1 times it."""
 WIDER = {"layer_norm_operator": 50, "layer_norm_spelled_out": 50}
 """Rows that are so many times larger than the others, which a normalization makes equal again."""
 REFUSED = {
@@ -140,7 +143,8 @@ def test_the_same_answers_or_a_reason(name, method, tmp_path):
         else:
             bound = _bound(method, target) * WIDER.get(name, 1)
             assert error <= bound, (output, error, bound)
-            assert output not in destroyed or method == "int4-weights"
+            may_be = name in VARIES_LITTLE and model.plan.pairs_fit
+            assert output not in destroyed or method == "int4-weights" or may_be
     json.dumps(told)
 
 
