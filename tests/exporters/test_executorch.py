@@ -6,14 +6,13 @@ They are made by `edgestill.exporters.converters.executorch` in its toolchain.
 import digit_net
 import numpy as np
 import pytest
+import text_net
 import toolchain_tools
 import torch
 from edgestill.errors import ModelError
-from edgestill.exporters import executorch, onnx
-from edgestill.exporters.package import Finished, Job, NotCarried
+from edgestill.exporters import executorch
+from edgestill.exporters.package import NotCarried
 from edgestill.pipeline.judge.other_runtimes import outputs, steadiness
-from edgestill.pipeline.models.signature import Signature
-from edgestill.pipeline.models.transformer import Transformer
 
 pytestmark = pytest.mark.slow
 NAMES = ("fp32", "int8-static", "int8-dynamic", "int8-weights", "fp16", "pruned")
@@ -46,20 +45,9 @@ def test_it_answers_as_torch_in_float_and_decides_alike_in_int8(job, made):
 def test_static_int8_of_a_text_leaves_attention_in_float(tmp_path):
     """One range for scores and the mask on padding made 12 % of decisions others."""
     toolchain_tools.python_of("executorch")
-    torch.manual_seed(0)
-    net = Transformer(2, 32, Signature((12,), "tokens", 3, 50, 0)).eval()
-    random = np.random.default_rng(0)
-    ids = random.integers(1, 50, (40, 12)).astype(np.int32)
-    for row, length in enumerate(random.integers(2, 13, 40)):
-        ids[row, length:] = 0
-    models = []
-    for name in ("fp32", "int8-static"):
-        onnx.export(net, torch.from_numpy(ids[:2]), tmp_path / f"{name}.onnx", opset=20)
-        models.append(Finished(name, tmp_path / f"{name}.onnx", net if name == "fp32" else None))
-    executorch.packages(Job(tmp_path, tuple(models), calibration=ids))
-    with torch.no_grad():
-        expected = net(torch.from_numpy(ids)).numpy()
-    rounded = outputs(tmp_path / "int8-static.pte", ids, batch=1)
+    job, expected = text_net.job(tmp_path)
+    executorch.packages(job)
+    rounded = outputs(tmp_path / "int8-static.pte", job.calibration, batch=1)
     assert np.abs(rounded - expected).max() <= 0.05 * np.ptp(expected)
 
 

@@ -1,9 +1,11 @@
 """LiteRT and OpenVINO files out of one student: what they answer, what is not carried and why."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import text_net
 import toolchain_tools
 import torch
 from edgestill.devices.onboard.runtimes import load
@@ -19,8 +21,6 @@ from edgestill.pipeline.compress.method import Job as CompressionJob
 from edgestill.pipeline.compress.plan import plan
 from edgestill.pipeline.judge.other_runtimes import outputs, steadiness
 from edgestill.pipeline.models.activated import Activated
-from edgestill.pipeline.models.signature import Signature
-from edgestill.pipeline.models.transformer import Transformer
 from edgestill.pipeline.recipe.compress import Compress
 
 NAMES = ("fp32", "int8-static", "int8-dynamic", "int8-weights", "int4-weights", "fp16", "pruned")
@@ -192,25 +192,15 @@ def test_what_was_trained_further_is_made_of_its_own_module(net, samples, expect
 @pytest.mark.slow
 def test_a_text_of_a_fixed_length_answers_as_the_transformer_it_was_made_of(tmp_path):
     toolchain_tools.python_of("litert")
-    torch.manual_seed(0)
-    net = Transformer(2, 32, Signature((12,), "tokens", 3, 50, 0)).eval()
-    random = np.random.default_rng(0)
-    ids = random.integers(1, 50, (40, 12)).astype(np.int32)
-    for row, length in enumerate(random.integers(2, 13, 40)):
-        ids[row, length:] = 0
-    models = []
-    for name in ("fp32", "int8-static"):
-        onnx.export(net, torch.from_numpy(ids[:2]), tmp_path / f"{name}.onnx", opset=20)
-        models.append(Finished(name, tmp_path / f"{name}.onnx", net if name == "fp32" else None))
-    made = litert.packages(Job(tmp_path, tuple(models), calibration=ids))
-    with torch.no_grad():
-        expected = net(torch.from_numpy(ids)).numpy()
+    job, expected = text_net.job(tmp_path)
+    ids = job.calibration
+    made = litert.packages(job)
     found = outputs(tmp_path / "fp32.tflite", ids, batch=1)
     assert np.abs(found - expected).max() <= 1e-4 * np.ptp(expected)
     assert "texts of 12 tokens, shorter ones padded" in made["fp32"].about
     rounded = outputs(tmp_path / "int8-static.tflite", ids, batch=1)
     assert np.abs(rounded - expected).max() <= 0.05 * np.ptp(expected)
-    again = litert.packages(Job(tmp_path, tuple(models), calibration=ids, int8_io=True))
+    again = litert.packages(replace(job, int8_io=True))
     assert "Token ids have no scale" in again["int8-static"].about
     assert again["int8-static"].input is None
     assert "Token ids" not in again["fp32"].about
