@@ -4,8 +4,9 @@
     >>> recipe.distill.temperature
     2.0
 
-An unknown key is an error that suggests the nearest known key. Every error names the file, the key,
-the value found and what is expected. Paths in a recipe are relative to the folder of its file.
+An unknown key is an error that suggests the nearest known key. Every error names the file or the
+option, the key, the value found and what is expected. Paths in a recipe are relative to the folder
+of its file, those of ``--set`` to the current one, as a shell completes them.
 """
 
 import copy
@@ -15,6 +16,7 @@ import math
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -45,10 +47,11 @@ def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) 
         RecipeError: the file, a key or a value is wrong; the error names it and says what was
             expected.
     """
-    tree = _read(path)
+    tree, overrides = _read(path), tuple(overrides)
     if seed is not None:
         tree["seed"] = seed
-    return _anchored(parse(tree, where=str(path), overrides=overrides), path.parent.resolve())
+    recipe = parse(tree, where=str(path), overrides=overrides)
+    return _anchored(recipe, _Folders(path.parent.resolve(), _keys_of(overrides)))
 
 
 def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ()) -> Recipe:
@@ -57,13 +60,13 @@ def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ())
     Raises:
         RecipeError: a key or a value is wrong; ``where`` names the file.
     """
-    overridden = copy.deepcopy(dict(tree))
+    overridden, overrides = copy.deepcopy(dict(tree)), tuple(overrides)
     for text in overrides:
         _override(overridden, text)
     try:
         return Recipe.model_validate(_tuples(overridden))
     except ValidationError as error:
-        raise _refusal(error, where) from None
+        raise _refusal(error, where, told=_keys_of(overrides)) from None
 
 
 def compress_part(methods: Sequence[str], target: str, settings: Iterable[str] = ()) -> Compress:
@@ -114,19 +117,40 @@ def _override(tree: dict[str, Any], text: str) -> None:
         raise RecipeError(
             found=repr(text), expected="key=value, such as distill.temperature=2", where="--set"
         )
-    key, value = match["key"], match["value"]
+    value = match["value"]
     try:
         parsed, *others = tomllib.loads(f"value = {value.strip()}").values()
     except (ValueError, RecursionError):
         parsed, others = value.strip(), []
     if others:
         raise RecipeError(found=repr(text), expected="one key and one value", where="--set")
-    *parents, leaf = (part.strip('"') for part in _STEP.findall(key))
+    *parents, leaf = _steps(match["key"])
     for parent in parents:
-        tree = tree.setdefault(parent, {})
-        if not isinstance(tree, dict):
-            raise RecipeError(found=f"{key!r}", expected=f"{parent!r} to be a table", where="--set")
+        inner: Any = tree.setdefault(parent, {})
+        if not isinstance(inner, dict):
+            found, expected = repr(match["key"]), f"{parent!r} to be a table"
+            raise RecipeError(found=found, expected=expected, where="--set")
+        tree = inner
     tree[leaf] = parsed
+
+
+def _steps(key: str) -> tuple[str, ...]:
+    return tuple(part.strip('"') for part in _STEP.findall(key))
+
+
+Keys = frozenset[tuple[str, ...]]
+"""Keys that options set, each as its steps; a table stands for every key below it."""
+
+
+def _keys_of(overrides: Iterable[str]) -> Keys:
+    """The keys of overrides that ``_override`` took."""
+    matches = (_OVERRIDE.fullmatch(text) for text in overrides)
+    return frozenset(_steps(match["key"]) for match in matches if match)
+
+
+def _told(path: Sequence[str], keys: Keys) -> bool:
+    """Whether an option set the value at a path."""
+    return any(tuple(path[:end]) in keys for end in range(1, len(path) + 1))
 
 
 def _tuples(node: Any) -> Any:
@@ -138,24 +162,55 @@ def _tuples(node: Any) -> Any:
     return node
 
 
-def _anchored(recipe: Recipe, folder: Path) -> Recipe:
-    """The same recipe with absolute paths; relative ones start from the recipe's own folder."""
+@dataclass(frozen=True)
+class _Folders:
+    """Where relative paths start from.
+
+    Attributes:
+        recipe: the folder of the recipe's file.
+        told: keys that options set; their paths start from the current folder.
+    """
+
+    recipe: Path
+    told: Keys
+
+    def below(self, path: Path, key: str) -> Path:
+        """A path, absolute."""
+        try:
+            path = path.expanduser()
+        except RuntimeError:
+            raise RecipeError(
+                found=repr(str(path)), expected="a home folder that exists", where=key
+            ) from None
+        return (Path.cwd() if _told(key.split("."), self.told) else self.recipe) / path
+
+    def named(self, name: str, kinds: Collection[str], key: str) -> str:
+        """``KIND:PATH`` with an absolute path; any other name unchanged."""
+        kind, _, rest = name.partition(":")
+        return f"{kind}:{self.below(Path(rest), key)}" if kind in kinds and rest else name
+
+    def device(self, name: str, key: str) -> str:
+        """A device's file with an absolute path; any other name unchanged."""
+        return str(self.below(Path(name), key)) if name.endswith(".toml") else name
+
+
+def _anchored(recipe: Recipe, folders: _Folders) -> Recipe:
+    """The same recipe with absolute paths."""
     data, teacher = recipe.data, recipe.teacher
     compress, benchmark = recipe.compress, recipe.benchmark
-    source = _absolute_name(folder, data.source, SOURCE_KINDS, "data.source")
+    source = folders.named(data.source, SOURCE_KINDS, "data.source")
     text = data.text
     if text.tokenizer is not None:
-        file = _below(folder, text.tokenizer, "data.text.tokenizer")
+        file = folders.below(text.tokenizer, "data.text.tokenizer")
         text = text.model_copy(update={"tokenizer": file})
-    members = tuple(_member(folder, member, "teacher.members") for member in teacher.members)
-    teacher = _member(folder, teacher, "teacher").model_copy(update={"members": members})
+    members = tuple(_member(folders, member, "teacher.members") for member in teacher.members)
+    teacher = _member(folders, teacher, "teacher").model_copy(update={"members": members})
     data = data.model_copy(update={"source": source, "text": text})
-    if compress.target is not None and compress.target.endswith(".toml"):
-        target = _below(folder, Path(compress.target), "compress.target")
-        compress = compress.model_copy(update={"target": str(target)})
-    if benchmark.device.endswith(".toml"):
-        file = _below(folder, Path(benchmark.device), "benchmark.device")
-        benchmark = benchmark.model_copy(update={"device": str(file)})
+    if compress.target is not None:
+        target = folders.device(compress.target, "compress.target")
+        compress = compress.model_copy(update={"target": target})
+    device = folders.device(benchmark.device, "benchmark.device")
+    benchmark = benchmark.model_copy(update={"device": device})
     parts = {"data": data, "teacher": teacher, "compress": compress, "benchmark": benchmark}
     return recipe.model_copy(update=parts)
 
@@ -163,31 +218,25 @@ def _anchored(recipe: Recipe, folder: Path) -> Recipe:
 M = TypeVar("M", bound=Member)
 
 
-def _member(folder: Path, member: M, where: str) -> M:
-    model = _absolute_name(folder, member.model, PATH_KINDS, f"{where}.model")
+def _member(folders: _Folders, member: M, key: str) -> M:
+    model = folders.named(member.model, PATH_KINDS, f"{key}.model")
     update: dict[str, Any] = {"model": model}
     if member.weights is not None:
-        update["weights"] = _below(folder, member.weights, f"{where}.weights")
+        update["weights"] = folders.below(member.weights, f"{key}.weights")
     return member.model_copy(update=update)
 
 
-def _absolute_name(folder: Path, name: str, kinds: Collection[str], where: str) -> str:
-    """``KIND:PATH`` with an absolute path; any other name unchanged."""
-    kind, _, rest = name.partition(":")
-    return f"{kind}:{_below(folder, Path(rest), where)}" if kind in kinds and rest else name
+def _refusal(
+    error: ValidationError, where: str, below: Sequence[str] = (), told: Keys = frozenset()
+) -> RecipeError:
+    """Pydantic's first problem as one line: the key, what is wrong with it, what to do.
 
-
-def _below(folder: Path, path: Path, where: str) -> Path:
-    try:
-        return folder / path.expanduser()
-    except RuntimeError:
-        raise RecipeError(
-            found=repr(str(path)), expected="a home folder that exists", where=where
-        ) from None
-
-
-def _refusal(error: ValidationError, where: str, below: Sequence[str] = ()) -> RecipeError:
-    """Pydantic's first problem as one line: the key, what is wrong with it, what to do."""
+    Args:
+        error: the problems.
+        where: the file.
+        below: the section that was checked; empty: the whole recipe.
+        told: keys that options set; the error names the option in place of the file.
+    """
     problems = error.errors()
     # A misspelt key is reported as missing, too. The unknown key tells the user more.
     unknown = [p for p in problems if _is_unknown_key(p, below)]
@@ -196,7 +245,7 @@ def _refusal(error: ValidationError, where: str, below: Sequence[str] = ()) -> R
     more = f" (and {others} more)" if others else ""
     path = [*below, *(str(step) for step in problem["loc"])]
     key = ".".join(path) or "the recipe"
-    place = f"{where}: {key}"
+    place = f"{'--set' if _told(path, told) else where}: {key}"
     if unknown:
         keys = _keys_beside(path[:-1])
         near = difflib.get_close_matches(path[-1], keys, n=1)

@@ -189,7 +189,7 @@ def _pairs_added(
     """The marked model with pairs, by onnxruntime's quantizer."""
     bounds = {n + MARK: (np.float32(low), np.float32(high)) for n, (low, high) in ranges.items()}
     with quiet():
-        quantizer = QDQQuantizer(
+        quantizer = _Quantizer(
             model,
             plan.per_channel,
             plan.weight_bits == 7,
@@ -205,6 +205,22 @@ def _pairs_added(
         quantizer.model.topological_sort()
     made: onnx.ModelProto = quantizer.model.model
     return made
+
+
+class _Quantizer(QDQQuantizer):  # type: ignore[misc]  # onnxruntime has no types
+    """Leaves the bias of a grouped ConvTranspose in float.
+
+    Its weights are stored [inputs, outputs / groups, *kernel]: one scale serves a channel of every
+    group, so there are fewer scales than biases, and the quantizer fails on that.
+    """
+
+    def quantize_bias_tensor(
+        self, node_name: str, bias_name: str, input_name: str, weight_name: str, beta: float = 1.0
+    ) -> None:
+        node = next(node for node in self.model.nodes() if node.name == node_name)
+        grouped = any(a.name == "group" and a.i > 1 for a in node.attribute)
+        if not (grouped and node.op_type == "ConvTranspose"):
+            super().quantize_bias_tensor(node_name, bias_name, input_name, weight_name, beta)
 
 
 def reason_of(error: Exception) -> str:

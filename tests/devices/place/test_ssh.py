@@ -417,7 +417,7 @@ def test_a_build_measures_on_the_device_of_its_recipe(server, folder, built, tmp
     names = [f"benchmark.device={board}", "benchmark.processes=1"]
     again = edgestill.build(recipe, artifacts=artifacts, overrides=names)
     # The device measured on is the one that ships, so what is compressed for it is made anew.
-    assert again.ran == ("variants", "verify", "benchmark")
+    assert again.ran == ("variants", "int8-plain", "verify", "benchmark")
     assert again.report.measured.on_target is True
     assert again.report.measured.benchmark.settings.cores == (0,)
     assert before.measured.benchmark.settings.cores == ()

@@ -351,9 +351,46 @@ def test_every_path_of_a_recipe_is_taken_from_its_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("kind", SOURCE_KINDS)
-def test_every_kind_of_source_that_names_a_path_is_anchored(kind, tmp_path):
-    found = load(written(tmp_path), [f"data.source={kind}:x y"])
+def test_every_kind_of_source_that_names_a_path_is_anchored(kind, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = load(bundled("digits"), [f"data.source={kind}:x y"])
     assert found.data.source == f"{kind}:{tmp_path}/x y"
+
+
+OPTIONS = {
+    "data.text.tokenizer=x": lambda found: str(found.data.text.tokenizer),
+    "data.text={ tokenizer = 'x' }": lambda found: str(found.data.text.tokenizer),
+    "teacher.weights=x": lambda found: str(found.teacher.weights),
+    "teacher.model=onnx:x": lambda found: found.teacher.model.removeprefix("onnx:"),
+    "teacher.members=[{ model = 'onnx:x' }]": lambda found: found.teacher.members[
+        0
+    ].model.removeprefix("onnx:"),
+    "benchmark.device=x.toml": lambda found: found.benchmark.device.removesuffix(".toml"),
+    "compress.target=x.toml": lambda found: found.compress.target.removesuffix(".toml"),
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_path_of_an_option_is_taken_from_the_current_folder(option, tmp_path, monkeypatch):
+    folder = tmp_path / "there"
+    folder.mkdir()
+    path = written(folder)
+    monkeypatch.chdir(tmp_path)
+    found = load(path, [option])
+    assert OPTIONS[option](found) == f"{tmp_path}/x"
+    assert found.data.source == f"npz:{folder}/my data.npz"
+
+
+def test_a_wrong_option_is_blamed_and_no_file(tmp_path):
+    path = written(tmp_path)
+    for option in ("distill.temprature=2", "distill.temperature=cold", "student={ modl = 'a' }"):
+        with pytest.raises(RecipeError) as caught:
+            load(path, [option])
+        assert str(caught.value).startswith("--set: "), option
+        assert str(path) not in str(caught.value)
+    with pytest.raises(RecipeError) as caught:
+        load(written(tmp_path, "typo = 1"), ["distill.temperature=2"])
+    assert str(path) in str(caught.value)
 
 
 def test_a_dumped_recipe_keeps_members_layers_and_inner_tables(tmp_path):
