@@ -18,7 +18,7 @@ import report_example
 from edgestill.devices.bench.stopping import Looks, Until
 from edgestill.devices.onboard.stats.percentiles import percentile_over_processes
 from edgestill.devices.onboard.stats.processes import ratio_over_processes
-from edgestill.pipeline.commands import compare as comparison
+from edgestill.pipeline.finished import compare as comparison
 from edgestill.pipeline.judge import promise
 from edgestill.pipeline.judge.benchmark import until_decided
 from edgestill.pipeline.judge.gate import judge

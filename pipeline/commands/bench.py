@@ -16,9 +16,10 @@ import click
 
 from ...devices.scenarios.table import OPTIONS
 from ...errors import UsageError
-from .bench_scenario_options import SINGLE_STREAM, Chosen, choose, scenario_options
+from ..finished.scenario import SINGLE_STREAM, Chosen, choose
+from .bench_scenario_options import scenario_options
 from .output import prompt, say, stderr, stdout
-from .query_options import feed_of, query_options
+from .query_options import QUERY, feed_of, query_options
 from .shared import (
     Invocation,
     command,
@@ -32,11 +33,10 @@ from .shared import (
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from ..finished.inspected import Inspected
     from .bench_files import Line
-    from .bench_models import Inspected
 
-_QUERY = ("shapes", "inputs", "batch", "batch_axes")
-_COMMON = {"models", *_QUERY, "csv_file", "html_file"}
+_COMMON = {"models", *QUERY, "csv_file", "html_file"}
 _SCENARIOS = {"scenario", *OPTIONS}
 _MEASURED = {"device", "threads", "spinning", "processes", "seconds", "out", "meter", "precision"}
 _PROFILED = _COMMON | {"operators", "predict", "device", "host_profile", "threads"}
@@ -220,19 +220,19 @@ def _inspected(
     given: Mapping[str, Any],
 ) -> "Inspected":
     """The models, each inspected once; on a terminal the user is asked for a missing extent."""
-    from .bench_models import inspected, subjects_of
+    from ..finished.inspected import inspected, subjects_of
 
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not invocation.json
     may_ask = asks and not given["instructions"]
-    feed = feed_of(*(given[name] for name in _QUERY))
+    feed = feed_of(*(given[name] for name in QUERY))
     return inspected(subjects_of(models), feed, prompt if may_ask else None)
 
 
 def _measure(
     invocation: Invocation, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
 ) -> Shown:
+    from ..finished.measure import BenchOptions, measure
     from ..progress import OnConsole
-    from .bench_measure import BenchOptions, measure
 
     del invocation
     shared = {field.name: given[field.name] for field in fields(BenchOptions)}
@@ -298,9 +298,9 @@ def _count(
 
 
 def _arena(models: Sequence[Path]) -> Shown:
+    from ..finished.inspected import subjects_of
     from ..progress import OnConsole
     from . import bench_arena
-    from .bench_models import subjects_of
 
     found = bench_arena.look(subjects_of(models), OnConsole(stderr()))
     summary = bench_arena.summary(found)

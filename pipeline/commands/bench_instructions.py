@@ -20,12 +20,12 @@ from ...devices.instructions.callgrind import Instructions
 from ...devices.onboard.settings import Feed
 from ...devices.profiles import profile
 from ...errors import UsageError
+from ..finished.inspected import Inspected
 from ..judge.gate import EXIT_CODES
 from ..progress import Progress
 from ..report import numbers
 from . import instruction_baseline as baselines
 from .bench_files import Line, text
-from .bench_models import Inspected
 from .instruction_baseline import Entry, Judged, judge
 
 

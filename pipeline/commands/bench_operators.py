@@ -19,6 +19,8 @@ from ...devices.operators.roofline import Bounds, machine_of
 from ...devices.profiles.profile import HOST, load
 from ...devices.scenarios.run import conditions
 from ...errors import UsageError
+from ..finished.inspected import Inspected
+from ..finished.scenario import Chosen
 from ..judge.operator_types import Kind, by_type, slowest, total
 from ..judge.operators import figures_here, profiled
 from ..judge.predictions import predicted
@@ -26,8 +28,6 @@ from ..progress import Progress
 from ..records import OperatorsRecord, OperatorTime, Predicted
 from ..report import numbers
 from .bench_files import Line, figure, text
-from .bench_models import Inspected
-from .bench_scenario_options import Chosen
 
 _SHOWN = 15
 """Slowest operators on a terminal; all are in the JSON."""

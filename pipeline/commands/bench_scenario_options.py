@@ -4,31 +4,15 @@ They are those of ``devices.scenarios.table``: a new scenario is added there, no
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from ...devices.scenarios.table import OPTIONS, REQUIRED, SCENARIOS, Option
-from ...errors import UsageError
+from ...devices.scenarios.table import OPTIONS, SCENARIOS, Option
+from ..finished.scenario import SINGLE_STREAM, flag
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-SINGLE_STREAM = "single-stream"
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A scenario and the options of its own that were given.
-
-    Attributes:
-        scenario: a name of ``devices.scenarios.table.SCENARIOS``.
-        options: by name, without those that were left out.
-    """
-
-    scenario: str
-    options: Mapping[str, Any]
 
 
 class ScenarioName(click.Choice[str]):
@@ -61,23 +45,19 @@ def _counts(
 
 
 def _click_option(name: str, option: Option) -> Callable[[F], F]:
-    flag = _flag(name)
+    told = flag(name)
     match option.kind:
         case "count":
-            return click.option(flag, type=click.IntRange(1), help=option.help)
+            return click.option(told, type=click.IntRange(1), help=option.help)
         case "counts":
-            return click.option(flag, callback=_counts, metavar="1,2,4,…", help=option.help)
+            return click.option(told, callback=_counts, metavar="1,2,4,…", help=option.help)
         case "positive":
             positive = click.FloatRange(0.0, min_open=True)
-            return click.option(flag, type=positive, metavar=option.unit, help=option.help)
+            return click.option(told, type=positive, metavar=option.unit, help=option.help)
         case "choice":
-            return click.option(flag, type=click.Choice(option.choices), help=option.help)
+            return click.option(told, type=click.Choice(option.choices), help=option.help)
         case "flag":
-            return click.option(flag, is_flag=True, help=option.help)
-
-
-def _flag(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+            return click.option(told, is_flag=True, help=option.help)
 
 
 def scenario_options(function: F) -> F:
@@ -91,35 +71,3 @@ def scenario_options(function: F) -> F:
         show_default=True,
         help="The load: one query after the other, or another.",
     )(function)
-
-
-def choose(named: str, options: Mapping[str, Any], given: Collection[str]) -> Chosen:
-    """The scenario that the options of a command choose.
-
-    Args:
-        named: after ``--scenario``.
-        options: the values of the command's options by name, of ``OPTIONS`` and others.
-        given: names of all options that the user gave.
-
-    Raises:
-        UsageError: an option that the scenario does not use or cannot work with, or a required
-            one that is missing.
-    """
-    own = {name: options[name] for name in OPTIONS if options.get(name) not in (None, False)}
-    for name in sorted(own.keys() - SCENARIOS[named].options.keys()):
-        users = [user for user, scenario in SCENARIOS.items() if name in scenario.options]
-        raise UsageError(
-            f"{_flag(name)} with --scenario {named}", expected=f"--scenario {' or '.join(users)}"
-        )
-    chosen, label = named, f"--scenario {named}"
-    for name, scenario in SCENARIOS.items():
-        if scenario.option is not None and own.pop(scenario.option, None):
-            chosen, label = name, _flag(scenario.option)
-    for name, reason in SCENARIOS[chosen].refuses.items():
-        if name in given:
-            raise UsageError(f"{_flag(name)} with {label}", fix=reason)
-    for name, default in SCENARIOS[chosen].options.items():
-        if default is REQUIRED and name not in own:
-            what = OPTIONS[name]
-            raise UsageError(f"{label} without {_flag(name)}", fix=f"add it: {what.help}")
-    return Chosen(chosen, own)

@@ -16,8 +16,8 @@ from ...errors import NoEffectError, StorageError, UsageError
 from ..diagnose.diagnosis import diagnose
 from ..diagnose.findings import Diagnosis
 from ..diagnose.leave_in_float import leave_in_float
+from ..finished.compare_answers import AnswersCompared, compare_answers
 from ..progress import Progress
-from .compare_answers import AnswersCompared, compare_answers
 
 _TURNS = 3
 _SUBJECTS = ("fp32", "int8", "mixed")

@@ -6,10 +6,10 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from ..finished.export import Exported, Made
+from ..finished.export_check import Checked, CheckedOutput
 from ..report import numbers
-from .export import Exported, Made
-from .export_check import Checked, CheckedOutput
-from .output_rows import MOST_SHOWN
+from ..report.output_rows import MOST_SHOWN
 
 
 def document(exported: Exported) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import click
 
 from ...errors import UsageError
 from .output import prompt, say, stderr, stdout
-from .query_options import feed_of, query_options
+from .query_options import QUERY, feed_of, query_options
 from .shared import (
     Invocation,
     axes_of,
@@ -58,28 +58,29 @@ def compare(
 
     Both are models, or both are runs, whose shipped files are compared.
     """
+    from ..finished.compare import CompareOptions
+    from ..finished.compare import compare as measure
     from ..judge.gate import EXIT_CODES
     from ..progress import OnConsole
-    from . import compare as comparison
+    from . import compare as shown
     from .bench_files import can_write, write
     from .bench_latency import lines
 
     can_write(csv_file)
     interactive = sys.stdin.isatty() and sys.stderr.isatty() and not invocation.json
-    options = comparison.CompareOptions(**given)
-    compared = comparison.compare(
-        a, b, OnConsole(stderr()), options, ask=prompt if interactive else None
-    )
+    feed = feed_of(*(given.pop(name) for name in QUERY))
+    options = CompareOptions(feed, **given)
+    compared = measure(a, b, OnConsole(stderr()), options, ask=prompt if interactive else None)
     if csv_file is not None:
         folder = Path(compared.folder)
         write(lines(compared.measured, folder), "", (a, b), csv_file=csv_file)
     if compared.outcome is not None:
         invocation.code = EXIT_CODES[compared.outcome]
     if invocation.json:
-        document = {**comparison.document(compared), "exit_code": invocation.code}
+        document = {**shown.document(compared), "exit_code": invocation.code}
         print_json(invocation, document)
         return
-    stdout().print(comparison.summary(compared))
+    stdout().print(shown.summary(compared))
     say(f"raw samples: {compared.folder}")
 
 
@@ -124,9 +125,9 @@ def quantize(
 
     Every output of each file is compared with the original's; exit with 1 if one is destroyed.
     """
+    from ..finished.quantize import quantize as make
     from ..progress import OnConsole
     from ..recipe.files import compress_part
-    from .quantize import quantize as make
     from .quantize import summary
 
     settings = given["settings"]
@@ -249,9 +250,10 @@ def export(invocation: Invocation, /, source: Path, out: Path, **given: Any) -> 
     """
     import tempfile
 
+    from ..finished import export as exporting
+    from ..finished import export_source
     from ..progress import OnConsole
-    from . import export as exporting
-    from . import export_source, export_tables
+    from . import export_tables
 
     formats = exporting.formats_of(given["formats"])
     progress = OnConsole(stderr())
@@ -268,7 +270,7 @@ def export(invocation: Invocation, /, source: Path, out: Path, **given: Any) -> 
         elif given["variant"] is not None:
             raise UsageError("--variant with a model's file", expected="the folder of a run")
         else:
-            queried = (given[key] for key in ("shapes", "inputs", "batch", "batch_axes"))
+            queried = (given[key] for key in QUERY)
             opened = export_source.open_model(source, feed_of(*queried), given["ort_target"])
         exported = exporting.export(opened, formats, out, progress)
     invocation.code = exported.exit_code

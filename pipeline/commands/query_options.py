@@ -14,6 +14,8 @@ from ...devices.onboard.settings import Feed
 from ...errors import UsageError
 from .shared import axes_of, batch_axis_option, batch_option, inputs_option, shapes_option
 
+QUERY = ("shapes", "inputs", "batch", "batch_axes")
+"""The options' names, in the order of ``feed_of``."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from bench_latency import dense
 from edgestill.devices.onboard.machine.host import describe
 from edgestill.devices.onboard.stats.distributions import binomial_cdf
-from edgestill.pipeline.commands import compare as comparison
+from edgestill.pipeline.finished import compare as comparison
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.tasks.proportions import proportion
 

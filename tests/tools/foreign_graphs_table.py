@@ -233,7 +233,7 @@ def main() -> int:
     import edgestill.pipeline.commands.bench
     import edgestill.pipeline.commands.cli
     import edgestill.pipeline.commands.explain
-    import edgestill.pipeline.commands.quantize  # noqa: F401
+    import edgestill.pipeline.finished.quantize  # noqa: F401
 
     table = json.loads(options.keep.read_text()) if options.keep and options.keep.is_file() else {}
     with tempfile.TemporaryDirectory() as scratch:

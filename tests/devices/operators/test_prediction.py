@@ -27,9 +27,9 @@ from edgestill.devices.operators.prediction import (
 from edgestill.devices.operators.roofline import Bounds, Machine, Work, roof_us
 from edgestill.devices.profiles.profile import load
 from edgestill.errors import UsageError
-from edgestill.pipeline.commands.bench_models import inspected, subjects_of
 from edgestill.pipeline.commands.bench_operators import Machines, document, look, summary
-from edgestill.pipeline.commands.bench_scenario_options import Chosen
+from edgestill.pipeline.finished.inspected import inspected, subjects_of
+from edgestill.pipeline.finished.scenario import Chosen
 from edgestill.pipeline.judge import gate
 from edgestill.pipeline.judge.predictions import predictions
 from edgestill.pipeline.progress import Silent

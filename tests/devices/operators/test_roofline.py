@@ -14,9 +14,9 @@ from edgestill.devices.operators.profiling import Operator
 from edgestill.devices.operators.profiling import Profile as Profiled
 from edgestill.devices.operators.roofline import Bounds, Machine, Work, machine_of, roof_us
 from edgestill.devices.profiles.profile import Figure, Profile
-from edgestill.pipeline.commands.bench_models import inspected, subjects_of
 from edgestill.pipeline.commands.bench_operators import Machines, document, look, summary
-from edgestill.pipeline.commands.bench_scenario_options import Chosen
+from edgestill.pipeline.finished.inspected import inspected, subjects_of
+from edgestill.pipeline.finished.scenario import Chosen
 from edgestill.pipeline.judge.operator_types import by_type
 from edgestill.pipeline.judge.operators import profiled, record
 from edgestill.pipeline.progress import Silent

@@ -22,11 +22,12 @@ from edgestill.devices.scenarios.scenario import Implementation, Procedure
 from edgestill.devices.scenarios.table import SCENARIOS, Scenario
 from edgestill.devices.scenarios.threads import ThreadFigures, ThreadsFigures
 from edgestill.errors import UsageError
-from edgestill.pipeline.commands import bench_measure, bench_scenarios, cli
+from edgestill.pipeline.commands import bench_scenarios, cli
 from edgestill.pipeline.commands.bench import USES
 from edgestill.pipeline.commands.bench import bench as command
-from edgestill.pipeline.commands.bench_scenario_options import choose
+from edgestill.pipeline.commands.bench_scenario_options import ScenarioName
 from edgestill.pipeline.commands.shared import Invocation
+from edgestill.pipeline.finished import measure as measuring
 from fake_place import FakePlace
 from onnx import TensorProto, helper
 from onnx_files import save
@@ -56,7 +57,7 @@ def model(tmp_path):
 def place(monkeypatch):
     """Every device is a place whose processes take longer and longer."""
     fake = FakePlace({"m.onnx": lambda n: 1_000_000 + 1000 * n})
-    monkeypatch.setattr(bench_measure, "place_of", lambda *_, **__: fake)
+    monkeypatch.setattr(measuring, "place_of", lambda *_, **__: fake)
     return fake
 
 
@@ -210,19 +211,12 @@ def test_a_new_scenario_is_on_the_command_line_at_once(model, place, tmp_path, c
         bench(model, "--scenario", "toy", "--streams", 2)
 
 
-@pytest.mark.parametrize(
-    ("asked", "words"),
-    [
-        (("single-stream", {"rate": 3.0}), "--rate with --scenario single-stream.*server"),
-        (("offline", {"streams": 2}), "--streams with.*multi-stream or server"),
-        (("server", {"rate": 1.0, "loadgen": True}), "--loadgen.*single-stream"),
-        (("threads", {"deadline_ms": 1.0}), "--deadline-ms with --scenario threads"),
-        (("server", {}), "--scenario server without --rate; add it: Queries a second"),
-    ],
-)
-def test_options_that_a_scenario_does_not_use_are_refused(asked, words):
-    with pytest.raises(UsageError, match=words):
-        choose(*asked, given=())
+def test_scenarios_are_chosen_by_the_names_of_the_table_at_the_time_of_use(monkeypatch):
+    monkeypatch.setitem(SCENARIOS, "toy", Scenario("toy", "how long loading takes"))
+    assert ScenarioName().convert("toy", None, None) == "toy"
+    monkeypatch.delitem(SCENARIOS, "toy")
+    with pytest.raises(click.BadParameter):
+        ScenarioName().convert("toy", None, None)
 
 
 @pytest.mark.slow

@@ -4,10 +4,10 @@ import pytest
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import StorageError, UsageError
 from edgestill.pipeline.commands import models
-from edgestill.pipeline.commands.compare_answers import AnswersCompared
 from edgestill.pipeline.commands.explain import Applied, check_target, verdict
 from edgestill.pipeline.commands.explain_tables import applied_lines
 from edgestill.pipeline.commands.shared import Invocation
+from edgestill.pipeline.finished.compare_answers import AnswersCompared
 from edgestill.pipeline.records import OutputLoss
 from rich.console import Console
 

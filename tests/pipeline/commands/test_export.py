@@ -8,10 +8,9 @@ import pytest
 from click.testing import CliRunner
 from edgestill import toolchains
 from edgestill.errors import HostError, MaterialError, ModelError, UsageError
-from edgestill.pipeline.commands import export as exporting
-from edgestill.pipeline.commands.export import formats_of
 from edgestill.pipeline.commands.models import export
 from edgestill.pipeline.commands.shared import Invocation
+from edgestill.pipeline.finished import export as exporting
 from onnx import TensorProto, helper
 from onnx_files import dense, save
 from toolchain_tools import python_of
@@ -177,16 +176,6 @@ def test_a_runtime_that_is_not_here_is_said(model, tmp_path, monkeypatch):
     assert code == 0
     assert formats["ort"]["checked"] is None
     assert formats["ort"]["reason"] == "not run here: the toolchain is not set up"
-
-
-def test_formats_are_refused_before_anything_is_read(monkeypatch):
-    assert formats_of("ort, onnx,ort") == ("ort", "onnx")
-    with pytest.raises(UsageError, match="found 'tflite', expected one of onnx, ort, litert"):
-        formats_of("ort,tflite")
-    monkeypatch.setattr(toolchains, "python_of", lambda _: None)
-    monkeypatch.setenv("EDGESTILL_TOOLCHAINS", "/nonexistent")
-    with pytest.raises(HostError, match="edgestill toolchains setup openvino"):
-        formats_of("openvino")
 
 
 def test_options_of_the_other_kind_of_source_are_refused(built, model):

@@ -3,9 +3,9 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from edgestill.pipeline.commands.export import Exported, Made
-from edgestill.pipeline.commands.export_check import Checked, CheckedOutput
 from edgestill.pipeline.commands.export_tables import document, summary
+from edgestill.pipeline.finished.export import Exported, Made
+from edgestill.pipeline.finished.export_check import Checked, CheckedOutput
 from edgestill.pipeline.records import OutputLoss
 from rich.console import Console
 

@@ -9,7 +9,8 @@ import onnx
 import pytest
 import shared_cases
 from edgestill.errors import ModelError
-from edgestill.pipeline.commands.quantize import quantize, summary
+from edgestill.pipeline.commands.quantize import summary
+from edgestill.pipeline.finished.quantize import quantize
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.files import compress_part
 from in_process_child import InProcess
@@ -59,7 +60,7 @@ def two_outputs():
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """Quantize a graph from ``x`` by some methods, without a process for each."""
-    monkeypatch.setattr("edgestill.pipeline.commands.quantize.Child", InProcess)
+    monkeypatch.setattr("edgestill.pipeline.finished.quantize.Child", InProcess)
 
     def made(graph, *methods, labels=None, settings=(), sequences=()):
         nodes, outputs, stored = graph

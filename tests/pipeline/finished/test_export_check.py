@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from edgestill.pipeline.commands.export_check import check
+from edgestill.pipeline.finished.export_check import check
 from edgestill.pipeline.judge.across_runtimes import Answered
 
 ROWS = np.random.default_rng(0).normal(size=(100, 1, 10)).astype(np.float32)

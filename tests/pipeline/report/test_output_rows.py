@@ -1,7 +1,7 @@
 """The lines of a table that say what each output lost."""
 
-from edgestill.pipeline.commands.output_rows import MOST_SHOWN, output_cells, shown_outputs
 from edgestill.pipeline.records import OutputLoss
+from edgestill.pipeline.report.output_rows import MOST_SHOWN, output_cells, shown_outputs
 
 
 def numbers(name, error):

@@ -20,7 +20,7 @@ from ..judge.across_runtimes import answers_of, compared, steadiness, takes_the_
 from ..judge.other_runtimes import runs_elsewhere
 from ..records import OutputLoss
 from ..records.steadiness import require_one_answer
-from .output_rows import output_cells, shown_outputs
+from ..report.output_rows import output_cells, shown_outputs
 
 WORKER = (*PYTHON, "edgestill.pipeline.judge.pair_worker")
 QUERIES = 32

@@ -5,8 +5,8 @@ import pytest
 import toolchain_tools
 from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import ModelError
-from edgestill.pipeline.commands.compare import CompareOptions, compare
-from edgestill.pipeline.commands.compare_answers import AnswersCompared, compare_answers
+from edgestill.pipeline.finished.compare import CompareOptions, compare
+from edgestill.pipeline.finished.compare_answers import AnswersCompared, compare_answers
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.records import OutputLoss
 from onnx import TensorProto, helper

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from edgestill.devices.bench import inspection
 from edgestill.errors import UsageError
-from edgestill.pipeline.commands.bench_models import inspected, subjects_of
 from edgestill.pipeline.commands.query_options import feed_of
+from edgestill.pipeline.finished.inspected import inspected, subjects_of
 from onnx import TensorProto, helper
 from onnx_files import save
 

@@ -23,7 +23,7 @@ from ..recipe.recipe import Recipe
 from ..records import DataRecord, ModelRecord, Report, Variant
 from ..runs import run as runs
 from ..stages import DATA, STUDENT
-from .bench_models import inspected, subjects_of
+from .inspected import inspected, subjects_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,7 +7,7 @@ import pytest
 from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import MaterialError, ModelError, UsageError
 from edgestill.exporters.package import NotCarried
-from edgestill.pipeline.commands.export_source import Torch, open_model, open_run
+from edgestill.pipeline.finished.export_source import Torch, open_model, open_run
 from onnx import TensorProto, helper
 from onnx_files import dense, save
 

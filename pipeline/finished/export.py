@@ -1,4 +1,4 @@
-"""``edgestill export``: a finished model in other formats, each compared in its own runtime.
+"""A finished model in other formats, each compared in its own runtime.
 
     exported = export(source, ("ort", "openvino"), Path("."), progress)
     exported.exit_code          # 0, or 1 where a file answers otherwise than the .onnx file

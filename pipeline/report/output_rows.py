@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from ..records import OutputLoss
-from ..report import numbers
+from . import numbers
 
 MOST_SHOWN = 8
 """Outputs of one file; of more the worst are shown."""

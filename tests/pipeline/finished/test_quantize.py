@@ -13,10 +13,10 @@ from edgestill.devices.onboard.runtimes import load
 from edgestill.devices.onboard.runtimes.onnxruntime import open_session
 from edgestill.devices.onboard.settings import Session
 from edgestill.errors import DataError, ModelError, UsageError
-from edgestill.pipeline.commands.quantize import quantize
 from edgestill.pipeline.compress import method
 from edgestill.pipeline.compress.foreign_model import ForeignModel
 from edgestill.pipeline.compress.plan import plan
+from edgestill.pipeline.finished.quantize import quantize
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.files import compress_part
 from in_process_child import InProcess
@@ -79,7 +79,7 @@ def two_inputs():
 @pytest.fixture
 def given(tmp_path, monkeypatch):
     """A convnet and data for it, and a way to quantize them, without a process for each."""
-    monkeypatch.setattr("edgestill.pipeline.commands.quantize.Child", InProcess)
+    monkeypatch.setattr("edgestill.pipeline.finished.quantize.Child", InProcess)
     path, data = tmp_path / "m.onnx", tmp_path / "c.npz"
     path.write_bytes(convnet(17, constants=False).SerializeToString())
     x = RANDOM.normal(size=(40, 3, 8, 8)).astype(np.float32)

@@ -21,8 +21,8 @@ from ...devices.scenarios import run
 from ...devices.scenarios.result import Result
 from ...devices.scenarios.table import SCENARIOS
 from ..progress import Progress
-from .bench_models import Inspected
-from .bench_scenario_options import SINGLE_STREAM, Chosen
+from .inspected import Inspected
+from .scenario import SINGLE_STREAM, Chosen
 
 _MOST_QUERIES = 1_000_000
 _PROCESSES = 9
