@@ -17,6 +17,7 @@ import click
 from ...devices.scenarios.table import OPTIONS
 from ...errors import UsageError
 from ..finished.scenario import SINGLE_STREAM, Chosen, choose
+from . import names
 from .bench_scenario_options import scenario_options
 from .output import prompt, say, stderr, stdout
 from .query_options import QUERY, feed_of, query_options
@@ -70,7 +71,40 @@ class Shown(NamedTuple):
     folder: Path | None = None
 
 
-@command()
+@command(
+    examples=(
+        "edgestill bench model.onnx",
+        "edgestill bench fp32.onnx int8.onnx --precision 2",
+        "edgestill bench model.onnx --batch 8 --threads 2 --csv figures.csv",
+        "edgestill bench model.onnx --scenario server --rate 50",
+        "edgestill bench model.onnx --device board.toml",
+        "edgestill bench model.onnx --operators",
+    ),
+    groups={
+        "What is asked of a model": QUERY,
+        "Where and for how long": (
+            "device",
+            "threads",
+            "spinning",
+            "processes",
+            "seconds",
+            "precision",
+            "max_seconds",
+            "meter",
+        ),
+        "Another load than one query after the other": ("scenario", *OPTIONS),
+        "Another figure than latency": (
+            "operators",
+            "predict",
+            "host_profile",
+            "instructions",
+            "arena",
+            "baseline",
+            "update_baseline",
+        ),
+        "Where results go": ("out", "csv_file", "html_file", "json"),
+    },
+)
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
 @query_options
 @click.option(
@@ -78,6 +112,7 @@ class Shown(NamedTuple):
     default="host",
     show_default=True,
     metavar="NAME|FILE.toml",
+    shell_complete=names.devices,
     help="Device to measure on; its [reach] table says how to get there.",
 )
 @click.option(
@@ -149,7 +184,11 @@ def bench(
     html_file: Path | None,
     **given: Any,
 ) -> None:
-    """Measure latency, memory and energy of any ONNX model; several take turns."""
+    """Measure the latency, memory and energy of models.
+
+    MODELS are .onnx, .ort, .tflite and OpenVINO .xml files of any origin. Each is measured in fresh
+    processes; several take turns, so that what disturbs the machine meets all of them.
+    """
     from .bench_files import can_write, write
 
     kind = _kind(given)

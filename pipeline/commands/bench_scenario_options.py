@@ -69,5 +69,6 @@ def scenario_options(function: F) -> F:
         type=ScenarioName(),
         default=SINGLE_STREAM,
         show_default=True,
-        help="The load: one query after the other, or another.",
+        metavar="LOAD",
+        help=f"The load: {', '.join(_names())}.",
     )(function)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ...errors import UsageError
+from . import names
 from .output import say, stderr
 from .shared import (
     Invocation,
@@ -20,9 +21,19 @@ _recipe = click.argument("recipe", type=click.Path(path_type=Path), required=Fal
 _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe's seed.")
 
 
-@command()
+@command(
+    examples=(
+        "edgestill build",
+        "edgestill build recipe.toml",
+        "edgestill build recipe.toml --set distill.temperature=2 --seed 1",
+        "edgestill build recipe.toml --until student",
+        "edgestill build recipe.toml --json > verdict.json",
+    )
+)
 @_recipe
-@click.option("--until", metavar="STAGE", help="Stop after this stage.")
+@click.option(
+    "--until", metavar="STAGE", shell_complete=names.stages, help="Stop after this stage."
+)
 @overrides_option
 @artifacts_option
 @_seed
@@ -35,7 +46,11 @@ def build(
     artifacts: Path,
     seed: int | None,
 ) -> None:
-    """Run every stage of RECIPE; default: the bundled digits recipe."""
+    """Run every stage of RECIPE; default: the bundled digits recipe.
+
+    What is in the store already is not run again. The exit code is that of the verdict: 0 ready,
+    1 not ready, 5 undecided.
+    """
     from ..build import build as run_build
     from ..progress import OnConsole
     from ..recipe.files import bundled
@@ -60,7 +75,7 @@ def build(
     conclude(invocation, built.report, built.run)
 
 
-@command()
+@command(examples=("edgestill plan recipe.toml", "edgestill plan recipe.toml --set seed=1"))
 @_recipe
 @overrides_option
 @artifacts_option
@@ -89,7 +104,7 @@ def plan(
     print_result(invocation, document, *lines)
 
 
-@command(as_json=False)
+@command(as_json=False, examples=("edgestill init my-model", "edgestill init ."))
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 def init(folder: Path) -> None:
     """Write a commented recipe into DIR, to edit and build."""
@@ -107,7 +122,13 @@ def init(folder: Path) -> None:
     say(f"{target} written; edit it, then run: edgestill build {target}")
 
 
-@command(as_json=False)
+@command(
+    as_json=False,
+    examples=(
+        "edgestill schema > recipe.schema.json",
+        "edgestill schema report > report.schema.json",
+    ),
+)
 @click.argument("what", type=click.Choice(["recipe", "report"]), default="recipe")
 def schema(what: str) -> None:
     """Print the JSON Schema of recipes or reports.

@@ -4,16 +4,23 @@ from pathlib import Path
 
 import click
 
+from . import names
 from .shared import Invocation, command, print_result
 
 
-@command()
+@command(
+    examples=(
+        "edgestill bundle RUN",
+        "edgestill bundle RUN --format litert --zip",
+    )
+)
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "formats",
     multiple=True,
     metavar="FORMAT",
+    shell_complete=names.formats,
     help="Bundle every READY package in this format, such as litert; can be repeated. Default: the "
     "packages of what ships.",
 )

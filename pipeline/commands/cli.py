@@ -12,42 +12,44 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from ...errors import EdgestillError, UsageError
 from ...version import __version__
 from .bench import bench
 from .builds import build, init, plan, schema
 from .bundle import bundle
+from .completion import answer, completion
 from .devices import devices, doctor
 from .failures import failure_of
+from .help import Commands
 from .models import compare, explain, export, quantize
-from .output import check_stdout, say, take_streams
+from .output import check_stdout, coloured, say, show, take_streams, tell
 from .runs import gate, report, verify
-from .shared import Commands, Invocation
+from .shared import Invocation
 from .toolchains import toolchains
 
 INTERRUPTED = 130
 TERMINATED = 143
 
-COMMANDS: dict[str, click.Command] = {
-    "build": build,
-    "plan": plan,
-    "init": init,
-    "schema": schema,
-    "bench": bench,
-    "compare": compare,
-    "quantize": quantize,
-    "explain": explain,
-    "export": export,
-    "gate": gate,
-    "report": report,
-    "verify": verify,
-    "bundle": bundle,
-    "devices": devices,
-    "toolchains": toolchains,
-    "doctor": doctor,
+SECTIONS: dict[str, dict[str, click.Command]] = {
+    "Build a student": {"build": build, "plan": plan, "init": init, "schema": schema},
+    "Work on any model": {
+        "bench": bench,
+        "compare": compare,
+        "quantize": quantize,
+        "explain": explain,
+        "export": export,
+    },
+    "Use a finished run": {"gate": gate, "report": report, "verify": verify, "bundle": bundle},
+    "Know the machines": {"devices": devices, "toolchains": toolchains, "doctor": doctor},
+    "Set up the shell": {"completion": completion},
 }
-"""Every command by its name, in the order in which ``edgestill --help`` lists them."""
+"""Every command by its name, below its heading, in the order of ``edgestill --help``."""
+
+COMMANDS: dict[str, click.Command] = {
+    name: one for section in SECTIONS.values() for name, one in section.items()
+}
 
 
 class TerminatedError(BaseException):
@@ -57,7 +59,9 @@ class TerminatedError(BaseException):
 @click.group(
     cls=Commands,
     commands=COMMANDS,
-    no_args_is_help=False,
+    sections={heading: tuple(names) for heading, names in SECTIONS.items()},
+    epilog="`edgestill COMMAND --help` describes a command. Begin with `edgestill build`: it "
+    "needs no recipe, no data and no network.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="edgestill")
@@ -76,6 +80,8 @@ def main() -> NoReturn:
     invocation = Invocation(debug="--debug" in sys.argv, json="--json" in sys.argv)
     signal.signal(signal.SIGTERM, _terminate)
     take_streams()
+    if (answered := answer(cli)) is not None:
+        sys.exit(answered)
     code = _code(invocation)
     with contextlib.suppress(EdgestillError):
         sys.stdout.flush()
@@ -90,7 +96,18 @@ def _code(invocation: Invocation) -> int:
     try:
         check_stdout()
         with _results_apart(invocation):
-            cli.main(prog_name="edgestill", standalone_mode=False, obj=invocation)
+            cli.main(
+                prog_name="edgestill",
+                standalone_mode=False,
+                obj=invocation,
+                color=coloured(sys.stdout),
+            )
+    except NoArgsIsHelpError as error:
+        if invocation.json:
+            command = f"{error.ctx.command_path} COMMAND"
+            return _fail(invocation, UsageError("no command", expected=command))
+        show(error.format_message(), sys.stderr)
+        return UsageError.exit_code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see {context.command_path} --help" if context else ""
@@ -125,7 +142,7 @@ def _interrupted(invocation: Invocation, stop: BaseException) -> int:
         _trace(stop)
     code = TERMINATED if isinstance(stop, TerminatedError) else INTERRUPTED
     _tell(invocation, {"error": {"kind": "Interrupted"}, "exit_code": code})
-    say("interrupted; finished results are kept", file=sys.stderr)
+    tell("interrupted", "; finished results are kept", "yellow")
     return code
 
 
@@ -135,7 +152,7 @@ def _fail(invocation: Invocation, error: EdgestillError) -> int:
     parts = {k: getattr(error, k) for k in ("found", "expected", "where", "fix")}
     kind = type(error).__name__
     _tell(invocation, {"error": {"kind": kind, **parts}, "exit_code": error.exit_code})
-    say(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+    tell("error:", f" {' '.join(str(error).split())}", "red")
     return error.exit_code
 
 

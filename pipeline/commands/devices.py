@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import StorageError, UsageError
+from . import names
+from .help import Commands
 from .output import say, stderr, stdout
-from .shared import Commands, Invocation, artifacts_option, command, print_json, print_result
+from .shared import Invocation, artifacts_option, command, print_json, print_result
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 _UNKNOWN = "-"
 
 
-@command()
+@command(examples=("edgestill devices list",))
 @click.pass_obj
 def list_profiles(invocation: Invocation) -> None:
     """List the bundled devices and this machine."""
@@ -36,8 +38,8 @@ def list_profiles(invocation: Invocation) -> None:
     stdout().print(overview(profiles))
 
 
-@command()
-@click.argument("device", metavar="NAME|FILE.toml")
+@command(examples=("edgestill devices show raspberry-pi-5", "edgestill devices show host --json"))
+@click.argument("device", metavar="NAME|FILE.toml", shell_complete=names.devices)
 @click.pass_obj
 def show(invocation: Invocation, device: str) -> None:
     """Show every figure of one device.
@@ -49,7 +51,7 @@ def show(invocation: Invocation, device: str) -> None:
     _print(invocation, load(device, where="devices show"))
 
 
-@command()
+@command(examples=("edgestill devices probe", "edgestill devices probe --out board.toml"))
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -84,7 +86,7 @@ def probe(invocation: Invocation, out: Path | None, seconds: float) -> None:
         say(f"profile written to {out}; use its path in place of a device's name")
 
 
-@command()
+@command(examples=("edgestill devices setup-emulator",))
 @click.pass_obj
 def setup_emulator(invocation: Invocation) -> None:
     """Set up emulated ARM cores (Debian 12).
@@ -117,16 +119,16 @@ DEVICE_COMMANDS: dict[str, click.Command] = {
 """Every command of ``edgestill devices``, in the order of its help."""
 
 
-@click.group(cls=Commands, commands=DEVICE_COMMANDS, no_args_is_help=False)
+@click.group(cls=Commands, commands=DEVICE_COMMANDS)
 def devices() -> None:
     """List devices, show the profile of one, measure this machine."""
 
 
-@command()
+@command(examples=("edgestill doctor",))
 @artifacts_option
 @click.pass_obj
 def doctor(invocation: Invocation, artifacts: Path) -> None:
-    """Print what this machine can measure.
+    """Print what this machine can measure and what it cannot.
 
     Each limit is printed with its consequence and what to do about it.
     """

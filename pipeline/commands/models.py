@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ...errors import UsageError
+from . import names
 from .output import prompt, say, stderr, stdout
 from .query_options import QUERY, feed_of, query_options
 from .shared import (
@@ -30,7 +31,14 @@ _out = click.option(
 )
 
 
-@command()
+@command(
+    examples=(
+        "edgestill compare fp32.onnx int8.onnx",
+        "edgestill compare old.onnx new.onnx --max-ratio 1.05",
+        "edgestill compare model.onnx model.tflite --device board.toml",
+        "edgestill compare RUN_A RUN_B",
+    )
+)
 @click.argument("a", type=click.Path(path_type=Path))
 @click.argument("b", type=click.Path(path_type=Path))
 @query_options
@@ -40,6 +48,7 @@ _out = click.option(
     default="host",
     show_default=True,
     metavar="NAME|FILE.toml",
+    shell_complete=names.devices,
     help="Device to measure on; answers are compared on this machine.",
 )
 @seconds_option
@@ -84,7 +93,13 @@ def compare(
     say(f"raw samples: {compared.folder}")
 
 
-@command()
+@command(
+    examples=(
+        "edgestill quantize model.onnx --calibration x.npz",
+        "edgestill quantize model.onnx --calibration x.npz --target raspberry-pi-5",
+        "edgestill quantize model.onnx --calibration x.npz --method int8-mixed",
+    )
+)
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option(
     "--calibration",
@@ -100,9 +115,17 @@ def compare(
     "methods",
     multiple=True,
     metavar="METHOD",
+    shell_complete=names.methods,
     help="int8-static (the default), int8-mixed, …; can be repeated.",
 )
-@click.option("--target", default="host", show_default=True, help="The device to compress for.")
+@click.option(
+    "--target",
+    default="host",
+    show_default=True,
+    metavar="NAME|FILE.toml",
+    shell_complete=names.devices,
+    help="The device to compress for.",
+)
 @click.option(
     "--set",
     "settings",
@@ -144,7 +167,12 @@ def quantize(
     stdout().print(summary(result))
 
 
-@command()
+@command(
+    examples=(
+        "edgestill explain fp32.onnx int8.onnx",
+        "edgestill explain fp32.onnx int8.onnx --apply mixed.onnx",
+    )
+)
 @click.argument("fp32", type=click.Path(path_type=Path))
 @click.argument("int8", type=click.Path(path_type=Path))
 @query_options
@@ -222,13 +250,19 @@ def explain(
         stdout().print(explain_tables.applied_lines(applied))
 
 
-@command()
+@command(
+    examples=(
+        "edgestill export model.onnx --to ort,openvino",
+        "edgestill export RUN --to litert --out app",
+    )
+)
 @click.argument("source", metavar="RUN|MODEL.onnx", type=click.Path(path_type=Path))
 @click.option(
     "--to",
     "formats",
     required=True,
     metavar="FORMAT[,FORMAT…]",
+    shell_complete=names.formats,
     help="The formats: ort, openvino, litert, …",
 )
 @click.option("--variant", metavar="NAME", help="Of a run: this variant, not the one that ships.")

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
     from rich.segment import Segment
 
+_NO_TERMINALS = ("dumb", "unknown")
+"""Values of ``TERM`` that have no colours and cannot move the cursor."""
+
 SPELLED = "edgestill.spelled"
 """The error handler of encodings that lack a character."""
 _SPELLING = {
@@ -156,6 +159,30 @@ def _open_closed(descriptor: int, mode: int) -> None:
         if nowhere != descriptor:
             os.dup2(nowhere, descriptor)
             os.close(nowhere)
+
+
+def coloured(stream: TextIO) -> bool:
+    """Whether a stream gets colours: a terminal does, unless NO_COLOR or TERM say otherwise.
+
+    ``FORCE_COLOR`` asks for them anywhere; rich, which prints tables, reads the same variables.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") not in _NO_TERMINALS
+
+
+def tell(kind: str, text: str, colour: str) -> None:
+    """One line on stderr that begins with what kind of message it is, in colour on a terminal."""
+    shown = coloured(sys.stderr)
+    head = click.style(kind, fg=colour, bold=True) if shown else kind
+    click.echo(f"{head}{printable(text)}", file=sys.stderr, color=shown)
+
+
+def show(text: str, file: TextIO) -> None:
+    """Print a text of ours that has colours of its own, such as help, which are left out here."""
+    click.echo(text, file=file, color=coloured(file))
 
 
 def say(*lines: str, file: TextIO | None = None) -> None:

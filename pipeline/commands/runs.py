@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ...errors import MaterialError, UsageError
+from . import names
 from .output import say
 from .shared import Invocation, command, overrides_option, print_result
 from .verdict import conclude, fault_lines
@@ -13,7 +14,12 @@ from .verdict import conclude, fault_lines
 _run = click.argument("run", type=click.Path(path_type=Path))
 
 
-@command()
+@command(
+    examples=(
+        "edgestill gate RUN --set gate.max_p90_ms=2",
+        "edgestill gate RUN --recipe stricter.toml",
+    )
+)
 @_run
 @click.option(
     "--recipe", type=click.Path(path_type=Path), help="Take the budgets from this recipe."
@@ -35,7 +41,7 @@ def gate(
     conclude(invocation, report, judged)
 
 
-@command()
+@command(examples=("edgestill report RUN",))
 @_run
 @click.pass_obj
 def report(invocation: Invocation, run: Path) -> None:
@@ -48,16 +54,22 @@ def report(invocation: Invocation, run: Path) -> None:
     print_result(invocation, {"report": str(run / "report.html")}, str(run / "report.html"))
 
 
-@command()
+@command(
+    examples=(
+        "edgestill verify RUN",
+        "edgestill verify digits-bundle --device board.toml",
+    )
+)
 @_run
 @click.option(
     "--device",
     metavar="NAME|FILE.toml",
+    shell_complete=names.devices,
     help="Run a bundle's models on this device; default: here.",
 )
 @click.pass_obj
 def verify(invocation: Invocation, run: Path, device: str | None) -> None:
-    """Check RUN's files and its models' outputs; RUN is a run or a bundle.
+    """Check the files and outputs of RUN, a run or a bundle.
 
     Every file is hashed, and every model runs on samples whose outputs were recorded. Exit with 1
     if what ships has a fault, with 3 if a file or its outputs changed, with 4 if a model of a

@@ -1,7 +1,7 @@
 """What commands share: ``--debug`` and ``--json``, options of several commands, consoles."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -9,6 +9,7 @@ from typing import Any, TextIO, TypeVar
 import click
 
 from ...errors import UsageError
+from .help import Command
 from .output import say
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,19 +32,21 @@ class Invocation:
     results: TextIO | None = None
 
 
-class Commands(click.Group):
-    """Lists its commands in the order of their table, not of the alphabet."""
+def command(
+    *,
+    as_json: bool = True,
+    examples: Sequence[str] = (),
+    groups: Mapping[str, Sequence[str]] | None = None,
+) -> Callable[[F], Command]:
+    """A command with ``--debug`` and, where it has a result, ``--json``; ``main`` reads both.
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names in the order of the table."""
-        del ctx
-        return list(self.commands)
+    Args:
+        as_json: whether it has a result.
+        examples: lines for its help.
+        groups: names of its options by the heading they stand under in its help.
+    """
 
-
-def command(*, as_json: bool = True) -> Callable[[F], click.Command]:
-    """A command with ``--debug`` and, where it has a result, ``--json``; ``main`` reads both."""
-
-    def decorate(function: F) -> click.Command:
+    def decorate(function: F) -> Command:
         decorated = click.option(
             "--debug",
             is_flag=True,
@@ -57,7 +60,7 @@ def command(*, as_json: bool = True) -> Callable[[F], click.Command]:
                 expose_value=False,
                 help="Print one JSON document to stdout and nothing else there.",
             )(decorated)
-        return click.command()(decorated)
+        return click.command(cls=Command, examples=examples, groups=groups)(decorated)
 
     return decorate
 

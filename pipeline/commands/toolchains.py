@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import UsageError
+from . import names
+from .help import Commands
 from .output import stderr, stdout
-from .shared import Commands, Invocation, command, print_json, print_result
+from .shared import Invocation, command, print_json, print_result
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,7 +25,7 @@ _STATES = {
 }
 
 
-@command()
+@command(examples=("edgestill toolchains list",))
 @click.pass_obj
 def list_toolchains(invocation: Invocation) -> None:
     """List the toolchains and whether each is set up."""
@@ -36,8 +38,8 @@ def list_toolchains(invocation: Invocation) -> None:
     stdout().print(_table(documents))
 
 
-@command()
-@click.argument("name")
+@command(examples=("edgestill toolchains setup litert",))
+@click.argument("name", shell_complete=names.toolchains)
 @click.pass_obj
 def setup_toolchain(invocation: Invocation, name: str) -> None:
     """Set up a toolchain from its pinned requirements.
@@ -56,8 +58,8 @@ def setup_toolchain(invocation: Invocation, name: str) -> None:
     print_result(invocation, _document(toolchain), f"{name}: ready, {python}")
 
 
-@command()
-@click.argument("name")
+@command(examples=("edgestill toolchains remove litert",))
+@click.argument("name", shell_complete=names.toolchains)
 @click.pass_obj
 def remove_toolchain(invocation: Invocation, name: str) -> None:
     """Delete a toolchain's environment."""
@@ -111,6 +113,9 @@ TOOLCHAIN_COMMANDS: dict[str, click.Command] = {
 """Every command of ``edgestill toolchains``, in the order of its help."""
 
 
-@click.group(cls=Commands, commands=TOOLCHAIN_COMMANDS, no_args_is_help=False)
+@click.group(cls=Commands, commands=TOOLCHAIN_COMMANDS)
 def toolchains() -> None:
-    """Environments of their own for the converters and runtimes of other formats."""
+    """Set up converters and runtimes of other formats.
+
+    Each lies in an environment of its own.
+    """

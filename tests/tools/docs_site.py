@@ -65,15 +65,16 @@ def commands_page() -> str:
         )
         help_text = cleandoc((command.help or "").split("\f")[0].replace("\b\n", ""))
         parts += [f"## {words}", "", f"`{usage}`", "", help_text, ""]
-        options = [one for one in command.params if isinstance(one, click.Option)]
-        if options:
-            parts += ["| option | what it does |", "|---|---|"]
+        context = click.Context(command, info_name=words)
+        for heading, options in command.grouped(context):
+            parts += [heading + ":", "", "| option | what it does |", "|---|---|"]
             parts += [f"| `{_names(one)}` | {_cell(one.help or '')} |" for one in options]
             parts.append("")
+        parts += ["```", *command.examples, "```", ""]
     return "\n".join(parts)
 
 
-def _commands(words: str, group: click.Group) -> Iterator[tuple[str, click.Command]]:
+def _commands(words: str, group: click.Group) -> Iterator[tuple[str, Any]]:
     for name, command in group.commands.items():
         if isinstance(command, click.Group):
             yield from _commands(f"{words} {name}", command)

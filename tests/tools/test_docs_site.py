@@ -39,6 +39,8 @@ def test_every_command_has_a_heading_and_every_option_a_line(site):
         for option in command.params:
             if isinstance(option, click.Option):
                 assert f"| `{option.opts[0]}" in parts[words], words
+        assert all(example in parts[words] for example in command.examples)
+        assert command.examples
 
 
 def test_every_key_has_its_values_its_default_and_its_description(site):

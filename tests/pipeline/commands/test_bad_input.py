@@ -281,7 +281,10 @@ def test_a_command_line_is_refused_for(case, refused):
 
 
 def test_no_command_at_all_is_refused(command, tmp_path):
-    assert "Missing command; see edgestill --help" in _refusal(command(), RECIPE, tmp_path)
+    code, out, err = command()
+    assert (code, out) == (RECIPE, "")
+    assert err.startswith("Usage: edgestill")
+    assert left_behind(tmp_path) == []
 
 
 def test_an_existing_recipe_is_never_overwritten(command, tmp_path):
