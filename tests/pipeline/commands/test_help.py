@@ -67,9 +67,10 @@ def test_help_lists_every_command_below_the_heading_of_its_group():
 def test_options_without_a_group_stand_last_below_a_heading_of_their_own():
     one = Command("x", params=[click.Option(["--a"]), click.Option(["--b"])], groups={"B": ["b"]})
     found = [
-        (heading, [o.name for o in options]) for heading, options in one.grouped(click.Context(one))
+        (heading, [o.opts[0] for o in options])
+        for heading, options in one.grouped(click.Context(one))
     ]
-    assert found == [("B", ["b"]), (REST, ["a", "help"])]
+    assert found == [("B", ["--b"]), (REST, ["--a", "--help"])]
 
 
 def test_options_stand_in_groups_and_each_is_shown_once():
