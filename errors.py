@@ -18,9 +18,12 @@ do about it; ``pipeline/commands/cli.py`` turns it into one line and the exit co
 
     >>> print(RecipeError(found="-1", expected="a number above 0", where="r.toml: seed"))
     r.toml: seed: found -1, expected a number above 0
+
+Where several things are wrong at once, the first is raised and has the others beside it (``also``).
 """
 
 import re
+from collections.abc import Callable, Sequence
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -45,9 +48,11 @@ class EdgestillError(Exception):
         expected: what should have been there, or None where ``found`` says it all.
         where: the file, key, row or stage, or None.
         fix: what to do, as an imperative, or None.
+        also: further failures that were found together with this one.
     """
 
     exit_code = 70
+    also: tuple["EdgestillError", ...] = ()
 
     def __init__(
         self,
@@ -63,11 +68,45 @@ class EdgestillError(Exception):
         self.fix = fix
         super().__init__(found, expected, where, fix)
 
-    def __str__(self) -> str:
+    @property
+    def problems(self) -> tuple["EdgestillError", ...]:
+        """This failure and the further ones."""
+        return (self, *self.also)
+
+    def line(self) -> str:
+        """This failure alone, in one line."""
         text = f"found {self.found}, expected {self.expected}" if self.expected else self.found
         if self.where:
             text = f"{self.where}: {text}"
         return f"{text}; {self.fix}" if self.fix else text
+
+    def __str__(self) -> str:
+        return "\n".join(one.line() for one in self.problems)
+
+
+def together(problems: Sequence[EdgestillError]) -> EdgestillError:
+    """The first of several failures, with the others beside it."""
+    first, *others = (one for problem in problems for one in problem.problems)
+    for one in (first, *others):
+        one.also = ()
+    first.also = tuple(others)
+    return first
+
+
+def check_all(*checks: Callable[[], object]) -> None:
+    """Make every check, and raise all that they refuse as one failure.
+
+    Raises:
+        EdgestillError: the first refusal, with the others beside it.
+    """
+    problems = []
+    for check in checks:
+        try:
+            check()
+        except EdgestillError as problem:
+            problems.append(problem)
+    if problems:
+        raise together(problems)
 
 
 class UsageError(EdgestillError):

@@ -1,9 +1,10 @@
 """Checks of a recipe, by itself and against its data, before the first model is trained."""
 
 import difflib
+from functools import partial
 
 from .. import toolchains
-from ..errors import DataError, RecipeError
+from ..errors import DataError, RecipeError, check_all
 from ..exporters import FLOATS_ALONE, toolchains_of
 from . import tasks
 from .judge import task_budgets
@@ -25,10 +26,16 @@ def known(recipe: Recipe) -> None:
         RecipeError: a budget, ``data.select_by`` or ``export.inside``.
         HostError: a format's toolchain is not set up.
     """
-    _toolchains_are_set_up(recipe)
     task = tasks.of(recipe.data.task)
-    task_budgets.check(recipe.gate, task)
-    _has_such_probabilities(recipe, task)
+    check_all(
+        partial(task_budgets.check, recipe.gate, task),
+        partial(_has_such_probabilities, recipe, task),
+        partial(_selects_by_a_metric, recipe, task),
+        partial(_toolchains_are_set_up, recipe),
+    )
+
+
+def _selects_by_a_metric(recipe: Recipe, task: tasks.Task) -> None:
     select_by = recipe.data.select_by
     names = [metric.name for metric in task.reported if metric.value is not None]
     if select_by is not None and slug(select_by) not in map(slug, names):
@@ -69,16 +76,18 @@ def suits(recipe: Recipe, data: DataRecord) -> None:
         DataError, RecipeError: as ``fits``.
     """
     _no_split_is_empty(data)
-    _fills_a_batch(recipe, data)
-    _normalizes(recipe, data)
-    _formats_take(recipe, data)
-    for model in (*(teacher.model for teacher in recipe.teacher.teachers()), recipe.student.model):
-        _takes(model, data)
     task = tasks.of(data.task)
-    _views_suit(recipe)
-    _opens(recipe)
-    _labels_exist(recipe, task)
-    task_budgets.check(recipe.gate, task, data.labels)
+    models = (*(teacher.model for teacher in recipe.teacher.teachers()), recipe.student.model)
+    check_all(
+        partial(_fills_a_batch, recipe, data),
+        partial(_normalizes, recipe, data),
+        partial(_formats_take, recipe, data),
+        *(partial(_takes, model, data) for model in dict.fromkeys(models)),
+        partial(_views_suit, recipe),
+        partial(_opens, recipe),
+        partial(_labels_exist, recipe, task),
+        partial(task_budgets.check, recipe.gate, task, data.labels),
+    )
 
 
 def fits(recipe: Recipe, data: DataRecord) -> None:
@@ -96,12 +105,13 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
 
     task = tasks.of(data.task)
     outputs = task.outputs(data)
-    losses.check(recipe.distill, task, outputs)
-    for pair in recipe.distill.layers:
-        losses.layer_loss(pair.loss)
-    targets.kept_of(outputs or 0, recipe.distill.top_k, data)
-    views.check(recipe.augment, data.layout, data.sample_shape)
-    _can_be_pruned(recipe, data)
+    check_all(
+        partial(losses.check, recipe.distill, task, outputs),
+        *(partial(losses.layer_loss, pair.loss) for pair in recipe.distill.layers),
+        partial(targets.kept_of, outputs or 0, recipe.distill.top_k, data),
+        partial(views.check, recipe.augment, data.layout, data.sample_shape),
+        partial(_can_be_pruned, recipe, data),
+    )
 
 
 def _no_split_is_empty(data: DataRecord) -> None:

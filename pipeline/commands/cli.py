@@ -149,11 +149,16 @@ def _interrupted(invocation: Invocation, stop: BaseException) -> int:
 def _fail(invocation: Invocation, error: EdgestillError) -> int:
     if invocation.debug:
         _trace(error.__cause__ or error)
-    parts = {k: getattr(error, k) for k in ("found", "expected", "where", "fix")}
-    kind = type(error).__name__
-    _tell(invocation, {"error": {"kind": kind, **parts}, "exit_code": error.exit_code})
-    tell("error:", f" {' '.join(str(error).split())}", "red")
+    problems = [_parts(one) for one in error.problems]
+    document = {"kind": type(error).__name__, **problems[0], "problems": problems}
+    _tell(invocation, {"error": document, "exit_code": error.exit_code})
+    for one in error.problems:
+        tell("error:", f" {' '.join(one.line().split())}", "red")
     return error.exit_code
+
+
+def _parts(error: EdgestillError) -> dict[str, str | None]:
+    return {key: getattr(error, key) for key in ("found", "expected", "where", "fix")}
 
 
 def _tell(invocation: Invocation, document: object) -> None:

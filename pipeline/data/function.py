@@ -7,6 +7,7 @@ are cached by the content of the arrays.
 import hashlib
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,14 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from ..recipe.data import Data
-from ..recipe.user_function import load, quoted
+from ..recipe.user_function import folders, load, quoted
 from .array_names import NUMBERS, meanings, require_named
 
 
 def fingerprint(reference: str) -> str:
     """The hash of what the function returns."""
     digest = hashlib.sha256()
-    for key, array in sorted(_call(reference).items()):
+    for key, array in sorted(_call(reference, folders()).items()):
         digest.update(f"{key} {array.dtype.str} {array.shape}\0".encode())
         for start in range(0, len(array) if array.ndim else 0, 4096):
             digest.update(np.ascontiguousarray(array[start : start + 4096]).tobytes())
@@ -34,14 +35,15 @@ def read(reference: str, _scratch: object, data: Data, _: object = None) -> dict
     Raises:
         DataError: an array has no meaning, or the recipe names one that is not there.
     """
-    arrays, where = _call(reference), f"data.source {reference}"
+    arrays, where = _call(reference, folders()), f"data.source {reference}"
     names = meanings(arrays, NUMBERS, where, data=data, single=("layout", "notes"))
     require_named(names, data, where, arrays)
     return {key: arrays[name] for key, name in names.items()}
 
 
 @cache
-def _call(reference: str) -> Mapping[str, Any]:
+def _call(reference: str, _beside: tuple[Path, ...]) -> Mapping[str, Any]:
+    """Called once for each place of the recipe: another one's module may have the same name."""
     where = f"data.source {reference}"
     function = load(reference, where, DataError)
     try:

@@ -4,29 +4,30 @@
     >>> recipe.distill.temperature
     2.0
 
-An unknown key is an error that suggests the nearest known key. Every error names the file or the
-option, the key, the value found and what is expected. Paths in a recipe are relative to the folder
-of its file, those of ``--set`` to the current one, as a shell completes them.
+Everything that is wrong is told at once (``problems``): each names the file or the option, the key,
+the value found and what is expected; an unknown key the nearest known one. Paths in a recipe are
+relative to the folder of its file, those of ``--set`` to the current one, as a shell completes
+them.
 """
 
 import copy
-import difflib
 import json
-import math
 import re
 import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ...errors import RecipeError
+from ...errors import RecipeError, together
+from . import user_function
 from .architecture import Member
 from .compress import Compress
 from .data import SOURCE_KINDS
 from .model_names import PATH_KINDS
+from .problems import Keys, refusals, told
 from .recipe import Recipe
 
 
@@ -36,7 +37,7 @@ def bundled(name: str) -> Path:
 
 
 def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) -> Recipe:
-    """Read a recipe.
+    """Read a recipe; from here on the modules that it names are looked up beside it first.
 
     Args:
         path: the TOML file.
@@ -51,22 +52,28 @@ def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) 
     if seed is not None:
         tree["seed"] = seed
     recipe = parse(tree, where=str(path), overrides=overrides)
-    return _anchored(recipe, _Folders(path.parent.resolve(), _keys_of(overrides)))
+    folder = path.parent.resolve()
+    # Beside a recipe of ours lie modules of ours, such as data.py.
+    user_function.look_beside(None if folder == Path(__file__).resolve().parent else folder)
+    return _anchored(recipe, _Folders(folder, _keys_of(overrides)))
 
 
 def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ()) -> Recipe:
     """Make a recipe of a tree that TOML or JSON was parsed to.
 
     Raises:
-        RecipeError: a key or a value is wrong; ``where`` names the file.
+        RecipeError: keys or values are wrong, with all of them beside the first; ``where`` names
+            the file.
     """
     overridden, overrides = copy.deepcopy(dict(tree)), tuple(overrides)
-    for text in overrides:
-        _override(overridden, text)
+    problems = _override_all(overridden, overrides)
     try:
-        return Recipe.model_validate(_tuples(overridden))
+        recipe = Recipe.model_validate(_tuples(overridden))
     except ValidationError as error:
-        raise _refusal(error, where, told=_keys_of(overrides)) from None
+        problems += refusals(error, where, keys=_keys_of(overrides))
+    if problems:
+        raise together(problems)
+    return recipe
 
 
 def compress_part(methods: Sequence[str], target: str, settings: Iterable[str] = ()) -> Compress:
@@ -81,12 +88,16 @@ def compress_part(methods: Sequence[str], target: str, settings: Iterable[str] =
         RecipeError: a method, a key or a value is wrong.
     """
     tree: dict[str, Any] = {"compress": {"variants": list(methods), "target": target}}
-    for text in settings:
-        _override(tree, f"compress.{text}")
+    settings = tuple(settings)
+    problems = _override_all(tree, settings, below="compress.")
+    keys = _keys_of(f"compress.{text}" for text in settings)
     try:
-        return Compress.model_validate(_tuples(tree["compress"]))
+        part = Compress.model_validate(_tuples(tree["compress"]))
     except ValidationError as error:
-        raise _refusal(error, "quantize", below=("compress",)) from None
+        problems += refusals(error, "--method", ("compress",), keys)
+    if problems:
+        raise together(problems)
+    return part
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -111,8 +122,25 @@ _OVERRIDE = re.compile(
 """``key.path=value``; a name that is no bare word stands in quotes: ``gate.min_recall."a b"=1``."""
 
 
-def _override(tree: dict[str, Any], text: str) -> None:
-    match = _OVERRIDE.fullmatch(text)
+def _override_all(tree: dict[str, Any], texts: Iterable[str], below: str = "") -> list[RecipeError]:
+    """Set every key that a text sets, and return what is wrong with the other texts.
+
+    Args:
+        tree: is changed.
+        texts: ``key.path=value`` each.
+        below: what stands before each key in the tree, with its point.
+    """
+    problems = []
+    for text in texts:
+        try:
+            _override(tree, text, below)
+        except RecipeError as problem:
+            problems.append(problem)
+    return problems
+
+
+def _override(tree: dict[str, Any], text: str, below: str) -> None:
+    match = _OVERRIDE.fullmatch(below + text)
     if match is None:
         raise RecipeError(
             found=repr(text), expected="key=value, such as distill.temperature=2", where="--set"
@@ -138,19 +166,10 @@ def _steps(key: str) -> tuple[str, ...]:
     return tuple(part.strip('"') for part in _STEP.findall(key))
 
 
-Keys = frozenset[tuple[str, ...]]
-"""Keys that options set, each as its steps; a table stands for every key below it."""
-
-
 def _keys_of(overrides: Iterable[str]) -> Keys:
     """The keys of overrides that ``_override`` took."""
     matches = (_OVERRIDE.fullmatch(text) for text in overrides)
     return frozenset(_steps(match["key"]) for match in matches if match)
-
-
-def _told(path: Sequence[str], keys: Keys) -> bool:
-    """Whether an option set the value at a path."""
-    return any(tuple(path[:end]) in keys for end in range(1, len(path) + 1))
 
 
 def _tuples(node: Any) -> Any:
@@ -182,7 +201,7 @@ class _Folders:
             raise RecipeError(
                 found=repr(str(path)), expected="a home folder that exists", where=key
             ) from None
-        return (Path.cwd() if _told(key.split("."), self.told) else self.recipe) / path
+        return (Path.cwd() if told(key.split("."), self.told) else self.recipe) / path
 
     def named(self, name: str, kinds: Collection[str], key: str) -> str:
         """``KIND:PATH`` with an absolute path; any other name unchanged."""
@@ -224,99 +243,6 @@ def _member(folders: _Folders, member: M, key: str) -> M:
     if member.weights is not None:
         update["weights"] = folders.below(member.weights, f"{key}.weights")
     return member.model_copy(update=update)
-
-
-def _refusal(
-    error: ValidationError, where: str, below: Sequence[str] = (), told: Keys = frozenset()
-) -> RecipeError:
-    """Pydantic's first problem as one line: the key, what is wrong with it, what to do.
-
-    Args:
-        error: the problems.
-        where: the file.
-        below: the section that was checked; empty: the whole recipe.
-        told: keys that options set; the error names the option in place of the file.
-    """
-    problems = error.errors()
-    # A misspelt key is reported as missing, too. The unknown key tells the user more.
-    unknown = [p for p in problems if _is_unknown_key(p, below)]
-    problem = (unknown or problems)[0]
-    others = len({p["loc"] for p in problems} - {problem["loc"]})
-    more = f" (and {others} more)" if others else ""
-    path = [*below, *(str(step) for step in problem["loc"])]
-    key = ".".join(path) or "the recipe"
-    place = f"{'--set' if _told(path, told) else where}: {key}"
-    if unknown:
-        keys = _keys_beside(path[:-1])
-        near = difflib.get_close_matches(path[-1], keys, n=1)
-        fix = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(keys)}"
-        return RecipeError(f"unknown key{more}", where=place, fix=fix)
-    if problem["type"] == "missing":
-        return RecipeError(f"missing{more}", where=place, fix=f"add it: {_hint(path)}")
-    expected = _expected(problem) + more
-    if isinstance(problem["input"], Mapping) and problem["type"] == "value_error":
-        return RecipeError(f"expected {expected}", where=place)
-    return RecipeError(found=_short(problem["input"]), expected=expected, where=place)
-
-
-def _is_unknown_key(problem: Mapping[str, Any], below: Sequence[str]) -> bool:
-    """Whether a key is wrong and not its value; ``[gate]`` takes other keys by a pattern."""
-    if problem["type"] != "string_pattern_mismatch":
-        return bool(problem["type"] == "extra_forbidden")
-    *parents, key = (*below, *map(str, problem["loc"]))
-    return key not in _keys_beside(parents)
-
-
-def _expected(problem: Mapping[str, Any]) -> str:
-    context: Mapping[str, Any] = problem.get("ctx", {})
-    if problem["type"] == "value_error":
-        return str(context["error"])
-    if problem["type"] == "string_pattern_mismatch":
-        return f"text that matches {context['pattern']}"
-    if problem["type"] == "model_type":
-        return "a table"
-    text = str(problem["msg"])
-    text = re.sub(r"^Input should be ", "", text).replace("valid integer", "whole number")
-    return text[:1].lower() + text[1:]
-
-
-def _keys_beside(path: Sequence[str]) -> list[str]:
-    """The keys of the section at a path."""
-    model: type[BaseModel] = Recipe
-    for step in path:
-        if step.isdecimal():  # an index into a list; ``model`` is the type of its items already
-            continue
-        annotation: Any = model.model_fields[step].annotation
-        types = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
-        inner = next((kind for kind in types if issubclass(kind, BaseModel)), None)
-        if inner is None:
-            return []
-        model = inner
-    return list(model.model_fields)
-
-
-def _hint(path: Sequence[str]) -> str:
-    """An example of a missing key."""
-    examples = {
-        "name": 'name = "my-model"',
-        "data": '[data] with source = "npz:my.npz"',
-        "data.source": 'source = "npz:my.npz"',
-        "teacher": '[teacher] with model = "resnet20"',
-        "teacher.model": 'model = "resnet20"',
-        "student": '[student] with model = "resnet8"',
-        "student.model": 'model = "resnet8"',
-        "gate": "[gate] with min_accuracy = 0.9",
-    }
-    return examples.get(".".join(path), path[-1])
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    text = repr(list(value)) if isinstance(value, tuple) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def dump(recipe: Recipe) -> str:

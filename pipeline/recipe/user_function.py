@@ -3,25 +3,46 @@
 >>> load("math:sqrt", "student.model", EdgestillError)(9.0)
 3.0
 
-The module is searched on the Python path and in the current folder.
+The module is looked up beside the recipe, then in the current folder, then on the Python path.
 """
 
 import ast
+import difflib
 import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import sys
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 from ...errors import EdgestillError, ModelError
 
 INSTALLED = ("site-packages", "dist-packages")
 """Folders of installed packages, which are identified by their version."""
+
+
+_beside: Path | None = None
+"""The folder of the recipe that was read last; None: it has no file."""
+_added: list[str] = []
+"""Folders that are on the Python path for us; those of an earlier recipe are taken off again."""
+_loaded: dict[str, str] = {}
+"""The hash of each module as it was when it was loaded."""
+
+
+def look_beside(folder: Path | None) -> None:
+    """Look modules up in this folder first; the reader of recipes says which."""
+    global _beside
+    _beside = folder
+
+
+def folders() -> tuple[Path, ...]:
+    """Where a module is looked up before the Python path: beside the recipe, and here."""
+    return tuple(dict.fromkeys(filter(None, (_beside, Path.cwd()))))
 
 
 def load(reference: str, where: str, error: type[EdgestillError]) -> Callable[..., Any]:
@@ -37,18 +58,54 @@ def load(reference: str, where: str, error: type[EdgestillError]) -> Callable[..
             the module fails while it is imported.
     """
     name, _, attribute = reference.partition(":")
-    _search_current_folder()
+    _search()
     try:
-        function: Callable[..., Any] = getattr(importlib.import_module(name), attribute)
-    except (ImportError, AttributeError) as failure:
+        _forget_others(name.partition(".")[0])
+        module = importlib.import_module(name)
+    except ImportError as failure:
+        missing = str(failure.name or name)
+        # "a.b" is missing where "a" is: what has to be brought is its first part.
+        if name.partition(".")[0] == missing.partition(".")[0]:
+            raise _not_found(name, attribute, where, error) from failure
         raise error(
-            f"cannot be loaded ({failure})",
+            f"{name} cannot be imported ({failure})",
             where=where,
-            fix=f"put {name}.py in the current folder or on PYTHONPATH, with {attribute}() in it",
+            fix=f"install {missing.partition('.')[0]}, or put it beside {name}.py",
         ) from failure
     except (Exception, SystemExit) as failure:
         raise error(f"cannot be loaded ({quoted(failure)})", where=where) from failure
-    return function
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        raise _no_function(module, attribute, where, error)
+    return cast("Callable[..., Any]", function)
+
+
+def _not_found(
+    name: str, attribute: str | None, where: str | None, error: type[EdgestillError]
+) -> EdgestillError:
+    places = " and ".join(map(str, folders()))
+    inside = f", with {attribute}() in it" if attribute else ""
+    return error(
+        f"no module {name!r} in {places} or on the Python path",
+        where=where,
+        fix=f"put {name.replace('.', '/')}.py in {folders()[0]}{inside}",
+    )
+
+
+def _no_function(
+    module: ModuleType, attribute: str, where: str, error: type[EdgestillError]
+) -> EdgestillError:
+    own = [name for name, one in vars(module).items() if callable(one) and name[:1] != "_"]
+    near = difflib.get_close_matches(attribute, own, n=1)
+    file = getattr(module, "__file__", None) or f"the module {module.__name__}"
+    if hasattr(module, attribute):
+        found = f"{attribute!r} of type {type(getattr(module, attribute)).__name__} in {file}"
+        return error(found, expected="a function", where=where)
+    return error(
+        f"no function {attribute!r} in {file}",
+        where=where,
+        fix=f"did you mean {near[0]!r}?" if near else f"write {attribute}() there",
+    )
 
 
 def quoted(error: BaseException) -> str:
@@ -73,13 +130,9 @@ def fingerprint(
         EdgestillError: of the class ``error``; there is no such module.
     """
     top = reference.partition(":")[0].partition(".")[0]
-    _search_current_folder()
+    _search()
     if _spec(top) is None:
-        raise error(
-            f"cannot be loaded (no module named {top!r})",
-            where=where,
-            fix=f"put {top}.py in the current folder or on PYTHONPATH",
-        )
+        raise _not_found(top, None, where, error)
     try:
         return _hash(top)
     except OSError as failure:
@@ -88,34 +141,69 @@ def fingerprint(
 
 def _hash(top: str) -> str:
     digest = hashlib.sha256()
-    waiting, seen = [top], {top}
-    while waiting:
-        name = waiting.pop(0)
-        files = _sources(name)
+    for name, files in _modules(top):
         if not files and name == top:
             digest.update(f"{name} {_version(name)}\0".encode())
         for inside, path in files.items():
             text = path.read_bytes()
             digest.update(f"{name} {inside} {len(text)}\0".encode() + text)
-            imported = sorted(_imported(text) - seen)
-            seen.update(imported)
-            waiting += imported
     return digest.hexdigest()
 
 
-def _search_current_folder() -> None:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+def _modules(top: str) -> Iterator[tuple[str, dict[str, Path]]]:
+    """A module and all that it imports, each with its files; installed ones have none."""
+    waiting, seen = [top], {top}
+    while waiting:
+        name = waiting.pop(0)
+        files = _sources(name)
+        yield name, files
+        for path in files.values():
+            imported = sorted(_imported(path.read_bytes()) - seen)
+            seen.update(imported)
+            waiting += imported
+
+
+def _search() -> None:
+    """Put our folders first on the Python path, and take those of an earlier recipe off."""
+    wanted = [str(folder) for folder in folders()]
+    over = [place for place in _added if place not in wanted]
+    _added[:] = [place for place in wanted if place in _added or place not in sys.path]
+    others = [place for place in sys.path if place not in (*over, *wanted)]
+    sys.path[:] = [*wanted, *others]
     # The finders cache folder listings, which lack a file that was just written.
     importlib.invalidate_caches()
 
 
+def _forget_others(top: str) -> None:
+    """Forget modules that are imported and no longer what this recipe means.
+
+    In one process a module is imported once by its name: after another recipe's, or after an edit
+    in a notebook, the code would be another than the one that was hashed.
+    """
+    if not _sources(top):
+        return
+    now = _hash(top)
+    changed = _loaded.get(top, now) != now
+    _loaded[top] = now
+    for name, files in _modules(top):
+        file = getattr(sys.modules.get(name), "__file__", None)
+        own = {path.resolve() for path in files.values()}
+        if file is not None and own and (changed or Path(file).resolve() not in own):
+            for each in [one for one in sys.modules if one == name or one.startswith(f"{name}.")]:
+                del sys.modules[each]
+
+
 def _spec(name: str) -> ModuleSpec | None:
-    """The spec of a top-level module; to find one of a submodule would import its package."""
+    """The spec of a top-level module; to find one of a submodule would import its package.
+
+    What is imported already is looked up again: a recipe elsewhere may have a module of that name.
+    """
+    if name == "__main__":
+        return None
     try:
-        return importlib.util.find_spec(name)
-    except (ImportError, ValueError):  # ValueError: a module without a spec, such as __main__
+        found = (finder.find_spec(name, None) for finder in sys.meta_path)
+        return next(filter(None, found), None)
+    except (ImportError, ValueError):
         return None
 
 

@@ -523,8 +523,8 @@ def test_a_layout_that_does_not_fit_is_refused(refused, tmp_path):
 
 
 FUNCTIONS = {
-    "the module is missing": (None, ["No module named", "current folder or on PYTHONPATH"]),
-    "the function is missing": ("other = 1", ["no attribute 'make'", "make() in it"]),
+    "the module is missing": (None, ["no module", "or on the Python path", "make() in it"]),
+    "the function is missing": ("other = 1", ["no function 'make' in", "write make() there"]),
     "the module does not parse": ("def make(:", ["cannot be loaded", "SyntaxError"]),
     "the module fails": ("1 / 0", ["cannot be loaded", "ZeroDivisionError"]),
     "the module leaves": ("raise SystemExit(0)", ["cannot be loaded", "SystemExit"]),
@@ -533,7 +533,7 @@ FUNCTIONS = {
         ["failed with OSError: no network try later"],
     ),
     "the function returns no dict": ("def make():\n    return [1]", ["a list", "a dict with x"]),
-    "it is no function": ("make = 3", ["TypeError", "not callable"]),
+    "it is no function": ("make = 3", ["'make' of type int", "expected a function"]),
     "the rows are ragged": (
         "def make():\n    return {'x': [[1], [1, 2]], 'y': [0, 1]}",
         ["x that is no array"],

@@ -5,7 +5,7 @@ import sys
 
 import click
 import pytest
-from edgestill.errors import DataError
+from edgestill.errors import DataError, RecipeError, together
 from edgestill.pipeline.commands import cli as command_line
 from edgestill.pipeline.commands.cli import COMMANDS, cli, main
 from edgestill.pipeline.commands.shared import Invocation, command, print_result
@@ -49,16 +49,29 @@ def test_a_failure_of_a_command_is_one_line_one_document_and_an_exit_code(toy, c
     assert toy("--json", "--", "-1") == DataError.exit_code
     captured = capsys.readouterr()
     assert captured.err == "error: COUNT: found -1, expected at least 0; give another\n"
+    parts = {
+        "found": "-1",
+        "expected": "at least 0",
+        "where": "COUNT",
+        "fix": "give another",
+    }
     assert json.loads(captured.out) == {
-        "error": {
-            "kind": "DataError",
-            "found": "-1",
-            "expected": "at least 0",
-            "where": "COUNT",
-            "fix": "give another",
-        },
+        "error": {"kind": "DataError", **parts, "problems": [parts]},
         "exit_code": 3,
     }
+
+
+def test_several_failures_are_a_line_and_an_entry_each(toy, monkeypatch, capsys):
+    def refused(*words, **more):
+        raise together([RecipeError("a", where="x"), RecipeError("b\nc")])
+
+    monkeypatch.setattr(command_line.cli, "main", refused)
+    assert toy("1", "--json") == RecipeError.exit_code
+    captured = capsys.readouterr()
+    assert captured.err == "error: x: a\nerror: b c\n"
+    error = json.loads(captured.out)["error"]
+    assert [one["found"] for one in error["problems"]] == ["a", "b\nc"]
+    assert error["found"] == "a"
 
 
 def test_help_lists_the_commands_in_the_order_of_the_table():

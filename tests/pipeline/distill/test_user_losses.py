@@ -99,7 +99,7 @@ def test_a_soft_loss_of_the_users_changes_what_is_learnt(module):
         ("detached", "without a gradient from 'my_losses:detached', expected a finite scalar"),
         ("nan", "that is not finite from 'my_losses:nan', expected a finite scalar"),
         ("fails", "'my_losses:fails' failed with ValueError: no such thing"),
-        ("absent", "cannot be loaded (module 'my_losses' has no attribute 'absent')"),
+        ("absent", "no function 'absent' in "),
     ],
 )
 def test_a_function_that_is_no_loss_is_refused_before_any_training(module, name, says):
@@ -127,7 +127,7 @@ def test_a_module_that_is_not_there_is_refused_with_what_to_do(tmp_path):
     with pytest.raises(RecipeError) as caught:
         built(recipe)
     assert caught.value.where == "distill.losses"
-    assert "put not_there.py in the current folder" in caught.value.fix
+    assert caught.value.fix == f"put not_there.py in {tmp_path}"
 
 
 def test_the_command_refuses_a_users_loss_in_one_line(module, tmp_path):

@@ -189,11 +189,6 @@ def test_a_refusal_names_file_key_found_and_expected():
     assert error.exit_code == 2
 
 
-def test_a_refusal_says_how_many_more_there_are():
-    with pytest.raises(RecipeError, match=r"distill.alpha: found 2.0, .*\(and 1 more\)"):
-        parse({**TREE, "distill": {"alpha": 2.0, "epochs": 0}}, where="r.toml")
-
-
 def test_a_long_value_is_cut_in_a_refusal():
     with pytest.raises(RecipeError) as refusal:
         parse({**TREE, "name": "a" * 5000}, where="r.toml")

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from edgestill.errors import DataError, ModelError, RecipeError
+from edgestill.pipeline.recipe import files, user_function
 from edgestill.pipeline.recipe.user_function import fingerprint, load
 
 
@@ -12,8 +13,10 @@ from edgestill.pipeline.recipe.user_function import fingerprint, load
 def folder(tmp_path, monkeypatch):
     """The current folder, on a Python path that is as before afterwards."""
     monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(user_function, "_added", [])
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    user_function.look_beside(None)
 
 
 def write(path, text):
@@ -40,12 +43,83 @@ def test_what_cannot_be_loaded_is_refused_as_the_caller_asks(error, folder):
         ("reference_broken:make", "cannot be loaded (ZeroDivisionError: division by zero)"),
         ("reference_leaves:make", "cannot be loaded (SystemExit: 2)"),
         ("reference_garbled:make", "cannot be loaded (SyntaxError: "),
-        ("reference_absent:make", "cannot be loaded (No module named 'reference_absent')"),
-        ("math:make", "cannot be loaded (module 'math' has no attribute 'make')"),
+        (
+            "reference_absent:make",
+            f"no module 'reference_absent' in {folder} or on",
+        ),
+        ("math:make", "no function 'make' in "),
     ):
         with pytest.raises(error) as refused:
             load(name, "student.model", error)
         assert str(refused.value).startswith(f"student.model: {said}")
+
+
+def test_a_module_beside_the_recipe_is_taken_before_the_current_folder_and_the_path(folder):
+    write(folder / "reference_three.py", "def make(): return 'here'")
+    write(folder / "path/reference_three.py", "def make(): return 'on the path'")
+    sys.path.insert(0, str(folder / "path"))
+    assert load("reference_three:make", "here", DataError)() == "here"
+    of_here = fingerprint("reference_three:make")
+    write(folder / "recipes/reference_three.py", "def make(): return 'beside'")
+    user_function.look_beside(folder / "recipes")
+    assert fingerprint("reference_three:make") != of_here
+    assert load("reference_three:make", "here", DataError)() == "beside"
+    user_function.look_beside(None)
+    assert load("reference_three:make", "here", DataError)() == "here"
+    assert str(folder / "recipes") not in sys.path
+
+
+def test_a_recipe_that_is_read_says_where_modules_are_looked_up(folder):
+    text = files.bundled("digits").read_text()
+    write(folder / "recipes/r.toml", text.replace('"resnet8"', '"reference_of_recipe:make"'))
+    files.load(folder / "recipes/r.toml")
+    assert user_function.folders() == (folder / "recipes", folder)
+    files.load(files.bundled("digits"))
+    assert user_function.folders() == (folder,)
+
+
+def test_two_recipes_with_modules_of_one_name_get_each_its_own_and_what_it_imports(folder):
+    for name in ("a", "b"):
+        write(folder / name / "reference_same.py", "from reference_part import VALUE as make")
+        write(folder / name / "reference_part.py", f"def VALUE(): return {name!r}")
+    for name in ("a", "b", "a"):
+        user_function.look_beside(folder / name)
+        assert load("reference_same:make", "here", DataError)() == name
+
+
+def test_an_edited_module_is_loaded_again_as_its_fingerprint_says(folder):
+    write(folder / "reference_edited.py", "def make(): return 1")
+    before, first = load("reference_edited:make", "x", DataError), fingerprint("reference_edited:m")
+    assert load("reference_edited:make", "x", DataError) is before
+    write(folder / "reference_edited.py", "def make(): return 22")
+    assert load("reference_edited:make", "x", DataError)() == 22
+    assert fingerprint("reference_edited:m") != first
+
+
+def test_what_is_not_found_is_told_with_where_it_was_looked_for(folder):
+    write(folder / "reference_needy.py", "import no_such_library")
+    write(folder / "reference_near.py", "def make_student(): ...")
+    user_function.look_beside(folder / "recipes")
+    told = {}
+    for name in ("reference_absent:make", "reference_needy:make", "reference_near:make_studnet"):
+        with pytest.raises(ModelError) as refused:
+            load(name, "student.model", ModelError)
+        told[name.partition(":")[0]] = str(refused.value)
+    assert told["reference_absent"] == (
+        f"student.model: no module 'reference_absent' in {folder}/recipes and {folder} or on the "
+        f"Python path; put reference_absent.py in {folder}/recipes, with make() in it"
+    )
+    assert (
+        "reference_needy cannot be imported (No module named 'no_such_library')"
+        in (told["reference_needy"])
+    )
+    assert "install no_such_library" in told["reference_needy"]
+    assert told["reference_near"] == (
+        f"student.model: no function 'make_studnet' in {folder}/reference_near.py; "
+        "did you mean 'make_student'?"
+    )
+    with pytest.raises(ModelError, match=f"no module 'reference_absent' in {folder}/recipes"):
+        fingerprint("reference_absent:make")
 
 
 # --- fingerprint ------------------------------------------------------------------------------
@@ -130,7 +204,8 @@ def test_what_is_installed_goes_by_its_version(module):
 
 def test_a_module_that_is_not_there_has_no_fingerprint(folder):
     with pytest.raises(
-        DataError, match=r"^here: cannot be loaded \(no module named 'own_z'\); put"
+        DataError,
+        match=rf"^here: no module 'own_z' in {folder} or on the Python path; put",
     ):
         fingerprint("own_z.net:make", "here", DataError)
     with pytest.raises(ModelError):

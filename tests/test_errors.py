@@ -1,0 +1,32 @@
+"""Several failures are raised as one, which tells all of them."""
+
+import pytest
+from edgestill.errors import DataError, EdgestillError, RecipeError, check_all, together
+
+
+def refuse(error):
+    raise error
+
+
+def test_every_check_is_made_and_all_refusals_are_one_failure_of_the_first_ones_class():
+    made = []
+    with pytest.raises(RecipeError) as refused:
+        check_all(
+            lambda: refuse(RecipeError("a", where="x")),
+            lambda: made.append(1),
+            lambda: refuse(DataError("b", expected="c", fix="do d")),
+        )
+    assert made == [1]
+    assert str(refused.value) == "x: a\nfound b, expected c; do d"
+    assert [type(one) for one in refused.value.problems] == [RecipeError, DataError]
+
+
+def test_checks_that_refuse_nothing_raise_nothing():
+    check_all(lambda: None, lambda: 1)
+
+
+def test_failures_of_several_parts_are_told_once_each():
+    inner = together([EdgestillError("b"), EdgestillError("c")])
+    whole = together([EdgestillError("a"), inner])
+    assert [one.found for one in whole.problems] == ["a", "b", "c"]
+    assert inner.problems == (inner,)
