@@ -277,14 +277,15 @@ def _measure(
     shared = {field.name: given[field.name] for field in fields(BenchOptions)}
     shared["precision"] = given["precision"] and given["precision"] / 100.0
     shared["processes"] = given["processes"] if _was_given("processes") else None
-    result, folder = measure(models, chosen, BenchOptions(**shared), OnConsole(stderr()))
+    measured = measure(models, chosen, BenchOptions(**shared), OnConsole(stderr()))
+    result, folder = measured.found, measured.folder
     view: Any
     if chosen.scenario == SINGLE_STREAM:
         from . import bench_latency as view
     else:
         from . import bench_scenarios as view
     return Shown(
-        view.document(result, folder),
+        measured.to_dict(),
         view.summary(result, folder),
         view.lines(result, folder),
         view.page(result, folder),

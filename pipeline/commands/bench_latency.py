@@ -3,13 +3,9 @@
 write(lines(benchmark, folder), page(benchmark, folder), models, csv_file=Path("m.csv"))
 """
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -18,45 +14,9 @@ from ...devices.bench import ratio_text
 from ...devices.onboard.settings import Feed
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.figures import Benchmark
+from ..finished.measured import spreads
 from ..report import energy, memory, numbers
 from .bench_files import Cell, Line, cells, figure
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Spread of the single queries of one model, over all its processes; not an interval.
-
-    Attributes:
-        mean_ms: of all queries.
-        sd_ms: standard deviation of the queries.
-        min_ms: the shortest.
-        max_ms: the longest.
-    """
-
-    mean_ms: float
-    sd_ms: float
-    min_ms: float
-    max_ms: float
-
-
-def spreads(folder: Path) -> dict[str, Spread]:
-    """By model, from the raw samples that a measurement leaves in its folder."""
-    files: dict[str, list[Path]] = {}
-    for record in json.loads((folder / "processes.json").read_text(encoding="utf-8")):
-        files.setdefault(record["subject"], []).append(folder / record["samples"])
-    by_model = {}
-    for name, paths in files.items():
-        ms = np.concatenate([np.load(path, allow_pickle=False) for path in paths]) / 1e6
-        by_model[name] = Spread(
-            *(float(value) for value in (ms.mean(), ms.std(), ms.min(), ms.max()))
-        )
-    return by_model
-
-
-def document(measured: Benchmark, folder: Path) -> dict[str, Any]:
-    """The measurement as one JSON document."""
-    spread = {name: asdict(queries) for name, queries in spreads(folder).items()}
-    return {**asdict(measured), "spread": spread, "folder": str(folder)}
 
 
 def summary(measured: Benchmark, folder: Path) -> RenderableType:

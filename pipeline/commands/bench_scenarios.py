@@ -3,8 +3,8 @@
 Console().print(summary(result, folder))
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +15,10 @@ from rich.text import Text
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.result import Result, Row
 from ...devices.scenarios.run import implementation_of
+from ..finished.measured import UNITS
 from ..report import numbers
 from .bench_files import Line, cells
 from .bench_latency import inputs_text
-
-_UNITS: Mapping[str, numbers.Unit] = {
-    "ms": numbers.MILLISECONDS,
-    "share": numbers.PERCENT,
-    "uJ": numbers.MICROJOULES,
-    "bytes": numbers.BYTES,
-    "ratio": numbers.RATIO,
-    "samples/s": numbers.RATIO,
-}
-"""By the unit of an estimate."""
-
-
-def document(result: Result[Any], folder: Path) -> dict[str, Any]:
-    """The result as one JSON document."""
-    return {**asdict(result), "folder": str(folder)}
 
 
 def lines(result: Result[Any], _: Path) -> list[Line]:
@@ -80,4 +66,4 @@ def _table(head: Sequence[str], rows: Sequence[Row]) -> Table:
 
 
 def _shown(cell: str | Estimate) -> str:
-    return cell if isinstance(cell, str) else numbers.show(cell, _UNITS[cell.unit])
+    return cell if isinstance(cell, str) else numbers.show(cell, UNITS[cell.unit])

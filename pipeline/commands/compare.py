@@ -1,7 +1,4 @@
-"""What ``edgestill compare`` prints: one JSON document, or the ratio in a sentence."""
-
-from dataclasses import asdict
-from typing import Any
+"""What ``edgestill compare`` prints: the ratio in a sentence."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -9,11 +6,6 @@ from rich.text import Text
 from ...devices.bench import ratio_text
 from ..finished.compare import CONFIDENCE, Compared
 from ..report import numbers
-
-
-def document(compared: Compared) -> dict[str, Any]:
-    """The comparison as one JSON document."""
-    return {**asdict(compared), "answers": compared.answers.document()}
 
 
 def summary(compared: Compared) -> RenderableType:
@@ -28,8 +20,7 @@ def summary(compared: Compared) -> RenderableType:
     ]
     lines.append(Text(compared.sentence, style="bold"))
     if compared.outcome is not None:
-        words = {"ready": "kept", "not ready": "missed", "undecided": "undecided"}
-        lines.append(Text(f"at most {compared.max_ratio:g}: {words[compared.outcome]}"))
+        lines.append(Text(f"at most {compared.max_ratio:g}: {compared.kept}"))
     lines += map(Text, compared.answers.lines())
     p50 = ratio_text.stated(compared.p50, "p50", "A")
     lines.append(Text(f"latency is the p10 of each process; the p50 of B is {p50}"))

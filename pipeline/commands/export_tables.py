@@ -1,54 +1,12 @@
-"""What ``edgestill export`` prints: a line a file and an output, or one JSON document."""
-
-from dataclasses import asdict
-from typing import Any
+"""What ``edgestill export`` prints: a line a file and an output."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from ..finished.export import Exported, Made
 from ..finished.export_check import Checked, CheckedOutput
+from ..finished.exported import Exported, Made
 from ..report import numbers
 from ..report.output_rows import MOST_SHOWN
-
-
-def document(exported: Exported) -> dict[str, Any]:
-    """The result as JSON-ready values."""
-    source = exported.source
-    return {
-        "source": str(source.onnx),
-        "method": source.method,
-        "queries": source.queried,
-        "formats": [_document(one) for one in exported.made],
-        "exit_code": exported.exit_code,
-    }
-
-
-def _document(made: Made) -> dict[str, Any]:
-    checked = made.checked
-    told: dict[str, Any] = {
-        "format": made.format,
-        "files": [str(file) for file in made.files],
-        "bytes": made.bytes,
-        "about": made.about,
-        "reason": made.reason,
-        "checked": None,
-    }
-    if checked is not None:
-        outputs = [
-            {**asdict(output), "loss": output.loss.model_dump(mode="json")}
-            for output in checked.outputs
-        ]
-        told["checked"] = {
-            "holds": checked.holds,
-            "queries": checked.queries,
-            "runtime": checked.runtime,
-            "reduced": checked.reduced,
-            "least_agreement": checked.least,
-            "missing": checked.missing,
-            "outputs": outputs,
-        }
-    return told
 
 
 def summary(exported: Exported) -> RenderableType:

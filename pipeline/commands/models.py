@@ -1,6 +1,5 @@
 """Commands on models of the user: ``compare``, ``quantize``, ``explain``, ``export``."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -69,7 +68,6 @@ def compare(
     """
     from ..finished.compare import CompareOptions
     from ..finished.compare import compare as measure
-    from ..judge.gate import EXIT_CODES
     from ..progress import OnConsole
     from . import compare as shown
     from .bench_files import can_write, write
@@ -83,11 +81,9 @@ def compare(
     if csv_file is not None:
         folder = Path(compared.folder)
         write(lines(compared.measured, folder), "", (a, b), csv_file=csv_file)
-    if compared.outcome is not None:
-        invocation.code = EXIT_CODES[compared.outcome]
+    invocation.code = compared.exit_code
     if invocation.json:
-        document = {**shown.document(compared), "exit_code": invocation.code}
-        print_json(invocation, document)
+        print_json(invocation, compared.to_dict())
         return
     stdout().print(shown.summary(compared))
     say(f"raw samples: {compared.folder}")
@@ -161,8 +157,7 @@ def quantize(
     result = make(model, calibration, out, part, OnConsole(stderr()), axes)
     invocation.code = result.exit_code
     if invocation.json:
-        document = {**json.loads(result.model_dump_json()), "exit_code": invocation.code}
-        print_json(invocation, document)
+        print_json(invocation, result.to_dict())
         return
     stdout().print(summary(result))
 
@@ -309,6 +304,6 @@ def export(invocation: Invocation, /, source: Path, out: Path, **given: Any) -> 
         exported = exporting.export(opened, formats, out, progress)
     invocation.code = exported.exit_code
     if invocation.json:
-        print_json(invocation, export_tables.document(exported))
+        print_json(invocation, exported.to_dict())
         return
     stdout().print(export_tables.summary(exported))

@@ -14,8 +14,9 @@ p90, which are printed beside it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ...devices.bench import ratio_text
 from ...devices.bench.inspection import Inspection
@@ -31,12 +32,16 @@ from ...devices.scenarios.single_stream import measure
 from ...errors import MaterialError
 from ..engine.store import file_sha256
 from ..judge.budgets import hold
+from ..judge.gate import EXIT_CODES
 from ..progress import Progress, measuring
 from ..records import Outcome
+from ..report import numbers
 from ..runs import run as runs
 from .compare_answers import AnswersCompared, compare_answers
 from .inspected import Ask, inspected
 from .measure import new_folder
+from .result import Result, figure, flat, plain
+from .screen import Screen, cell
 
 CONFIDENCE = 0.99
 """Of the ratio's interval, over all looks together."""
@@ -46,8 +51,8 @@ PROCESSES = 9
 """Of each model at the least; fewer give no interval at the first look."""
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
+@dataclass(frozen=True, slots=True, repr=False)
+class Compared(Result):
     """The latencies of two models, compared.
 
     Attributes:
@@ -75,6 +80,54 @@ class Compared:
     answers: AnswersCompared
     measured: Benchmark
     folder: str
+
+    @property
+    def exit_code(self) -> int:
+        """That of the budget's outcome; 0 where there is no budget."""
+        return 0 if self.outcome is None else EXIT_CODES[self.outcome]
+
+    def screen(self) -> Screen:
+        """The sentence, both models and how their answers differ."""
+        ms = numbers.MILLISECONDS
+        files = zip("AB", (self.a, self.b), self.measured.models, strict=True)
+        kept = () if self.outcome is None else (f"at most {self.max_ratio:g}: {self.kept}",)
+        cautions = (*self.answers.cautions(), *self.measured.warnings)
+        return Screen(
+            title=self.sentence,
+            head=("", "file", "p50", "p90", "size"),
+            rows=tuple(
+                (
+                    name,
+                    Path(file).name,
+                    cell(model.p50_ms, ms),
+                    cell(model.p90_ms, ms),
+                    numbers.amount(model.file_bytes, numbers.BYTES),
+                )
+                for name, file, model in files
+            ),
+            above=kept,
+            below=(*self.answers.lines(), *(f"warning: {text}" for text in cautions)),
+            paths=(("raw samples", self.folder),),
+        )
+
+    @property
+    def kept(self) -> str | None:
+        """Whether the budget of the ratio is kept, in a word; None without one."""
+        words = {"ready": "kept", "not ready": "missed", "undecided": "undecided"}
+        return None if self.outcome is None else words[self.outcome]
+
+    def records(self) -> list[dict[str, Any]]:
+        """One mapping a model; the ratio is that of its time over A's."""
+        itself = Estimate.exact(1.0, "itself", "ratio")
+        pairs = zip(self.measured.models, (itself, self.ratio), strict=True)
+        return [{**dict(flat(model)), **dict(figure("over_a", over))} for model, over in pairs]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON-ready values: the document of ``edgestill compare --json``."""
+        document: dict[str, Any] = plain(
+            {**asdict(self), "answers": self.answers.document(), "exit_code": self.exit_code}
+        )
+        return document
 
 
 @dataclass(frozen=True, slots=True)

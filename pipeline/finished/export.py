@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ...devices.bench.inspection import inspect
 from ...devices.onboard.machine.child import PYTHON
 from ...devices.onboard.model.modelfile import check_external_data
 from ...devices.onboard.settings import Feed
-from ...errors import HostError, MaterialError, UsageError
+from ...errors import HostError, UsageError
 from ...exporters import EXPORTERS, FROM_ONNX, ONNX, TOOLCHAINS, c_array, toolchains_of
 from ...exporters.interface import INPUT, output_of
 from ...exporters.microcontroller import SUFFIX, Needs
@@ -33,50 +33,14 @@ from ..engine.store import disk_errors
 from ..isolation.child import Child
 from ..judge import other_runtimes
 from ..judge.across_runtimes import Answered, answers_of
-from ..judge.gate import EXIT_CODES
 from ..progress import Progress
-from .export_check import Checked, check
+from .export_check import check
 from .export_source import FP32, QUERIES, Source
+from .exported import Exported, Made
 
 WORKER = (*PYTHON, "edgestill.pipeline.compress.export_worker")
 TIMEOUT_S = 3600.0
 _FIX = "try another format, or another machine"
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """One format of the model.
-
-    Attributes:
-        format: its key in ``EXPORTERS``.
-        files: what was written, the model's file first; none where the format has none.
-        bytes: of all of them.
-        about: a sentence or two on the files.
-        checked: how its answers compare; None where it was not run.
-        reason: why there is no file, or why it was not run; None where neither is so.
-    """
-
-    format: str
-    files: tuple[Path, ...] = ()
-    bytes: int = 0
-    about: str = ""
-    checked: Checked | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Exported:
-    """What was made of one model."""
-
-    source: Source
-    made: tuple[Made, ...]
-
-    @property
-    def exit_code(self) -> int:
-        """1 where a file answers otherwise, 3 where a format could not be made, else 0."""
-        if any(one.checked is not None and not one.checked.holds for one in self.made):
-            return EXIT_CODES["not ready"]
-        return MaterialError.exit_code if any(not one.files for one in self.made) else 0
 
 
 def formats_of(text: str) -> tuple[str, ...]:

@@ -18,10 +18,10 @@ from ...devices.onboard.settings import Timing
 from ...devices.place.place import bounds_of, place_of
 from ...devices.profiles.profile import HOST, load
 from ...devices.scenarios import run
-from ...devices.scenarios.result import Result
 from ...devices.scenarios.table import SCENARIOS
 from ..progress import Progress
 from .inspected import Inspected
+from .measured import Measured
 from .scenario import SINGLE_STREAM, Chosen
 
 _MOST_QUERIES = 1_000_000
@@ -61,7 +61,7 @@ class BenchOptions:
 
 def measure(
     models: Inspected, chosen: Chosen, options: BenchOptions, progress: Progress
-) -> tuple[Result[Any], Path]:
+) -> Measured:
     """Measure models in turn, in fresh processes, under one load.
 
     Args:
@@ -69,9 +69,6 @@ def measure(
         chosen: the scenario with its own options.
         options: those of every scenario.
         progress: advances after each process.
-
-    Returns:
-        The result, and the folder of the raw samples.
 
     Raises:
         UsageError: no such device or no way to it, or options that do not fit a model.
@@ -107,7 +104,7 @@ def measure(
             inspections=models.inspections,
         )
         result = run.measure(request, chosen.scenario, own)
-    return result, folder
+    return Measured(result, folder)
 
 
 def new_folder() -> Path:

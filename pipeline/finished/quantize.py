@@ -18,6 +18,10 @@ from ..judge.gate import EXIT_CODES
 from ..progress import Progress
 from ..recipe.compress import Compress
 from ..records import Left, OutputLoss, Plan, Record, Saturable
+from ..report import numbers
+from ..report.output_rows import output_cells
+from .result import Result, plain
+from .screen import Screen
 
 WORKER = (*PYTHON, "edgestill.pipeline.compress.worker")
 TIMEOUT_S = 3600.0
@@ -46,8 +50,18 @@ class File(Record):
         return tuple(output for output in self.outputs if output.destroyed is not None)
 
 
-class Quantized(Record):
-    """The files that were made of one model."""
+class Quantized(Result, Record):
+    """The files that were made of one model.
+
+    Attributes:
+        model: the file that they were made of.
+        bytes: its size.
+        samples: of the calibration data.
+        labels: whether these have labels, so that a loss is one of accuracy.
+        plan: how int8 is done for the target, and why.
+        warnings: what makes the model's answers depend on more than its input.
+        files: what was written.
+    """
 
     model: str
     bytes: int
@@ -55,13 +69,65 @@ class Quantized(Record):
     labels: bool
     plan: Plan
     warnings: tuple[str, ...]
-    """What makes the model's answers depend on more than its input."""
     files: tuple[File, ...]
 
     @property
     def exit_code(self) -> int:
         """1, not ready, where a file has a destroyed output; else 0."""
         return EXIT_CODES["not ready" if any(file.destroyed for file in self.files) else "ready"]
+
+    def screen(self) -> Screen:
+        """A row a file, with the output that loses most."""
+        rows = []
+        for file in self.files:
+            worst = max(file.outputs, key=lambda output: (bool(output.destroyed), output.lost))
+            rows.append(
+                (
+                    Path(file.path).name,
+                    numbers.amount(file.bytes, numbers.BYTES),
+                    f"{file.bytes / self.bytes:.2f}",
+                    *output_cells(worst)[:3],
+                )
+            )
+        told = [
+            f"{file.method} destroys the output {output.name}: {output.destroyed}"
+            for file in self.files
+            for output in file.destroyed
+        ]
+        told += [f"the model's {warning}" for warning in self.warnings]
+        size, made = numbers.amount(self.bytes, numbers.BYTES), len(self.files)
+        return Screen(
+            title=f"{numbers.how_many(made, 'file')} made of {self.model} ({size})",
+            head=("file", "size", "of it", "worst output", "changed", "error"),
+            rows=tuple(rows),
+            above=tuple(f"warning: {text}" for text in told),
+            below=(f"target {self.plan.device}; compared on {self.samples:,} samples",),
+            paths=tuple(
+                ("folder", folder)
+                for folder in dict.fromkeys(str(Path(file.path).parent) for file in self.files)
+            ),
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        """One mapping a file and output."""
+        return [
+            {
+                "file": file.path,
+                "method": file.method,
+                "bytes": file.bytes,
+                "share_of_original": file.bytes / self.bytes,
+                "changed_nodes": file.changed_nodes,
+                **{f"output_{k}" if k == "name" else k: v for k, v in output.model_dump().items()},
+                "lost": output.lost,
+            }
+            for file in self.files
+            for output in file.outputs
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON-ready values: the document of ``edgestill quantize --json``."""
+        document: dict[str, Any] = plain(self.model_dump(mode="json"))
+        return {**document, "exit_code": self.exit_code}
 
 
 def quantize(

@@ -28,6 +28,7 @@ from edgestill.pipeline.commands.bench import bench as command
 from edgestill.pipeline.commands.bench_scenario_options import ScenarioName
 from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.finished import measure as measuring
+from edgestill.pipeline.finished.measured import Measured
 from fake_place import FakePlace
 from onnx import TensorProto, helper
 from onnx_files import save
@@ -143,7 +144,7 @@ def test_a_scenario_with_rows_has_a_line_for_each(tmp_path):
                     scenario="threads")  # fmt: skip
     lines = bench_scenarios.lines(result, tmp_path)
     assert [(line["threads"], line["p50_ms"]) for line in lines] == [(1, 1.0), (2, 2.0)]
-    assert bench_scenarios.document(result, tmp_path)["folder"] == str(tmp_path)
+    assert Measured(result, tmp_path).to_dict()["folder"] == str(tmp_path)
 
 
 def counting(monkeypatch):

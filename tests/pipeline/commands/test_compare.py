@@ -21,10 +21,12 @@ from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.finished import compare as comparison
 from edgestill.pipeline.finished.compare_answers import AnswersCompared
+from edgestill.pipeline.finished.measured import spreads
 from edgestill.pipeline.progress import Silent
 from fake_place import FakePlace
 from flat_options import flat_settings
 from onnx import TensorProto, helper, numpy_helper
+from rich.console import Group
 
 HOSTILE = '=1+1,"<script>alert(1)</script>\x1b[31m'
 
@@ -112,7 +114,8 @@ def test_the_document_has_the_answers_as_json(tmp_path, monkeypatch):
     fake(monkeypatch, estimate(2.0, 1.9, 2.1))
     model = dense(tmp_path / "m.onnx", 1)
     found = comparison.compare(model, model, Silent(), comparison.CompareOptions())
-    document = json.loads(json.dumps(shown.document(found)))
+    assert isinstance(shown.summary(found), Group)
+    document = json.loads(json.dumps(found.to_dict()))
     assert document["answers"]["queries"] == 32
     assert document["ratio"]["high"] == 2.1
 
@@ -197,7 +200,7 @@ def test_the_fastest_is_told_against_every_other(measured):
 @pytest.mark.slow
 def test_the_spread_is_of_all_queries_of_a_model_and_of_no_other(measured):
     _, folder = measured
-    for name, one in bench_latency.spreads(folder).items():
+    for name, one in spreads(folder).items():
         files = [
             folder / p["samples"]
             for p in json.loads((folder / "processes.json").read_text())

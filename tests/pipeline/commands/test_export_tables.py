@@ -3,9 +3,9 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-from edgestill.pipeline.commands.export_tables import document, summary
-from edgestill.pipeline.finished.export import Exported, Made
+from edgestill.pipeline.commands.export_tables import summary
 from edgestill.pipeline.finished.export_check import Checked, CheckedOutput
+from edgestill.pipeline.finished.exported import Exported, Made
 from edgestill.pipeline.records import OutputLoss
 from rich.console import Console
 
@@ -38,7 +38,7 @@ def test_other_answers_stand_out_and_end_with_1():
     exported = Exported(SOURCE, (Made("litert", FILE, 9, "", checked(output, reduced=False)),))
     assert exported.exit_code == 1
     assert "OTHER ANSWERS than the .onnx file" in shown(*exported.made)
-    assert document(exported)["formats"][0]["checked"]["holds"] is False
+    assert exported.to_dict()["formats"][0]["checked"]["holds"] is False
 
 
 def test_what_is_not_made_and_what_is_not_run():

@@ -19,7 +19,8 @@ def test_two_models_take_turns_and_are_each_others_reference(tmp_path, monkeypat
     files = [dense(tmp_path / f"{name}.onnx", layers=1, width=8) for name in "ab"]
     models = inspected(subjects_of(files), Feed(), ask=None)
     options = measuring.BenchOptions(processes=7, precision=precision, out=tmp_path / "out")
-    found, folder = measuring.measure(models, Chosen(SINGLE_STREAM, {}), options, Silent())
+    measured = measuring.measure(models, Chosen(SINGLE_STREAM, {}), options, Silent())
+    found, folder = measured.found, measured.folder
     assert folder == tmp_path / "out"
     assert (folder / "processes.json").is_file()
     ratios = {(one.of, one.over): one.p50.value for one in found.ratios}
