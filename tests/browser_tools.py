@@ -7,6 +7,7 @@ Chromium is told what to do over two pipes, in the Chrome DevTools Protocol: mes
 with a zero byte behind it.
 """
 
+import base64
 import fcntl
 import functools
 import http.server
@@ -105,6 +106,44 @@ class Page:
         self._session = found["sessionId"]
         self._ask("Network.enable")
         self._ask("Page.navigate", url=address)
+
+    def sized(self, width, height, *, dark=False):
+        """Give the window a size in pixels, and the reader's wish for light or dark."""
+        self._ask(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
+        feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self._ask("Emulation.setEmulatedMedia", features=[feature])
+
+    def picture(self, *, whole=False):
+        """The page as it is drawn, a PNG file: what the window shows, or all of it."""
+        found = self._ask(
+            "Page.captureScreenshot", captureBeyondViewport=whole, **self._clip(whole)
+        )
+        return base64.b64decode(found["data"])
+
+    def _clip(self, whole):
+        if not whole:
+            return {}
+        size = self._ask("Page.getLayoutMetrics")["cssContentSize"]
+        return {"clip": {**size, "x": 0, "y": 0, "scale": 1}}
+
+    def press(self, key):
+        """Press and release a key, such as Enter or Tab."""
+        code = {"Enter": 13, "Tab": 9, " ": 32}[key]
+        text = {"Enter": "\r", " ": " "}.get(key, "")
+        for kind in ("keyDown", "keyUp"):
+            self._ask(
+                "Input.dispatchKeyEvent",
+                type=kind,
+                key=key,
+                windowsVirtualKeyCode=code,
+                **({"text": text} if text and kind == "keyDown" else {}),
+            )
 
     def evaluate(self, expression):
         """The value of an expression of JavaScript in the page."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from ...exporters.scaled import Scaled
 from ..records import TEACHER, Report
-from ..report import numbers, results, warnings, words
+from ..report import budget_table, numbers, results, warnings, words
 from ..report.markdown import escape, points_text, table_text
 from ..report.sections import Table, row
 from .front_matter import front_matter
@@ -156,8 +156,7 @@ def _measured(report: Report) -> str:
 
 def _figures(report: Report, names: Sequence[str]) -> Iterator[Table]:
     """The report's own table, without the variants that are not here."""
-    sections = {section.title: section for section in results.sections(report)}
-    table = sections["Teacher and variants"].tables[0]
+    table = results.all_figures(report)
     kept = [
         place
         for place, name in enumerate(table.head)
@@ -171,10 +170,9 @@ def _figures(report: Report, names: Sequence[str]) -> Iterator[Table]:
 
 
 def _budgets(report: Report, names: Sequence[str]) -> Iterator[str]:
-    sections = {section.title: section for section in results.sections(report)}
-    tables = sections["Budgets"].tables
-    for judged, table in zip(report.verdict.variants, tables, strict=True):
+    for judged in report.verdict.variants:
         if judged.name in names:
+            table = budget_table.of_variant(judged, report.quality)
             yield f"### {escape(table.caption)}"
             yield table_text(table)
 

@@ -131,7 +131,7 @@ BUDGETS: dict[str, Budget] = {
     "max_p50_ms": Budget(
         "ms",
         "at most",
-        "latency, p50",
+        "latency p50",
         measured=lambda measured: measured.p50_ms,
         percentile=50.0,
         predicted=lambda predicted: predicted.p50_ms,
@@ -141,7 +141,7 @@ BUDGETS: dict[str, Budget] = {
     "max_p90_ms": Budget(
         "ms",
         "at most",
-        "latency, p90",
+        "latency p90",
         measured=lambda measured: measured.p90_ms,
         percentile=90.0,
         of_machine=True,
@@ -150,7 +150,7 @@ BUDGETS: dict[str, Budget] = {
     "max_p99_ms": Budget(
         "ms",
         "at most",
-        "latency, p99",
+        "latency p99",
         measured=lambda measured: measured.p99_ms,
         percentile=99.0,
         short="p99",

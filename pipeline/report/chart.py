@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
+from .plot import Plot, Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,16 +13,25 @@ class Chart:
         id: of its element in the page.
         title: what it answers.
         caption: how to read it.
-        figure: None where there is nothing to draw.
+        plots: its panels, one below the other; empty where there is nothing to draw.
         missing: what is not drawn and why, empty where all is.
         alternative: the same in words, for who cannot see it.
-        height: in rem.
     """
 
     id: str
     title: str
     caption: str
-    figure: go.Figure | None
+    plots: tuple[Plot, ...]
     missing: tuple[str, ...]
     alternative: str
-    height: float = 26.0
+
+    @property
+    def legend(self) -> tuple[Series, ...]:
+        """One series of each name and look, where there are several to tell apart."""
+        listed = {
+            (series.name, series.look): series
+            for plot in self.plots
+            for series in plot.series
+            if series.listed
+        }
+        return tuple(listed.values()) if len(listed) > 1 else ()

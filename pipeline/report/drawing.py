@@ -1,90 +1,52 @@
-"""How every chart is drawn: colours, symbols, error bars, logarithmic ticks, safe labels.
+"""What all charts have in common: colours, symbols, intervals, ticks of named lines, short names.
 
-    figure.add_trace(go.Scatter(..., error_x=error_bars([estimate]), name=label(model.name)))
-
-Names are escaped, because plotly reads a subset of HTML in every text. Background, ink and grid are
-left to the page, which knows whether it is light or dark.
+Series(label(model.name), look(1), (Point(0.03, 97.6, x_ends=ends(model.p50_ms)),))
 """
 
-import html
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import plotly.graph_objects as go
 
 from ...devices.onboard.stats.estimate import Estimate
 from . import numbers
+from .numbers import Unit
+from .plot import Axis, Ends, Look
 
-# Okabe & Ito 2008 (told apart by all common kinds of colour blindness), without the hues that
-# vanish on white; the teacher is grey. Symbol and dash say the same again without colour.
-GREY = "#7d7d7d"
-_COLOURS = ("#0a7abf", "#d55e00", "#009e73", "#b8609a", "#9a7d00")
-_SYMBOLS = ("diamond", "square", "triangle-up", "cross", "star")
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+# Symbol and dash say again what the colours of the style sheet say.
+_SYMBOLS = ("diamond", "square", "triangle", "cross", "star")
+_DASHES = ("", "7 4", "2 3", "7 3 2 3", "12 4")
 _LONGEST_NAME = 28
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What tells one model from another: a colour, and a symbol or dash that says it again."""
+def ends(estimate: Estimate, factor: float = 1.0) -> Ends | None:
+    """Both ends of an interval; where one is not known, the figure itself stands for it."""
+    value, low, high = estimate.value, estimate.low, estimate.high
+    if value is None or (low is None and high is None):
+        return None
+    return (value if low is None else low) * factor, (value if high is None else high) * factor
 
-    colour: str
-    symbol: str
-    dash: str
 
-
-def laid_out(figure: go.Figure) -> go.Figure:
-    """The layout all share; ink, grid and background are the page's."""
-    return (
-        figure.update_layout(
-            template="none",
-            paper_bgcolor="rgba(0,0,0,0)",
-            plot_bgcolor="rgba(0,0,0,0)",
-            margin={"l": 10, "r": 16, "t": 24, "b": 10},
-            legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
-            hoverlabel={"namelength": -1},
-        )
-        .update_xaxes(automargin=True, zeroline=False)
-        .update_yaxes(automargin=True, zeroline=False)
+def lines(names: Sequence[str]) -> Axis:
+    """An axis of named lines, the first at the top; by number, for two short names may be alike."""
+    return Axis(
+        ticks=tuple((float(at), label(name)) for at, name in enumerate(names)),
+        span=(len(names) - 0.5, -0.5),
     )
 
 
-def error_bars(estimates: Sequence[Estimate], factor: float = 1.0) -> dict[str, object]:
-    """Error bars to both ends of the intervals, none where there is no interval."""
-    arms = [_arms(estimate) for estimate in estimates]
-    return {
-        "type": "data",
-        "symmetric": False,
-        "array": [high * factor for _, high in arms],
-        "arrayminus": [low * factor for low, _ in arms],
-        "thickness": 1.5,
-        "width": 4,
-    }
-
-
-def _arms(estimate: Estimate) -> tuple[float, float]:
-    """How far the interval reaches below and above the value."""
-    value, low, high = estimate.value, estimate.low, estimate.high
-    if value is None or low is None or high is None:
-        return 0.0, 0.0
-    return value - low, high - value
-
-
-def log_axis() -> dict[str, object]:
-    """A logarithmic axis with every tick written out: plotly's own writes 0.02 as a bare 2."""
-    ticks = [step * 10.0**power for power in range(-5, 7) for step in (1, 2, 5)]
-    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:.10g}" for tick in ticks]}
-
-
-def hover(*lines: str) -> str:
-    """Lines of text for a hover label, none of it read as markup or as a template."""
-    return "<br>".join(html.escape(line).replace("%{", "% {") for line in lines)
-
-
 def label(name: str) -> str:
-    """A name as plotly text: short, and with nothing in it that plotly would take for markup."""
+    """A name as a chart has room for it."""
     name = numbers.printable(name)
-    return html.escape(name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…")
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+
+
+def scale(unit: Unit) -> float:
+    """What a value is multiplied with to stand in the unit."""
+    return 1.0 / unit.steps[-1][0]
+
+
+def title(what: str, unit: Unit) -> str:
+    """The title of an axis, with its unit."""
+    name = unit.steps[-1][1]
+    return f"{numbers.capital(what)}{', ' if name else ''}{name}"
 
 
 def look(index: int, kind: int | None = None) -> Look:
@@ -95,7 +57,7 @@ def look(index: int, kind: int | None = None) -> Look:
         kind: the place that gives symbol and dash, where it is another.
     """
     if index == 0:
-        return Look(GREY, "circle", "solid")
-    colour = (index - 1) % len(_COLOURS)
-    at = ((index if kind is None else kind) - 1) % len(_COLOURS)
-    return Look(_COLOURS[colour], _SYMBOLS[at], _DASHES[at])
+        return Look(0, "circle", "")
+    colour = (index - 1) % len(_SYMBOLS)
+    at = ((index if kind is None else kind) - 1) % len(_SYMBOLS)
+    return Look(colour + 1, _SYMBOLS[at], _DASHES[at])

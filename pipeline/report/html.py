@@ -2,38 +2,50 @@
 
     page(report, run / "records")
 
-jinja escapes every name. The figures travel as JSON in a data block in which ``<``, ``>`` and ``&``
-are written as escapes, so that no label can end it; a content security policy allows the page's own
-two scripts, by their hashes, and no request at all.
+jinja escapes every name; drawings escape their own. A content security policy allows the page's one
+script, by its hash, and no request at all.
 """
 
 import base64
 import hashlib
-import json
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from ..recipe.files import toml
 from ..records import Report
 from . import (
-    budgeted,
+    first_screen,
+    lost,
     numbers,
     operators,
     pictures,
     provenance,
     results,
-    rows,
     runtimes,
+    svg,
     warnings,
     words,
 )
 from .chart import Chart
 from .charts import charts
+from .plot import Plot, Series
+from .sections import MARKS, Section, Table
 
-_PLOTLY_SETTINGS = {"displayModeBar": False, "responsive": True}
+CHARTS = "Charts"
+_SHADES = 8
+_BESIDE: Mapping[str, str] = {
+    "by-runtime": runtimes.TITLE,
+    "classes": lost.TITLE,
+    "operators": operators.TITLE,
+    "roofline": operators.TITLE,
+    "curves": "Training",
+}
+"""The section that a chart stands in, where that is not the one of charts."""
+_FIGURE = re.compile(r"(?:unknown|[-+]?[\d.,]+(?:\s?(?:%|×|[a-zA-Zµ]{1,6}))?(?: lost)?)(?:: .*)?")
 
 
 def page(report: Report, records: Path) -> str:
@@ -46,57 +58,55 @@ def page(report: Report, records: Path) -> str:
     """
     drawn = charts(report, records / "samples")
     changed = pictures.read(records / pictures.FILE, report.data, report.verdict.nearest)
-    plotly, draw = get_plotlyjs(), _ENVIRONMENT.get_template("draw.js.jinja").render()
-    subject, metric = rows.subject(report), report.quality.metric
+    script = _ENVIRONMENT.get_template("page.js.jinja").render()
+    found = results.sections(report, changed)
+    at = next(i for i, one in enumerate(found) if one.title == results.SIDE_BY_SIDE) + 1
+    sections = (*found[:at], Section(CHARTS, open=True), *found[at:], *provenance.sections(report))
     return _ENVIRONMENT.get_template("report.html.jinja").render(
         report=report,
         headline=words.headline(report),
-        verdict=words.WORDS[report.verdict.outcome],
-        subject=subject,
-        ratios=words.against_teacher(report, subject.name) if subject else (),
-        metric=metric,
-        score=numbers.parts(subject.score, numbers.score_unit(metric)) if subject else None,
-        drop=numbers.parts(subject.drop, numbers.lost_unit(metric))
-        if subject and subject.drop
-        else None,
-        budgeted=tuple(
-            (line.name, *numbers.parts(figure, line.unit))
-            for line in budgeted.lines(report)
-            if subject and (figure := line.figures[subject.name]) is not None
-        ),
+        screen=first_screen.of(report),
         warnings=warnings.first(report),
         disturbed=warnings.of_measurement(report),
-        compressed=tuple(filter(None, [runtimes.fastest(report)]))
-        + words.first_against_fp32(report),
-        predicted=operators.predicted_lines(report),
-        gain=words.gain(report),
-        files=words.shipped_files(report),
-        results=results.sections(report, changed),
-        provenance=provenance.sections(report),
+        beside=tuple(filter(None, [runtimes.fastest(report), words.shipped_files(report)]))
+        + words.first_against_fp32(report)
+        + operators.predicted_lines(report),
+        sections=sections,
+        charts_in=lambda section: _charts_in(section, drawn),
         recipe=toml(report.recipe),
-        charts=drawn,
-        figures=_as_data(drawn),
-        policy=_policy(plotly, draw),
-        plotly=_ours(plotly),
-        draw=_ours(draw),
+        policy=_policy(script),
+        script=_ours(script),
     )
 
 
-def _as_data(drawn: tuple[Chart, ...]) -> Markup:
-    """The figures as JSON that HTML cannot misread."""
-    figures = {chart.id: chart.figure.to_plotly_json() for chart in drawn if chart.figure}
-    text = json.dumps({"figures": figures, "settings": _PLOTLY_SETTINGS}, allow_nan=False)
-    for character in "<>&\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return _ours(text)
+def slug(section: Section) -> str:
+    """The name of a section in addresses."""
+    return section.title.lower().replace(" ", "-")
 
 
-def _policy(*scripts: str) -> str:
-    """Nothing may be fetched; only these scripts run. plotly sets styles from script."""
-    hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
+def _charts_in(section: Section, drawn: Sequence[Chart]) -> tuple[Chart, ...]:
+    return tuple(one for one in drawn if _BESIDE.get(one.id, CHARTS) == section.title)
+
+
+def right_of(table: Table) -> tuple[bool, ...]:
+    """Which columns are aligned right: those of which most cells are figures."""
+    columns = zip(*table.rows, strict=True) if table.rows else ([] for _ in table.head)
+    return tuple(
+        place > 0 and sum(bool(_FIGURE.fullmatch(cell.text)) for cell in column) * 2 > len(column)
+        for place, column in enumerate(map(list, columns))
+    )
+
+
+def shade(count: int, total: int) -> int:
+    """How dark a count of a matrix is, 0 to 8, by its share of the row."""
+    return 0 if not count else max(1, round(_SHADES * count / total))
+
+
+def _policy(script: str) -> str:
+    """Nothing may be fetched; only this script runs. Bars have their places as styles."""
     return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src 'sha256-{_sha256(script)}'; style-src 'unsafe-inline'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -106,7 +116,18 @@ def _sha256(text: str) -> str:
 
 def _ours(text: str) -> Markup:
     """Text that holds nothing of the user's but what is escaped already."""
-    return Markup(text)  # noqa: S704 - plotly.js, our script, or JSON without any < > &
+    return Markup(text)  # noqa: S704 - our script, or a drawing, whose names svg.py escapes
+
+
+def panel(plot: Plot, chart: Chart) -> Markup:
+    """One panel of a chart."""
+    title = plot.title or chart.title
+    return _ours(svg.panel(plot, f"{title}. {numbers.printable(chart.alternative)}"))
+
+
+def swatch(series: Series) -> Markup:
+    """The sign of a series in a legend."""
+    return _ours(svg.swatch(series))
 
 
 _ENVIRONMENT = jinja2.Environment(
@@ -117,3 +138,12 @@ _ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters["printable"] = numbers.printable
+_ENVIRONMENT.globals |= {
+    "marks": MARKS,
+    "panel": panel,
+    "right_of": right_of,
+    "shade": shade,
+    "slug": slug,
+    "swatch": swatch,
+    "words": words.WORDS,
+}

@@ -75,6 +75,10 @@ def _section(section: Section) -> list[str]:
         blocks.append(points_text(section.points))
     for table in section.tables:
         blocks += [f"### {escape(table.caption)}", table_text(table)]
+    for more in section.more:
+        blocks += [escape(text) for text in more.paragraphs]
+        for table in more.tables:
+            blocks += [f"### {escape(table.caption)}", table_text(table)]
     blocks += [_fenced(command, "sh") for command in section.commands]
     return blocks
 

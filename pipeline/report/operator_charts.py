@@ -5,44 +5,35 @@ figure = roofline(report.measured.operators)     # None where there is no roof
 
 from collections.abc import Iterator, Sequence
 
-import plotly.graph_objects as go
-
 from ..judge.operator_types import Kind
 from ..records import OperatorsRecord, OperatorTime, Roof
 from . import drawing, numbers
+from .plot import Axis, Look, Plot, Point, Series
 
 BARS = 12
 """Types with a bar of their own."""
 
 
-def shares(kinds: Sequence[Kind]) -> go.Figure:
+def shares(kinds: Sequence[Kind]) -> Plot:
     """Bars of time by type, the longest above; types beyond a dozen are one bar."""
     head, tail = kinds[:BARS], kinds[BARS:]
-    names = [drawing.label(kind.op) for kind in head]
-    percents = [100.0 * kind.share for kind in head]
+    bars = [(kind.op, 100.0 * kind.share) for kind in head]
     if tail:
-        names.append(f"{len(tail)} other types")
-        percents.append(100.0 * sum(kind.share for kind in tail))
-    figure = go.Figure(
-        go.Bar(
-            x=percents,
-            y=names,
-            orientation="h",
-            text=[f"  {share:.1f} %" for share in percents],
-            textposition="outside",
-            cliponaxis=False,
-            marker={"color": drawing.look(1).colour},
-            hovertemplate="%{y}: %{text}<extra></extra>",
-            showlegend=False,
-        )
+        bars.append((f"{len(tail)} other types", 100.0 * sum(kind.share for kind in tail)))
+    points = tuple(
+        Point(percent, float(place), text=f"{percent:.1f} %")
+        for place, (_, percent) in enumerate(bars)
     )
-    figure = drawing.laid_out(figure)
-    figure.update_xaxes(title="Share of a query, %", range=[0, 1.2 * max(percents, default=1.0)])
-    figure.update_yaxes(autorange="reversed")
-    return figure
+    most = max((percent for _, percent in bars), default=1.0)
+    return Plot(
+        (Series("time", drawing.look(1), points, kind="bars"),),
+        Axis("Share of a query, %", span=(0.0, 1.2 * most)),
+        drawing.lines([name for name, _ in bars]),
+        height=56.0 + 26.0 * len(bars),
+    )
 
 
-def roofline(records: Sequence[OperatorsRecord]) -> go.Figure | None:
+def roofline(records: Sequence[OperatorsRecord]) -> Plot | None:
     """Operations a second against intensity, an operator a mark; None without roof or operators."""
     placed = [
         (record, [operator for operator in record.operators if _placed(operator)])
@@ -51,59 +42,52 @@ def roofline(records: Sequence[OperatorsRecord]) -> go.Figure | None:
     roofs = [record.roof for record, drawn in placed if record.roof is not None and drawn]
     if not roofs:
         return None
-    figure = go.Figure()
-    for index, (record, drawn) in enumerate(placed, 1):
-        look = drawing.look(index)
-        figure.add_trace(
-            go.Scatter(
-                x=[operator.intensity for operator in drawn],
-                y=[operator.gop_s for operator in drawn],
-                mode="markers",
-                name=drawing.label(record.name),
-                marker={
-                    "symbol": look.symbol,
-                    "size": [8.0 + 30.0 * operator.share**0.5 for operator in drawn],
-                    "color": look.colour,
-                    "opacity": 0.75,
-                },
-                customdata=[
-                    drawing.hover(
-                        operator.name,
-                        f"{operator.op}, {operator.us:.1f} µs ({operator.share:.1%})",
-                        f"{operator.intensity:.3g} op/byte, {operator.gop_s:.3g} Gop/s",
-                    )
-                    for operator in drawn
-                ],
-                hovertemplate="%{customdata}<extra></extra>",
-            )
+    series = [
+        Series(
+            drawing.label(record.name),
+            drawing.look(index),
+            tuple(map(_point, drawn)),
         )
+        for index, (record, drawn) in enumerate(placed, 1)
+    ]
     spans = [operator.intensity for _, drawn in placed for operator in drawn if operator.intensity]
-    for trace in _lines(roofs[0], min(spans), max(spans)):
-        figure.add_trace(trace)
-    figure.update_xaxes(title="Operations a byte (log scale)", **drawing.log_axis())
-    figure.update_yaxes(title="10⁹ operations a second (log scale)", **drawing.log_axis())
-    return drawing.laid_out(figure)
+    series += _lines(roofs[0], min(spans), max(spans))
+    return Plot(
+        tuple(series),
+        Axis("Operations a byte (log scale)", log=True),
+        Axis("10⁹ operations a second (log scale)", log=True),
+        height=320.0,
+    )
+
+
+def _point(operator: OperatorTime) -> Point:
+    intensity, gop_s = operator.intensity or 0.0, operator.gop_s or 0.0
+    return Point(
+        intensity,
+        gop_s,
+        across=7.0 + 26.0 * operator.share**0.5,
+        told=f"{numbers.printable(operator.name)}: {numbers.printable(operator.op)}, "
+        f"{operator.us:.1f} µs ({operator.share:.1%}), {intensity:.3g} op/byte, {gop_s:.3g} Gop/s",
+    )
 
 
 def _placed(operator: OperatorTime) -> bool:
     return bool(operator.intensity and operator.gop_s)
 
 
-def _lines(roof: Roof, least: float, most: float) -> Iterator[go.Scatter]:
+def _lines(roof: Roof, least: float, most: float) -> Iterator[Series]:
     """A line for each numeric type, from the lowest intensity to beyond the ridge point."""
-    peaks = (("fp32", roof.gflop_s, "solid"), ("int8", roof.gop_s, "dash"))
+    peaks = (("fp32", roof.gflop_s, ""), ("int8", roof.gop_s, "7 4"))
     for name, peak, dash in peaks:
         if peak is None:
             continue
         ridge = peak / roof.gb_s
         ends = sorted((min(least, ridge) / 1.5, ridge, 1.5 * max(most, ridge)))
-        yield go.Scatter(
-            x=ends,
-            y=[min(peak, intensity * roof.gb_s) for intensity in ends],
-            mode="lines",
-            name=f"roof, {name}",
-            line={"color": drawing.GREY, "dash": dash, "width": 2},
-            hoverinfo="skip",
+        yield Series(
+            f"roof, {name}",
+            Look(0, "circle", dash),
+            tuple(Point(intensity, min(peak, intensity * roof.gb_s)) for intensity in ends),
+            kind="line",
         )
 
 

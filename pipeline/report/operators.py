@@ -12,6 +12,7 @@ from . import numbers
 from .numbers import MILLISECONDS
 from .sections import Cell, Section, Table, figure, row
 
+TITLE = "Operators"
 FP32 = "fp32"
 _NOT_PREDICTED = Cell("not predicted")
 _SHOWN = 12
@@ -38,9 +39,9 @@ def section(report: Report) -> Section:
     """The section; it says so where operators were not timed."""
     records = shown(report)
     if not records:
-        return Section("Operators", paragraphs=("Operators were not timed in this run.",))
+        return Section(TITLE, paragraphs=("Operators were not timed in this run.",))
     return Section(
-        "Operators",
+        TITLE,
         paragraphs=(
             "The time of each operator of the optimized graph, by onnxruntime's profiling, minus "
             "the cost of profiling a call. Work fused into an operator counts as its own. A "

@@ -3,13 +3,13 @@
 sections(report)[0].title   # 'Budgets'
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .. import tasks
-from ..judge.choice import preferred
-from ..records import TEACHER, PackageQuality, Report, VariantQuality, VariantVerdict, VerifyRecord
+from ..records import TEACHER, PackageQuality, Report, VariantQuality, VerifyRecord
 from . import (
+    budget_table,
     compression,
     distillation,
     energy,
@@ -24,10 +24,12 @@ from . import (
     shift_words,
     words,
 )
+from .alike import together
 from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, RATIO, Unit
 from .rows import Row
-from .sections import Cell, Section, Table, abreast, figure, row, verdict
+from .sections import Cell, Section, Table, abreast, brief, figure, row, verdict
 
+SIDE_BY_SIDE = "Teacher and variants"
 Line = tuple[str, list[Cell]]
 """A row of figures: its name, and a cell a model."""
 
@@ -42,10 +44,10 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
     by_runtime = [section for section in [runtimes.section(report)] if section]
     several = rows.several_runtimes(report)
     return (
+        budget_table.section(report),
         *(by_runtime if several else ()),  # an overview of what the other sections have in detail
-        _budgets(report),
-        *(() if several else by_runtime),
         _side_by_side(report),
+        *(() if several else by_runtime),
         _ratios(report),
         lost.section(report, pictures),
         *filter(None, [groups.section(report.quality)]),
@@ -56,88 +58,95 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
     )
 
 
-def _budgets(report: Report) -> Section:
-    best_in = preferred(report.verdict.prefer, report.quality.metric)
-    return Section(
-        "Budgets",
-        paragraphs=(
-            "A budget is met where the whole interval lies inside it, and missed where the whole "
-            "interval lies outside it. Otherwise it is undecided. Whatever the budgets, a variant "
-            "has to be better than the best answer that does not depend on the input.",
-            f"Of the READY variants the best in {best_in} ships. Where intervals overlap, the "
-            "smallest file among them ships.",
-        ),
-        tables=tuple(_checks(judged, report.quality) for judged in report.verdict.variants),
-    )
-
-
-def _checks(judged: VariantVerdict, quality: VerifyRecord) -> Table:
-    checks = tuple(
-        row(
-            words.budget_name(check, quality),
-            figure(check.figure, numbers.budget_unit(check.key, quality)),
-            numbers.budget(check, quality),
-            verdict(check.outcome),
-            check.why,
-        )
-        for check in judged.checks
-    )
-    faults = tuple(
-        row("no fault", "a fault", "none", verdict("not ready"), fault) for fault in judged.faults
-    )
-    unknown = tuple(
-        row("known", "unknown", "known", verdict("undecided"), what) for what in judged.unknown
-    )
-    packages = tuple(
-        row(f"the .{package.format} file", "", "", verdict(package.outcome), package.why)
-        for package in judged.packages[1:]
-    )
-    taken: tuple[tuple[Cell, ...], ...] = ()
-    if judged.cannot_ship:
-        taken = (row("taken by the app", "no", "yes", "cannot ship", judged.cannot_ship),)
-    title = f"{judged.name}: {words.WORDS[judged.outcome]}"
-    return Table(
-        f"{title}, cannot ship" if judged.cannot_ship else title,
-        ("What", "Found", "Budget", "Outcome", "Why"),
-        taken + checks + faults + unknown + packages,
-    )
-
-
 def _side_by_side(report: Report) -> Section:
     models = rows.models(report)
     measured = report.measured.benchmark
-    power, drawn = energy.line([model.figures for model in models], measured.ratios)
-    lines = (
-        *_score_lines(report, models),
-        *_latency_lines(report, models),
-        *_size_lines(models),
-        (f"{numbers.capital(power)}, per query", [figure(*shown) for shown in drawn]),
-        *_count_lines(models),
+    figures = [model.figures for model in models]
+    _, drawn = energy.line(figures, measured.ratios)
+    more = Section(
+        "More figures of each model",
+        paragraphs=(
+            *(f"Energy: {method}." for method in energy.methods(measured.models, drawn)),
+            *([f"{memory.NOTE}."] if memory.lines(figures) else []),
+        ),
+        tables=(
+            *abreast(_by_model("Time, memory and counts", models, _more_lines(models))),
+            *_other_scores(report),
+        ),
     )
-    caption = "Each variant of the student"
-    if report.variants.teacher:
-        caption = "The teacher and each variant of the student"
     return Section(
-        "Teacher and variants",
+        SIDE_BY_SIDE,
         paragraphs=(
             f"{numbers.capital(report.quality.metric)} is over "
             f"{numbers.how_many(report.quality.test_samples, 'test sample')}, "
             "in the runtime that ships. The interval of a figure is printed below it.",
             *filter(None, [words.teacher_without_file(report), lost_words.left_out(report)]),
-            *(f"Energy: {method}." for method in energy.methods(measured.models, drawn)),
-            *([f"{memory.NOTE}."] if any(model.footprint for model in measured.models) else []),
+            *_no_ends(report, models),
         ),
-        tables=(
-            *abreast(
-                Table(
-                    caption,
-                    ("Figure", *(model.name for model in models)),
-                    tuple(row(name, *cells) for name, cells in lines),
-                )
-            ),
-            *_other_scores(report),
-        ),
+        tables=abreast(_by_model(_caption(report), models, _main_lines(report, models))),
+        more=(more,),
+        open=not rows.several_runtimes(report),
     )
+
+
+def _no_ends(report: Report, models: Sequence[Row]) -> Iterator[str]:
+    """Why an interval of latency has no upper end, once for all models alike."""
+    names = {model.name for model in models}
+    told = [
+        f"{model.name}: {what} {estimate.missing}"
+        for model in models
+        for what, estimate in (
+            ("p50", model.p50_ms),
+            ("p50 over fp32's", rows.over_fp32(report, model.name)),
+            ("p90", model.p90_ms),
+            ("p99", model.p99_ms),
+        )
+        if estimate.missing and estimate.value is not None
+    ]
+    yield from (f"No whole interval: {line}." for line in together(told, names))
+
+
+def all_figures(report: Report) -> Table:
+    """Every figure of every model in one table, however wide."""
+    models = rows.models(report)
+    lines = (*_main_lines(report, models), *_more_lines(models))
+    return _by_model(_caption(report), models, lines)
+
+
+def _caption(report: Report) -> str:
+    if report.variants.teacher:
+        return "The teacher and each variant of the student"
+    return "Each variant of the student"
+
+
+def _by_model(caption: str, models: Sequence[Row], lines: Iterable[Line]) -> Table:
+    """A column a model, a row a figure."""
+    return Table(
+        caption,
+        ("Figure", *(model.name for model in models)),
+        tuple(row(name, *cells) for name, cells in lines),
+    )
+
+
+def _main_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
+    yield from _score_lines(report, models)
+    yield from _latency_lines(report, models)
+    peaks = [figure(model.memory_bytes, BYTES) for model in models]
+    yield "Peak memory over the import baseline", peaks
+    sizes = [model.variant.bytes for model in models]
+    yield "File size", [Cell(numbers.amount(size, BYTES), value=size) for size in sizes]
+    power, drawn = energy.line([m.figures for m in models], report.measured.benchmark.ratios)
+    yield f"{numbers.capital(power)}, per query", [figure(*shown) for shown in drawn]
+
+
+def _more_lines(models: Sequence[Row]) -> Iterator[Line]:
+    for name, of in rows.EARLY_STOPPING.items():
+        yield name, [figure(of(model), MILLISECONDS) for model in models]
+    yield "Time to load", [figure(model.load_ms, MILLISECONDS) for model in models]
+    yield "First inference", [figure(model.first_ms, MILLISECONDS) for model in models]
+    for name, estimates in memory.lines([model.figures for model in models]):
+        yield name, [figure(estimate, BYTES) for estimate in estimates]
+    yield from _count_lines(models)
 
 
 def _score_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
@@ -150,23 +159,11 @@ def _score_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
 
 
 def _latency_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
-    yield "Latency p50", [figure(model.p50_ms, MILLISECONDS) for model in models]
-    yield "Latency p50 over fp32's", [figure(rows.over_fp32(report, m.name), RATIO) for m in models]
-    yield "Latency p90", [figure(model.p90_ms, MILLISECONDS) for model in models]
-    yield "Latency p99", [figure(model.p99_ms, MILLISECONDS) for model in models]
-    for name, of in rows.EARLY_STOPPING.items():
-        yield name, [figure(of(model), MILLISECONDS) for model in models]
+    yield "Latency p50", [brief(model.p50_ms, MILLISECONDS) for model in models]
+    yield "Latency p50 over fp32's", [brief(rows.over_fp32(report, m.name), RATIO) for m in models]
+    yield "Latency p90", [brief(model.p90_ms, MILLISECONDS) for model in models]
+    yield "Latency p99", [brief(model.p99_ms, MILLISECONDS) for model in models]
     yield from _predicted(report, [model.name for model in models])
-    yield "Time to load", [figure(model.load_ms, MILLISECONDS) for model in models]
-    yield "First inference", [figure(model.first_ms, MILLISECONDS) for model in models]
-
-
-def _size_lines(models: Sequence[Row]) -> Iterator[Line]:
-    peaks = [figure(model.memory_bytes, BYTES) for model in models]
-    yield "Peak memory over the import baseline", peaks
-    for name, estimates in memory.lines([model.figures for model in models]):
-        yield name, [figure(estimate, BYTES) for estimate in estimates]
-    yield "File size", [Cell(numbers.amount(model.variant.bytes, BYTES)) for model in models]
 
 
 def _count_lines(models: Sequence[Row]) -> Iterator[Line]:

@@ -80,6 +80,7 @@ def section(report: Report) -> Section | None:
         TITLE,
         paragraphs=(*filter(None, [fastest(report)]), *(_no_intervals(report) if several else ())),
         tables=tuple(tables),
+        open=several,
     )
 
 

@@ -290,10 +290,10 @@ def test_a_report_without_operators_says_so_and_draws_none(tmp_path):
 def test_the_roofline_bends_at_the_ridge_and_is_left_out_without_a_roof():
     report = shown_report()
     drawn = operator_charts.roofline(report.measured.operators)
-    roof = next(one for one in drawn.data if one.name == "roof, fp32")
-    assert roof.x[1] == pytest.approx(10 / 4)
-    assert max(roof.y) == roof.y[1] == pytest.approx(10.0)
-    assert roof.y[0] == pytest.approx(4 * roof.x[0])
+    roof = next(one for one in drawn.series if one.name == "roof, fp32").points
+    assert roof[1].x == pytest.approx(10 / 4)
+    assert max(point.y for point in roof) == roof[1].y == pytest.approx(10.0)
+    assert roof[0].y == pytest.approx(4 * roof[0].x)
     bare = record("fp32", as_profiled(layers(), fused(), [6.0, 3.0, 1.0]), "no figures", 1)
     assert operator_charts.roofline((bare,)) is None
     assert operator_charts.why_not_placed((bare,)) == ("fp32: no figures",)

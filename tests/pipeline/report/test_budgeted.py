@@ -94,5 +94,5 @@ def test_every_task_shows_its_own_on_all_pages(task, budgets, name, tmp_path):
     shown = numbers.show(line.figures["fp32"], line.unit)
     assert name.split()[0] in printed(report)
     assert f"- {markdown.escape(f'{name}: {shown}')}" in markdown.page(report)
-    card = html.page(report, tmp_path).split('class="cards"')[1].split("</ul>")[0]
-    assert numbers.parts(line.figures["fp32"], line.unit)[0] in card
+    rows = html.page(report, tmp_path).split('class="budgets"')[1].split("</table>")[0]
+    assert numbers.parts(line.figures["fp32"], line.unit)[0] in rows

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import runtimes_example
 from edgestill.pipeline.recipe.gate import Gate
-from edgestill.pipeline.report import junit, results
+from edgestill.pipeline.report import budget_table, junit, results
 
 REASON = "the app does not take litert (gate.runtimes: onnx)"
 
@@ -14,17 +14,29 @@ def report(**budgets):
 
 
 def test_its_budgets_stand_below_the_reason():
-    budgets = next(s for s in results.sections(report()) if s.title == "Budgets")
-    tables = {table.caption: table for table in budgets.tables}
-    first = tables["int8-static@litert: READY, cannot ship"].rows[0]
-    assert [str(cell) for cell in first] == [
+    whole = report()
+    found = {
+        one.name: budget_table.of_variant(one, whole.quality) for one in whole.verdict.variants
+    }
+    assert found["int8-static@litert"].caption == "int8-static@litert: READY, cannot ship"
+    assert [str(cell) for cell in found["int8-static@litert"].rows[0]] == [
         "taken by the app",
         "no",
         "yes",
         "cannot ship",
         REASON,
     ]
-    assert "fp32: READY" in tables
+    assert found["fp32"].caption == "fp32: READY"
+
+
+def test_the_table_of_budgets_marks_it_and_says_why_once_for_all():
+    section = budget_table.section(report())
+    told = {str(cells[0]): str(cells[1]) for cells in section.tables[0].rows}
+    assert told["int8-static@litert"] == "READY (cannot ship)"
+    assert told["fp32"] == "READY"
+    assert [point for point in section.points if REASON in point] == [
+        f"fp32@litert, int8-static@litert, int8-dynamic@litert: cannot ship: {REASON}"
+    ]
 
 
 def test_its_verdict_beside_the_others_says_so():

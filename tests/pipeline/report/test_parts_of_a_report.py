@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import report_example as example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.judge.operator_types import Kind
@@ -85,7 +86,8 @@ def test_operator_types_beyond_a_dozen_share_one_bar_and_no_roof_gives_no_chart(
         Kind(f"Op{i}", 1, 1.0, 0.05, None, None, 0, None, None)
         for i in range(operator_charts.BARS + 3)
     ]
-    (bar,) = operator_charts.shares(kinds).data
-    assert len(bar.y) == operator_charts.BARS + 1
-    assert bar.y[-1] == "3 other types"
+    plot = operator_charts.shares(kinds)
+    assert len(plot.series[0].points) == len(plot.y.ticks) == operator_charts.BARS + 1
+    assert plot.y.ticks[-1][1] == "3 other types"
+    assert plot.series[0].points[-1].x == pytest.approx(15.0)
     assert operator_charts.roofline(()) is None

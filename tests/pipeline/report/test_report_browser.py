@@ -1,127 +1,160 @@
-"""The page in a real browser, from a file: every chart draws, and the console stays clean.
+"""The page in a real browser, from a file: what it shows, at which size, by mouse and keyboard.
 
 Skipped where there is no chromium, except in CI, where that is a failure.
 """
 
-import os
 import re
-import shutil
-import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import browser_tools
 import measured_example
 import pytest
 import report_example as example
+import runtimes_example
+import verdict_examples
 from edgestill.pipeline import report as pages
+from edgestill.pipeline.records import Report
 from edgestill.pipeline.report import html
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-)
 MARKS = {
-    "tradeoff": (r'class="point"', 4),
-    "latency": (r'class="js-line"[^>]* d="M[^"]{60,}"', 4),
-    "footprint": (r'class="point"', 8),
-    "training": (r'class="js-line"[^>]* d="M[^"]{60,}"', 6),
-    "classes": (r'class="point plotly-customdata"', 10),
+    "tradeoff": ("g.point", 4),
+    "latency": ("path.line", 4),
+    "footprint": ("g.point rect", 8),
+    "curves": ("path.line", 6),
+    "classes": ("g.point", 10),
 }
-"""What plotly draws for each chart, one a model and panel; the lines of a legend are short."""
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and "CI" not in os.environ, reason="chromium is not installed"
+"""What is drawn of each chart, one a model and panel."""
+QUESTIONS = (
+    "h1",
+    "p.file",
+    ".budgets tbody tr:last-child",
+    ".first .table",
+    "[aria-labelledby=of-change] li:last-child",
 )
+"""The last element of each answer of the first screen."""
 
 
-def browse(page: Path, profile: Path, *switches: str) -> tuple[str, list[str]]:
-    """The page's elements once its scripts have run, and what the console said."""
-    assert CHROMIUM, "CI needs chromium for these tests"
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            f"--user-data-dir={profile}",
-            "--window-size=1280,3000",
-            "--virtual-time-budget=5000",
-            "--enable-logging=stderr",
-            "--v=0",
-            *switches,
-            "--dump-dom",
-            page.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    measured_example.write_samples(folder / "records" / "samples")
+    example.write_changed(example.report(), folder / "records")
+    pages.write(example.report(), folder)
+    return folder
 
 
-def chart(dom: str, name: str) -> str:
-    """The drawn elements of one chart."""
-    begin = dom.index(f'id="{name}"')
-    return dom[begin : dom.index("<figcaption", begin)]
+@contextmanager
+def opened(page: Path, profile: Path) -> Iterator[Any]:
+    with browser_tools.visited(page.as_uri(), profile) as tab:
+        tab.wait_for("document.readyState === 'complete' && !!document.querySelector('footer')")
+        yield tab
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_chart_draws_its_marks_and_the_console_is_clean(tmp_path: Path, scheme: str) -> None:
-    measured_example.write_samples(tmp_path / "records" / "samples")
-    example.write_changed(example.report(), tmp_path / "records")
-    pages.write(example.report(), tmp_path)
-    preferred = f"--blink-settings=preferredColorScheme={'0' if scheme == 'dark' else '1'}"
-    dom, console = browse(tmp_path / "report.html", tmp_path / "profile", preferred)
-    assert console == []
-    for name, (mark, count) in MARKS.items():
-        drawn = chart(dom, name)
-        assert 'class="main-svg"' in drawn, name
-        assert len(re.findall(mark, drawn)) == count, name
-    ink = "rgb(230, 232, 234)" if scheme == "dark" else "rgb(28, 32, 36)"
-    assert ink in chart(dom, "tradeoff")
+def written(report: Report, folder: Path) -> Path:
+    page = folder / "report.html"
+    page.write_text(html.page(report, folder), encoding="utf-8")
+    return page
 
 
-def test_the_pictures_of_changed_samples_decode_and_load_nothing_else(tmp_path: Path) -> None:
-    example.write_changed(example.report(), tmp_path)
-    page = tmp_path / "report.html"
-    # The page may run no other script, so the browser's own word is asked of a page without it.
-    pictures = re.findall(r'<img src="data:[^>]+>', html.page(example.report(), tmp_path))
-    assert len(pictures) == 12
-    script = (
-        "<script>onload = () => document.title = "
-        "[...document.images].map((i) => i.naturalWidth + 'x' + i.naturalHeight).join()</script>"
-    )
-    page.write_text(script + "".join(pictures), encoding="utf-8")
-    dom, console = browse(page, tmp_path / "profile")
-    assert console == []
-    assert f"<title>{','.join(['8x8'] * 12)}</title>" in dom
+def test_every_chart_has_its_marks_and_takes_the_readers_colours(run: Path, tmp_path: Path) -> None:
+    with opened(run / "report.html", tmp_path / "profile") as tab:
+        for name, (mark, count) in MARKS.items():
+            found = tab.evaluate(f"document.querySelectorAll('#{name} .chart {mark}').length")
+            assert found == count, name
+        ink = "getComputedStyle(document.querySelector('#tradeoff text')).fill"
+        found = []
+        for dark in (False, True):
+            tab.sized(1280, 800, dark=dark)
+            found.append(tab.evaluate(ink))
+        assert found == ["rgb(28, 32, 36)", "rgb(230, 232, 234)"]
+        assert all(one.startswith("data:") for one in tab.requested[1:])
+
+
+@pytest.mark.parametrize("outcome", list(verdict_examples.EXAMPLES))
+def test_the_first_screen_of_a_laptop_answers_five_questions(outcome: str, tmp_path: Path) -> None:
+    page = written(verdict_examples.EXAMPLES[outcome](), tmp_path)
+    with opened(page, tmp_path / "profile") as tab:
+        tab.sized(1280, 800)
+        for last in QUESTIONS:
+            end = tab.evaluate(f"document.querySelector('{last}').getBoundingClientRect().bottom")
+            assert end <= 800, last
+
+
+def test_no_width_scrolls_sideways_and_a_phone_has_the_answers_on_two_screens(
+    tmp_path: Path,
+) -> None:
+    """The second page has nine models and long names."""
+    for report in (verdict_examples.EXAMPLES["ready"](), runtimes_example.several()):
+        page = written(report, tmp_path)
+        with opened(page, tmp_path / "profile") as tab:
+            tab.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+            for width in (390, 768, 1280):
+                tab.sized(width, 844)
+                assert tab.evaluate("document.documentElement.scrollWidth") <= width
+            tab.sized(390, 844)
+            end = tab.evaluate("document.querySelector('.first').getBoundingClientRect().bottom")
+            assert end <= 2 * 844
+
+
+def test_tables_are_sorted_by_click_and_by_keyboard(run: Path, tmp_path: Path) -> None:
+    with opened(run / "report.html", tmp_path / "profile") as tab:
+        table = "document.querySelector('#budgets table')"
+        names = f"[...{table}.tBodies[0].rows].map((row) => row.cells[0].textContent.trim())"
+        size = f"[...{table}.tHead.rows[0].cells].at(-1)"
+        assert "file size" in tab.evaluate(f"{size}.textContent")
+        tab.evaluate(f"{size}.querySelector('button').click()")
+        assert tab.evaluate(names) == ["int8-static", "int8-dynamic", "fp32"]
+        assert tab.evaluate(f"{size}.getAttribute('aria-sort')") == "ascending"
+        tab.evaluate(f"{size}.querySelector('button').focus()")
+        tab.press("Enter")
+        assert tab.evaluate(names) == ["fp32", "int8-dynamic", "int8-static"]
+        assert tab.evaluate(f"{size}.getAttribute('aria-sort')") == "descending"
+        tab.evaluate(f"{table}.tHead.rows[0].cells[0].querySelector('button').click()")
+        assert tab.evaluate(f"{size}.getAttribute('aria-sort')") is None
+
+
+def test_a_link_of_the_navigation_unfolds_its_section(run: Path, tmp_path: Path) -> None:
+    with opened(run / "report.html", tmp_path / "profile") as tab:
+        host = "document.querySelector('#host details').open"
+        assert tab.evaluate(host) is False
+        tab.evaluate("document.querySelector('nav a[href=\"#host\"]').click()")
+        tab.wait_for(host, seconds=5)
+        tab.evaluate("document.querySelector('nav button').click()")
+        closed = "document.querySelectorAll('main > section > details:not([open])').length"
+        assert tab.evaluate(closed) == 0
+
+
+def test_the_pictures_of_changed_samples_decode(run: Path, tmp_path: Path) -> None:
+    with opened(run / "report.html", tmp_path / "profile") as tab:
+        sizes = "[...document.images].map((i) => i.naturalWidth + 'x' + i.naturalHeight)"
+        tab.wait_for(f"!{sizes}.includes('0x0')", seconds=10)
+        assert tab.evaluate(sizes) == ["8x8"] * 12
 
 
 @pytest.mark.slow
 def test_a_hostile_name_runs_nothing_and_is_shown_as_it_stands(tmp_path: Path) -> None:
     name = "</script><script>document.title='owned'</script>"
-    page = tmp_path / "report.html"
     report = example.with_name(example.report(labels=(name, "b")), "int8-static", name)
-    page.write_text(html.page(report, Path("/nowhere")), encoding="utf-8")
-    dom, console = browse(page, tmp_path / "profile")
-    assert console == []
-    assert re.search(r"<title>([^<]*)", dom).group(1) == "digits: READY: fp32 ships"  # type: ignore[union-attr]
-    assert chart(dom, "tradeoff").count('class="point"') == 4
-    assert "&lt;/script&gt;&lt;script" in chart(dom, "tradeoff")
+    with opened(written(report, tmp_path), tmp_path / "profile") as tab:
+        assert tab.evaluate("document.title") == "digits: READY: fp32 ships"
+        assert tab.evaluate("document.querySelectorAll('#tradeoff .chart g.point').length") == 4
+        assert name in tab.evaluate("document.querySelector('#budgets').textContent")
 
 
 @pytest.mark.slow
 def test_a_script_that_is_not_ours_does_not_run(tmp_path: Path) -> None:
-    page = tmp_path / "report.html"
-    text = html.page(example.report(), Path("/nowhere"))
+    page = written(example.report(), tmp_path)
+    text = page.read_text(encoding="utf-8")
     page.write_text(
         text.replace("</body>", "<script>document.title = 'owned'</script></body>"),
         encoding="utf-8",
     )
-    dom, console = browse(page, tmp_path / "profile")
-    assert "<title>owned" not in dom
-    assert len(console) == 1
-    assert "Content Security Policy" in console[0]
+    with opened(page, tmp_path / "profile") as tab:
+        assert tab.evaluate("document.title") == "digits: READY: fp32 ships"
+        # Our own script did.
+        assert re.fullmatch(
+            "(Unf|F)old all", tab.evaluate("document.querySelector('nav button').textContent")
+        )

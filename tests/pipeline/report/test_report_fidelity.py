@@ -1,7 +1,6 @@
 """What the student lost of the teacher, as the pages tell it: counts, classes, pictures, charts."""
 
 import io
-import json
 import re
 import struct
 import zlib
@@ -293,7 +292,7 @@ def test_multi_label_answers_are_told_as_sets_of_names() -> None:
 def test_the_other_scores_are_listed_without_those_of_single_classes() -> None:
     report = example.report()
     section = next(s for s in results.sections(report) if s.title == "Teacher and variants")
-    found = {str(row[0]): str(row[2]) for row in section.tables[1].rows}
+    found = {str(row[0]): str(row[2]) for row in section.more[0].tables[1].rows}
     assert set(found) == {"Balanced accuracy", "macro-F1", "Worst-class recall"}
     metrics = report.quality.variants[0].metrics
     assert found["macro-F1"] == numbers.show(metrics["macro-F1"], numbers.PERCENT)
@@ -341,9 +340,9 @@ def test_a_teacher_without_a_file_leaves_no_row_and_no_ratio_but_its_score() -> 
 
 
 def test_a_variant_keeps_its_colour_where_the_teacher_has_no_file() -> None:
-    def colour(report: Report) -> str:
-        traces = charts.charts(report, NOWHERE)[0].figure.data
-        return next(t.marker.color for t in traces if t.name.startswith("fp32"))
+    def colour(report: Report) -> int:
+        series = charts.charts(report, NOWHERE)[0].plots[0].series
+        return next(one.look.colour for one in series if one.name == "fp32")
 
     assert colour(example.report()) == colour(example.with_black_box(example.report()))
 
@@ -482,12 +481,12 @@ def test_a_hostile_label_is_text_beside_its_picture(tmp_path: Path) -> None:
 def test_the_chart_shows_each_class_with_its_interval() -> None:
     report = of_classes(6, harmed=4)
     chart = next(c for c in charts.charts(report, NOWHERE) if c.id == "classes")
-    drawn = json.loads(chart.figure.to_json())
-    (trace,) = drawn["data"]
+    (plot,) = chart.plots
+    (series,) = plot.series
     worst = report.quality.variants[0].fidelity.classes[4].drop
-    assert drawn["layout"]["yaxis"]["ticktext"][0] == "class 4"
-    assert trace["x"][0] == pytest.approx(100 * worst.value)
-    assert trace["error_x"]["arrayminus"][0] == pytest.approx(100 * (worst.value - worst.low))
+    assert plot.y.ticks[0] == (0.0, "class 4")
+    assert series.points[0].x == pytest.approx(100 * worst.value)
+    assert series.points[0].x_ends == pytest.approx((100 * worst.low, 100 * worst.high))
     assert "class 4: 100.0 points" in chart.alternative
 
 
@@ -506,7 +505,7 @@ def test_two_long_names_that_begin_alike_stay_two_classes() -> None:
     classes = [c.model_copy(update={"name": n}) for c, n in zip(found.classes, names, strict=True)]
     found = found.model_copy(update={"classes": tuple(classes), "worst_class": names[0]})
     chart = charts.charts(with_fidelity(report, found, names), NOWHERE)[-1]
-    assert tuple(chart.figure.data[0].y) == (0, 1)
+    assert [point.y for point in chart.plots[0].series[0].points] == [0.0, 1.0]
 
 
 def test_an_unmeasured_variant_has_four_unknown_ratios() -> None:

@@ -15,7 +15,7 @@ def test_the_chart_has_a_trace_a_runtime_and_a_mark_a_variant(tmp_path):
     assert len({chart.id for chart in drawn}) == len(drawn)
     chart = drawn[0]
     assert chart.id == "by-runtime"
-    assert {trace.name: len(trace.x) for trace in chart.figure.data} == {
+    assert {one.name: len(one.points) for one in chart.plots[0].series} == {
         "ONNX Runtime": 3,
         "LiteRT": 3,
         "OpenVINO": 2,
@@ -39,7 +39,7 @@ def test_what_was_not_timed_is_not_drawn_and_named_with_its_reason():
     bench = dataclasses.replace(report.measured.benchmark, models=models)
     measured = report.measured.model_copy(update={"benchmark": bench})
     (chart,) = by_runtime(report.model_copy(update={"measured": measured}))
-    assert [trace.name for trace in chart.figure.data] == ["ONNX Runtime", "LiteRT"]
+    assert [one.name for one in chart.plots[0].series] == ["ONNX Runtime", "LiteRT"]
     assert chart.missing == (
         "fp32@openvino: only on the board",
         "int8-static@openvino: only on the board",

@@ -48,9 +48,10 @@ def test_one_runtime_has_no_section_no_chart_and_no_table(tmp_path):
     assert "by-runtime" not in [chart.id for chart in charts.charts(one, tmp_path)]
 
 
-def test_it_is_the_first_section_and_has_a_row_a_variant_by_method(report):
-    found = results.sections(report)[0]
+def test_it_follows_the_budgets_and_has_a_row_a_variant_by_method(report):
+    found = results.sections(report)[1]
     assert found.title == "Runtimes"
+    assert found.open
     rows = [(str(row[0]), row[1].text) for row in found.tables[0].rows]
     assert rows[:4] == [
         ("fp32", "ONNX Runtime"),
@@ -151,13 +152,12 @@ def test_the_first_page_has_one_sentence_against_fp32(report):
 def test_the_first_element_of_a_charts_name_is_where_it_is_drawn(report, tmp_path):
     page = html.page(report, tmp_path)
     for chart in charts.charts(report, tmp_path):
-        if chart.figure:
-            assert page.index(f' id="{chart.id}"') == page.index(f'"chart" id="{chart.id}"') + 7
+        assert page.index(f' id="{chart.id}"') == page.index(f'<figure id="{chart.id}"') + 7
 
 
 def test_models_of_several_runtimes_look_different(report, tmp_path):
     tradeoff = next(one for one in charts.charts(report, tmp_path) if one.id == "tradeoff")
-    looks = [(trace.marker.symbol, trace.marker.color) for trace in tradeoff.figure.data]
+    looks = [(one.look.symbol, one.look.colour) for one in tradeoff.plots[0].series]
     assert len(set(looks)) == len(looks) == 9
 
 

@@ -1,0 +1,157 @@
+"""What would change a verdict: how near the nearest budget is, what is missing, what to do first.
+
+of(report)[0]   # 'Cheapest next step: measure longer (benchmark.max_seconds) …'
+"""
+
+from collections.abc import Iterator
+
+from ..judge import constant
+from ..judge.task_budgets import of_record
+from ..records import Check, Report, VariantVerdict
+from . import gap, numbers, words
+
+_MOST = 3
+"""Budgets that are told of one by one."""
+
+
+def of(report: Report) -> tuple[str, ...]:
+    """Sentences, the most useful first."""
+    judged = next(
+        (one for one in report.verdict.variants if one.name == report.verdict.nearest), None
+    )
+    if judged is None:
+        return ()
+    if report.verdict.ship is not None:
+        return tuple(_ready(report, judged))
+    if report.verdict.outcome == "undecided":
+        return tuple(_undecided(report, judged))
+    return tuple(_missed(report, judged))
+
+
+def _ready(report: Report, judged: VariantVerdict) -> Iterator[str]:
+    """The budget that is met most narrowly."""
+    quality = report.quality
+    checks = [one for one in judged.checks if gap.room(one, quality) is not None]
+    if not checks:
+        yield "No budget is set, so only a fault would change it."
+        return
+    close = min(checks, key=lambda check: gap.tightness(check, quality))
+    name, worse, better = (
+        words.budget_name(close, quality), gap.worst(close, quality), gap.best(close, quality)
+    )  # fmt: skip
+    inside = gap.difference(close, gap.room(close, quality) or 0.0, quality)
+    yield (
+        f"Closest: {name}, whose budget is {numbers.budget(close, quality)}. "
+        f"Its interval ends {inside} inside."
+        if worse != better
+        else f"Closest: {name}, {inside} inside its budget of {numbers.budget(close, quality)}."
+    )
+    side = "below" if gap.at_most(close, quality) else "above"
+    if constant.is_one(close):
+        return
+    if worse is not None and better is not None and worse != better:
+        yield (
+            f"A budget {side} {gap.amount(close, worse, quality)} would make it UNDECIDED, one "
+            f"{side} {gap.amount(close, better, quality)} NOT READY."
+        )
+    elif worse is not None:
+        yield f"A budget {side} {gap.amount(close, worse, quality)} would make it NOT READY."
+
+
+def _missed(report: Report, judged: VariantVerdict) -> Iterator[str]:
+    """What each budget that is missed asks for, and who meets it."""
+    quality = report.quality
+    for fault in judged.faults[:_MOST]:
+        yield f"Whatever the budgets, this fault has to be mended: {fault}."
+    if judged.cannot_ship:
+        yield f"{judged.name} cannot ship: {judged.cannot_ship}."
+    missed = [check for check in judged.checks if check.outcome == "not ready"]
+    for check in missed[:_MOST]:
+        yield f"{numbers.capital(words.budget_name(check, quality))} {_needed(report, check)}."
+        if who := _who_meets(report, check):
+            yield who
+    if len(missed) > _MOST:
+        yield f"{len(missed) - _MOST} more budgets are missed; they are in the table."
+
+
+def _needed(report: Report, check: Check) -> str:
+    """By how much a figure has to change so that its whole interval is inside."""
+    quality, worse = report.quality, gap.worst(check, report.quality)
+    if worse is None:
+        worse = check.figure.value
+    if worse is None:
+        return "is not known"
+    limit = gap.amount(check, worse, quality)
+    way = "fall" if gap.at_most(check, quality) else "rise"
+    by = gap.difference(check, abs(check.budget - worse), quality)
+    if gap.as_ratio(check, quality):
+        by = numbers.amount(1.0 - check.budget / worse, numbers.PERCENT)
+    exact = check.figure.low == check.figure.high
+    needed = f"has to {way} by {by}{'' if exact else ', so that its whole interval is inside'}"
+    if constant.is_one(check):
+        return needed
+    return f"{needed}, or the budget to be {of_record(check.key, quality).direction} {limit}"
+
+
+def _who_meets(report: Report, check: Check) -> str:
+    """Other variants that meet a budget, and what they miss."""
+    for other in report.verdict.variants:
+        if other.name == report.verdict.nearest or other.outcome == "ready":
+            continue
+        same = next((one for one in other.checks if one.key == check.key), None)
+        if same is None or same.outcome != "ready":
+            continue
+        missed = [
+            words.budget_name(one, report.quality)
+            for one in other.checks
+            if one.outcome == "not ready"
+        ]
+        missed += ["a fault"] if other.faults else []
+        if missed:
+            return f"{other.name} meets that budget but misses {' and '.join(missed[:_MOST])}."
+    return ""
+
+
+def _undecided(report: Report, judged: VariantVerdict) -> Iterator[str]:
+    """What is not known, the cheapest to find out first."""
+    quality = report.quality
+    steps = [
+        (*_step(report, check), words.budget_name(check, quality))
+        for check in judged.checks
+        if check.outcome == "undecided"
+    ]
+    steps += [(2, what, "") for what in judged.unknown]
+    steps.sort(key=lambda step: step[0])
+    for at, (_, what, name) in enumerate(steps[:_MOST]):
+        lead = "Cheapest next step" if at == 0 else "Then"
+        yield f"{lead}{f', for {name}' if name else ''}: {what}."
+    if judged.cannot_ship:
+        yield f"{judged.name} cannot ship: {judged.cannot_ship}."
+    if len(steps) > _MOST:
+        yield f"{len(steps) - _MOST} more are undecided; the table has them."
+
+
+def _step(report: Report, check: Check) -> tuple[int, str]:
+    """What decides one budget, and its rank: computing time, then samples, then a device."""
+    quality, figure = report.quality, check.figure
+    budget = of_record(check.key, quality)
+    straddles = figure.low is not None and figure.high is not None and figure.kind == "measured"
+    if not straddles:
+        again = budget.repeats and figure.kind == "measured"
+        return (0 if again else 3), f"{check.why}{'; measure longer' if again else ''}"
+    times = gap.more_samples(check, quality)
+    many = f", about {times:.2g} times as many if the figure stays" if times else ""
+    far = "the figure lies on its budget, so another budget may be the way out"
+    on_it = "" if times else f"; {far}"
+    if budget.repeats:
+        return 0, f"measure in more processes (benchmark.max_seconds){many}{on_it}"
+    if times:
+        most = _rounded(quality.test_samples * times)
+        many = f", about {most:,} instead of {quality.test_samples:,} if the figure stays"
+    return 1, f"more test samples{many}{on_it}"
+
+
+def _rounded(count: float) -> int:
+    """Two digits: no more of it is known."""
+    digits = len(str(int(count))) - 2
+    return int(round(count, -digits)) if digits > 0 else int(count)
