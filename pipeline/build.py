@@ -5,7 +5,7 @@
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
@@ -248,6 +248,7 @@ def build(
     until: str | None = None,
     progress: Progress | None = None,
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+    planned: Callable[[Sequence[str]], None] = lambda _: None,
 ) -> Built:
     """Run the pipeline; finished stages are read from the store.
 
@@ -259,6 +260,7 @@ def build(
         until: stop after this stage.
         progress: gets each step; nothing is printed by default.
         around: entered around each stage that runs.
+        planned: told the stages that will run, before the first of them.
 
     Raises:
         EdgestillError: see ``errors.py``; whatever was finished before it stays in the store.
@@ -275,12 +277,14 @@ def build(
         with disk_errors(Path(artifacts), opening=True):
             runs.prepare(Path(artifacts), read.name)
     named = outside(read)
+    planner = Planner(store, threads)
+    keys = flow(read, named, planner).keys()
     if until is None:
-        keys = flow(read, named, Planner(store, threads)).keys()
         folder = runs.folder_of(Path(artifacts), read.name)
         if (run := runs.find(folder, read, keys, progress.warn)) is not None:
             return Built(run, runs.open_report(run), None, ())
     _check_countable(read)
+    planned(_to_run(planner.steps, until))
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
         made = flow(read, named, builder)
@@ -291,6 +295,12 @@ def build(
     with disk_errors(Path(artifacts)):
         run, report = runs.write(Path(artifacts), read, made)
     return Built(run, report, None, tuple(builder.ran))
+
+
+def _to_run(steps: Sequence[Step], until: str | None) -> tuple[str, ...]:
+    """The stages that are not in the store, up to the one to stop after."""
+    last = max((i for i, step in enumerate(steps, 1) if step.stage == until), default=len(steps))
+    return tuple(step.stage for step in steps[:last] if not step.cached)
 
 
 def _check_stage(until: str | None) -> None:

@@ -64,7 +64,10 @@ def build(
         until=until,
         progress=progress,
         around=progress.stage,
+        planned=progress.planned,
     )
+    if built.ran:
+        progress.ended("build")
     if built.stopped is not None:
         conclude_stage(invocation, built.stopped)
         return

@@ -142,9 +142,8 @@ def _followed(progress: Progress, what: str) -> Iterator[tuple[Callable[[int], N
             steps.append(stack.enter_context(progress.steps(what, total)))
 
         def on_process(done: int, total: int, name: str) -> None:
-            if done <= total:
-                steps[0].advance(name)
-            elif done == total + 1:
+            if done == total + 1:
                 progress.note(f"{what}: not decided yet, going on with more processes")
+            steps[0].advance(name)
 
         yield on_start, on_process

@@ -1,0 +1,135 @@
+"""The lines at the bottom of a terminal that are written over while something runs.
+
+    with Live(console, "stage 3 of 10, student", began, ticking=True) as live:
+        task = live.begin("student resnet8", 930)
+        live.advance(task, "loss 0.18")
+
+At 80 columns:
+
+    stage 3 of 10, student                                                1 min 03 s
+      student resnet8, seed 0 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━╺━━━━━ 744/930  4.1 s left
+      loss 0.0772  validation accuracy 0.9389
+"""
+
+import sys
+import time
+from collections.abc import Iterable
+from typing import Self
+
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+)
+from rich.table import Column, Table
+from rich.text import Text
+
+from .duration import duration
+
+_SECONDS_BETWEEN = 0.1
+_WIDEST = 100
+"""Columns; a bar over a whole wide screen says no more."""
+
+
+class Live:
+    """A title with the time since the beginning, bars, and what is being done.
+
+    Args:
+        console: a terminal.
+        title: above the bars; empty: the time stands beside the bar.
+        began: when all began, by ``time.monotonic``.
+        ticking: whether a thread draws twice a second; else only an advance does.
+    """
+
+    def __init__(self, console: Console, title: str, began: float, *, ticking: bool) -> None:
+        self._region = _Region(title, began, console, ticking=ticking)
+        self._ticking, self._drawn = ticking, 0.0
+
+    def __enter__(self) -> Self:
+        self._region.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._region.stop()
+
+    def begin(self, what: str, total: int) -> TaskID:
+        """A bar for so many steps."""
+        return self._region.add_task(what, total=total)
+
+    def advance(self, task: TaskID, detail: str) -> None:
+        """One step is done."""
+        self._region.detail = detail
+        self._region.advance(task)
+        self._region.forget_total_beyond(task)
+        if not self._ticking and time.monotonic() - self._drawn > _SECONDS_BETWEEN:
+            self._drawn = time.monotonic()
+            self._region.refresh()
+
+    def end(self, task: TaskID) -> None:
+        """Take the bar away."""
+        self._region.detail = ""
+        self._region.remove_task(task)
+
+
+class _Region(Progress):
+    detail = ""
+
+    def __init__(self, title: str, began: float, console: Console, *, ticking: bool) -> None:
+        self._title, self._began, self._screen = title, began, console
+        super().__init__(
+            TextColumn(
+                "  {task.description}",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis", max_width=_room(console)),
+            ),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            MofNCompleteColumn(table_column=Column(no_wrap=True, justify="right")),
+            _TimeLeft(table_column=Column(no_wrap=True, justify="right")),
+            console=console,
+            auto_refresh=ticking,
+            refresh_per_second=2,
+            transient=True,
+            expand=True,
+            # What a user's module prints to a terminal goes above the bar; a pipe gets it as it is.
+            redirect_stdout=sys.stdout.isatty(),
+        )
+
+    def forget_total_beyond(self, task: TaskID) -> None:
+        """Where more steps were done than there were to be, nobody knows how many are left."""
+        with self._lock:
+            one = self._tasks[task]
+            if one.total is not None and one.completed > one.total:
+                one.total = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """The lines from above to below."""
+        lines = Table.grid(expand=True)
+        lines.width = min(self._screen.width, _WIDEST)
+        since = duration(time.monotonic() - self._began)
+        if self._title:
+            head = Table.grid(Column(ratio=1, no_wrap=True), Column(no_wrap=True), expand=True)
+            head.add_row(Text(self._title, "bold"), Text(since))
+            lines.add_row(head)
+        if self.tasks:
+            lines.add_row(self.make_tasks_table(self.tasks))
+        if self.detail or (self.tasks and not self._title):
+            detail = self.detail if self._title else f"{since} so far  {self.detail}"
+            lines.add_row(Text(f"  {detail}", "dim", no_wrap=True, overflow="ellipsis"))
+        yield lines
+
+
+def _room(console: Console) -> int:
+    """Columns for the name of what is done, so that a bar of 12 or more has room."""
+    return max(12, min(console.width, _WIDEST) // 2 - 8)
+
+
+class _TimeLeft(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        """The time left, once a step is done."""
+        left = None if task.total is None or task.finished else task.time_remaining
+        return Text("" if left is None else f"{duration(left)} left", "cyan")

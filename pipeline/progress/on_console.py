@@ -1,0 +1,162 @@
+"""Progress of a command on stderr: live on a terminal, plain lines elsewhere.
+
+>>> progress = OnConsole(stderr())                                        # doctest: +SKIP
+>>> build(recipe, progress=progress, around=progress.stage)               # doctest: +SKIP
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Self
+
+from ..printable import printable
+from .duration import duration
+from .reported import Steps
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from .live import Live
+
+MEASURES = "benchmark"
+"""The stage during which nothing may be drawn by a clock."""
+
+
+def is_live(console: "Console") -> bool:
+    """Whether lines can be written over: on a terminal that can, and not in a build server's log.
+
+    Build servers set ``CI``, some of them with a terminal whose output they keep.
+    """
+    by_server = os.environ.get("CI", "").lower() not in ("", "0", "false")
+    return console.file.isatty() and not console.is_dumb_terminal and not by_server
+
+
+class OnConsole:
+    """On a terminal a bar that moves; on a pipe, in a log or a build server plain lines.
+
+    The bar has the stage, the steps done, the time left of these steps and the time since the
+    beginning. What is being done stands below it, so that the bar has room at 80 columns, too.
+
+    Args:
+        console: where it is shown.
+        moves: whether lines are written over; None: as ``is_live`` says.
+    """
+
+    def __init__(self, console: "Console", *, moves: bool | None = None) -> None:
+        self._console = console
+        self._moves = is_live(console) if moves is None else moves
+        self._began = time.monotonic()
+        self._number, self._planned = 0, 0
+        self._live: Live | None = None
+
+    def planned(self, stages: Sequence[str]) -> None:
+        """The stages that will run, so that each is told as one of so many."""
+        self._planned = len(stages)
+
+    def steps(self, what: str, total: int) -> Steps:
+        """Begin steps: a live bar on a terminal, a line in a log."""
+        if not self._moves:
+            return _Lines(self.note, what, total)
+        if self._live is not None:
+            return _Bar(self._live, what, total)
+        return _Alone(self._started("", ticking=False), what, total, self.note)
+
+    def note(self, text: str) -> None:
+        """One sentence, as it is."""
+        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """One sentence, marked as a warning."""
+        self._console.print(
+            f"warning: {printable(text)}",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Name a stage while it runs and say how long it took, and all of them until here."""
+        began = time.monotonic()
+        self._number += 1
+        of = f"stage {self._number} of {max(self._planned, self._number)}, " * bool(self._planned)
+        if self._moves:
+            # A thread that draws takes time from what is measured.
+            self._live = self._started(f"{of}{name}", ticking=name != MEASURES)
+        else:
+            self.note(f"{of}{name} …")
+        try:
+            with self._live or nullcontext():
+                yield
+        finally:
+            self._live = None
+        so_far = f", {duration(time.monotonic() - self._began)} so far" * (self._number > 1)
+        self.note(f"{of}{name} done in {duration(time.monotonic() - began)}{so_far}")
+
+    def ended(self, what: str) -> None:
+        """Say how long all of it took."""
+        self.note(f"{what} done in {duration(time.monotonic() - self._began)}")
+
+    def _started(self, title: str, *, ticking: bool) -> "Live":
+        # A tenth of the imports of a build with nothing to do, which shows no bar.
+        from .live import Live
+
+        return Live(self._console, title, self._began, ticking=ticking)
+
+
+class _Bar:
+    """Steps in a live region that something else began."""
+
+    def __init__(self, live: "Live", what: str, total: int) -> None:
+        self._live, self._task = live, live.begin(what, total)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.end(self._task)
+
+    def advance(self, detail: str = "") -> None:
+        self._live.advance(self._task, printable(detail))
+
+
+class _Alone(_Bar):
+    """Steps with a live region of their own, and a line at the end of it."""
+
+    def __init__(self, live: "Live", what: str, total: int, note: Callable[[str], None]) -> None:
+        super().__init__(live, what, total)
+        self._what, self._note, self._began = what, note, time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self._live.__exit__(*how)
+        if how[0] is None:
+            self._note(f"{self._what} done in {duration(time.monotonic() - self._began)}")
+
+
+class _Lines:
+    """About five lines for any number of steps, each with the time left."""
+
+    def __init__(self, note: Callable[[str], None], what: str, total: int) -> None:
+        self._note, self._what, self._total = note, what, total
+        self._done, self._began = 0, time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self, detail: str = "") -> None:
+        self._done += 1
+        every = max(1, self._total // 5)
+        if self._done > self._total or (self._done % every and self._done != self._total):
+            return
+        took = time.monotonic() - self._began
+        left = took / self._done * (self._total - self._done)
+        time_ = f"{duration(left)} left" if self._done < self._total else f"in {duration(took)}"
+        self._note(f"  {self._what} {self._done}/{self._total}, {time_}  {detail}".rstrip())

@@ -1,0 +1,123 @@
+"""What a command says while it works: plain lines in a log, a bar on a terminal."""
+
+import io
+
+import pytest
+from edgestill.pipeline.progress import OnConsole, measuring
+from edgestill.pipeline.progress.duration import duration
+from edgestill.pipeline.progress.on_console import is_live
+from rich.console import Console
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _no_server(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("CI", "NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def log():
+    """Progress in a log, and what is in it."""
+    file = io.StringIO()
+    return OnConsole(Console(file=file, width=80)), file.getvalue
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (10.2, "10 s"),
+        (59.6, "1 min 00 s"),
+        (3599, "59 min 59 s"),
+        (9000, "2 h 30 min"),
+    ],
+)
+def test_a_duration_is_told_in_the_units_that_people_use(seconds, said):
+    assert duration(seconds) == said
+
+
+def test_lines_are_written_over_on_a_terminal_alone(monkeypatch):
+    assert is_live(Console(file=Terminal()))
+    assert not is_live(Console(file=io.StringIO()))
+    assert not is_live(Console(file=io.StringIO(), force_terminal=True))
+    for name, value in (("CI", "true"), ("TERM", "dumb")):
+        with monkeypatch.context() as patched:
+            patched.setenv(name, value)
+            assert not is_live(Console(file=Terminal()))
+    monkeypatch.setenv("CI", "false")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert is_live(Console(file=Terminal()))
+
+
+def test_a_log_has_the_stage_of_how_many_and_the_time_until_there(log):
+    progress, written = log
+    progress.planned(("data", "teacher"))
+    for name in ("data", "teacher"):
+        with progress.stage(name):
+            pass
+    progress.ended("build")
+    assert written().splitlines() == [
+        "stage 1 of 2, data …",
+        "stage 1 of 2, data done in 0.0 s",
+        "stage 2 of 2, teacher …",
+        "stage 2 of 2, teacher done in 0.0 s, 0.0 s so far",
+        "build done in 0.0 s",
+    ]
+
+
+def test_without_a_plan_a_stage_has_no_number_and_a_repaired_one_is_one_more(log):
+    progress, written = log
+    with progress.stage("data"):
+        pass
+    assert written().startswith("data …\ndata done in")
+    progress.planned(("data",))
+    for _ in range(2):
+        with progress.stage("teacher"):
+            pass
+    assert "stage 3 of 3, teacher" in written()
+
+
+def test_a_stage_that_fails_is_not_done(log):
+    progress, written = log
+    with pytest.raises(ZeroDivisionError), progress.stage("data"):
+        raise ZeroDivisionError
+    assert written() == "data …\n"
+
+
+def test_a_log_has_five_lines_of_any_number_of_steps_each_with_the_time_left(log):
+    progress, written = log
+    with progress.steps("targets", 1000) as steps:
+        for number in range(1000):
+            steps.advance(f"row {number}")
+    lines = written().splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        f"  targets {done}/1000" for done in (200, 400, 600, 800, 1000)
+    ]
+    assert lines[0].endswith("0.0 s left  row 199")
+    assert lines[-1].endswith(", in 0.0 s  row 999")
+    assert "\x1b" not in written()
+    assert "\r" not in written()
+
+
+def test_steps_beyond_those_that_were_to_be_are_noted_once(log):
+    progress, written = log
+    with measuring(progress, 4) as on_process:
+        for done in range(1, 8):
+            on_process(done, 4, "fp32")
+    *lines, note = written().splitlines()
+    assert [line.split()[1].rstrip(",") for line in lines] == ["1/4", "2/4", "3/4", "4/4"]
+    assert note == "benchmark: not decided yet, going on with more processes"
+
+
+def test_what_a_name_holds_stays_out_of_a_log(log):
+    progress, written = log
+    progress.note("a\x1b[31m")
+    progress.warn("[red]b\x07")
+    assert written() == "a\ufffd[31m\nwarning: [red]b\ufffd\n"
