@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,8 @@ from ..errors import EdgestillError
 from .energy import sensors
 from .instructions import callgrind
 from .onboard.machine import conditions
-from .onboard.machine.host import ROOT, Host, describe, has_vnni, kernel_class, read_text
+from .onboard.machine.host import Host, describe, has_vnni, kernel_class
+from .onboard.machine.system import ROOT, name, read_text
 from .onboard.measure import energy
 from .onboard.measure.job import ProbeJob
 from .onboard.process.run_job import fixed_addresses, run
@@ -53,13 +55,11 @@ def checks(artifacts: Path | None = None, root: Path = ROOT) -> tuple[Check, ...
         root: root of the file system whose `/proc` and `/sys` are read.
     """
     host = describe(root)
+    untold = root == ROOT and read_text(root / "proc/stat") is None
     results = [
         _cores(host),
-        _quota(host),
         _int8(host),
-        _governor(host),
-        _virtual(host, root),
-        *_state(conditions.now(root, conditions.vcgencmd if root == ROOT else None)),
+        *([_untold()] if untold else _told(host, root)),
         _clock(),
         _memory(root, fixed=bool(fixed_addresses())),
         _energy(root),
@@ -70,6 +70,24 @@ def checks(artifacts: Path | None = None, root: Path = ROOT) -> tuple[Check, ...
     if artifacts is not None:
         results.append(_disk(artifacts))
     return tuple(results)
+
+
+def _told(host: Host, root: Path) -> Iterator[Check]:
+    """What Linux tells of the machine's state."""
+    yield _quota(host)
+    yield _governor(host)
+    yield _virtual(host, root)
+    yield from _state(conditions.now(root, conditions.vcgencmd if root == ROOT else None))
+
+
+def _untold() -> Check:
+    return Check(
+        "machine state",
+        "missing",
+        f"{name()} without /proc",
+        "CPU limits, clock, heat, battery and other guests' load are not seen",
+        "measure on Linux; else keep the mains power on and other programs closed",
+    )
 
 
 def _cores(host: Host) -> Check:
@@ -255,7 +273,7 @@ def _counts() -> Check:
             "missing",
             refusal.found,
             "bench --instructions and the budget max_instructions have no figure",
-            refusal.fix or "count on an x86-64 machine",
+            refusal.fix or "count on Linux on an x86-64 machine",
         )
     counter = f"callgrind, {callgrind.shown_kernels()} kernels"
     return Check("instruction counts", "ok", counter, "counts of a model repeat to 0.01 %")
@@ -275,6 +293,8 @@ def _runtime() -> tuple[Check, ...]:
     threads = answer.process_threads
     if threads == 1:
         quiet = Check("telemetry", "ok", "off", "the runtime starts no thread of its own")
+    elif threads is None:
+        quiet = Check("telemetry", "missing", "threads not counted", "another thread is not seen")
     else:
         quiet = Check(
             "telemetry",

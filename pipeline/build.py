@@ -14,6 +14,7 @@ from typing import Any
 
 from ..devices.energy.declared import prices_of
 from ..devices.instructions import count as countable
+from ..devices.onboard.machine.system import available_cores
 from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
 from ..errors import UsageError
@@ -370,4 +371,4 @@ def threads_for(recipe: Recipe) -> int:
     variable = os.environ.get("OMP_NUM_THREADS", "")
     if variable.isdecimal() and int(variable) > 0:
         return int(variable)
-    return len(os.sched_getaffinity(0))
+    return available_cores()

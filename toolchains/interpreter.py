@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from ..errors import HostError
 from .table import COMMAND, TOOLCHAINS, Toolchain
 
@@ -34,11 +36,26 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where toolchains lie: below EDGESTILL_TOOLCHAINS, XDG_CACHE_HOME or `~/.cache`."""
+    """Where toolchains lie: in EDGESTILL_TOOLCHAINS, else below the user's folder for caches."""
     if own := environment.get("EDGESTILL_TOOLCHAINS"):
         return Path(own)
-    base = environment.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edgestill" / "toolchains"
+    return caches(environment) / "toolchains"
+
+
+def caches(environment: Mapping[str, str] = os.environ) -> Path:
+    r"""Where edgestill keeps what it can fetch again.
+
+    It is `~/.cache/edgestill` on Linux, `~/Library/Caches/edgestill` on macOS and
+    `%LOCALAPPDATA%\edgestill\Cache` on Windows. XDG_CACHE_HOME comes first everywhere.
+    """
+    if base := environment.get("XDG_CACHE_HOME"):
+        return Path(base) / "edgestill"
+    return user_cache_path("edgestill", appauthor=False)
+
+
+def python_in(folder: Path) -> Path:
+    """The interpreter of a virtual environment."""
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def environment_of(toolchain: Toolchain, base: Path | None = None) -> Path:
@@ -79,7 +96,7 @@ def python_of(name: str, base: Path | None = None) -> Path | None:
     known = state(toolchain, base)
     if known == "here":
         return Path(sys.executable)
-    return environment_of(toolchain, base) / "bin" / "python" if known == "ready" else None
+    return python_in(environment_of(toolchain, base)) if known == "ready" else None
 
 
 def python_with(module: str, base: Path | None = None) -> Path | None:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import StorageError
-from .interpreter import STAMP, digest, environment_of, state
+from .interpreter import STAMP, digest, environment_of, python_in, state
 from .step import run_step
 from .table import COMMAND, Toolchain
 
@@ -39,7 +39,7 @@ def setup(toolchain: Toolchain, log: Log, base: Path | None = None) -> Path:
         StorageError: the folder cannot be written, or has no room.
     """
     place = environment_of(toolchain, base)
-    python = place / "bin" / "python"
+    python = python_in(place)
     if state(toolchain, base) == "ready":
         log(f"{toolchain.name} is set up: {place}")
         return python

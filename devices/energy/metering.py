@@ -20,7 +20,7 @@ from statistics import median
 from typing import Protocol, TypeVar
 
 from ...errors import DataError
-from ..onboard.machine.host import ROOT
+from ..onboard.machine.system import ROOT
 from . import meter, sensors
 from .power import Idle, Sampler, Source, Trace, idle
 from .query_energy import QueryEnergy

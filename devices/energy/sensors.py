@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from ..onboard.machine.host import ROOT, read_text
+from ..onboard.machine.system import ROOT, read_text
 from ..onboard.measure import energy
 from .power import Source
 

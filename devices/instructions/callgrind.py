@@ -22,7 +22,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from ...errors import HostError, MeasureError
-from ..onboard.machine import host
+from ..onboard.machine import host, system
 from ..onboard.measure.job import CountJob
 from ..onboard.process.run_job import run
 from ..onboard.settings import DEFAULT_FEED, Feed
@@ -90,6 +90,8 @@ class Instructions:
 
 def missing() -> HostError | None:
     """Why instructions cannot be counted on this machine; None if they can."""
+    if (here := system.name()) != "Linux":
+        return HostError(here, expected="Linux on x86-64", where="counting instructions")
     if host.describe().arch != "x86_64":
         # The worker's client request is machine code for x86-64.
         return HostError(host.describe().arch, expected="x86_64", where="counting by callgrind")
@@ -124,7 +126,7 @@ def count(
         timeout_s: seconds after which a process is killed.
 
     Raises:
-        HostError: valgrind is missing, or this machine is not x86-64.
+        HostError: valgrind is missing, or this machine is no Linux on x86-64.
         ModelError, DataError, UsageError: the model, its inputs or a shape is invalid.
         MeasureError: a process died, ran out of time or counted nothing.
     """

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import HostError
+from ...toolchains.interpreter import caches
 
 COMMAND = "edgestill devices setup-emulator"
 QEMU_PACKAGES = ("qemu-user",)
@@ -98,9 +99,8 @@ class Emulator:
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """The folder of the emulator: below XDG_CACHE_HOME, or else below ``~/.cache``."""
-    base = environment.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edgestill" / "emulator"
+    """The folder of the emulator, below the user's folder for caches."""
+    return caches(environment) / "emulator"
 
 
 def parts(folder: Path | None = None) -> Emulator:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ...errors import HostError, StorageError
 from ...toolchains.step import run_step
-from ..onboard.machine.host import ROOT, read_text
+from ..onboard.machine.system import ROOT, read_text
 from .emulator import (
     COMMAND,
     COUNTER_SOURCE,
@@ -131,7 +131,8 @@ def _debian(draft: Path, arch: str, packages: Sequence[str], without: str | None
     conf.write_text(_APT_CONF.format(arch=arch, folder=apt), encoding="utf-8")
     environment = {"APT_CONFIG": str(conf)}
     _run(["apt-get", "-q", "update"], environment)
-    only = ["-o", "APT::Sandbox::User=root"] if os.geteuid() == 0 else []
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    only = ["-o", "APT::Sandbox::User=root"] if root else []
     get = ["apt-get", "-q", "-y", "-d", "--no-install-recommends", *only, "install", *packages]
     _run(get, environment)
     for package in sorted((apt / "cache/archives").glob("*.deb")):

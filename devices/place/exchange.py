@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from ...errors import DataError, ReachError
-from ..onboard.machine.child import end
+from ..onboard.machine.child import end, session_of_its_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def exchange(
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            start_new_session=True,
+            **session_of_its_own(),
         )
     except OSError as error:
         raise ReachError(

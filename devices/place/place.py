@@ -7,12 +7,11 @@
 The worker is the same everywhere; a place only gets the job there and the answer back.
 """
 
-import os
 from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from ...errors import UsageError
-from ..onboard.machine import disturbance, host
+from ..onboard.machine import disturbance, host, system
 from ..onboard.machine.disturbance import Disturbance
 from ..onboard.machine.host import Host
 from ..onboard.measure.answer import Answer
@@ -123,7 +122,7 @@ def place_of(profile: Profile, *, where: str = "the device") -> Place:
             fix="an emulator counts instructions; for times use the device itself",
         )
     if reach.via == "local":
-        if profile.arch != (here := os.uname().machine):
+        if profile.arch != (here := system.machine()):
             raise UsageError(
                 f"{profile.name}, a device of architecture {profile.arch}",
                 expected=f"{here}, as this machine is",

@@ -10,6 +10,9 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..records import Split
 
+_PIECE = 1 << 20
+"""Bytes of zeros to write at once, where a system allocates no space without writing."""
+
 
 def create(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]:
     """A new memory-mapped ``.npy`` file, whose disk space is allocated now.
@@ -20,8 +23,14 @@ def create(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> NDArray[Any]
         OSError: no space left.
     """
     array: NDArray[Any] = open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    allocate = getattr(os, "posix_fallocate", None)
     with path.open("r+b") as stream:
-        os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+        if allocate is not None:
+            allocate(stream.fileno(), 0, path.stat().st_size)
+        else:
+            stream.seek(-array.nbytes, os.SEEK_END)
+            for start in range(0, array.nbytes, _PIECE):
+                stream.write(bytes(min(_PIECE, array.nbytes - start)))
     return array
 
 

@@ -97,34 +97,40 @@ def look(data: Data, seed: int) -> DataRecord | None:
     kind, argument = find(data.source)
     if kind.outline is None and argument and _bytes(Path(argument)) > MOST_BYTES:
         return None
+    # Windows removes no file that is mapped, as it is while an error of `_outlined` travels.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        read = (kind.outline or kind.read)(argument, Path(folder), data, Silent())
+        return _outlined(read, Path(folder), data, seed, whole=kind.outline is None)
+
+
+def _outlined(
+    arrays: dict[str, Any], scratch: Path, data: Data, seed: int, *, whole: bool
+) -> DataRecord:
     where = f"data.source {shown(data.source)}"
-    with tempfile.TemporaryDirectory() as folder:
-        scratch, progress = Path(folder), Silent()
-        arrays = (kind.outline or kind.read)(argument, scratch, data, progress)
-        source, by_split, layout = examined(arrays, data, seed, where)
-        dropped = 0
-        if isinstance(by_split["train"].x, RawTable):
-            by_split = encoded(scratch, by_split, data.table, progress).by_split
-        x = by_split["train"].x
-        if kind.outline is None and not isinstance(x, Texts):
-            by_split, dropped = without_duplicates(by_split, data.duplicates, where)
-        is_text = isinstance(x, Texts)
-        return DataRecord(
-            source=shown(data.source),
-            task=data.task,
-            labels=source.labels.names,
-            sample_shape=(data.text.max_length,) if is_text else tuple(map(int, x.shape[1:])),
-            layout=layout,
-            dtype="int32" if is_text else checks.input_dtype(x, where).name,
-            mean=(),
-            std=(),
-            units=moments.units(data, source.labels.names),
-            rows={str(split): len(part.rows) for split, part in by_split.items()},
-            counts=class_counts(source, by_split, data, where),
-            dropped=dropped,
-            notes=(),
-            fingerprint="",
-        )
+    source, by_split, layout = examined(arrays, data, seed, where)
+    dropped = 0
+    if isinstance(by_split["train"].x, RawTable):
+        by_split = encoded(scratch, by_split, data.table, Silent()).by_split
+    x = by_split["train"].x
+    if whole and not isinstance(x, Texts):
+        by_split, dropped = without_duplicates(by_split, data.duplicates, where)
+    is_text = isinstance(x, Texts)
+    return DataRecord(
+        source=shown(data.source),
+        task=data.task,
+        labels=source.labels.names,
+        sample_shape=(data.text.max_length,) if is_text else tuple(map(int, x.shape[1:])),
+        layout=layout,
+        dtype="int32" if is_text else checks.input_dtype(x, where).name,
+        mean=(),
+        std=(),
+        units=moments.units(data, source.labels.names),
+        rows={str(split): len(part.rows) for split, part in by_split.items()},
+        counts=class_counts(source, by_split, data, where),
+        dropped=dropped,
+        notes=(),
+        fingerprint="",
+    )
 
 
 def _bytes(path: Path) -> int:

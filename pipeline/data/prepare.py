@@ -46,11 +46,18 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     Raises:
         DataError: the data set is unfit; says where and what to do.
     """
+    scratch = out / "scratch"
+    scratch.mkdir()
+    record = _prepared(out, scratch, progress, inputs)
+    # Nothing holds its arrays any more: Windows removes no file that is mapped.
+    shutil.rmtree(scratch)
+    return record
+
+
+def _prepared(out: Path, scratch: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     data = inputs.data
     kind, argument = find(data.source)
     where = f"data.source {shown(data.source)}"
-    scratch = out / "scratch"
-    scratch.mkdir()
     arrays = kind.read(argument, scratch, data, progress)
     source, by_split, layout = examined(arrays, data, inputs.seed, where)
     units = moments.units(data, source.labels.names)
@@ -69,7 +76,6 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     dtype = x.dtype if layout == "tokens" else checks.input_dtype(x, where)
     digest = hashlib.sha256(f"{layout} {source.labels.names} {data.task}".encode())
     _write(out, by_split, source, dtype, digest, progress)
-    shutil.rmtree(scratch)
     notes = [
         *map(str, arrays.get("notes", ())),
         *(text.notes if text else ()),

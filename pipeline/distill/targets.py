@@ -80,7 +80,9 @@ def make_targets(out: Path, progress: Progress, inputs: TargetsInputs, work: Pat
         )
     if options.views:
         np.save(out / ROWS, identities(train.x), allow_pickle=False)
-    for name in files:
+    names = tuple(files)
+    del files  # Windows renames no file that is mapped.
+    for name in names:
         (work / name).rename(out / name)
     return TargetsRecord(
         views=options.views,

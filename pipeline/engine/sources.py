@@ -29,6 +29,7 @@ CARRIERS = frozenset(
         "pipeline.records",
         "pipeline.engine.flow",
         "pipeline.engine.keys",
+        "pipeline.engine.locks",
         "pipeline.engine.sources",
         "pipeline.engine.stage",
         "pipeline.engine.store",

@@ -12,19 +12,19 @@ An entry that fails is set aside, named in one warning, and built again. Failure
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...devices.onboard.machine.system import WINDOWS
 from ...errors import StorageError
+from . import locks
 
 FORMAT = 1
 ENTRY = "entry.json"
@@ -176,12 +176,9 @@ class Store:
         """Remove the drafts of processes that died: those whose key no process has locked."""
         for draft in self.root.glob(".draft-*"):
             key = draft.name.removeprefix(".draft-").partition(".")[0]
-            with (self.root / f".lock-{key}").open("ab") as stream:
-                try:
-                    fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                shutil.rmtree(draft, ignore_errors=True)
+            with locks.if_free(self._lock_of(key)) as free:
+                if free:
+                    shutil.rmtree(draft, ignore_errors=True)
         for work in self.root.glob(".work-*"):
             if time.time() - work.stat().st_mtime > _FORGOTTEN:
                 shutil.rmtree(work, ignore_errors=True)
@@ -218,7 +215,7 @@ class Store:
 
         One process at a time makes a key; a second one waits and then reads what the first made.
         """
-        with disk_errors(self.root / key), self._lock(key):
+        with disk_errors(self.root / key), locks.alone(self._lock_of(key), self._warn):
             if entry := self.read(key):
                 return entry, False
             draft = self.root / f".draft-{key}.{os.getpid()}"
@@ -258,28 +255,15 @@ class Store:
         )
         return f"{', '.join(changed)} changed on disk" if changed else None
 
-    @contextlib.contextmanager
-    def _lock(self, key: str) -> Iterator[None]:
-        path = self.root / f".lock-{key}"
-        with path.open("a+", encoding="utf-8") as stream:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                stream.seek(0)
-                self._warn(f"waiting for {stream.read().strip() or 'another process'} ({path})")
-                fcntl.flock(stream, fcntl.LOCK_EX)
-            stream.seek(0)
-            stream.truncate()
-            stream.write(f"pid {os.getpid()} on {socket.gethostname()}\n")
-            stream.flush()
-            try:
-                yield
-            finally:
-                stream.truncate(0)
+    def _lock_of(self, key: str) -> Path:
+        return self.root / f".lock-{key}"
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    """Have a file or folder on the disk; Windows opens no folder, and syncs writers only."""
+    if WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if WINDOWS else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Self, cast
 from numpy.typing import NDArray
 
 from ...devices.onboard.machine.child import Ending, end, kill, start
+from ...devices.onboard.machine.system import memory_bytes
 from ...devices.onboard.refusals import raise_refusal
 from ...errors import MeasureError, ModelError
 from . import wire
@@ -53,7 +54,8 @@ class Child:
         self._where = str(model)
         self._timeout_s = timeout_s
         self._expired = False
-        limit = memory_limit_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        # 0: as much as there is, where the system does not tell how much that is.
+        limit = memory_limit_bytes or memory_bytes() or 0
         # A file, not a pipe: what nobody reads must not stop it.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
         try:

@@ -10,7 +10,6 @@ A refusal is a reply too; only a crash is not.
 """
 
 import os
-import resource
 import sys
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -18,6 +17,7 @@ from typing import Any, BinaryIO
 from numpy.typing import NDArray
 
 from ...devices.onboard.machine.confine import confine
+from ...devices.onboard.machine.system import bound
 from ...devices.onboard.refusals import answer_or_refusal
 from ...errors import ModelError
 from . import wire
@@ -47,9 +47,10 @@ def main(
     parent, memory_limit_bytes = int(sys.argv[1]), int(sys.argv[2])
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    confine(parent, memory_limit_bytes)
+    # Where a system cannot bound it, the model runs without: the time-out still ends it.
+    confine(parent, memory_limit_bytes or None)
     if most_written is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_written, most_written))
+        bound("FSIZE", most_written)
     serve(sys.stdin.buffer, replies, reply, lambda: out_of_memory(memory_limit_bytes))
     return 0
 

@@ -6,9 +6,18 @@ import sys
 import venv
 from pathlib import Path
 
+import platformdirs.macos
 import pytest
 from edgestill.errors import HostError
-from edgestill.toolchains import TOOLCHAINS, command, environment_of, folder, missing, python_with
+from edgestill.toolchains import (
+    TOOLCHAINS,
+    command,
+    environment_of,
+    folder,
+    interpreter,
+    missing,
+    python_with,
+)
 from edgestill.toolchains.interpreter import STAMP, digest, python_of, state
 from edgestill.toolchains.table import Toolchain
 
@@ -90,3 +99,13 @@ def test_requirements_are_pinned_and_name_no_place(toolchain):
     for line in filter(None, lines):
         assert line.count("==") == 1, line
         assert not set(line) & set(" /@:"), line
+
+
+def test_caches_lie_where_the_system_keeps_them(monkeypatch, tmp_path):
+    """platformdirs knows; on Linux it is as it was before it was asked."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    assert folder({}) == tmp_path / ".cache" / "edgestill" / "toolchains"
+    mac = platformdirs.macos.MacOS("edgestill", appauthor=False)
+    monkeypatch.setattr(interpreter, "user_cache_path", lambda *_, **__: mac.user_cache_path)
+    assert folder({}) == tmp_path / "Library/Caches/edgestill/toolchains"

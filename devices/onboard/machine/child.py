@@ -14,18 +14,26 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, Any
 
 from ....errors import MeasureError
+from . import system
 
 # -P: no module is imported from the current folder; a foreign one may hold a numpy.py.
 PYTHON = (sys.executable, "-P", "-m")
 # What a child may see of our environment. Everything else (thread counts, preloads, debug switches)
 # would make the figure depend on who ran it.
 _KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+# Without these no program starts on Windows, or none finds its folders and its processor.
+_KEPT_WINDOWS = (
+    *("SYSTEMROOT", "SYSTEMDRIVE", "COMSPEC", "PATHEXT", "TEMP", "TMP", "USERPROFILE", "APPDATA"),
+    *("LOCALAPPDATA", "PROGRAMDATA", "NUMBER_OF_PROCESSORS", "PROCESSOR_ARCHITECTURE"),
+)
 # numpy's own pool computes nothing here, but starts its threads on import; 1 is none.
 _NUMPY_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LONGEST_WORDS = 300
+_FAULTS = {0xC0000005: "SIGSEGV", 0xC000001D: "SIGILL", 0xC0000409: "SIGABRT"}
+"""What Windows ends a process with (ntstatus.h), by the signal of the same meaning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ class Ending:
     def signal(self) -> str | None:
         """The name of the signal that ended it; None where it ended by itself."""
         if self.status >= 0:
-            return None
+            return _FAULTS.get(self.status) if system.WINDOWS else None
         try:
             return signal.Signals(-self.status).name
         except ValueError:
@@ -71,7 +79,8 @@ def environment(threads: int, source: Mapping[str, str] = os.environ) -> dict[st
         "OMP_NUM_THREADS": str(threads),
         **dict.fromkeys(_NUMPY_THREADS, "1"),
     }
-    return {name: source[name] for name in _KEPT if name in source} | fixed
+    kept = (*_KEPT, *_KEPT_WINDOWS) if system.WINDOWS else _KEPT
+    return {name: source[name] for name in kept if name in source} | fixed
 
 
 def start(
@@ -101,10 +110,17 @@ def start(
             stdout=stdout,
             stderr=stderr,
             env=environment(threads),
-            start_new_session=True,
+            **session_of_its_own(),
         )
     except OSError as error:
         raise MeasureError(f"no process could be started ({error})", where=where) from None
+
+
+def session_of_its_own() -> dict[str, Any]:
+    """The words of `subprocess.Popen` for a child that Ctrl-C does not reach, only its parent."""
+    if system.WINDOWS:
+        return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
+    return {"start_new_session": True}
 
 
 def end(child: subprocess.Popen[bytes]) -> None:
@@ -118,7 +134,13 @@ def kill(child: subprocess.Popen[bytes]) -> None:
     """The same without waiting, for another thread than the one that waits for the child."""
     if child.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
+            if hasattr(os, "killpg"):
+                os.killpg(child.pid, signal.SIGKILL)
+            else:
+                tree = ("taskkill", "/T", "/F", "/PID", str(child.pid))
+                with contextlib.suppress(OSError):
+                    subprocess.run(tree, capture_output=True, check=False)
+                child.kill()
 
 
 def finish(

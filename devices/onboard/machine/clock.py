@@ -1,6 +1,6 @@
 """How fast the cores run now, and how often they were throttled for heat.
 
-    read(sorted(os.sched_getaffinity(0)))
+    read(system.affinity() or ())
 
 Virtual machines mostly show neither, which is None and not zero.
 """
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .host import ROOT, read_text
+from .system import ROOT, read_text
 
 _CPUS = "sys/devices/system/cpu"
 

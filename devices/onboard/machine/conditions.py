@@ -10,14 +10,14 @@ only. Each reader takes the file system's root, so that a test can hand it a mac
 a machine does not tell is None.
 """
 
-import ctypes
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .host import ROOT, control_groups, read_text
+from .host import control_groups
+from .system import ROOT, call, read_text
 
 # From which a warning is worth a reader's time.
 _CLOCK_SHARE = 0.05
@@ -178,10 +178,7 @@ def _risen(pairs: Sequence[tuple[Conditions, Conditions]], name: str) -> float:
 
 
 def _frequency(root: Path) -> Path:
-    try:
-        cpu = ctypes.CDLL(None).sched_getcpu()
-    except (OSError, AttributeError):
-        cpu = -1
+    cpu = call("sched_getcpu") or 0
     return root / f"sys/devices/system/cpu/cpu{max(cpu, 0)}/cpufreq"
 
 

@@ -8,8 +8,6 @@
 Both in the process that starts the measured ones: their CPU time counts as its own once they ended.
 """
 
-import os
-import resource
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .host import ROOT, read_text
+from .system import ROOT, read_text, ticks_per_second, usage_with_children
 
 # Shares and rates from which a warning is worth a reader's time. Below them, repeated measurements
 # of one model on an idle virtual machine did not differ.
@@ -40,16 +38,16 @@ class Disturbance:
         total_s: CPU time of all kinds over all cores, seconds; None where unreadable.
         busy_s: the part that ran something in this machine, seconds; None where unreadable.
         steal_s: the part the hypervisor gave to somebody else, seconds; None where unreadable.
-        own_s: CPU time of this process and its ended children, seconds.
-        involuntary_switches: times that they were pushed off a core.
+        own_s: CPU time of this process and its ended children, seconds; None where unreadable.
+        involuntary_switches: times that they were pushed off a core; None where unreadable.
     """
 
     time_s: float
     total_s: float | None
     busy_s: float | None
     steal_s: float | None
-    own_s: float
-    involuntary_switches: int
+    own_s: float | None
+    involuntary_switches: int | None
 
 
 def outliers(latencies_ns: NDArray[np.int64]) -> int:
@@ -66,9 +64,9 @@ def outliers(latencies_ns: NDArray[np.int64]) -> int:
 
 def snapshot(root: Path = ROOT) -> Disturbance:
     """The counters now."""
-    own = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    own = usage_with_children()
     first = (read_text(root / "proc/stat") or "").partition("\n")[0].split()
-    ticks = [int(word) / os.sysconf("SC_CLK_TCK") for word in first[1:9]]
+    ticks = [int(word) / ticks_per_second() for word in first[1:9]]
     # user nice system idle iowait irq softirq steal (proc(5)).
     known = len(ticks) == 8
     return Disturbance(
@@ -76,8 +74,8 @@ def snapshot(root: Path = ROOT) -> Disturbance:
         total_s=sum(ticks) if known else None,
         busy_s=sum(ticks[:3]) + sum(ticks[5:7]) if known else None,
         steal_s=ticks[7] if known else None,
-        own_s=sum(one.ru_utime + one.ru_stime for one in own),
-        involuntary_switches=sum(one.ru_nivcsw for one in own),
+        own_s=None if own is None else own.cpu_s,
+        involuntary_switches=None if own is None else own.involuntary_switches,
     )
 
 
@@ -92,16 +90,17 @@ def warnings(before: Disturbance, after: Disturbance) -> tuple[str, ...]:
             f"the hypervisor withheld {100 * steal / total:.0f} % of the CPU time "
             "during the measurement"
         )
-    if total and busy is not None:
-        others = (busy - (after.own_s - before.own_s)) / total
+    own = _difference(before.own_s, after.own_s)
+    if total and busy is not None and own is not None:
+        others = (busy - own) / total
         if others > _OTHERS_SHARE:
             said.append(
                 f"other processes used {100 * others:.0f} % of this machine's CPU time "
                 "during the measurement"
             )
     seconds = after.time_s - before.time_s
-    switches = after.involuntary_switches - before.involuntary_switches
-    if seconds > 0 and switches / seconds > _SWITCHES_PER_SECOND:
+    switches = _difference(before.involuntary_switches, after.involuntary_switches)
+    if seconds > 0 and switches is not None and switches / seconds > _SWITCHES_PER_SECOND:
         said.append(
             f"the measured processes were pushed off their core {switches / seconds:.0f} "
             "times a second"

@@ -4,17 +4,21 @@
     >>> kernel_class(host.features)     # doctest: +SKIP
     'avx512_vnni'
 
-Reads `/proc` and `/sys` only. The kernel class goes into cache keys, so this module must load in a
-few milliseconds: standard library only. Each reader takes the file system's root as an argument, so
-that a test can hand it a machine of paper.
+Reads `/proc` and `/sys`; where there are none, what the system and numpy tell. The kernel class
+goes into cache keys, so this module must load in a few milliseconds: standard library only. Each
+reader takes the file system's root as an argument, so that a test can hand it a machine of paper.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-ROOT = Path("/")
+from . import system
+from .system import ROOT, read_text
+
+T = TypeVar("T")
 
 # What decides which kernel ONNX Runtime's MLAS picks, in the kernel's own spelling.
 _X86 = frozenset(
@@ -22,6 +26,17 @@ _X86 = frozenset(
     | {"avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16"}
 )
 _ARM = frozenset({"asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "sme"})
+_NUMPY = {
+    **{one.upper(): one for one in ("avx", "avx2", "f16c", "avx512f", "avx512dq", "avx512bw")},
+    **{one.upper(): one for one in ("avx512vl", "asimdhp", "asimddp", "sve", "neon")},
+    "SSE41": "sse4_1",
+    "FMA3": "fma",
+    "AVX512VNNI": "avx512_vnni",
+    "ASIMD": "neon",
+    "AVX512BF16": "avx512_bf16",
+    "AVX512FP16": "avx512_fp16",
+}
+"""Numpy's names of the same extensions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +79,14 @@ def describe(root: Path = ROOT) -> Host:
     cpuinfo = _cpuinfo(root)
     return Host(
         cpu=_cpu_name(root, cpuinfo),
-        arch=os.uname().machine,
+        arch=system.machine(),
         physical_cores=_physical_cores(root),
         logical_cores=os.cpu_count() or 1,
-        available_cores=len(os.sched_getaffinity(0)),
-        features=_features(cpuinfo),
+        available_cores=system.available_cores(),
+        features=_features(cpuinfo) if cpuinfo else _told(root, features_by_numpy) or (),
         memory_bytes=_memory_bytes(root),
         os=_os_name(root),
-        kernel=os.uname().release,
+        kernel=system.release(),
         governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         cpu_quota=_cpu_quota(root),
         virtualised=_virtualised(root, cpuinfo),
@@ -132,14 +147,6 @@ def saturates(arch: str, features: tuple[str, ...]) -> bool:
     return arch == "x86_64" and not has_vnni(features)
 
 
-def read_text(path: Path) -> str | None:
-    """A small pseudo file's text, stripped; None where it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").strip("\0 \n\t")
-    except OSError:
-        return None
-
-
 def _cpuinfo(root: Path) -> dict[str, str]:
     """The first processor's block of /proc/cpuinfo; the first value of each key wins."""
     found: dict[str, str] = {}
@@ -159,11 +166,33 @@ def _features(cpuinfo: dict[str, str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def features_by_numpy() -> tuple[str, ...]:
+    """The same extensions as numpy found them, for a system without `/proc/cpuinfo`.
+
+    It knows no AVX-VNNI, I8MM and SME; a machine that has them is taken for one without.
+    """
+    # Imported here: takes a hundred times as long to load as this module.
+    from importlib import import_module
+
+    for name in ("numpy._core", "numpy.core"):
+        try:
+            found = import_module(f"{name}._multiarray_umath").__cpu_features__
+        except (ImportError, AttributeError):
+            continue
+        return tuple(sorted({_NUMPY[one] for one in found if found[one] and one in _NUMPY}))
+    return ()
+
+
 def _cpu_name(root: Path, cpuinfo: dict[str, str]) -> str:
     board = read_text(root / "proc/device-tree/model")
     part = cpuinfo.get("CPU part")
     arm = f"ARM implementer {cpuinfo.get('CPU implementer')} part {part}" if part else None
-    return cpuinfo.get("model name") or board or arm or "unknown"
+    return cpuinfo.get("model name") or board or arm or _told(root, system.processor) or "unknown"
+
+
+def _told(root: Path, ask: Callable[[], T | None]) -> T | None:
+    """What the system itself tells of this machine; nothing of one of paper."""
+    return ask() if root == ROOT else None
 
 
 def _physical_cores(root: Path) -> int | None:
@@ -178,14 +207,14 @@ def _memory_bytes(root: Path) -> int | None:
     for line in (read_text(root / "proc/meminfo") or "").splitlines():
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) * 1024
-    return None
+    return _told(root, system.memory_bytes)
 
 
 def _os_name(root: Path) -> str:
     for line in (read_text(root / "etc/os-release") or "").splitlines():
         if line.startswith("PRETTY_NAME="):
             return line.partition("=")[2].strip('"')
-    return os.uname().sysname
+    return system.name()
 
 
 def _cpu_quota(root: Path) -> float | None:

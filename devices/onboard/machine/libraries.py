@@ -7,7 +7,9 @@
 import sys
 from pathlib import Path
 
-MAPS = Path("/proc/self/maps")
+from .system import ROOT
+
+MAPS = ROOT / "proc/self/maps"
 
 
 def loaded_from(package: str, maps: Path = MAPS) -> dict[str, int] | None:

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ....errors import UsageError
-from .host import ROOT, read_text
+from ....errors import MeasureError, UsageError
+from . import system
+from .system import ROOT, read_text
 
 
 def pin(cores: Sequence[int]) -> None:
@@ -23,18 +24,23 @@ def pin(cores: Sequence[int]) -> None:
 
     Raises:
         UsageError: a core that is not there or not ours.
+        MeasureError: this system keeps no process on a core.
     """
-    had = os.sched_getaffinity(0)
+    had = system.affinity()
+    if had is None:
+        raise MeasureError(
+            f"{system.name()}, which keeps no process on a core",
+            where="cores",
+            fix="leave cores out",
+        )
     try:
-        os.sched_setaffinity(0, cores)
+        got = set(system.set_affinity(cores) or ())
     except (OSError, OverflowError):  # EINVAL: none of them is there
-        got: set[int] = set()
-    else:
-        got = os.sched_getaffinity(0)
+        got = set()
     if got != set(cores):  # the kernel leaves out what is not there without a word
         raise UsageError(
             f"core {', '.join(map(str, sorted(set(cores) - got)))}",
-            expected=f"some of {', '.join(map(str, sorted(had)))}",
+            expected=f"some of {', '.join(map(str, had))}",
             where="cores",
         )
 

@@ -28,14 +28,15 @@ class ProcessFacts:
 
     Attributes:
         modules: names of all imported modules, sorted.
-        cores: logical cores that it was allowed to use, sorted.
+        cores: logical cores that it was allowed to use, sorted; None where no system
+            call tells.
         process_start_ms: from starting the process to its first own line; None where its parent
             gave no start.
         memory_limit: what limited its memory, `control group` or `address space`; None: nothing.
     """
 
     modules: tuple[str, ...] = ()
-    cores: tuple[int, ...] = ()
+    cores: tuple[int, ...] | None = None
     process_start_ms: float | None = None
     memory_limit: str | None = None
 
@@ -270,7 +271,8 @@ class RunAnswer(Answer):
         energy_missing: why they are None.
         conditions: the machine before and after.
         providers: execution providers of the session.
-        involuntary_switches: how often the kernel took the core away meanwhile.
+        involuntary_switches: how often the kernel took the core away meanwhile; None where it does
+            not count that.
     """
 
     settled: bool
@@ -280,7 +282,7 @@ class RunAnswer(Answer):
     energy_missing: str | None
     conditions: tuple[Conditions, Conditions]
     providers: tuple[str, ...]
-    involuntary_switches: int
+    involuntary_switches: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

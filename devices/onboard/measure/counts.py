@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from ....errors import MeasureError
+from ..machine import system
 from ..runtimes import label, runtime_of
 from ..runtimes.contract import Binding
 from .answer import CountAnswer
@@ -80,7 +81,7 @@ def count(job: CountJob) -> CountAnswer:
     began = time.perf_counter()
     model.answer(feed)
     short = time.perf_counter() - began < _LONG_S
-    threads = sum(1 for _ in Path("/proc/self/task").iterdir()) - _OTHERS[job.counter]
+    threads = (system.threads() or 0) - _OTHERS[job.counter]
     if threads != 1:
         # Whose instructions are whose then depends on luck.
         raise MeasureError(
@@ -150,5 +151,5 @@ def _qemu() -> Marks:
     if platform.machine() != "aarch64":
         raise MeasureError(platform.machine(), expected="aarch64", where="counting under qemu")
     # There is no such process, so the call itself does nothing.
-    mark = partial(ctypes.CDLL(None).syscall, ctypes.c_long(_GETPRIORITY), ctypes.c_long(0))
+    mark = partial(system.libc().syscall, ctypes.c_long(_GETPRIORITY), ctypes.c_long(0))
     return Marks(partial(mark, ctypes.c_long(BEGIN)), partial(mark, ctypes.c_long(END)), mark)

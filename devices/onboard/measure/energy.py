@@ -8,16 +8,12 @@ A declared model is arithmetic on counted operations and bytes with published fi
 process node. It ranks two models; it is never the joules of a device, and its text says so.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from ..machine.system import ROOT
 
-_POWERCAP = Path("/sys/class/powercap")
+_POWERCAP = ROOT / "sys/class/powercap"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ runtime's code among them, as if nobody else mapped it; the proportional share (
 page by how many processes map it.
 """
 
-import ctypes
 import gc
 from dataclasses import dataclass
 from pathlib import Path
 
-_PROC = Path("/proc/self")
+from ..machine.system import ROOT, call, name
+
+_PROC = ROOT / "proc/self"
 _M_MMAP_THRESHOLD, _LARGE_BYTES = -3, 128 * 1024  # glibc's malloc.h and its first value
 _ADDR_NO_RANDOMIZE = 0x0040000  # linux/personality.h
 
@@ -61,10 +62,7 @@ def fix_thresholds() -> bool:
     Returns:
         Whether this malloc has such a bound. Blocks are a little slower to get where it is fixed.
     """
-    try:
-        return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES))
-    except (OSError, AttributeError):
-        return False
+    return bool(call("mallopt", _M_MMAP_THRESHOLD, _LARGE_BYTES))
 
 
 def addresses_fixed(proc: Path = _PROC) -> bool:
@@ -86,6 +84,8 @@ def begin(proc: Path = _PROC) -> Memory | str:
     _trim()
     try:
         (proc / "clear_refs").write_text("5", encoding="ascii")
+    except FileNotFoundError:
+        return f"{name()} has no {proc}/clear_refs, which sets the high-water mark back"
     except OSError as error:
         return f"the high-water mark cannot be set back: {error.strerror or error}"
     return read(proc)
@@ -144,7 +144,4 @@ def peak_over(baseline: Memory | str, proc: Path = _PROC) -> Peak:
 
 def _trim() -> None:
     """Give freed heap back, so that the baseline does not hide what the model will take."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError):
-        return  # musl has none; the baseline is then a little less repeatable
+    call("malloc_trim", 0)  # musl has none; the baseline is then a little less repeatable

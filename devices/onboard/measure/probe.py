@@ -5,6 +5,7 @@ probe(ProbeJob()).runtime                # 'onnxruntime 1.32.0'
 
 from pathlib import Path
 
+from ..machine.system import threads
 from ..runtimes import label, runtime_of
 from .answer import ProbeAnswer
 from .job import ProbeJob
@@ -16,13 +17,5 @@ def probe(job: ProbeJob) -> ProbeAnswer:
     return ProbeAnswer(
         runtime=label(runtime),
         providers=tuple(runtime.providers()),
-        process_threads=threads_of_this_process(),
+        process_threads=threads(),
     )
-
-
-def threads_of_this_process() -> int | None:
-    """Threads of this process; None where the kernel does not tell."""
-    try:
-        return sum(1 for _ in Path("/proc/self/task").iterdir())
-    except OSError:
-        return None

@@ -5,8 +5,6 @@
 The raw figures lie in the job's samples file; `columns` in the answer names its columns.
 """
 
-import os
-import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -18,7 +16,7 @@ from numpy.typing import NDArray
 
 from ....errors import UsageError
 from ..machine import clock as frequency
-from ..machine import conditions
+from ..machine import conditions, system
 from ..runtimes import label, row_of, runtime_of
 from ..runtimes.contract import Arrays, LoadedModel, Runtime
 from ..stats.processes import min_queries
@@ -57,12 +55,12 @@ def measure(job: ScenarioJob) -> ScenarioAnswer:
     if job.scenario in _REHEARSALS:
         _REHEARSALS[job.scenario](job, models, feeds)
     conditions_before, counters = conditions.now(), energy.read_counters()
-    before = resource.getrusage(resource.RUSAGE_SELF)
+    before = system.usage()
     # The wall clock says when, for sensors and meters that others read; how long, it does not.
     timed_from, began_ns = time.time(), time.perf_counter_ns()
     facts, table = _LOADS[job.scenario](job, models, feeds)
     timed_seconds = (time.perf_counter_ns() - began_ns) / 1e9
-    after = resource.getrusage(resource.RUSAGE_SELF)
+    after = system.usage()
     spent, no_energy = energy.spent_uj(counters, energy.read_counters())
     _save(Path(job.samples), table)
     kind: type[Any] = answer_type(job)
@@ -75,7 +73,7 @@ def measure(job: ScenarioJob) -> ScenarioAnswer:
         energy_missing=no_energy,
         conditions=(conditions_before, conditions.now()),
         providers=tuple(model.providers),
-        involuntary_switches=after.ru_nivcsw - before.ru_nivcsw,
+        involuntary_switches=system.switches_between(before, after),
         runtime=label(runtime),
     )
     return found
@@ -135,7 +133,7 @@ def _server(job: ScenarioJob, models: Models, feeds: Feeds) -> Found:
 
 
 def _sustained(job: ScenarioJob, models: Models, feeds: Feeds) -> Found:
-    cpus = sorted(os.sched_getaffinity(0))
+    cpus = system.affinity() or ()
     windows, table = load.sustain(
         models[0],
         feeds,

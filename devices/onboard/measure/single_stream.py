@@ -5,7 +5,6 @@ answer.load_ms
 """
 
 import platform
-import resource
 import time
 from array import array
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..machine import conditions
+from ..machine import conditions, system
 from ..runtimes import label, runtime_of
 from ..runtimes.contract import LoadedModel, Runtime
 from . import energy, latency, memory
@@ -23,7 +22,6 @@ from .answer import MeasureAnswer
 from .feeds import Batches, batches_of, real_batches
 from .job import MeasureJob
 from .outputs import check_finite
-from .probe import threads_of_this_process
 
 
 def measure(job: MeasureJob) -> MeasureAnswer:
@@ -53,7 +51,7 @@ def measure(job: MeasureJob) -> MeasureAnswer:
         pss_bytes=pss_bytes,
         pss_missing=no_pss,
         providers=tuple(model.providers),
-        process_threads=threads_of_this_process(),
+        process_threads=system.threads(),
         runtime=label(runtime),
         python=platform.python_version(),
     )
@@ -91,7 +89,7 @@ def _time(
     # The clock once it is warm; the rest before, so that the core does not cool in between.
     conditions_before = replace(before_warming, clock_mhz=conditions.clock_mhz())
     counters = energy.read_counters()
-    before = resource.getrusage(resource.RUSAGE_SELF)
+    before = system.usage()
     # The wall clock gives the moment, for sensors and meters that others read; not the duration.
     timed_from, start = time.time(), time.perf_counter_ns()
     samples = latency.time_queries(
@@ -103,7 +101,7 @@ def _time(
         room=room,
     )
     timed_seconds = (time.perf_counter_ns() - start) / 1e9
-    after = resource.getrusage(resource.RUSAGE_SELF)
+    after = system.usage()
     spent, no_energy = energy.spent_uj(counters, energy.read_counters())
     return samples, {
         "warmup_queries": warm.queries,
@@ -115,8 +113,8 @@ def _time(
         "energy_uj": None if spent is None else spent / len(samples),
         "energy_missing": no_energy,
         "conditions": (conditions_before, conditions.now()),
-        "involuntary_switches": after.ru_nivcsw - before.ru_nivcsw,
-        "cpu_seconds": (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime),
+        "involuntary_switches": system.switches_between(before, after),
+        "cpu_seconds": after.cpu_s - before.cpu_s,
     }
 
 

@@ -8,7 +8,6 @@ torch in it the memory figure is a lie. A failure is an answer too; only a crash
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ....errors import MeasureError
 from ..machine.confine import confine
 from ..machine.limits import join, pin
+from ..machine.system import affinity, name
 from ..refusals import answer_or_refusal
 from .job import (
     AnswersJob,
@@ -48,9 +48,15 @@ def main() -> int:
     answer_to = Path(envelope["answer"])
     limit, group = envelope.get("memory_limit_bytes"), envelope.get("memory_group")
     grouped = group is not None and join(Path(group))
-    confine(int(envelope["parent"]), None if grouped else limit)
+    bounded = confine(int(envelope["parent"]), None if grouped else limit)
 
     def work() -> dict[str, Any]:
+        if not bounded:
+            raise MeasureError(
+                f"{name()}, which bounds no process's memory",
+                where="memory_mib",
+                fix="leave memory_mib out",
+            )
         if envelope.get("cores"):
             pin(envelope["cores"])
         found = answer(from_json(envelope["job"]))
@@ -82,7 +88,7 @@ def _process(spawned_ns: int | None, memory_limit: str | None) -> "ProcessFacts"
     start_ms = None if spawned_ns is None else (_STARTED_NS - spawned_ns) / 1e6
     return ProcessFacts(
         modules=tuple(sorted(sys.modules)),
-        cores=tuple(sorted(os.sched_getaffinity(0))),
+        cores=affinity(),
         process_start_ms=start_ms,
         memory_limit=memory_limit,
     )

@@ -82,8 +82,11 @@ class MicroModel:
         """The least memory that the model loads into, once it has answered.
 
         Raises:
-            MeasureError: TFLM says nothing of it, or does not fit into what it says.
+            MeasureError: TFLM says nothing of it, or does not fit into what it says; or this system
+            has no fork, without which a model that crashes ends the process.
         """
+        if not hasattr(os, "fork"):
+            raise MeasureError("a system without fork", where=str(self._path))
         with _stderr() as said:
             self._interpreter.print_allocations()
         parts = {part: int(size) for part, size in _PARTS.findall(said())}

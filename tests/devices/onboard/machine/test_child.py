@@ -8,7 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from edgestill.devices.onboard.machine.child import Ending, environment, finish, last_line
+from edgestill.devices.onboard.machine import system
+from edgestill.devices.onboard.machine.child import (
+    Ending,
+    end,
+    environment,
+    finish,
+    last_line,
+    start,
+)
 from edgestill.errors import MeasureError
 
 NAP = (sys.executable, "-c", "import time; time.sleep(600)")
@@ -90,3 +98,35 @@ def test_sigint_ends_a_child_of_a_parent_that_ignores_it(tmp_path):
         assert started.stdout.readline() == b"ready\n"
         os.kill(started.pid, signal.SIGINT)
         assert started.wait(timeout=60) == -signal.SIGINT
+
+
+# --- Windows ----------------------------------------------------------------------------------
+
+
+def test_windows_children_get_what_no_program_starts_without(monkeypatch):
+    given = {"PATH": "C:\\", "SYSTEMROOT": "C:\\Windows", "TEMP": "C:\\Temp", "LD_PRELOAD": "x"}
+    assert "SYSTEMROOT" not in environment(1, given)
+    monkeypatch.setattr(system, "WINDOWS", True)
+    made = environment(1, given)
+    assert (made["SYSTEMROOT"], made["TEMP"]) == ("C:\\Windows", "C:\\Temp")
+    assert "LD_PRELOAD" not in made
+
+
+def test_windows_faults_are_named_like_the_signals_of_the_same_meaning(monkeypatch):
+    assert Ending(0xC0000005, "").how == "ended with status 3221225477"
+    monkeypatch.setattr(system, "WINDOWS", True)
+    assert Ending(0xC0000005, "").how == "was ended by SIGSEGV"
+    assert Ending(3, "").how == "ended with status 3"
+
+
+def test_without_process_groups_the_tree_is_ended_by_windows_own_tool(monkeypatch, tmp_path):
+    """`taskkill` of the test writes down what it is asked for, and the child itself is killed."""
+    tool, asked = tmp_path / "taskkill", tmp_path / "asked"
+    tool.write_text(f'#!/bin/sh\necho "$@" > {asked}\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delattr(os, "killpg")
+    with start(NAP, threads=1, where=None) as child:
+        end(child)
+        assert asked.read_text() == f"/T /F /PID {child.pid}\n"
+        assert child.returncode == -signal.SIGKILL

@@ -5,9 +5,9 @@ import platform
 import threading
 
 import pytest
+from edgestill.devices.onboard.machine.system import threads
 from edgestill.devices.onboard.measure import counts
 from edgestill.devices.onboard.measure.job import CountJob
-from edgestill.devices.onboard.measure.probe import threads_of_this_process
 from edgestill.errors import MeasureError
 from onnx_files import dense
 
@@ -43,7 +43,7 @@ class Others(dict):
     """All threads but one belong to the counter, whatever other tests left running."""
 
     def __getitem__(self, counter):
-        return threads_of_this_process() - 1
+        return threads() - 1
 
 
 def test_a_job_marks_two_regions_a_pair(job, monkeypatch):

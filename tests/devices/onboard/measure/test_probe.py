@@ -13,7 +13,7 @@ from edgestill.errors import UsageError
 
 
 def test_the_runtime_is_named_with_its_version_and_providers(monkeypatch):
-    monkeypatch.setattr(module, "threads_of_this_process", lambda: 7)
+    monkeypatch.setattr(module, "threads", lambda: 7)
     found = probe(ProbeJob())
     assert found.runtime == f"onnxruntime {onnxruntime.__version__}"
     assert "CPUExecutionProvider" in found.providers
@@ -24,7 +24,7 @@ def test_two_threads_more_are_counted_as_two_more():
     """In a fresh process, where no thread of another test is about to end."""
     code = (
         "import threading\n"
-        "from edgestill.devices.onboard.measure.probe import threads_of_this_process as count\n"
+        "from edgestill.devices.onboard.machine.system import threads as count\n"
         "stop, before = threading.Event(), count()\n"
         "for _ in range(2): threading.Thread(target=stop.wait).start()\n"
         "print(before > 0, count() - before)\n"
