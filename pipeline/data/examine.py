@@ -104,7 +104,7 @@ def look(data: Data, seed: int) -> DataRecord | None:
 
 
 def _outlined(
-    arrays: dict[str, Any], scratch: Path, data: Data, seed: int, *, whole: bool
+    arrays: Mapping[str, Any], scratch: Path, data: Data, seed: int, *, whole: bool
 ) -> DataRecord:
     where = f"data.source {shown(data.source)}"
     source, by_split, layout = examined(arrays, data, seed, where)
