@@ -19,11 +19,14 @@ import threading
 import time
 from contextlib import contextmanager
 
+import node_tools
 import pytest
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+AXE = "axe-core@4.14.1"
+"""The npm package that looks for what keeps readers with a keyboard or a screen reader out."""
 SWITCHES = (
     "--headless",
     "--no-sandbox",
@@ -144,6 +147,19 @@ class Page:
                 windowsVirtualKeyCode=code,
                 **({"text": text} if text and kind == "keyDown" else {}),
             )
+
+    def barriers(self):
+        """What axe-core calls serious or critical in the page: rule, element and how to mend it."""
+        self.evaluate(f"{(node_tools.modules_with(AXE) / 'axe-core/axe.min.js').read_text()};0")
+        self.evaluate("window.found = null; axe.run().then((all) => { window.found = all; }); 0")
+        self.wait_for("window.found !== null")
+        found = self.evaluate("JSON.stringify(window.found.violations)")
+        return [
+            f"{rule['impact']}: {rule['id']}: {node['html'][:200]} {node['failureSummary'][:300]}"
+            for rule in json.loads(found)
+            if rule["impact"] in ("serious", "critical")
+            for node in rule["nodes"]
+        ]
 
     def evaluate(self, expression):
         """The value of an expression of JavaScript in the page."""

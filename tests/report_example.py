@@ -41,7 +41,7 @@ from edgestill.pipeline.records import (
     Verdict,
     VerifyRecord,
 )
-from edgestill.pipeline.tasks import of
+from edgestill.pipeline.tasks import confusion, of
 from edgestill.pipeline.tasks.constant import over_constant
 from edgestill.pipeline.tasks.sampling import Sampling
 from measured_example import (
@@ -220,6 +220,7 @@ def _judged(task: str, name: str) -> dict[str, object]:
         "score": judge.score(found, told, SAMPLING),
         "metrics": metrics,
         "over_constant": over_constant(judge, found, told, NAMES, metrics, SAMPLING),
+        "confusion": None,
         "drop_vs_teacher": judge.drop(teacher, found, told, SAMPLING),
         "fidelity": held,
     }
@@ -395,6 +396,7 @@ def _quality(name: str, labels: tuple[str, ...]) -> VariantQuality:
         drop_vs_fp32=task.drop(fp32, found, told, SAMPLING),
         answers_changed_vs_fp32=int(task.answers_differ(found, fp32, told).sum()),
         fidelity=None if name == "teacher" else lost,
+        confusion=confusion.counts(found, told, classes),
         made_from=None if exact else "fp32",
         steadiness=Steadiness(samples=64, again=0.0, session=0.0, alone=2e-7 if exact else None),
     )

@@ -25,6 +25,7 @@ from ..records import (
     Variant,
     VariantQuality,
 )
+from ..tasks import confusion
 from ..tasks.constant import over_constant
 from ..tasks.probabilities import Probabilities
 from ..tasks.proportions import share
@@ -152,8 +153,16 @@ def quality_of(
         answers_changed_vs_fp32=(apart := reference.shift(outputs, reference.fp32)).changed,
         shift_vs_fp32=apart,
         fidelity=_fidelity(outputs, reference) if name != TEACHER else None,
+        confusion=_confusion(outputs, reference),
         here=_here(variant, outputs, reference, running),
     )
+
+
+def _confusion(outputs: Logits, reference: Reference) -> tuple[tuple[int, ...], ...] | None:
+    """Answers by truth, where exactly one class is right."""
+    if not reference.task.exclusive:
+        return None
+    return confusion.counts(outputs, reference.truth, len(reference.data.labels))
 
 
 def _package(

@@ -95,6 +95,9 @@ class VariantQuality(Record):
     """By this host's own kernels, where those are not the target's."""
     made_from: str | None = None
     """The variant whose file it was made from, and whose faults are its own; None for none."""
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    """Samples of test by true class (rows) and answer (columns). None of other tasks, of more than
+    fifty classes, and in runs of older versions."""
     steadiness: Steadiness | None = None
     """Whether it answers one input in one way; None where a run of an older version lacks it."""
 

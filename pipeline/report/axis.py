@@ -86,7 +86,7 @@ def _logarithmic(axis: Axis, least: float, most: float, count: int) -> Scale:
     if axis.span is not None:
         low, high = axis.span
     else:
-        room = max(math.log(most / least) * _MARGIN, 0.05)
+        room = math.log(most / least) * _MARGIN or 0.05
         low, high = least * math.exp(-room), most * math.exp(room)
     if axis.ticks is not None:
         inside = tuple((at, text) for at, text in axis.ticks if low <= at <= high)

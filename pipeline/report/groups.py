@@ -78,6 +78,7 @@ def section(quality: VerifyRecord) -> Section | None:
                     )
                     for group in shown
                 ),
+                sorts=True,
             ),
         ),
     )

@@ -159,6 +159,7 @@ def _classes(name: str, classes: Sequence[ClassDrop], noun: str) -> Table:
             )
             for class_drop in ordered[:_MOST_CLASSES]
         ),
+        sorts=True,
     )
 
 

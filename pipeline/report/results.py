@@ -11,6 +11,7 @@ from ..records import TEACHER, PackageQuality, Report, VariantQuality, VerifyRec
 from . import (
     budget_table,
     compression,
+    confusion,
     distillation,
     energy,
     groups,
@@ -50,7 +51,7 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
         *(() if several else by_runtime),
         _ratios(report),
         lost.section(report, pictures),
-        *filter(None, [groups.section(report.quality)]),
+        *filter(None, [confusion.section(report), groups.section(report.quality)]),
         distillation.section(report),
         compression.section(report),
         operators.section(report),

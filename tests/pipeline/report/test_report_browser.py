@@ -4,7 +4,7 @@ Skipped where there is no chromium, except in CI, where that is a failure.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def test_no_width_scrolls_sideways_and_a_phone_has_the_answers_on_two_screens(
     for report in (verdict_examples.EXAMPLES["ready"](), runtimes_example.several()):
         page = written(report, tmp_path)
         with opened(page, tmp_path / "profile") as tab:
-            tab.evaluate("document.querySelectorAll('details').forEach((one) => one.open = true)")
+            tab.evaluate(UNFOLD)
             for width in (390, 768, 1280):
                 tab.sized(width, 844)
                 assert tab.evaluate("document.documentElement.scrollWidth") <= width
@@ -114,6 +114,23 @@ def test_tables_are_sorted_by_click_and_by_keyboard(run: Path, tmp_path: Path) -
         assert tab.evaluate(f"{size}.getAttribute('aria-sort')") == "descending"
         tab.evaluate(f"{table}.tHead.rows[0].cells[0].querySelector('button').click()")
         assert tab.evaluate(f"{size}.getAttribute('aria-sort')") is None
+
+
+UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = true; }); 0"
+
+
+@pytest.mark.parametrize(
+    ("made", "width", "dark"),
+    [(example.report, 1280, False), (runtimes_example.several, 390, True)],
+)
+def test_nothing_keeps_a_keyboard_or_a_screen_reader_out(
+    made: Callable[[], Report], width: int, dark: bool, tmp_path: Path
+) -> None:
+    """By axe-core, with all sections unfolded."""
+    with opened(written(made(), tmp_path), tmp_path / "profile") as tab:
+        tab.evaluate(UNFOLD)
+        tab.sized(width, 844, dark=dark)
+        assert tab.barriers() == []
 
 
 def test_a_link_of_the_navigation_unfolds_its_section(run: Path, tmp_path: Path) -> None:
