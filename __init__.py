@@ -1,8 +1,8 @@
 """edgestill: a teacher and a data set go in, a student that provably fits an edge device comes out.
 
     >>> import edgestill
-    >>> built = edgestill.build("recipe.toml")      # doctest: +SKIP
-    >>> built.verdict.outcome                       # doctest: +SKIP
+    >>> run = edgestill.build("recipe.toml", progress=False)
+    >>> run.verdict.outcome
     'ready'
 
 Importing the package is cheap on purpose: the public names load on first use (PEP 562), because
@@ -18,20 +18,112 @@ from typing import TYPE_CHECKING, Any
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
-    from .pipeline.build import build as build
+    from .errors import DataError as DataError
+    from .errors import EdgestillError as EdgestillError
+    from .errors import HostError as HostError
+    from .errors import MaterialError as MaterialError
+    from .errors import MeasureError as MeasureError
+    from .errors import ModelError as ModelError
+    from .errors import NoEffectError as NoEffectError
+    from .errors import ReachError as ReachError
+    from .errors import RecipeError as RecipeError
+    from .errors import StorageError as StorageError
+    from .errors import UsageError as UsageError
+    from .pipeline.api.bench import bench as bench
+    from .pipeline.api.build import build as build
+    from .pipeline.api.bundle import Bundled as Bundled
+    from .pipeline.api.bundle import bundle as bundle
+    from .pipeline.api.compare import compare as compare
+    from .pipeline.api.export import export as export
+    from .pipeline.api.load_run import load_run as load_run
+    from .pipeline.api.quantize import quantize as quantize
+    from .pipeline.api.run import Run as Run
+    from .pipeline.api.run import Stopped as Stopped
+    from .pipeline.api.watching import Event as Event
+    from .pipeline.finished.compare import Compared as Compared
+    from .pipeline.finished.exported import Exported as Exported
+    from .pipeline.finished.measured import Measured as Measured
+    from .pipeline.finished.quantize import Quantized as Quantized
     from .pipeline.recipe.recipe import Recipe as Recipe
     from .version import __version__ as __version__
 
-__all__ = ["Recipe", "__version__", "build"]
-
-_PUBLIC = {
-    "build": ".pipeline.build",
-    "Recipe": ".pipeline.recipe.recipe",
-    "__version__": ".version",
+_FUNCTIONS = {
+    name: f".pipeline.api.{name}"
+    for name in ("build", "quantize", "bench", "compare", "export", "bundle", "load_run")
 }
+_CLASSES = {
+    "Recipe": ".pipeline.recipe.recipe",
+    "Run": ".pipeline.api.run",
+    "Stopped": ".pipeline.api.run",
+    "Bundled": ".pipeline.api.bundle",
+    "Quantized": ".pipeline.finished.quantize",
+    "Measured": ".pipeline.finished.measured",
+    "Compared": ".pipeline.finished.compare",
+    "Exported": ".pipeline.finished.exported",
+    "Event": ".pipeline.api.watching",
+    **dict.fromkeys(
+        (
+            "EdgestillError",
+            "UsageError",
+            "RecipeError",
+            "MaterialError",
+            "DataError",
+            "ModelError",
+            "NoEffectError",
+            "HostError",
+            "StorageError",
+            "MeasureError",
+            "ReachError",
+        ),
+        ".errors",
+    ),
+}
+
+__all__ = [
+    "Bundled",
+    "Compared",
+    "DataError",
+    "EdgestillError",
+    "Event",
+    "Exported",
+    "HostError",
+    "MaterialError",
+    "MeasureError",
+    "Measured",
+    "ModelError",
+    "NoEffectError",
+    "Quantized",
+    "ReachError",
+    "Recipe",
+    "RecipeError",
+    "Run",
+    "Stopped",
+    "StorageError",
+    "UsageError",
+    "__version__",
+    "bench",
+    "build",
+    "bundle",
+    "compare",
+    "export",
+    "load_run",
+    "quantize",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
+    if name in _FUNCTIONS:
+        from .pipeline.api.in_python import in_python
+
+        found = in_python(getattr(import_module(_FUNCTIONS[name], __name__), name))
+    elif name in _CLASSES or name == "__version__":
+        place = _CLASSES.get(name, ".version")
+        found = getattr(import_module(place, __name__), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name], __name__), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -49,11 +49,11 @@ def _nothing_left_in_the_root():
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
     """A finished tiny build and where it lies: (Built, recipe, artifacts)."""
-    import edgestill
+    from edgestill.pipeline import build as pipeline
 
     folder = tmp_path_factory.mktemp("tiny")
     recipe = tiny.write(folder)
-    return edgestill.build(recipe, artifacts=folder / "artifacts"), recipe, folder / "artifacts"
+    return pipeline.build(recipe, artifacts=folder / "artifacts"), recipe, folder / "artifacts"
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Builds as small as can be: a recipe, a data set of three clouds and teachers made by hand."""
 
-import edgestill
 import numpy as np
 import pytest
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.runs.run import differences
 from onnx import TensorProto, helper, numpy_helper
@@ -86,7 +86,7 @@ def recipe(folder, *overrides):
 
 def build(folder, *overrides, **more):
     """A finished build; its run is whole and its page drawn."""
-    done = edgestill.build(recipe(folder, *overrides), artifacts=folder / "artifacts", **more)
+    done = pipeline.build(recipe(folder, *overrides), artifacts=folder / "artifacts", **more)
     assert differences(done.run) == []
     assert (done.run / "report.html").stat().st_size > 10_000
     assert done.report.verdict.outcome == "ready", done.report.verdict.why
@@ -97,7 +97,7 @@ def build(folder, *overrides, **more):
 
 def until(folder, stage, *overrides):
     """What a build that stops after a stage made last."""
-    return edgestill.build(
+    return pipeline.build(
         recipe(folder, *overrides), artifacts=folder / "artifacts", until=stage
     ).stopped
 

@@ -51,31 +51,27 @@ def build(
     What is in the store already is not run again. The exit code is that of the verdict: 0 ready,
     1 not ready, 5 undecided.
     """
-    from ..build import build as run_build
+    from ..api.build import build as run_build
+    from ..api.run import Stopped
     from ..progress import OnConsole
-    from ..recipe.files import bundled
 
     progress = OnConsole(stderr())
     built = run_build(
-        recipe or bundled("digits"),
+        recipe,
         artifacts=artifacts,
         overrides=overrides,
         seed=seed,
         until=until,
         progress=progress,
-        around=progress.stage,
-        planned=progress.planned,
     )
     if built.ran:
         progress.ended("build")
-    if built.stopped is not None:
-        conclude_stage(invocation, built.stopped)
+    if isinstance(built, Stopped):
+        conclude_stage(invocation, built)
         return
-    assert built.run is not None  # noqa: S101 - a build that was not stopped has a run
-    assert built.report is not None  # noqa: S101
     if not built.ran:
         progress.note("every stage is in the store; nothing was run")
-    conclude(invocation, built.report, built.run)
+    conclude(invocation, built)
 
 
 @command(examples=("edgestill plan recipe.toml", "edgestill plan recipe.toml --set seed=1"))

@@ -51,24 +51,11 @@ def bundle(
     programs that run the models. Where nothing is READY, nothing is written, and the exit code is
     that of the verdict.
     """
-    from ..handover.write import default_name, write
-    from ..runs.run import open_report
+    from ..api.bundle import bundle as write
 
-    zipped = zipped or (out is not None and out.suffix == ".zip")
-    out = out or Path(default_name(open_report(run), zipped=zipped))
-    manifest = write(run, out, formats=formats, zipped=zipped, inspection=inspection)
-    document = {
-        "bundle": str(out),
-        "outcome": manifest.outcome,
-        "inspection": manifest.inspection,
-        "packages": [
-            {"model": one.model, "variant": one.variant, "format": one.format}
-            | {"outcome": one.outcome, "why": one.why}
-            for one in manifest.packages
-        ],
-        "files": len(manifest.files) + 1,
-    }
+    bundled = write(run, out, formats=formats, zipped=zipped, inspection=inspection)
+    manifest = bundled.manifest
     lines = [f"{one.model}: {one.outcome}, {one.why}" for one in manifest.packages]
     if manifest.inspection:
         lines.append("for inspection only: not all of it is READY")
-    print_result(invocation, document, *lines, f"bundle: {out}")
+    print_result(invocation, bundled.to_dict(), *lines, f"bundle: {bundled.path}")

@@ -9,7 +9,7 @@ import click
 from ...errors import UsageError
 from . import names
 from .output import prompt, say, stderr, stdout
-from .query_options import QUERY, feed_of, query_options
+from .query_options import QUERY, feed_of, query_of, query_options
 from .shared import (
     Invocation,
     axes_of,
@@ -66,8 +66,7 @@ def compare(
 
     Both are models, or both are runs, whose shipped files are compared.
     """
-    from ..finished.compare import CompareOptions
-    from ..finished.compare import compare as measure
+    from ..api.compare import compare as measure
     from ..progress import OnConsole
     from . import compare as shown
     from .bench_files import can_write, write
@@ -75,9 +74,9 @@ def compare(
 
     can_write(csv_file)
     interactive = sys.stdin.isatty() and sys.stderr.isatty() and not invocation.json
-    feed = feed_of(*(given.pop(name) for name in QUERY))
-    options = CompareOptions(feed, **given)
-    compared = measure(a, b, OnConsole(stderr()), options, ask=prompt if interactive else None)
+    asked = query_of(*(given.pop(name) for name in QUERY))
+    ask = prompt if interactive else None
+    compared = measure(a, b, **asked, **given, ask=ask, progress=OnConsole(stderr()))
     if csv_file is not None:
         folder = Path(compared.folder)
         write(lines(compared.measured, folder), "", (a, b), csv_file=csv_file)
@@ -144,17 +143,14 @@ def quantize(
 
     Every output of each file is compared with the original's; exit with 1 if one is destroyed.
     """
-    from ..finished.quantize import quantize as make
+    from ..api.quantize import quantize as make
     from ..progress import OnConsole
-    from ..recipe.files import compress_part
     from .quantize import summary
 
-    settings = given["settings"]
-    if given["max_loss"] is not None:
-        settings = (*settings, f"mixed_max_loss={given['max_loss']}")
-    part = compress_part(given["methods"] or ("int8-static",), given["target"], settings)
+    given["methods"] = given["methods"] or ("int8-static",)
     axes = axes_of(given["batch_axes"])
-    result = make(model, calibration, out, part, OnConsole(stderr()), axes)
+    progress = OnConsole(stderr())
+    result = make(model, calibration, out=out, **{**given, "batch_axes": axes}, progress=progress)
     invocation.code = result.exit_code
     if invocation.json:
         print_json(invocation, result.to_dict())
@@ -277,31 +273,13 @@ def export(invocation: Invocation, /, source: Path, out: Path, **given: Any) -> 
     Each file is run in its own runtime, and its answers are compared with the .onnx file's. Exit
     with 1 if they differ, with 3 if a format could not be made.
     """
-    import tempfile
-
-    from ..finished import export as exporting
-    from ..finished import export_source
+    from ..api.export import export as write
     from ..progress import OnConsole
     from . import export_tables
 
-    formats = exporting.formats_of(given["formats"])
-    progress = OnConsole(stderr())
-    with tempfile.TemporaryDirectory(prefix="edgestill-") as scratch:
-        if source.is_dir():
-            if given["shapes"] or given["batch_axes"] or given["batch"] != 1:
-                raise UsageError(
-                    "--shape, --batch or --batch-axis with a run",
-                    expected="none of them: a run says what its models take",
-                )
-            opened = export_source.open_run(
-                source, given["variant"], given["inputs"], Path(scratch), progress.warn
-            )
-        elif given["variant"] is not None:
-            raise UsageError("--variant with a model's file", expected="the folder of a run")
-        else:
-            queried = (given[key] for key in QUERY)
-            opened = export_source.open_model(source, feed_of(*queried), given["ort_target"])
-        exported = exporting.export(opened, formats, out, progress)
+    asked = query_of(*(given.pop(name) for name in QUERY))
+    formats = given.pop("formats")
+    exported = write(source, formats, out=out, **asked, **given, progress=OnConsole(stderr()))
     invocation.code = exported.exit_code
     if invocation.json:
         print_json(invocation, exported.to_dict())

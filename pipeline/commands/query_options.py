@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from ...devices.onboard.settings import Feed
 from ...errors import UsageError
+from ..finished.feed import feed
 from .shared import axes_of, batch_axis_option, batch_option, inputs_option, shapes_option
 
 QUERY = ("shapes", "inputs", "batch", "batch_axes")
@@ -44,14 +45,23 @@ def feed_of(
     Raises:
         UsageError: a text of another form, or shapes beside real inputs.
     """
-    if inputs is not None and shapes:
-        raise UsageError(
-            "--shape with --inputs",
-            expected="one of them",
-            fix="leave --shape out: the arrays of the file have their shapes",
-        )
-    real = None if inputs is None else str(inputs)
-    return Feed(real, batch, given_shapes(shapes), batch_axes=axes_of(batch_axes))
+    return feed(inputs, given_shapes(shapes), batch, axes_of(batch_axes))
+
+
+def query_of(
+    shapes: Sequence[str], inputs: Path | None, batch: int, batch_axes: Sequence[str]
+) -> dict[str, Any]:
+    """The same as parameters of a function of ``pipeline.api``.
+
+    Raises:
+        UsageError: a text of another form.
+    """
+    return {
+        "shapes": given_shapes(shapes),
+        "inputs": inputs,
+        "batch": batch,
+        "batch_axes": axes_of(batch_axes),
+    }
 
 
 def given_shapes(texts: Sequence[str]) -> dict[str, tuple[int, ...]]:

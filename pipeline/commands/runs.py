@@ -33,12 +33,9 @@ def gate(
 
     The saved records are judged; nothing is measured.
     """
-    from ..engine.store import disk_errors
-    from ..runs.rejudge import budgets, judge_again
+    from ..api.run import judged_again
 
-    with disk_errors(run, opening=True):
-        judged, report = judge_again(run, budgets(run, recipe, overrides))
-    conclude(invocation, report, judged)
+    conclude(invocation, judged_again(run, overrides, recipe))
 
 
 @command(examples=("edgestill report RUN",))

@@ -36,9 +36,11 @@ def choose(named: str, options: Mapping[str, Any], given: Collection[str]) -> Ch
         given: names of all options that the user gave.
 
     Raises:
-        UsageError: an option that the scenario does not use or cannot work with, or a required
-            one that is missing.
+        UsageError: no such scenario, an option that it does not use or cannot work with, or a
+            required one that is missing.
     """
+    if named not in SCENARIOS:
+        raise UsageError(repr(named), expected=f"one of {', '.join(SCENARIOS)}", where="--scenario")
     own = {name: options[name] for name in OPTIONS if options.get(name) not in (None, False)}
     for name in sorted(own.keys() - SCENARIOS[named].options.keys()):
         users = [user for user, scenario in SCENARIOS.items() if name in scenario.options]

@@ -76,6 +76,28 @@ def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ())
     return recipe
 
 
+def of_tree(
+    tree: Mapping[str, Any], overrides: Iterable[str] = (), *, seed: int | None = None
+) -> Recipe:
+    """A recipe that is in memory, as a tree that TOML or JSON would be parsed to.
+
+    Its relative paths start from the current folder.
+
+    Args:
+        tree: its sections by name.
+        overrides: as for ``load``.
+        seed: replaces the recipe's own seed, unless None.
+
+    Raises:
+        RecipeError: a key or a value is wrong; the error names it and says what was expected.
+    """
+    overrides = tuple(overrides)
+    user_function.look_beside(None)
+    seeded = tree if seed is None else {**tree, "seed": seed}
+    recipe = parse(seeded, where="the recipe", overrides=overrides)
+    return _anchored(recipe, _Folders(Path.cwd(), _keys_of(overrides)))
+
+
 def compress_part(methods: Sequence[str], target: str, settings: Iterable[str] = ()) -> Compress:
     """The ``[compress]`` section alone, for a model without a recipe.
 

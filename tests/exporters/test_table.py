@@ -10,6 +10,7 @@ import tiny
 from edgestill.errors import RecipeError
 from edgestill.exporters import EXPORTERS, onnx_file
 from edgestill.exporters.package import File, Finished, Job, Package
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.commands.verify_run import check
 from edgestill.pipeline.runs.rejudge import judge_again
 
@@ -63,7 +64,7 @@ def built_with(formats, built, patch, copy=copied):
     patch.setitem(EXPORTERS, "copy", copy)
     _, recipe, artifacts = built
     overrides = [*OVERRIDES, f"export.formats={json.dumps(formats)}"]
-    return edgestill.build(recipe, artifacts=artifacts, overrides=overrides)
+    return pipeline.build(recipe, artifacts=artifacts, overrides=overrides)
 
 
 @pytest.fixture(scope="module")

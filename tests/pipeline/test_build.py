@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import edgestill
 import onnx
 import pytest
 import tiny
 from edgestill.errors import UsageError
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.build import STAGES, build, plan
 from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.recipe.gate import Gate
@@ -146,7 +146,7 @@ def test_a_second_build_does_nothing_gives_the_same_run_and_imports_no_torch(bui
     done, recipe, artifacts = built
     code = (
         "import sys, edgestill; b = edgestill.build(sys.argv[1], artifacts=sys.argv[2]); "
-        "print(b.run, len(b.ran), 'torch' in sys.modules, 'onnxruntime' in sys.modules)"
+        "print(b.path, len(b.ran), 'torch' in sys.modules, 'onnxruntime' in sys.modules)"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, str(recipe), str(artifacts)],
@@ -160,7 +160,7 @@ def test_a_second_build_does_nothing_gives_the_same_run_and_imports_no_torch(bui
 @pytest.mark.promise("The same recipe gives the same weights and files, bit for bit")
 def test_the_same_recipe_elsewhere_gives_bit_identical_weights_and_files(built, tmp_path):
     recipe, artifacts = tiny.write(tmp_path), tmp_path / "artifacts"
-    again = edgestill.build(recipe, artifacts=artifacts, until="verify")
+    again = pipeline.build(recipe, artifacts=artifacts, until="verify")
     before = ("data", "teacher", "targets", "student", "student", "variants", "int8-plain")
     assert again.ran == (*before, "verify")
     for entry in (artifacts / "store").glob("*/entry.json"):
@@ -192,7 +192,7 @@ def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, 
         assert not list((artifacts / "runs" / "tiny").glob("[0-9]*"))
         # Two students, one with and one without the teacher; the kill is in the first of them.
         finished += 2 if stage == "student" else 1
-    resumed = edgestill.build(recipe, artifacts=artifacts)
+    resumed = pipeline.build(recipe, artifacts=artifacts)
     assert resumed.ran == ("benchmark",)
     found, wanted = hashes(resumed.report), hashes(built[0].report)
     assert found["files"].pop()[0] == "int8-qat"  # The other build has none.
@@ -297,7 +297,7 @@ def test_until_stops_after_the_stage_and_writes_no_run(tmp_path):
 
 def test_an_unknown_stage_is_refused(tmp_path):
     with pytest.raises(UsageError, match="benchmark"):
-        edgestill.build(tiny.write(tmp_path), artifacts=tmp_path / "a", until="bench")
+        pipeline.build(tiny.write(tmp_path), artifacts=tmp_path / "a", until="bench")
 
 
 @pytest.mark.parametrize(
@@ -323,7 +323,7 @@ def test_json_is_one_document_and_the_only_thing_on_stdout(built):
 @pytest.mark.slow
 def test_several_seeds_report_the_gain_with_an_interval_over_seeds(built):
     _, recipe, artifacts = built
-    done = edgestill.build(recipe, artifacts=artifacts, overrides=["distill.seeds=3"])
+    done = pipeline.build(recipe, artifacts=artifacts, overrides=["distill.seeds=3"])
     assert "student" in done.ran
     assert "teacher" not in done.ran
     gain, drops = done.report.quality.gain, done.report.quality.int8_drops
@@ -362,7 +362,7 @@ def test_gate_refuses_to_override_what_would_need_a_new_build(built):
 
 def test_the_recipe_in_a_run_builds_that_run(built):
     done, _, artifacts = built
-    assert edgestill.build(done.run / "recipe.toml", artifacts=artifacts).run == done.run
+    assert pipeline.build(done.run / "recipe.toml", artifacts=artifacts).run == done.run
 
 
 def test_a_plan_writes_nothing(tmp_path):

@@ -2,7 +2,6 @@
 
 import tomllib
 
-import edgestill
 import pytest
 import report_example
 import tiny
@@ -12,6 +11,7 @@ from edgestill.devices.instructions import callgrind as counting
 from edgestill.devices.instructions.callgrind import Instructions, count, per_inference
 from edgestill.devices.onboard.settings import Feed
 from edgestill.errors import HostError, MeasureError
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.judge.gate import judge as judge_all
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.recipe.recipe import Recipe
@@ -59,7 +59,7 @@ def test_counts_of_litert_are_the_same_in_three_processes(valgrind):
 def test_a_budget_on_instructions_is_counted_and_judged(valgrind, tmp_path):
     folder = tmp_path / "artifacts"
     overrides = ["compress.variants=['fp32']", "gate.max_instructions=1"]
-    built = edgestill.build(tiny.write(tmp_path), artifacts=folder, overrides=overrides)
+    built = pipeline.build(tiny.write(tmp_path), artifacts=folder, overrides=overrides)
     teacher, variant = built.report.measured.benchmark.models
     assert 1_000 < variant.instructions.value < 1_000_000
     assert teacher.instructions.value is None

@@ -3,7 +3,6 @@
 import os
 import subprocess
 
-import edgestill
 import numpy as np
 import onnx
 import pytest
@@ -15,6 +14,7 @@ from edgestill.devices.instructions.setup_emulator import setup_emulator
 from edgestill.devices.onboard.settings import Feed
 from edgestill.devices.profiles.profile import BUNDLED, Profile, load
 from edgestill.errors import HostError, MeasureError, UsageError
+from edgestill.pipeline import build as pipeline
 from onnx import TensorProto, helper
 from onnx_files import dense, save
 from shared_data import SHARED
@@ -110,7 +110,7 @@ def test_a_build_for_a_device_of_ones_own_counts_on_its_core_and_predicts_it(emu
     (tmp_path / "board.toml").write_text(board.replace("Raspberry Pi 4", "Our board"))
     overrides = ["compress.target='board.toml'", "compress.variants=['fp32']"]
     overrides += ["gate.max_instructions=1e9", "gate.max_p50_ms=1e3"]
-    built = edgestill.build(
+    built = pipeline.build(
         tiny.write(tmp_path), artifacts=tmp_path / "artifacts", overrides=overrides
     )
     (_, variant) = built.report.measured.benchmark.models
@@ -126,7 +126,7 @@ def test_a_build_for_a_device_of_ones_own_counts_on_its_core_and_predicts_it(emu
 def test_instructions_that_cannot_be_counted_for_a_device_are_refused_before_any_work(tmp_path):
     overrides = ["gate.max_instructions=1e9", "compress.target='pixel-big'"]
     with pytest.raises(UsageError, match="pixel-big, aarch64, without a core that qemu knows"):
-        edgestill.build(tiny.write(tmp_path), artifacts=tmp_path, overrides=overrides)
+        pipeline.build(tiny.write(tmp_path), artifacts=tmp_path, overrides=overrides)
     assert not list(tmp_path.glob("store/*"))
 
 

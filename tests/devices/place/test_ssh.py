@@ -16,7 +16,6 @@ import time
 from importlib.metadata import distribution
 from pathlib import Path
 
-import edgestill
 import numpy as np
 import pytest
 import sshd
@@ -32,6 +31,7 @@ from edgestill.devices.place.ssh import Ssh
 from edgestill.devices.profiles import connection as reach
 from edgestill.devices.scenarios.single_stream import measure
 from edgestill.errors import MeasureError, ModelError, ReachError, UsageError
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.runs.run import open_report
 from flat_options import flat_job, flat_settings
 from onnx import TensorProto, external_data_helper, helper, load_model, save_model
@@ -415,7 +415,7 @@ def test_a_build_measures_on_the_device_of_its_recipe(server, folder, built, tmp
     before = open_report(built[0].run)
     board = _board(tmp_path, server["table"], folder=str(folder), cores=[0])
     names = [f"benchmark.device={board}", "benchmark.processes=1"]
-    again = edgestill.build(recipe, artifacts=artifacts, overrides=names)
+    again = pipeline.build(recipe, artifacts=artifacts, overrides=names)
     # The device measured on is the one that ships, so what is compressed for it is made anew.
     assert again.ran == ("variants", "int8-plain", "verify", "benchmark")
     assert again.report.measured.on_target is True
@@ -423,14 +423,14 @@ def test_a_build_measures_on_the_device_of_its_recipe(server, folder, built, tmp
     assert before.measured.benchmark.settings.cores == ()
     assert {one.name for one in folder.rglob("*.onnx")} >= {"fp32.onnx"}
     # What the device's file says is part of the key; nothing else is done again.
-    same = edgestill.build(recipe, artifacts=artifacts, overrides=names)
+    same = pipeline.build(recipe, artifacts=artifacts, overrides=names)
     assert same.ran == ()
 
 
 def test_a_build_for_a_device_without_a_way_to_it_ends_before_any_work(tmp_path):
     recipe = tiny.write(tmp_path)
     with pytest.raises(UsageError, match=r"benchmark\.device: found raspberry-pi-5, which is only"):
-        edgestill.build(
+        pipeline.build(
             recipe, artifacts=tmp_path / "a", overrides=["benchmark.device=raspberry-pi-5"]
         )
 

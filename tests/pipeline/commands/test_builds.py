@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 import report_example
 from edgestill.errors import MaterialError, UsageError
+from edgestill.pipeline.api.load_run import load_run
+from edgestill.pipeline.api.run import Stopped
 from edgestill.pipeline.commands import builds, runs
 from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.commands.verdict import conclude, conclude_stage
@@ -50,7 +52,8 @@ def test_a_folder_that_is_no_run_is_refused(command, tmp_path, capsys):
 
 def stopped(capsys, quality, *, json_):
     invocation = Invocation(json=json_)
-    conclude_stage(invocation, Made(VERIFY, "key", quality, Path("store/key")))
+    made = Made(VERIFY, "key", quality, Path("store/key"))
+    conclude_stage(invocation, Stopped.after(made, ("verify",)))
     return invocation.code, capsys.readouterr().out
 
 
@@ -82,7 +85,7 @@ def test_a_fault_of_one_variant_leaves_the_others_to_the_gate(capsys):
 def test_a_verdict_sets_the_exit_code_and_is_the_document(built, capsys):
     result, _, _ = built
     invocation = Invocation(json=True)
-    conclude(invocation, result.report, result.run)
+    conclude(invocation, load_run(result.run))
     document = json.loads(capsys.readouterr().out)
     assert invocation.code == document["exit_code"] == EXIT_CODES[result.report.verdict.outcome]
     assert document["run"] == str(result.run)

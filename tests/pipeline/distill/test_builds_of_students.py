@@ -2,10 +2,10 @@
 
 import json
 
-import edgestill
 import numpy as np
 import pytest
 from edgestill.errors import ModelError
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.engine.store import file_sha256
 from safetensors.torch import load_file
 from small_builds import build, images, points, recipe, texts, until
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 def test_a_student_starts_from_the_layers_of_its_teacher(here):
     texts(here)
-    edgestill.build(
+    pipeline.build(
         recipe(
             here,
             *("data.source=text:reviews.csv", "data.text.max_length=16"),

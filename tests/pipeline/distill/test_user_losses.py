@@ -3,11 +3,11 @@
 import subprocess
 import sys
 
-import edgestill
 import pytest
 import tiny
 import torch
 from edgestill.errors import RecipeError
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.distill import feature_losses, losses, soft_losses
 from edgestill.pipeline.distill.layers import LayerLosses
 from edgestill.pipeline.recipe import loss_names
@@ -63,7 +63,7 @@ def changed(recipe, **lines):
 
 
 def built(recipe):
-    return edgestill.build(recipe, artifacts=recipe.parent / "artifacts", until="student")
+    return pipeline.build(recipe, artifacts=recipe.parent / "artifacts", until="student")
 
 
 def test_a_users_losses_train_a_student_and_their_text_is_in_its_key(module, tmp_path):

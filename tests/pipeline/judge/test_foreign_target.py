@@ -7,11 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import edgestill
 import pytest
 import report_example
 import schema_2
 from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.judge.gate import judge
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.runs.run import differences, folder_digests, manifest_of
@@ -50,7 +50,7 @@ def foreign(built, tmp_path_factory):
     _, recipe, store = built
     artifacts = tmp_path_factory.mktemp("foreign") / "artifacts"
     shutil.copytree(store, artifacts)
-    done = edgestill.build(recipe, artifacts=artifacts, overrides=FOREIGN)
+    done = pipeline.build(recipe, artifacts=artifacts, overrides=FOREIGN)
     assert set(done.ran) == {"variants", "verify", "benchmark"}
     return done, recipe, artifacts
 
@@ -112,7 +112,7 @@ def test_gate_leaves_each_figure_of_the_machine_undecided_for_another_target(for
 def test_a_build_that_finds_the_run_which_gate_wrote_is_undecided_too(foreign):
     built, recipe, artifacts = foreign
     _, document = told("gate", built.run, "--set", "gate.max_p50_ms=4000")
-    again = edgestill.build(
+    again = pipeline.build(
         recipe, artifacts=artifacts, overrides=[*FOREIGN, "gate.max_p50_ms=4000"]
     )
     assert again.ran == ()

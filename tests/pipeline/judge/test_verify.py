@@ -2,10 +2,10 @@
 
 import json
 
-import edgestill
 import numpy as np
 import pytest
 import small_builds as small
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.judge import verify
 from edgestill.pipeline.judge.answers import GOLDEN, logits
 from edgestill.pipeline.judge.quality import Running
@@ -89,7 +89,7 @@ def test_a_verdict_about_four_people_is_undecided(tmp_path):
     """Twelve people, of whom four are test: accuracy near 1, and still too few of them."""
     x, y = small.points()
     np.savez(tmp_path / "data.npz", x=x, y=y, group=np.arange(len(y)) // 20)
-    done = edgestill.build(
+    done = pipeline.build(
         small.recipe(tmp_path, "gate.min_accuracy=0.8"), artifacts=tmp_path / "artifacts"
     )
     fp32, people = done.report.quality.variants[0], len(done.report.data.groups["test"])

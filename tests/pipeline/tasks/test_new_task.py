@@ -7,11 +7,11 @@ import json
 import subprocess
 import sys
 
-import edgestill
 import numpy as np
 import pytest
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import DataError, RecipeError
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.preflight import fits
 from edgestill.pipeline.recipe import task_names
 from edgestill.pipeline.recipe.files import load
@@ -169,7 +169,7 @@ def recipe(tmp_path):
 
 @pytest.mark.slow
 def test_a_registered_task_is_built_judged_and_reported(recipe, registered, tmp_path):
-    done = edgestill.build(recipe, artifacts=tmp_path / "artifacts")
+    done = pipeline.build(recipe, artifacts=tmp_path / "artifacts")
     report = done.report
     assert report.verdict.outcome == "ready", report.verdict.why
     assert report.quality.metric == "within one"
@@ -203,7 +203,7 @@ def test_a_registered_task_is_built_judged_and_reported(recipe, registered, tmp_
 )
 def test_what_it_does_not_have_is_refused_before_a_training(recipe, registered, setting, words):
     read = load(recipe, [setting])
-    data = edgestill.build(load(recipe), artifacts=recipe.parent / "artifacts", until="data")
+    data = pipeline.build(load(recipe), artifacts=recipe.parent / "artifacts", until="data")
     with pytest.raises(RecipeError, match=words):
         fits(read, data.stopped.record)
 
@@ -211,7 +211,7 @@ def test_what_it_does_not_have_is_refused_before_a_training(recipe, registered, 
 def test_its_labels_are_checked_by_itself(recipe, registered):
     np.savez(recipe.parent / "data.npz", x=np.eye(40, dtype=np.float32), y=np.full(40, 0.5))
     with pytest.raises(DataError, match="counts, 0, 1, 2"):
-        edgestill.build(recipe, artifacts=recipe.parent / "artifacts", until="data")
+        pipeline.build(recipe, artifacts=recipe.parent / "artifacts", until="data")
 
 
 def test_the_tasks_are_known_without_torch():
@@ -244,11 +244,11 @@ def test_a_metric_it_does_not_have_is_refused_before_any_data_is_read(
 ):
     (recipe.parent / "data.npz").unlink()
     with pytest.raises(RecipeError, match=words):
-        edgestill.build(load(recipe, [setting]), artifacts=recipe.parent / "artifacts")
+        pipeline.build(load(recipe, [setting]), artifacts=recipe.parent / "artifacts")
 
 
 def test_any_of_its_metrics_chooses_epochs(recipe, registered, tmp_path):
-    made = edgestill.build(
+    made = pipeline.build(
         load(recipe, ["data.select_by=MAE"]), artifacts=tmp_path / "artifacts", until="teacher"
     )
     found = made.stopped.record

@@ -4,13 +4,13 @@ import importlib
 from contextlib import nullcontext
 from pathlib import Path
 
-import edgestill
 import numpy as np
 import pytest
 import torch
 from edgestill.errors import MaterialError, ModelError, RecipeError
 from edgestill.exporters import metadata
 from edgestill.pipeline import build as building
+from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.judge.answers import logits as answers_of
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save_file
@@ -385,7 +385,7 @@ def test_a_teacher_with_nothing_to_teach_is_refused_before_a_student_learns(
         return nullcontext()
 
     with pytest.raises(MaterialError, match=said) as refusal:
-        edgestill.build(recipe(here, *kind(*fault())), artifacts=here / "artifacts", around=around)
+        pipeline.build(recipe(here, *kind(*fault())), artifacts=here / "artifacts", around=around)
     assert refusal.value.exit_code == 3
     # A module of the user is tried first; whether it teaches anything only its stage can tell.
     assert [stage for stage in entered if stage != "trial"] == ["data", "teacher"]

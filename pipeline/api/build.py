@@ -1,0 +1,144 @@
+"""``edgestill.build``: the whole pipeline, from a recipe and data to a verdict."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, overload
+
+from .. import build as pipeline
+from ..recipe.files import bundled, load, of_tree
+from ..recipe.recipe import Recipe
+from .given import kept, samples_of
+from .own_teacher import teacher_of
+from .run import Run, Stopped
+from .settings import Settings, texts
+from .watching import ProgressOption, watched
+
+RecipeOption = Recipe | Mapping[str, Any] | Path | str | None
+
+
+@overload
+def build(
+    recipe: RecipeOption = None,
+    *,
+    data: Any = None,
+    teacher: Any = None,
+    artifacts: Path | str = "artifacts",
+    overrides: Settings = (),
+    seed: int | None = None,
+    until: None = None,
+    progress: ProgressOption = True,
+) -> Run: ...
+
+
+@overload
+def build(
+    recipe: RecipeOption = None,
+    *,
+    data: Any = None,
+    teacher: Any = None,
+    artifacts: Path | str = "artifacts",
+    overrides: Settings = (),
+    seed: int | None = None,
+    until: str,
+    progress: ProgressOption = True,
+) -> Stopped: ...
+
+
+@overload
+def build(
+    recipe: RecipeOption = None,
+    *,
+    data: Any = None,
+    teacher: Any = None,
+    artifacts: Path | str = "artifacts",
+    overrides: Settings = (),
+    seed: int | None = None,
+    until: str | None,
+    progress: ProgressOption = True,
+) -> Run | Stopped: ...
+
+
+def build(
+    recipe: RecipeOption = None,
+    *,
+    data: Any = None,
+    teacher: Any = None,
+    artifacts: Path | str = "artifacts",
+    overrides: Settings = (),
+    seed: int | None = None,
+    until: str | None = None,
+    progress: ProgressOption = True,
+) -> Run | Stopped:
+    """Run the pipeline; finished stages are read from the store.
+
+    Args:
+        recipe: the path of a recipe, its sections as a dict, or a ``Recipe``; None: the bundled
+            digits recipe. Relative paths in a dict start from the current folder.
+        data: ``(x, y)``, or a dict of ``x`` and ``y``, or of ready splits ``x_train``, ``y_train``,
+            ``x_test`` and ``y_test``, in place of the recipe's ``data.source``: arrays of numpy or
+            torch, samples along the first axis. They are written to ``artifacts/given``, in a file
+            that is named by their content.
+        teacher: a trained ``torch.nn.Module`` that gives logits for samples as ``data`` has them,
+            or the path of an ``.onnx`` file, in place of the recipe's ``[teacher]``. A module is
+            exported to ``artifacts/given``; the student learns from its answers.
+        artifacts: the folder that builds write to.
+        overrides: values by key, such as ``{"distill.temperature": 2}``, or ``key=value`` texts.
+        seed: replaces the recipe's seed.
+        until: stop after this stage and return what it made.
+        progress: True shows it, False does not; a function is called with each ``Event``.
+
+    Returns:
+        The run; with ``until`` the stage that was the last.
+
+    Raises:
+        RecipeError: the recipe's file, a key or a value is wrong.
+        DataError, ModelError: the data or the teacher cannot be used.
+        EdgestillError: see ``edgestill.errors``; whatever was finished before stays in the store.
+
+    Example:
+        >>> import edgestill
+        >>> run = edgestill.build("recipe.toml", progress=False)
+        >>> run.verdict.outcome
+        'ready'
+        >>> [file.name for file in run.files if file.suffix == ".onnx"]
+        ['tiny-fp32.onnx']
+    """
+    folder = Path(artifacts)
+    with watched(progress, "edgestill.build") as watch:
+        told = (*texts(overrides), *_in_memory(data, teacher, folder))
+        built = pipeline.build(
+            _read(recipe, told, seed),
+            artifacts=folder,
+            until=until,
+            progress=watch.progress,
+            around=watch.stage,
+            planned=watch.planned,
+        )
+    if built.stopped is not None:
+        return Stopped.after(built.stopped, built.ran)
+    assert built.run is not None  # noqa: S101 - a build that was not stopped has a run
+    assert built.report is not None  # noqa: S101
+    return Run(built.run, built.report, built.ran)
+
+
+def _in_memory(data: Any, teacher: Any, artifacts: Path) -> tuple[str, ...]:
+    """What is given in memory, as overrides that name files with it."""
+    samples = None if data is None else samples_of(data)
+    told: dict[str, Any] = {}
+    if samples is not None:
+        told["data.source"] = f"npz:{kept(artifacts, samples).absolute()}"
+    if teacher is not None:
+        told["teacher"] = {"model": teacher_of(teacher, samples, artifacts)}
+    return texts(told)
+
+
+def _read(recipe: RecipeOption, overrides: tuple[str, ...], seed: int | None) -> Recipe:
+    if recipe is None:
+        return load(bundled("digits"), overrides, seed=seed)
+    if isinstance(recipe, Path | str):
+        return load(Path(recipe), overrides, seed=seed)
+    if isinstance(recipe, Mapping):
+        return of_tree(recipe, overrides, seed=seed)
+    if overrides or seed is not None:
+        return of_tree(recipe.model_dump(mode="json", exclude_none=True), overrides, seed=seed)
+    return recipe

@@ -1,0 +1,281 @@
+"""How a call from Python says what it is doing: on the screen, to a function, or not at all.
+
+    with watched(print, "edgestill.build") as watch:
+        build(..., progress=watch.progress, around=watch.stage, planned=watch.planned)
+
+``True`` shows a bar on a terminal, lines in a log, and in a notebook one line that is replaced: a
+bar there would need ipywidgets, which not every notebook has. A function is called with an
+``Event``.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, Self, runtime_checkable
+
+from ..printable import printable
+from ..progress import OnConsole, Progress, Silent, Steps
+
+_LEAST_S = 0.2
+"""Between two versions of the line in a notebook."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that a call does.
+
+    Attributes:
+        kind: ``begin`` and ``end`` of a stage, a ``step`` of it, a ``note`` or a ``warning``.
+        stage: the stage of a build; empty outside one.
+        number: of the stage among those that run, from 1; 0 outside a stage.
+        stages: how many run; 0 where that is not known.
+        what: what the steps are of: ``epochs``, ``benchmark``.
+        done: steps that are done.
+        total: of all steps.
+        text: the note, the warning, or what is to be said of the step.
+    """
+
+    kind: Literal["begin", "step", "end", "note", "warning"]
+    stage: str = ""
+    number: int = 0
+    stages: int = 0
+    what: str = ""
+    done: int = 0
+    total: int = 0
+    text: str = ""
+
+
+@runtime_checkable
+class Observer(Progress, Protocol):
+    """Progress that follows the stages of a build as well."""
+
+    def stage(self, name: str, /) -> AbstractContextManager[None]:
+        """Entered around each stage that runs."""
+        ...
+
+
+@runtime_checkable
+class Planned(Progress, Protocol):
+    """Progress that wants to know the stages that will run."""
+
+    def planned(self, stages: Sequence[str], /) -> None:
+        """Called once, before the first of them."""
+        ...
+
+
+ProgressOption = bool | Callable[[Event], object] | Progress
+"""``True``: shown; ``False``: not; a function of an ``Event``; or an object of one's own."""
+
+
+class Watch:
+    """What a call reports to.
+
+    Attributes:
+        progress: gets steps, notes and warnings.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress = progress
+
+    def planned(self, stages: Sequence[str]) -> None:
+        """The stages that will run are known, for a progress that asks for them."""
+        if isinstance(self.progress, Planned):
+            self.progress.planned(stages)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Entered around each stage that runs."""
+        if isinstance(self.progress, Observer):
+            with self.progress.stage(name):
+                yield
+        else:
+            yield
+
+
+@contextmanager
+def watched(progress: ProgressOption, call: str) -> Iterator[Watch]:
+    """Report to what was asked for; an error of a user's function ends the call as it is.
+
+    Args:
+        progress: what the user gave.
+        call: the name of the function that is running, for a note on such an error.
+
+    Raises:
+        BaseException: whatever the user's function raised, even where a stage took it for a
+            failure of its own.
+    """
+    if not isinstance(progress, bool) and callable(progress):
+        caller = Caller(progress, call)
+        try:
+            yield Watch(caller)
+        except BaseException:
+            if caller.failure is not None:
+                raise caller.failure from None
+            raise
+        if caller.failure is not None:
+            raise caller.failure
+        return
+    if isinstance(progress, bool):
+        yield Watch(shown() if progress else Silent())
+    else:
+        yield Watch(progress)
+
+
+def shown() -> Progress:
+    """The progress of ``True``: on a terminal, in a log or in a notebook."""
+    if (display := _notebook()) is not None:
+        return InNotebook(display)
+    from rich.console import Console
+
+    return OnConsole(Console(stderr=True, markup=False, emoji=False, highlight=False))
+
+
+def _notebook() -> Callable[..., Any] | None:
+    """IPython's ``display`` where a kernel of a notebook runs this; nothing is imported for it."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    if shell is None or not hasattr(shell, "kernel"):
+        return None
+    return getattr(sys.modules.get("IPython.display"), "display", None)
+
+
+class Caller:
+    """Calls a function of the user's with every event.
+
+    Attributes:
+        stages: how many stages run; 0: not known.
+        failure: what the function raised.
+    """
+
+    def __init__(self, function: Callable[[Event], object], call: str) -> None:
+        self._function, self._call = function, call
+        self._stage, self._number, self.stages = "", 0, 0
+        self.failure: BaseException | None = None
+
+    def steps(self, what: str, total: int) -> Steps:
+        """Begin steps; each is an event."""
+        self.emit("step", what=what, total=total)
+        return _Counted(self, what, total)
+
+    def note(self, text: str) -> None:
+        """A sentence."""
+        self.emit("note", text=text)
+
+    def warn(self, text: str) -> None:
+        """A sentence that the reader should act on."""
+        self.emit("warning", text=text)
+
+    def planned(self, stages: Sequence[str]) -> None:
+        """The stages that will run."""
+        self.stages = len(stages)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """A stage begins and, unless it fails, ends."""
+        self._stage, self._number = name, self._number + 1
+        self.emit("begin")
+        yield
+        self.emit("end")
+        self._stage = ""
+
+    def emit(self, kind: Any, **more: Any) -> None:
+        """Call the function; after it raised once, raise that again and do not call it."""
+        if self.failure is not None:
+            raise self.failure
+        number = self._number if self._stage else 0
+        try:
+            self._function(Event(kind, self._stage, number, self.stages, **more))
+        except BaseException as error:
+            where = f" in stage {self._stage}" if self._stage else ""
+            error.add_note(f"raised by the function given as progress= to {self._call}{where}")
+            self.failure = error
+            raise
+
+
+class _Counted:
+    def __init__(self, caller: Caller, what: str, total: int) -> None:
+        self._caller, self._what, self._total, self._done = caller, what, total, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self, detail: str = "") -> None:
+        self._done += 1
+        self._caller.emit("step", what=self._what, done=self._done, total=self._total, text=detail)
+
+
+class InNotebook:
+    """One line below the cell, replaced as the call goes on; warnings stay.
+
+    Args:
+        display: IPython's.
+
+    Attributes:
+        stages: how many stages run; 0: not known.
+    """
+
+    def __init__(self, display: Callable[..., Any]) -> None:
+        self._display, self._shown_s = display, 0.0
+        self._handle: Any = None
+        self._stage, self._number, self.stages = "", 0, 0
+
+    def steps(self, what: str, total: int) -> Steps:
+        """Begin steps: the line says how many are done, and the time left."""
+        return _OneLine(self, what, total)
+
+    def note(self, text: str) -> None:
+        """A sentence, until the next line replaces it."""
+        self.show(text, at_once=True)
+
+    def warn(self, text: str) -> None:
+        """A sentence that stays."""
+        self._display({"text/plain": f"warning: {printable(text)}"}, raw=True)
+
+    def planned(self, stages: Sequence[str]) -> None:
+        """The stages that will run."""
+        self.stages = len(stages)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Name a stage while it runs and say how long it took."""
+        self._stage, self._number = name, self._number + 1
+        began = time.monotonic()
+        self.show("…", at_once=True)
+        yield
+        self.show(f"done in {time.monotonic() - began:.1f} s", at_once=True)
+        self._stage = ""
+
+    def show(self, text: str, *, at_once: bool = False) -> None:
+        """Replace the line; a step too soon after the last one is left out."""
+        now = time.monotonic()
+        if not at_once and now - self._shown_s < _LEAST_S:
+            return
+        self._shown_s = now
+        of = f" {self._number} of {self.stages}" if self.stages else ""
+        head = f"{self._stage}{of}: " if self._stage else ""
+        line = {"text/plain": printable(f"{head}{text}")}
+        if self._handle is None:
+            self._handle = self._display(line, raw=True, display_id=True)
+        else:
+            self._handle.update(line, raw=True)
+
+
+class _OneLine:
+    def __init__(self, notebook: InNotebook, what: str, total: int) -> None:
+        self._notebook, self._what, self._total = notebook, what, total
+        self._done, self._began = 0, time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def advance(self, detail: str = "") -> None:
+        self._done += 1
+        left_s = (time.monotonic() - self._began) / self._done * (self._total - self._done)
+        self._notebook.show(
+            f"{self._what} {self._done}/{self._total}, {left_s:.0f} s left  {detail}".rstrip()
+        )
