@@ -108,6 +108,11 @@ class Page:
         found = self._ask("Target.attachToTarget", targetId=target, flatten=True)
         self._session = found["sessionId"]
         self._ask("Network.enable")
+        self.open(address)
+
+    def open(self, address):
+        """Go to another page; `requested` begins again."""
+        self.requested = []
         self._ask("Page.navigate", url=address)
 
     def sized(self, width, height, *, dark=False):
@@ -151,7 +156,10 @@ class Page:
     def barriers(self):
         """What axe-core calls serious or critical in the page: rule, element and how to mend it."""
         self.evaluate(f"{(node_tools.modules_with(AXE) / 'axe-core/axe.min.js').read_text()};0")
-        self.evaluate("window.found = null; axe.run().then((all) => { window.found = all; }); 0")
+        self.evaluate(
+            "window.found = null; axe.run({resultTypes: ['violations'], preload: false})"
+            ".then((all) => { window.found = all; }); 0"
+        )
         self.wait_for("window.found !== null")
         found = self.evaluate("JSON.stringify(window.found.violations)")
         return [

@@ -245,6 +245,17 @@ def _operators(report: Report) -> Iterator[Chart]:
         missing=(),
         alternative="; ".join(f"{kind.op}: {kind.share:.1%}" for kind in kinds),
     )
+    yield Chart(
+        id="nodes",
+        title="Time by node of the graph",
+        caption=f"Of {numbers.printable(subject.name)}, in the order in which the runtime executes "
+        "them, named after the module where that is known.",
+        plots=(operator_charts.nodes(subject.operators),),
+        missing=(),
+        alternative="; ".join(
+            f"{one.name}: {one.us:.1f} µs" for one in slowest(subject.operators, 5)
+        ),
+    )
     roofline = operator_charts.roofline(records)
     yield Chart(
         id="roofline",

@@ -41,6 +41,7 @@ _BESIDE: Mapping[str, str] = {
     "by-runtime": runtimes.TITLE,
     "classes": lost.TITLE,
     "operators": operators.TITLE,
+    "nodes": operators.TITLE,
     "roofline": operators.TITLE,
     "curves": "Training",
 }

@@ -12,6 +12,8 @@ from .plot import Axis, Look, Plot, Point, Series
 
 BARS = 12
 """Types with a bar of their own."""
+NODES = 40
+"""Nodes with a bar of their own."""
 
 
 def shares(kinds: Sequence[Kind]) -> Plot:
@@ -30,6 +32,32 @@ def shares(kinds: Sequence[Kind]) -> Plot:
         Axis("Share of a query, %", span=(0.0, 1.2 * most)),
         drawing.lines([name for name, _ in bars]),
         height=56.0 + 26.0 * len(bars),
+    )
+
+
+def nodes(operators: Sequence[OperatorTime]) -> Plot:
+    """Bars of time by node in the order of execution; of many nodes the slowest."""
+    slow = sorted(range(len(operators)), key=lambda at: -operators[at].us)[:NODES]
+    shown = [operators[at] for at in sorted(slow)]
+    bars = [(f"{one.name} ({one.op})", 100.0 * one.share, one.us) for one in shown]
+    if rest := [one for at, one in enumerate(operators) if at not in slow]:
+        share, us = 100.0 * sum(one.share for one in rest), sum(one.us for one in rest)
+        bars.append((f"{len(rest):,} other nodes", share, us))
+    points = tuple(
+        Point(
+            percent,
+            float(place),
+            text=f"{us:.1f} µs",
+            told=f"{numbers.printable(name)}: {us:.1f} µs ({percent:.1f} %)",
+        )
+        for place, (name, percent, us) in enumerate(bars)
+    )
+    most = max((percent for _, percent, _ in bars), default=1.0)
+    return Plot(
+        (Series("time", drawing.look(1), points, kind="bars"),),
+        Axis("Share of a query, %", span=(0.0, 1.25 * most)),
+        drawing.lines([name for name, _, _ in bars]),
+        height=56.0 + 22.0 * len(bars),
     )
 
 

@@ -278,6 +278,7 @@ def test_every_page_shows_the_operators_and_no_name_breaks_out(tmp_path):
         assert "the slowest operators" in shown
         assert "GlobalAveragePool" in shown
     assert 'id="roofline"' in page
+    assert 'id="nodes"' in page
     assert "10 GFLOP/s in fp32, 40 Gop/s in int8, 4 GB/s" in text
 
 

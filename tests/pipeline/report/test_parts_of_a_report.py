@@ -6,6 +6,7 @@ import pytest
 import report_example as example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.judge.operator_types import Kind
+from edgestill.pipeline.records import OperatorTime
 from edgestill.pipeline.report import (
     compression,
     energy,
@@ -91,3 +92,35 @@ def test_operator_types_beyond_a_dozen_share_one_bar_and_no_roof_gives_no_chart(
     assert plot.y.ticks[-1][1] == "3 other types"
     assert plot.series[0].points[-1].x == pytest.approx(15.0)
     assert operator_charts.roofline(()) is None
+
+
+def test_nodes_stand_in_the_order_of_execution_and_of_many_the_slowest_have_bars():
+    many = [node(f"n{i}", float(i % 50)) for i in range(operator_charts.NODES + 20)]
+    plot = operator_charts.nodes(many)
+    names = [name for _, name in plot.y.ticks]
+    assert len(names) == operator_charts.NODES + 1
+    assert names[-1] == "20 other nodes"
+    order = [int(name.split()[0][1:]) for name in names[:-1]]
+    assert order == sorted(order)
+    assert sum(point.x for point in plot.series[0].points) == pytest.approx(100.0)
+    few = operator_charts.nodes(many[:2])
+    assert [name for _, name in few.y.ticks] == ["n0 (Conv)", "n1 (Conv)"]
+
+
+def node(name, us):
+    total = sum(i % 50 for i in range(operator_charts.NODES + 20))
+    return OperatorTime(
+        name=name,
+        op="Conv",
+        family="Conv",
+        fused=(),
+        calls=1.0,
+        us=us,
+        share=us / total,
+        type="float",
+        macs=None,
+        operations=None,
+        parameters=0,
+        bytes=None,
+        roof_us=None,
+    )

@@ -4,8 +4,8 @@ Skipped where there is no chromium, except in CI, where that is a failure.
 """
 
 import re
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +46,19 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@contextmanager
-def opened(page: Path, profile: Path) -> Iterator[Any]:
-    with browser_tools.visited(page.as_uri(), profile) as tab:
-        tab.wait_for("document.readyState === 'complete' && !!document.querySelector('footer')")
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """One browser for all tests: it takes a second to start."""
+    with browser_tools.visited("about:blank", tmp_path_factory.mktemp("profile")) as tab:
         yield tab
+
+
+def opened(browser: Any, page: Path) -> Any:
+    """The page in the browser, at the size of a laptop's, as if nothing had been done to it."""
+    browser.open(f"{page.as_uri()}?{time.monotonic_ns()}")
+    browser.wait_for("document.readyState === 'complete' && !!document.querySelector('footer')")
+    browser.sized(1280, 800)
+    return browser
 
 
 def written(report: Report, folder: Path) -> Path:
@@ -59,61 +67,64 @@ def written(report: Report, folder: Path) -> Path:
     return page
 
 
-def test_every_chart_has_its_marks_and_takes_the_readers_colours(run: Path, tmp_path: Path) -> None:
-    with opened(run / "report.html", tmp_path / "profile") as tab:
-        for name, (mark, count) in MARKS.items():
-            found = tab.evaluate(f"document.querySelectorAll('#{name} .chart {mark}').length")
-            assert found == count, name
-        ink = "getComputedStyle(document.querySelector('#tradeoff text')).fill"
-        found = []
-        for dark in (False, True):
-            tab.sized(1280, 800, dark=dark)
-            found.append(tab.evaluate(ink))
-        assert found == ["rgb(28, 32, 36)", "rgb(230, 232, 234)"]
-        assert all(one.startswith("data:") for one in tab.requested[1:])
+def test_every_chart_has_its_marks_and_takes_the_readers_colours(browser: Any, run: Path) -> None:
+    tab = opened(browser, run / "report.html")
+    for name, (mark, count) in MARKS.items():
+        found = tab.evaluate(f"document.querySelectorAll('#{name} .chart {mark}').length")
+        assert found == count, name
+    ink = "getComputedStyle(document.querySelector('#tradeoff text')).fill"
+    found = []
+    for dark in (False, True):
+        tab.sized(1280, 800, dark=dark)
+        found.append(tab.evaluate(ink))
+    assert found == ["rgb(28, 32, 36)", "rgb(230, 232, 234)"]
+    assert all(one.startswith("data:") for one in tab.requested[1:])
 
 
 @pytest.mark.parametrize("outcome", list(verdict_examples.EXAMPLES))
-def test_the_first_screen_of_a_laptop_answers_five_questions(outcome: str, tmp_path: Path) -> None:
+def test_the_first_screen_of_a_laptop_answers_five_questions(
+    browser: Any, outcome: str, tmp_path: Path
+) -> None:
     page = written(verdict_examples.EXAMPLES[outcome](), tmp_path)
-    with opened(page, tmp_path / "profile") as tab:
-        tab.sized(1280, 800)
-        for last in QUESTIONS:
-            end = tab.evaluate(f"document.querySelector('{last}').getBoundingClientRect().bottom")
-            assert end <= 800, last
+    tab = opened(browser, page)
+    tab.sized(1280, 800)
+    for last in QUESTIONS:
+        end = tab.evaluate(f"document.querySelector('{last}').getBoundingClientRect().bottom")
+        assert end <= 800, last
 
 
 def test_no_width_scrolls_sideways_and_a_phone_has_the_answers_on_two_screens(
+    browser: Any,
     tmp_path: Path,
 ) -> None:
     """The second page has nine models and long names."""
     for report in (verdict_examples.EXAMPLES["ready"](), runtimes_example.several()):
         page = written(report, tmp_path)
-        with opened(page, tmp_path / "profile") as tab:
-            tab.evaluate(UNFOLD)
-            for width in (390, 768, 1280):
-                tab.sized(width, 844)
-                assert tab.evaluate("document.documentElement.scrollWidth") <= width
-            tab.sized(390, 844)
-            end = tab.evaluate("document.querySelector('.first').getBoundingClientRect().bottom")
-            assert end <= 2 * 844
+        tab = opened(browser, page)
+        tab.evaluate(UNFOLD)
+        for width in (390, 768, 1280):
+            tab.sized(width, 844)
+            assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.sized(390, 844)
+        end = tab.evaluate("document.querySelector('.first').getBoundingClientRect().bottom")
+        assert end <= 2 * 844
 
 
-def test_tables_are_sorted_by_click_and_by_keyboard(run: Path, tmp_path: Path) -> None:
-    with opened(run / "report.html", tmp_path / "profile") as tab:
-        table = "document.querySelector('#budgets table')"
-        names = f"[...{table}.tBodies[0].rows].map((row) => row.cells[0].textContent.trim())"
-        size = f"[...{table}.tHead.rows[0].cells].at(-1)"
-        assert "file size" in tab.evaluate(f"{size}.textContent")
-        tab.evaluate(f"{size}.querySelector('button').click()")
-        assert tab.evaluate(names) == ["int8-static", "int8-dynamic", "fp32"]
-        assert tab.evaluate(f"{size}.getAttribute('aria-sort')") == "ascending"
-        tab.evaluate(f"{size}.querySelector('button').focus()")
-        tab.press("Enter")
-        assert tab.evaluate(names) == ["fp32", "int8-dynamic", "int8-static"]
-        assert tab.evaluate(f"{size}.getAttribute('aria-sort')") == "descending"
-        tab.evaluate(f"{table}.tHead.rows[0].cells[0].querySelector('button').click()")
-        assert tab.evaluate(f"{size}.getAttribute('aria-sort')") is None
+def test_tables_are_sorted_by_click_and_by_keyboard(browser: Any, run: Path) -> None:
+    tab = opened(browser, run / "report.html")
+    table = "document.querySelector('#budgets table')"
+    names = f"[...{table}.tBodies[0].rows].map((row) => row.cells[0].textContent.trim())"
+    size = f"[...{table}.tHead.rows[0].cells].at(-1)"
+    assert "file size" in tab.evaluate(f"{size}.textContent")
+    tab.evaluate(f"{size}.querySelector('button').click()")
+    assert tab.evaluate(names) == ["int8-static", "int8-dynamic", "fp32"]
+    assert tab.evaluate(f"{size}.getAttribute('aria-sort')") == "ascending"
+    tab.evaluate(f"{size}.querySelector('button').focus()")
+    tab.press("Enter")
+    assert tab.evaluate(names) == ["fp32", "int8-dynamic", "int8-static"]
+    assert tab.evaluate(f"{size}.getAttribute('aria-sort')") == "descending"
+    tab.evaluate(f"{table}.tHead.rows[0].cells[0].querySelector('button').click()")
+    assert tab.evaluate(f"{size}.getAttribute('aria-sort')") is None
 
 
 UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = true; }); 0"
@@ -124,54 +135,56 @@ UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = tru
     [(example.report, 1280, False), (runtimes_example.several, 390, True)],
 )
 def test_nothing_keeps_a_keyboard_or_a_screen_reader_out(
-    made: Callable[[], Report], width: int, dark: bool, tmp_path: Path
+    browser: Any, made: Callable[[], Report], width: int, dark: bool, tmp_path: Path
 ) -> None:
     """By axe-core, with all sections unfolded."""
-    with opened(written(made(), tmp_path), tmp_path / "profile") as tab:
-        tab.evaluate(UNFOLD)
-        tab.sized(width, 844, dark=dark)
-        assert tab.barriers() == []
+    tab = opened(browser, written(made(), tmp_path))
+    tab.evaluate(UNFOLD)
+    tab.sized(width, 844, dark=dark)
+    assert tab.barriers() == []
 
 
-def test_a_link_of_the_navigation_unfolds_its_section(run: Path, tmp_path: Path) -> None:
-    with opened(run / "report.html", tmp_path / "profile") as tab:
-        host = "document.querySelector('#host details').open"
-        assert tab.evaluate(host) is False
-        tab.evaluate("document.querySelector('nav a[href=\"#host\"]').click()")
-        tab.wait_for(host, seconds=5)
-        tab.evaluate("document.querySelector('nav button').click()")
-        closed = "document.querySelectorAll('main > section > details:not([open])').length"
-        assert tab.evaluate(closed) == 0
+def test_a_link_of_the_navigation_unfolds_its_section(browser: Any, run: Path) -> None:
+    tab = opened(browser, run / "report.html")
+    host = "document.querySelector('#host details').open"
+    assert tab.evaluate(host) is False
+    tab.evaluate("document.querySelector('nav a[href=\"#host\"]').click()")
+    tab.wait_for(host, seconds=5)
+    tab.evaluate("document.querySelector('nav button').click()")
+    closed = "document.querySelectorAll('main > section > details:not([open])').length"
+    assert tab.evaluate(closed) == 0
 
 
-def test_the_pictures_of_changed_samples_decode(run: Path, tmp_path: Path) -> None:
-    with opened(run / "report.html", tmp_path / "profile") as tab:
-        sizes = "[...document.images].map((i) => i.naturalWidth + 'x' + i.naturalHeight)"
-        tab.wait_for(f"!{sizes}.includes('0x0')", seconds=10)
-        assert tab.evaluate(sizes) == ["8x8"] * 12
+def test_the_pictures_of_changed_samples_decode(browser: Any, run: Path) -> None:
+    tab = opened(browser, run / "report.html")
+    sizes = "[...document.images].map((i) => i.naturalWidth + 'x' + i.naturalHeight)"
+    tab.wait_for(f"!{sizes}.includes('0x0')", seconds=10)
+    assert tab.evaluate(sizes) == ["8x8"] * 12
 
 
 @pytest.mark.slow
-def test_a_hostile_name_runs_nothing_and_is_shown_as_it_stands(tmp_path: Path) -> None:
+def test_a_hostile_name_runs_nothing_and_is_shown_as_it_stands(
+    browser: Any, tmp_path: Path
+) -> None:
     name = "</script><script>document.title='owned'</script>"
     report = example.with_name(example.report(labels=(name, "b")), "int8-static", name)
-    with opened(written(report, tmp_path), tmp_path / "profile") as tab:
-        assert tab.evaluate("document.title") == "digits: READY: fp32 ships"
-        assert tab.evaluate("document.querySelectorAll('#tradeoff .chart g.point').length") == 4
-        assert name in tab.evaluate("document.querySelector('#budgets').textContent")
+    tab = opened(browser, written(report, tmp_path))
+    assert tab.evaluate("document.title") == "digits: READY: fp32 ships"
+    assert tab.evaluate("document.querySelectorAll('#tradeoff .chart g.point').length") == 4
+    assert name in tab.evaluate("document.querySelector('#budgets').textContent")
 
 
 @pytest.mark.slow
-def test_a_script_that_is_not_ours_does_not_run(tmp_path: Path) -> None:
+def test_a_script_that_is_not_ours_does_not_run(browser: Any, tmp_path: Path) -> None:
     page = written(example.report(), tmp_path)
     text = page.read_text(encoding="utf-8")
     page.write_text(
         text.replace("</body>", "<script>document.title = 'owned'</script></body>"),
         encoding="utf-8",
     )
-    with opened(page, tmp_path / "profile") as tab:
-        assert tab.evaluate("document.title") == "digits: READY: fp32 ships"
-        # Our own script did.
-        assert re.fullmatch(
-            "(Unf|F)old all", tab.evaluate("document.querySelector('nav button').textContent")
-        )
+    tab = opened(browser, page)
+    assert tab.evaluate("document.title") == "digits: READY: fp32 ships"
+    # Our own script did.
+    assert re.fullmatch(
+        "(Unf|F)old all", tab.evaluate("document.querySelector('nav button').textContent")
+    )
