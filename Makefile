@@ -7,6 +7,7 @@
 #   make promises  run the tests that hold a promise, and write docs/promises.md
 #   make mutants   change the code in one place at a time and see what tests notice; hours
 #   make docs      build the site of docs/ into build/site; fails at a link that leads nowhere
+#   make look      draw what users see into artifacts/look: reports, the terminal, the docs; needs chromium
 #   make test-runtimes  run four students in every runtime, and write docs/runtimes.md; minutes
 #   make wheel     build the wheel, and use it outside the repository
 #   make bench     measure what docs/results.md claims, into artifacts/bench/
@@ -22,7 +23,7 @@ WORKERS ?= -n auto --dist loadfile
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
-.PHONY: demo test test-slow test-runtimes check coverage diagram promises mutants docs wheel bench clean
+.PHONY: look demo test test-slow test-runtimes check coverage diagram promises mutants docs wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/edgestill
@@ -68,6 +69,9 @@ mutants: .venv/edgestill-dev
 
 docs: .venv/edgestill-dev
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+look: docs
+	$(BIN)/python tests/tools/look.py artifacts/look
 
 wheel: .venv/pip
 	PYTHON=$(BIN)/python PIP_ARGS="$(PIP_ARGS)" bash tests/tools/smoke_wheel.sh

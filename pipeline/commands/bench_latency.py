@@ -14,7 +14,7 @@ from ...devices.bench import ratio_text
 from ...devices.onboard.settings import Feed
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.figures import Benchmark
-from ..finished.measured import spreads
+from ..finished.measured import latencies, spreads
 from ..report import energy, memory, numbers
 from .bench_files import Cell, Line, cells, figure
 
@@ -144,22 +144,14 @@ def notes(measured: Benchmark) -> list[str]:
 
 def page(measured: Benchmark, folder: Path) -> str:
     """One page that needs nothing but itself and runs no script."""
-    import jinja2
+    from ..report import bench_page
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edgestill.pipeline.report", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["printable"] = numbers.printable
-    return environment.get_template("bench.html.jinja").render(
-        names=[model.name for model in measured.models],
-        rows=rows(measured, folder),
-        sentences=fastest(measured),
-        notes=_notes(measured),
-        warnings=measured.warnings,
+    return bench_page.page(
+        measured,
+        latencies(folder),
+        rows(measured, folder),
+        fastest(measured),
+        _notes(measured),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios import result as scenarios
@@ -47,14 +48,20 @@ class Spread:
     max_ms: float
 
 
-def spreads(folder: Path) -> dict[str, Spread]:
-    """By model, from the raw samples that a measurement leaves in its folder."""
-    files: dict[str, list[Path]] = {}
+def latencies(folder: Path) -> dict[str, list[NDArray[np.int64]]]:
+    """By model, the raw samples that a measurement leaves in its folder: ns, an array a process."""
+    by_model: dict[str, list[NDArray[np.int64]]] = {}
     for record in json.loads((folder / "processes.json").read_text(encoding="utf-8")):
-        files.setdefault(record["subject"], []).append(folder / record["samples"])
+        drawn = np.load(folder / record["samples"], allow_pickle=False)
+        by_model.setdefault(record["subject"], []).append(drawn)
+    return by_model
+
+
+def spreads(folder: Path) -> dict[str, Spread]:
+    """By model, over all queries."""
     by_model = {}
-    for name, paths in files.items():
-        ms = np.concatenate([np.load(path, allow_pickle=False) for path in paths]) / 1e6
+    for name, processes in latencies(folder).items():
+        ms = np.concatenate(processes) / 1e6
         by_model[name] = Spread(
             *(float(value) for value in (ms.mean(), ms.std(), ms.min(), ms.max()))
         )

@@ -29,7 +29,7 @@ from .rows import Row
 _LARGEST_MARK_PX = 40
 _BAR_PX = 26
 PERCENTILES = (
-    (1.0, "fastest"),
+    (1.0, "least"),
     (2.0, "p50"),
     (4.0, "p75"),
     (10.0, "p90"),

@@ -97,7 +97,7 @@ class Plot:
         x: horizontal.
         y: vertical.
         title: above it, where a chart has several panels.
-        height: of the panel, in pixels, at a width of 480.
+        height: of the panel, in pixels, at a width of 420.
     """
 
     series: tuple[Series, ...]

@@ -94,7 +94,7 @@ def _no_ends(report: Report, models: Sequence[Row]) -> Iterator[str]:
     """Why an interval of latency has no upper end, once for all models alike."""
     names = {model.name for model in models}
     told = [
-        f"{model.name}: {what} {estimate.missing}"
+        f"{model.name}: {what}: {estimate.missing}"
         for model in models
         for what, estimate in (
             ("p50", model.p50_ms),

@@ -1,6 +1,6 @@
 """A plot as inline SVG: no script, colours of the page's style sheet, every name escaped.
 
-    drawing = panel(plot, "p50 of fp32 is 31 µs")       # '<svg viewBox="0 0 480 280" role="img" …'
+    drawing = panel(plot, "p50 of fp32 is 31 µs")       # '<svg viewBox="0 0 420 280" role="img" …'
 
 Text, lines and marks take their colour by class, so that one drawing serves light, dark and paper.
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from .axis import Scale, scale_of
 from .plot import Look, Plot, Point, Series
 
-WIDTH = 480
+WIDTH = 420
 _TEXT = 6.4
 """Pixels of a letter at 12 pixels: as wide as letters are on average in common faces."""
 _RIGHT, _TOP, _BOTTOM = 14.0, 8.0, 40.0

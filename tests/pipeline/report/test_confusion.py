@@ -2,7 +2,7 @@
 
 import numpy as np
 import report_example as example
-from edgestill.pipeline.report import confusion, html, markdown, results
+from edgestill.pipeline.report import confusion, html, markdown, results, templates
 
 
 def with_counts(report, counts):
@@ -56,5 +56,5 @@ def test_a_run_of_an_older_version_or_another_task_has_no_section():
 
 
 def test_a_shade_is_a_share_of_its_row_and_none_of_nothing():
-    assert [html.shade(count, 100) for count in (0, 1, 50, 100)] == [0, 1, 4, 8]
-    assert html.shade(0, 0) == 0
+    assert [templates.shade(count, 100) for count in (0, 1, 50, 100)] == [0, 1, 4, 8]
+    assert templates.shade(0, 0) == 0

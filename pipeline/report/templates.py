@@ -1,0 +1,75 @@
+"""Templates of pages: names escaped, drawings and our own script as they are.
+
+render("bench.html.jinja", names=["a.onnx"], …)
+"""
+
+import re
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from . import numbers, svg
+from .chart import Chart
+from .plot import Plot, Series
+from .sections import MARKS, Table
+from .words import WORDS
+
+_SHADES = 8
+_FIGURE = re.compile(
+    r"unknown(?:: .*)?|[\d,]+ of [\d,]+|"
+    r"[-+]?[\d.,]+(?:e[-+]\d+)?(?:\s?(?:%|×|[a-zA-Zµ]{1,6}))?(?: lost)?"
+)
+
+
+def render(name: str, **values: Any) -> str:
+    """A page of a template of this folder."""
+    return _ENVIRONMENT.get_template(name).render(**values)
+
+
+def ours(text: str) -> Markup:
+    """Text that holds nothing of the user's but what is escaped already."""
+    return Markup(text)  # noqa: S704 - our script, or a drawing, whose names svg.py escapes
+
+
+def right_of(table: Table) -> tuple[bool, ...]:
+    """Which columns are aligned right: those of which most cells are figures."""
+    columns = zip(*table.rows, strict=True) if table.rows else ([] for _ in table.head)
+    return tuple(
+        place > 0 and sum(bool(_FIGURE.fullmatch(cell.text)) for cell in column) * 2 > len(column)
+        for place, column in enumerate(map(list, columns))
+    )
+
+
+def shade(count: int, total: int) -> int:
+    """How dark a count of a matrix is, 0 to 8, by its share of the row."""
+    return 0 if not count else max(1, round(_SHADES * count / total))
+
+
+def panel(plot: Plot, chart: Chart) -> Markup:
+    """One panel of a chart."""
+    title = plot.title or chart.title
+    return ours(svg.panel(plot, f"{title}. {numbers.printable(chart.alternative)}"))
+
+
+def swatch(series: Series) -> Markup:
+    """The sign of a series in a legend."""
+    return ours(svg.swatch(series))
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader(__package__, "."),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters["printable"] = numbers.printable
+_ENVIRONMENT.globals |= {
+    "marks": MARKS,
+    "panel": panel,
+    "right_of": right_of,
+    "shade": shade,
+    "swatch": swatch,
+    "words": WORDS,
+}
