@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 
@@ -29,15 +29,17 @@ from .shared import (
     max_seconds_option,
     print_json,
     seconds_option,
+    verbose_option,
 )
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from ...devices.scenarios.figures import Benchmark
     from ..finished.inspected import Inspected
     from .bench_files import Line
 
-_COMMON = {"models", *QUERY, "csv_file", "html_file"}
+_COMMON = {"models", "verbose", *QUERY, "csv_file", "html_file"}
 _SCENARIOS = {"scenario", *OPTIONS}
 _MEASURED = {"device", "threads", "spinning", "processes", "seconds", "out", "meter", "precision"}
 _PROFILED = _COMMON | {"operators", "predict", "device", "host_profile", "threads"}
@@ -48,7 +50,7 @@ USES: Mapping[str, set[str]] = {
     "--operators": _PROFILED | _SCENARIOS,
     "--predict": _PROFILED,
     "--instructions": _COMMON | {"instructions", "device", "baseline", "update_baseline"},
-    _ARENA: {"models", "arena", "csv_file", "html_file"},
+    _ARENA: {"models", "verbose", "arena", "csv_file", "html_file"},
 }
 """Options by what is measured; ``_SCENARIO`` where nothing else is requested."""
 
@@ -62,6 +64,7 @@ class Shown(NamedTuple):
         lines: for a CSV.
         page: for ``--html``: a page, or what a terminal shows.
         folder: of the raw samples, where there are some.
+        screen: for the terminal, what there is on one screen; None: the summary.
     """
 
     document: Mapping[str, Any]
@@ -69,6 +72,7 @@ class Shown(NamedTuple):
     lines: "list[Line]"
     page: "str | RenderableType"
     folder: Path | None = None
+    screen: "RenderableType | None" = None
 
 
 @command(
@@ -102,7 +106,7 @@ class Shown(NamedTuple):
             "baseline",
             "update_baseline",
         ),
-        "Where results go": ("out", "csv_file", "html_file", "json"),
+        "Where results go": ("verbose", "out", "csv_file", "html_file", "json"),
     },
 )
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -175,6 +179,7 @@ class Shown(NamedTuple):
 @click.option(
     "--update-baseline", is_flag=True, help="With --baseline: write the counts there instead."
 )
+@verbose_option
 @click.pass_obj
 def bench(
     invocation: Invocation,
@@ -182,6 +187,7 @@ def bench(
     models: tuple[Path, ...],
     csv_file: Path | None,
     html_file: Path | None,
+    verbose: bool,
     **given: Any,
 ) -> None:
     """Measure the latency, memory and energy of models.
@@ -202,7 +208,7 @@ def bench(
     if invocation.json:
         print_json(invocation, shown.document)
         return
-    stdout().print(shown.summary)
+    stdout().print(shown.summary if verbose or shown.screen is None else shown.screen)
     if shown.folder is not None:
         say(f"raw samples: {shown.folder}")
 
@@ -282,14 +288,20 @@ def _measure(
     view: Any
     if chosen.scenario == SINGLE_STREAM:
         from . import bench_latency as view
+        from .bench_screen import screen
+
+        on_screen = screen(cast("Benchmark", result), columns=stdout().width)
     else:
         from . import bench_scenarios as view
+
+        on_screen = view.screen(result)
     return Shown(
         measured.to_dict(),
         view.summary(result, folder),
         view.lines(result, folder),
         view.page(result, folder),
         folder,
+        on_screen,
     )
 
 

@@ -40,6 +40,19 @@ def page(result: Result[Any], folder: Path) -> RenderableType:
 
 def summary(result: Result[Any], _: Path) -> RenderableType:
     """The scenario as one table a model, with what a reader should know below."""
+    warnings = [Text(f"warning: {text}", style="yellow") for text in result.warnings]
+    return Group(*_tables(result), *warnings)
+
+
+def screen(result: Result[Any]) -> RenderableType:
+    """The same with its warnings counted."""
+    if not result.warnings:
+        return Group(*_tables(result))
+    count = numbers.how_many(len(result.warnings), "warning")
+    return Group(*_tables(result), Text(f"details: {count}: --verbose", "dim"))
+
+
+def _tables(result: Result[Any]) -> list[RenderableType]:
     implementation = implementation_of(result.scenario)
     parts: list[RenderableType] = []
     for model in result.models:
@@ -50,9 +63,7 @@ def summary(result: Result[Any], _: Path) -> RenderableType:
         f"{numbers.how_many(result.processes, 'fresh process', 'fresh processes')} a row, "
         f"{inputs_text(result.settings.feed)}, {result.runtime}"
     )
-    parts.append(Text(how, style="dim"))
-    parts += [Text(f"warning: {text}", style="yellow") for text in result.warnings]
-    return Group(*parts)
+    return [*parts, Text(how, style="dim")]
 
 
 def _table(head: Sequence[str], rows: Sequence[Row]) -> Table:

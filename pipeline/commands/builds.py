@@ -14,6 +14,7 @@ from .shared import (
     command,
     overrides_option,
     print_result,
+    verbose_option,
 )
 from .verdict import conclude, conclude_stage
 
@@ -37,6 +38,7 @@ _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe
 @overrides_option
 @artifacts_option
 @_seed
+@verbose_option
 @click.pass_obj
 def build(
     invocation: Invocation,
@@ -45,6 +47,7 @@ def build(
     overrides: tuple[str, ...],
     artifacts: Path,
     seed: int | None,
+    verbose: bool,
 ) -> None:
     """Run every stage of RECIPE; default: the bundled digits recipe.
 
@@ -71,7 +74,7 @@ def build(
         return
     if not built.ran:
         progress.note("every stage is in the store; nothing was run")
-    conclude(invocation, built)
+    conclude(invocation, built, verbose=verbose)
 
 
 @command(examples=("edgestill plan recipe.toml", "edgestill plan recipe.toml --set seed=1"))

@@ -7,9 +7,16 @@ from ...devices.bench import ratio_text
 from ..finished.compare import CONFIDENCE, Compared
 from ..report import numbers
 
+_STYLES = {"ready": "bold green", "not ready": "bold red", "undecided": "bold yellow"}
 
-def summary(compared: Compared) -> RenderableType:
-    """Both models, the sentence, the budget's verdict and what disturbed."""
+
+def summary(compared: Compared, *, verbose: bool) -> RenderableType:
+    """Both models, the sentence, the budget's verdict, and of what disturbed how much.
+
+    Args:
+        compared: the models.
+        verbose: whether each warning is printed, and how it was measured.
+    """
     s, measured = compared.measured.settings, compared.measured
     both = zip("AB", (compared.a, compared.b), measured.models, strict=True)
     lines = [
@@ -20,8 +27,15 @@ def summary(compared: Compared) -> RenderableType:
     ]
     lines.append(Text(compared.sentence, style="bold"))
     if compared.outcome is not None:
-        lines.append(Text(f"at most {compared.max_ratio:g}: {compared.kept}"))
+        kept = Text(f"at most {compared.max_ratio:g}: ")
+        lines.append(kept.append(str(compared.kept), _STYLES[compared.outcome]))
     lines += map(Text, compared.answers.lines())
+    if not verbose:
+        lines += [_caution(text) for text in compared.answers.cautions()]
+        count = len(measured.warnings)
+        warned = f"{numbers.how_many(count, 'warning')}, " if count else ""
+        lines.append(Text(f"details: {warned}how it was measured: --verbose", "dim"))
+        return Group(*lines)
     p50 = ratio_text.stated(compared.p50, "p50", "A")
     lines.append(Text(f"latency is the p10 of each process; the p50 of B is {p50}"))
     lines.append(
@@ -33,6 +47,9 @@ def summary(compared: Compared) -> RenderableType:
             style="dim",
         )
     )
-    cautions = (*compared.answers.cautions(), *measured.warnings)
-    lines += [Text(f"warning: {text}", style="yellow") for text in cautions]
+    lines += map(_caution, (*compared.answers.cautions(), *measured.warnings))
     return Group(*lines)
+
+
+def _caution(text: str) -> Text:
+    return Text(f"warning: {text}", style="yellow")

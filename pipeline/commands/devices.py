@@ -140,7 +140,7 @@ def doctor(invocation: Invocation, artifacts: Path) -> None:
         lines.append(f"{check.state:<7}  {check.name}: {check.found}")
         if check.state != "ok":
             lines.append(f"         {check.means}" + (f"; {check.fix}" if check.fix else ""))
-    print_result(invocation, [asdict(check) for check in results], *lines)
+    print_result(invocation, [asdict(check) for check in results], *lines, hang=9)
 
 
 def document(profile: "Profile") -> dict[str, Any]:

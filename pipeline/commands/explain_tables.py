@@ -1,17 +1,24 @@
 """What ``edgestill explain`` prints: layers as a table, findings, advice, what was applied."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from ...devices.bench.ratio_text import stated
-from ..diagnose.findings import Diagnosis
+from ..diagnose.findings import Diagnosis, LayerTimes
 from ..report import numbers
 from .explain import Applied
+from .file_names import in_lines
+
+_SHOWN = 6
+"""Layers of one screen."""
+_LAYER = 20
+"""Columns of a layer's name."""
 
 
 def document(diagnosis: Diagnosis, applied: Applied | None) -> dict[str, Any]:
@@ -23,18 +30,24 @@ def document(diagnosis: Diagnosis, applied: Applied | None) -> dict[str, Any]:
     return {**asdict(diagnosis), "applied": told}
 
 
-def summary(diagnosis: Diagnosis) -> RenderableType:
-    """A table of layers, then the findings and the advice."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("layer", overflow="fold")
-    table.add_column("operator")
+def summary(diagnosis: Diagnosis, *, verbose: bool) -> RenderableType:
+    """A table of layers, then the findings and the advice.
+
+    Args:
+        diagnosis: of both files.
+        verbose: whether every layer is shown, and each island; else those that differ most.
+    """
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("layer", no_wrap=True)
+    table.add_column("operator", no_wrap=True)
     for name in ("fp32 µs", "int8 µs", "ratio", "Q/DQ µs"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("runs as", overflow="fold")
     advised = diagnosis.advice.layers if diagnosis.advice else ()
-    for layer in diagnosis.layers:
+    layers = list(diagnosis.layers) if verbose else _most_different(diagnosis.layers)
+    for layer in layers:
         table.add_row(
-            Text(numbers.printable(layer.name)),
+            Text(in_lines(layer.name, _LAYER)),
             Text(numbers.printable(layer.op)),
             _us(layer.fp32_us),
             _us(layer.int8_us),
@@ -43,7 +56,24 @@ def summary(diagnosis: Diagnosis) -> RenderableType:
             Text(numbers.printable(" ".join(layer.kernels))),
             style="bold" if layer.name in advised else "",
         )
-    return Group(table, *(Text(line) for line in _lines(diagnosis)))
+    lines = [*diagnosis.why, *_advice(diagnosis)]
+    if verbose:
+        lines += _lines(diagnosis)
+    else:
+        hidden = len(diagnosis.layers) - len(layers)
+        more = f"{numbers.how_many(hidden, 'more layer')}, " if hidden else ""
+        lines.append(f"details: {more}islands in float, how it was measured: --verbose")
+    return Group(table, *map(Text, lines))
+
+
+def _most_different(layers: Sequence[LayerTimes]) -> list[LayerTimes]:
+    """The layers whose times differ most, in the order of the graph."""
+    differences = {
+        id(one): abs((one.int8_us or 0.0) - (one.fp32_us or 0.0)) + (one.conversions_us or 0.0)
+        for one in layers
+    }
+    first = sorted(layers, key=lambda one: -differences[id(one)])[:_SHOWN]
+    return [one for one in layers if any(one is each for each in first)]
 
 
 def applied_lines(applied: Applied) -> RenderableType:
@@ -63,8 +93,19 @@ def applied_lines(applied: Applied) -> RenderableType:
     return Group(*map(Text, lines), *warnings)
 
 
+def _advice(diagnosis: Diagnosis) -> Iterator[str]:
+    if diagnosis.advice:
+        names = ", ".join(repr(numbers.printable(name)) for name in diagnosis.advice.exclude)
+        yield f"leave in float: [{names}]"
+        yield (
+            "--apply OUT.onnx writes that file; excluding the layers in a quantizer has no effect "
+            "where their neighbours are quantized, because onnxruntime then quantizes their "
+            "weights again when it loads the file"
+        )
+
+
 def _lines(diagnosis: Diagnosis) -> Iterator[str]:
-    yield from diagnosis.why
+    """What was found besides, and how it was measured."""
     for island in diagnosis.islands:
         yield (
             f"float island: {island.op} {numbers.printable(island.name)} takes {island.us:.1f} µs, "
@@ -74,14 +115,6 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
         yield (
             f"not matched with a layer: {numbers.printable(node.op)} "
             f"{numbers.printable(node.name)} of the {node.file} file, {node.us:.1f} µs"
-        )
-    if diagnosis.advice:
-        names = ", ".join(repr(numbers.printable(name)) for name in diagnosis.advice.exclude)
-        yield f"leave in float: [{names}]"
-        yield (
-            "--apply OUT.onnx writes that file; excluding the layers in a quantizer has no effect "
-            "where their neighbours are quantized, because onnxruntime then quantizes their "
-            "weights again when it loads the file"
         )
     yield (
         f"operator times: onnxruntime's profiling of {diagnosis.runs} queries per file, "

@@ -20,6 +20,7 @@ from .shared import (
     print_json,
     seconds_option,
     threads_option,
+    verbose_option,
 )
 
 _out = click.option(
@@ -58,9 +59,10 @@ _out = click.option(
     help="Exit with 1 if B takes more than this multiple of A's time, with 5 if undecided.",
 )
 @csv_option
+@verbose_option
 @click.pass_obj
 def compare(
-    invocation: Invocation, /, a: Path, b: Path, csv_file: Path | None, **given: Any
+    invocation: Invocation, /, a: Path, b: Path, csv_file: Path | None, verbose: bool, **given: Any
 ) -> None:
     """Compare the latency of B with that of A.
 
@@ -84,7 +86,7 @@ def compare(
     if invocation.json:
         print_json(invocation, compared.to_dict())
         return
-    stdout().print(shown.summary(compared))
+    stdout().print(shown.summary(compared, verbose=verbose))
     say(f"raw samples: {compared.folder}")
 
 
@@ -135,9 +137,16 @@ def compare(
     "that are numbers the share of noise in their power.",
 )
 @_out
+@verbose_option
 @click.pass_obj
 def quantize(
-    invocation: Invocation, /, model: Path, calibration: Path, out: Path, **given: Any
+    invocation: Invocation,
+    /,
+    model: Path,
+    calibration: Path,
+    out: Path,
+    verbose: bool,
+    **given: Any,
 ) -> None:
     """Quantize an ONNX model for a target.
 
@@ -155,7 +164,7 @@ def quantize(
     if invocation.json:
         print_json(invocation, result.to_dict())
         return
-    stdout().print(summary(result))
+    stdout().print(summary(result, verbose=verbose))
 
 
 @command(
@@ -197,6 +206,7 @@ def quantize(
     show_default=True,
     help="With --apply: timed seconds per process.",
 )
+@verbose_option
 @click.pass_obj
 def explain(
     invocation: Invocation,
@@ -207,6 +217,7 @@ def explain(
     nodes: tuple[str, ...],
     processes: int,
     seconds: float,
+    verbose: bool,
     **given: Any,
 ) -> None:
     """Explain why INT8 is slower than FP32.
@@ -229,7 +240,7 @@ def explain(
     pair = explaining.Pair(fp32, int8, Session(threads=threads), feed_of(**given))
     diagnosis = explaining.explain(pair, progress)
     if not invocation.json:
-        stdout().print(explain_tables.summary(diagnosis))
+        stdout().print(explain_tables.summary(diagnosis, verbose=verbose))
     applied = None
     if target is not None:
         applied = explaining.apply(

@@ -14,7 +14,9 @@ import codecs
 import errno
 import io
 import os
+import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TextIO
@@ -180,8 +182,9 @@ def coloured(stream: TextIO) -> bool:
 def tell(kind: str, text: str, colour: str) -> None:
     """One line on stderr that begins with what kind of message it is, in colour on a terminal."""
     shown = coloured(sys.stderr)
+    line = fitted(f"{kind}{printable(text)}", sys.stderr)
     head = click.style(kind, fg=colour, bold=True) if shown else kind
-    click.echo(f"{head}{printable(text)}", file=sys.stderr, color=shown)
+    click.echo(f"{head}{line[len(kind) :]}", file=sys.stderr, color=shown)
 
 
 def show(text: str, file: TextIO) -> None:
@@ -189,14 +192,41 @@ def show(text: str, file: TextIO) -> None:
     click.echo(text, file=file, color=coloured(file))
 
 
-def say(*lines: str, file: TextIO | None = None) -> None:
+def fitted(line: str, stream: TextIO, hang: int = 0) -> str:
+    """A line as a terminal has room for it, broken between words; elsewhere as it is.
+
+    Args:
+        line: of printable text.
+        stream: where it goes.
+        hang: spaces before all but the first part.
+    """
+    columns = shutil.get_terminal_size().columns
+    if len(line) <= columns or not stream.isatty():
+        return line
+    parts = textwrap.wrap(
+        line,
+        columns,
+        subsequent_indent=" " * hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(parts)
+
+
+def say(*lines: str, file: TextIO | None = None, hang: int | None = None) -> None:
     """Print lines as they are; what would break or colour one is replaced.
 
     Args:
         lines: each without a line end.
         file: default: stdout as it is now.
+        hang: of sentences: a terminal gets them broken between words, and this many spaces before
+            all but the first part; None: of documents and paths, which stay whole.
     """
-    click.echo("\n".join(map(printable, lines)), file=file or sys.stdout)
+    stream = file or sys.stdout
+    shown = [printable(line) for line in lines]
+    if hang is not None:
+        shown = [fitted(line, stream, hang) for line in shown]
+    click.echo("\n".join(shown), file=stream)
 
 
 def prompt(question: str) -> str:

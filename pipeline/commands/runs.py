@@ -7,8 +7,8 @@ import click
 
 from ...errors import MaterialError, UsageError
 from . import names
-from .output import say
-from .shared import Invocation, command, overrides_option, print_result
+from .output import say, stdout
+from .shared import Invocation, command, overrides_option, print_result, verbose_option
 from .verdict import conclude, fault_lines
 
 _run = click.argument("run", type=click.Path(path_type=Path))
@@ -25,9 +25,14 @@ _run = click.argument("run", type=click.Path(path_type=Path))
     "--recipe", type=click.Path(path_type=Path), help="Take the budgets from this recipe."
 )
 @overrides_option
+@verbose_option
 @click.pass_obj
 def gate(
-    invocation: Invocation, run: Path, recipe: Path | None, overrides: tuple[str, ...]
+    invocation: Invocation,
+    run: Path,
+    recipe: Path | None,
+    overrides: tuple[str, ...],
+    verbose: bool,
 ) -> None:
     """Judge RUN by other budgets.
 
@@ -35,19 +40,28 @@ def gate(
     """
     from ..api.run import judged_again
 
-    conclude(invocation, judged_again(run, overrides, recipe))
+    conclude(invocation, judged_again(run, overrides, recipe), verbose=verbose)
 
 
-@command(examples=("edgestill report RUN",))
+@command(examples=("edgestill report RUN", "edgestill report RUN --verbose"))
 @_run
+@verbose_option
 @click.pass_obj
-def report(invocation: Invocation, run: Path) -> None:
-    """Write RUN's pages again from its records."""
+def report(invocation: Invocation, run: Path, verbose: bool) -> None:
+    """Write RUN's pages again from its records.
+
+    With --verbose what they say is printed, too.
+    """
     from ..engine.store import disk_errors
     from ..runs.rejudge import draw_again
+    from ..runs.run import open_report
 
     with disk_errors(run, opening=True):
         draw_again(run)
+    if verbose and not invocation.json:
+        from ..report.terminal import table
+
+        stdout().print(table(open_report(run)))
     print_result(invocation, {"report": str(run / "report.html")}, str(run / "report.html"))
 
 

@@ -65,6 +65,12 @@ def command(
     return decorate
 
 
+verbose_option = click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Print every figure, how it was found, and each warning; no longer one screen.",
+)
 overrides_option = click.option(
     "--set",
     "overrides",
@@ -159,12 +165,19 @@ def axes_of(texts: Sequence[str]) -> dict[str, int | None]:
     return axes
 
 
-def print_result(invocation: Invocation, document: object, *lines: str) -> None:
-    """Print a result to stdout: the document with ``--json``, else the lines."""
+def print_result(invocation: Invocation, document: object, *lines: str, hang: int = 0) -> None:
+    """Print a result to stdout: the document with ``--json``, else the lines.
+
+    Args:
+        invocation: of the command.
+        document: JSON-ready.
+        lines: sentences.
+        hang: spaces before all but the first part of one that is wider than the terminal.
+    """
     if invocation.json:
         print_json(invocation, document)
     else:
-        say(*lines)
+        say(*lines, hang=hang)
 
 
 def print_json(invocation: Invocation, document: object) -> None:

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 from .output import stdout
 from .shared import Invocation, print_json, print_result
 
+_LOG = 1000
+"""Lines that a log has room for."""
+
 if TYPE_CHECKING:
     from ..api.run import Run, Stopped
 
@@ -26,19 +29,27 @@ def fault_lines(wrong: Mapping[str, Sequence[str]]) -> list[str]:
     return [f"fault of {name}: {fault}" for name, faults in wrong.items() for fault in faults]
 
 
-def conclude(invocation: Invocation, run: "Run") -> None:
+def conclude(invocation: Invocation, run: "Run", *, verbose: bool) -> None:
     """Print the report of a run and set the exit code of its verdict.
 
     Args:
         invocation: whether JSON was requested; its `code` is set.
         run: the run.
+        verbose: whether all of it is printed, not one screen.
     """
     invocation.code = run.exit_code
     if invocation.json:
         print_json(invocation, run.to_dict())
     else:
-        from ..report.terminal import table
-
         console = stdout()
-        console.print(table(run.report))
+        if verbose:
+            from ..report.terminal import table
+
+            console.print(table(run.report))
+        else:
+            from ..report.terminal_screen import screen
+
+            # Below it stand the path of the report and the prompt.
+            lines = console.height - 2 if console.is_terminal else _LOG
+            console.print(screen(run.report, columns=console.width, lines=lines))
         console.print(f"report: {run.report_path}", soft_wrap=True)

@@ -64,16 +64,20 @@ class OnConsole:
 
     def note(self, text: str) -> None:
         """One sentence, as it is."""
-        self._console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+        self._print(printable(text))
 
     def warn(self, text: str) -> None:
         """One sentence, marked as a warning."""
+        self._print(f"warning: {printable(text)}", "yellow")
+
+    def _print(self, text: str, style: str = "") -> None:
+        # A terminal gets lines broken between words, a log each in one.
         self._console.print(
-            f"warning: {printable(text)}",
-            style="yellow",
+            text,
+            style=style,
             markup=False,
             highlight=False,
-            soft_wrap=True,
+            soft_wrap=not self._console.is_terminal,
         )
 
     @contextmanager

@@ -81,7 +81,7 @@ class FirstScreen:
 def of(report: Report) -> FirstScreen:
     """The first screen of a run."""
     subject = rows.subject(report)
-    checks = _checks(report)
+    checks = checks_of(report)
     shown = checks[:MOST_BUDGETS]
     return FirstScreen(
         lead=_lead(report, checks),
@@ -98,7 +98,7 @@ def of(report: Report) -> FirstScreen:
     )
 
 
-def _checks(report: Report) -> list[Check]:
+def checks_of(report: Report) -> list[Check]:
     """Those of the subject, what decides first; that it beats a constant only where it does not."""
     judged = next(
         (one for one in report.verdict.variants if one.name == report.verdict.nearest), None

@@ -114,7 +114,7 @@ def test_the_document_has_the_answers_as_json(tmp_path, monkeypatch):
     fake(monkeypatch, estimate(2.0, 1.9, 2.1))
     model = dense(tmp_path / "m.onnx", 1)
     found = comparison.compare(model, model, Silent(), comparison.CompareOptions())
-    assert isinstance(shown.summary(found), Group)
+    assert isinstance(shown.summary(found, verbose=True), Group)
     document = json.loads(json.dumps(found.to_dict()))
     assert document["answers"]["queries"] == 32
     assert document["ratio"]["high"] == 2.1

@@ -1,5 +1,6 @@
 """What leaves the program: it can be encoded, is shown and not obeyed, and its loss is told."""
 
+import io
 import json
 import os
 import re
@@ -173,6 +174,49 @@ def test_a_question_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: "3")
     assert output.prompt("axis \x1b[31m of x") == "3"
     assert "\x1b" not in json.dumps(capsys.readouterr().err, ensure_ascii=False)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_gets_sentences_broken_between_words_and_a_log_whole_lines(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    line = "found float32 of shape (32, 1, 8, 8) for a query, expected uint8"
+    fitted = output.fitted(line, Terminal(), hang=4)
+    assert fitted.split("\n    ") == [
+        "found float32 of shape (32, 1,",
+        "8, 8) for a query,",
+        "expected uint8",
+    ]
+    assert output.fitted(line, io.StringIO()) == line
+    assert output.fitted("/a/path-that/is-longer/than-the/terminal", Terminal()).count("\n") == 0
+
+
+def test_a_document_is_never_broken(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "30")
+    terminal = Terminal()
+    output.say('{"a": "b c d e f g h i j k l m n o p q r"}', file=terminal)
+    output.say("b c d e f g h i j k l m n o p q r s t", file=terminal, hang=0)
+    assert terminal.getvalue().count("\n") == 3
+
+
+def test_an_error_has_its_kind_in_colour_on_a_terminal_that_wants_it(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for variables, expected in (
+        ({}, "\x1b[31m\x1b[1merror:\x1b[0m a\ufffd[1mb\n"),
+        ({"NO_COLOR": "1"}, "error: a\ufffd[1mb\n"),
+        ({"TERM": "dumb"}, "error: a\ufffd[1mb\n"),
+    ):
+        with monkeypatch.context() as patched:
+            for name, value in variables.items():
+                patched.setenv(name, value)
+            patched.setattr(sys, "stderr", Terminal())
+            output.tell("error:", " a\x1b[1mb", "red")
+            assert sys.stderr.getvalue() == expected
 
 
 def test_every_line_and_table_goes_through_this_module():

@@ -81,7 +81,7 @@ def run(tmp_path, monkeypatch):
 def text_of(result):
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(summary(result))
+        console.print(summary(result, verbose=True))
     return captured.get()
 
 
