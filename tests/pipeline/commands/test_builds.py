@@ -85,7 +85,7 @@ def test_a_fault_of_one_variant_leaves_the_others_to_the_gate(capsys):
 def test_a_verdict_sets_the_exit_code_and_is_the_document(built, capsys):
     result, _, _ = built
     invocation = Invocation(json=True)
-    conclude(invocation, load_run(result.run))
+    conclude(invocation, load_run(result.run), verbose=False)
     document = json.loads(capsys.readouterr().out)
     assert invocation.code == document["exit_code"] == EXIT_CODES[result.report.verdict.outcome]
     assert document["run"] == str(result.run)
