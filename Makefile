@@ -90,7 +90,7 @@ clean:
 # torch comes first: the pinned version takes a CPU build where the index has one.
 .venv/edgestill: .venv/pip pyproject.toml constraints.txt
 	$(INSTALL) torch
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[train]'
 	touch $@
 
 .venv/edgestill-dev: .venv/edgestill

@@ -8,7 +8,6 @@ with a zero byte behind it.
 """
 
 import base64
-import fcntl
 import functools
 import http.server
 import json
@@ -63,6 +62,8 @@ def served(folder):
 @contextmanager
 def visited(address, profile):
     """A page in a browser of its own, whose files lie in the folder `profile`."""
+    if not hasattr(os, "posix_spawn"):
+        pytest.skip("the browser is driven over pipes of POSIX systems")
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("CI needs chromium for these tests")
@@ -87,6 +88,8 @@ def visited(address, profile):
 
 def _far_pipe():
     """A pipe whose numbers lie above those that the browser is given."""
+    import fcntl
+
     ends = os.pipe()
     far = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
     for end in ends:

@@ -1,6 +1,7 @@
 """What tests share: one tiny build to look at, files to read, one thread to train on."""
 
 import os
+import platform
 import signal
 from fnmatch import fnmatch
 from pathlib import Path
@@ -18,6 +19,31 @@ def pytest_configure():
     """Let SIGINT end what tests start, also where a script runs the tests in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_OF_LINUX = {
+    "devices/energy": "counters below /sys",
+    "devices/instructions": "valgrind and qemu",
+    "devices/onboard/machine": "/proc and /sys",
+    "devices/onboard/process": "/proc, process groups",
+    "devices/place": "an ssh server of this machine",
+    "test_other_systems.py": "what the others lack is taken away from Linux",
+}
+"""What only Linux can test, by folder or file, and why."""
+
+
+def pytest_collection_modifyitems(items):
+    """Skip what needs Linux, with the reason, on other systems."""
+    here = platform.system()
+    if here == "Linux":
+        return
+    for item in items:
+        path = Path(item.path).relative_to(ROOT / "tests").as_posix()
+        marked = item.get_closest_marker("linux")
+        of_folder = (why for place, why in _OF_LINUX.items() if path.startswith(place))
+        why = marked.args[0] if marked else next(of_folder, None)
+        if why is not None:
+            item.add_marker(pytest.mark.skip(reason=f"{here} lacks what this needs: {why}"))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,6 +10,7 @@ import errno
 import os
 
 from ...errors import EdgestillError, HostError, StorageError
+from ..engine.extras import is_known, missing
 
 _SPACE = "free some space, or write to another disk"
 _STORAGE = {
@@ -53,6 +54,9 @@ def _known(error: BaseException) -> EdgestillError | None:
         )
     if isinstance(error, OSError) and error.errno in _HOST:
         return HostError(os.strerror(error.errno).lower(), fix=_HOST[error.errno])
+    library = str(getattr(error, "name", None)).partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and is_known(library):
+        return missing(library)
     if isinstance(error, ImportError) and not (error.name or "").startswith("edgestill"):
         return HostError(
             f"a library cannot be imported ({error})", fix="install edgestill again with pip"

@@ -13,10 +13,10 @@ from importlib import metadata
 from typing import Any
 
 from ...devices.onboard.machine import host
-from ...errors import HostError
 from ..recipe.part import Part
 from ..records import Record
 from . import sources
+from .extras import is_known, missing
 from .stage import Made, Stage
 from .store import digest_of
 
@@ -80,10 +80,6 @@ def _as_json(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} in the inputs of a stage has no JSON form for its key")
 
 
-_EXTRAS = {"torchao": "qat"}
-"""What brings a library that not every build needs."""
-
-
 @cache
 def _version(distribution: str) -> str:
     """The version of a library that a stage uses.
@@ -94,10 +90,6 @@ def _version(distribution: str) -> str:
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
-        if distribution not in _EXTRAS:
+        if not is_known(distribution):
             raise
-        raise HostError(
-            found=f"{distribution} is not installed",
-            expected="it, for what the recipe asks for",
-            fix=f"pip install 'edgestill[{_EXTRAS[distribution]}]'",
-        ) from None
+        raise missing(distribution) from None

@@ -27,6 +27,7 @@ CARRIERS = frozenset(
         "pipeline.printable",
         "pipeline.progress",
         "pipeline.records",
+        "pipeline.engine.extras",
         "pipeline.engine.flow",
         "pipeline.engine.keys",
         "pipeline.engine.locks",

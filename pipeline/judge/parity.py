@@ -5,10 +5,9 @@ True
 """
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ..data.arrays import Arrays, draw
@@ -16,6 +15,9 @@ from ..engine.stage import Made
 from ..records import Parity, TunedRecord
 from ..tasks.probabilities import Probabilities
 from .answers import REFERENCE, Logits, logits
+
+if TYPE_CHECKING:
+    from torch import nn
 
 SAMPLES = 64
 BATCHES = (1, 7, 64)
@@ -30,7 +32,7 @@ STEEPEST = 0.5
 """How far a softmax moves at most where no logit moves by more than 1; a sigmoid half as far."""
 
 
-def with_module(path: Path, model: torch.nn.Module, test: Arrays) -> tuple[Parity, ...]:
+def with_module(path: Path, model: "nn.Module", test: Arrays) -> tuple[Parity, ...]:
     """Largest difference from PyTorch at each batch size, optimizer off and on.
 
     A file that is right without the optimizer can be wrong with it (onnxruntime issue 24711).
@@ -41,13 +43,12 @@ def with_module(path: Path, model: torch.nn.Module, test: Arrays) -> tuple[Parit
         test: the test split, of which a few samples are drawn.
     """
     samples = draw(test, SAMPLES).x
-    with torch.no_grad():
-        expected = model(torch.from_numpy(samples)).numpy()
+    expected = _answers_of(model, samples)
     return _parities(path, samples, expected, _tolerance(expected))
 
 
 def in_other_runtime(
-    path: Path, model: torch.nn.Module, test: Arrays, batch: int
+    path: Path, model: "nn.Module", test: Arrays, batch: int
 ) -> tuple[Parity, ...]:
     """The same of a file that another runtime runs, at the batch that the file has.
 
@@ -61,8 +62,7 @@ def in_other_runtime(
         batch: samples a query.
     """
     samples = draw(test, SAMPLES).x
-    with torch.no_grad():
-        expected = model(torch.from_numpy(samples)).numpy()
+    expected = _answers_of(model, samples)
     return _elsewhere(path, samples, expected, batch)
 
 
@@ -118,6 +118,15 @@ def with_tuned(
     if gives is not None:
         tolerance *= STEEPEST
     return _parities(path, samples, _given(expected, gives), tolerance, precise=precise)
+
+
+def _answers_of(model: "nn.Module", samples: NDArray[Any]) -> Logits:
+    # Imported here: files are compared with each other where there is no torch.
+    import torch
+
+    with torch.no_grad():
+        answers: Logits = model(torch.from_numpy(samples)).numpy()
+    return answers
 
 
 def _given(expected: Logits, gives: Probabilities | None) -> Logits:

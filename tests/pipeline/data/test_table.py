@@ -144,6 +144,7 @@ def test_an_unknown_suffix_and_a_missing_file_are_refused(tmp_path):
             columns.describe(tmp_path / f"gone.{suffix}")
 
 
+@pytest.mark.linux("getrusage counts in KiB")
 def test_memory_stays_within_a_few_times_the_file(tmp_path):
     """60,000 rows of 8 numbers, 5 MB: as Python strings they would be 35 MB and more."""
     script = (

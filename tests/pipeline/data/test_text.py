@@ -380,6 +380,7 @@ def test_encoding_says_how_it_goes_and_leaves_the_tokenizer_as_it_was(tokens, tr
     assert (out == out[0]).all()
 
 
+@pytest.mark.linux("fork")
 def test_a_process_that_forks_after_encoding_neither_hangs_nor_is_warned(tokens, corpus, tmp_path):
     script = (
         "import os, signal, sys, numpy as np; from pathlib import Path\n"

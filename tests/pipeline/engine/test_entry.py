@@ -2,17 +2,17 @@
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
-import resource
 import shutil
 
 import pytest
 from edgestill.errors import StorageError
 from edgestill.pipeline.engine.store import Store, digest_of, folder_digests
 
+fcntl = pytest.importorskip("fcntl", reason="locks of POSIX systems")
+resource = pytest.importorskip("resource", reason="limits of POSIX systems")
 KEY = "k" * 64
 PAYLOAD = hashlib.sha256(b"payload").hexdigest()
 

@@ -185,6 +185,7 @@ def test_where_a_file_lies_in_its_package_changes_the_fingerprint(folder):
     assert fingerprint("own_i:make") == first
 
 
+@pytest.mark.linux("/proc/self/mem")
 def test_a_source_that_cannot_be_read_has_no_fingerprint(folder):
     (folder / "own_l.py").symlink_to("/proc/self/mem")
     with pytest.raises(ModelError, match=r"cannot be read \(OSError"):
