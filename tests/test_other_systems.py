@@ -4,11 +4,16 @@ The real ones are seen by `.github/workflows/systems.yml`.
 """
 
 import json
+import platform
+import re
+import types
 from pathlib import Path
 
+import conftest
 import other_system
 import pytest
 import tiny
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 _OF_TOOLCHAINS = {
@@ -153,3 +158,53 @@ def _samples(folder):
     samples = np.random.default_rng(0).standard_normal((64, 6)).astype(np.float32)
     np.savez(path, input=samples)
     return path
+
+
+# --- what CI runs there -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("here", "skipped"), [("Linux", 0), ("Darwin", 2), ("Windows", 2)])
+def test_what_needs_linux_is_skipped_elsewhere_with_a_reason(monkeypatch, here, skipped):
+    marks = []
+
+    def item(path, mark=None):
+        return types.SimpleNamespace(
+            path=ROOT / "tests" / path,
+            get_closest_marker=lambda name: mark,
+            add_marker=marks.append,
+        )
+
+    items = [
+        item("pipeline/data", pytest.mark.linux("fork").mark),
+        item("devices/onboard/machine"),
+        item("pipeline/tasks"),
+    ]
+    monkeypatch.setattr(platform, "system", lambda: here)
+    conftest.pytest_collection_modifyitems(items)
+    reasons = [mark.kwargs["reason"] for mark in marks]
+    assert len(reasons) == skipped
+    for reason, why in zip(reasons, ("fork", "/proc and /sys"), strict=False):
+        assert reason == f"{here} lacks what this needs: {why}"
+
+
+def test_the_workflow_runs_what_there_is_on_three_systems():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/systems.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    systems = {name.partition("-")[0] for name in job["strategy"]["matrix"]["os"]}
+    assert systems == {"ubuntu", "macos", "windows"}
+    runs = " ".join(step.get("run", "") for step in job["steps"])
+    for path in re.findall(r"tests/[\w/.]+", runs):
+        assert (ROOT / path).exists(), path
+    extras = re.findall(r"\.\[([\w,]+)\]", runs)[0].split(",")
+    pyproject = (ROOT / "pyproject.toml").read_text()
+    assert all(re.search(rf"^{extra} = ", pyproject, re.M) for extra in extras)
+    assert "it has not run yet" in (ROOT / "docs/install.md").read_text()
+
+
+def test_what_other_systems_collect_imports_nothing_of_posix_at_once():
+    """A test of these folders that imports it at the top could not even be skipped there."""
+    posix = re.compile(r"^(?:import|from) (?:fcntl|resource|pwd|grp|termios|pty)\b", re.M)
+    folders = [f"pipeline/{name}" for name in ("data", "recipe", "report", "judge", "tasks")]
+    files = [p for folder in folders for p in (ROOT / "tests" / folder).rglob("*.py")]
+    files += (ROOT / "tests").glob("*.py")
+    assert [p.name for p in files if posix.search(p.read_text(encoding="utf-8"))] == []

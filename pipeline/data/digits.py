@@ -5,10 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.extras import missing
+
 
 def fingerprint(_: str) -> str:
     """The version of scikit-learn, which contains the data set."""
-    return f"digits of scikit-learn {metadata.version('scikit-learn')}"
+    try:
+        return f"digits of scikit-learn {metadata.version('scikit-learn')}"
+    except metadata.PackageNotFoundError:
+        raise missing("sklearn") from None
 
 
 def read(*_: object) -> dict[str, Any]:

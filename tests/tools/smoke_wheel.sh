@@ -13,7 +13,9 @@ trap 'rm -rf "$folder"' EXIT
 mkdir "$folder/source"
 (cd "$repository" && tar -c --exclude=./.venv --exclude=./.git --exclude=./artifacts --exclude=./build --exclude="*.egg-info" .) | tar -x -C "$folder/source"
 "${PYTHON:-python3}" -m venv "$folder/venv"
-python="$folder/venv/bin/python"
+bin="$folder/venv/bin"
+[ -d "$bin" ] || bin="$folder/venv/Scripts" # Windows
+python="$bin/python"
 pip=("$python" -m pip --quiet --disable-pip-version-check)
 # shellcheck disable=SC2086 # PIP_ARGS is a list of words
 install() { "${pip[@]}" install ${PIP_ARGS:-} -c "$repository/constraints.txt" "$@"; }
@@ -28,7 +30,7 @@ install "${wheel[0]}"
 size "edgestill"
 mkdir "$folder/use"
 cd "$folder/use"
-edgestill="$folder/venv/bin/edgestill"
+edgestill="$bin/edgestill"
 "$edgestill" --version
 "$edgestill" devices list >/dev/null
 "$python" - <<'MODEL'
@@ -73,5 +75,7 @@ PYTHONPATH="$repository/tests" "$python" -c "import pathlib, tiny; tiny.write(pa
 "$edgestill" plan recipe.toml
 "$edgestill" build recipe.toml \
   --set teacher.epochs=4 --set distill.epochs=4 --set gate.min_accuracy=0.1
-"$edgestill" verify artifacts/runs/tiny/*/
+run=(artifacts/runs/tiny/*/)
+"$edgestill" verify "${run[0]}"
+"$edgestill" gate "${run[0]}" --set gate.min_accuracy=0.2
 echo "the wheel works outside the repository"
