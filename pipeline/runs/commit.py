@@ -41,7 +41,7 @@ def _git(folder: Path, *words: str) -> str | None:
         done = subprocess.run(
             [git, "-C", str(folder), "-c", "core.fsmonitor=false", *words],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
             timeout=_SECONDS,
             stdin=subprocess.DEVNULL,
