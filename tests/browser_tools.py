@@ -127,6 +127,7 @@ class Page:
             deviceScaleFactor=1,
             mobile=False,
         )
+        self._ask("Emulation.setScrollbarsHidden", hidden=True)
         feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._ask("Emulation.setEmulatedMedia", features=[feature])
 

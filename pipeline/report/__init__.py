@@ -21,17 +21,18 @@ def whole(report: Report) -> Report:
     return report.model_copy(update={"runtimes": runtimes.as_json(report)})
 
 
-def write(report: Report, run: Path) -> None:
+def write(report: Report, run: Path, earlier: Report | None = None) -> None:
     """Write report.json, report.md, report.html and junit.xml into a run's folder, each atomically.
 
     Args:
         report: what the pages say.
         run: the run's folder; raw latencies and changed samples are looked for in its ``records``.
+        earlier: of the run of this name before it, with which the page compares it.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    # The pages need plotly and jinja, a terminal table does not: half a second either way.
+    # The pages need jinja, a table on a terminal does not.
     from ..engine.store import write_atomic
     from . import html, junit, markdown
 
@@ -39,4 +40,4 @@ def write(report: Report, run: Path) -> None:
     write_atomic(run / "report.json", text.encode() + b"\n")
     write_atomic(run / "report.md", markdown.page(report).encode())
     write_atomic(run / "junit.xml", junit.document(report))
-    write_atomic(run / "report.html", html.page(report, run / "records").encode())
+    write_atomic(run / "report.html", html.page(report, run / "records", earlier).encode())

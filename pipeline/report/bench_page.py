@@ -34,7 +34,7 @@ def page(
     """
     names = tuple(model.name for model in measured.models)
     table = Table(
-        "Figures",
+        "A column a model, intervals below the figures",
         ("Figure", *names),
         tuple((Cell(what), *map(_cell, cells)) for what, cells in rows),
     )

@@ -21,6 +21,7 @@ from . import (
     provenance,
     results,
     runtimes,
+    since,
     templates,
     warnings,
     words,
@@ -41,20 +42,27 @@ _BESIDE: Mapping[str, str] = {
 """The section that a chart stands in, where that is not the one of charts."""
 
 
-def page(report: Report, records: Path) -> str:
+def page(report: Report, records: Path, earlier: Report | None = None) -> str:
     """The report as one HTML document.
 
     Args:
         report: what to show.
         records: folder of raw latencies (``samples/``) and changed samples (``changed.npz``); what
             it lacks the page says in words.
+        earlier: the run of this name before it; None: there is none.
     """
     drawn = charts(report, records / "samples")
     changed = pictures.read(records / pictures.FILE, report.data, report.verdict.nearest)
     script = templates.render("page.js.jinja")
     found = results.sections(report, changed)
     at = next(i for i, one in enumerate(found) if one.title == results.SIDE_BY_SIDE) + 1
-    sections = (*found[:at], Section(CHARTS, open=True), *found[at:], *provenance.sections(report))
+    sections = (
+        *found[:at],
+        Section(CHARTS, open=True),
+        *([since.section(report, earlier)] if earlier else []),
+        *found[at:],
+        *provenance.sections(report),
+    )
     return templates.render(
         "report.html.jinja",
         report=report,

@@ -9,7 +9,18 @@ import re
 
 from ..recipe.files import toml
 from ..records import Report
-from . import budgeted, numbers, operators, provenance, results, rows, runtimes, warnings, words
+from . import (
+    budgeted,
+    first_screen,
+    numbers,
+    operators,
+    provenance,
+    results,
+    rows,
+    runtimes,
+    warnings,
+    words,
+)
 from .sections import Section, Table
 
 _ESCAPES = {c: f"\\{c}" for c in "\\`*_[]|#~!{}"} | {c: f"&#{ord(c)};" for c in "&<>@$"}
@@ -38,7 +49,11 @@ def escape(text: str) -> str:
 
 def _top(report: Report) -> list[str]:
     title = f"# {escape(report.name)}: {escape(words.headline(report))}"
-    lines = [title, escape(report.verdict.why)]
+    screen = first_screen.of(report)
+    lines = [title]
+    if report.verdict.ship is None:
+        lines.append(f"**{escape(numbers.capital(screen.lead))}.**")
+    lines += [escape(report.verdict.why), escape(f"{screen.file}. {screen.machine}.")]
     if alerts := warnings.first(report):
         lines += ["**Warnings**", points_text(alerts)]
     if files := words.shipped_files(report):
@@ -60,6 +75,8 @@ def _top(report: Report) -> list[str]:
         points += [*words.first_against_fp32(report), *operators.predicted_lines(report)]
         points.append(words.gain(report))
         lines += [f"{lead}, {escape(subject.name)}:", points_text(points)]
+    if screen.changes:
+        lines += ["**What would change this verdict**", points_text(screen.changes)]
     if disturbed := warnings.of_measurement(report):
         lines += ["**Warnings about the measurement**", points_text(disturbed)]
     lines.append(escape(f"Built {report.created} by edgestill {report.edgestill}."))

@@ -110,7 +110,7 @@ def draw_again(run: Path) -> Report:
     # report.json is what the pages are drawn from: it must not have changed either.
     drawable = {f"{page} {fault}" for page in PAGES[1:] for fault in ("changed", "is missing")}
     _sound(run, [fault for fault in runs.differences(run) if fault not in drawable])
-    draw(report, run)
+    draw(report, run, runs.before(run.resolve()))
     manifest["files"] |= {page: file_sha256(run / page) for page in PAGES}
     write_atomic(run / runs.MANIFEST, json.dumps(manifest, indent=1).encode())
     return report

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "manifest.json"
 RECIPE = "recipe.toml"
+_DRAFT = ".draft-"
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "scikit-learn", "safetensors")
 
 
@@ -161,6 +162,22 @@ def open_report(run: Path) -> Report:
         ) from None
 
 
+def before(run: Path) -> Report | None:
+    """The report of the newest run of the same name that is older than a run, or than its draft.
+
+    None where there is none that can be read as it is.
+    """
+    own = run.name.removeprefix(_DRAFT)
+    older_ones = [path for path in run.parent.glob("[0-9]*/report.json") if path.parent.name < own]
+    for path in sorted(older_ones)[::-1]:
+        try:
+            if not is_old(path.parent):
+                return open_report(path.parent)
+        except (MaterialError, OSError):
+            continue
+    return None
+
+
 def is_old(run: Path) -> bool:
     """Whether an older version of edgestill wrote a run's report."""
     return older.is_old(_content(run / "report.json"))
@@ -209,13 +226,13 @@ def publish(
     from ..report import write as draw
 
     stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S-%fZ")
-    draft = folder / f".draft-{stamp}"
+    draft = folder / f"{_DRAFT}{stamp}"
     draft.mkdir()
     try:
         fill(draft)
         (draft / RECIPE).write_text(dump(recipe), encoding="utf-8")
         _ship(draft, report)
-        draw(report, draft)
+        draw(report, draft, before(draft))
         content = {
             "format": FORMAT,
             "edgestill": __version__,
