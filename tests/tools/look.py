@@ -21,7 +21,7 @@ import runtimes_example
 import verdict_examples
 from edgestill.pipeline import report as pages
 from edgestill.pipeline.commands import bench_latency
-from edgestill.pipeline.report import terminal
+from edgestill.pipeline.report.terminal_screen import screen
 from rich.console import Console
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +73,7 @@ def terminals(browser, out, work, names=tuple(REPORTS)):
         report, slug = REPORTS[name](), name.replace(" ", "-")
         for columns in COLUMNS:
             console = Console(width=columns, record=True, file=io.StringIO(), force_terminal=True)
-            console.print(terminal.table(report))
+            console.print(screen(report, columns=columns, lines=22))
             stem = out / f"terminal-{slug}-{columns}"
             text = console.export_text(clear=False)
             stem.with_suffix(".txt").write_text(text, encoding="utf-8")
