@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -25,7 +26,11 @@ def main() -> NoReturn:
         _leave(f"error: edgestill cannot be loaded ({error}); install it again", _ENVIRONMENT)
     except BaseException as error:  # noqa: BLE001 - any other code would be taken for a verdict
         _leave(f"error: edgestill cannot be loaded ({type(error).__name__}: {error})", _BUG)
-    run()
+    try:
+        run()
+    finally:
+        # Ctrl-C again would break into what ends the process: torch cleans up, and would say so.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _leave(text: str, code: int) -> NoReturn:

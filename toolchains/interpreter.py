@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from ..errors import HostError
 from .table import COMMAND, TOOLCHAINS, Toolchain
 
@@ -50,6 +48,9 @@ def caches(environment: Mapping[str, str] = os.environ) -> Path:
     """
     if base := environment.get("XDG_CACHE_HOME"):
         return Path(base) / "edgestill"
+    # A toolchain's own interpreter, which runs modules that import this one, has no platformdirs.
+    from platformdirs import user_cache_path
+
     return user_cache_path("edgestill", appauthor=False)
 
 

@@ -8,6 +8,7 @@ Only a verdict may end with 1 or 5, so whatever ends a command becomes one of th
 
 import errno
 import os
+import re
 
 from ...errors import EdgestillError, HostError, StorageError
 from ..engine.extras import is_known, missing
@@ -45,12 +46,12 @@ def failure_of(error: BaseException) -> EdgestillError:
 def _known(error: BaseException) -> EdgestillError | None:
     if _is_memory(error):
         return HostError("out of memory", fix="lower batch_size, or free some memory")
-    if isinstance(error, OSError) and error.errno in _STORAGE:
-        full, place = error.errno == errno.ENOSPC, error.filename
+    if (number := _refused_by_disk(error)) is not None:
+        full, place = number == errno.ENOSPC, _place(error)
         return StorageError(
-            "the disk is full" if full else f"cannot write ({os.strerror(error.errno).lower()})",
+            "the disk is full" if full else f"cannot write ({os.strerror(number).lower()})",
             where=None if place is None else str(place),
-            fix=_STORAGE[error.errno],
+            fix=_STORAGE[number],
         )
     if isinstance(error, OSError) and error.errno in _HOST:
         return HostError(os.strerror(error.errno).lower(), fix=_HOST[error.errno])
@@ -62,6 +63,19 @@ def _known(error: BaseException) -> EdgestillError | None:
             f"a library cannot be imported ({error})", fix="install edgestill again with pip"
         )
     return None
+
+
+def _refused_by_disk(error: BaseException) -> int | None:
+    """The number of a disk's error; libraries in Rust have it in their text alone."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None and (said := re.search(r"\(os error (\d+)\)", str(error))):
+        number = int(said[1])
+    return number if number in _STORAGE else None
+
+
+def _place(error: BaseException) -> object:
+    """What could not be written; a copy that fails names its source first."""
+    return getattr(error, "filename2", None) or getattr(error, "filename", None)
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -107,10 +107,12 @@ def disk_errors(where: Path, *, opening: bool = False) -> Iterator[None]:
         number = getattr(error, "errno", None)
         if number not in fixes:
             # Libraries wrap a full disk in errors of their own; it is known by its words.
-            if os.strerror(errno.ENOSPC) not in str(error):
+            number = next((one for one in _FULL if os.strerror(one) in str(error)), None)
+            if number is None:
                 raise
-            number = errno.ENOSPC
-        place = str(getattr(error, "filename", None) or where)
+        # A copy that fails names its source first.
+        names = (getattr(error, name, None) for name in ("filename2", "filename"))
+        place = str(next(filter(None, names), where))
         reason = os.strerror(number).lower()
         raise StorageError(f"cannot write ({reason})", where=place, fix=fixes[number]) from error
 

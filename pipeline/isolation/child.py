@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ...devices.onboard.machine.child import Ending, end, kill, start
 from ...devices.onboard.machine.system import memory_bytes
 from ...devices.onboard.refusals import raise_refusal
-from ...errors import MeasureError, ModelError
+from ...errors import EdgestillError, MeasureError, ModelError, StorageError
 from . import wire
 
 TIMEOUT_S = 600.0
@@ -134,7 +134,7 @@ class Child:
         finally:
             timer.cancel()
 
-    def _death(self) -> ModelError:
+    def _death(self) -> EdgestillError:
         try:
             # Its pipe is closed a moment before it is gone.
             code = self._process.wait(timeout=5)
@@ -147,6 +147,12 @@ class Child:
                 f"a model that gave no answer within {self._timeout_s:g} s",
                 where=self._where,
                 fix=self._fix,
+            )
+        if ending.disk is not None:
+            return StorageError(
+                f"what is made of it cannot be written ({ending.disk})",
+                where=self._where,
+                fix="free some space, or write to another disk",
             )
         memory = "it may need more memory than there is; " if ending.signal == "SIGKILL" else ""
         return ModelError(

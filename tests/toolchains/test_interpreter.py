@@ -107,5 +107,15 @@ def test_caches_lie_where_the_system_keeps_them(monkeypatch, tmp_path):
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert folder({}) == tmp_path / ".cache" / "edgestill" / "toolchains"
     mac = platformdirs.macos.MacOS("edgestill", appauthor=False)
-    monkeypatch.setattr(interpreter, "user_cache_path", lambda *_, **__: mac.user_cache_path)
+    monkeypatch.setattr(platformdirs, "user_cache_path", lambda *_, **__: mac.user_cache_path)
     assert folder({}) == tmp_path / "Library/Caches/edgestill/toolchains"
+
+
+def test_an_interpreter_without_our_libraries_imports_it():
+    """Converters run in a toolchain's own Python, and some of them import this module."""
+    code = (
+        "import sys; sys.modules['platformdirs'] = None\n"
+        "from edgestill.toolchains import interpreter; print(interpreter.STAMP)"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert found.stdout.decode().strip() == interpreter.STAMP, found.stderr

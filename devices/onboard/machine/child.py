@@ -9,6 +9,7 @@ own: Ctrl-C reaches only its parent, which then ends the child with everything t
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -32,6 +33,14 @@ _KEPT_WINDOWS = (
 # numpy's own pool computes nothing here, but starts its threads on import; 1 is none.
 _NUMPY_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _LONGEST_WORDS = 300
+_DISK = {
+    r"No space left on device": "the disk is full",
+    # numpy says so of an array that the disk took a part of.
+    r"\d+ requested and \d+ written": "the disk is full",
+    r"Disk quota exceeded": "the disk quota is used up",
+    r"File too large": "the limit of a file's size is too small",
+}
+"""By a mark in the last line that a process wrote."""
 _FAULTS = {0xC0000005: "SIGSEGV", 0xC000001D: "SIGILL", 0xC0000409: "SIGABRT"}
 """What Windows ends a process with (ntstatus.h), by the signal of the same meaning."""
 
@@ -57,6 +66,12 @@ class Ending:
             return signal.Signals(-self.status).name
         except ValueError:
             return f"signal {-self.status}"
+
+    @property
+    def disk(self) -> str | None:
+        """What the disk refused it, in words; None where the disk was not the cause."""
+        last = last_line(self.words)
+        return next((said for mark, said in _DISK.items() if re.search(mark, last)), None)
 
     @property
     def how(self) -> str:

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ....errors import MeasureError
+from ....errors import HostError, MeasureError, StorageError
 from ..machine.child import PYTHON, Ending, finish, last_line
 from ..machine.limits import memory_group, ran_out
 from ..measure.answer import Answer
@@ -112,7 +112,13 @@ def fixed_addresses() -> tuple[str, ...]:
     return words if tried.returncode == 0 else ()
 
 
-def _died(ending: Ending, subject: str | None, full_at_bytes: int | None) -> MeasureError:
+def _died(ending: Ending, subject: str | None, full_at_bytes: int | None) -> HostError:
+    if ending.disk is not None:
+        return StorageError(
+            f"its samples cannot be written ({ending.disk})",
+            where=subject,
+            fix="free some space, or write to another disk",
+        )
     if full_at_bytes is not None:
         return MeasureError(
             f"out of memory at the limit of {full_at_bytes} bytes",

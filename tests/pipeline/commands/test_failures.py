@@ -3,8 +3,10 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -12,6 +14,8 @@ import pytest
 from edgestill.errors import DataError, HostError, StorageError
 from edgestill.pipeline.commands.cli import COMMANDS, main
 from edgestill.pipeline.commands.failures import failure_of
+from edgestill.pipeline.engine.store import disk_errors
+from onnx_files import dense
 
 GROUPS = {name: one for name, one in COMMANDS.items() if isinstance(one, click.Group)}
 NAMES = [(name,) for name in COMMANDS if name not in GROUPS] + [
@@ -46,6 +50,12 @@ ENDS = {
     "a full disk": (OSError(errno.ENOSPC, "No space left on device", "/x"), 4),
     "a quota": (OSError(errno.EDQUOT, "Disk quota exceeded"), 4),
     "a limit of files": (OSError(errno.EFBIG, "File too large"), 4),
+    "a full disk in Rust": (
+        RuntimeError("Error while serializing: I/O error: No space left (os error 28)"),
+        4,
+    ),
+    "a limit of files in Rust": (RuntimeError("I/O error: File too large (os error 27)"), 4),
+    "another error in Rust": (RuntimeError("I/O error: No such process (os error 3)"), 70),
     "a broken disk": (OSError(errno.EIO, "Input/output error"), 4),
     "a disk to read": (OSError(errno.EROFS, "Read-only file system"), 4),
     "too many files": (OSError(errno.EMFILE, "Too many open files"), 4),
@@ -132,6 +142,49 @@ def test_a_failure_keeps_its_cause():
     assert "/x" in str(failure)
     assert failure_of(failure) is failure
     assert isinstance(failure_of(memory_of_torch()), HostError)
+
+
+def test_a_copy_that_fails_names_what_could_not_be_written():
+    copied = OSError(errno.ENOSPC, "No space left on device", "from.onnx", None, "to.onnx")
+    assert str(failure_of(copied)).startswith("to.onnx: the disk is full")
+    with pytest.raises(StorageError, match=r"to\.onnx: cannot write"), disk_errors(Path()):
+        raise copied
+
+
+@pytest.mark.parametrize("error", [errno.EFBIG, errno.ENOSPC, errno.EDQUOT])
+def test_a_library_that_has_a_disks_error_in_its_text_alone_is_understood(error):
+    said = RuntimeError(f"Error while serializing: {os.strerror(error)} (os error {error})")
+    with pytest.raises(StorageError, match=os.strerror(error).lower()), disk_errors(Path()):
+        raise said
+
+
+@pytest.mark.slow
+def test_samples_that_the_disk_does_not_take_are_the_environment(tmp_path):
+    model = dense(tmp_path / "m.onnx", 2)
+    command = 'ulimit -f 2; exec "$0" -m edgestill bench "$1" --processes 1 --seconds 1 --out "$2"'
+    ended = subprocess.run(
+        ["bash", "-c", command, sys.executable, str(model), str(tmp_path / "out")],
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 4
+    line = ended.stderr.decode().splitlines()[-1]
+    assert "its samples cannot be written (the limit of a file's size is too small)" in line
+
+
+@pytest.mark.slow
+def test_ctrl_c_again_and_again_ends_with_one_line(tmp_path):
+    model = dense(tmp_path / "m.onnx", 2)
+    words = [sys.executable, "-m", "edgestill", "bench", str(model), "--out", str(tmp_path / "out")]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, start_new_session=True) as bench:
+        time.sleep(3)
+        for _ in range(3):
+            os.killpg(bench.pid, signal.SIGINT)
+            time.sleep(0.1)
+        err = bench.communicate(timeout=30)[1].decode()
+    assert bench.returncode in (130, -signal.SIGINT)
+    assert err.split("\n")[-2] == "interrupted; finished results are kept"
+    assert "Traceback" not in err
 
 
 def edgestill(*words, shell="", **variables):

@@ -130,3 +130,18 @@ def test_without_process_groups_the_tree_is_ended_by_windows_own_tool(monkeypatc
         end(child)
         assert asked.read_text() == f"/T /F /PID {child.pid}\n"
         assert child.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("Traceback\nOSError: 24425 requested and 22512 written\n", "the disk is full"),
+        ("OSError: [Errno 27] File too large", "the limit of a file's size is too small"),
+        ("OSError: [Errno 122] Disk quota exceeded: 'x'", "the disk quota is used up"),
+        ("ValueError: no", None),
+        ("", None),
+    ],
+)
+def test_an_end_that_the_disk_caused_is_told_as_such(words, said):
+    assert Ending(1, words).disk == said
