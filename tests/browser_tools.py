@@ -118,8 +118,8 @@ class Page:
         self.requested = []
         self._ask("Page.navigate", url=address)
 
-    def sized(self, width, height, *, dark=False):
-        """Give the window a size in pixels, and the reader's wish for light or dark."""
+    def sized(self, width, height, *, dark=False, media=""):
+        """Give the window a size in pixels, the reader's wish for light or dark, and a medium."""
         self._ask(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -129,7 +129,7 @@ class Page:
         )
         self._ask("Emulation.setScrollbarsHidden", hidden=True)
         feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._ask("Emulation.setEmulatedMedia", features=[feature])
+        self._ask("Emulation.setEmulatedMedia", media=media, features=[feature])
 
     def picture(self, *, whole=False):
         """The page as it is drawn, a PNG file: what the window shows, or all of it."""

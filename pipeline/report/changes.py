@@ -3,7 +3,7 @@
 of(report)[0]   # 'Cheapest next step: measure longer (benchmark.max_seconds) …'
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..judge import constant
 from ..judge.task_budgets import of_record
@@ -113,28 +113,38 @@ def _who_meets(report: Report, check: Check) -> str:
 
 
 def _undecided(report: Report, judged: VariantVerdict) -> Iterator[str]:
-    """What is not known, the cheapest to find out first."""
-    quality = report.quality
-    steps = [
-        (*_step(report, check), words.budget_name(check, quality))
-        for check in judged.checks
-        if check.outcome == "undecided"
-    ]
-    steps += [(2, what, "") for what in judged.unknown]
-    steps.sort(key=lambda step: step[0])
-    for at, (_, what, name) in enumerate(steps[:_MOST]):
+    """What is not known, the cheapest to find out first; what one step decides is told once."""
+    steps: dict[tuple[int, str], list[str]] = {}
+    for check in judged.checks:
+        if check.outcome == "undecided":
+            name = words.budget_name(check, report.quality)
+            steps.setdefault(_step(report, check), []).append(name)
+    for what in judged.unknown:
+        steps.setdefault((2, what), [])
+    ordered = sorted(steps.items(), key=lambda step: step[0][0])
+    for at, ((_, what), names) in enumerate(ordered[:_MOST]):
         lead = "Cheapest next step" if at == 0 else "Then"
-        yield f"{lead}{f', for {name}' if name else ''}: {what}."
+        yield f"{lead}{f', for {_listed(names)}' if names else ''}: {what}."
     if judged.cannot_ship:
         yield f"{judged.name} cannot ship: {judged.cannot_ship}."
-    if len(steps) > _MOST:
-        yield f"{len(steps) - _MOST} more are undecided; the table has them."
+    if len(ordered) > _MOST:
+        yield f"{len(ordered) - _MOST} more steps are needed; the table has what is undecided."
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names for a sentence."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _step(report: Report, check: Check) -> tuple[int, str]:
     """What decides one budget, and its rank: computing time, then samples, then a device."""
     quality, figure = report.quality, check.figure
     budget = of_record(check.key, quality)
+    measured = report.measured
+    if budget.of_machine and measured.on_target is False:
+        said = f"measure on {measured.target} (benchmark.device)"
+        return 3, f"{said}; so far only {measured.measured_on} was measured"
     straddles = figure.low is not None and figure.high is not None and figure.kind == "measured"
     if not straddles:
         again = budget.repeats and figure.kind == "measured"

@@ -16,6 +16,7 @@ from .bullet import Bullet
 from .numbers import BYTES, MICROJOULES, MILLISECONDS
 from .rows import Row
 from .sections import Cell, Table, figure, row
+from .words import Comparison
 
 MOST_BUDGETS = 7
 """Rows that a laptop's screen has room for; the table of all budgets has the others."""
@@ -31,7 +32,7 @@ class BudgetRow:
         limit: the budget.
         value: the figure with its unit.
         interval: None where the figure is exact or not known.
-        kind: where it comes from: measured, predicted, declared, exact or unknown.
+        kind: measured, predicted, declared or exact; or that it was not measured.
         outcome: on this budget.
         bar: both as a bar.
         told: the bar in words.
@@ -180,7 +181,7 @@ def _row(check: Check, report: Report) -> BudgetRow:
         limit=limit,
         value=value,
         interval=interval,
-        kind=check.figure.kind,
+        kind="not measured" if check.figure.value is None else check.figure.kind,
         outcome=check.outcome,
         bar=bullet.of_check(check, quality),
         told=f"{name}: {shown}, budget {limit}: {words.WORDS[check.outcome]}",
@@ -207,9 +208,15 @@ def _against(report: Report, subject: Row) -> Table:
     else:
         for comparison, of_models in zip(compared, _figures(subject, teacher), strict=True):
             ratio = Cell(comparison.short, comparison.detail)
-            lines.append(row(comparison.what, *of_models, ratio))
+            lines.append(row(f"{comparison.what}{_where(report, comparison)}", *of_models, ratio))
     head = ("Figure", subject.name, TEACHER, "Compared")
     return Table(f"{subject.name} against the teacher", head, tuple(lines))
+
+
+def _where(report: Report, comparison: Comparison) -> str:
+    """On which machine, where that is not the target."""
+    holds_anywhere = comparison.what == "file size" or report.measured.on_target
+    return "" if holds_anywhere else f", on {report.measured.measured_on}"
 
 
 def _figures(subject: Row, teacher: Row) -> tuple[tuple[Cell, Cell], ...]:

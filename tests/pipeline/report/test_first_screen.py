@@ -74,7 +74,22 @@ def test_another_machine_than_the_target_is_named_and_its_budgets_are_unknown():
     assert screen.lead == "latency p90 is unknown; 1 more open"
     assert screen.budgets[0].value == "unknown"
     assert screen.budgets[0].bar.value is None
-    assert "nothing was measured on raspberry-pi-5" in screen.changes[0]
+    assert screen.budgets[0].kind == "not measured"
+    assert screen.changes == (
+        "Cheapest next step, for latency p90 and peak memory: measure on raspberry-pi-5 "
+        "(benchmark.device); so far only host was measured.",
+    )
+    names = [str(cells[0]) for cells in screen.teacher.rows]
+    assert names[1:3] == ["latency, on host", "file size"]
+
+
+def test_a_prediction_is_named_as_one_and_decides_nothing():
+    screen = first_screen.of(verdict_examples.EXAMPLES["another target"]())
+    assert screen.lead == "latency p50 is predicted, not measured; 2 more open"
+    assert screen.budgets[0].kind == "predicted"
+    assert screen.changes[0].startswith(
+        "Cheapest next step, for latency p50, latency p90 and peak memory: measure on"
+    )
 
 
 def test_a_fault_is_named_before_any_budget():

@@ -110,6 +110,13 @@ def test_no_width_scrolls_sideways_and_a_phone_has_the_answers_on_two_screens(
         assert end <= 2 * 844
 
 
+def test_what_is_printed_is_no_wider_than_a_sheet(browser: Any, run: Path) -> None:
+    tab = opened(browser, run / "report.html")
+    tab.sized(720, 1000, media="print")
+    assert tab.evaluate("getComputedStyle(document.querySelector('nav')).display") == "none"
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 720
+
+
 def test_tables_are_sorted_by_click_and_by_keyboard(browser: Any, run: Path) -> None:
     tab = opened(browser, run / "report.html")
     table = "document.querySelector('#budgets table')"
