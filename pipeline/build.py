@@ -60,7 +60,6 @@ from .records import (
     VariantsRecord,
 )
 from .runs import run as runs
-from .runs.commit import of_recipe
 from .runs.flow_result import Flow
 from .stages import (
     BENCHMARK,
@@ -89,7 +88,7 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
 
     # What chooses an epoch changes nothing of the samples.
     source = r.data.model_copy(update={"select_by": None})
-    data = run(DATA, DataInputs(source, named.data, named.tokenizer, r.seed))
+    data = run(DATA, DataInputs(source, named.data, named.tokenizer, r.seed, named.unlabelled))
     engine.require(partial(fits, r), data)
     for module in _users_modules(r, named, data):
         run(TRIAL, module)
@@ -295,8 +294,7 @@ def build(
     if until is not None:
         return Built(None, None, builder.made[-1], tuple(builder.ran))
     with disk_errors(Path(artifacts)):
-        commit = None if isinstance(recipe, Recipe) else of_recipe(Path(recipe))
-        run, report = runs.write(Path(artifacts), read, made, commit)
+        run, report = runs.write(Path(artifacts), read, made)
     return Built(run, report, None, tuple(builder.ran))
 
 

@@ -19,6 +19,7 @@ class Outside(NamedTuple):
 
     Attributes:
         data: hash of the data set.
+        unlabelled: hash of its unlabelled samples; None where the recipe names none.
         tokenizer: hash of the tokenizer; None where the recipe names none.
         teachers: hash of what each teacher names; None where it names nothing.
         student: hash of the module that makes the student; None for a family.
@@ -27,6 +28,7 @@ class Outside(NamedTuple):
     """
 
     data: str
+    unlabelled: str | None
     tokenizer: str | None
     teachers: tuple[str | None, ...]
     student: str | None
@@ -48,6 +50,9 @@ def outside(recipe: Recipe) -> Outside:
     place_of(device, where="benchmark.device")
     return Outside(
         data=fingerprint(recipe.data.source),
+        unlabelled=fingerprint(recipe.data.unlabelled, "data.unlabelled")
+        if recipe.data.unlabelled
+        else None,
         tokenizer=tokenizer_fingerprint(tokenizer) if tokenizer else None,
         teachers=tuple(
             teacher_kinds.fingerprint(teacher.model, teacher.weights)

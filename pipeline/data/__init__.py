@@ -18,9 +18,9 @@ from typing import Any
 
 from ...errors import RecipeError
 from ..progress import Progress
-from ..recipe.data import SOURCE_FORMS, SOURCE_KINDS, Data
+from ..recipe.data import BUILT_IN, SOURCE_FORMS, SOURCE_KINDS, Data
 from ..recipe.model_names import is_factory
-from . import audio, digits, function, images, npz, table, text
+from . import audio, digits, function, images, moved_digits, npz, table, text, unlabelled
 
 Arrays = Mapping[str, Any]
 
@@ -44,6 +44,7 @@ class Source:
 
 SOURCES = {
     "digits": Source(digits.fingerprint, digits.read),
+    "moved-digits": Source(moved_digits.fingerprint, moved_digits.read),
     "npz": Source(npz.fingerprint, npz.read),
     "images": Source(images.fingerprint, images.read, images.outline),
     "audio": Source(audio.fingerprint, audio.read, audio.outline),
@@ -53,33 +54,65 @@ SOURCES = {
 }
 
 
-def find(source: str) -> tuple[Source, str]:
-    """The kind of source that a recipe's ``data.source`` names, and its argument.
+def arrays_of(data: Data, scratch: Path, progress: Progress, *, outlined: bool = False) -> Arrays:
+    """The arrays of a recipe's sources.
 
-    ``digits`` has none, ``KIND:PATH`` has a path, any other ``a:b`` is a function of the user.
+    Args:
+        data: the recipe's section.
+        scratch: an empty folder for memory maps.
+        progress: gets each step.
+        outlined: whether a copy of the first sample may stand for every one.
+
+    Raises:
+        DataError: a source that cannot be read.
+    """
+    arrays = _read(data.source, "data.source", data, scratch, progress, outlined=outlined)
+    if data.unlabelled is None:
+        return arrays
+    key, folder, bare = "data.unlabelled", scratch / "unlabelled", unlabelled.without_labels(data)
+    folder.mkdir()
+    more = _read(data.unlabelled, key, bare, folder, progress, outlined=outlined)
+    return unlabelled.joined(arrays, more, folder, f"{key} {shown(data.unlabelled)}", progress)
+
+
+def _read(
+    source: str, key: str, data: Data, scratch: Path, progress: Progress, *, outlined: bool
+) -> Arrays:
+    kind, argument = find(source, key)
+    read = (kind.outline if outlined else None) or kind.read
+    return read(argument, scratch, data, progress)
+
+
+def find(source: str, key: str = "data.source") -> tuple[Source, str]:
+    """The kind of source that a recipe's ``data.source`` or ``data.unlabelled`` names.
+
+    A built-in one has none, ``KIND:PATH`` has a path, any other ``a:b`` is a function of the user.
+
+    Returns:
+        The kind, and its argument.
 
     Raises:
         RecipeError: there is no such kind.
     """
-    kind, colon, rest = source.partition(":")
-    if kind == "digits" and not colon:
-        return SOURCES["digits"], ""
+    kind, _, rest = source.partition(":")
+    if source in BUILT_IN:
+        return SOURCES[source], ""
     if kind in SOURCE_KINDS and rest:
         return SOURCES[kind], rest
     if is_factory(source):
         return SOURCES["function"], source
-    near = difflib.get_close_matches(kind, ["digits", *SOURCE_KINDS], n=1)
+    near = difflib.get_close_matches(kind, [*BUILT_IN, *SOURCE_KINDS], n=1)
     raise RecipeError(
         found=repr(source),
-        expected=f"'digits', {SOURCE_FORMS} or 'module:function'",
-        where="data.source",
+        expected=f"{', '.join(map(repr, BUILT_IN))}, {SOURCE_FORMS} or 'module:function'",
+        where=key,
         fix=f"did you mean {near[0]!r}?" if near else None,
     )
 
 
-def fingerprint(source: str) -> str:
-    """The hash of the data that a recipe's ``data.source`` names."""
-    kind, argument = find(source)
+def fingerprint(source: str, key: str = "data.source") -> str:
+    """The hash of the data that a recipe's ``data.source`` or ``data.unlabelled`` names."""
+    kind, argument = find(source, key)
     return kind.fingerprint(argument)
 
 

@@ -38,6 +38,7 @@ class Arrays(NamedTuple):
     """One split: samples, memory-mapped, and their labels.
 
     Labels are classes int64 [n], or float32 [n, labels or numbers], or without labels [n, 0].
+    Where samples without a label come last there are fewer.
     """
 
     x: NDArray[Any]
@@ -61,9 +62,15 @@ def draw(split: Arrays, most: int) -> Arrays:
 
 
 def open_split(folder: Path, split: Split) -> Arrays:
-    """Memory-map a split in the data stage's folder."""
-    x = np.load(folder / f"x_{split}.npy", mmap_mode="r")
-    return Arrays(x, np.load(folder / f"y_{split}.npy"))
+    """Memory-map the labelled samples of a split in the data stage's folder."""
+    x, y = np.load(folder / f"x_{split}.npy", mmap_mode="r"), np.load(folder / f"y_{split}.npy")
+    return Arrays(x[: len(y)], y)
+
+
+def open_with_unlabelled(folder: Path) -> Arrays:
+    """Memory-map train with its unlabelled samples last; the labels are those of the others."""
+    x = np.load(folder / "x_train.npy", mmap_mode="r")
+    return Arrays(x, np.load(folder / "y_train.npy"))
 
 
 def open_ids(folder: Path, split: Split) -> NDArray[np.str_]:

@@ -81,6 +81,12 @@ def roles_of(columns: Mapping[str, Column], data: Data, where: str, suffix: str 
     return roles
 
 
+def gaps_of(roles: Roles, columns: Mapping[str, Column]) -> set[str]:
+    """Columns of labels in which values may be missing: those rows are unlabelled."""
+    of_target = {name: columns[name] for name in roles.target}
+    return {n for n, column in of_target.items() if column.missing or column.kind == "float"}
+
+
 def target_values(
     columns: Mapping[str, NDArray[Any]], target: Sequence[str], data: Data, where: str
 ) -> tuple[NDArray[Any] | None, tuple[str, ...]]:
@@ -88,10 +94,11 @@ def target_values(
 
     Returns:
         classification: int or str [n] and no names. regression: float64 [n] or [n, k];
-        multi-label: uint8 [n, k]; both with the columns' names. embedding: None.
+        multi-label: uint8 [n, k]; both with the columns' names. embedding: None. A row without a
+        label is empty text, or NaN in float64.
 
     Raises:
-        DataError: a target that is empty, no number, or in multi-label not 0 or 1.
+        DataError: a target that is no number, or in multi-label not 0 or 1.
     """
     rules = tasks.of(data.task).labels
     if not target or rules is None:
@@ -104,13 +111,13 @@ def target_values(
                 expected="one label per row, shape [n]",
                 where=where,
             )
-        _require_no_empty_text(y, target[0], where)
         return y, ()
     y, names = _number_columns(columns, target, data, where)
     if not rules.values:
         y = y.astype(np.float64)
         return (y[:, 0] if len(names) == 1 else y), names
-    bad = ~np.isin(y, rules.values)
+    absent = rules.absent(y)
+    bad = ~np.isin(y, rules.values) & ~absent[:, None]
     if bad.any():
         row, column_number = (int(i) for i in np.argwhere(bad)[0])
         raise DataError(
@@ -118,7 +125,7 @@ def target_values(
             expected=f"{number_labels.listed(rules.values)}, as the task is {data.task}",
             where=where,
         )
-    return y.astype(np.uint8), names
+    return (y.astype(np.float64) if absent.any() else y.astype(np.uint8)), names
 
 
 def _number_columns(

@@ -13,7 +13,7 @@ from .. import tasks
 from ..progress import Silent
 from ..recipe.data import Data
 from ..records import DataRecord, Layout, Split
-from . import checks, find, moments, shown
+from . import arrays_of, checks, find, moments, shown
 from .raw_table import RawTable
 from .source_samples import SourceSamples, checked
 from .split_samples import SplitSamples, split_samples, without_duplicates
@@ -69,12 +69,29 @@ def class_counts(
         return {}
     names = source.labels.names
     counts: dict[str, tuple[int, ...]] = {
-        split: rules.counts(source.labels.of[part.key][part.rows], len(names))
+        split: rules.counts(
+            source.labels.of[part.key][source.with_label(part.key, part.rows)], len(names)
+        )
         for split, part in by_split.items()
     }
     if counts:
         checks.every_class_everywhere({s: counts[s] for s in rules.every_class_in}, names, where)
     return counts
+
+
+def labelled_counts(
+    source: SourceSamples, by_split: Mapping[Split, SplitSamples]
+) -> dict[str, int]:
+    """Samples of each split that have a label."""
+    return {
+        str(split): len(source.with_label(part.key, part.rows)) for split, part in by_split.items()
+    }
+
+
+def unlabelled_count(source: SourceSamples, by_split: Mapping[Split, SplitSamples]) -> int:
+    """Samples of train that have none."""
+    part = by_split["train"]
+    return len(part.rows) - len(source.with_label(part.key, part.rows))
 
 
 def look(data: Data, seed: int) -> DataRecord | None:
@@ -99,7 +116,7 @@ def look(data: Data, seed: int) -> DataRecord | None:
         return None
     # Windows removes no file that is mapped, as it is while an error of `_outlined` travels.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        read = (kind.outline or kind.read)(argument, Path(folder), data, Silent())
+        read = arrays_of(data, Path(folder), Silent(), outlined=True)
         return _outlined(read, Path(folder), data, seed, whole=kind.outline is None)
 
 
@@ -125,7 +142,8 @@ def _outlined(
         mean=(),
         std=(),
         units=moments.units(data, source.labels.names),
-        rows={str(split): len(part.rows) for split, part in by_split.items()},
+        rows=labelled_counts(source, by_split),
+        unlabelled=unlabelled_count(source, by_split),
         counts=class_counts(source, by_split, data, where),
         dropped=dropped,
         notes=(),

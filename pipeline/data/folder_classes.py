@@ -18,6 +18,8 @@ from .folder_files import (
 )
 from .split_names import SPLIT_NAMES
 
+UNLABELLED = frozenset({"unlabelled", "unlabeled"})
+"""Folders of samples that belong to no class yet."""
 _RENAMED = ("group", "id", "target")
 """Keys of [data] that name a column, which only ``metadata.csv`` has."""
 
@@ -95,7 +97,8 @@ def _of_class(
     for path in files_in(folder):
         name = name_below(root, path)
         require_suffix(name, suffixes, str(root))
-        yield Item(path, split, folder.name, None, name)
+        label = "" if folder.name.lower() in UNLABELLED else folder.name
+        yield Item(path, split, label, None, name)
 
 
 def from_any_folders(root: Path, suffixes: frozenset[str], data: Data) -> list[Item]:

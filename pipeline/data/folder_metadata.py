@@ -140,8 +140,6 @@ def _item(
         numbers = tuple(_number(cell, rules.values, where) for cell in targets)
     elif targets:
         label = targets[0]
-        if not label and rules and rules.text == "one name":
-            raise DataError("no label", where=where, fix="fill the cell or remove the line")
     return Item(
         path,
         None if columns.split is None else _split(cells[columns.split], where),
@@ -165,6 +163,9 @@ def _file_name(cell: str, files: Mapping[str, Path], where: str) -> str:
 
 
 def _number(cell: str, values: Sequence[float], where: str) -> float:
+    """The number of a label; NaN where the cell is empty."""
+    if not cell:
+        return math.nan
     try:
         value = float(cell)
     except ValueError:

@@ -68,9 +68,9 @@ def listing(root: Path, suffixes: frozenset[str], data: Data) -> list[Item]:
     _require_train_and_test(items, root)
     rules = tasks.of(data.task).labels
     one_class = rules is not None and rules.text == "one name"
-    if one_class and len(classes := {item.label for item in items}) < 2:
+    if one_class and len(classes := {item.label for item in items if item.label}) < 2:
         raise DataError(
-            found=f"one class, {classes.pop()!r}",
+            found=f"one class, {classes.pop()!r}" if classes else "no class",
             expected="at least two",
             where=str(root),
             fix="put the files of each class into a folder of its own",
@@ -106,7 +106,8 @@ def arrays(items: Sequence[Item], x: NDArray[Any], data: Data) -> dict[str, Any]
 
     Returns:
         x, y, id and group of ready splits or of one array. y is text [n] (classification), uint8
-        [n, classes] (multi-label), float64 [n, numbers] (regression) or absent (embedding).
+        [n, classes] (multi-label), float64 [n, numbers] (regression) or absent (embedding). A
+        sample without a label has an empty text, or NaN in float64.
 
     Raises:
         DataError: a label that is not among ``data.labels``.
@@ -142,11 +143,12 @@ def _targets(items: Sequence[Item], data: Data) -> tuple[NDArray[Any] | None, tu
         return None, ()
     if items[0].numbers:
         names = data.labels or data.target or (TARGET,)
-        dtype = np.uint8 if rules.values else np.float64
-        return np.array([item.numbers for item in items], dtype), names
+        numbers = np.array([item.numbers for item in items], np.float64)
+        whole = rules.values and not np.isnan(numbers).any()
+        return (numbers.astype(np.uint8) if whole else numbers), names
     if rules.text == "one name":
         y = np.array([item.label for item in items])
-        return y, data.labels or _in_order({item.label for item in items})
+        return y, data.labels or _in_order({item.label for item in items if item.label})
     names = data.labels or _in_order({name for item in items for name in labels_of(item)})
     column_of = {name: column for column, name in enumerate(names)}
     y = np.zeros((len(items), len(names)), np.uint8)

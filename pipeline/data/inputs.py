@@ -14,9 +14,11 @@ class DataInputs:
         source_hash: hash of the source; only the key needs it.
         tokenizer_hash: hash of the tokenizer that the recipe names; only the key needs it.
         seed: of the splits.
+        unlabelled_hash: hash of the source of unlabelled samples; only the key needs it.
     """
 
     data: Data
     source_hash: str
     tokenizer_hash: str | None
     seed: int
+    unlabelled_hash: str | None = None

@@ -1,9 +1,14 @@
-"""The labels of a source: checked against its samples, then read by the task's rules."""
+"""The labels of a source: checked against its samples, then read by the task's rules.
+
+A sample without a label is unlabelled. Only train may have some: a student learns the teacher's
+answers to them.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...errors import DataError
 from .. import tasks
@@ -12,7 +17,7 @@ from ..tasks.labels import ReadLabels
 
 def read(
     ys: Mapping[str, Any], rows: Mapping[str, int], task: str, names: Sequence[str], where: str
-) -> ReadLabels:
+) -> tuple[ReadLabels, dict[str, NDArray[np.bool_]]]:
     """The labels of every split in the form that models are trained with.
 
     Args:
@@ -22,12 +27,16 @@ def read(
         names: of classes, labels or numbers, if they are known.
         where: the source, for a message.
 
+    Returns:
+        The labels, another sample's where a sample has none; and by split which have one, [n].
+
     Raises:
         DataError: labels are missing, of the wrong shape, or do not suit the task.
     """
     rules = tasks.of(task).labels
     if rules is None:
-        return ReadLabels({s: np.zeros((n, 0), np.float32) for s, n in rows.items()}, ())
+        none = {s: np.zeros((n, 0), np.float32) for s, n in rows.items()}
+        return ReadLabels(none, ()), {s: np.ones(n, np.bool_) for s, n in rows.items()}
     for split, y in ys.items():
         if y is None:
             name = "" if split == "all" else f"_{split}"
@@ -42,4 +51,43 @@ def read(
                 expected="one label per sample",
                 where=where,
             )
-    return rules.read({split: np.asarray(y) for split, y in ys.items()}, names, where)
+    arrays = {split: np.asarray(y) for split, y in ys.items()}
+    labelled = {split: ~rules.absent(y, names) for split, y in arrays.items()}
+    if rules.minus_one and _one_value(arrays, labelled):
+        labelled = {split: np.ones(len(y), np.bool_) for split, y in arrays.items()}
+    _require_in_train(labelled, where)
+    return rules.read(_filled(arrays, labelled), names, where), labelled
+
+
+def _one_value(
+    arrays: Mapping[str, NDArray[Any]], labelled: Mapping[str, NDArray[np.bool_]]
+) -> bool:
+    """Whether all labels besides -1 are one: labels of -1 and 1 are two classes."""
+    chosen = [y[labelled[split]].ravel() for split, y in arrays.items() if y.ndim == 1]
+    return bool(chosen) and len(np.unique(np.concatenate(chosen))) < 2
+
+
+def _require_in_train(labelled: Mapping[str, NDArray[np.bool_]], where: str) -> None:
+    """Refuse samples without a label in a split that judges or calibrates."""
+    for split, has_label in labelled.items():
+        if split not in ("all", "train") and not has_label.all():
+            raise DataError(
+                found=f"{int((~has_label).sum())} samples of {split} without a label (first: row "
+                f"{int(np.argmin(has_label))})",
+                expected="unlabelled samples in train only",
+                where=where,
+                fix=f"label them, or move them to train; only labelled samples suit {split}",
+            )
+
+
+def _filled(
+    arrays: Mapping[str, NDArray[Any]], labelled: Mapping[str, NDArray[np.bool_]]
+) -> dict[str, NDArray[Any]]:
+    """Labels with another sample's where a sample has none, so that a message counts rows right."""
+    present = [y[labelled[split]][:1] for split, y in arrays.items() if labelled[split].any()]
+    filled = dict(arrays)
+    for split, has_label in labelled.items():
+        if present and not has_label.all():
+            filled[split] = arrays[split].copy()
+            filled[split][~has_label] = present[0]
+    return filled

@@ -1,7 +1,8 @@
 """The data stage: read a source once, check it, split it and write memory-mappable arrays.
 
-out/x_train.npy   samples as the model takes them (uint8, int16 or float32; int32 token ids)
-out/y_train.npy   their labels
+out/x_train.npy   samples as the model takes them (uint8, int16 or float32; int32 token ids);
+                  those without a label come last
+out/y_train.npy   labels of the others
 out/id_train.npy  what identifies them, if the source has ids
 out/group_train.npy  the group of each, if the source has groups
 … and the same for validation, calibration and test
@@ -19,9 +20,9 @@ from numpy.typing import NDArray
 from ..progress import Progress
 from ..recipe.data import Data
 from ..records import SPLITS, DataRecord, Layout, Split
-from . import checks, find, moments, shares, shown
+from . import arrays_of, checks, moments, shares, shown
 from .arrays import create
-from .examine import class_counts, examined
+from .examine import class_counts, examined, labelled_counts, unlabelled_count
 from .inputs import DataInputs
 from .raw_table import RawTable
 from .source_samples import SourceSamples
@@ -56,9 +57,8 @@ def prepare(out: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
 
 def _prepared(out: Path, scratch: Path, progress: Progress, inputs: DataInputs) -> DataRecord:
     data = inputs.data
-    kind, argument = find(data.source)
     where = f"data.source {shown(data.source)}"
-    arrays = kind.read(argument, scratch, data, progress)
+    arrays = arrays_of(data, scratch, progress)
     source, by_split, layout = examined(arrays, data, inputs.seed, where)
     units = moments.units(data, source.labels.names)
     is_text = isinstance(by_split["train"].x, Texts)
@@ -82,6 +82,7 @@ def _prepared(out: Path, scratch: Path, progress: Progress, inputs: DataInputs) 
         *(cells.notes if cells else ()),
     ]
     notes += _notes(x, dtype, counts.get("train", ()), source.labels.names, dropped)
+    notes += _about_unlabelled(source, unlabelled_count(source, by_split))
     return DataRecord(
         source=shown(data.source),
         task=data.task,
@@ -90,7 +91,8 @@ def _prepared(out: Path, scratch: Path, progress: Progress, inputs: DataInputs) 
         layout=layout,
         dtype=dtype.name,
         **_moments(out, layout, data),
-        rows={str(s): len(part.rows) for s, part in by_split.items()},
+        rows=labelled_counts(source, by_split),
+        unlabelled=unlabelled_count(source, by_split),
         counts=counts,
         units=units,
         **_input_fields(text, cells, arrays),
@@ -140,7 +142,7 @@ def _write(
     with progress.steps("writing", len(SPLITS)) as steps:
         for split, part in by_split.items():
             _write_samples(out / f"x_{split}.npy", part, dtype, digest)
-            y = source.labels.of[part.key][part.rows]
+            y = source.labels.of[part.key][source.with_label(part.key, part.rows)]
             digest.update(y.tobytes())
             np.save(out / f"y_{split}.npy", y, allow_pickle=False)
             if source.ids:
@@ -160,6 +162,23 @@ def _write_samples(path: Path, part: SplitSamples, dtype: np.dtype[Any], digest:
         block = np.ascontiguousarray(part.x[part.x_rows[rows]], dtype=dtype)
         digest.update(block.tobytes())
         target[rows] = block
+
+
+def _about_unlabelled(source: SourceSamples, used: int) -> list[str]:
+    """What became of the samples without a label."""
+    found = sum(int((~labelled).sum()) for labelled in source.labelled.values())
+    if not found:
+        return []
+    notes = [
+        f"{used:,} samples of train have no label: the student learns the teacher's answers to "
+        "them, and nothing else does; if -1 is a class, name the classes in data.labels"
+    ]
+    if found > used:
+        notes.append(
+            f"{found - used:,} samples without a label are left out, since they are in test or "
+            "validation, or of a group there"
+        )
+    return notes
 
 
 def _notes(

@@ -44,22 +44,25 @@ def asked(
     """
     fractions = fractions_to_draw(source, data)
     named = [s for s in ("test", "validation") if getattr(data, f"{s}_groups") and s in fractions]
-    count = _shared_out(by_split, fractions)
+    count = _shared_out(source, by_split, fractions)
     rest = count - sum(len(by_split[split].rows) for split in named)
     base = whole_of(fractions, rest, named) / count
     return {split: f * base for split, f in fractions.items() if split not in named}
 
 
-def _shared_out(by_split: Mapping[Split, SplitSamples], drawn: Mapping[Split, float]) -> int:
-    """Samples that splits were drawn from."""
-    return sum(len(part.rows) for s, part in by_split.items() if s in drawn or s == "train")
+def _shared_out(
+    source: SourceSamples, by_split: Mapping[Split, SplitSamples], drawn: Mapping[Split, float]
+) -> int:
+    """Samples that splits were drawn from: those with a label."""
+    parts = [part for split, part in by_split.items() if split in drawn or split == "train"]
+    return sum(len(source.with_label(part.key, part.rows)) for part in parts)
 
 
 def warnings(
     source: SourceSamples, by_split: Mapping[Split, SplitSamples], data: Data
 ) -> Iterator[str]:
     """Splits that are far from the fraction that the recipe asks for, as whole groups may be."""
-    count = _shared_out(by_split, fractions_to_draw(source, data))
+    count = _shared_out(source, by_split, fractions_to_draw(source, data))
     of_group = groups(source, by_split)
     every = len({name for names in of_group.values() for name in names})
     for split, fraction in asked(source, by_split, data).items():

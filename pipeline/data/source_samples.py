@@ -28,12 +28,18 @@ class SourceSamples(NamedTuple):
         labels: of the samples.
         ids: what identifies each sample; empty unless all samples have ids.
         groups: the group of each sample, of the splits that have groups.
+        labelled: which samples have a label, [n].
     """
 
     x: dict[str, Any]
     labels: ReadLabels
     ids: dict[str, NDArray[np.str_]]
     groups: dict[str, NDArray[np.str_]]
+    labelled: dict[str, NDArray[np.bool_]]
+
+    def with_label(self, key: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Those of some rows that have a label."""
+        return rows[self.labelled[key][rows]]
 
 
 def checked(arrays: Mapping[str, Any], data: Data, where: str) -> SourceSamples:
@@ -54,13 +60,13 @@ def checked(arrays: Mapping[str, Any], data: Data, where: str) -> SourceSamples:
     rows = {name: len(samples) for name, samples in x.items()}
     ys = {name: arrays.get("y" if name == ALL else f"y_{name}") for name in x}
     names = data.labels or tuple(str(name) for name in np.atleast_1d(arrays.get("labels", ())))
-    read_labels = labels.read(ys, rows, data.task, names, where)
+    read_labels, labelled = labels.read(ys, rows, data.task, names, where)
     groups = _column("group", arrays, rows, where) if data.group else {}
     _require_whole_groups(groups, where)
     ids = _column("id", arrays, rows, where)
     if len(ids) < len(rows):  # ids are used only if every sample has one
         ids = {}
-    return SourceSamples(x, read_labels, _texts(ids), _texts(groups))
+    return SourceSamples(x, read_labels, _texts(ids), _texts(groups), labelled)
 
 
 def _texts(columns: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.str_]]:

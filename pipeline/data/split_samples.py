@@ -1,6 +1,6 @@
 """Which samples belong to each split, and that no sample is in two of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,14 +48,20 @@ def split_samples(source: SourceSamples, data: Data, seed: int) -> dict[Split, S
         "validation": data.validation_groups,
     }
     _require_to_draw(named, to_draw)
-    count = len(source.x[whole])
-    drawn: dict[Split, splits.Rows] = {"train": np.arange(count)}
+    labelled = np.flatnonzero(source.labelled[whole])
+    drawn: dict[Split, splits.Rows] = {"train": labelled}
     if to_draw:
         rules = tasks.of(data.task).labels
-        strata = source.labels.of[whole] if rules and rules.stratified else None
-        groups = source.groups.get(whole)
+        strata = source.labels.of[whole][labelled] if rules and rules.stratified else None
+        groups = source.groups[whole][labelled] if whole in source.groups else None
         by_row = splits.GroupRules(named, data.validation_by == "row")
-        drawn = splits.cut(count, strata, to_draw, seed, groups, by_row, source.labels.names)
+        names = source.labels.names
+        cut = splits.cut(len(labelled), strata, to_draw, seed, groups, by_row, names)
+        drawn = {split: labelled[rows] for split, rows in cut.items()}
+    apart: tuple[Split, ...] = ("test", "validation")
+    if data.validation_by == "row":
+        apart = ("test",)
+    drawn["train"] = np.concatenate([drawn["train"], _unlabelled(source, whole, drawn, apart)])
     result: dict[Split, SplitSamples] = {}
     for split in SPLITS:
         key = split if split in source.x and split != "train" else whole
@@ -65,6 +71,26 @@ def split_samples(source: SourceSamples, data: Data, seed: int) -> dict[Split, S
             x if isinstance(x, Texts | RawTable) else np.asanyarray(x), rows, key, rows
         )
     return result
+
+
+def _unlabelled(
+    source: SourceSamples,
+    whole: str,
+    drawn: Mapping[Split, splits.Rows],
+    apart: Sequence[Split],
+) -> splits.Rows:
+    """Samples without a label, which train has behind its others.
+
+    Those of a group of the splits ``apart`` are left out: a student that has learned answers to
+    them has seen the group.
+    """
+    rows = np.flatnonzero(~source.labelled[whole])
+    groups = source.groups.get(whole)
+    if groups is None:
+        return rows
+    seen = [groups[drawn[split]] for split in apart if split in drawn]
+    seen += [of for split, of in source.groups.items() if split in apart]
+    return rows[~np.isin(groups[rows], np.concatenate([*seen, groups[:0]]))]
 
 
 def fractions_to_draw(source: SourceSamples, data: Data) -> dict[Split, float]:

@@ -16,7 +16,7 @@ from .arrays import create
 from .categories import categorical, coded
 from .checks import chunks
 from .column import Column, listed, require
-from .column_roles import Roles, arrays_of_roles, roles_of, spread
+from .column_roles import Roles, arrays_of_roles, gaps_of, roles_of, spread
 from .split_files import SplitArrays
 
 LAST_WHOLE_FLOAT32 = 1 << 24
@@ -83,7 +83,8 @@ def _arrays(
             name: column._replace(kind="text") if name in data.table.categorical else column
             for name, column in described.items()
         }
-    columns = files.read(path, scratch, {*inputs, *roles.names, *extra}, described, gaps)
+    wanted, may_lack = {*inputs, *roles.names, *extra}, {*gaps, *gaps_of(roles, described)}
+    columns = files.read(path, scratch, wanted, described, may_lack)
     categories: dict[str, tuple[str, ...]] = {}
     if inputs == (matrix,) and matrix in columns and columns[matrix].ndim > 1:
         x = columns[matrix]

@@ -20,7 +20,7 @@ from . import columns as files
 from . import table
 from .array_names import LABELS, meanings
 from .column import Column, listed
-from .column_roles import arrays_of_roles, roles_of
+from .column_roles import arrays_of_roles, gaps_of, roles_of
 from .split_files import SplitArrays, assemble, read_files
 from .text_store import Texts
 
@@ -88,7 +88,8 @@ def _arrays(
         scratch / f"texts_{stem}", _not_empty(path, described[name].member or name, scratch)
     )
     extra = {"labels"} & set(described) if path.suffix.lower() == ".npz" else set()
-    columns = files.read(path, scratch, {*roles.names, *extra}, described)
+    names = {*roles.names, *extra}
+    columns = files.read(path, scratch, names, described, gaps_of(roles, described))
     arrays = arrays_of_roles(columns, roles, data, len(texts), where)
     if extra:
         arrays["labels"] = tuple(str(label) for label in np.atleast_1d(columns["labels"]))

@@ -32,6 +32,9 @@ class Batch(NamedTuple):
         view: which view of them this is.
         partners: with mixup, labels of the samples blended in.
         share: with mixup, the share of the own sample, float32 [n].
+        labelled: which samples have a label, bool [n]; ``y`` means nothing for the others. None:
+            all.
+        labelled_partners: with mixup, the same of the samples blended in.
     """
 
     x: torch.Tensor
@@ -40,6 +43,8 @@ class Batch(NamedTuple):
     view: int
     partners: torch.Tensor | None = None
     share: torch.Tensor | None = None
+    labelled: torch.Tensor | None = None
+    labelled_partners: torch.Tensor | None = None
 
 
 class Batches:
@@ -47,7 +52,7 @@ class Batches:
 
     Args:
         data: the data stage's record.
-        train: its train split.
+        train: its train split, unlabelled samples last or left out.
         augment: how samples are varied.
         seed: of the variation; students that share stored targets share it.
     """
@@ -85,15 +90,24 @@ class Batches:
     def __call__(self, rows: NDArray[np.int64], view: int) -> Batch:
         """One view of some rows, as a batch."""
         shown = self.views(rows, view)
-        batch = Batch(torch.from_numpy(self._cut(shown.x)), self._answers(rows), rows, view)
+        x, y = torch.from_numpy(self._cut(shown.x)), self._answers(rows)
+        batch = Batch(x, y, rows, view, labelled=self._labelled(rows))
         if shown.partners is None or shown.share is None:
             return batch
         return batch._replace(
-            partners=self._answers(shown.partners), share=torch.from_numpy(shown.share)
+            partners=self._answers(shown.partners),
+            share=torch.from_numpy(shown.share),
+            labelled_partners=self._labelled(shown.partners),
         )
 
     def _answers(self, rows: NDArray[np.int64]) -> torch.Tensor:
-        return torch.from_numpy(self.train.y[rows])
+        """Labels of some rows; those of unlabelled ones are another row's and mean nothing."""
+        return torch.from_numpy(self.train.y[rows % len(self.train.y)])
+
+    def _labelled(self, rows: NDArray[np.int64]) -> torch.Tensor | None:
+        if len(self.train.y) == len(self):
+            return None
+        return torch.from_numpy(rows < len(self.train.y))
 
     def _cut(self, x: NDArray[Any]) -> NDArray[Any]:
         return x if self._lengths is None else trimmed(x, self._pad)

@@ -17,7 +17,8 @@ def hard_labels(data: DataRecord, schedule: Schedule | None = None) -> Loss:
     """The loss of a task from its labels alone; 0 for a task without labels.
 
     With mixup (Zhang et al. 2018, eq. 2 in its form as a mixed loss) the loss of a sample is that
-    of its own label and that of its partner's label, weighted by their shares.
+    of its own label and that of its partner's label, weighted by their shares. It is the mean over
+    what has a label, 0 where nothing has.
 
     Args:
         data: task and class counts.
@@ -30,9 +31,17 @@ def hard_labels(data: DataRecord, schedule: Schedule | None = None) -> Loss:
 
     def loss(outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
         losses = by_sample(outputs, batch.y)
+        known = None if batch.labelled is None else batch.labelled.to(losses.dtype)
         if batch.share is not None and batch.partners is not None:
-            partner_losses = by_sample(outputs, batch.partners)
-            losses = batch.share * losses + (1.0 - batch.share) * partner_losses
-        return losses.mean()
+            of_own, of_partner = batch.share, 1.0 - batch.share
+            if known is not None and batch.labelled_partners is not None:
+                of_own, of_partner = of_own * known, of_partner * batch.labelled_partners
+                known = of_own + of_partner
+            losses = of_own * losses + of_partner * by_sample(outputs, batch.partners)
+        elif known is not None:
+            losses = known * losses
+        if known is None:
+            return losses.mean()
+        return losses.sum() / known.sum().clamp_min(torch.finfo(losses.dtype).tiny)
 
     return loss

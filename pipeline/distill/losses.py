@@ -102,8 +102,9 @@ def distillation(soft: SoftLosses, task: tasks.Task) -> Total:
 
         - logits: z, float [n, outputs];
         - hard: the loss from the labels, a scalar;
-        - labels: y, int64 [n], the class with the larger share where samples are mixed; None for a
-          task whose classes do not exclude each other;
+        - labels: y, int64 [n], the class with the larger share where samples are mixed, and the
+          teacher's likeliest class of a sample without a label; None for a task whose classes do
+          not exclude each other;
         - teacher_logits: t, float [n, outputs].
     """
     weighted = [(weight, soft_loss(name, task)) for name, weight in soft.losses.items()]

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from .. import tasks
-from ..data.arrays import Arrays, open_split
+from ..data.arrays import Arrays, open_split, open_with_unlabelled
 from ..engine.stage import Made
 from ..engine.store import file_sha256
 from ..models import deployed, example, parameters
@@ -20,6 +20,7 @@ from ..models.transformer import initialize
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
 from ..recipe.distill import SoftLosses
+from ..recipe.training import Schedule
 from ..records import DataRecord, ModelRecord
 from . import losses
 from .batches import Batch, Batches, ViewOf
@@ -102,9 +103,14 @@ def open_training(model: torch.nn.Module, training: Training, seed: int) -> Iter
     """
     samples, distillation = training.samples, training.distillation
     record = samples.data.record
-    batches = Batches(record, open_split(samples.data.path, "train"), samples.augment, samples.seed)
+    path, schedule = samples.data.path, training.schedule
+    if distillation is None:
+        train, schedule = open_split(path, "train"), _as_many_steps(schedule, record)
+    else:
+        train = open_with_unlabelled(path)
+    batches = Batches(record, train, samples.augment, samples.seed)
     with ExitStack() as stack:
-        objective = Objective(hard_labels(record, training.schedule), new_view_each_epoch)
+        objective = Objective(hard_labels(record, schedule), new_view_each_epoch)
         if distillation is not None and distillation.targets.record.views:
             objective = _stored(objective.loss, distillation, batches.train.x, record)
         elif distillation is not None and distillation.teachers is not None:
@@ -124,13 +130,23 @@ def open_training(model: torch.nn.Module, training: Training, seed: int) -> Iter
             batches,
             validation_split(samples.data, distillation),
             record,
-            training.schedule,
+            schedule,
             objective.loss,
             objective.view_of,
             seed,
             objective.extra,
             samples.select_by,
         )
+
+
+def _as_many_steps(schedule: Schedule, data: DataRecord) -> Schedule:
+    """A schedule on labelled samples alone with the steps of one on the unlabelled ones too."""
+    labelled, every = data.samples("train"), data.samples("train") + data.unlabelled
+    if every == labelled:
+        return schedule
+    steps = schedule.epochs * (every // schedule.batch_size)
+    epochs = max(1, round(steps / (labelled // schedule.batch_size)))
+    return schedule.model_copy(update={"epochs": epochs})
 
 
 def validation_split(data: Made[DataRecord], distillation: Distillation | None) -> Arrays:
@@ -149,8 +165,10 @@ def _soft(hard: Loss, answer: Answer, soft: SoftLosses, data: DataRecord) -> Los
     total = losses.distillation(soft, task)
 
     def loss(outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
-        labels = batch.y if task.exclusive else None
         teacher_outputs = answer(batch)
+        labels = batch.y if task.exclusive else None
+        if labels is not None and batch.labelled is not None:
+            labels = torch.where(batch.labelled, labels, teacher_outputs.argmax(1))
         return total(outputs / unit, hard(outputs, batch), labels, teacher_outputs / unit)
 
     return loss

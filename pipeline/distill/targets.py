@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError, ModelError, RecipeError
 from .. import tasks
-from ..data.arrays import create, open_split
+from ..data.arrays import create, open_split, open_with_unlabelled
 from ..data.checks import chunks
 from ..engine.stage import Made
 from ..engine.store import write_atomic
@@ -58,7 +58,7 @@ def make_targets(out: Path, progress: Progress, inputs: TargetsInputs, work: Pat
     _check_recorded(inputs)
     options, data = inputs.options, inputs.samples.data
     teachers, record = inputs.teachers.models, data.record
-    train = open_split(data.path, "train")
+    train = open_with_unlabelled(data.path)
     batches = Batches(record, train, inputs.samples.augment, inputs.samples.seed)
     with TeacherAnswers(teachers, inputs.teachers.shares, record) as teacher:
         kept = kept_of(teacher.outputs, options.top_k, record)
@@ -221,13 +221,13 @@ def _others(
 
 
 def _train_score(out: Path, data: DataRecord, y: NDArray[Any]) -> float:
-    """The teacher's score on train, from its stored answers to the first view."""
+    """The teacher's score on train's labelled samples, from its answers to the first view."""
     task = tasks.of(data.task)
     if task.labels is None:
         return 1.0  # its vectors are the truth
     if (out / PLACES).exists():  # the likeliest class comes first
-        return float((np.load(out / PLACES, mmap_mode="r")[0, :, 0] == y).mean())
-    return task.selection(np.load(out / LOGITS, mmap_mode="r")[0], y)
+        return float((np.load(out / PLACES, mmap_mode="r")[0, : len(y), 0] == y).mean())
+    return task.selection(np.load(out / LOGITS, mmap_mode="r")[0, : len(y)], y)
 
 
 class Target(NamedTuple):

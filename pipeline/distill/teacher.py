@@ -215,7 +215,8 @@ def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) ->
             stored[part] = answers_by_split.logits(split, part)
     of: Split = "validation" if "validation" in answers_by_split.rows else "train"
     answers = np.load(out / RECORDED.format(split=of), mmap_mode="r")
-    known = KnownAnswers(answers, open_split(data.path, of), answers_by_split.notes)
+    labelled = open_split(data.path, of)
+    known = KnownAnswers(answers[: len(labelled.y)], labelled, answers_by_split.notes)
     file = out / RECORDED.format(split="train")
     return _record_of_answers(file, "recorded", known, teacher, data.record, seed)
 

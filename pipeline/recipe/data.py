@@ -12,6 +12,8 @@ from pydantic import Field, model_validator
 from .part import Part, Positive
 from .task_names import TaskName
 
+BUILT_IN = ("digits", "moved-digits")
+"""Sources that need no file: scikit-learn's digits, and what the bundled demo makes of them."""
 SOURCE_KINDS = {
     "npz": "FILE",
     "images": "FOLDER",
@@ -122,11 +124,17 @@ class TableForm(Part):
 class Data(Part):
     """Where the samples come from and how they are split."""
 
-    addresses = frozenset({"source"})
+    addresses = frozenset({"source", "unlabelled"})
 
     source: str = Field(
-        description=f"'digits', a kind and a path ({SOURCE_FORMS}) "
+        description=f"'digits', 'moved-digits', a kind and a path ({SOURCE_FORMS}) "
         "or 'module:function' (a function that returns arrays).",
+    )
+    unlabelled: str | None = Field(
+        None,
+        description="More samples for train, without labels, named as in source: the student "
+        "learns the teacher's answers to them. Rows of the source without a label (empty, NaN, and "
+        "-1 where that is no class) are used so, too.",
     )
     task: TaskName = Field(
         "classification",

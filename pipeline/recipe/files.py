@@ -246,7 +246,10 @@ def _anchored(recipe: Recipe, folders: _Folders) -> Recipe:
         text = text.model_copy(update={"tokenizer": file})
     members = tuple(_member(folders, member, "teacher.members") for member in teacher.members)
     teacher = _member(folders, teacher, "teacher").model_copy(update={"members": members})
-    data = data.model_copy(update={"source": source, "text": text})
+    more = data.unlabelled
+    if more is not None:
+        more = folders.named(more, SOURCE_KINDS, "data.unlabelled")
+    data = data.model_copy(update={"source": source, "unlabelled": more, "text": text})
     if compress.target is not None:
         target = folders.device(compress.target, "compress.target")
         compress = compress.model_copy(update={"target": target})

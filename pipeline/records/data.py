@@ -26,7 +26,10 @@ class DataRecord(Record):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     rows: dict[str, int]
-    """Samples of each split."""
+    """Samples of each split that have a label, or all of them where a task has none."""
+    unlabelled: int = 0
+    """Further samples of train, which have no label: a student learns the teacher's answers to
+    them. They come last in ``x_train.npy``."""
     counts: dict[str, tuple[int, ...]]
     """Samples of each class (multi-label: with that label), by split; empty without classes."""
     answer_mean: tuple[float, ...] = ()

@@ -187,6 +187,7 @@ TASK = Task(
         counts=class_labels.counts,
         stratified=True,
         every_class_in=SPLITS,
+        minus_one=True,
     ),
     output_noun=("class", "classes"),
     exclusive=True,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..records import Split
@@ -47,6 +48,7 @@ class Labels:
         counts: ``(labels [n] or [n, k], classes)``: samples of each class; None without classes.
         stratified: whether splits keep the share of each class or label.
         every_class_in: splits in which each class must have a sample.
+        minus_one: whether -1 is no label, so that it says that a sample has none.
     """
 
     one_column: bool
@@ -57,3 +59,23 @@ class Labels:
     counts: Callable[[NDArray[Any], int], tuple[int, ...]] | None = None
     stratified: bool = False
     every_class_in: tuple[Split, ...] = ()
+    minus_one: bool = False
+
+    def absent(self, y: NDArray[Any], names: Sequence[str] = ()) -> NDArray[np.bool_]:
+        """Which samples have no label: an empty text, NaN, or -1 where that is none.
+
+        Args:
+            y: labels as a source gives them, [n] or [n, k]; without a label all k are absent.
+            names: of the classes; -1 is a class where it is among them.
+
+        Returns:
+            [n].
+        """
+        rows = y.reshape(len(y), -1)
+        if rows.dtype.kind in "US":
+            empty: NDArray[np.bool_] = (np.char.str_len(rows) == 0).all(1)
+            return empty
+        absent = np.isnan(rows).all(1) if rows.dtype.kind == "f" else np.zeros(len(y), np.bool_)
+        if self.minus_one and "-1" not in names and rows.dtype.kind in "if":
+            absent |= (rows == -1).all(1)
+        return absent

@@ -242,6 +242,7 @@ TASK = Task(
         counts=_counts,
         stratified=True,
         every_class_in=("train",),
+        minus_one=True,
     ),
     output_noun=("label", "labels"),
     probabilities=Probabilities(

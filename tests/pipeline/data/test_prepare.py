@@ -353,7 +353,7 @@ def test_several_numbers_have_their_names_and_moments_each(laid):
 @pytest.mark.parametrize(
     ("y", "says"),
     [
-        (np.where(np.arange(200) == 7, np.nan, 1.0), "nan in row 7, answer 0 of all"),
+        (np.where(np.arange(200) == 7, np.inf, 1.0), "inf in row 7, answer 0 of all"),
         (np.where(np.arange(200) == 8, 1e39, 1.0), r"1e\+39 in row 8.*float32"),
         (np.arange(200).astype(str), r"y of <U\d+.*numbers"),
         (np.zeros((200, 2, 2)), r"y of float64 \[200, 2, 2\]"),
@@ -673,7 +673,7 @@ def test_a_functions_fingerprint_follows_its_arrays(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("source", ["npz:", "npz", "a:b:c", "a b:c", "a:1", ""])
 def test_a_source_that_names_none_is_refused(source):
-    with pytest.raises(RecipeError, match=r"'digits', 'npz:FILE', .* or 'module:function'"):
+    with pytest.raises(RecipeError, match=r"'moved-digits', 'npz:FILE', .* or 'module:function'"):
         find(source)
 
 

@@ -21,7 +21,7 @@ from edgestill.pipeline.data import (
     table_rows,
 )
 from edgestill.pipeline.progress import Silent
-from edgestill.pipeline.recipe.data import SOURCE_KINDS, Data, TableForm
+from edgestill.pipeline.recipe.data import BUILT_IN, SOURCE_KINDS, Data, TableForm
 
 PNG = frozenset({".png"})
 
@@ -37,7 +37,7 @@ def of(**keys):
 
 
 def test_every_kind_of_source_that_a_recipe_may_name_is_read():
-    assert set(sources.SOURCES) == {*SOURCE_KINDS, "digits", "function"}
+    assert set(sources.SOURCES) == {*SOURCE_KINDS, *BUILT_IN, "function"}
     with pytest.raises(RecipeError, match=r"'npz:FILE', 'images:FOLDER'.*did you mean 'images'"):
         sources.find("image:my-folder")
 

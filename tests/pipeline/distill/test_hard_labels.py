@@ -52,6 +52,26 @@ def test_the_loss_of_classes_is_that_of_its_formula(smoothing, weighted, mixed):
     assert found.item() == pytest.approx(expected.mean(), rel=1e-6)
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_samples_without_a_label_have_no_loss_from_labels(mixed):
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, 3, (20, 3))
+    y, partners = rng.integers(0, 3, (2, 20))
+    share = rng.uniform(0.5, 1, 20) if mixed else np.ones(20)
+    own, of_partner = rng.uniform(size=(2, 20)) < 0.5
+    losses = -np.log(np.exp(z) / np.exp(z).sum(1, keepdims=True))
+    weights = share * own, (1 - share) * of_partner
+    expected = weights[0] * losses[range(20), y] + weights[1] * losses[range(20), partners]
+    expected = expected.sum() / sum(weights).sum()
+    batch = batch_of(y, partners, share if mixed else None)._replace(
+        labelled=torch.from_numpy(own),
+        labelled_partners=torch.from_numpy(of_partner) if mixed else None,
+    )
+    assert hard_labels(DATA)(torch.from_numpy(z), batch).item() == pytest.approx(expected)
+    nothing = batch._replace(labelled=torch.zeros(20, dtype=torch.bool), partners=None, share=None)
+    assert hard_labels(DATA)(torch.from_numpy(z), nothing).item() == 0.0
+
+
 def test_weights_of_classes_leave_the_mean_sample_as_it_was():
     data = DATA.model_copy(update={"counts": {"train": COUNTS}})
     y = np.repeat(np.arange(3), COUNTS)

@@ -41,7 +41,7 @@ def written(folder, text=""):
     return folder / "r.toml"
 
 
-@pytest.mark.parametrize("name", ["digits", "start"])
+@pytest.mark.parametrize("name", ["demo", "digits", "start"])
 def test_a_bundled_recipe_loads_and_says_what_its_file_says(name):
     content, found = tree(name), load(bundled(name)).model_dump(mode="json")
     for section in ("teacher", "student", "distill", "compress", "export", "benchmark", "gate"):
@@ -87,6 +87,7 @@ def test_the_schema_is_valid_and_accepts_the_bundled_recipes():
 
     jsonschema.Draft202012Validator.check_schema(schema())
     validator = jsonschema.Draft202012Validator(schema())
+    validator.validate(tree("demo"))
     validator.validate(tree("digits"))
     validator.validate(tree("start"))
     assert not validator.is_valid({**tree("digits"), "typo": 1})
