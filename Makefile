@@ -1,5 +1,5 @@
 # The same short commands everywhere; CI and the pre-commit hook call these.
-#   make demo      set everything up and run `edgestill build` on the bundled digits recipe
+#   make demo      set everything up and run `edgestill build` on the bundled recipe
 #   make test      set everything up and run the tests
 #   make check     lint, types, import contracts, modules without a test, generated pages
 #   make coverage  the same tests, with the share of lines and branches that they run

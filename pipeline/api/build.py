@@ -73,7 +73,7 @@ def build(
 
     Args:
         recipe: the path of a recipe, its sections as a dict, or a ``Recipe``; None: the bundled
-            digits recipe. Relative paths in a dict start from the current folder.
+            demo. Relative paths in a dict start from the current folder.
         data: ``(x, y)``, or a dict of ``x`` and ``y``, or of ready splits ``x_train``, ``y_train``,
             ``x_test`` and ``y_test``, in place of the recipe's ``data.source``: arrays of numpy or
             torch, samples along the first axis. They are written to ``artifacts/given``, in a file
@@ -134,7 +134,7 @@ def _in_memory(data: Any, teacher: Any, artifacts: Path) -> tuple[str, ...]:
 
 def _read(recipe: RecipeOption, overrides: tuple[str, ...], seed: int | None) -> Recipe:
     if recipe is None:
-        return load(bundled("digits"), overrides, seed=seed)
+        return load(bundled("demo"), overrides, seed=seed)
     if isinstance(recipe, Path | str):
         return load(Path(recipe), overrides, seed=seed)
     if isinstance(recipe, Mapping):

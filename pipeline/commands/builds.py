@@ -49,7 +49,7 @@ def build(
     seed: int | None,
     verbose: bool,
 ) -> None:
-    """Run every stage of RECIPE; default: the bundled digits recipe.
+    """Run every stage of RECIPE; default: the bundled demo, digits of which few have a label.
 
     What is in the store already is not run again. The exit code is that of the verdict: 0 ready,
     1 not ready, 5 undecided.
@@ -97,7 +97,7 @@ def plan(
     from ..build import plan as make_plan
     from ..recipe.files import bundled, load
 
-    steps = make_plan(load(recipe or bundled("digits"), overrides, seed=seed), artifacts)
+    steps = make_plan(load(recipe or bundled("demo"), overrides, seed=seed), artifacts)
     lines = [
         f"{step.stage:<10} {'in the store' if step.cached else 'would run':<13} {step.key[:16]}"
         for step in steps
