@@ -7,6 +7,7 @@ from edgestill.pipeline.data.arrays import open_split, open_with_unlabelled
 from edgestill.pipeline.data.examine import look
 from edgestill.pipeline.data.inputs import DataInputs
 from edgestill.pipeline.data.prepare import prepare
+from edgestill.pipeline.data.unlabelled import joined
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.data import Data, TextForm
 from edgestill.pipeline.records import SPLITS
@@ -181,3 +182,8 @@ def test_pictures_of_a_folder_called_unlabelled_have_no_label(tmp_path):
         tmp_path, source=f"images:{tmp_path / 'pictures'}", unlabelled=f"images:{tmp_path / 'more'}"
     )
     assert (record.labels, record.unlabelled) == (("cat", "dog"), 15)
+
+
+def test_samples_that_are_no_arrays_yet_cannot_be_joined(tmp_path):
+    with pytest.raises(DataError, match="no arrays yet"):
+        joined({"x": ["a", "b"]}, {"x": numbered(3)}, tmp_path, "here", Silent())
