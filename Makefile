@@ -4,6 +4,7 @@
 #   make check     lint, types, import contracts, modules without a test, generated pages
 #   make coverage  the same tests, with the share of lines and branches that they run
 #   make diagram   draw the imports in docs/architecture.md again
+#   make man       write the manual page docs/edgestill.1, which the wheel installs
 #   make promises  run the tests that hold a promise, and write docs/promises.md
 #   make mutants   change the code in one place at a time and see what tests notice; hours
 #   make docs      build the site of docs/ into build/site; fails at a link that leads nowhere
@@ -23,7 +24,7 @@ WORKERS ?= -n auto --dist loadfile
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
-.PHONY: look demo test test-slow test-runtimes check coverage diagram promises mutants docs wheel bench clean
+.PHONY: look demo test test-slow test-runtimes check coverage diagram man promises mutants docs wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/edgestill
@@ -49,6 +50,7 @@ check: .venv/edgestill-dev
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tests/tools/untested_modules.py
 	$(BIN)/python tests/tools/diagram.py --check
+	$(BIN)/python tests/tools/man_page.py --check
 	$(BIN)/python tests/tools/promises.py --check
 	$(BIN)/python tests/tools/mutants.py report --check
 	$(BIN)/python tests/tools/runtimes.py report --check
@@ -58,6 +60,9 @@ coverage:
 
 diagram: .venv/edgestill-dev
 	$(BIN)/python tests/tools/diagram.py
+
+man: .venv/edgestill-dev
+	$(BIN)/python tests/tools/man_page.py
 
 promises: .venv/edgestill-dev
 	$(BIN)/python tests/tools/promises.py

@@ -49,6 +49,8 @@ def wheel(tmp_path_factory):
     for path in (*ROOT.glob("*.py"), *ROOT.glob("*.md"), ROOT / "LICENSE", ROOT / "py.typed"):
         shutil.copy(path, source)
     shutil.copy(ROOT / "pyproject.toml", source)
+    (source / "docs").mkdir()
+    shutil.copy(ROOT / "docs" / "edgestill.1", source / "docs")
     subprocess.run(
         [sys.executable, "-c", BUILD, str(folder)], cwd=source, check=True, capture_output=True
     )
@@ -68,6 +70,10 @@ def test_the_wheel_holds_every_module_and_data_file(wheel):
     suffixes = {".c", ".jinja", ".py", ".toml", ".txt", ".typed"}
     assert {Path(name).suffix for name in wanted} == suffixes
     assert wanted - wheel == set()
+
+
+def test_the_wheel_installs_the_manual_page(wheel):
+    assert [name for name in wheel if name.endswith("data/share/man/man1/edgestill.1")]
 
 
 def test_the_wheel_holds_nothing_else(wheel):
