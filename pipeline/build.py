@@ -60,6 +60,7 @@ from .records import (
     VariantsRecord,
 )
 from .runs import run as runs
+from .runs.commit import of_recipe
 from .runs.flow_result import Flow
 from .stages import (
     BENCHMARK,
@@ -294,7 +295,8 @@ def build(
     if until is not None:
         return Built(None, None, builder.made[-1], tuple(builder.ran))
     with disk_errors(Path(artifacts)):
-        run, report = runs.write(Path(artifacts), read, made)
+        commit = None if isinstance(recipe, Recipe) else of_recipe(Path(recipe))
+        run, report = runs.write(Path(artifacts), read, made, commit)
     return Built(run, report, None, tuple(builder.ran))
 
 

@@ -22,7 +22,7 @@ from .quality import (
     VerifyRecord,
 )
 from .record import TEACHER, Outcome, Record
-from .report import SCHEMA_VERSION, Report
+from .report import SCHEMA_VERSION, Commit, Report
 from .shift import OutputShift, Shift
 from .steadiness import Steadiness
 from .trial import TrialRecord
@@ -52,6 +52,7 @@ __all__ = [
     "Changed",
     "Check",
     "ClassDrop",
+    "Commit",
     "Cut",
     "DataRecord",
     "Epoch",

@@ -13,6 +13,14 @@ from .verdict import Verdict
 SCHEMA_VERSION: Literal["3.0"] = "3.0"
 
 
+class Commit(Record):
+    """What git has checked out in the folder of a recipe."""
+
+    sha: str
+    changed: bool
+    """Whether tracked files of that folder differ from it."""
+
+
 class Report(Record):
     """All of a run, as ``report.json``; the pages are drawn from this and nothing else."""
 
@@ -23,6 +31,9 @@ class Report(Record):
     edgestill: str
     """Version that built it."""
     libraries: dict[str, str]
+    commit: Commit | None = None
+    """Of the folder that the recipe lies in; None outside of a repository, of a recipe that ships
+    with edgestill or was no file, and in runs of older versions."""
     recipe: dict[str, object]
     data: DataRecord
     teachers: tuple[ModelRecord, ...]

@@ -290,7 +290,10 @@ def _packages(variant: Variant) -> Iterator[tuple[str, ...]]:
 
 
 def _libraries(report: Report) -> Section:
-    versions = (("edgestill", report.edgestill), *sorted(report.libraries.items()))
+    versions = [("edgestill", report.edgestill), *sorted(report.libraries.items())]
+    if report.commit is not None:
+        changed = " and changes that are not committed" if report.commit.changed else ""
+        versions.append(("git commit of the recipe's folder", f"{report.commit.sha}{changed}"))
     return Section("Versions", tables=(pairs("Libraries", ("Library", "Version"), versions),))
 
 

@@ -25,7 +25,6 @@ from . import (
     shift_words,
     words,
 )
-from .alike import together
 from .numbers import BYTES, COUNT, MILLISECONDS, PERCENT, RATIO, Unit
 from .rows import Row
 from .sections import Cell, Section, Table, abreast, brief, figure, row, verdict
@@ -91,20 +90,20 @@ def _side_by_side(report: Report) -> Section:
 
 
 def _no_ends(report: Report, models: Sequence[Row]) -> Iterator[str]:
-    """Why an interval of latency has no upper end, once for all models alike."""
-    names = {model.name for model in models}
-    told = [
-        f"{model.name}: {what}: {estimate.missing}"
+    """Why an interval of latency lacks an end, each reason once."""
+    reasons = dict.fromkeys(
+        estimate.missing
         for model in models
-        for what, estimate in (
-            ("p50", model.p50_ms),
-            ("p50 over fp32's", rows.over_fp32(report, model.name)),
-            ("p90", model.p90_ms),
-            ("p99", model.p99_ms),
+        for estimate in (
+            model.p50_ms,
+            rows.over_fp32(report, model.name),
+            model.p90_ms,
+            model.p99_ms,
         )
         if estimate.missing and estimate.value is not None
-    ]
-    yield from (f"No whole interval: {line}." for line in together(told, names))
+    )
+    if reasons:
+        yield f"Where an interval or an end of it is missing: {'; '.join(map(str, reasons))}."
 
 
 def all_figures(report: Report) -> Table:

@@ -27,7 +27,7 @@ from ..engine.store import digest_of, file_sha256, folder_digests, move_whole, w
 from ..judge.gate import judge
 from ..recipe.files import dump
 from ..recipe.recipe import Recipe
-from ..records import Report, Verdict
+from ..records import Commit, Report, Verdict
 from . import older
 
 if TYPE_CHECKING:
@@ -73,14 +73,24 @@ def find(
     return None
 
 
-def write(artifacts: Path, recipe: Recipe, outputs: "Flow") -> tuple[Path, Report]:
-    """Judge finished stages, and write them as a run with its report."""
+def write(
+    artifacts: Path, recipe: Recipe, outputs: "Flow", commit: Commit | None = None
+) -> tuple[Path, Report]:
+    """Judge finished stages, and write them as a run with its report.
+
+    Args:
+        artifacts: where runs lie.
+        recipe: of the build.
+        outputs: of its stages.
+        commit: of the recipe's folder.
+    """
     verdict = judge(recipe.gate, outputs.quality.record, outputs.measured.record)
     report = Report(
         name=recipe.name,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         edgestill=__version__,
         libraries={name: metadata.version(name) for name in LIBRARIES},
+        commit=commit,
         recipe=recipe.model_dump(mode="json", exclude_none=True),
         # The record has the name that the data had when it was stored; the content is the same.
         data=outputs.data.record.model_copy(update={"source": shown(recipe.data.source)}),

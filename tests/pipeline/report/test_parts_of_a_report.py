@@ -6,14 +6,16 @@ import pytest
 import report_example as example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.judge.operator_types import Kind
-from edgestill.pipeline.records import OperatorTime
+from edgestill.pipeline.records import Commit, OperatorTime
 from edgestill.pipeline.report import (
     compression,
     energy,
+    html,
     memory,
     numbers,
     operator_charts,
     operators,
+    provenance,
     rows,
     sections,
 )
@@ -124,3 +126,14 @@ def node(name, us):
         bytes=None,
         roof_us=None,
     )
+
+
+@pytest.mark.parametrize(("changed", "said"), [(False, ""), (True, " with changes")])
+def test_a_report_names_the_commit_that_it_was_built_from(changed, said, tmp_path):
+    commit = Commit(sha="9efe359" + "0" * 33, changed=changed)
+    report = example.report().model_copy(update={"commit": commit})
+    page = html.page(report, tmp_path)
+    assert f"by edgestill 0.1.0, commit 9efe359000{said}</span>" in page
+    libraries = next(one for one in provenance.sections(report) if one.title == "Versions")
+    assert str(libraries.tables[0].rows[-1][1]).startswith(commit.sha)
+    assert ", commit" not in html.page(example.report(), tmp_path)
