@@ -49,7 +49,9 @@ def build(
     seed: int | None,
     verbose: bool,
 ) -> None:
-    """Run every stage of RECIPE; default: the bundled demo, digits of which few have a label.
+    """Run every stage of RECIPE; default: the bundled demo.
+
+    The demo learns digits of which few have a label.
 
     What is in the store already is not run again. The exit code is that of the verdict: 0 ready,
     1 not ready, 5 undecided.
