@@ -73,11 +73,12 @@ def probe(invocation: Invocation, out: Path | None, seconds: float) -> None:
     from ...devices.operators.probe import probe as measure
     from ...devices.operators.probe import to_toml
     from ..engine.store import disk_errors, write_atomic
+    from ..progress import OnConsole
 
     if out is not None:
         _check_new(out)
-    with stderr().status("measuring memory, fp32 and int8"):
-        profile = measure(seconds=seconds)
+    OnConsole(stderr()).note(f"measuring memory, fp32 and int8, about {3 * seconds:.0f} s …")
+    profile = measure(seconds=seconds)
     if out is not None:
         with disk_errors(out.parent):
             write_atomic(out, to_toml(profile).encode())
@@ -98,10 +99,9 @@ def setup_emulator(invocation: Invocation) -> None:
     """
     from ...devices.instructions import emulated_core as emulated
     from ...devices.instructions import setup_emulator as emulator
+    from ..progress import OnConsole
 
-    def note(text: str) -> None:
-        stderr().print(text, soft_wrap=True)
-
+    note = OnConsole(stderr()).note
     installed = emulator.setup_emulator(note)
     note("counting the instructions of a small model")
     runtime = emulated.try_out().runtime

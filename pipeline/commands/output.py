@@ -182,7 +182,7 @@ def coloured(stream: TextIO) -> bool:
 def tell(kind: str, text: str, colour: str) -> None:
     """One line on stderr that begins with what kind of message it is, in colour on a terminal."""
     shown = coloured(sys.stderr)
-    line = fitted(f"{kind}{printable(text)}", sys.stderr)
+    line = fitted(f"{kind}{printable(text)}", sys.stderr, hang=2)
     head = click.style(kind, fg=colour, bold=True) if shown else kind
     click.echo(f"{head}{line[len(kind) :]}", file=sys.stderr, color=shown)
 

@@ -48,13 +48,10 @@ def setup_toolchain(invocation: Invocation, name: str) -> None:
     their own below the user's cache folder (or EDGESTILL_TOOLCHAINS); nothing else changes.
     """
     from ...toolchains.setup import setup
+    from ..progress import OnConsole
 
     toolchain = _named(name)
-
-    def note(text: str) -> None:
-        stderr().print(text, soft_wrap=True)
-
-    python = setup(toolchain, note)
+    python = setup(toolchain, OnConsole(stderr()).note)
     print_result(invocation, _document(toolchain), f"{name}: ready, {python}")
 
 
