@@ -114,7 +114,7 @@ class _Bar:
     """Steps in a live region that something else began."""
 
     def __init__(self, live: "Live", what: str, total: int) -> None:
-        self._live, self._task = live, live.begin(what, total)
+        self._live, self._task = live, live.begin(printable(what), total)
 
     def __enter__(self) -> Self:
         return self

@@ -76,6 +76,16 @@ def test_on_a_terminal_a_stage_ends_as_a_line_and_the_bar_is_erased():
     assert written.count("\x1b[?25l") == written.count("\x1b[?25h") == 1  # the cursor is back
 
 
+def test_a_name_reaches_no_terminal_as_an_escape_code():
+    def body(progress):
+        with progress.steps("a\x1b]0;title\x07", 2) as steps:
+            steps.advance("b\x1b]0;title\x07")
+
+    written = run_live(body)
+    assert "\x1b]" not in written
+    assert "\x07" not in written
+
+
 def test_steps_outside_a_stage_end_as_a_line():
     def body(progress):
         with progress.steps("benchmark", 2) as steps:
