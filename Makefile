@@ -9,6 +9,7 @@
 #   make mutants   change the code in one place at a time and see what tests notice; hours
 #   make docs      build the site of docs/ into build/site; fails at a link that leads nowhere
 #   make look      draw what users see into artifacts/look: reports, the terminal, the docs; needs chromium
+#   make notebooks run the notebooks of docs/notebooks, and keep what they print; minutes
 #   make test-runtimes  run four students in every runtime, and write docs/runtimes.md; minutes
 #   make wheel     build the wheel, and use it outside the repository
 #   make bench     measure what docs/results.md claims, into artifacts/bench/
@@ -24,7 +25,7 @@ WORKERS ?= -n auto --dist loadfile
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -c constraints.txt
 
-.PHONY: look demo test test-slow test-runtimes check coverage diagram man promises mutants docs wheel bench clean
+.PHONY: look demo test test-slow test-runtimes check coverage diagram man promises mutants notebooks docs wheel bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv/edgestill
@@ -37,6 +38,9 @@ test: .venv/edgestill-dev
 
 test-slow: .venv/edgestill-dev
 	$(BIN)/python -m pytest $(WORKERS) -m slow
+
+notebooks: .venv/edgestill-dev
+	$(BIN)/python tests/tools/notebooks.py run
 
 # Other runtimes lie in toolchains (`edgestill toolchains setup NAME`), data sets in ../shared/data.
 test-runtimes: .venv/edgestill-dev

@@ -114,6 +114,8 @@ def build(
             around=watch.stage,
             planned=watch.planned,
         )
+        if built.ran:
+            watch.ended("build")
     if built.stopped is not None:
         return Stopped.after(built.stopped, built.ran)
     assert built.run is not None  # noqa: S101 - a build that was not stopped has a run

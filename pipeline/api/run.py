@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..engine.stage import Made
 from ..engine.store import disk_errors
 from ..finished.result import Result, figure, plain
-from ..finished.screen import Cell, Screen, cell
+from ..finished.screen import Cell, Screen, cell, near
 from ..judge.faults import by_variant
 from ..judge.gate import EXIT_CODES
 from ..records import TEACHER, Outcome, Report, Verdict, VerifyRecord
@@ -159,7 +159,7 @@ class Run(Result):
             head=("model", metric, "p50", "size", "verdict"),
             rows=tuple(_row(model, metric) for model in shown),
             above=(report.verdict.why,),
-            paths=(("report", str(self.report_path)),),
+            paths=(("report", near(self.report_path)),),
         )
 
     def records(self) -> list[dict[str, Any]]:

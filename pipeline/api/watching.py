@@ -58,10 +58,14 @@ class Observer(Progress, Protocol):
 
 @runtime_checkable
 class Planned(Progress, Protocol):
-    """Progress that wants to know the stages that will run."""
+    """Progress that wants to know the stages that will run, and when all are done."""
 
     def planned(self, stages: Sequence[str], /) -> None:
         """Called once, before the first of them."""
+        ...
+
+    def ended(self, what: str, /) -> None:
+        """Called after the last of them."""
         ...
 
 
@@ -83,6 +87,11 @@ class Watch:
         """The stages that will run are known, for a progress that asks for them."""
         if isinstance(self.progress, Planned):
             self.progress.planned(stages)
+
+    def ended(self, what: str) -> None:
+        """All stages are done, for a progress that says how long they took."""
+        if isinstance(self.progress, Planned):
+            self.progress.ended(what)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -170,6 +179,9 @@ class Caller:
         """The stages that will run."""
         self.stages = len(stages)
 
+    def ended(self, what: str) -> None:
+        """All stages have said so themselves."""
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """A stage begins and, unless it fails, ends."""
@@ -221,6 +233,7 @@ class InNotebook:
         self._display, self._shown_s = display, 0.0
         self._handle: Any = None
         self._stage, self._number, self.stages = "", 0, 0
+        self._began = time.monotonic()
 
     def steps(self, what: str, total: int) -> Steps:
         """Begin steps: the line says how many are done, and the time left."""
@@ -238,6 +251,10 @@ class InNotebook:
         """The stages that will run."""
         self.stages = len(stages)
 
+    def ended(self, what: str) -> None:
+        """How long all of it took."""
+        self.show(f"{what} done in {time.monotonic() - self._began:.1f} s", at_once=True)
+
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Name a stage while it runs and say how long it took."""
@@ -254,8 +271,8 @@ class InNotebook:
         if not at_once and now - self._shown_s < _LEAST_S:
             return
         self._shown_s = now
-        of = f" {self._number} of {self.stages}" if self.stages else ""
-        head = f"{self._stage}{of}: " if self._stage else ""
+        of = f"stage {self._number} of {self.stages}, " if self.stages else ""
+        head = f"{of}{self._stage}: " if self._stage else ""
         line = {"text/plain": printable(f"{head}{text}")}
         if self._handle is None:
             self._handle = self._display(line, raw=True, display_id=True)
@@ -271,11 +288,14 @@ class _OneLine:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        took_s = time.monotonic() - self._began
+        self._notebook.show(
+            f"{self._what} {self._done}/{self._total}, in {took_s:.1f} s", at_once=True
+        )
 
     def advance(self, detail: str = "") -> None:
         self._done += 1
         left_s = (time.monotonic() - self._began) / self._done * (self._total - self._done)
-        self._notebook.show(
-            f"{self._what} {self._done}/{self._total}, {left_s:.0f} s left  {detail}".rstrip()
-        )
+        left = f", {left_s:.0f} s left" if self._done < self._total else ""
+        self._notebook.show(f"{self._what} {self._done}/{self._total}{left}  {detail}".rstrip())

@@ -69,8 +69,6 @@ def build(
         until=until,
         progress=progress,
     )
-    if built.ran:
-        progress.ended("build")
     if isinstance(built, Stopped):
         conclude_stage(invocation, built)
         return

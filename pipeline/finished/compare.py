@@ -41,7 +41,7 @@ from .compare_answers import AnswersCompared, compare_answers
 from .inspected import Ask, inspected
 from .measure import new_folder
 from .result import Result, figure, flat, plain
-from .screen import Screen, cell
+from .screen import Screen, cell, warned
 
 CONFIDENCE = 0.99
 """Of the ratio's interval, over all looks together."""
@@ -106,7 +106,7 @@ class Compared(Result):
                 for name, file, model in files
             ),
             above=kept,
-            below=(*self.answers.lines(), *(f"warning: {text}" for text in cautions)),
+            below=(*self.answers.lines(), *warned(cautions)),
             paths=(("raw samples", self.folder),),
         )
 

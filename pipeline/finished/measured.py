@@ -18,7 +18,7 @@ from ...devices.scenarios.figures import Benchmark, Figures
 from ...devices.scenarios.run import implementation_of
 from ..report import numbers
 from .result import Result, flat, plain
-from .screen import Cell, Screen, cell
+from .screen import Cell, Screen, cell, warned
 
 UNITS: Mapping[str, numbers.Unit] = {
     "ms": numbers.MILLISECONDS,
@@ -113,7 +113,7 @@ class Measured(Result):
             rows=rows,
             below=(
                 f"{found.runtime}, on {found.host.cpu}",
-                *(f"warning: {warning}" for warning in self.warnings),
+                *warned(self.warnings),
             ),
             paths=(("raw samples", str(self.folder)),),
         )

@@ -14,6 +14,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..report import numbers
@@ -25,6 +26,7 @@ _SENTENCE_LINES = 3
 _NAME = 20
 """Characters of a name that are shown before intervals go on a line of their own."""
 _LEAST = 8
+_WARNINGS = 3
 _MORE = "to_dataframe() has all"
 
 Cell = str | tuple[str, str | None]
@@ -52,6 +54,13 @@ class Screen:
     above: tuple[str, ...] = ()
     below: tuple[str, ...] = ()
     paths: tuple[tuple[str, str], ...] = ()
+
+
+def warned(warnings: Sequence[str]) -> tuple[str, ...]:
+    """The first warnings, and how many more there are."""
+    more = len(warnings) - _WARNINGS
+    told = tuple(f"warning: {warning}" for warning in warnings[:_WARNINGS])
+    return (*told, f"and {numbers.how_many(more, 'more warning')}") if more > 0 else told
 
 
 def cell(estimate: Estimate, unit: numbers.Unit) -> Cell:
@@ -144,6 +153,12 @@ def _sentences(sentences: Sequence[str]) -> list[str]:
             numbers.printable(sentence), COLUMNS, max_lines=_SENTENCE_LINES, placeholder=" …"
         )
     return wrapped
+
+
+def near(path: Path) -> str:
+    """A path as it is typed from the current folder, where it lies below that."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _path(what: str, path: str) -> str:

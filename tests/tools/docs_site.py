@@ -2,18 +2,24 @@
 
     make docs    # build/site/index.html
 
-The site has the pages of the root as well, and two that are made of the code: every command with
-its options, and every key of a recipe. They are made anew with each site, so they cannot be old.
+The site has the pages of the root as well, those that are made of the code (every command with its
+options, every key of a recipe, every function), and the notebooks. They are made anew with each
+site, so they cannot be old.
 """
 
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
 import click
+
+sys.path.insert(0, str(Path(__file__).parent))  # a hook is loaded by its file
+import docs_python
+import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 FROM_ROOT = {
@@ -39,6 +45,9 @@ def on_files(files: Any, config: Any) -> Any:
     made = {site: (ROOT / root).read_text(encoding="utf-8") for root, site in FROM_ROOT.items()}
     made["reference-commands.md"] = commands_page()
     made["reference-recipe.md"] = recipe_page()
+    made["reference-python.md"] = docs_python.python_page()
+    for path in sorted(notebooks.FOLDER.glob("*.ipynb")):
+        made[f"notebook-{path.stem}.md"] = notebooks.page(notebooks.read(path), path.stem)
     for name, text in made.items():
         files.append(File.generated(config, name, content=text))
     return files
@@ -51,6 +60,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 def in_one_folder(text: str) -> str:
     """The links of a page as they are where all pages lie in one folder."""
+    text = re.sub(r"\]\(notebooks/([\w-]+)\.ipynb\)", r"](notebook-\1.md)", text)
     return re.sub(r"\]\((?:\.\./|docs/)", "](", text)
 
 

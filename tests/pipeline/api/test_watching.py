@@ -122,8 +122,13 @@ def test_steps_of_a_notebook_say_how_many_are_done(monkeypatch):
     notebook.planned(["student", "verify"])
     with notebook.stage("student"), notebook.steps("epochs", 4) as steps:
         steps.advance("0.9")
-        assert display.outputs == ["student 1 of 2: epochs 1/4, 0 s left  0.9"]
-    assert display.outputs[0].startswith("student 1 of 2: done in ")
+        assert display.outputs == ["stage 1 of 2, student: epochs 1/4, 0 s left  0.9"]
+    assert display.outputs[0].startswith("stage 1 of 2, student: done in ")
+    with notebook.steps("quantize", 1) as steps:
+        steps.advance()
+    assert display.outputs[0].startswith("quantize 1/1, in ")
+    notebook.ended("build")
+    assert display.outputs[0].startswith("build done in ")
 
 
 def test_a_notebook_is_known_by_its_kernel_and_nothing_is_imported_for_it(monkeypatch):

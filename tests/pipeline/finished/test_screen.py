@@ -1,8 +1,19 @@
 """One screen: never wider than 80 columns or longer than 24 lines, and no name is obeyed."""
 
+from pathlib import Path
+
 import pytest
 from edgestill.devices.onboard.stats.estimate import Estimate
-from edgestill.pipeline.finished.screen import COLUMNS, LINES, Screen, cell, html, text
+from edgestill.pipeline.finished.screen import (
+    COLUMNS,
+    LINES,
+    Screen,
+    cell,
+    html,
+    near,
+    text,
+    warned,
+)
 from edgestill.pipeline.report import numbers
 from run_example import NASTY
 
@@ -54,6 +65,11 @@ def test_rows_beyond_the_screen_are_counted(rows):
     assert listed + (int(told[0].split()[2]) if told else 0) == rows
 
 
+def test_of_many_warnings_the_rest_is_counted():
+    assert warned(["a"]) == ("warning: a",)
+    assert warned("abcde")[-2:] == ("warning: c", "and 2 more warnings")
+
+
 def test_long_names_sentences_and_paths_are_cut():
     screen = Screen(
         "x" * 200,
@@ -75,6 +91,13 @@ def test_no_name_is_obeyed():
         assert "\u202e" not in shown
     assert "<script" not in html(screen)
     assert "&lt;script&gt;" in html(screen)
+
+
+def test_a_path_below_the_current_folder_is_shown_from_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert near(tmp_path / "a" / "b") == "a/b"
+    assert near(Path("/elsewhere/b")) == "/elsewhere/b"
+    assert near(Path("a/b")) == "a/b"
 
 
 def test_the_table_in_html_has_heads_and_intervals():
