@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from .pipeline.api.load_run import load_run as load_run
     from .pipeline.api.quantize import quantize as quantize
     from .pipeline.api.run import Run as Run
-    from .pipeline.api.run import Stopped as Stopped
+    from .pipeline.api.stopped import Stopped as Stopped
     from .pipeline.api.watching import Event as Event
     from .pipeline.finished.compare import Compared as Compared
     from .pipeline.finished.exported import Exported as Exported
@@ -54,7 +54,7 @@ _FUNCTIONS = {
 _CLASSES = {
     "Recipe": ".pipeline.recipe.recipe",
     "Run": ".pipeline.api.run",
-    "Stopped": ".pipeline.api.run",
+    "Stopped": ".pipeline.api.stopped",
     "Bundled": ".pipeline.api.bundle",
     "Quantized": ".pipeline.finished.quantize",
     "Measured": ".pipeline.finished.measured",

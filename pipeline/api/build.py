@@ -9,8 +9,9 @@ from ..recipe.files import bundled, load, of_tree
 from ..recipe.recipe import Recipe
 from .given import kept, samples_of
 from .own_teacher import teacher_of
-from .run import Run, Stopped
+from .run import Run
 from .settings import Settings, texts
+from .stopped import Stopped
 from .watching import ProgressOption, watched
 
 RecipeOption = Recipe | Mapping[str, Any] | Path | str | None

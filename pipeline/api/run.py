@@ -1,19 +1,17 @@
 """A run on disk: its verdict, its figures, its files; judged again, handed over, looked at."""
 
+import io
 import webbrowser
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from ..engine.stage import Made
 from ..engine.store import disk_errors
-from ..finished.result import Result, figure, plain
-from ..finished.screen import Cell, Screen, cell, near
-from ..judge.faults import by_variant
+from ..finished.result import Result, figure
+from ..finished.screen import COLUMNS, LINES, Cell, Screen, cell, near, path_line
 from ..judge.gate import EXIT_CODES
-from ..records import TEACHER, Outcome, Report, Verdict, VerifyRecord
-from ..report import numbers, rows, words
+from ..records import TEACHER, Outcome, Report, Verdict
+from ..report import first_screen, numbers, rows, words
 from ..report.rows import Row
 from ..runs.rejudge import budgets as budgets_of
 from ..runs.rejudge import judge_again
@@ -149,16 +147,32 @@ class Run(Result):
 
         return bundle(self.path, out, formats=formats, zipped=zipped, inspection=inspection)
 
+    def __repr__(self) -> str:
+        """As the command prints it: 80 columns, 24 lines."""
+        from rich.console import Console
+
+        from ..report.terminal_screen import screen
+
+        console = Console(
+            file=io.StringIO(), width=COLUMNS, color_system=None, markup=False, emoji=False
+        )
+        rest = "in the report and to_dict()"
+        with console.capture() as captured:
+            console.print(screen(self.report, columns=COLUMNS, lines=LINES - 1, rest=rest))
+        lines = [line.rstrip() for line in captured.get().rstrip().split("\n")]
+        return "\n".join([*lines, path_line("report", near(self.report_path))])
+
     def screen(self) -> Screen:
-        """The verdict, and a row a model with its figures."""
-        report = self.report
+        """The same for a notebook: the verdict, its budgets, a row a model, the next step."""
+        report, first = self.report, first_screen.of(self.report)
         metric = report.quality.metric
         shown = sorted(self.models, key=lambda model: (not model.ships, model.name != TEACHER))
         return Screen(
-            title=f"{words.headline(report)} (run {report.name})",
+            title=f"{words.WORDS[self.outcome]}: {first.lead}",
             head=("model", metric, "p50", "size", "verdict"),
             rows=tuple(_row(model, metric) for model in shown),
-            above=(report.verdict.why,),
+            above=(first.file, first.why, *map(_told, first.budgets)),
+            below=first.changes[:1],
             paths=(("report", near(self.report_path)),),
         )
 
@@ -180,64 +194,11 @@ def judged_again(path: Path, budgets: tuple[str, ...], recipe: Path | None) -> R
         return Run(*judge_again(path, budgets_of(path, recipe, budgets)))
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Stopped(Result):
-    """A build that stopped after a stage.
-
-    Attributes:
-        stage: its name.
-        key: of its output in the store.
-        path: the folder of its output.
-        record: what it found.
-        wrong: after ``verify``: what is wrong with each variant, whatever the budgets.
-        ran: the stages that this call ran.
-        exit_code: 1 where every variant has a fault, else 0.
-    """
-
-    stage: str
-    key: str
-    path: Path
-    record: Any
-    wrong: Mapping[str, tuple[str, ...]]
-    ran: tuple[str, ...]
-    exit_code: int = 0
-
-    @classmethod
-    def after(cls, made: Made[Any], ran: tuple[str, ...]) -> Self:
-        """What a stage made; a variant that ``verify`` finds a fault in, no budget makes ready."""
-        record, wrong, code = made.record, {}, 0
-        if isinstance(record, VerifyRecord):
-            wrong = by_variant(record)
-            code = EXIT_CODES["not ready"] if len(wrong) == len(record.variants) else 0
-        return cls(made.stage.name, made.key, made.path, record, wrong, ran, code)
-
-    def screen(self) -> Screen:
-        """Where the output lies, and what is wrong with it."""
-        faults = [(name, fault) for name, all_ in self.wrong.items() for fault in all_]
-        return Screen(
-            title=f"stopped after {self.stage}; {numbers.how_many(len(self.ran), 'stage')} ran",
-            head=("variant", "fault") if faults else (),
-            rows=tuple(faults),
-            paths=((self.stage, str(self.path)),),
-        )
-
-    def records(self) -> list[dict[str, Any]]:
-        """One mapping: the record's plain values."""
-        return [self.record.model_dump(mode="json")]
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON-ready values: the document of ``edgestill build --until --json``."""
-        document: dict[str, Any] = plain(
-            {
-                "stage": self.stage,
-                "key": self.key,
-                "path": str(self.path),
-                "record": self.record.model_dump(mode="json"),
-                "wrong": self.wrong,
-                "exit_code": self.exit_code,
-            }
-        )
-        return document
+def _told(budget: first_screen.BudgetRow) -> str:
+    """A budget in a sentence, with its figure."""
+    met = {"ready": "met", "not ready": "MISSED", "undecided": "undecided"}[budget.outcome]
+    interval = f" ({budget.interval})" if budget.interval else ""
+    return f"{met}: {budget.name} {budget.limit}; found {budget.value}{interval}"
 
 
 def _row(model: Row, metric: str) -> tuple[Cell, ...]:

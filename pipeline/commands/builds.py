@@ -57,7 +57,7 @@ def build(
     1 not ready, 5 undecided.
     """
     from ..api.build import build as run_build
-    from ..api.run import Stopped
+    from ..api.stopped import Stopped
     from ..progress import OnConsole
 
     progress = OnConsole(stderr())

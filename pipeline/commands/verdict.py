@@ -10,7 +10,8 @@ _LOG = 1000
 """Lines that a log has room for."""
 
 if TYPE_CHECKING:
-    from ..api.run import Run, Stopped
+    from ..api.run import Run
+    from ..api.stopped import Stopped
 
 
 def conclude_stage(invocation: Invocation, stopped: "Stopped") -> None:

@@ -73,7 +73,7 @@ def cell(estimate: Estimate, unit: numbers.Unit) -> Cell:
 def text(screen: Screen) -> str:
     """The screen as plain text; rows that do not fit are counted."""
     above = [_cut(numbers.printable(screen.title), COLUMNS), *_sentences(screen.above)]
-    below = [*_sentences(screen.below), *(_path(what, path) for what, path in screen.paths)]
+    below = [*_sentences(screen.below), *(path_line(what, path) for what, path in screen.paths)]
     below = below[: LINES - len(above)]
     return "\n".join([*above, *_table(screen, LINES - len(above) - len(below)), *below])
 
@@ -161,7 +161,8 @@ def near(path: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def _path(what: str, path: str) -> str:
+def path_line(what: str, path: str) -> str:
+    """A path in one line, cut at its beginning."""
     shown, room = numbers.printable(path), COLUMNS - len(what) - 2
     return f"{what}: {shown if len(shown) <= room else f'…{shown[-room + 1 :]}'}"
 

@@ -33,13 +33,16 @@ _NARROW = 76
 """Columns of a table of models; a wider one has its names broken before their format."""
 
 
-def screen(report: Report, *, columns: int, lines: int) -> RenderableType:
+def screen(
+    report: Report, *, columns: int, lines: int, rest: str = "in the report or --verbose"
+) -> RenderableType:
     """The verdict, the budgets that decided it, the models, the next step.
 
     Args:
         report: of a run.
         columns: of the terminal.
         lines: there is room for; of more models than fit the last are counted.
+        rest: where the rest is told.
     """
     first = first_screen.of(report)
     outcome = report.verdict.outcome
@@ -53,7 +56,7 @@ def screen(report: Report, *, columns: int, lines: int) -> RenderableType:
         ),
     ]
     foot = [_cut(first.changes[0], columns, 2)] if first.changes else []
-    foot.append(_cut(_details(report), columns, 2, "dim"))
+    foot.append(_cut(_details(report, rest), columns, 2, "dim"))
     budgets, used = _budgets(report)
     room = lines - used - sum(_height(text) for text in (*head, *foot))
     models, taken = _models(report, columns, room)
@@ -155,12 +158,12 @@ def _brief(estimate: Estimate, unit: Unit) -> Text:
     return _text(numbers.without_reason(estimate, unit)[0])
 
 
-def _details(report: Report) -> str:
+def _details(report: Report, rest: str) -> str:
     """What is not on this screen."""
     told = warnings.first(report)[_MOST_WARNINGS:]
     count = len(told) + len(warnings.of_measurement(report))
     warned = f"{numbers.how_many(count, 'warning')}, " if count else ""
-    return f"details: {warned}every interval, comparisons: in the report or --verbose"
+    return f"details: {warned}every interval, comparisons: {rest}"
 
 
 def _table(*head: str) -> Table:

@@ -12,8 +12,7 @@ import run_example
 from edgestill.errors import MaterialError, RecipeError, UsageError
 from edgestill.pipeline.api.bundle import Bundled
 from edgestill.pipeline.api.load_run import load_run
-from edgestill.pipeline.api.run import Run, Stopped
-from edgestill.pipeline.records import VerifyRecord
+from edgestill.pipeline.api.run import Run
 from run_example import NASTY, hostile, write_run
 
 
@@ -90,9 +89,14 @@ def test_it_fits_a_screen_with_intervals_and_the_verdict(outcome):
     assert lines[0].startswith(outcome.upper())
     assert " to " in repr(run)
     assert lines[-1] == "report: artifacts/runs/digits/2026/report.html"
+    assert "budgets of" in repr(run)
+    assert "--verbose" not in repr(run)
+    page = run._repr_html_()
+    assert page.startswith(f"<div><p><strong>{outcome.upper()}: ")
     if ship:
         assert ship in lines[0]
         assert next(line for line in lines if line.startswith(ship)).endswith("ships")
+        assert "<p>met: " in page
 
 
 def test_no_name_is_obeyed_in_a_notebook(tmp_path):
@@ -111,16 +115,3 @@ def test_a_data_frame_has_a_row_a_model(run):
     assert frame.loc["fp32", "p50_ms"] == run["fp32"].p50_ms.value
     assert frame["ships"].sum() == 1
     assert {"score_low", "score_high", "bytes", "outcome"} <= set(frame.columns)
-
-
-def test_a_stopped_build_says_where_its_output_lies():
-    record = report_example.report().quality
-    assert isinstance(record, VerifyRecord)
-    stopped = Stopped(
-        "verify", "k" * 64, Path("store/k"), record, {"fp32": ("lost",)}, ("verify",), 1
-    )
-    lines = repr(stopped).split("\n")
-    assert lines[0] == "stopped after verify; 1 stage ran"
-    assert lines[-1] == "verify: store/k"
-    assert stopped.to_dict()["wrong"] == {"fp32": ["lost"]}
-    assert stopped.records()[0]["metric"] == record.metric

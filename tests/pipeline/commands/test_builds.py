@@ -8,7 +8,7 @@ import pytest
 import report_example
 from edgestill.errors import MaterialError, UsageError
 from edgestill.pipeline.api.load_run import load_run
-from edgestill.pipeline.api.run import Stopped
+from edgestill.pipeline.api.stopped import Stopped
 from edgestill.pipeline.commands import builds, runs
 from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.commands.verdict import conclude, conclude_stage
