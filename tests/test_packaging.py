@@ -1,8 +1,9 @@
-"""The wheel holds every package and data file of ours, and no test."""
+"""The source distribution gives a wheel with every package and data file of ours, and no test."""
 
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("devices", "exporters", "pipeline", "toolchains")
+BESIDE = (".ci", ".github", "docs", "tests")
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-BUILD = "import sys; from setuptools.build_meta import build_wheel; print(build_wheel(sys.argv[1]))"
+BUILD = "import sys; from setuptools import build_meta; print(build_meta.build_{}(sys.argv[1]))"
 
 
 def folders_of_packages():
@@ -37,26 +39,50 @@ def test_every_folder_with_code_is_a_package():
     assert bare == set()
 
 
+def build(what, source, folder):
+    code = BUILD.format(what)
+    subprocess.run(
+        [sys.executable, "-c", code, folder], cwd=source, check=True, capture_output=True
+    )
+
+
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The names of the files in a wheel that is built from a copy of the sources."""
-    folder = tmp_path_factory.mktemp("wheel")
+def sdist(tmp_path_factory):
+    """A source distribution of a copy of the repository, unpacked."""
+    folder = tmp_path_factory.mktemp("sdist")
     source = folder / "source"
     source.mkdir()
-    for name in FOLDERS:
+    for name in (*FOLDERS, *BESIDE):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(ROOT / "tests" / "tools", source / "tests" / "tools")
-    for path in (*ROOT.glob("*.py"), *ROOT.glob("*.md"), ROOT / "LICENSE", ROOT / "py.typed"):
-        shutil.copy(path, source)
-    shutil.copy(ROOT / "pyproject.toml", source)
-    (source / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "edgestill.1", source / "docs")
-    subprocess.run(
-        [sys.executable, "-c", BUILD, str(folder)], cwd=source, check=True, capture_output=True
-    )
+    for path in ROOT.iterdir():
+        if path.is_file() and not path.name.startswith(".coverage"):
+            shutil.copy(path, source)
+    build("sdist", source, folder)
+    (path,) = folder.glob("edgestill-*.tar.gz")
+    with tarfile.open(path) as archive:
+        archive.extractall(folder, filter="data")
+    return folder / path.name.removesuffix(".tar.gz")
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist, tmp_path_factory):
+    """The names of the files in a wheel that is built from the source distribution."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build("wheel", sdist, folder)
     (path,) = folder.glob("edgestill-*.whl")
     with zipfile.ZipFile(path) as archive:
         return set(archive.namelist())
+
+
+def test_the_source_distribution_has_what_the_tests_and_the_site_need(sdist):
+    wanted = {
+        path.relative_to(ROOT)
+        for name in (*FOLDERS, *BESIDE)
+        for path in (ROOT / name).rglob("*.*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    wanted |= {Path(name) for name in ("CHANGELOG.md", "CITATION.cff", "Makefile", "mkdocs.yml")}
+    assert {path for path in wanted if not (sdist / path).is_file()} == set()
 
 
 def test_the_wheel_holds_every_module_and_data_file(wheel):

@@ -27,6 +27,7 @@ FROM_ROOT = {
     "DECISIONS.md": "DECISIONS.md",
     "CONTRIBUTING.md": "CONTRIBUTING.md",
     "CHANGELOG.md": "CHANGELOG.md",
+    "SECURITY.md": "SECURITY.md",
 }
 """Pages of the root, and what they are called in the site, where all pages lie in one folder."""
 _BOUNDS = (
