@@ -64,7 +64,7 @@ STUDENTS = {
         _RECIPES / "cifar10.toml",
         (
             "teacher.model=resnet20",
-            "teacher.weights=../../../../shared/data/cifar10_resnet20.safetensors",
+            f"teacher.weights={ROOT.parent}/shared/data/cifar10_resnet20.safetensors",
             *("distill.seeds=1", "distill.views=1", "distill.epochs=2"),
         ),
     ),
