@@ -2,9 +2,9 @@
 
     python tests/bench/bench_build.py
 
-`edgestill build` on the demo from an empty store, then again with nothing to do, then `--help`, each
-a process of its own timed from outside. Writes artifacts/bench/build.json, prints a line a mark,
-and ends with 1 where one is missed.
+`edgestill build` on the demo from an empty store, then again with nothing to do, then `--help`,
+each a process of its own timed from outside. Writes artifacts/bench/build.json, prints a line a
+mark, and ends with 1 where one is missed.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""The README's two pictures: the demo's verdict on a terminal, and the first screen of its report.
+"""The README's pictures: the demo's verdict on a terminal, and the first screen of its report.
 
-    python tests/tools/pictures.py RUN          # of a run of the demo, such as artifacts/runs/demo/…
-    python tests/tools/pictures.py --check      # whether the terminal's is drawn as it would be now
+    python tests/tools/pictures.py RUN         # of a run of the demo: artifacts/runs/demo/…
+    python tests/tools/pictures.py --check     # whether the terminal's is as it would be drawn now
 
 The run's report.json is kept beside them, so that a picture can be drawn again without a build.
 """
