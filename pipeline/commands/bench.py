@@ -324,7 +324,11 @@ def _profile(
     )
     summary = bench_operators.summary(profiled)
     return Shown(
-        bench_operators.document(profiled), summary, bench_operators.lines(profiled), summary
+        bench_operators.document(profiled),
+        summary,
+        bench_operators.lines(profiled),
+        summary,
+        screen=bench_operators.screen(profiled),
     )
 
 

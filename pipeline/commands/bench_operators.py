@@ -30,7 +30,9 @@ from ..report import numbers
 from .bench_files import Line, figure, text
 
 _SHOWN = 15
-"""Slowest operators on a terminal; all are in the JSON."""
+"""Slowest operators that are printed; all are in the JSON."""
+_ON_SCREEN = 4
+"""Of these, and of types, what one screen has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,17 +165,28 @@ def _derived(row: OperatorTime | Kind) -> dict[str, float | None]:
     return {"intensity": row.intensity, "gop_s": row.gop_s, "attained": row.attained}
 
 
-def summary(profiled: Profiled) -> RenderableType:
-    """Two tables a model, by type and of the slowest operators, and what was predicted."""
+def screen(profiled: Profiled) -> RenderableType:
+    """The same with the first of each table."""
+    details = _text("details: more types and operators: --verbose", "dim")
+    return Group(summary(profiled, most=_ON_SCREEN), details)
+
+
+def summary(profiled: Profiled, most: int = _SHOWN) -> RenderableType:
+    """Two tables a model, by type and of the slowest operators, and what was predicted.
+
+    Args:
+        profiled: the models.
+        most: operators of each, and as many types.
+    """
     parts: list[RenderableType] = []
     for record in profiled.records:
         parts += [_text(line) for line in headlines(record)]
         head = ("type", "how many")
-        kinds = by_type(record.operators)
+        kinds = by_type(record.operators)[:most]
         parts.append(
             _table(head, [((k.op, str(k.count)), k) for k in kinds], record.roof is not None)
         )
-        slow = slowest(record.operators, _SHOWN)
+        slow = slowest(record.operators, most)
         lines = [((o.name, _runs_as(o)), o) for o in slow]
         parts.append(_table(("slowest", "runs as"), lines, record.roof is not None))
         if record.roof_missing is not None:

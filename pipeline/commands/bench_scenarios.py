@@ -3,7 +3,7 @@
 Console().print(summary(result, folder))
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -41,23 +41,27 @@ def page(result: Result[Any], folder: Path) -> RenderableType:
 def summary(result: Result[Any], _: Path) -> RenderableType:
     """The scenario as one table a model, with what a reader should know below."""
     warnings = [Text(f"warning: {text}", style="yellow") for text in result.warnings]
-    return Group(*_tables(result), *warnings)
+    return Group(*_tables(result, numbers.show), *warnings)
 
 
 def screen(result: Result[Any]) -> RenderableType:
-    """The same with its warnings counted."""
-    if not result.warnings:
-        return Group(*_tables(result))
-    count = numbers.how_many(len(result.warnings), "warning")
-    return Group(*_tables(result), Text(f"details: {count}: --verbose", "dim"))
+    """The same with its warnings counted, and without the reasons why intervals are missing."""
+    count = len(result.warnings)
+    warned = f"{numbers.how_many(count, 'warning')}, " if count else ""
+    details = Text(f"details: {warned}why an interval is missing: --verbose", "dim")
+    return Group(*_tables(result, _brief), details)
 
 
-def _tables(result: Result[Any]) -> list[RenderableType]:
+_Shown = Callable[[Estimate, numbers.Unit], str]
+"""How a figure is written."""
+
+
+def _tables(result: Result[Any], shown: _Shown) -> list[RenderableType]:
     implementation = implementation_of(result.scenario)
     parts: list[RenderableType] = []
     for model in result.models:
         parts.append(Text(numbers.printable(model.name), style="bold"))
-        parts.append(_table(implementation.head, implementation.rows(model)))
+        parts.append(_table(implementation.head, implementation.rows(model), shown))
     how = (
         f"{result.scenario}, "
         f"{numbers.how_many(result.processes, 'fresh process', 'fresh processes')} a row, "
@@ -66,15 +70,20 @@ def _tables(result: Result[Any]) -> list[RenderableType]:
     return [*parts, Text(how, style="dim")]
 
 
-def _table(head: Sequence[str], rows: Sequence[Row]) -> Table:
+def _table(head: Sequence[str], rows: Sequence[Row], shown: _Shown) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=bool(head))
     width = max((len(row) for row in rows), default=0)
     for name in (head or [""] * width)[:width]:
         table.add_column(Text(name), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_shown(cell)) for cell in row))
+        told = (one if isinstance(one, str) else shown(one, UNITS[one.unit]) for one in row)
+        table.add_row(*map(Text, told))
     return table
 
 
-def _shown(cell: str | Estimate) -> str:
-    return cell if isinstance(cell, str) else numbers.show(cell, UNITS[cell.unit])
+def _brief(estimate: Estimate, unit: numbers.Unit) -> str:
+    """A figure and its interval, without a reason where one of them is missing."""
+    if estimate.value is None:
+        return "unknown"
+    value, interval = numbers.without_reason(estimate, unit)
+    return f"{value} ({interval})" if interval else value

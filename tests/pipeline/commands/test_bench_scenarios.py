@@ -212,6 +212,27 @@ def test_a_new_scenario_is_on_the_command_line_at_once(model, place, tmp_path, c
         bench(model, "--scenario", "toy", "--streams", 2)
 
 
+def test_a_screen_has_no_reason_why_an_interval_is_missing(model, place, tmp_path, capsys):
+    del place
+    some = (model, "--scenario", "cold-start", "--processes", 2, "--out", tmp_path / "o")
+    bench(*some)
+    screen = capsys.readouterr().out
+    assert "(no interval)" in screen
+    assert "why an interval is missing: --verbose" in screen
+    bench(*some, "--verbose")
+    whole = " ".join(capsys.readouterr().out.split())
+    assert "no interval: an interval at 95 % takes at least 6" in whole
+    assert "--verbose" not in whole
+
+
+def test_operators_on_a_screen_are_the_slowest_of_all(model, capsys):
+    known = ("--operators", "--host-profile", KNOWN)
+    bench(model, *known)
+    assert "details: more types and operators: --verbose" in capsys.readouterr().out
+    bench(model, *known, "--verbose")
+    assert "details" not in capsys.readouterr().out
+
+
 def test_scenarios_are_chosen_by_the_names_of_the_table_at_the_time_of_use(monkeypatch):
     monkeypatch.setitem(SCENARIOS, "toy", Scenario("toy", "how long loading takes"))
     assert ScenarioName().convert("toy", None, None) == "toy"

@@ -1,12 +1,15 @@
 """``edgestill explain`` without a measurement: its refusals, its verdict and what it prints."""
 
+from dataclasses import fields
+
 import pytest
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import StorageError, UsageError
 from edgestill.pipeline.commands import models
 from edgestill.pipeline.commands.explain import Applied, check_target, verdict
-from edgestill.pipeline.commands.explain_tables import applied_lines
+from edgestill.pipeline.commands.explain_tables import applied_lines, summary
 from edgestill.pipeline.commands.shared import Invocation
+from edgestill.pipeline.diagnose.findings import Diagnosis, Island, LayerTimes
 from edgestill.pipeline.finished.compare_answers import AnswersCompared
 from edgestill.pipeline.records import OutputLoss
 from rich.console import Console
@@ -79,3 +82,55 @@ def test_leave_needs_apply():
         models.explain.main(
             ["a.onnx", "b.onnx", "--leave", "x"], standalone_mode=False, obj=Invocation()
         )
+
+
+def layer(name, int8_us):
+    return LayerTimes(name, "Conv", 1.0, int8_us, int8_us, 0.0, 0.0, ("QLinearConv",), "integers")
+
+
+def printed(layers, **how):
+    known = {field.name: 1.0 for field in fields(Diagnosis) if field.type in (float, "float")}
+    found = Diagnosis(
+        **{
+            **known,
+            "runs": 600,
+            "runtime": "onnxruntime 1",
+            "layers": tuple(layers),
+            "islands": (Island("pad", "Pad", 1.0, 0.1),),
+            "unfused": (),
+            "unjoined": (),
+            "why": ("int8 is slower",),
+            "advice": None,
+        }
+    )
+    console = Console(width=80, file=None)
+    with console.capture() as capture:
+        console.print(summary(found, **how))
+    return capture.get()
+
+
+def test_one_screen_has_the_layers_that_differ_most_in_the_order_of_the_graph():
+    layers = [layer(f"block{number}", 1.0 + number % 7) for number in range(20)]
+    text = printed(layers, verbose=False)
+    names = [line.split()[0] for line in text.splitlines() if line.startswith("block")]
+    assert names == sorted(names, key=lambda name: int(name[5:]))
+    assert {"block6", "block13"} <= set(names)
+    assert len(names) == 6
+    assert "int8 is slower" in text
+    assert "details: 14 more layers, islands in float, how it was measured: --verbose" in text
+    assert len(text.splitlines()) <= 24
+
+
+def test_all_of_it_has_every_layer_and_island():
+    layers = [layer(f"block{number}", 1.0) for number in range(20)]
+    text = printed(layers, verbose=True)
+    assert text.count("\nblock") == 20
+    assert "float island: Pad pad" in text
+    assert "operator times: onnxruntime's profiling of 600 queries" in text
+    assert "--verbose" not in text
+
+
+def test_a_long_name_of_a_layer_is_broken_behind_a_mark():
+    text = printed([layer("/features/features.0/conv/conv.0/Conv_quant", 2.0)], verbose=False)
+    assert "/features/features." in text
+    assert max(map(len, text.splitlines())) <= 80
