@@ -10,12 +10,13 @@ from ..finished.measure import BenchOptions, measure
 from ..finished.measured import Measured
 from ..finished.scenario import SINGLE_STREAM, choose
 from .given import ArraysOrPath
+from .paths import OnDisk, model_of
 from .queries import Axes, Shapes, queried
 from .watching import ProgressOption, watched
 
 
 def bench(  # noqa: PLR0913 - named options of a function that users call
-    models: Path | str | Sequence[Path | str],
+    models: OnDisk | Path | str | Sequence[OnDisk | Path | str],
     *,
     inputs: ArraysOrPath | None = None,
     shapes: Shapes | None = None,
@@ -38,7 +39,8 @@ def bench(  # noqa: PLR0913 - named options of a function that users call
     """Measure models in turn, each in fresh processes, under one load.
 
     Args:
-        models: the files of one or several models; several take turns.
+        models: the files of one or several models, or runs: then the files that they ship; several
+            take turns.
         inputs: an ``.npz`` file or arrays by input; None: generated inputs.
         shapes: full shapes of inputs with dynamic axes besides that of the samples.
         batch: samples of a query.
@@ -69,7 +71,8 @@ def bench(  # noqa: PLR0913 - named options of a function that users call
         >>> found["model.onnx"].p50_ms.value > 0
         True
     """
-    files = [models] if isinstance(models, Path | str) else list(models)
+    several = models if isinstance(models, list | tuple) else [models]
+    files = [model_of(one, "models") for one in several]
     unset = {"seconds": seconds, "threads": threads, "precision": precision, "meter": meter}
     given = {name for name, value in unset.items() if value is not None}
     chosen = choose(scenario, load, given | ({"batch"} if batch != 1 else set()))
@@ -88,5 +91,5 @@ def bench(  # noqa: PLR0913 - named options of a function that users call
         watched(progress, "edgestill.bench") as watch,
         queried(inputs, shapes, batch, batch_axes) as feed,
     ):
-        looked_at = inspected(subjects_of([Path(file) for file in files]), feed, ask)
+        looked_at = inspected(subjects_of(files), feed, ask)
         return measure(looked_at, chosen, options, watch.progress)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, overload
 
+from ...errors import UsageError
 from .. import build as pipeline
 from ..recipe.files import bundled, load, of_tree
 from ..recipe.recipe import Recipe
@@ -142,6 +143,12 @@ def _read(recipe: RecipeOption, overrides: tuple[str, ...], seed: int | None) ->
         return load(Path(recipe), overrides, seed=seed)
     if isinstance(recipe, Mapping):
         return of_tree(recipe, overrides, seed=seed)
+    if not isinstance(recipe, Recipe):
+        raise UsageError(
+            f"a {type(recipe).__name__}",
+            expected="a path, a dict of sections, or a Recipe",
+            where="recipe",
+        )
     if overrides or seed is not None:
         return of_tree(recipe.model_dump(mode="json", exclude_none=True), overrides, seed=seed)
     return recipe

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..finished.result import Result
 from ..finished.screen import Screen
@@ -11,15 +11,7 @@ from ..handover.manifest import Manifest
 from ..handover.write import default_name, write
 from ..report import numbers, words
 from ..runs.run import open_report
-
-
-class OnDisk(Protocol):
-    """A run that was built or read."""
-
-    @property
-    def path(self) -> Path:
-        """Its folder."""
-        ...
+from .paths import OnDisk, path_of
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,7 +89,7 @@ def bundle(
         >>> bundle.path.name, bundle.manifest.outcome
         ('handover.zip', 'ready')
     """
-    folder = Path(run) if isinstance(run, Path | str) else run.path
+    folder = path_of(run, "run")
     zipped = zipped or (out is not None and Path(out).suffix == ".zip")
     target = Path(out) if out is not None else None
     target = target or Path(default_name(open_report(folder), zipped=zipped))

@@ -7,14 +7,14 @@ from ...devices.profiles.profile import HOST
 from ..finished.compare import Compared, CompareOptions
 from ..finished.compare import compare as measure
 from .given import ArraysOrPath
+from .paths import OnDisk, path_of
 from .queries import Axes, Shapes, queried
-from .run import Run
 from .watching import ProgressOption, watched
 
 
 def compare(  # noqa: PLR0913 - named options of a function that users call
-    a: Run | Path | str,
-    b: Run | Path | str,
+    a: OnDisk | Path | str,
+    b: OnDisk | Path | str,
     *,
     inputs: ArraysOrPath | None = None,
     shapes: Shapes | None = None,
@@ -78,8 +78,4 @@ def compare(  # noqa: PLR0913 - named options of a function that users call
             max_ratio,
             None if out is None else Path(out),
         )
-        return measure(_path(a), _path(b), watch.progress, options, ask=ask)
-
-
-def _path(model: Run | Path | str) -> Path:
-    return model.path if isinstance(model, Run) else Path(model)
+        return measure(path_of(a, "a"), path_of(b, "b"), watch.progress, options, ask=ask)

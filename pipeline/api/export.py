@@ -11,13 +11,13 @@ from ..finished.export import formats_of
 from ..finished.export_source import open_model, open_run
 from ..finished.exported import Exported
 from .given import ArraysOrPath
+from .paths import OnDisk, path_of
 from .queries import Axes, Shapes, queried
-from .run import Run
 from .watching import ProgressOption, watched
 
 
 def export(  # noqa: PLR0913 - named options of a function that users call
-    source: Run | Path | str,
+    source: OnDisk | Path | str,
     to: str | Sequence[str],
     *,
     out: Path | str = "",
@@ -57,7 +57,7 @@ def export(  # noqa: PLR0913 - named options of a function that users call
         [('ort', 'the same answers')]
     """
     formats = formats_of(to if isinstance(to, str) else ",".join(to))
-    path = source.path if isinstance(source, Run) else Path(source)
+    path = path_of(source, "source")
     with (
         tempfile.TemporaryDirectory(prefix="edgestill-") as scratch,
         watched(progress, "edgestill.export") as watch,

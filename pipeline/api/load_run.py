@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ..runs.run import open_report
+from .paths import path_of
 from .run import Run
 
 
@@ -25,5 +26,5 @@ def load_run(path: Path | str) -> Run:
         >>> run.gate({"max_size_kib": 0.1}).outcome
         'not ready'
     """
-    folder = Path(path)
+    folder = path_of(path, "path")
     return Run(folder, open_report(folder))

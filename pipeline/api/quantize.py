@@ -7,6 +7,7 @@ from ..finished.quantize import Quantized
 from ..finished.quantize import quantize as make
 from ..recipe.files import compress_part
 from .given import ArraysOrPath, as_file
+from .paths import path_of
 from .settings import Settings, texts
 from .watching import ProgressOption, watched
 
@@ -64,4 +65,4 @@ def quantize(  # noqa: PLR0913 - named options of a function that users call
         as_file(calibration, "calibration") as samples,
     ):
         assert samples is not None  # noqa: S101 - calibration is never None
-        return make(Path(model), samples, Path(out), part, watch.progress, batch_axes)
+        return make(path_of(model, "model"), samples, Path(out), part, watch.progress, batch_axes)

@@ -1,7 +1,6 @@
 """A run on disk: its verdict, its figures, its files; judged again, handed over, looked at."""
 
 import io
-import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,6 +113,8 @@ class Run(Result):
 
     def open_report(self) -> bool:
         """Open the report in a browser; False where there is none to open it in."""
+        import webbrowser
+
         return webbrowser.open(self.report_path.resolve().as_uri())
 
     def gate(self, budgets: Settings = (), *, recipe: Path | str | None = None) -> "Run":

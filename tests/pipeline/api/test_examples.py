@@ -2,6 +2,8 @@
 
 import doctest
 import importlib
+import re
+from pathlib import Path
 
 import edgestill
 import pytest
@@ -12,7 +14,7 @@ FUNCTIONS = (
     *(pytest.param(name, marks=pytest.mark.slow) for name in ("compare", "export")),
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-PURE = ("settings", "queries")
+PURE = ("settings", "queries", "paths")
 
 
 def run(text, name, names):
@@ -35,6 +37,19 @@ def test_the_example_of_each_function_runs(name, workplace, samples, built):
     folder = built[0].run
     names = {"x": samples, "path": folder, "run": edgestill.load_run(folder)}
     assert run(getattr(edgestill, name).__doc__, name, names) >= 2
+
+
+def test_the_code_of_the_page_on_python_runs(workplace, capsys):
+    del workplace
+    page = (Path(edgestill.__file__).parent / "docs" / "python.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names = {}
+    for block in blocks:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert len(blocks) == 2
+    assert names["run"].ready
+    names["follow"](edgestill.Event("begin", "student", 4, 9))
+    assert "student: 4 of 9" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", PURE)
