@@ -1,12 +1,13 @@
 """What a recipe names outside itself: files and modules by their hash, and the device."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar, cast
 
 from ..devices.place.place import place_of
 from ..devices.profiles.profile import Profile
 from ..devices.profiles.profile import load as load_profile
-from ..errors import ModelError, RecipeError
+from ..errors import EdgestillError, ModelError, RecipeError, together
 from . import teachers as teacher_kinds
 from .data import fingerprint, tokenizer_fingerprint
 from .recipe import user_function
@@ -36,34 +37,55 @@ class Outside(NamedTuple):
     device: Profile
 
 
+T = TypeVar("T")
+
+
 def outside(recipe: Recipe) -> Outside:
     """Hash the data set, the tokenizer, teachers and user modules; read the device's profile.
 
     Raises:
-        DataError: there is no such data.
-        ModelError: there is no such file or module.
-        RecipeError: there is no module of such a loss.
-        UsageError: there is no such device, or no way to it.
+        EdgestillError: of the first problem, with all others beside it. A ``DataError``: there is
+            no such data; a ``ModelError``: no such file or module; a ``RecipeError``: no module of
+            such a loss; a ``UsageError``: no such device, or no way to it.
     """
-    tokenizer, student = recipe.data.text.tokenizer, recipe.student.model
-    device = load_profile(recipe.benchmark.device, where="benchmark.device")
-    place_of(device, where="benchmark.device")
-    return Outside(
-        data=fingerprint(recipe.data.source),
-        unlabelled=fingerprint(recipe.data.unlabelled, "data.unlabelled")
-        if recipe.data.unlabelled
+    problems: list[EdgestillError] = []
+
+    def tried(make: Callable[..., T], *given: object) -> T:
+        try:
+            return make(*given)
+        except EdgestillError as problem:
+            problems.append(problem)
+            return cast("T", None)  # nothing reads it: the problems are raised
+
+    data, student = recipe.data, recipe.student.model
+    named = Outside(
+        device=tried(_device, recipe.benchmark.device),
+        data=tried(fingerprint, data.source),
+        unlabelled=tried(fingerprint, data.unlabelled, "data.unlabelled")
+        if data.unlabelled
         else None,
-        tokenizer=tokenizer_fingerprint(tokenizer) if tokenizer else None,
+        tokenizer=tried(tokenizer_fingerprint, data.text.tokenizer)
+        if data.text.tokenizer
+        else None,
         teachers=tuple(
-            teacher_kinds.fingerprint(teacher.model, teacher.weights)
+            tried(teacher_kinds.fingerprint, teacher.model, teacher.weights)
             for teacher in recipe.teacher.teachers()
         ),
-        student=user_function.fingerprint(student, "student.model", ModelError)
+        student=tried(user_function.fingerprint, student, "student.model", ModelError)
         if is_factory(student)
         else None,
         losses=tuple(
-            user_function.fingerprint(name, key, RecipeError)
+            tried(user_function.fingerprint, name, key, RecipeError)
             for key, name in recipe.distill.user_losses
         ),
-        device=replace(device, figures={}),
     )
+    if problems:
+        raise together(problems)
+    return named
+
+
+def _device(name: str) -> Profile:
+    """Without its figures, which change no measurement."""
+    device = load_profile(name, where="benchmark.device")
+    place_of(device, where="benchmark.device")
+    return replace(device, figures={})

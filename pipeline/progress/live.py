@@ -87,7 +87,12 @@ class _Region(Progress):
                 markup=False,
                 table_column=Column(no_wrap=True, overflow="ellipsis", max_width=_room(console)),
             ),
-            BarColumn(bar_width=None, table_column=Column(ratio=1)),
+            BarColumn(
+                bar_width=None,
+                complete_style="cyan",
+                finished_style="green",
+                table_column=Column(ratio=1),
+            ),
             MofNCompleteColumn(table_column=Column(no_wrap=True, justify="right")),
             _TimeLeft(table_column=Column(no_wrap=True, justify="right")),
             console=console,

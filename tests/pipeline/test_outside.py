@@ -2,7 +2,7 @@
 
 import pytest
 import tiny
-from edgestill.errors import DataError
+from edgestill.errors import DataError, ModelError, UsageError
 from edgestill.pipeline.outside import outside
 from edgestill.pipeline.recipe.files import load
 
@@ -29,3 +29,16 @@ def test_another_data_set_has_another_hash_and_none_is_refused(tmp_path):
     (tmp_path / "tiny.npz").unlink()
     with pytest.raises(DataError):
         outside(recipe)
+
+
+def test_all_that_is_not_there_is_told_at_once(tmp_path):
+    recipe = tiny.write(tmp_path)
+    (tmp_path / "tiny.npz").unlink()
+    told = ("student.model=nowhere:make", "benchmark.device=rasberry-pi-5")
+    with pytest.raises(UsageError) as refused:
+        outside(load(recipe, told))
+    found = {type(one): one.line() for one in refused.value.problems}
+    assert "did you mean 'raspberry-pi-5'?" in found[UsageError]
+    assert "tiny.npz" in found[DataError]
+    assert "no module 'nowhere'" in found[ModelError]
+    assert len(refused.value.problems) == 3
