@@ -211,7 +211,7 @@ def _usage_of(who: int) -> Usage:
 
 
 def _uname() -> Any:
-    # Imported here: os.uname tells the same without it, but not on Windows.
+    # Imported here: most measured processes do not ask.
     import platform
 
     return platform.uname()

@@ -2,7 +2,9 @@
 
 import ctypes
 import os
+import re
 import types
+from pathlib import Path
 
 import pytest
 from edgestill.devices.onboard.machine import confine as confining
@@ -91,3 +93,34 @@ def test_numpy_finds_the_same_extensions_as_the_kernel():
     both = set(host._NUMPY.values())
     assert by_numpy == by_kernel & both
     assert host.kernel_class(tuple(by_numpy)) == host.kernel_class(tuple(by_kernel & both))
+
+
+# --- one door ---------------------------------------------------------------------------------
+
+OF_SOME_SYSTEMS = re.compile(
+    r"\bos\.(?:sched_\w+|fork\w*|killpg|uname|sysconf|getuid|geteuid|posix_\w+|nice|getloadavg|"
+    r"mkfifo|setsid|getpgid|wait\w*|statvfs|O_DIRECTORY|O_NOFOLLOW|memfd_create)\b"
+    r"|\bsignal\.(?:SIGKILL|SIGSTOP|SIGCONT|SIGHUP|SIGUSR\d|SIGALRM|alarm|pthread_kill)\b"
+    r"|^\s*(?:import|from) (?:fcntl|resource|termios|pwd|grp|pty|tty)\b"
+    r"|CDLL\(None|preexec_fn|start_new_session|/dev/shm",
+    re.M,
+)
+DOORS = {
+    "devices/onboard/machine/system.py": {"os.sysconf", "CDLL(None"},
+    # Each asks first whether it is there.
+    "devices/onboard/machine/child.py": {"os.killpg", "signal.SIGKILL", "start_new_session"},
+    "devices/onboard/runtimes/tflite_micro.py": {"os.fork", "os.waitpid"},
+    "devices/instructions/setup_emulator.py": {"os.geteuid"},
+    # It runs on the device, which is a Linux or Android.
+    "devices/onboard/process/agent.py": {"signal.pthread_kill"},
+}
+
+
+def test_what_only_some_systems_have_is_asked_for_behind_the_door():
+    root = Path(system.__file__).parents[3]
+    found = {}
+    for folder in ("devices", "exporters", "pipeline", "toolchains"):
+        for path in (root / folder).rglob("*.py"):
+            if used := {one.strip() for one in OF_SOME_SYSTEMS.findall(path.read_text("utf-8"))}:
+                found[path.relative_to(root).as_posix()] = used
+    assert found == DOORS
