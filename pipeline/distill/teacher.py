@@ -205,18 +205,26 @@ def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) ->
     ids = {split: open_ids(data.path, split) for split in SPLITS} if data.record.identified else {}
     task, labels = tasks.of(data.record.task), data.record.labels
     outputs = task.outputs(data.record)
-    answers_by_split = recorded.open(path, ids, outputs, labels=labels, scratch=out)
-    if task.labels is None:
-        _check_recorded_splits(path, answers_by_split.rows)
-    for split, rows in answers_by_split.rows.items():
-        shape = (len(rows), answers_by_split.outputs)
-        stored = create(out / RECORDED.format(split=split), np.float32, shape)
-        for part in chunks(*shape):
-            stored[part] = answers_by_split.logits(split, part)
-    of: Split = "validation" if "validation" in answers_by_split.rows else "train"
+    scratch = out / "scratch"
+    scratch.mkdir()
+
+    def sort() -> tuple[Split, tuple[str, ...]]:
+        read = recorded.open(path, ids, outputs, labels=labels, scratch=scratch)
+        if task.labels is None:
+            _check_recorded_splits(path, read.rows)
+        for split, rows in read.rows.items():
+            shape = (len(rows), read.outputs)
+            stored = create(out / RECORDED.format(split=split), np.float32, shape)
+            for part in chunks(*shape):
+                stored[part] = read.logits(split, part)
+        return "validation" if "validation" in read.rows else "train", read.notes
+
+    of, notes = sort()
+    # Nothing holds its arrays any more: Windows removes no file that is mapped.
+    shutil.rmtree(scratch)
     answers = np.load(out / RECORDED.format(split=of), mmap_mode="r")
     labelled = open_split(data.path, of)
-    known = KnownAnswers(answers[: len(labelled.y)], labelled, answers_by_split.notes)
+    known = KnownAnswers(answers[: len(labelled.y)], labelled, notes)
     file = out / RECORDED.format(split="train")
     return _record_of_answers(file, "recorded", known, teacher, data.record, seed)
 

@@ -10,6 +10,7 @@ The order of rows has no meaning: a row belongs to the sample with its id.
 import math
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,9 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
         ids: of each split's samples, in their order; train among them.
         outputs: numbers per sample; None: as many as the file has (an embedding).
         labels: class names; if the k columns have these names, they are put in this order.
-        scratch: folder to unpack the logits to; None: the folder for temporary files. Their disk
-            space is free again after the last reference to the result.
+        scratch: folder to unpack the logits to, for the caller to remove after the result. None:
+            one that is gone already while the result is read; Windows, which removes no file that
+            is mapped, leaves it in the folder for temporary files.
 
     Raises:
         DataError: unreadable, another number of classes, an id that is missing or repeated, a
@@ -93,8 +95,7 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
         raise DataError(
             found=f"a file named {path.suffix!r}", expected=f"{', '.join(readers)}", where=where
         )
-    with tempfile.TemporaryDirectory(prefix="edgestill-", dir=scratch) as folder:
-        # A memory-mapped file stays readable after it was deleted.
+    with _gone() if scratch is None else nullcontext(str(scratch)) as folder:
         names, stored, columns = readers[path.suffix](path, Path(folder), tuple(labels))
     _check_shape(stored, names, outputs, columns, where)
     stored = stored.reshape(len(stored), -1)
@@ -102,6 +103,11 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
     for split, rows_of_split in rows.items():
         _check_finite(stored, rows_of_split, ids[split], where)
     return Recorded(rows, stored.shape[1], _notes(path, rows, len(stored), columns), stored)
+
+
+def _gone() -> "tempfile.TemporaryDirectory[str]":
+    # A memory-mapped file stays readable after it was deleted.
+    return tempfile.TemporaryDirectory(prefix="edgestill-", ignore_cleanup_errors=True)
 
 
 def _read_npz(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
