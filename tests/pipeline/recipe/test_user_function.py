@@ -14,9 +14,9 @@ def folder(tmp_path, monkeypatch):
     """The current folder, on a Python path that is as before afterwards."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(user_function, "_added", [])
+    monkeypatch.setattr(user_function, "_beside", None)
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
-    user_function.look_beside(None)
+    return tmp_path
 
 
 def write(path, text):
