@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -425,6 +426,35 @@ def test_a_build_measures_on_the_device_of_its_recipe(server, folder, built, tmp
     # What the device's file says is part of the key; nothing else is done again.
     same = pipeline.build(recipe, artifacts=artifacts, overrides=names)
     assert same.ran == ()
+
+
+def test_a_whole_bundle_gives_its_recorded_outputs_on_a_device(server, folder, built, tmp_path):
+    """As `edgestill bundle` writes it, in a zip; a model that was exchanged is found there, too."""
+    board = _board(tmp_path, server["table"], folder=str(folder), cores=[0])
+    handed = tmp_path / "handed.zip"
+    done = _command("bundle", built[0].run, "--inspect", "--out", handed)
+    assert done.returncode == 0, done.stderr
+    done = _command("verify", handed, "--device", board, "--json")
+    told = json.loads(done.stdout)
+    assert (told["faults"], told["not_run"]) == ([], [])
+    assert told["models"] >= 1
+    assert done.returncode == (0 if told["ready"] else 1)
+    sent = [one for one in folder.rglob("*.onnx") if one.is_file()]
+    assert sent  # the models went to the device's folder
+    # A manifest that agrees with other outputs: only running the model shows it.
+    unpacked = tmp_path / "handed"
+    with zipfile.ZipFile(handed) as archive:
+        archive.extractall(unpacked)
+    path = next(unpacked.glob("golden/*.onnx.output.bin"))
+    (np.fromfile(path, "<f4")[::-1] + 1.0).astype("<f4").tofile(path)
+    manifest = json.loads((unpacked / "bundle.json").read_text())
+    data = path.read_bytes()
+    entry = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest["files"][f"golden/{path.name}"] = entry
+    (unpacked / "bundle.json").write_text(json.dumps(manifest))
+    done = _command("verify", unpacked, "--device", board, "--json")
+    assert done.returncode == 3
+    assert path.name.removesuffix(".output.bin") in json.loads(done.stdout)["faults"][0]
 
 
 def test_a_build_for_a_device_without_a_way_to_it_ends_before_any_work(tmp_path):
