@@ -11,7 +11,7 @@ Names of files and models are data: control characters are replaced, and HTML is
 
 import html as escaping
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -170,14 +170,20 @@ def path_line(what: str, path: str) -> str:
 def html(screen: Screen) -> str:
     """The screen as a fragment of HTML: no script, no style of its own, every text escaped."""
     parts = [f"<p><strong>{_html(screen.title)}</strong></p>"]
-    parts += [f"<p>{_html(sentence)}</p>" for sentence in screen.above]
+    parts += _paragraph(map(_html, screen.above))
     if screen.rows:
         head = "".join(f'<th scope="col">{_html(title)}</th>' for title in screen.head)
         rows = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in screen.rows)
         parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>")
-    parts += [f"<p>{_html(sentence)}</p>" for sentence in screen.below]
-    parts += [f"<p>{_html(what)}: <code>{_html(path)}</code></p>" for what, path in screen.paths]
+    paths = (f"{_html(what)}: <code>{_html(path)}</code>" for what, path in screen.paths)
+    parts += _paragraph((*map(_html, screen.below), *paths))
     return f"<div>{''.join(parts)}</div>"
+
+
+def _paragraph(lines: Iterable[str]) -> list[str]:
+    """Lines of HTML in one paragraph; none of no lines."""
+    inside = "<br>".join(lines)
+    return [f"<p>{inside}</p>"] if inside else []
 
 
 def _html_cell(cell: Cell) -> str:

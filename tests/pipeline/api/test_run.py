@@ -96,7 +96,7 @@ def test_it_fits_a_screen_with_intervals_and_the_verdict(outcome):
     if ship:
         assert ship in lines[0]
         assert next(line for line in lines if line.startswith(ship)).endswith("ships")
-        assert "<p>met: " in page
+        assert "<br>met: " in page
 
 
 def test_no_name_is_obeyed_in_a_notebook(tmp_path):
