@@ -6,6 +6,8 @@ The real ones are seen by `.github/workflows/systems.yml`.
 import json
 import platform
 import re
+import subprocess
+import sys
 import types
 from pathlib import Path
 
@@ -211,3 +213,24 @@ def test_what_other_systems_collect_imports_nothing_of_posix_at_once():
     files = [p for folder in folders for p in (ROOT / "tests" / folder).rglob("*.py")]
     files += (ROOT / "tests").glob("*.py")
     assert [p.name for p in files if posix.search(p.read_text(encoding="utf-8"))] == []
+
+
+def test_windows_leaves_a_scratch_folder_that_is_mapped_and_removes_any_other(tmp_path):
+    """An error travels with its traceback, which holds the arrays."""
+    code = (
+        "import numpy as np; from edgestill.pipeline.data.archive import scratch\n"
+        "def use(folder, fail):\n"
+        "    np.save(folder / 'a.npy', np.zeros(9)); held = np.load(folder / 'a.npy', 'r')\n"
+        "    if fail: raise ValueError('told')\n"
+        "for fail in (False, True):\n"
+        "    try:\n"
+        "        with scratch() as folder: use(folder, fail)\n"
+        "    except ValueError as error: print(error)\n"
+        "    print(folder.exists())\n"
+    )
+    site = tmp_path / "site"
+    environment = {**other_system.environment(site, "Windows"), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout == "False\ntold\nTrue\n", done.stderr

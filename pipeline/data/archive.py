@@ -2,9 +2,11 @@
 
 import errno
 import shutil
+import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,20 @@ _BROKEN = (
     RuntimeError,  # an encrypted member
     NotImplementedError,  # an unknown compression
 )
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for files that are mapped, removed at the end as far as the system lets.
+
+    Windows removes none that is still mapped, as while an error travels; `TemporaryDirectory` of
+    Python 3.11 then tries again without an end.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="edgestill-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def unpacked(

@@ -4,7 +4,6 @@
 {'train': 60, 'validation': 10, 'calibration': 10, 'test': 20}
 """
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ from .. import tasks
 from ..progress import Silent
 from ..recipe.data import Data
 from ..records import DataRecord, Layout, Split
-from . import arrays_of, checks, find, moments, shown
+from . import archive, arrays_of, checks, find, moments, shown
 from .raw_table import RawTable
 from .source_samples import SourceSamples, checked
 from .split_samples import SplitSamples, split_samples, without_duplicates
@@ -114,15 +113,12 @@ def look(data: Data, seed: int) -> DataRecord | None:
     kind, argument = find(data.source)
     if kind.outline is None and argument and _bytes(Path(argument)) > MOST_BYTES:
         return None
-    # Windows removes no file that is mapped, as it is while an error of `_outlined` travels.
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        read = arrays_of(data, Path(folder), Silent(), outlined=True)
-        return _outlined(read, Path(folder), data, seed, whole=kind.outline is None)
+    with archive.scratch() as folder:
+        return _outlined(folder, data, seed, whole=kind.outline is None)
 
 
-def _outlined(
-    arrays: Mapping[str, Any], scratch: Path, data: Data, seed: int, *, whole: bool
-) -> DataRecord:
+def _outlined(scratch: Path, data: Data, seed: int, *, whole: bool) -> DataRecord:
+    arrays = arrays_of(data, scratch, Silent(), outlined=True)
     where = f"data.source {shown(data.source)}"
     source, by_split, layout = examined(arrays, data, seed, where)
     dropped = 0

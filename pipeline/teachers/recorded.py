@@ -8,7 +8,6 @@ The order of rows has no meaning: a row belongs to the sample with its id.
 """
 
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
-from ..data.archive import unpacked
+from ..data import archive
 from ..records import Split
 from . import recorded_parquet
 from .recorded_parquet import BLOCK, Read, float32
@@ -95,19 +94,15 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
         raise DataError(
             found=f"a file named {path.suffix!r}", expected=f"{', '.join(readers)}", where=where
         )
-    with _gone() if scratch is None else nullcontext(str(scratch)) as folder:
-        names, stored, columns = readers[path.suffix](path, Path(folder), tuple(labels))
+    # A memory-mapped file stays readable after it was deleted.
+    with archive.scratch() if scratch is None else nullcontext(scratch) as folder:
+        names, stored, columns = readers[path.suffix](path, folder, tuple(labels))
     _check_shape(stored, names, outputs, columns, where)
     stored = stored.reshape(len(stored), -1)
     rows = _matched(_text(names, where), ids, where)
     for split, rows_of_split in rows.items():
         _check_finite(stored, rows_of_split, ids[split], where)
     return Recorded(rows, stored.shape[1], _notes(path, rows, len(stored), columns), stored)
-
-
-def _gone() -> "tempfile.TemporaryDirectory[str]":
-    # A memory-mapped file stays readable after it was deleted.
-    return tempfile.TemporaryDirectory(prefix="edgestill-", ignore_cleanup_errors=True)
 
 
 def _read_npz(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
@@ -124,7 +119,7 @@ def _read_npz(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
                 )
         return {"id": "id", "logits": "logits"}
 
-    arrays = unpacked(path, folder, wanted, _FIX)
+    arrays = archive.unpacked(path, folder, wanted, _FIX)
     return arrays["id"], arrays["logits"], ()
 
 
