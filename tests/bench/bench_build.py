@@ -48,7 +48,7 @@ def main() -> int:
     report = document["report"]
     quality = {q["name"]: q for q in report["quality"]["variants"]}
     ship = report["verdict"]["ship"]
-    over = {r["over"]: r for r in report["benchmark"]["ratios"] if r["of"] == ship}
+    over = {r["over"]: r for r in report["measured"]["benchmark"]["ratios"] if r["of"] == ship}
     gain = report["quality"]["gain"]
     verdicts = {v["name"]: v["checks"] for v in report["verdict"]["variants"]}
     missed_by_fp32 = [c["key"] for c in verdicts["fp32"] if c["outcome"] == "not ready"]
@@ -75,7 +75,7 @@ def main() -> int:
         print(f"{'ok    ' if met else 'MISSED'} {name} {found:.4g} (wanted {sign} {mark:g})")
     OUT.parent.mkdir(parents=True, exist_ok=True)
     rows = {name: {"found": f, "wanted": f"{s} {m:g}"} for name, (f, s, m) in figures.items()}
-    host = {"host": report["benchmark"]["host"], "libraries": report["libraries"]}
+    host = {"host": report["measured"]["benchmark"]["host"], "libraries": report["libraries"]}
     OUT.write_text(json.dumps({**host, "figures": rows, "ship": ship}, indent=1))
     return int(missed > 0)
 
