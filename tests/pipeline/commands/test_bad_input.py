@@ -321,9 +321,9 @@ ARRAYS = {
     ),
     "complex samples": (changed(x=X.astype(np.complex64)), ["dtype complex64", "numbers"]),
     "text for samples": (changed(x=X.astype(str)), ["dtype <U", "numbers"]),
-    "a negative label": (changed(y=put(Y, 5, -1)), ["from -1 to 2", "every whole number from 0"]),
+    "a negative label": (changed(y=put(Y, 5, -2)), ["from -2 to 2", "every whole number from 0"]),
     "a fractional label": (changed(y=put(Y * 1.0, 6, 1.5)), ["label 1.5 in row 6"]),
-    "a label that is no number": (changed(y=put(Y * 1.0, 6, NAN)), ["label nan in row 6"]),
+    "a label without end": (changed(y=put(Y * 1.0, 6, np.inf)), ["label inf in row 6"]),
     "a label beyond the names": (
         changed(labels=np.array(["a", "b"])),
         ["label 2 in row 2", "0 to 1", "2 labels"],
@@ -399,10 +399,10 @@ TASKS = {
         changed(y=put(np.zeros((60, 3)), (4, 1), 2)),
         ["2.0 in row 4, answer 1", "0 or 1"],
     ),
-    "a number that is missing": (
+    "a number without end": (
         "regression",
-        changed(y=put(Y * 1.0, 9, NAN)),
-        ["nan in row 9", "finite float32"],
+        changed(y=put(Y * 1.0, 9, np.inf)),
+        ["inf in row 9", "finite float32"],
     ),
     "text for numbers": ("regression", changed(y=Y.astype(str)), ["y of <U", "numbers"]),
     "fewer numbers than samples": (
