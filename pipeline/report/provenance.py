@@ -122,6 +122,7 @@ def _data(report: Report) -> Section:
     )
     noun = (tasks.of(data.task).recall_noun or ("class", "classes"))[0]
     total = row("all", *(f"{data.samples(split):,}" for split in SPLITS))
+    bare = row("without a label", f"{data.unlabelled:,}", *("0" for _ in SPLITS[1:]))
     return Section(
         "Data",
         points=(*data.warnings, *data.notes),
@@ -141,7 +142,7 @@ def _data(report: Report) -> Section:
             Table(
                 f"Samples of each {noun}" if data.counts else "Samples",
                 (numbers.capital(noun), *SPLITS),
-                (*counts, total),
+                (*counts, total, *([bare] if data.unlabelled else [])),
             ),
             *groups.of_splits(data),
         ),

@@ -18,6 +18,7 @@ from edgestill.pipeline.report import (
     provenance,
     rows,
     sections,
+    words,
 )
 
 
@@ -137,3 +138,14 @@ def test_a_report_names_the_commit_that_it_was_built_from(changed, said, tmp_pat
     libraries = next(one for one in provenance.sections(report) if one.title == "Versions")
     assert str(libraries.tables[0].rows[-1][1]).startswith(commit.sha)
     assert ", commit" not in html.page(example.report(), tmp_path)
+
+
+def test_samples_without_a_label_stand_below_those_of_the_splits():
+    report = example.report()
+    data = report.data.model_copy(update={"unlabelled": 1800})
+    for found, last in ((data, "without a label"), (report.data, "all")):
+        of = report.model_copy(update={"data": found})
+        section = next(one for one in provenance.sections(of) if one.title == "Data")
+        samples = next(table for table in section.tables if table.caption.startswith("Samples"))
+        assert samples.rows[-1][0].text == last
+    assert "1,800" in words.gain(report.model_copy(update={"data": data}))
