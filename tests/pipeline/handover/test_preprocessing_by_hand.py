@@ -54,7 +54,7 @@ def test_a_row_of_a_table_is_encoded_by_the_document_alone(tmp_path, encoding, m
     rows = table(tmp_path)
     told, arrays, _ = told_and_arrays(
         tmp_path,
-        "data.source=table:rows.csv",
+        f"data.source=table:{tmp_path}/rows.csv",
         f"data.table.encoding={encoding}",
         f"data.table.missing={missing}",
     )
@@ -68,7 +68,7 @@ def test_a_row_of_a_table_is_encoded_by_the_document_alone(tmp_path, encoding, m
 def test_a_table_of_numbers_is_its_columns_in_their_order(tmp_path):
     rows = table(tmp_path)
     told, arrays, _ = told_and_arrays(
-        tmp_path, "data.source=table:rows.csv", 'data.ignore=["size","colour"]'
+        tmp_path, f"data.source=table:{tmp_path}/rows.csv", 'data.ignore=["size","colour"]'
     )
     assert "as they are" in told["raw_input_note"]
     found = reader.rows_of_table(told, rows)
@@ -87,7 +87,9 @@ def test_windows_of_a_table_are_rows_one_after_the_other(tmp_path):
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    told, arrays, _ = told_and_arrays(tmp_path, "data.source=table:rows.csv", "data.table.window=5")
+    told, arrays, _ = told_and_arrays(
+        tmp_path, f"data.source=table:{tmp_path}/rows.csv", "data.table.window=5"
+    )
     assert "window" in told["raw_input_note"]
     found = reader.windows_of_table(told, rows)
     for row, x in enumerate(found):
@@ -118,7 +120,7 @@ def test_features_of_sound_are_computed_by_the_document_alone(tmp_path, front_en
     clips = sounds(tmp_path)
     told, arrays, _ = told_and_arrays(
         tmp_path,
-        "data.source=audio:clips.npz",
+        f"data.source=audio:{tmp_path}/clips.npz",
         f"data.audio.front_end={front_end}",
         "data.audio.seconds=0.125",
         "data.audio.mels=20",
@@ -163,7 +165,10 @@ def test_pixels_of_images_are_made_by_the_document_alone(tmp_path, channels, siz
     raw = pictures(tmp_path, size)
     resize = () if size is None else (f"data.image.size={list(size)}",)
     told, arrays, _ = told_and_arrays(
-        tmp_path, "data.source=images:pictures.npz", f"data.image.channels={channels}", *resize
+        tmp_path,
+        f"data.source=images:{tmp_path}/pictures.npz",
+        f"data.image.channels={channels}",
+        *resize,
     )
     for row, (pixels, orientation) in enumerate(raw):
         found = reader.pixels_of_image(told, pixels, orientation)
@@ -191,7 +196,7 @@ def test_ids_of_texts_are_made_by_the_document_and_the_tokenizers_file(tmp_path)
         writer.writerows([row, text, ("bad", "good")[row % 2]] for row, text in enumerate(texts))
     told, arrays, made = told_and_arrays(
         tmp_path,
-        "data.source=text:texts.csv",
+        f"data.source=text:{tmp_path}/texts.csv",
         "data.text.max_length=16",
         "data.text.vocabulary=400",
         "teacher.model=transformer1",
@@ -211,7 +216,10 @@ def test_ids_of_texts_are_made_by_the_document_and_the_tokenizers_file(tmp_path)
 def test_the_model_normalizes_as_the_document_says(tmp_path):
     sounds(tmp_path)
     told, arrays, made = told_and_arrays(
-        tmp_path, "data.source=audio:clips.npz", "data.audio.seconds=0.125", "data.audio.mels=20"
+        tmp_path,
+        f"data.source=audio:{tmp_path}/clips.npz",
+        "data.audio.seconds=0.125",
+        "data.audio.mels=20",
     )
     x = np.stack(list(arrays.values()))
     given = told["normalization"]

@@ -142,15 +142,13 @@ def test_the_page_shows_each_view_and_a_reason_where_one_is_missing():
     from edgestill.pipeline.report import results
     from report_example import report
 
-    table = results.sections(report())[1].tables[0]
+    (more,) = results.sections(report())[1].more
+    table = more.tables[0]
     told = {row[0].text: [cell.text for cell in row[1:]] for row in table.rows}
     assert told["Tensors alive together, by the graph"][0] == "64.0 KiB"
     assert told["Peak memory without arena and memory pattern"][0].startswith("unknown: the high")
     assert "Memory after the queries, as its share (PSS)" in told
-    assert any(
-        "These figures overlap and do not add up" in each
-        for each in results.sections(report())[1].paragraphs
-    )
+    assert any("These figures overlap and do not add up" in each for each in more.paragraphs)
 
 
 def _write(root, files):
