@@ -145,7 +145,7 @@ def _above_constant(metric: Metric) -> Budget:
         missing = "this run did not compare it with a constant answer"
         return gains.get(metric.name, Estimate.unknown(missing))
 
-    return Budget(unit, "above", title, quality=figure)
+    return Budget(unit, "above", title, quality=figure, short=f"{metric.name} over a constant")
 
 
 def _score(quality: VariantQuality) -> Estimate:

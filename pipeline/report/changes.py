@@ -87,6 +87,8 @@ def _needed(report: Report, check: Check) -> str:
     if gap.as_ratio(check, quality):
         by = numbers.amount(1.0 - check.budget / worse, numbers.PERCENT)
     exact = check.figure.low == check.figure.high
+    if worse == check.budget:  # a budget that is to be exceeded
+        return f"has to {way} above {limit}"
     needed = f"has to {way} by {by}{'' if exact else ', so that its whole interval is inside'}"
     if constant.is_one(check):
         return needed

@@ -31,6 +31,8 @@ def gap(check: Check, quality: VerifyRecord) -> str:
         return f"{ratio_text.times(figure.value / check.budget)} its budget" + (
             f" ({shown})" if shown else ""
         )
+    if figure.value == check.budget and figure.low == figure.high:
+        return f"not above {numbers.budget(check, quality).removeprefix('above ')}"
     outside = numbers.show(_outside(check, quality), _unit(check, quality))
     return f"{outside} outside its budget"
 

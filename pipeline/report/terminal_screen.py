@@ -27,7 +27,9 @@ STYLES: dict[Outcome, str] = {
 }
 _ON_BUDGET: dict[Outcome, str] = {"ready": "met", "not ready": "missed", "undecided": "undecided"}
 _MOST_BUDGETS = 6
-_LEAST_MODELS = 3
+_LEAST_MODELS, _LEAST_NAME = 3, 12
+_APART = 2
+"""Blanks between two columns."""
 _MOST_WARNINGS = 2
 _NARROW = 76
 """Columns of a table of models; a wider one has its names broken before their format."""
@@ -57,7 +59,7 @@ def screen(
     ]
     foot = [_cut(first.changes[0], columns, 2)] if first.changes else []
     foot.append(_cut(_details(report, rest), columns, 2, "dim"))
-    budgets, used = _budgets(report)
+    budgets, used = _budgets(report, columns)
     room = lines - used - sum(_height(text) for text in (*head, *foot))
     models, taken = _models(report, columns, room)
     # What a screen has left sets the tables apart.
@@ -65,7 +67,7 @@ def screen(
     return Group(*head, *apart, *budgets, *apart, *models, *foot)
 
 
-def _budgets(report: Report) -> tuple[list[RenderableType], int]:
+def _budgets(report: Report, columns: int) -> tuple[list[RenderableType], int]:
     """A row a budget of the model that the verdict is about, and how many lines that takes."""
     checks = first_screen.checks_of(report)
     if not checks:
@@ -73,8 +75,13 @@ def _budgets(report: Report) -> tuple[list[RenderableType], int]:
     shown = checks if len(checks) <= _MOST_BUDGETS else checks[: _MOST_BUDGETS - 1]
     name = f"budgets of {report.verdict.nearest}"
     grid = _table(name, "", "figure", "interval", "")
-    for check in shown:
-        grid.add_row(*_budget(check, report))
+    cells = [_budget(check, report) for check in shown]
+    # Figures are never cut for the sake of a long name.
+    others = zip(("", "figure", "interval", ""), *(rest for _, *rest in cells), strict=True)
+    room = columns - sum(max(map(len, column)) + _APART for column in others) - _APART
+    for budget, *rest in cells:
+        budget.truncate(max(_LEAST_NAME, room), overflow="ellipsis")
+        grid.add_row(budget, *rest)
     if more := len(checks) - len(shown):
         grid.add_row(f"… and {numbers.how_many(more, 'budget')} more")
     return [grid], len(shown) + bool(more) + 2

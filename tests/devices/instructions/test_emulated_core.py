@@ -108,7 +108,7 @@ def test_int8_runs_fused_on_an_arm_core_with_the_hosts_answers_and_gains_by_dot_
 def test_a_build_for_a_device_of_ones_own_counts_on_its_core_and_predicts_it(emulated, tmp_path):
     board = (BUNDLED / "raspberry-pi-4.toml").read_text()
     (tmp_path / "board.toml").write_text(board.replace("Raspberry Pi 4", "Our board"))
-    overrides = ["compress.target='board.toml'", "compress.variants=['fp32']"]
+    overrides = [f"compress.target='{tmp_path}/board.toml'", "compress.variants=['fp32']"]
     overrides += ["gate.max_instructions=1e9", "gate.max_p50_ms=1e3"]
     built = pipeline.build(
         tiny.write(tmp_path), artifacts=tmp_path / "artifacts", overrides=overrides

@@ -430,7 +430,7 @@ def test_names_in_models_reach_no_terminal_as_they_are_and_the_summary_says_what
     layers = (replace(found.layers[0], name="a\x1b[31mb\nc"), *found.layers[1:])
     console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: PTH123, SIM115
     with console.file:
-        console.print(summary(replace(found, layers=layers)))
+        console.print(summary(replace(found, layers=layers), verbose=True))
     text = console.export_text(styles=False)
     assert "\x1b" not in text
     for sentence in found.why:
