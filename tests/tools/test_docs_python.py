@@ -1,18 +1,13 @@
 """The page with every function and result, made of docstrings."""
 
-import importlib.util
 import inspect
 import re
-from pathlib import Path
 
 import edgestill
 import pytest
+import tool_scripts
 
-SPEC = importlib.util.spec_from_file_location(
-    "docs_python", Path(__file__).with_name("docs_python.py")
-)
-docs_python = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(docs_python)
+docs_python = tool_scripts.load("docs_python")
 
 GOOGLE = """First line.
 

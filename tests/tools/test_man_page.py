@@ -1,32 +1,18 @@
 """The manual page has every command and option, is current, and is roff without a warning."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import click
 import pytest
-from edgestill.pipeline.commands.cli import cli
+import tool_scripts
+from command_tree import LEAVES
 
 
 @pytest.fixture(scope="module")
 def man():
-    spec = importlib.util.spec_from_file_location(
-        "man_page", Path(__file__).with_name("man_page.py")
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def leaves(group, words="edgestill"):
-    for name, one in group.commands.items():
-        if isinstance(one, click.Group):
-            yield from leaves(one, f"{words} {name}")
-        else:
-            yield f"{words} {name}", one
+    return tool_scripts.load("man_page")
 
 
 def test_the_page_is_current(man):
@@ -38,7 +24,7 @@ def test_every_command_has_a_part_with_its_options_and_examples(man):
         re.findall(r"^\.SS (edgestill [a-z\\ -]+)(.*?)(?=^\.S[SH]|\Z)", man.page(), re.M | re.S)
     )
     parts = {name.replace("\\-", "-").strip(): text for name, text in parts.items()}
-    for words, command in leaves(cli):
+    for words, command in LEAVES.items():
         text = next(text for name, text in parts.items() if name == words)
         for option in command.params:
             if isinstance(option, click.Option):

@@ -1,21 +1,12 @@
 """The notebooks: what they print is of their cells, and they run."""
 
 import copy
-import importlib.util
 import json
-from pathlib import Path
 
 import pytest
+import tool_scripts
 
-
-def tool(name):
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-notebooks = tool("notebooks")
+notebooks = tool_scripts.load("notebooks")
 PATHS = sorted(notebooks.FOLDER.glob("*.ipynb"))
 
 

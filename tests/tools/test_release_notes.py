@@ -1,6 +1,5 @@
 """A tag becomes a release only where version, changelog and citation agree."""
 
-import importlib.util
 import re
 import shutil
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tool_scripts
 from edgestill.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,10 +32,7 @@ CHANGELOG = """# Changelog
 
 @pytest.fixture(scope="module")
 def notes():
-    spec = importlib.util.spec_from_file_location("release_notes", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.notes
+    return tool_scripts.load("release_notes").notes
 
 
 @pytest.fixture

@@ -8,22 +8,10 @@ import sys
 
 import click
 import pytest
+from command_tree import LEAVES, PAGES
 from edgestill.pipeline.commands.bench import bench
-from edgestill.pipeline.commands.cli import COMMANDS, SECTIONS, cli, main
+from edgestill.pipeline.commands.cli import COMMANDS, SECTIONS, main
 from edgestill.pipeline.commands.help import REST, Command
-
-
-def pages(group=cli, words="edgestill"):
-    yield words, group
-    for name, one in group.commands.items():
-        if isinstance(one, click.Group):
-            yield from pages(one, f"{words} {name}")
-        else:
-            yield f"{words} {name}", one
-
-
-PAGES = dict(pages())
-LEAVES = {words: one for words, one in PAGES.items() if not isinstance(one, click.Group)}
 
 
 def page(words):
