@@ -110,11 +110,13 @@ def look(data: Data, seed: int) -> DataRecord | None:
         DataError: as ``prepare``.
         HostError: a library is missing.
     """
-    kind, argument = find(data.source)
-    if kind.outline is None and argument and _bytes(Path(argument)) > MOST_BYTES:
-        return None
+    named = {"data.source": data.source, "data.unlabelled": data.unlabelled}
+    sources = [find(source, key) for key, source in named.items() if source is not None]
+    for kind, argument in sources:
+        if kind.outline is None and argument and _bytes(Path(argument)) > MOST_BYTES:
+            return None
     with archive.scratch() as folder:
-        return _outlined(folder, data, seed, whole=kind.outline is None)
+        return _outlined(folder, data, seed, whole=sources[0][0].outline is None)
 
 
 def _outlined(scratch: Path, data: Data, seed: int, *, whole: bool) -> DataRecord:

@@ -53,23 +53,31 @@ def read(
             )
     arrays = {split: np.asarray(y) for split, y in ys.items()}
     labelled = {split: ~rules.absent(y, names) for split, y in arrays.items()}
-    if rules.minus_one and _one_value(arrays, labelled):
+    if rules.one_column and _minus_one_is_a_class(arrays, labelled):
         labelled = {split: np.ones(len(y), np.bool_) for split, y in arrays.items()}
     _require_in_train(labelled, where)
     return rules.read(_filled(arrays, labelled), names, where), labelled
 
 
-def _one_value(
+def _minus_one_is_a_class(
     arrays: Mapping[str, NDArray[Any]], labelled: Mapping[str, NDArray[np.bool_]]
 ) -> bool:
-    """Whether all labels besides -1 are one: labels of -1 and 1 are two classes."""
-    chosen = [y[labelled[split]].ravel() for split, y in arrays.items() if y.ndim == 1]
-    return bool(chosen) and len(np.unique(np.concatenate(chosen))) < 2
+    """Whether numbers besides -1 are all one: labels of -1 and 1 are two classes."""
+    if any(y.dtype.kind in "US" for y in arrays.values()):
+        return False
+    chosen = [y[labelled[split]].ravel() for split, y in arrays.items()]
+    return len(np.unique(np.concatenate(chosen))) < 2
 
 
 def _require_in_train(labelled: Mapping[str, NDArray[np.bool_]], where: str) -> None:
-    """Refuse samples without a label in a split that judges or calibrates."""
+    """Refuse samples without a label in a split that judges or calibrates, and a train of them."""
     for split, has_label in labelled.items():
+        if split == "train" and not has_label.any():
+            raise DataError(
+                "a train split without one label",
+                where=where,
+                fix="label some of its samples: the teacher learns from them",
+            )
         if split not in ("all", "train") and not has_label.all():
             raise DataError(
                 found=f"{int((~has_label).sum())} samples of {split} without a label (first: row "

@@ -4,6 +4,7 @@
 array([0., 1., 1., nan, nan])
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,9 @@ def joined(arrays: Arrays, more: Arrays, scratch: Path, where: str, progress: Pr
     start = 0
     with progress.steps("unlabelled samples", 1 + len(parts)) as steps:
         for part in (known, *parts):
-            for rows_of in chunks(len(part), part[0].size):
-                x[start : start + len(part[rows_of])] = part[rows_of]
-                start += len(part[rows_of])
+            for rows_of in chunks(len(part), math.prod(known.shape[1:])):
+                x[start + rows_of.start : start + rows_of.stop] = part[rows_of]
+            start += len(part)
             steps.advance()
     count = rows - len(known)
     result = {**arrays, f"x{end}": x}

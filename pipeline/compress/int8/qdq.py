@@ -214,12 +214,19 @@ class _Quantizer(QDQQuantizer):  # type: ignore[misc]  # onnxruntime has no type
     group, so there are fewer scales than biases, and the quantizer fails on that.
     """
 
+    def __init__(self, model: onnx.ModelProto, *settings: Any) -> None:
+        super().__init__(model, *settings)
+        self._left = {
+            node.name
+            for node in model.graph.node
+            if node.op_type == "ConvTranspose"
+            and any(a.name == "group" and a.i > 1 for a in node.attribute)
+        }
+
     def quantize_bias_tensor(
         self, node_name: str, bias_name: str, input_name: str, weight_name: str, beta: float = 1.0
     ) -> None:
-        node = next(node for node in self.model.nodes() if node.name == node_name)
-        grouped = any(a.name == "group" and a.i > 1 for a in node.attribute)
-        if not (grouped and node.op_type == "ConvTranspose"):
+        if node_name not in self._left:
             super().quantize_bias_tensor(node_name, bias_name, input_name, weight_name, beta)
 
 

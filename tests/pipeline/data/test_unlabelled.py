@@ -76,6 +76,38 @@ def test_minus_one_beside_one_other_number_is_a_class(tmp_path):
         prepared(tmp_path, source=written(tmp_path, x=numbered(100), y=y))
 
 
+@pytest.mark.parametrize("column", [False, True])
+def test_minus_one_beside_one_number_is_a_class_in_a_column_too(column, tmp_path):
+    y = np.where(np.arange(100) % 2, 1, -1)
+    y = y[:, None] if column else y
+    source = written(tmp_path, x=numbered(100), y=y)
+    _, record = prepared(tmp_path, source=source, labels=("-1", "1"))
+    assert (record.labels, record.unlabelled) == (("-1", "1"), 0)
+    with pytest.raises(DataError, match=r"labels = ..-1., .1.."):
+        look(Data(source=source), 0)
+
+
+def test_an_empty_text_is_no_class_beside_one_name(tmp_path):
+    y = np.where(np.arange(100) % 2, "cat", "")
+    with pytest.raises(DataError, match="found one class"):
+        prepared(tmp_path, source=written(tmp_path, x=numbered(100), y=y))
+
+
+def test_a_train_split_needs_labels(tmp_path):
+    arrays = {"x_train": numbered(40), "y_train": np.full(40, np.nan)}
+    arrays |= {"x_test": numbered(20, 100), "y_test": np.arange(20.0)}
+    with pytest.raises(DataError, match="a train split without one label"):
+        prepared(tmp_path, source=written(tmp_path, **arrays), task="regression")
+
+
+def test_a_plan_reads_no_large_file_of_unlabelled_samples(tmp_path, monkeypatch):
+    source = written(tmp_path, x=numbered(60), y=np.arange(60) % 2)
+    more = written(tmp_path, "more.npz", x=numbered(6000, 1000))
+    monkeypatch.setattr("edgestill.pipeline.data.examine.MOST_BYTES", 50_000)
+    assert look(Data(source=source), 0) is not None
+    assert look(Data(source=source, unlabelled=more), 0) is None
+
+
 def test_minus_one_is_a_class_where_the_recipe_names_it(tmp_path):
     y = np.arange(150) % 3 - 1
     source = written(tmp_path, x=numbered(150), y=y)
@@ -126,7 +158,8 @@ def test_a_second_source_is_added_to_train(ready, tmp_path):
     with pytest.raises(DataError, match="x_extra"):
         prepared(tmp_path, source=written(tmp_path, **arrays), unlabelled=more)
     (tmp_path / "out").rename(tmp_path / "failed")
-    more = written(tmp_path, "more.npz", x=numbered(30, 1000))
+    empty = numbered(30, 1000)[:0]
+    more = written(tmp_path, "more.npz", x_train=numbered(30, 1000), x_test=empty)
     part = {"source": written(tmp_path, **arrays), "unlabelled": more}
     out, record = prepared(tmp_path, **part)
     assert record.unlabelled == 30
