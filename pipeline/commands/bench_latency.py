@@ -3,8 +3,8 @@
 write(lines(benchmark, folder), page(benchmark, folder), models, csv_file=Path("m.csv"))
 """
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -14,6 +14,7 @@ from ...devices.bench import ratio_text
 from ...devices.onboard.settings import Feed
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.figures import Benchmark
+from ...devices.scenarios.result import Result
 from ..finished.measured import latencies, spreads
 from ..report import energy, memory, numbers
 from .bench_files import Cell, Line, cells, figure
@@ -151,17 +152,16 @@ def page(measured: Benchmark, folder: Path) -> str:
         latencies(folder),
         rows(measured, folder),
         fastest(measured),
-        _notes(measured),
+        (how(measured), measured_on(measured), *notes(measured)),
     )
 
 
-def _notes(measured: Benchmark) -> Sequence[str]:
+def measured_on(measured: Result[Any]) -> str:
+    """When it was measured and on which machine, in a line."""
     host = measured.host
     return (
-        how(measured),
         f"intervals at {100 * measured.settings.confidence:g} %, the process as the unit; measured "
-        f"{measured.measured} on {host.cpu} ({host.arch}), {host.os}, kernel {host.kernel}",
-        *notes(measured),
+        f"{measured.measured} on {host.cpu} ({host.arch}), {host.os}, kernel {host.kernel}"
     )
 
 

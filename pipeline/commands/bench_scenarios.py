@@ -15,10 +15,11 @@ from rich.text import Text
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.result import Result, Row
 from ...devices.scenarios.run import implementation_of
+from ...devices.scenarios.table import SCENARIOS
 from ..finished.measured import UNITS
 from ..report import numbers
 from .bench_files import Line, cells
-from .bench_latency import inputs_text
+from .bench_latency import inputs_text, measured_on
 
 
 def lines(result: Result[Any], _: Path) -> list[Line]:
@@ -33,9 +34,18 @@ def lines(result: Result[Any], _: Path) -> list[Line]:
     return table
 
 
-def page(result: Result[Any], folder: Path) -> RenderableType:
-    """A page shows what a terminal does."""
-    return summary(result, folder)
+def page(result: Result[Any], _: Path) -> str:
+    """One page with charts that needs nothing but itself and runs no script."""
+    from ..report import bench_page
+
+    implementation = implementation_of(result.scenario)
+    return bench_page.scenario_page(
+        result,
+        implementation.head,
+        {model.name: _texts(implementation.rows(model), numbers.show) for model in result.models},
+        (f"{numbers.capital(result.scenario)}: {SCENARIOS[result.scenario].load}",),
+        (how(result), measured_on(result)),
+    )
 
 
 def summary(result: Result[Any], _: Path) -> RenderableType:
@@ -62,12 +72,16 @@ def _tables(result: Result[Any], shown: _Shown) -> list[RenderableType]:
     for model in result.models:
         parts.append(Text(numbers.printable(model.name), style="bold"))
         parts.append(_table(implementation.head, implementation.rows(model), shown))
-    how = (
+    return [*parts, Text(how(result), style="dim")]
+
+
+def how(result: Result[Any]) -> str:
+    """How it was measured, in a line."""
+    return (
         f"{result.scenario}, "
         f"{numbers.how_many(result.processes, 'fresh process', 'fresh processes')} a row, "
         f"{inputs_text(result.settings.feed)}, {result.runtime}"
     )
-    return [*parts, Text(how, style="dim")]
 
 
 def _table(head: Sequence[str], rows: Sequence[Row], shown: _Shown) -> Table:
@@ -75,10 +89,17 @@ def _table(head: Sequence[str], rows: Sequence[Row], shown: _Shown) -> Table:
     width = max((len(row) for row in rows), default=0)
     for name in (head or [""] * width)[:width]:
         table.add_column(Text(name), overflow="fold")
-    for row in rows:
-        told = (one if isinstance(one, str) else shown(one, UNITS[one.unit]) for one in row)
-        table.add_row(*map(Text, told))
+    for row in _texts(rows, shown):
+        table.add_row(*map(Text, row))
     return table
+
+
+def _texts(rows: Sequence[Row], shown: _Shown) -> list[list[str]]:
+    """Every cell in words."""
+    return [
+        [one if isinstance(one, str) else shown(one, UNITS[one.unit]) for one in row]
+        for row in rows
+    ]
 
 
 def _brief(estimate: Estimate, unit: numbers.Unit) -> str:

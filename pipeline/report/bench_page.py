@@ -1,19 +1,18 @@
-"""The page of ``bench --html``: figures with their intervals, and charts of latency. No script.
+"""The page of ``bench --html``: figures with their intervals, and charts of them. No script.
 
 page(measured, curves, rows, sentences, notes)
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ...devices.scenarios.figures import Benchmark, Figures
-from . import drawing, numbers, samples, templates
+from ...devices.scenarios.result import Result
+from . import drawing, numbers, samples, scenario_charts, templates
 from .chart import Chart
 from .charts import latency_plot
-from .numbers import MILLISECONDS
-from .plot import Axis, Plot, Point, Series
-from .sections import Cell, Table
-
-_LINE_PX = 56
+from .percentile_chart import percentiles
+from .sections import Cell, Table, abreast
 
 
 def page(
@@ -23,7 +22,7 @@ def page(
     sentences: Sequence[str],
     notes: Sequence[str],
 ) -> str:
-    """The page.
+    """The page of one query after the other.
 
     Args:
         measured: what was measured.
@@ -38,14 +37,78 @@ def page(
         ("Figure", *names),
         tuple((Cell(what), *map(_cell, cells)) for what, cells in rows),
     )
+    drawn = charts(measured.models, processes)
+    return _page(names, (table,), drawn, sentences, notes, measured.warnings)
+
+
+def scenario_page(
+    result: Result[Any],
+    head: Sequence[str],
+    rows: Mapping[str, Sequence[Sequence[str]]],
+    sentences: Sequence[str],
+    notes: Sequence[str],
+) -> str:
+    """The page of another load.
+
+    Args:
+        result: what was measured.
+        head: titles of the columns; empty: a row is a name and a figure.
+        rows: by model.
+        sentences: which load.
+        notes: how it was measured.
+    """
+    tables = _with_head(head, rows) if head else _side_by_side(rows)
+    drawn = scenario_charts.charts(result)
+    return _page(tuple(rows), tables, drawn, sentences, notes, result.warnings)
+
+
+def _page(
+    names: tuple[str, ...],
+    tables: Sequence[Table],
+    drawn: Sequence[Chart],
+    sentences: Sequence[str],
+    notes: Sequence[str],
+    warnings: Sequence[str],
+) -> str:
     return templates.render(
         "bench.html.jinja",
         names=names,
-        table=table,
-        charts=charts(measured.models, processes),
+        tables=tables,
+        charts=drawn,
         sentences=sentences,
         notes=notes,
-        warnings=measured.warnings,
+        warnings=warnings,
+    )
+
+
+def _with_head(
+    head: Sequence[str], rows: Mapping[str, Sequence[Sequence[str]]]
+) -> tuple[Table, ...]:
+    """A table a model."""
+    tables = []
+    for name, own in rows.items():
+        width = max((len(row) for row in own), default=0)
+        padded = (tuple(row) + ("",) * (width - len(row)) for row in own)
+        tables.append(
+            Table(
+                f"{numbers.printable(name)}, intervals below the figures",
+                tuple(head[:width]),
+                tuple((Cell(what), *map(_cell, cells)) for what, *cells in padded),
+            )
+        )
+    return tuple(tables)
+
+
+def _side_by_side(rows: Mapping[str, Sequence[Sequence[str]]]) -> tuple[Table, ...]:
+    """A column a model; a row that only some of them have is empty in the others."""
+    by_model = [{row[0]: row[1] for row in own} for own in rows.values()]
+    named = dict.fromkeys(what for own in by_model for what in own)
+    return abreast(
+        Table(
+            "A column a model, intervals below the figures",
+            ("Figure", *rows),
+            tuple((Cell(what), *(_cell(own.get(what, "—")) for own in by_model)) for what in named),
+        )
     )
 
 
@@ -56,7 +119,7 @@ def charts(
     looks = {model.name: drawing.look(at) for at, model in enumerate(models, 1)}
     curves = {name: samples.curve(arrays) for name, arrays in processes.items()}
     return (
-        _percentiles(models),
+        percentiles([(model.name, model) for model in models]),
         Chart(
             id="latency",
             title="Latency of every query",
@@ -68,51 +131,6 @@ def charts(
                 f"{name}: {numbers.how_many(curve.queries, 'query', 'queries')}"
                 for name, curve in curves.items()
             ),
-        ),
-    )
-
-
-def _percentiles(models: Sequence[Figures]) -> Chart:
-    figures = {
-        "p50": [model.p50_ms for model in models],
-        "p90": [model.p90_ms for model in models],
-        "p99": [model.p99_ms for model in models],
-    }
-    series = []
-    for number, (name, estimates) in enumerate(figures.items(), 1):
-        points = tuple(
-            Point(
-                estimate.value,
-                # One above the other, so that their intervals do not cover each other.
-                at + 0.22 * (number - 2),
-                drawing.ends(estimate),
-                told=f"{numbers.printable(model.name)}, {name}: "
-                f"{numbers.show(estimate, MILLISECONDS)}",
-            )
-            for at, (model, estimate) in enumerate(zip(models, estimates, strict=True))
-            if estimate.value is not None
-        )
-        if points:
-            series.append(Series(name, drawing.look(number), points))
-    plot = Plot(
-        tuple(series),
-        Axis("Latency, ms (log scale)", log=True),
-        drawing.lines([model.name for model in models]),
-        height=60.0 + _LINE_PX * len(models),
-    )
-    return Chart(
-        id="percentiles",
-        title="Percentiles of latency",
-        caption="Left is faster. Bars are intervals over processes.",
-        plots=(plot,) if series else (),
-        missing=tuple(
-            f"{model.name}, {name}: {estimate.missing}"
-            for name, estimates in figures.items()
-            for model, estimate in zip(models, estimates, strict=True)
-            if estimate.value is None
-        ),
-        alternative="; ".join(
-            f"{model.name}: p50 {numbers.show(model.p50_ms, MILLISECONDS)}" for model in models
         ),
     )
 

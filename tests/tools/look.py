@@ -18,9 +18,10 @@ import browser_tools
 import measured_example
 import report_example
 import runtimes_example
+import scenario_examples
 import verdict_examples
 from edgestill.pipeline import report as pages
-from edgestill.pipeline.commands import bench_latency
+from edgestill.pipeline.commands import bench_latency, bench_scenarios
 from edgestill.pipeline.report.terminal_screen import screen
 from rich.console import Console
 
@@ -65,6 +66,16 @@ def bench(browser, out, work):
     for width in (390, 1280):
         shot(browser, page.as_uri(), out / f"bench-{width}.png", width, whole=True)
     shot(browser, page.as_uri(), out / "bench-1280-dark.png", 1280, whole=True, dark=True)
+
+
+def scenarios(browser, out, work, names=tuple(scenario_examples.FIGURES)):
+    """The page of every other load."""
+    for name in names:
+        page = work / "scenario.html"
+        found = bench_scenarios.page(scenario_examples.result(name), work)
+        page.write_text(found, encoding="utf-8")
+        for width in (390, 1280):
+            shot(browser, page.as_uri(), out / f"bench-{name}-{width}.png", width, whole=True)
 
 
 def terminals(browser, out, work, names=tuple(REPORTS)):
@@ -115,6 +126,7 @@ def main(out):
         with browser_tools.visited("about:blank", work / "profile") as browser:
             reports(browser, out, work)
             bench(browser, out, work)
+            scenarios(browser, out, work)
             terminals(browser, out, work)
             docs(browser, out)
     print(f"{len(list(out.glob('*.png')))} pictures in {out}")

@@ -14,6 +14,7 @@ def drawn(tmp_path_factory):
     with browser_tools.visited("about:blank", work / "profile") as browser:
         look.reports(browser, out, work, ["not ready"])
         look.bench(browser, out, work)
+        look.scenarios(browser, out, work, ["server"])
         look.terminals(browser, out, work, ["not ready"])
     return out
 
@@ -40,6 +41,7 @@ def test_a_report_is_drawn_at_three_widths_in_the_dark_and_unfolded(drawn):
 @pytest.mark.slow
 def test_the_page_of_a_bench_and_a_terminal_are_drawn_whole(drawn):
     assert size(drawn / "bench-1280.png")[1] > 800
+    assert size(drawn / "bench-server-390.png")[1] > 800
     for columns in look.COLUMNS:
         text = (drawn / f"terminal-not-ready-{columns}.txt").read_text(encoding="utf-8")
         assert text.startswith("NOT READY")

@@ -14,8 +14,10 @@ import measured_example
 import pytest
 import report_example as example
 import runtimes_example
+import scenario_examples
 import verdict_examples
 from edgestill.pipeline import report as pages
+from edgestill.pipeline.commands import bench_scenarios
 from edgestill.pipeline.records import Report
 from edgestill.pipeline.report import html
 
@@ -149,6 +151,21 @@ def test_nothing_keeps_a_keyboard_or_a_screen_reader_out(
     tab.evaluate(UNFOLD)
     tab.sized(width, 844, dark=dark)
     assert tab.barriers() == []
+
+
+@pytest.mark.parametrize(
+    ("scenario", "width", "dark"), [("server", 1280, True), ("offline", 390, False)]
+)
+def test_the_page_of_a_scenario_keeps_nobody_out_and_scrolls_no_sideways(
+    browser: Any, scenario: str, width: int, dark: bool, tmp_path: Path
+) -> None:
+    page = tmp_path / "bench.html"
+    page.write_text(bench_scenarios.page(scenario_examples.result(scenario), tmp_path), "utf-8")
+    browser.open(page.as_uri())
+    browser.wait_for("document.readyState === 'complete' && !!document.querySelector('main svg')")
+    browser.sized(width, 844, dark=dark)
+    assert browser.evaluate("document.documentElement.scrollWidth") <= width
+    assert browser.barriers() == []
 
 
 def test_a_link_of_the_navigation_unfolds_its_section(browser: Any, run: Path) -> None:
