@@ -91,18 +91,21 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
     source = r.data.model_copy(update={"select_by": None})
     data = run(DATA, DataInputs(source, named.data, named.tokenizer, r.seed, named.unlabelled))
     engine.require(partial(fits, r), data)
+    compared = r.distill.labelled_control and engine.holds(_has_unlabelled, data)
+    labelled_seeds = plain_seeds if compared else ()
     for module in _users_modules(r, named, data):
         run(TRIAL, module)
     samples = Samples(data, r.augment, r.seed, r.data.select_by)
     trained = tuple(run(TEACHER, inputs) for inputs in _each_teacher(r, named, data))
     teachers = Teachers(trained, r.teacher.shares)
     targets = run(TARGETS, TargetsInputs(teachers, r.distill.only(SoftTargets), samples))
-    distilled = Training(
-        samples, r.distill.only(Schedule), _distillation(r, named, teachers, targets)
-    )
+    distillation = _distillation(r, named, teachers, targets)
+    distilled = Training(samples, r.distill.only(Schedule), distillation)
+    of_labelled = replace(distilled, distillation=replace(distillation, labelled_only=True))
     control = Training(samples, r.distill.control())
     students = tuple(run(STUDENT, student(distilled, seed)) for seed in seeds)
     plain = tuple(run(STUDENT, student(control, seed)) for seed in plain_seeds)
+    labelled = tuple(run(STUDENT, student(of_labelled, seed)) for seed in labelled_seeds)
     tune = partial(TunedInputs, plan, r.export.opset, students, distilled)
     tuned: dict[str, Made[TunedRecord]] = {
         method: run(stage, tune(method, r.compress.only(part)))
@@ -111,10 +114,10 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
     }
     models = Models(teachers, students, tuple(tuned.values()))
     variants = run(VARIANTS, _variants_inputs(r, plan, models, data))
-    compared = _int8_plain_inputs(r, plan, students, plain, data)
-    int8_plain = run(INT8_PLAIN, compared) if compared else None
+    in_int8 = _int8_plain_inputs(r, plan, students, plain, data)
+    int8_plain = run(INT8_PLAIN, in_int8) if in_int8 else None
     batch = r.benchmark.batch
-    verified = VerifyInputs(variants, models, plain, targets, data, batch, int8_plain)
+    verified = VerifyInputs(variants, models, plain, targets, data, batch, int8_plain, labelled)
     quality = run(VERIFY, verified)
     measured = run(BENCHMARK, _benchmark_inputs(r, named.device, variants, data))
     return Flow(
@@ -123,6 +126,7 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
         targets,
         students,
         plain,
+        labelled,
         tuned,
         variants,
         int8_plain,
@@ -198,6 +202,10 @@ def _distillation(
     if r.distill.views and not layers.needed:
         return distillation
     return replace(distillation, layers=layers, teachers=teachers)
+
+
+def _has_unlabelled(data: DataRecord) -> bool:
+    return data.unlabelled > 0
 
 
 def _benchmark_inputs(
@@ -279,14 +287,14 @@ def build(
         with disk_errors(Path(artifacts), opening=True):
             runs.prepare(Path(artifacts), read.name)
     named = outside(read)
-    planner = Planner(store, threads)
-    keys = flow(read, named, planner).keys()
+    steps, keys = _planned(read, named, store, threads)
     if until is None:
         folder = runs.folder_of(Path(artifacts), read.name)
-        if (run := runs.find(folder, read, keys, progress.warn)) is not None:
-            return Built(run, runs.open_report(run), None, ())
+        for possible in keys:
+            if (run := runs.find(folder, read, possible, progress.warn)) is not None:
+                return Built(run, runs.open_report(run), None, ())
     _check_countable(read)
-    planned(_to_run(planner.steps, until))
+    planned(_to_run(steps, until))
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
         made = flow(read, named, builder)
@@ -298,6 +306,18 @@ def build(
         commit = None if isinstance(recipe, Recipe) else of_recipe(Path(recipe))
         run, report = runs.write(Path(artifacts), read, made, commit)
     return Built(run, report, None, tuple(builder.ran))
+
+
+def _planned(
+    r: Recipe, named: Outside, store: Store, threads: int
+) -> tuple[list[Step], list[dict[str, str]]]:
+    """The steps of a build, and the keys it may have: two sets where the store has no data yet."""
+    likely = r.data.unlabelled is not None
+    planner = Planner(store, threads, guess=likely)
+    keys = [flow(r, named, planner).keys()]
+    if planner.guessed:
+        keys.append(flow(r, named, Planner(store, threads, guess=not likely)).keys())
+    return planner.steps, keys
 
 
 def _to_run(steps: Sequence[Step], until: str | None) -> tuple[str, ...]:
@@ -347,14 +367,18 @@ def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
     """
     known(recipe)
     store = Store(artifacts, asks=True)
-    planner = Planner(store, threads_for(recipe))
-    flow(recipe, outside(recipe), planner)
-    _look_at_data(recipe, store, planner.steps[0].key)
+    named, threads = outside(recipe), threads_for(recipe)
+    planner = Planner(store, threads, guess=recipe.data.unlabelled is not None)
+    flow(recipe, named, planner)
+    data = _look_at_data(recipe, store, planner.steps[0].key)
+    if planner.guessed and data is not None:
+        planner = Planner(store, threads, guess=_has_unlabelled(data))
+        flow(recipe, named, planner)
     return planner.steps
 
 
-def _look_at_data(recipe: Recipe, store: Store, key: str) -> None:
-    """Refuse at once what a build would refuse after it has read the data."""
+def _look_at_data(recipe: Recipe, store: Store, key: str) -> DataRecord | None:
+    """What is known of the data; refuses at once what a build would refuse after reading them."""
     if store.has(key):
         entry = store.read(key)
         record = DataRecord.model_validate(entry.record) if entry else None
@@ -364,6 +388,7 @@ def _look_at_data(recipe: Recipe, store: Store, key: str) -> None:
         record = look(recipe.data, recipe.seed)
     if record is not None:
         suits(recipe, record)
+    return record
 
 
 def threads_for(recipe: Recipe) -> int:

@@ -85,6 +85,7 @@ class Distillation:
         layers: losses between layers, and whether the first weights come from the teacher.
         teachers: needed where no answers are stored or layers are compared; else None.
         loss_hashes: of the module of each loss that is a user's function; only the key needs them.
+        labelled_only: whether the samples without a label are left out.
     """
 
     soft: SoftLosses
@@ -92,6 +93,7 @@ class Distillation:
     layers: TeacherLayers | None = None
     teachers: Teachers | None = None
     loss_hashes: tuple[str, ...] = ()
+    labelled_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
         initialize(model, restored(teachers.models[0], record))
     with open_training(model, training, seed) as setup:
         chosen_by = setup.chosen_by.name
-        how = "distilled" if distillation else "plain"
+        how = _how(distillation)
         what = f"student {architecture.model} {how}, seed {seed}"
         with blamed_if_users(architecture.model, "student.model"):
             fitted = fit(model, setup, progress=progress, what=what, work=work)
@@ -92,6 +92,13 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
     )
 
 
+def _how(distillation: Distillation | None) -> str:
+    """What a line of progress calls a training."""
+    if distillation is None:
+        return "plain"
+    return "distilled on labelled samples" if distillation.labelled_only else "distilled"
+
+
 @contextmanager
 def open_training(model: torch.nn.Module, training: Training, seed: int) -> Iterator[TrainingSetup]:
     """A training of a student, ready for ``fit``; its teacher is open while the context lasts.
@@ -104,15 +111,15 @@ def open_training(model: torch.nn.Module, training: Training, seed: int) -> Iter
     samples, distillation = training.samples, training.distillation
     record = samples.data.record
     path, schedule = samples.data.path, training.schedule
-    if distillation is None:
+    answered = open_with_unlabelled(path)
+    train = answered
+    if distillation is None or distillation.labelled_only:
         train, schedule = open_split(path, "train"), _as_many_steps(schedule, record)
-    else:
-        train = open_with_unlabelled(path)
     batches = Batches(record, train, samples.augment, samples.seed)
     with ExitStack() as stack:
         objective = Objective(hard_labels(record, schedule), new_view_each_epoch)
         if distillation is not None and distillation.targets.record.views:
-            objective = _stored(objective.loss, distillation, batches.train.x, record)
+            objective = _stored(objective.loss, distillation, answered.x, record)
         elif distillation is not None and distillation.teachers is not None:
             teachers, layers = distillation.teachers, distillation.layers
             if layers is not None and layers.layers:
@@ -175,7 +182,14 @@ def _soft(hard: Loss, answer: Answer, soft: SoftLosses, data: DataRecord) -> Los
 
 
 def _stored(hard: Loss, distillation: Distillation, x: NDArray[Any], data: DataRecord) -> Objective:
-    """Stored answers; epoch e shows view e modulo the number of views."""
+    """Stored answers; epoch e shows view e modulo the number of views.
+
+    Args:
+        hard: the loss of the labels.
+        distillation: what is stored, and the soft losses.
+        x: all samples that were answered; those that have a label come first.
+        data: of what task.
+    """
     targets = distillation.targets
     target, views = open_targets(targets, x), targets.record.views
     loss = _soft(hard, lambda batch: target(batch.rows, batch.view), distillation.soft, data)

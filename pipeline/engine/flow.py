@@ -23,7 +23,7 @@ class Engine(Protocol):
     """Runs the stages of a flow, wherever they run: the one seam between the two.
 
     ``Planner`` and ``Builder`` implement it in this process. An engine that sends stages to the
-    machines of a cluster stands beside them and implements the same two methods. It has to send a
+    machines of a cluster stands beside them and implements the same methods. It has to send a
     stage's inputs and nothing else: recipe parts by value, and other stages by key, which a store
     that the machines share resolves. Two stages depend on each other only where the inputs of one
     hold the output of the other. So an engine may return a ``Made`` while its stage still runs, as
@@ -36,6 +36,10 @@ class Engine(Protocol):
 
     def require(self, demand: Callable[[Output], None], made: Made[Output], /) -> None:
         """Check an output against what later stages need; an engine without records skips it."""
+        ...
+
+    def holds(self, question: Callable[[Output], bool], made: Made[Output], /) -> bool:
+        """What an output says about the stages to come; a plan may have to guess."""
         ...
 
 
@@ -57,11 +61,22 @@ class Step:
 
 
 class Planner:
-    """Works out the key of each stage and runs none."""
+    """Works out the key of each stage and runs none.
 
-    def __init__(self, store: Store, threads: int) -> None:
-        self._store, self._threads = store, threads
+    Args:
+        store: where finished stages lie.
+        threads: of training.
+        guess: what is taken for the answer to a question about a stage that the store lacks.
+
+    Attributes:
+        steps: the stages of the flow.
+        guessed: whether there was such a question.
+    """
+
+    def __init__(self, store: Store, threads: int, *, guess: bool = False) -> None:
+        self._store, self._threads, self._guess = store, threads, guess
         self.steps: list[Step] = []
+        self.guessed = False
 
     def run_stage(self, stage: Stage[Inputs, Output], inputs: Inputs, /) -> Made[Output]:
         """Work out the key and look whether the store has it."""
@@ -71,6 +86,14 @@ class Planner:
 
     def require(self, *_: object) -> None:
         """There is no record yet to check."""
+
+    def holds(self, question: Callable[[Output], bool], made: Made[Output], /) -> bool:
+        """The answer of the store's record, or a guess."""
+        record = self._store.peek(made.key)
+        if record is None:
+            self.guessed = True
+            return self._guess
+        return question(made.stage.gives.model_validate(record))
 
 
 class Builder:
@@ -119,6 +142,10 @@ class Builder:
     def require(self, demand: Callable[[Output], None], made: Made[Output], /) -> None:
         """Check a stage's record against what the stages after it need."""
         demand(made.record)
+
+    def holds(self, question: Callable[[Output], bool], made: Made[Output], /) -> bool:
+        """The answer of a stage's record."""
+        return question(made.record)
 
 
 @contextmanager

@@ -195,6 +195,14 @@ class Store:
         """Whether the store has an entry; its digests are not checked."""
         return (self.root / key / ENTRY).is_file()
 
+    def peek(self, key: str) -> Mapping[str, Any] | None:
+        """An entry's record, for a plan: no digest is checked; None where it cannot be read."""
+        try:
+            record = json.loads((self.root / key / ENTRY).read_bytes())["record"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return dict(record) if isinstance(record, Mapping) else None
+
     def read(self, key: str) -> Entry | None:
         """An entry with all digests checked; None where there is none, or a damaged one."""
         path = self.root / key

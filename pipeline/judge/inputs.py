@@ -26,6 +26,8 @@ class VerifyInputs:
         data: the data stage's output.
         batch: samples a run.
         int8_plain: the plain students in static int8; None where the recipe has no such variant.
+        labelled: the students again, taught on the labelled samples alone; empty where every sample
+            has a label.
     """
 
     variants: Made[VariantsRecord]
@@ -35,6 +37,7 @@ class VerifyInputs:
     data: Made[DataRecord]
     batch: int
     int8_plain: Made[Int8PlainRecord] | None = None
+    labelled: tuple[Made[ModelRecord], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

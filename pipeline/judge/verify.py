@@ -17,17 +17,14 @@ from ...devices.onboard.stats.estimate import Estimate
 from ...exporters.interface import INPUT
 from .. import tasks
 from ..data.arrays import Arrays, draw, open_groups, open_split
-from ..distill.loop import outputs_of
 from ..distill.targets import ANSWERS
-from ..distill.teacher_answers import ensemble, restored
+from ..distill.teacher_answers import ensemble
 from ..engine.stage import Made
 from ..models.activated import activated
 from ..progress import Progress, Steps
 from ..records import (
     TEACHER,
     DataRecord,
-    Gain,
-    ModelRecord,
     Parity,
     Steadiness,
     Variant,
@@ -36,13 +33,13 @@ from ..records import (
     VerifyRecord,
 )
 from ..tasks.sampling import Sampling
-from ..tasks.seeds import mean_over_seeds
 from . import parity
 from .answers import GOLDEN, Logits, logits
+from .gain import gain_of
 from .group_scores import by_group, validation_remark
 from .inputs import VerifyInputs
 from .int8_drops import int8_drops
-from .promise import FINDING_CONFIDENCE, confidence
+from .promise import confidence
 from .quality import FP32, Reference, Running, quality_of
 from .steadiness import SAMPLES, steadiness
 
@@ -96,7 +93,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
             )
             score = _text(qualities[-1].score)
             steps.advance(f"{variant.name} {task.metric.name} {score}")
-        gain = _gain(inputs, test, task, sampling) if inputs.plain else None
+        gain = gain_of(inputs, test, task, sampling) if inputs.plain else None
         steps.advance()
         drops = int8_drops(inputs, running, answers, truth, task, sampling)
         steps.advance()
@@ -196,30 +193,6 @@ def _steadiness(
 
 def _text(score: Estimate) -> str:
     return "unknown" if score.value is None else f"{score.value:.4f}"
-
-
-def _gain(inputs: VerifyInputs, test: Arrays, task: tasks.Task, sampling: Sampling) -> Gain:
-    """Distilled minus plain on test, in PyTorch: the plain students never ship."""
-    students = inputs.models.students
-    distilled = _outputs(students, test, inputs.data.record)
-    plain = _outputs(inputs.plain, test, inputs.data.record)
-    distilled_scores = tuple(task.selection(outputs, test.y) for outputs in distilled)
-    plain_scores = tuple(task.selection(outputs, test.y) for outputs in plain)
-    if len(distilled) == 1:
-        difference = task.drop(distilled[0], plain[0], test.y, sampling.at(FINDING_CONFIDENCE))
-    else:
-        pairs = zip(distilled_scores, plain_scores, strict=True)
-        difference = mean_over_seeds([a - b for a, b in pairs], FINDING_CONFIDENCE)
-    return Gain(
-        seeds=tuple(made.record.seed for made in students),
-        distilled_score=distilled_scores,
-        plain_score=plain_scores,
-        difference=difference,
-    )
-
-
-def _outputs(models: Sequence[Made[ModelRecord]], test: Arrays, data: DataRecord) -> list[Logits]:
-    return [outputs_of(restored(made, data), test.x, data) for made in models]
 
 
 def _save_golden(out: Path, x: NDArray[Any], variants: Made[VariantsRecord], batch: int) -> None:

@@ -94,6 +94,11 @@ class Distill(Schedule, SoftLosses, SoftTargets, TeacherLayers):
     control_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Label smoothing of the student that is trained without the teacher."
     )
+    labelled_control: bool = Field(
+        True,
+        description="Where samples without a label are used: whether a further student learns the "
+        "teacher's answers to the labelled ones alone, which shows what the others gave.",
+    )
     seeds: Annotated[int, Field(ge=1, le=100)] = Field(
         1,
         description="Number of students, trained with seed, seed+1, …; the one with the best score "

@@ -110,6 +110,11 @@ class Gain(Record):
     plain_score: tuple[float, ...]
     difference: Estimate
     """Distilled minus plain. One seed: paired over test samples; more: over seeds."""
+    labelled_score: tuple[float, ...] = ()
+    """Of the student that is taught on the labelled samples alone; empty where every sample has a
+    label, where the recipe asks for no such student, and in runs of older versions."""
+    by_unlabelled: Estimate | None = None
+    """Distilled minus that student: what the samples without a label gave. None as above."""
 
 
 class Int8Drops(Record):

@@ -40,6 +40,9 @@ class Report(Record):
     targets: TargetsRecord
     students: tuple[ModelRecord, ...]
     plain_students: tuple[ModelRecord, ...]
+    labelled_students: tuple[ModelRecord, ...] = ()
+    """Taught by the teacher's answers to the labelled samples alone; empty where every sample has a
+    label, and in runs of older versions."""
     variants: VariantsRecord
     quality: VerifyRecord
     measured: BenchmarkRecord

@@ -1,6 +1,7 @@
-"""What distillation gave, and what static int8 takes of the student with and without it.
+"""What distillation gave, what unlabelled samples gave of it, and what int8 takes of the students.
 
 section(report).title        # 'Gain of distillation'
+by_unlabelled(report)        # 'Samples without a label gained …'; None where it was not compared
 harder_to_quantize(report)   # 'Distillation is not shown to …'; None where it was not compared
 """
 
@@ -14,11 +15,40 @@ from .sections import Section, Table, row
 
 def section(report: Report) -> Section:
     """The gain, and the drops in int8, by seed."""
+    more = (by_unlabelled(report), harder_to_quantize(report))
     return Section(
         "Gain of distillation",
-        paragraphs=(words.gain(report), *filter(None, [harder_to_quantize(report)])),
+        paragraphs=(words.gain(report), *filter(None, more)),
         tables=tuple(_tables(report)),
     )
+
+
+def by_unlabelled(report: Report) -> str | None:
+    """What the samples without a label gave by themselves, in a sentence."""
+    gain, metric, data = report.quality.gain, report.quality.metric, report.data
+    if gain is None or gain.by_unlabelled is None:
+        return None
+    found, unit = gain.by_unlabelled, numbers.score_unit(metric)
+    every, labelled = (
+        numbers.amount(fmean(scores), unit)
+        for scores in (gain.distilled_score, gain.labelled_score)
+    )
+    size = numbers.show(found, numbers.lost_unit(metric))
+    seeds = numbers.how_many(len(gain.seeds), "seed")
+    basis = (
+        f"{every} with the teacher's answers to all {data.samples('train') + data.unlabelled:,} "
+        f"samples of train, {labelled} with those to the {data.samples('train'):,} labelled ones "
+        f"alone, for as many steps; {seeds}, {found.method}"
+    )
+    unshown = "Samples without a label: no difference shown"
+    if found.value is None or found.low is None or found.high is None:
+        return f"{unshown}, {size} ({basis})."
+    if found.low <= 0.0 <= found.high:
+        return f"{unshown}, {size}, an interval that contains 0 ({basis})."
+    verb = "gained" if found.value > 0.0 else "cost"
+    # The interval of one seed covers the choice of test samples, not the training.
+    subject = "With one seed, samples" if len(gain.seeds) == 1 else "Samples"
+    return f"{subject} without a label {verb} {metric}: {size} ({basis})."
 
 
 def harder_to_quantize(report: Report) -> str | None:
@@ -61,13 +91,18 @@ def _tables(report: Report) -> Iterator[Table]:
     quality = report.quality
     title, unit = numbers.capital(quality.metric), numbers.score_unit(quality.metric)
     if (gain := quality.gain) is not None:
-        scores = zip(gain.seeds, gain.distilled_score, gain.plain_score, strict=True)
+        columns = {
+            f"{title} with the teacher": gain.distilled_score,
+            f"{title} with its answers to labelled samples alone": gain.labelled_score,
+            f"{title} without": gain.plain_score,
+        }
+        shown = {name: scores for name, scores in columns.items() if scores}
         yield Table(
             "The same student, seed and steps, with and without the teacher",
-            ("Seed", f"{title} with the teacher", f"{title} without"),
+            ("Seed", *shown),
             tuple(
-                row(str(seed), numbers.amount(a, unit), numbers.amount(b, unit))
-                for seed, a, b in scores
+                row(str(seed), *(numbers.amount(score, unit) for score in scores))
+                for seed, *scores in zip(gain.seeds, *shown.values(), strict=True)
             ),
         )
     if (drops := quality.int8_drops) is not None:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from ..judge import constant
 from ..records import TEACHER, Check, Outcome, Report
-from . import bullet, changes, gap, numbers, rows, words
+from . import bullet, changes, distillation, gap, numbers, rows, words
 from .bullet import Bullet
 from .numbers import BYTES, MICROJOULES, MILLISECONDS
 from .rows import Row
@@ -63,6 +63,7 @@ class FirstScreen:
         teacher: figures beside those of the teacher; None where it has no file.
         without: why there is none.
         plain: against the student that was trained without the teacher.
+        unlabelled: against the one that was taught on labelled samples alone; None without one.
         changes: what would change the verdict.
     """
 
@@ -76,6 +77,7 @@ class FirstScreen:
     teacher: Table | None
     without: str | None
     plain: str
+    unlabelled: str | None
     changes: tuple[str, ...]
 
 
@@ -95,6 +97,7 @@ def of(report: Report) -> FirstScreen:
         teacher=_against(report, subject) if subject and report.variants.teacher else None,
         without=words.teacher_without_file(report),
         plain=words.gain(report),
+        unlabelled=distillation.by_unlabelled(report),
         changes=changes.of(report),
     )
 

@@ -11,6 +11,7 @@ from ..recipe.files import toml
 from ..records import Report
 from . import (
     budgeted,
+    distillation,
     first_screen,
     numbers,
     operators,
@@ -73,7 +74,7 @@ def _top(report: Report) -> list[str]:
         ]
         points += [*filter(None, [runtimes.fastest(report)])]
         points += [*words.first_against_fp32(report), *operators.predicted_lines(report)]
-        points.append(words.gain(report))
+        points += filter(None, [words.gain(report), distillation.by_unlabelled(report)])
         lines += [f"{lead}, {escape(subject.name)}:", points_text(points)]
     if screen.changes:
         lines += ["**What would change this verdict**", points_text(screen.changes)]

@@ -172,6 +172,7 @@ def _training(report: Report) -> Section:
         *zip(_teachers(report), report.teachers, strict=True),
         *(("distilled student", student) for student in report.students),
         *(("student without teacher", student) for student in report.plain_students),
+        *((words.ON_LABELLED, student) for student in report.labelled_students),
     )
     metric = report.quality.metric
     return Section(

@@ -58,7 +58,14 @@ def table(report: Report) -> RenderableType:
         *(_text(predicted_line, "yellow") for predicted_line in operators.predicted_lines(report)),
         *(_text(sentence) for sentence in _lost(report)),
         _text(words.gain(report)),
-        *(_text(said) for said in [distillation.harder_to_quantize(report)] if said),
+        *(
+            _text(said)
+            for said in (
+                distillation.by_unlabelled(report),
+                distillation.harder_to_quantize(report),
+            )
+            if said
+        ),
         *(_text(f"warning: {warning}", "yellow") for warning in warnings.of_measurement(report)),
     )
 

@@ -1,4 +1,4 @@
-"""Loss and score on validation by epoch, of the teacher and both kinds of student.
+"""Loss and score on validation by epoch, of the teacher and each kind of student.
 
 chart(report).missing   # ('teacher: loaded, not trained here, so it has no curve',)
 """
@@ -23,12 +23,14 @@ def chart(report: Report) -> Chart:
         ("distilled student", report.students, drawing.look(1)),
         ("student without teacher", report.plain_students, drawing.look(2)),
     )
+    if report.labelled_students:
+        groups += ((words.ON_LABELLED, report.labelled_students, drawing.look(3)),)
     plots = tuple(_plots(groups, chosen_by, unit))
     return Chart(
         id="curves",
         title="Training",
         caption=f"Loss and {' or '.join(chosen_by)} on validation, which chooses the best epoch. "
-        "The loss is the same for all three; a distilled student minimises another one in "
+        "The loss is the same for all of them; a distilled student minimises another one in "
         "training. One line a seed.",
         plots=plots if any(plot.series for plot in plots) else (),
         missing=tuple(
@@ -76,7 +78,8 @@ def _points(model: ModelRecord, of: int, scale: float) -> tuple[Point, ...]:
 
 def _chosen_by(report: Report) -> list[str]:
     """The metrics by which epochs were kept, in the order of the models."""
-    models = (*report.teachers, *report.students, *report.plain_students)
+    students = (*report.students, *report.plain_students, *report.labelled_students)
+    models = (*report.teachers, *students)
     names = [model.selected_by or report.quality.metric for model in models if model.curve]
     return list(dict.fromkeys(names)) or [report.quality.metric]
 

@@ -27,6 +27,8 @@ ORIGINS = {
     "recorded": "recorded answers, not trained here",
 }
 """Why a model has no training curve."""
+ON_LABELLED = "student taught on labelled samples"
+"""What a student is called that learns no answer to a sample without a label."""
 
 
 @dataclass(frozen=True, slots=True)

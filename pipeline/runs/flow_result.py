@@ -24,6 +24,7 @@ class Flow:
     targets: Made[TargetsRecord]
     students: tuple[Made[ModelRecord], ...]
     plain: tuple[Made[ModelRecord], ...]
+    labelled: tuple[Made[ModelRecord], ...]
     tuned: dict[str, Made[TunedRecord]]
     variants: Made[VariantsRecord]
     int8_plain: Made[Int8PlainRecord] | None
@@ -39,7 +40,12 @@ class Flow:
             "verify": self.quality.key,
             "benchmark": self.measured.key,
         }
-        several = (("teacher", self.teachers), ("student", self.students), ("plain", self.plain))
+        several = (
+            ("teacher", self.teachers),
+            ("student", self.students),
+            ("plain", self.plain),
+            ("labelled", self.labelled),
+        )
         for name, models in several:
             keys |= {f"{name}-{number}": model.key for number, model in enumerate(models)}
         if self.int8_plain is not None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from edgestill.pipeline.distill import targets
+from edgestill.pipeline.distill import student, targets
 from edgestill.pipeline.distill.inputs import Distillation, Samples, TargetsInputs, Training
 from edgestill.pipeline.distill.soft_losses import SOFT_LOSSES
 from edgestill.pipeline.distill.student import open_training
@@ -105,6 +105,38 @@ def test_the_student_sees_unlabelled_samples_and_its_control_does_not(partly, st
         assert (len(order) * setup.schedule.epochs) == 9
 
 
+@pytest.mark.parametrize("views", [2, 0])
+def test_a_control_learns_the_answers_to_labelled_samples_alone_for_as_many_steps(
+    partly, stored, views
+):
+    made = stored(max(views, 1))
+    answers = np.random.default_rng(3).normal(size=(max(views, 1), 48, 3)).astype(np.float16)
+    np.save(made.path / targets.LOGITS, answers)
+    soft = SoftLosses(alpha=1.0)
+    teachers = None
+    if not views:
+        made.record = made.record.model_copy(update={"views": 0})
+        teachers = SimpleNamespace(models=(), shares=())
+    of_all = Distillation(soft, made, teachers=teachers)
+    of_labelled = Distillation(soft, made, teachers=teachers, labelled_only=True)
+    losses = []
+    rows = np.arange(8)
+    outputs = torch.from_numpy(np.random.default_rng(4).normal(size=(8, 3)).astype(np.float32))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(student, "TeacherAnswers", Brightness)
+        for distillation in (of_all, of_labelled):
+            training = Training(Samples(partly, Augment(), 0), SHORT, distillation)
+            with open_training(fresh(), training, seed=0) as setup:
+                order = setup.batches.order(16, 0, 0)
+                steps = len(order) * setup.schedule.epochs
+                assert steps == 9
+                assert (max(order.ravel()) < LABELLED) == distillation.labelled_only
+                losses.append(setup.loss(outputs, setup.batches(rows, 0)).item())
+                assert setup.view_of(1) == 1
+    # The same answers to the same samples.
+    assert losses[0] == losses[1]
+
+
 def test_the_class_of_an_unlabelled_sample_is_the_teachers_in_losses_that_need_one(partly, stored):
     """DKD's target class: of labelled samples the label, of others the likeliest answer."""
     made = stored(1)
@@ -157,6 +189,9 @@ class Brightness:
         return self
 
     def __exit__(self, *_):
+        pass
+
+    def close(self):
         pass
 
     def __call__(self, x, split, rows):

@@ -116,3 +116,24 @@ def test_keys_change_with_threads_sources_and_versions():
     assert one != two
     assert one["libraries"]["torch"]
     assert len(one["sources"]) == 64
+
+
+def test_what_an_output_says_of_later_stages_is_guessed_only_where_the_store_lacks_it(
+    tmp_path, monkeypatch
+):
+    def total(out, progress, inputs):
+        return Sum(total=sum(inputs.inner.numbers))
+
+    monkeypatch.setattr("edgestill.pipeline.engine.flow._function", lambda _: total)
+    store, made = Store(tmp_path), None
+    for guess in (False, True):
+        planner = Planner(store, 1, guess=guess)
+        made = planner.run_stage(SUM, SumInputs())
+        assert planner.holds(lambda one: one.total == 3, made) is guess
+        assert planner.guessed
+    builder = Builder(store, 1, Silent())
+    assert builder.holds(lambda one: one.total == 3, builder.run_stage(SUM, SumInputs()))
+    planner = Planner(store, 1, guess=True)
+    assert planner.holds(lambda one: one.total == 3, made)
+    assert not planner.holds(lambda one: one.total == 4, made)
+    assert not planner.guessed

@@ -192,3 +192,15 @@ def test_digests_do_not_depend_on_order(tmp_path):
     (tmp_path / "b").write_bytes(b"1")
     (tmp_path / "a").write_bytes(b"2")
     assert list(folder_digests(tmp_path)) == ["a", "b"]
+
+
+def test_a_record_is_looked_at_without_its_files(tmp_path):
+    store = Store(tmp_path)
+    assert store.peek(KEY) is None
+    entry, _ = store.made(KEY, "stage", {}, make)
+    assert store.peek(KEY) == {"value": 1}
+    (entry.path / "sub" / "a.bin").unlink()
+    assert store.peek(KEY) == {"value": 1}
+    for damaged in ("{", "[]", "{}", '{"record": 1}'):
+        (entry.path / "entry.json").write_text(damaged)
+        assert store.peek(KEY) is None

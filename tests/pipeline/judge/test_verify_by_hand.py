@@ -9,6 +9,7 @@ import torch
 from edgestill.exporters.interface import INPUT, OUTPUT
 from edgestill.exporters.package import File, Package
 from edgestill.pipeline.distill.targets import ANSWERS
+from edgestill.pipeline.judge import gain as judged
 from edgestill.pipeline.judge import quality, verify
 from edgestill.pipeline.judge.answers import GOLDEN, REFERENCE, logits
 from edgestill.pipeline.judge.inputs import VerifyInputs
@@ -247,7 +248,7 @@ def test_the_gain_of_one_seed_is_over_the_groups_of_test_at_its_own_confidence(
         (one,) = models
         return [test.x @ (TURNED if one.path == "plain" else WEIGHTS["fp32"])]
 
-    monkeypatch.setattr(verify, "_outputs", answered)
+    monkeypatch.setattr(judged, "_outputs", answered)
     record, progress = verified(tmp_path, inputs(models=models, plain=plain))
     right = ((X @ TURNED).argmax(1) == TRUTH).mean()
     gain = record.gain

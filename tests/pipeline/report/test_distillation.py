@@ -4,7 +4,7 @@ import pytest
 import report_example as example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.records import Int8Drops
-from edgestill.pipeline.report import distillation, html, markdown, terminal
+from edgestill.pipeline.report import distillation, html, markdown, terminal, training_chart
 from rich.console import Console
 
 
@@ -69,3 +69,69 @@ def test_a_run_without_the_comparison_says_nothing_of_it():
     alone = distillation.section(report.model_copy(update={"quality": quality}))
     assert alone.tables == ()
     assert alone.paragraphs[0].startswith("Without labels")
+
+
+def with_unlabelled(value, low, high, seeds=3):
+    """A report whose student is also compared with one of labelled samples alone."""
+    report = example.report()
+    gain = report.quality.gain.model_copy(
+        update={
+            "seeds": tuple(range(seeds)),
+            "distilled_score": (0.73,) * seeds,
+            "plain_score": (0.66,) * seeds,
+            "labelled_score": (0.67,) * seeds,
+            "by_unlabelled": Estimate(value, low, high, "paired", seeds, kind="measured"),
+        }
+    )
+    trained = report.plain_students[0].model_copy(update={"distilled": True})
+    return report.model_copy(
+        update={
+            "data": report.data.model_copy(update={"unlabelled": 1800}),
+            "quality": report.quality.model_copy(update={"gain": gain}),
+            "labelled_students": (trained,),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "seeds", "said"),
+    [
+        ((0.06, 0.05, 0.07), 3, "Samples without a label gained accuracy: 6.0 points"),
+        ((-0.06, -0.07, -0.05), 3, "Samples without a label cost accuracy: -6.0 points"),
+        ((0.06, 0.05, 0.07), 1, "With one seed, samples without a label gained accuracy"),
+        ((0.06, -0.05, 0.17), 3, "Samples without a label: no difference shown, 6.0 points"),
+        ((0.06, None, None), 3, "Samples without a label: no difference shown, 6.0 points"),
+        ((None, None, None), 3, "Samples without a label: no difference shown, unknown"),
+    ],
+)
+def test_what_samples_without_a_label_gave_is_said(ends, seeds, said):
+    found = distillation.by_unlabelled(with_unlabelled(*ends, seeds))
+    assert found.startswith(said)
+    assert "73 % with the teacher's answers to all 2,790 samples of train, 67 %" in found
+    assert "990 labelled ones alone, for as many steps" in found
+
+
+def test_the_control_of_labelled_samples_is_wherever_the_plain_one_is(tmp_path):
+    report = with_unlabelled(0.06, 0.05, 0.07)
+    said = distillation.by_unlabelled(report)
+    console = Console(width=4000)
+    with console.capture() as shown:
+        console.print(terminal.table(report))
+    assert said in shown.get()
+    page = markdown.page(report)
+    assert page.count("Samples without a label gained accuracy") == 2
+    assert "| student taught on labelled samples |" in page
+    assert "Samples without a label gained accuracy" in html.page(report, tmp_path)
+    (table,) = distillation.section(report).tables
+    assert "with its answers to labelled samples alone" in table.head[2]
+    assert [str(cell) for cell in table.rows[0]] == ["0", "73 %", "67 %", "66 %"]
+    names = {one.name for one in training_chart.chart(report).plots[0].series}
+    assert "student taught on labelled samples" in names
+
+
+def test_without_that_control_nothing_is_said_of_it(tmp_path):
+    report = example.report()
+    assert distillation.by_unlabelled(report) is None
+    assert "taught on labelled" not in html.page(report, tmp_path)
+    (table,) = distillation.section(report).tables
+    assert len(table.head) == 3
