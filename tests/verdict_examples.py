@@ -6,6 +6,7 @@ EXAMPLES["not ready"]()     # p90 is 1.9 times its budget
 import report_example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.judge.gate import judge
+from edgestill.pipeline.recipe.files import bundled, load
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.records import Predicted
 
@@ -23,7 +24,13 @@ def judged(whole=None, **budgets):
     """The report, judged by ``BUDGETS`` and others."""
     whole = whole or report_example.report()
     gate = Gate(**(BUDGETS | budgets))
-    return whole.model_copy(update={"verdict": judge(gate, whole.quality, whole.measured)})
+    recipe = load(bundled("digits")).model_copy(update={"gate": gate})
+    return whole.model_copy(
+        update={
+            "recipe": recipe.model_dump(mode="json", exclude_none=True),
+            "verdict": judge(gate, whole.quality, whole.measured),
+        }
+    )
 
 
 def elsewhere():

@@ -9,8 +9,8 @@ from ..engine.store import disk_errors
 from ..finished.result import Result, figure
 from ..finished.screen import COLUMNS, LINES, Cell, Screen, cell, near, path_line
 from ..judge.gate import EXIT_CODES
-from ..records import TEACHER, Outcome, Report, Verdict
-from ..report import first_screen, numbers, rows, words
+from ..records import TEACHER, NextStep, Outcome, Report, Verdict
+from ..report import commands, first_screen, next_step, numbers, rows, words
 from ..report.rows import Row
 from ..runs.rejudge import budgets as budgets_of
 from ..runs.rejudge import judge_again
@@ -117,6 +117,19 @@ class Run(Result):
 
         return webbrowser.open(self.report_path.resolve().as_uri())
 
+    @property
+    def next_step(self) -> NextStep | None:
+        """The cheapest thing to try where nothing ships; None where something does."""
+        return next_step.of(self.report)
+
+    @property
+    def next_command(self) -> str | None:
+        """The command that tries it with this run's own recipe; None where there is none."""
+        step = self.next_step
+        if step is None or step.command is None:
+            return None
+        return commands.located(step.command, near(self.path))
+
     def gate(self, budgets: Settings = (), *, recipe: Path | str | None = None) -> "Run":
         """Judge the saved records by other budgets; nothing is measured.
 
@@ -186,7 +199,12 @@ class Run(Result):
         from ..report import whole
 
         report = whole(self.report).model_dump(mode="json")
-        return {"run": str(self.path), "exit_code": self.exit_code, "report": report}
+        return {
+            "run": str(self.path),
+            "exit_code": self.exit_code,
+            "next_command": self.next_command,
+            "report": report,
+        }
 
 
 def judged_again(path: Path, budgets: tuple[str, ...], recipe: Path | None) -> Run:

@@ -42,7 +42,8 @@ def conclude(invocation: Invocation, run: "Run", *, verbose: bool) -> None:
     if invocation.json:
         print_json(invocation, run.to_dict())
     else:
-        console = stdout()
+        console, command = stdout(), run.next_command
+        command = None if command is None else f"try: {command}"
         if verbose:
             from ..report.terminal import table
 
@@ -50,7 +51,10 @@ def conclude(invocation: Invocation, run: "Run", *, verbose: bool) -> None:
         else:
             from ..report.terminal_screen import screen
 
-            # Below it stand the path of the report and the prompt.
-            lines = console.height - 2 if console.is_terminal else _LOG
+            # Below it stand what to try next, the path of the report and the prompt.
+            below = 2 if command is None else 2 + -(-len(command) // console.width)
+            lines = console.height - below if console.is_terminal else _LOG
             console.print(screen(run.report, columns=console.width, lines=lines))
+        if command is not None:
+            console.print(command, soft_wrap=True)
         console.print(f"report: {run.report_path}", soft_wrap=True)

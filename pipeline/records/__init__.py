@@ -39,7 +39,7 @@ from .variants import (
     Variant,
     VariantsRecord,
 )
-from .verdict import Check, PackageVerdict, VariantVerdict, Verdict
+from .verdict import Check, NextStep, PackageVerdict, VariantVerdict, Verdict
 
 __all__ = [
     "AT",
@@ -67,6 +67,7 @@ __all__ = [
     "Layout",
     "Left",
     "ModelRecord",
+    "NextStep",
     "NotCarried",
     "OperatorTime",
     "OperatorsRecord",

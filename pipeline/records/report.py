@@ -8,7 +8,7 @@ from .models import ModelRecord, TargetsRecord
 from .quality import VerifyRecord
 from .record import Record
 from .variants import VariantsRecord
-from .verdict import Verdict
+from .verdict import NextStep, Verdict
 
 SCHEMA_VERSION: Literal["3.0"] = "3.0"
 
@@ -50,3 +50,6 @@ class Report(Record):
     runtimes: dict[str, object] | None = None
     """The variants in every runtime side by side, made of the fields above when the report is
     written and left out when it is read; None where there is one runtime only."""
+    next_step: NextStep | None = None
+    """What to try first where nothing ships; made of the fields above when the report is written
+    and left out when it is read."""

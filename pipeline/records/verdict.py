@@ -55,3 +55,17 @@ class Verdict(Record):
     why: str
     prefer: str
     variants: tuple[VariantVerdict, ...]
+
+
+class NextStep(Record):
+    """The cheapest thing to try where a verdict is not READY."""
+
+    text: str
+    """A sentence: what, and how it helps."""
+    command: str | None = None
+    """As typed beside ``recipe.toml`` of the run, or of the user; ``RUN`` is the run's folder. None
+    where no command does it."""
+    rung: str | None = None
+    """The key of ``judge.rungs.RUNGS``; None of a step that changes no student."""
+    overrides: tuple[str, ...] = ()
+    """What it sets in the recipe, as ``--set`` takes it."""

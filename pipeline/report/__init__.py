@@ -15,10 +15,11 @@ __all__ = ["whole", "write"]
 
 
 def whole(report: Report) -> Report:
-    """The report as ``report.json`` and ``--json`` have it: with the table of all runtimes."""
-    from . import runtimes
+    """The report as ``report.json`` and ``--json`` have it: with all runtimes and the next step."""
+    from . import next_step, runtimes
 
-    return report.model_copy(update={"runtimes": runtimes.as_json(report)})
+    made = {"runtimes": runtimes.as_json(report), "next_step": next_step.of(report)}
+    return report.model_copy(update=made)
 
 
 def write(report: Report, run: Path, earlier: Report | None = None) -> None:

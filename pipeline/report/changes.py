@@ -3,12 +3,12 @@
 of(report)[0]   # 'Cheapest next step: measure longer (benchmark.max_seconds) …'
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..judge import constant
 from ..judge.task_budgets import of_record
 from ..records import Check, Report, VariantVerdict
-from . import gap, numbers, words
+from . import gap, next_step, numbers, open_budgets, words
 
 _MOST = 3
 """Budgets that are told of one by one."""
@@ -63,6 +63,8 @@ def _missed(report: Report, judged: VariantVerdict) -> Iterator[str]:
     quality = report.quality
     for fault in judged.faults[:_MOST]:
         yield f"Whatever the budgets, this fault has to be mended: {fault}."
+    if (step := next_step.of(report)) is not None:
+        yield step.text
     if judged.cannot_ship:
         yield f"{judged.name} cannot ship: {judged.cannot_ship}."
     missed = [check for check in judged.checks if check.outcome == "not ready"]
@@ -116,54 +118,12 @@ def _who_meets(report: Report, check: Check) -> str:
 
 def _undecided(report: Report, judged: VariantVerdict) -> Iterator[str]:
     """What is not known, the cheapest to find out first; what one step decides is told once."""
-    steps: dict[tuple[int, str], list[str]] = {}
-    for check in judged.checks:
-        if check.outcome == "undecided":
-            name = words.budget_name(check, report.quality)
-            steps.setdefault(_step(report, check), []).append(name)
-    for what in judged.unknown:
-        steps.setdefault((2, what), [])
-    ordered = sorted(steps.items(), key=lambda step: step[0][0])
-    for at, ((_, what), names) in enumerate(ordered[:_MOST]):
-        lead = "Cheapest next step" if at == 0 else "Then"
-        yield f"{lead}{f', for {_listed(names)}' if names else ''}: {what}."
+    ordered = open_budgets.steps(report, judged)
+    if not ordered and (step := next_step.of(report)) is not None:
+        yield step.text
+    for at, one in enumerate(ordered[:_MOST]):
+        yield next_step.sentence("Cheapest next step" if at == 0 else "Then", one)
     if judged.cannot_ship:
         yield f"{judged.name} cannot ship: {judged.cannot_ship}."
     if len(ordered) > _MOST:
         yield f"{len(ordered) - _MOST} more steps are needed; the table has what is undecided."
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Names for a sentence."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last
-
-
-def _step(report: Report, check: Check) -> tuple[int, str]:
-    """What decides one budget, and its rank: computing time, then samples, then a device."""
-    quality, figure = report.quality, check.figure
-    budget = of_record(check.key, quality)
-    measured = report.measured
-    if budget.of_machine and measured.on_target is False:
-        said = f"measure on {measured.target} (benchmark.device)"
-        return 3, f"{said}; so far only {measured.measured_on} was measured"
-    straddles = figure.low is not None and figure.high is not None and figure.kind == "measured"
-    if not straddles:
-        again = budget.repeats and figure.kind == "measured"
-        return (0 if again else 3), f"{check.why}{'; measure longer' if again else ''}"
-    times = gap.more_samples(check, quality)
-    many = f", about {times:.2g} times as many if the figure stays" if times else ""
-    far = "the figure lies on its budget, so another budget may be the way out"
-    on_it = "" if times else f"; {far}"
-    if budget.repeats:
-        return 0, f"measure in more processes (benchmark.max_seconds){many}{on_it}"
-    if times:
-        most = _rounded(quality.test_samples * times)
-        many = f", about {most:,} instead of {quality.test_samples:,} if the figure stays"
-    return 1, f"more test samples{many}{on_it}"
-
-
-def _rounded(count: float) -> int:
-    """Two digits: no more of it is known."""
-    digits = len(str(int(count))) - 2
-    return int(round(count, -digits)) if digits > 0 else int(count)

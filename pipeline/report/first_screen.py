@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from ..judge import constant
 from ..records import TEACHER, Check, Outcome, Report
-from . import bullet, changes, distillation, gap, numbers, rows, words
+from . import bullet, changes, distillation, gap, next_step, numbers, rows, words
 from .bullet import Bullet
 from .numbers import BYTES, MICROJOULES, MILLISECONDS
 from .rows import Row
@@ -65,6 +65,7 @@ class FirstScreen:
         plain: against the student that was trained without the teacher.
         unlabelled: against the one that was taught on labelled samples alone; None without one.
         changes: what would change the verdict.
+        command: that does the first of it; None where something ships, or no command does it.
     """
 
     lead: str
@@ -79,11 +80,12 @@ class FirstScreen:
     plain: str
     unlabelled: str | None
     changes: tuple[str, ...]
+    command: str | None
 
 
 def of(report: Report) -> FirstScreen:
     """The first screen of a run."""
-    subject = rows.subject(report)
+    subject, step = rows.subject(report), next_step.of(report)
     checks = checks_of(report)
     shown = checks[:MOST_BUDGETS]
     return FirstScreen(
@@ -99,6 +101,7 @@ def of(report: Report) -> FirstScreen:
         plain=words.gain(report),
         unlabelled=distillation.by_unlabelled(report),
         changes=changes.of(report),
+        command=step.command if step else None,
     )
 
 

@@ -11,7 +11,7 @@ ships, what the others missed is ``<skipped>``: they stay behind, and the build 
 import xml.etree.ElementTree as ET
 
 from ..records import Check, Report, VariantVerdict
-from . import numbers, words
+from . import next_step, numbers, words
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
@@ -42,6 +42,8 @@ def _suite(root: ET.Element, report: Report, judged: VariantVerdict) -> None:
     for check in judged.checks:
         _budget(suite, report, judged, check)
     _faults(suite, report, judged)
+    if judged.name == report.verdict.nearest:
+        _what_next(suite, report)
     _total(suite)
 
 
@@ -71,6 +73,17 @@ def _faults(suite: ET.Element, report: Report, judged: VariantVerdict) -> None:
     for number, what in enumerate(judged.unknown, start=1):
         case = _case(suite, report, judged, f"unknown {number}")
         _missed(case, report, "undecided", what)
+
+
+def _what_next(suite: ET.Element, report: Report) -> None:
+    """Behind each failure of the variant that is nearest to shipping: what to try first."""
+    step = next_step.of(report)
+    if step is None:
+        return
+    for failure in suite.iter("failure"):
+        said = " ".join(filter(None, [failure.text, step.text, step.command]))
+        failure.text = _text(said)
+        failure.set("message", _text(said))
 
 
 def _missed(case: ET.Element, report: Report, outcome: str, text: str) -> None:

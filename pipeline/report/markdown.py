@@ -33,7 +33,7 @@ def page(report: Report) -> str:
     """The report as one Markdown document."""
     sections = results.sections(report) + provenance.sections(report)
     blocks = [*_top(report), *(block for section in sections for block in _section(section))]
-    blocks.append(_fenced(toml(report.recipe), "toml"))
+    blocks.append(fenced(toml(report.recipe), "toml"))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -78,6 +78,8 @@ def _top(report: Report) -> list[str]:
         lines += [f"{lead}, {escape(subject.name)}:", points_text(points)]
     if screen.changes:
         lines += ["**What would change this verdict**", points_text(screen.changes)]
+    if screen.command:
+        lines.append(fenced(screen.command, "sh"))
     if disturbed := warnings.of_measurement(report):
         lines += ["**Warnings about the measurement**", points_text(disturbed)]
     lines.append(escape(f"Built {report.created} by edgestill {report.edgestill}."))
@@ -97,7 +99,7 @@ def _section(section: Section) -> list[str]:
         blocks += [escape(text) for text in more.paragraphs]
         for table in more.tables:
             blocks += [f"### {escape(table.caption)}", table_text(table)]
-    blocks += [_fenced(command, "sh") for command in section.commands]
+    blocks += [fenced(command, "sh") for command in section.commands]
     return blocks
 
 
@@ -119,7 +121,8 @@ def points_text(points: list[str] | tuple[str, ...]) -> str:
     return "\n".join(f"- {escape(point)}" for point in points)
 
 
-def _fenced(text: str, language: str) -> str:
+def fenced(text: str, language: str) -> str:
+    """Code in Markdown, whatever it holds."""
     # A fence one longer than any run of backticks inside cannot be closed from inside.
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)

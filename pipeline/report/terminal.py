@@ -22,6 +22,7 @@ from . import (
     distillation,
     energy,
     lost_words,
+    next_step,
     numbers,
     operators,
     rows,
@@ -66,6 +67,7 @@ def table(report: Report) -> RenderableType:
             )
             if said
         ),
+        *(_text(step.text) for step in [next_step.of(report)] if step),
         *(_text(f"warning: {warning}", "yellow") for warning in warnings.of_measurement(report)),
     )
 

@@ -121,6 +121,8 @@ def write(
     return publish(folder, report, outputs.keys(), recipe, fill), report
 
 
+_DECIDING = ("pipeline.judge.gate", "pipeline.judge.rungs", "pipeline.runs.run")
+"""Modules that decide what the pages say, besides those that draw them."""
 _PAGES = "report"
 """The key of the rules of the verdict and of the layout of the pages."""
 _RECORDS = (
@@ -149,7 +151,7 @@ def open_report(run: Path) -> Report:
             return older.upgraded(content)
         found = Report.model_validate_json(path.read_bytes())
         # Made of the rest, and made again when the report is written.
-        return found.model_copy(update={"runtimes": None})
+        return found.model_copy(update={"runtimes": None, "next_step": None})
     except OSError as error:
         raise MaterialError(
             f"no report.json to read there ({os.strerror(error.errno or 0).lower()})",
@@ -280,7 +282,7 @@ def _drawing() -> dict[str, str]:
     return {
         _PAGES: digest_of(
             [
-                *(sources.digest(name) for name in ("pipeline.judge.gate", "pipeline.runs.run")),
+                *(sources.digest(name) for name in _DECIDING),
                 *(file_sha256(file) for file in drawn if file.is_file()),
             ]
         )

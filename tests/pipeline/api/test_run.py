@@ -54,7 +54,7 @@ def test_other_budgets_are_judged_without_measuring(run):
 def test_its_document_is_that_of_the_command(run):
     document = run.to_dict()
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert document.keys() == {"run", "exit_code", "report"}
+    assert document.keys() == {"run", "exit_code", "next_command", "report"}
     assert document["report"]["name"] == "tiny"
 
 

@@ -41,10 +41,13 @@ def test_a_verdict_of_not_ready_leads_with_what_failed_and_by_how_much():
         "File size",
         "Accuracy on test",
     ]
-    assert screen.changes[0] == (
+    assert screen.changes[:2] == (
+        "Cheapest to try, for fp32: a narrower student; work and bytes fall about with the square "
+        "of the width; some score is lost.",
         "Latency p90 has to fall by 42.6 %, so that its whole interval is inside, or the budget "
-        "to be at most 0.0348 ms."
+        "to be at most 0.0348 ms.",
     )
+    assert screen.command == "edgestill build recipe.toml --set student.width=4"
     assert (
         "File size has to fall by 60.6 %, or the budget to be at most 81.2 KiB." in screen.changes
     )
@@ -55,8 +58,10 @@ def test_a_verdict_of_undecided_leads_with_what_is_unknown_and_the_cheapest_step
     assert screen.lead == "accuracy lost to the teacher may be inside or outside its budget"
     assert screen.changes == (
         "Cheapest next step, for accuracy lost to the teacher: more test samples, about 2,700 "
-        "instead of 450 if the figure stays.",
+        "instead of 450 if the figure stays; those there are would meet the budget of the command "
+        "below.",
     )
+    assert screen.command == "edgestill gate RUN --set gate.max_drop_vs_teacher=0.033"
 
 
 def test_what_a_device_has_to_measure_comes_after_what_costs_nothing_but_time():
@@ -77,7 +82,8 @@ def test_another_machine_than_the_target_is_named_and_its_budgets_are_unknown():
     assert screen.budgets[0].kind == "not measured"
     assert screen.changes == (
         "Cheapest next step, for latency p90 and peak memory: measure on raspberry-pi-5 "
-        "(benchmark.device); so far only host was measured.",
+        "(benchmark.device); so far only host was measured; board.toml is its profile with a "
+        "[reach] table.",
     )
     names = [str(cells[0]) for cells in screen.teacher.rows]
     assert names[1:3] == ["latency, on host", "file size"]
@@ -101,7 +107,8 @@ def test_a_fault_is_named_before_any_budget():
     )
     screen = first_screen.of(report.model_copy(update={"verdict": verdict}))
     assert screen.lead == "fp32 has a fault"
-    assert screen.changes == ("Whatever the budgets, this fault has to be mended: parity is lost.",)
+    assert screen.changes[0] == "Whatever the budgets, this fault has to be mended: parity is lost."
+    assert screen.command == "edgestill verify RUN"
 
 
 def test_who_meets_a_budget_that_the_nearest_misses_is_named_with_what_it_misses():

@@ -35,7 +35,9 @@ def faster(report, share):
 
 
 def test_verdicts_recipe_and_figures_stand_side_by_side():
-    then = verdict_examples.EXAMPLES["not ready"]()
+    then = verdict_examples.EXAMPLES["not ready"]().model_copy(
+        update={"recipe": {"name": "digits", "seed": 0, "data": {"source": "digits"}}}
+    )
     now = verdict_examples.EXAMPLES["ready"]().model_copy(
         update={"recipe": {"name": "digits", "seed": 1, "gate": {"max_p90_ms": 2.0}}}
     )
