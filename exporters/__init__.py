@@ -38,5 +38,5 @@ def toolchains_of(format_: str) -> tuple[str, ...]:
 
 FROM_ONNX = (ONNX, "ort", "openvino")
 """The formats that are made of the ``.onnx`` file; all others need the torch module."""
-FLOATS_ALONE = ("ncnn",)
-"""The formats whose runtime takes floats alone, and so no texts, which are token ids."""
+LITERT = ("litert", "tflite-micro")
+"""The formats whose files are ``.tflite``, made by LiteRT."""

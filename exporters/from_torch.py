@@ -119,7 +119,13 @@ def request(job: Job, carried: Mapping[str, str], work: Path, suffix: str) -> di
                 "target": target,
             }
         )
-    return {"models": models, "batch": job.batch, "input": INPUT, "output": job.output}
+    return {
+        "models": models,
+        "batch": job.batch,
+        "input": INPUT,
+        "output": job.output,
+        "axes": job.axes,
+    }
 
 
 def sources(job: Job) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ModelError
+from .as_floats import as_floats
 from .conversion import convert
 from .from_torch import request
 from .package import Job
@@ -40,9 +41,7 @@ def convert_static(job: Job, names: Iterable[str], suffix: str) -> dict[str, Any
     if samples is None:
         raise ModelError("no calibration samples", where="export.formats")
     limits = _BYTE if samples.dtype == np.uint8 else None
-    if samples.dtype.kind not in "iu" or samples.dtype.itemsize < 4:  # token ids stay as they are
-        samples = samples.astype(np.float32)
-    job = replace(job, calibration=samples)
+    job = replace(job, calibration=as_floats(samples))
     with tempfile.TemporaryDirectory(prefix="edgestill-") as work:
         wanted = request(job, dict.fromkeys(names, _SCHEME), Path(work), suffix)
         return convert("litert", wanted | {"limits": limits}, Path(work), job.log)

@@ -56,17 +56,7 @@ def _of_integers(job: Job, model: Finished, answer: Mapping[str, Any]) -> Packag
     """The package of a file that takes and gives int8."""
     if model.name in answer["refused"]:
         return NotCarried(answer["refused"][model.name])
-    scales = Scales.of(answer["scales"][model.name])
-    file = scales.write(job.folder / f"{model.name}{FORMAT.suffix}")
-    return replace(
-        _package(job, model, answer, _STATIC),
-        beside=(File.of(file),),
-        about=f"The .tflite file is made by {answer['by']}; it takes and gives "
-        f"{scales.input.dtype}, by the scales in the .json file, with a fixed batch."
-        f"{rounded_again(model)}",
-        input=scales.input,
-        output=scales.output,
-    )
+    return _package(job, model, answer, _STATIC)
 
 
 def _scheme(model: Finished, job: Job, format_: Format) -> str | None:
@@ -82,18 +72,40 @@ def _are_texts(job: Job) -> bool:
 
 
 def _package(job: Job, model: Finished, answer: Mapping[str, Any], scheme: str) -> Package:
-    return Package(
+    file = job.folder / f"{model.name}{FORMAT.suffix}"
+    package = Package(
         format=FORMAT.name,
         title=FORMAT.title,
         suffix=FORMAT.suffix,
-        model=File.of(job.folder / f"{model.name}{FORMAT.suffix}"),
+        model=File.of(file),
         runtime="litert",
         answers_hold=True,
-        about=f"The .tflite file is made by {answer['by']}; its input and output are those of the "
-        f".onnx file, with a fixed batch{_length(job)}.{_no_scale(job, scheme)}"
-        f"{rounded_again(model)}",
         computes_in=COMPUTES_IN.get(scheme, "float32"),
     )
+    by = f"The .tflite file is made by {answer['by']}; "
+    more = f"{_no_scale(job, scheme)}{rounded_again(model)}"
+    if model.name not in answer["scales"]:
+        ends = f"its input and output are those of the .onnx file, with a fixed batch{_length(job)}"
+        return replace(package, about=f"{by}{ends}.{more}")
+    known = Scales.of(answer["scales"][model.name])
+    ports = replace(known, input=replace(known.input, axes=job.axes))
+    return replace(
+        package,
+        beside=(File.of(ports.write(file)),),
+        about=f"{by}{_takes(ports)}, with a fixed batch.{more}",
+        input=ports.input,
+        output=ports.output,
+    )
+
+
+def _takes(ports: Scales) -> str:
+    """What a file takes and gives that is not as in the ``.onnx`` file."""
+    told = []
+    if ports.input.scale is not None:
+        told.append(f"it takes and gives {ports.input.dtype}, by the scales in the .json file")
+    if ports.input.axes is not None:
+        told.append("it takes images with their channels last, as the .json file says")
+    return "; ".join(told)
 
 
 def _length(job: Job) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from .as_floats import about_floats, of_floats, ports_of_floats
 from .from_torch import Format, from_torch
 from .package import File, Finished, Job, NotCarried, Package
 
@@ -28,21 +29,26 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
     if job.batch != 1:
         why = f"an ncnn file takes one sample a query, and the recipe asks for {job.batch}"
         return {model.name: NotCarried(why) for model in job.models}
-    return from_torch(FORMAT, job, partial(_package, job))
+    return from_torch(FORMAT, of_floats(job), partial(_package, job))
 
 
 def _package(job: Job, model: Finished, answer: Mapping[str, Any], scheme: str) -> Package:
     file = job.folder / f"{model.name}{FORMAT.suffix}"
     del scheme  # products are of float32 whatever the weights are stored in
+    ports = ports_of_floats(job, answer["gives"][model.name])
+    scales = () if ports is None else (File.of(ports.write(file)),)
     return Package(
         format=FORMAT.name,
         title=FORMAT.title,
         suffix=FORMAT.suffix,
         model=File.of(file),
-        beside=(File.of(file.with_suffix(".bin")),),
+        beside=(File.of(file.with_suffix(".bin")), *scales),
         runtime="ncnn",
         answers_hold=True,
         about=f"The .param and .bin files are made by {answer['by']} for one sample a query. They "
-        "are run with half floats and bfloat16 switched off (opt.use_fp16_*, opt.use_bf16_*).",
+        "are run with half floats and bfloat16 switched off (opt.use_fp16_*, opt.use_bf16_*)."
+        f"{about_floats(job, ports)}",
         computes_in="float32",
+        input=ports.input if ports else None,
+        output=ports.output if ports else None,
     )

@@ -59,6 +59,8 @@ class Job:
             for one is asked for.
         output: the name of the models' output.
         int8_io: whether static int8 files take and give int8 where the format leaves the choice.
+        axes: the order in which ``.tflite`` files take the axes of a query of samples; None: that
+            of the samples.
     """
 
     folder: Path
@@ -70,6 +72,7 @@ class Job:
     needs_of: "Callable[[Path], Needs] | None" = None
     output: str = OUTPUT
     int8_io: bool = False
+    axes: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +116,9 @@ class Package:
         arena_bytes: memory that it takes on a microcontroller; None: it is for no such.
         computes_in: the numeric type of all its multiply-accumulates, such as ``int8``, or
             ``AS_IN_ONNX``; None: not known.
-        input: what it takes, where that is integers that stand for numbers; None: what the
-            ``.onnx`` file takes.
-        output: the same of what it gives.
+        input: what it takes, where that is another type or order of axes than the ``.onnx`` file
+            takes; the JSON file beside the model says it as well.
+        output: what it gives; None where there is no ``input``.
     """
 
     format: str

@@ -1,6 +1,8 @@
-"""What the integers of a model's input and output mean, and the JSON beside a file that says so.
+"""What a file takes and gives where that is not what the ``.onnx`` file does, and the JSON of it.
 
->>> Scaled("int8", (1, 2), 0.5, -128).as_integers([[0.0, 1.0]]).tolist()
+Integers that stand for numbers, floats in place of bytes, axes in another order.
+
+>>> Scaled("int8", (1, 2), 0.5, -128).as_taken([[0.0, 1.0]]).tolist()
 [[-128, -126]]
 """
 
@@ -23,23 +25,45 @@ class Scaled:
         shape: of one query.
         scale: None: its numbers are what they are, such as token ids.
         zero_point: None where there is no scale.
+        axes: which axis of a query of the data set's samples each of its axes is, such as
+            ``(0, 2, 3, 1)`` where the samples have their channels first and it has them last;
+            None: they are the same.
     """
 
     dtype: str
     shape: tuple[int, ...]
     scale: float | None
     zero_point: int | None
+    axes: tuple[int, ...] | None = None
 
-    def as_integers(self, numbers: "ArrayLike") -> "NDArray[Any]":
-        """Numbers as the model takes them, rounded to the nearest and kept in its range."""
+    def as_taken(self, samples: "ArrayLike") -> "NDArray[Any]":
+        """Samples as the model takes them; integers are rounded to the nearest, in their range."""
         import numpy as np
 
+        numbers = self.arranged(samples)
         if self.scale is None or self.zero_point is None:
-            return np.asarray(numbers).astype(self.dtype)
+            return numbers
         limits = np.iinfo(self.dtype)
         # In double precision: int16 samples over a small scale have more digits than float32.
-        steps = np.round(np.asarray(numbers, np.float64) / self.scale) + self.zero_point
+        steps = np.round(numbers.astype(np.float64) / self.scale) + self.zero_point
         return np.clip(steps, limits.min, limits.max).astype(self.dtype)
+
+    def arranged(self, samples: "ArrayLike") -> "NDArray[Any]":
+        """Samples with the model's order of axes, and with its type where no scale makes it."""
+        import numpy as np
+
+        numbers = np.asarray(samples)
+        if self.axes is not None:
+            numbers = np.ascontiguousarray(numbers.transpose(self.axes))
+        return numbers if self.scale is not None else numbers.astype(self.dtype, copy=False)
+
+    def in_data_order(self, arranged: "NDArray[Any]") -> "NDArray[Any]":
+        """What ``arranged`` gave, with the axes of the data set's samples again."""
+        import numpy as np
+
+        if self.axes is None:
+            return arranged
+        return np.ascontiguousarray(arranged.transpose(np.argsort(self.axes)))
 
     def as_numbers(self, integers: "NDArray[Any]") -> "NDArray[Any]":
         """What the model gives as float32."""
@@ -53,7 +77,7 @@ class Scaled:
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """Of a model that takes and gives integers.
+    """Of a model that takes something else than the ``.onnx`` file.
 
     Attributes:
         input: what it takes.
@@ -90,4 +114,7 @@ def beside(model: Path, suffix: str) -> Path:
 
 def scaled(known: Mapping[str, Any]) -> Scaled:
     """An input or output as JSON has it."""
-    return Scaled(**{**known, "shape": tuple(known["shape"])})
+    axes = known.get("axes")
+    return Scaled(
+        **{**known, "shape": tuple(known["shape"]), "axes": None if axes is None else tuple(axes)}
+    )

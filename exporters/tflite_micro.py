@@ -40,7 +40,9 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
         file = job.folder / f"{model.name}{SUFFIX}"
         try:
             by = str(answer["by"])
-            found[model.name] = _package(file, needs_of(file), by, rounded_again(model))
+            needs = needs_of(file)
+            needs = replace(needs, input=replace(needs.input, axes=job.axes))
+            found[model.name] = _package(file, needs, by, rounded_again(model))
         except ModelError as error:
             file.unlink()
             found[model.name] = NotCarried(error.found)

@@ -5,7 +5,7 @@ from functools import partial
 
 from .. import toolchains
 from ..errors import DataError, RecipeError, check_all
-from ..exporters import FLOATS_ALONE, toolchains_of
+from ..exporters import toolchains_of
 from . import tasks
 from .judge import task_budgets
 from .recipe.architecture import Architecture
@@ -81,7 +81,7 @@ def suits(recipe: Recipe, data: DataRecord) -> None:
     check_all(
         partial(_fills_a_batch, recipe, data),
         partial(_normalizes, recipe, data),
-        partial(_formats_take, recipe, data),
+        partial(_has_channels, recipe, data),
         *(partial(_takes, model, data) for model in dict.fromkeys(models)),
         partial(_views_suit, recipe),
         partial(_opens, recipe),
@@ -154,15 +154,14 @@ def _normalizes(recipe: Recipe, data: DataRecord) -> None:
         )
 
 
-def _formats_take(recipe: Recipe, data: DataRecord) -> None:
-    """Refuse a format that cannot have a model of these samples."""
-    refused = [one for one in recipe.export.formats if one in FLOATS_ALONE]
-    if refused and data.dtype != "float32":
+def _has_channels(recipe: Recipe, data: DataRecord) -> None:
+    """Refuse channels last for samples that have none, or are no images."""
+    if recipe.export.litert_layout == "nhwc" and data.layout not in ("chw", "hwc"):
         raise RecipeError(
-            found=f"'{refused[0]}' for samples of {data.dtype}",
-            expected="samples of float32, for its runtime takes no others",
-            where="export.formats",
-            fix=f"leave {refused[0]} out",
+            found=f"'nhwc' for samples of the layout {data.layout!r}",
+            expected="images with channels",
+            where="export.litert_layout",
+            fix="leave litert_layout out",
         )
 
 

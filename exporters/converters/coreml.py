@@ -36,9 +36,12 @@ _DAY = (1980, 1, 1, 0, 0, 0)
 
 def convert(folder: Path, request: Request) -> dict[str, Any]:
     """Make the package of each model."""
+    gives: dict[str, tuple[int, ...]] = {}
 
     def one(model: Request) -> None:
         program = torch.export.load(str(folder / model["program"])).run_decompositions({})
+        (given,) = program.graph.output_node().args[0]
+        gives[model["name"]] = tuple(given.meta["val"].shape)
         made = ct.convert(
             program,
             convert_to="mlprogram",
@@ -58,7 +61,7 @@ def convert(folder: Path, request: Request) -> dict[str, Any]:
             _zip(package, Path(model["target"]))
 
     refused = each(request["models"], one)
-    return {"refused": refused, "by": f"coremltools {ct.__version__}"}
+    return {"refused": refused, "gives": gives, "by": f"coremltools {ct.__version__}"}
 
 
 _EVERY_WEIGHT = OptimizationConfig(

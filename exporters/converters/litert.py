@@ -33,21 +33,33 @@ _ALGORITHMS = algorithm_manager.AlgorithmName
 
 
 class _Named(torch.nn.Module):
-    """A module whose output has a name in the file's signature."""
+    """A module whose output has a name in the file's signature.
 
-    def __init__(self, module: torch.nn.Module, output: str) -> None:
+    Args:
+        module: takes a query of samples.
+        output: the name.
+        axes: the order in which the file takes the axes of a query; None: the module's.
+    """
+
+    def __init__(
+        self, module: torch.nn.Module, output: str, axes: Sequence[int] | None = None
+    ) -> None:
         super().__init__()
         self._module, self._output = module, output
+        self._back = None if axes is None else [int(axis) for axis in np.argsort(axes)]
 
     def forward(self, **inputs: torch.Tensor) -> dict[str, torch.Tensor]:
         """The only output, by its name."""
         (x,) = inputs.values()
-        return {self._output: self._module(x)}
+        return {self._output: self._module(x if self._back is None else x.permute(self._back))}
 
 
 def convert(folder: Path, request: Request) -> dict[str, Any]:
     """Convert each program once, and make every model from its float file."""
+    axes: Sequence[int] | None = request.get("axes")
     samples = queries_of(folder, int(request["batch"]))
+    if axes is not None:
+        samples = [np.ascontiguousarray(query.transpose(axes)) for query in samples]
     floats = folder / "float"
     floats.mkdir()
     scales: dict[str, dict[str, Any]] = {}
@@ -57,13 +69,13 @@ def convert(folder: Path, request: Request) -> dict[str, Any]:
         if not source.exists():
             program = torch.export.load(str(folder / model["program"]))
             example = torch.from_numpy(samples[0])
-            named = _Named(program.module(), request["output"])
+            named = _Named(program.module(), request["output"], axes)
             made = litert_torch.convert(named, sample_kwargs={request["input"]: example})
             made.export(str(source))
         queries = ({request["input"]: query} for query in samples)
         content = _MAKERS[model["scheme"]](source, queries, request)
         Path(model["target"]).write_bytes(content)
-        if model["scheme"] == _INTEGERS:
+        if model["scheme"] == _INTEGERS or axes is not None:
             scales[model["name"]] = _scales(content)
 
     refused = each(request["models"], one)
@@ -76,7 +88,7 @@ def convert(folder: Path, request: Request) -> dict[str, Any]:
 
 
 def _scales(content: bytes) -> dict[str, Any]:
-    """What the integers of a file's only input and output mean."""
+    """The types and shapes of a file's only input and output, and what their integers mean."""
     interpreter = Interpreter(model_content=content)
     (taken,), (given,) = interpreter.get_input_details(), interpreter.get_output_details()
     return {"input": _scaled(taken), "output": _scaled(given)}

@@ -7,7 +7,6 @@ files, and the shape of a sample stands in the Input layer, whose parameters it 
 import logging
 import subprocess
 import tempfile
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pnnx
 import torch
 from numpy.typing import NDArray
 
+from .ncnn_masks import with_masks_as_numbers
 from .protocol import Request, each, serve
 from .samples import queries_of
 
@@ -25,6 +25,8 @@ _AXES = {1: ("0",), 2: ("1", "0"), 3: ("2", "1", "0"), 4: ("2", "11", "1", "0")}
 """The Input layer's parameters for the extents of a sample, by their number."""
 
 
+_TYPES = {np.dtype(np.float32): "f32", np.dtype(np.int32): "i32"}
+"""pnnx's names of the types that it takes; int32 are token ids."""
 _RAW = "raw"
 """The output as pnnx shapes it."""
 
@@ -32,25 +34,33 @@ _RAW = "raw"
 def convert(folder: Path, request: Request) -> dict[str, Any]:
     """Make the files of each model, and run them once."""
     query = queries_of(folder, 1)[0]
-    if query.dtype != np.float32:
-        why = f"ncnn takes floats, and the model takes {query.dtype}"
+    gives: dict[str, tuple[int, ...]] = {}
+    if query.dtype not in _TYPES:
+        why = f"ncnn takes float32 and int32, and the model takes {query.dtype}"
         refused = {str(model["name"]): why for model in request["models"]}
     else:
-        one = partial(_convert, folder=folder, query=query, request=request)
+
+        def one(model: Request) -> None:
+            gives[model["name"]] = _convert(model, folder=folder, query=query, request=request)
+
         refused = each(request["models"], one)
-    return {"refused": refused, "by": f"pnnx {version('pnnx')}"}
+    return {"refused": refused, "gives": gives, "by": f"pnnx {version('pnnx')}"}
 
 
-def _convert(model: Request, *, folder: Path, query: NDArray[Any], request: Request) -> None:
+def _convert(
+    model: Request, *, folder: Path, query: NDArray[Any], request: Request
+) -> tuple[int, ...]:
+    """Make the files of a model, and run them once; the shape of the output."""
     program = torch.export.load(str(folder / model["program"]))
     example, target = torch.from_numpy(query), Path(model["target"])
-    module = program.module(check_guards=False)
+    module = with_masks_as_numbers(program.module(check_guards=False))
     trace: Any = torch.jit.trace  # it has no types
     with tempfile.TemporaryDirectory(dir=folder) as work, torch.no_grad():
         trace(module, example, check_trace=False).save(str(Path(work) / "m.pt"))
         shape = ",".join(map(str, query.shape))
         half = int(model["scheme"] == "float16-weights")
-        words = [pnnx.EXEC_PATH, "m.pt", f"inputshape=[{shape}]", f"fp16={half}"]
+        kind = _TYPES[query.dtype]
+        words = [pnnx.EXEC_PATH, "m.pt", f"inputshape=[{shape}]{kind}", f"fp16={half}"]
         subprocess.run(words, cwd=work, check=True, stdin=subprocess.DEVNULL)
         text = (Path(work) / "m.ncnn.param").read_text(encoding="utf-8")
         weights = (Path(work) / "m.ncnn.bin").read_bytes()
@@ -62,6 +72,7 @@ def _convert(model: Request, *, folder: Path, query: NDArray[Any], request: Requ
     found = _answer(target, query, request["input"], request["output"])
     if (1, *found.shape) != expected:
         raise ValueError(f"ncnn answers in the shape {(1, *found.shape)}, torch in {expected}")
+    return expected
 
 
 def _named(text: str, sample: tuple[int, ...], source: str, target: str) -> str:

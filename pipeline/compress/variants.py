@@ -247,6 +247,7 @@ def _packaged(
         needs_of=needs_of,
         output=interface.output_of(export.activation),
         int8_io=export.litert_io == "int8",
+        axes=export.axes_of(inputs.data.record.layout),
     )
     packages: dict[str, list[Package]] = {name: [] for name in names}
     absent = []

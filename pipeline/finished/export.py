@@ -142,6 +142,7 @@ def _from_torch(source: Source, format_: str, work: Path) -> Package | NotCarrie
         needs_of=needs_of,
         output=output_of(torch.activation),
         int8_io=torch.int8_io,
+        axes=torch.axes,
     )
     return EXPORTERS[format_](job)[source.method]
 
@@ -196,7 +197,7 @@ def _compared(
     feed = source.feed
     try:
         if package.input is not None:
-            answered = _by_integers(files[0], feed, original, package.runtime)
+            answered = _as_taken(files[0], feed, original, package.runtime)
         else:
             answered = answers_of(inspect(files[0], feed=feed), feed, queries=QUERIES)
     except HostError as error:
@@ -207,8 +208,8 @@ def _compared(
     )
 
 
-def _by_integers(file: Path, feed: Feed, original: Answered, runtime: str) -> Answered:
-    """What a file answers that is given the integers that it takes."""
+def _as_taken(file: Path, feed: Feed, original: Answered, runtime: str) -> Answered:
+    """What a file answers that is given samples in the type and order of axes that it takes."""
     with np.load(str(feed.inputs), allow_pickle=False) as stored:
         x = stored[INPUT][: sum(original.samples)]
     outputs = other_runtimes.outputs(file, x, batch=1)

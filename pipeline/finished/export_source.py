@@ -45,6 +45,7 @@ class Torch:
         calibration: samples as it takes them.
         activation: what stands behind it.
         int8_io: whether static int8 files take and give int8, as in the run's recipe.
+        axes: the order in which ``.tflite`` files take the axes of samples, as in the recipe.
     """
 
     module: "nn.Module"
@@ -52,6 +53,7 @@ class Torch:
     calibration: "NDArray[Any]"
     activation: Activation | None = None
     int8_io: bool = False
+    axes: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +230,7 @@ class _Stored:
             calibration.x,
             behind,
             self.recipe.export.litert_io == "int8",
+            self.recipe.export.axes_of(data.record.layout),
         )
 
 

@@ -139,9 +139,10 @@ def _beside(report: Report, manifest: Manifest) -> Iterator[str]:
 
 def _numbers(port: Scaled) -> str:
     """What an input or output holds, in words."""
+    order = "" if port.axes is None else f", axes {port.axes} of a query of samples"
     if port.scale is None:
-        return f"{port.dtype} as it is"
-    return f"{port.dtype}, where a number is {port.scale!r} * (integer - {port.zero_point})"
+        return f"{port.dtype} as it is{order}"
+    return f"{port.dtype}{order}, where a number is {port.scale!r} * (integer - {port.zero_point})"
 
 
 def _measured(report: Report) -> str:

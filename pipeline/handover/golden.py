@@ -3,6 +3,7 @@
 golden/input.bin               the samples
 golden/fp32.onnx.output.bin    what a package answered
 golden/fp32.onnx.npz           both
+golden/fp32.tflite.input.bin   the samples of a package that takes another order of axes or type
 """
 
 import zipfile
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import MaterialError
+from ...exporters.scaled import Scaled
 from .. import tasks
 from ..judge.answers import GOLDEN
 from ..judge.golden import rule_of
@@ -65,16 +67,24 @@ def write(
     file = f"{FOLDER}/{name}.npz"
     arrays = {"input": x, "output": y}
     takes, gives = pair.package.input, pair.package.output
-    if takes is not None and gives is not None:
-        arrays |= {"input_integers": takes.as_integers(x), "output_integers": gives.as_integers(y)}
+    if takes is not None and gives is not None and takes.scale is not None:
+        arrays |= {"input_integers": takes.as_taken(x), "output_integers": gives.as_taken(y)}
     np.savez(folder / file, allow_pickle=False, **arrays)
     return Golden(
         file=file,
-        input=_bare(folder, INPUT, x),
+        input=_input(folder, name, x, takes),
         output=_bare(folder, f"{FOLDER}/{name}.output.bin", y),
         batch=batch,
         rule=rule_of(y, task),
     )
+
+
+def _input(folder: Path, name: str, x: NDArray[Any], takes: Scaled | None) -> Tensor:
+    """Write the samples for programs without numpy, in the model's own order of axes."""
+    arranged = x if takes is None else takes.arranged(x)
+    if arranged is x:
+        return _bare(folder, INPUT, x)
+    return _bare(folder, f"{FOLDER}/{name}.input.bin", arranged)
 
 
 def _bare(folder: Path, name: str, array: NDArray[Any]) -> Tensor:

@@ -70,7 +70,8 @@ class Golden(Record):
     Attributes:
         file: an ``.npz`` of ``input`` and ``output``; of a package that takes and gives integers
             also of ``input_integers`` and ``output_integers``.
-        input: the same input, for programs without numpy.
+        input: the same input, for programs without numpy; in the order of axes that the package
+            takes, and of its type where no scale makes it.
         output: the same output.
         batch: samples a query, which some formats fix. The last query is filled up from the first
             samples.
@@ -101,8 +102,10 @@ class BundledPackage(Record):
         figures: of this very file, by name; empty where it was compared with another format by its
             answers only.
         golden: None where nothing here could run it.
-        input: what it takes, where that is integers that stand for numbers: a number is
-            ``scale * (integer - zero_point)``. None: the numbers of ``preprocessing.json``.
+        input: what it takes, where that is not the samples of ``preprocessing.json`` as they
+            are. With a scale it takes integers: a number is ``scale * (integer - zero_point)``.
+            With ``axes`` it takes a query's axes in another order: ``[0, 2, 3, 1]`` is channels
+            last.
         output: the same of what it gives.
     """
 

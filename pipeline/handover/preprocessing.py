@@ -9,12 +9,13 @@ which formats other than ``.onnx`` do not have.
 
 from typing import Any
 
+from ...exporters.axes import ordered
 from ...exporters.interface import INPUT, Activation, output_of
 from .. import tasks
 from ..recipe.export import NORMALIZE
 from ..records import DataRecord, ModelRecord, VariantsRecord
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 LAYOUTS = {
     "table": "columns",
     "hw": "height, width",
@@ -45,6 +46,7 @@ def document(data: DataRecord, variants: VariantsRecord) -> dict[str, Any]:
             "sample_shape": list(data.sample_shape),
             "layout": data.layout,
             "axes": f"samples, {LAYOUTS[data.layout]}",
+            "in_other_formats": _in_other_formats(data, variants),
         },
         "normalization": _normalization(data, student),
         "raw_input": data.front_end,
@@ -59,6 +61,26 @@ def document(data: DataRecord, variants: VariantsRecord) -> dict[str, Any]:
         "labels": list(data.labels),
         "units": list(data.units),
     }
+
+
+def _in_other_formats(data: DataRecord, variants: VariantsRecord) -> dict[str, Any]:
+    """By format the input that its files take, where that is another type or order of axes.
+
+    The integers of a file that takes them stand for these numbers.
+    """
+    found = {}
+    for package in (package for one in variants.variants for package in one.packages):
+        port = package.input
+        if port is None or (port.axes is None and port.scale is not None):
+            continue
+        names = LAYOUTS[data.layout].split(", ")
+        axes = port.axes or range(len(names) + 1)
+        found[package.format] = {
+            "dtype": port.dtype if port.scale is None else data.dtype,
+            "sample_shape": list(ordered((0, *data.sample_shape), axes)[1:]),
+            "axes": ", ".join(("samples", *names)[axis] for axis in axes),
+        }
+    return found
 
 
 def _normalization(data: DataRecord, student: ModelRecord) -> dict[str, Any]:

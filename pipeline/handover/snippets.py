@@ -176,7 +176,7 @@ def write(folder: Path, manifest: Manifest, output: str = OUTPUT) -> tuple[Writt
             for package in manifest.packages
             if package.golden
             and package.runtime in snippet.runtimes
-            and (snippet.integers or package.input is None)
+            and (snippet.integers or not _takes_integers(package))
         ]
         if not fitting:
             continue
@@ -192,6 +192,11 @@ def write(folder: Path, manifest: Manifest, output: str = OUTPUT) -> tuple[Writt
         models = tuple(package.model for package in (fitting if several else fitting[:1]))
         written.append(Written(snippet, models, install))
     return tuple(written)
+
+
+def _takes_integers(package: BundledPackage) -> bool:
+    """Whether its integers stand for numbers."""
+    return package.input is not None and package.input.scale is not None
 
 
 def _install(snippet: Snippet, packages: Sequence[BundledPackage]) -> str | None:

@@ -96,6 +96,8 @@ def _answered(
         MaterialError: the file beside a model for microcontrollers does not say how it is fed.
     """
     samples, model = _read(folder, golden.input), folder / package.model
+    if package.input is not None:
+        samples = package.input.in_data_order(samples)
     try:
         return outputs(model, samples, batch=golden.batch, place=place, runtime=package.runtime)
     except (FileNotFoundError, KeyError, TypeError, ValueError) as error:

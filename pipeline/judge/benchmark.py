@@ -151,13 +151,13 @@ def _settings(out: Path, inputs: BenchmarkInputs) -> Settings:
 
 
 def _integers(out: Path, variant: Variant) -> Path | None:
-    """The same samples as a file takes them, where that is integers."""
+    """The same samples as a file takes them, where that is another type or order of axes."""
     takes = variant.packages[0].input
     if takes is None:
         return None
     path = out / f"inputs-{variant.name}.npz"
     with np.load(out / INPUTS, allow_pickle=False) as stored:
-        samples: dict[str, Any] = {INPUT: takes.as_integers(stored[INPUT])}
+        samples: dict[str, Any] = {INPUT: takes.as_taken(stored[INPUT])}
     np.savez(path, allow_pickle=False, **samples)
     return path
 

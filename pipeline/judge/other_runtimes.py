@@ -40,7 +40,7 @@ def outputs(
 ) -> NDArray[Any]:
     """The first output for samples in order, in queries of one batch size.
 
-    A file that takes integers is given them by the scales in the JSON beside it.
+    A file that takes another type or order of axes is given them as the JSON beside it says.
 
     Args:
         path: a file of ours, with one input.
@@ -59,8 +59,8 @@ def outputs(
         raise FileNotFoundError(beside(path, ".json"))
     if scales is not None:
         batch = scales.input.shape[0]
-        integers = _outputs(path, scales.input.as_integers(x), batch, session, place)
-        return scales.output.as_numbers(integers)
+        given = _outputs(path, scales.input.as_taken(x), batch, session, place)
+        return scales.output.as_numbers(given)
     return _outputs(path, np.asarray(x), batch, session, place)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, field_validator
 
 from ...exporters import EXPORTERS, ONNX
+from ...exporters.axes import NHWC
 from ...exporters.interface import Activation
 from .part import Part
 
@@ -41,6 +42,12 @@ class Export(Part):
         description="What static int8 .tflite files of the format litert take and give: float32, "
         "or int8 by the scales in the .json file beside them. Those of tflite-micro are int8.",
     )
+    litert_layout: Literal["data", "nhwc"] = Field(
+        "data",
+        description="Axes of the images that .tflite files take (litert and tflite-micro): those "
+        "of the data set, or 'nhwc', channels last, as cameras give them. Images that were read "
+        "from files have their channels last anyway.",
+    )
     ort_target: Literal["arm", "amd64"] = Field(
         "arm",
         description="CPU the .ort file is optimized for; 'amd64' fixes memory layouts of this CPU.",
@@ -71,6 +78,10 @@ class Export(Part):
                 "'sigmoid' or nothing"
             )
         return inside
+
+    def axes_of(self, layout: str) -> tuple[int, ...] | None:
+        """The order in which ``.tflite`` files take the axes of samples; None: the samples' own."""
+        return NHWC if self.litert_layout == "nhwc" and layout == "chw" else None
 
     @property
     def activation(self) -> Activation | None:

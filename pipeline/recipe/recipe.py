@@ -11,6 +11,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from ...exporters import LITERT
 from .architecture import Student, Teacher
 from .augment import Augment
 from .benchmark import Benchmark
@@ -72,6 +73,15 @@ class Recipe(Part):
             raise ValueError(
                 "'litert' in export.formats and int8-static or int8-qat in compress.variants, for "
                 'export.litert_io = "int8" is about no other files'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _some_file_has_the_layout(self) -> Self:
+        if self.export.litert_layout == "nhwc" and not set(LITERT) & set(self.export.formats):
+            raise ValueError(
+                f"{' or '.join(map(repr, LITERT))} in export.formats, for "
+                'export.litert_layout = "nhwc" is about no other files'
             )
         return self
 

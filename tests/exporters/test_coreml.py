@@ -7,9 +7,13 @@ import json
 import zipfile
 
 import digit_net
+import numpy as np
 import pytest
 import toolchain_tools
+import torch
 from edgestill.exporters import coreml
+from edgestill.exporters.package import Finished, Job
+from edgestill.exporters.scaled import Scaled
 
 pytestmark = pytest.mark.slow
 NAMES = ("fp32", "fp16", "int8-weights", "int8-static", "int8-dynamic", "pruned")
@@ -81,6 +85,29 @@ def test_ends_operators_and_weights_are_those_of_the_variant(job, made):
     sizes = [made[name].model.bytes for name in names]
     assert sizes[1] < 0.7 * sizes[0]
     assert sizes[2] < 0.5 * sizes[0]
+
+
+def test_bytes_are_taken_as_floats_of_the_same_numbers(tmp_path):
+    toolchain_tools.python_of("executorch")
+    net = torch.nn.Sequential(Numbers(), torch.nn.Conv2d(3, 4, 3)).eval()
+    samples = np.zeros((2, 3, 6, 6), np.uint8)
+    models = (Finished("fp32", tmp_path / "fp32.onnx", net),)
+    package = coreml.packages(Job(tmp_path, models, calibration=samples))["fp32"]
+    assert package.input == Scaled("float32", (1, 3, 6, 6), None, None)
+    assert package.output == Scaled("float32", (1, 4, 4, 4), None, None)
+    assert [file.name for file in package.beside] == ["fp32.mlpackage.json"]
+    assert "its format takes no uint8" in package.about
+    printed = toolchain_tools.run_in("executorch", DESCRIBED, tmp_path / package.model.name)
+    (seen,) = json.loads(printed.partition("JSON")[2]).values()
+    assert seen["ends"] == [["input", [1, 3, 6, 6]], ["logits", [1, 4, 4, 4]]]
+    assert seen["types"][0] == FLOAT32
+
+
+class Numbers(torch.nn.Module):
+    """Pixels from 0 to 255 as numbers from 0 to 1."""
+
+    def forward(self, x):
+        return x.to(torch.float32) / 255.0
 
 
 def test_the_same_model_is_the_same_file(job, made, tmp_path):

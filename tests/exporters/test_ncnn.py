@@ -6,6 +6,7 @@ They are made by `edgestill.exporters.converters.ncnn` in its toolchain.
 import digit_net
 import numpy as np
 import pytest
+import text_net
 import toolchain_tools
 import torch
 from edgestill.devices.bench.inspection import inspect
@@ -13,6 +14,7 @@ from edgestill.devices.onboard.model.modelfile import Input
 from edgestill.errors import ModelError
 from edgestill.exporters import ncnn
 from edgestill.exporters.package import Finished, Job, NotCarried
+from edgestill.exporters.scaled import Scaled
 from edgestill.pipeline.judge.other_runtimes import outputs, steadiness
 
 pytestmark = pytest.mark.slow
@@ -91,12 +93,52 @@ def test_vectors_and_windows_are_carried(tmp_path):
         np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_token_ids_are_refused_by_their_type(tmp_path):
+class Bytes(torch.nn.Module):
+    """Pixels from 0 to 255 as numbers from 0 to 1."""
+
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        return self.net(x.to(torch.float32) / 255.0)
+
+
+def test_bytes_are_taken_as_floats_of_the_same_numbers(tmp_path):
+    toolchain_tools.python_of("ncnn")
+    torch.manual_seed(0)
+    net = Bytes(torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU())).eval()
+    samples = np.random.default_rng(0).integers(0, 256, (5, 3, 6, 6)).astype(np.uint8)
+    models = (Finished("fp32", tmp_path / "fp32.onnx", net),)
+    package = ncnn.packages(Job(tmp_path, models, calibration=samples))["fp32"]
+    assert package.input == Scaled("float32", (1, 3, 6, 6), None, None)
+    assert package.output == Scaled("float32", (1, 4, 4, 4), None, None)
+    assert package.files[2].name == "fp32.ncnn.json"
+    assert "the same numbers as float32, for its format takes no uint8" in package.about
+    with torch.no_grad():
+        expected = net(torch.from_numpy(samples)).numpy()
+    found = outputs(tmp_path / "fp32.ncnn.param", samples, batch=1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_texts_are_token_ids_whose_padding_is_ignored(tmp_path):
+    toolchain_tools.python_of("ncnn")
+    job, expected = text_net.job(tmp_path)
+    package = ncnn.packages(job)["fp32"]
+    assert package.input is None
+    file = tmp_path / "fp32.ncnn.param"
+    (port,) = inspect(file).inputs
+    assert port == Input("input", "tensor(int32)", (1, 12))
+    found = outputs(file, job.calibration, batch=1)
+    assert np.abs(found - expected).max() <= 1e-5 * np.ptp(expected)
+
+
+def test_ids_of_64_bits_are_refused_by_their_type(tmp_path):
     toolchain_tools.python_of("ncnn")
     net = torch.nn.Sequential(torch.nn.Embedding(9, 4), torch.nn.Linear(4, 2)).eval()
     models = (Finished("fp32", tmp_path / "fp32.onnx", net),)
     samples = np.zeros((2, 7), np.int64)
-    with pytest.raises(ModelError, match="ncnn takes floats, and the model takes int64"):
+    with pytest.raises(ModelError, match="float32 and int32, and the model takes int64"):
         ncnn.packages(Job(tmp_path, models, calibration=samples))
 
 

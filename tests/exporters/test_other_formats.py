@@ -12,6 +12,7 @@ from edgestill.devices.onboard.runtimes import load
 from edgestill.devices.onboard.settings import Session
 from edgestill.errors import HostError, ModelError
 from edgestill.exporters import TOOLCHAINS, litert, onnx, openvino
+from edgestill.exporters.axes import NHWC
 from edgestill.exporters.conversion import convert
 from edgestill.exporters.package import Finished, Job, NotCarried
 from edgestill.exporters.program import save_program
@@ -155,6 +156,42 @@ class Bytes(torch.nn.Module):
 
     def forward(self, x):
         return x.to(torch.float32) / 255.0
+
+
+@pytest.mark.slow
+def test_channels_last_are_taken_where_that_is_asked_for(net, samples, expected, tmp_path):
+    toolchain_tools.python_of("litert")
+    for name in ("fp32", "int8-static"):
+        onnx.export(net, torch.from_numpy(samples[:2]), tmp_path / f"{name}.onnx", opset=20)
+    models = (
+        Finished("fp32", tmp_path / "fp32.onnx", net),
+        Finished("int8-static", tmp_path / "int8-static.onnx"),
+    )
+    job = Job(tmp_path, models, calibration=samples[:32], axes=NHWC)
+    for integers in (False, True):
+        made = litert.packages(replace(job, int8_io=integers))
+        for name, share in (("fp32", 1e-5), ("int8-static", 0.05)):
+            package, file = made[name], tmp_path / f"{name}.tflite"
+            scales = Scales.read(file)
+            assert scales == Scales(package.input, package.output)
+            assert (scales.input.shape, scales.input.axes) == ((1, 12, 12, 3), NHWC)
+            as_integers = integers and name == "int8-static"
+            assert scales.input.dtype == ("int8" if as_integers else "float32")
+            assert "channels last" in package.about
+            found = outputs(file, samples, batch=1)
+            assert np.abs(found - expected).max() <= share * np.ptp(expected), (name, integers)
+    kinds = toolchain_tools.run_in("litert", OPERATORS, tmp_path / "fp32.tflite").split()
+    assert "CONV_2D" in kinds
+    assert "TRANSPOSE" not in kinds
+
+
+OPERATORS = """
+import sys
+from ai_edge_litert.interpreter import Interpreter
+
+interpreter = Interpreter(model_path=sys.argv[1])
+print(*(operator["op_name"] for operator in interpreter._get_ops_details()))
+"""
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ def test_it_is_scored_by_numbers_and_timed_by_integers(done, package):
     store = next((done.run.parents[2] / "store").glob(f"*/inputs-{NAME}.npz"))
     with np.load(store) as own, np.load(store.with_name("inputs.npz")) as numbers:
         assert own["input"].dtype == np.int8
-        np.testing.assert_array_equal(own["input"], package.input.as_integers(numbers["input"]))
+        np.testing.assert_array_equal(own["input"], package.input.as_taken(numbers["input"]))
     assert check(done.run).faults == ()
 
 

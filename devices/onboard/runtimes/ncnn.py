@@ -4,6 +4,8 @@
     model.answer({"input": x})
 
 A query is one sample: ncnn has no batch, so arrays have a first axis of 1 that it does not see.
+An input is of floats, or of token ids in int32 where an Embed layer reads it: the file does not say
+its type.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +21,7 @@ from ..settings import Session
 from .contract import Arrays
 
 NAME = "ncnn"
-_FLOAT = "tensor(float)"
+_FLOAT, _IDS = "tensor(float)", "tensor(int32)"
 
 
 def version() -> str:
@@ -39,9 +41,9 @@ class NcnnModel:
 
     def __init__(self, net: Any, path: Path) -> None:
         self._net, self._path = net, path
-        shapes = _shapes(path)
+        shapes, ids = _shapes(path), _ids(path)
         self.inputs = tuple(
-            Input(name, _FLOAT, shapes.get(name, (1, None, None, None)))
+            Input(name, _IDS if name in ids else _FLOAT, shapes.get(name, (1, None, None, None)))
             for name in net.input_names()
         )
         """What it takes."""
@@ -73,14 +75,16 @@ class NcnnModel:
     def _query_of(self) -> Callable[[Arrays], Sequence[Any]]:
         """The call that is timed: arrays into ncnn's layout, the net, arrays of its outputs."""
         net, mat = self._net, ncnn.Mat
-        inputs = [port.name for port in self.inputs]
+        inputs = [
+            (port.name, np.int32 if port.type == _IDS else np.float32) for port in self.inputs
+        ]
         outputs = [port.name for port in self.outputs]
 
         def query(feed: Arrays) -> Sequence[Any]:
             extractor = net.create_extractor()
-            for name in inputs:
+            for name, kind in inputs:
                 # A Mat over an array neither holds nor aligns it: a copy does.
-                extractor.input(name, mat(np.ascontiguousarray(feed[name][0], np.float32)).clone())
+                extractor.input(name, mat(np.ascontiguousarray(feed[name][0], kind)).clone())
             answers = []
             for name in outputs:
                 code, found = extractor.extract(name)
@@ -117,6 +121,25 @@ def load(path: Path, session: Session) -> NcnnModel:
     if net.load_model(str(weights)) != 0:
         raise ModelError("weights that do not load", where=str(weights))
     return NcnnModel(net, path)
+
+
+def _ids(path: Path) -> set[str]:
+    """The inputs that an Embed layer looks up in its table."""
+    inputs: set[str] = set()
+    source: dict[str, str] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        words = line.split()
+        if len(words) < 5:
+            continue
+        # A layer: its type and name, how many blobs it reads and gives, and then those.
+        kind, blob = words[0], words[4]
+        if kind == "Input":
+            source[blob] = blob
+        elif kind == "Split" and blob in source:
+            source |= dict.fromkeys(words[5:], source[blob])
+        elif kind == "Embed" and blob in source:
+            inputs.add(source[blob])
+    return inputs
 
 
 def _shapes(path: Path) -> dict[str, tuple[int | None, ...]]:

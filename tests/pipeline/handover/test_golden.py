@@ -71,4 +71,4 @@ def test_a_file_that_takes_integers_has_them_in_its_archive(run, tmp_path):
                 scaled = takes if key == "input_integers" else gives
                 numbers = archive[key.removesuffix("_integers")]
                 assert archive[key].dtype == np.int8
-                assert np.array_equal(archive[key], scaled.as_integers(numbers))
+                assert np.array_equal(archive[key], scaled.as_taken(numbers))

@@ -102,7 +102,7 @@ def test_a_file_that_takes_integers_is_queried_with_the_same_samples_as_integers
     path = of(takes)
     with np.load(path) as stored:
         assert stored["input"].dtype == np.int8
-        np.testing.assert_array_equal(stored["input"], takes.as_integers(samples))
+        np.testing.assert_array_equal(stored["input"], takes.as_taken(samples))
     feed = Feed("others.npz", 4, pad=1)
     assert Subject("a", Path("a.tflite"), inputs=path).feed(feed) == Feed(str(path), 4, pad=1)
     assert Subject("a", Path("a.tflite")).feed(feed) == feed
