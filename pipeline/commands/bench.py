@@ -327,7 +327,7 @@ def _profile(
         bench_operators.document(profiled),
         summary,
         bench_operators.lines(profiled),
-        summary,
+        bench_operators.page(profiled),
         screen=bench_operators.screen(profiled),
     )
 

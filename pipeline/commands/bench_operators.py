@@ -165,6 +165,19 @@ def _derived(row: OperatorTime | Kind) -> dict[str, float | None]:
     return {"intensity": row.intensity, "gop_s": row.gop_s, "attained": row.attained}
 
 
+def page(profiled: Profiled) -> str:
+    """One page with charts that needs nothing but itself and runs no script."""
+    from ..report import bench_page
+
+    said = [list(headlines(record)) for record in profiled.records]
+    predictions = [line for one in profiled.predicted for line in predicted_lines(one)]
+    return bench_page.operators_page(
+        profiled.records,
+        [*(lines[0] for lines in said), *predictions],
+        [line for lines in said for line in lines[1:]],
+    )
+
+
 def screen(profiled: Profiled) -> RenderableType:
     """The same with the first of each table."""
     details = _text("details: more types and operators: --verbose", "dim")

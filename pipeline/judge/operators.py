@@ -63,6 +63,7 @@ def profiled(
 def record(name: str, timed: Profile, here: Bounds | str, threads: int) -> OperatorsRecord:
     """A profile with its costs and, where this machine's figures are known, its roof."""
     members, unplaced_macs = _members(timed)
+    after = _after(timed)
     roof = None
     if not isinstance(here, str):
         machine = here.value
@@ -83,7 +84,9 @@ def record(name: str, timed: Profile, here: Bounds | str, threads: int) -> Opera
         p50_us=timed.p50_us,
         profiled_us=timed.p50_profiled_us,
         operators=tuple(
-            _costed(timed, operator, members.get(position, []), here, threads)
+            _costed(timed, operator, members.get(position, []), here, threads).model_copy(
+                update={"after": after[position]}
+            )
             for position, operator in enumerate(timed.operators)
         ),
         unplaced_macs=unplaced_macs,
@@ -137,6 +140,25 @@ def _members(timed: Profile) -> tuple[dict[int, list[int]], int]:
         elif cost.macs and node not in folded:
             unplaced_macs += cost.macs
     return members, unplaced_macs
+
+
+def _after(timed: Profile) -> list[tuple[int, ...]]:
+    """Of each operator those whose results it reads, by position; through what was not timed."""
+    place = {
+        operator.node: position
+        for position, operator in enumerate(timed.operators)
+        if operator.node is not None
+    }
+    wiring = Wiring(timed.optimized)
+    reached: dict[int, set[int]] = {}
+    for node in wiring.order:
+        reached[node] = set()
+        for before in wiring.next(node, backward=True):
+            reached[node] |= {place[before]} if before in place else reached[before]
+    return [
+        () if operator.node is None else tuple(sorted(reached[operator.node] - {position}))
+        for position, operator in enumerate(timed.operators)
+    ]
 
 
 def _folded(timed: Profile) -> set[int]:

@@ -33,6 +33,9 @@ class OperatorTime(Record):
     """Read and written, with weights."""
     roof_us: float | None
     """Its time at the roof of the machine it ran on; None where either is not known."""
+    after: tuple[int, ...] | None = None
+    """Positions, in the record, of the operators whose results it reads; through such as were not
+    timed. None where an older version did not record it."""
 
     @property
     def intensity(self) -> float | None:

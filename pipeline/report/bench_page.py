@@ -8,7 +8,8 @@ from typing import Any
 
 from ...devices.scenarios.figures import Benchmark, Figures
 from ...devices.scenarios.result import Result
-from . import drawing, numbers, samples, scenario_charts, templates
+from ..records import OperatorsRecord
+from . import drawing, numbers, operator_charts, operators, samples, scenario_charts, templates
 from .chart import Chart
 from .charts import latency_plot
 from .percentile_chart import percentiles
@@ -60,6 +61,27 @@ def scenario_page(
     tables = _with_head(head, rows) if head else _side_by_side(rows)
     drawn = scenario_charts.charts(result)
     return _page(tuple(rows), tables, drawn, sentences, notes, result.warnings)
+
+
+def operators_page(
+    records: Sequence[OperatorsRecord], sentences: Sequence[str], notes: Sequence[str]
+) -> str:
+    """The page of the time by operator.
+
+    Args:
+        records: one a model.
+        sentences: what was found, and predicted.
+        notes: how it was measured.
+    """
+    several = len(records) > 1
+    drawn = [
+        chart
+        for number, record in enumerate(records, 1)
+        for chart in operator_charts.of_file(record, f"-{number}" if several else "")
+    ]
+    drawn += [operator_charts.rooflines(records, records[0])]
+    tables = [table for record in records for table in operators.tables(record)]
+    return _page(tuple(one.name for one in records), tables, drawn, sentences, notes, ())
 
 
 def _page(

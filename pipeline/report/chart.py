@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .graph_picture import Picture
 from .plot import Plot, Series
 
 
@@ -16,6 +17,7 @@ class Chart:
         plots: its panels, one below the other; empty where there is nothing to draw.
         missing: what is not drawn and why, empty where all is.
         alternative: the same in words, for who cannot see it.
+        graph: a graph of boxes, where it is one in place of panels.
     """
 
     id: str
@@ -24,6 +26,7 @@ class Chart:
     plots: tuple[Plot, ...]
     missing: tuple[str, ...]
     alternative: str
+    graph: Picture | None = None
 
     @property
     def legend(self) -> tuple[Series, ...]:

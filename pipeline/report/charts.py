@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ...devices.onboard.stats.estimate import Estimate
-from ..judge.operator_types import by_type, slowest
 from ..records import TEACHER, Report
 from . import (
     class_chart,
@@ -236,42 +235,8 @@ def _operators(report: Report) -> Iterator[Chart]:
     subject = next(
         (record for record in records if record.name == report.verdict.nearest), records[0]
     )
-    kinds = by_type(subject.operators)
-    yield Chart(
-        id="operators",
-        title="Time by type of operator",
-        caption=f"Of {numbers.printable(subject.name)}. Operators of one type together.",
-        plots=(operator_charts.shares(kinds),),
-        missing=(),
-        alternative="; ".join(f"{kind.op}: {kind.share:.1%}" for kind in kinds),
-    )
-    yield Chart(
-        id="nodes",
-        title="Time by node of the graph",
-        caption=f"Of {numbers.printable(subject.name)}, in the order in which the runtime executes "
-        "them, named after the module where that is known.",
-        plots=(operator_charts.nodes(subject.operators),),
-        missing=(),
-        alternative="; ".join(
-            f"{one.name}: {one.us:.1f} µs" for one in slowest(subject.operators, 5)
-        ),
-    )
-    roofline = operator_charts.roofline(records)
-    yield Chart(
-        id="roofline",
-        title="Roofline of the operators",
-        caption="A mark is an operator; its area is its share of the query. The lines are this "
-        "machine's limits: memory bandwidth where they rise, arithmetic where they are flat. "
-        "Operators above them read their data from a cache.",
-        plots=(roofline,) if roofline else (),
-        missing=operator_charts.why_not_placed(records),
-        alternative="; ".join(
-            f"{operator.name}: {operator.attained:.0%} of the roofline"
-            for operator in slowest(subject.operators, 5)
-            if operator.attained is not None
-        )
-        or "nothing to draw",
-    )
+    yield from operator_charts.of_file(subject)
+    yield operator_charts.rooflines(records, subject)
 
 
 def _why_missing(models: Sequence[Row], figure: str) -> list[str]:

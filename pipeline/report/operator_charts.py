@@ -1,19 +1,75 @@
-"""Charts of operators: shares of time, and a roofline (``devices.operators.roofline``).
+"""Charts of operators: shares of time, the graph, a roofline (``devices.operators.roofline``).
 
 figure = roofline(report.measured.operators)     # None where there is no roof
 """
 
 from collections.abc import Iterator, Sequence
 
-from ..judge.operator_types import Kind
+from ..judge.operator_types import Kind, by_type, slowest
 from ..records import OperatorsRecord, OperatorTime, Roof
-from . import drawing, numbers
+from . import drawing, graph_chart, numbers
+from .chart import Chart
 from .plot import Axis, Look, Plot, Point, Series
 
 BARS = 12
 """Types with a bar of their own."""
 NODES = 40
 """Nodes with a bar of their own."""
+
+
+def of_file(record: OperatorsRecord, ending: str = "") -> Iterator[Chart]:
+    """The time of one file by type, in its graph, and by node.
+
+    Args:
+        record: its operators.
+        ending: of the ids of the charts, where a page has those of several files.
+    """
+    name, kinds = numbers.printable(record.name), by_type(record.operators)
+    yield Chart(
+        id=f"operators{ending}",
+        title="Time by type of operator",
+        caption=f"Of {name}. Operators of one type together.",
+        plots=(shares(kinds),),
+        missing=(),
+        alternative="; ".join(f"{kind.op}: {kind.share:.1%}" for kind in kinds),
+    )
+    yield graph_chart.chart(record, ending)
+    yield Chart(
+        id=f"nodes{ending}",
+        title="Time by node of the graph",
+        caption=f"Of {name}, in the order in which the runtime executes "
+        "them, named after the module where that is known.",
+        plots=(nodes(record.operators),),
+        missing=(),
+        alternative="; ".join(
+            f"{one.name}: {one.us:.1f} µs" for one in slowest(record.operators, 5)
+        ),
+    )
+
+
+def rooflines(records: Sequence[OperatorsRecord], subject: OperatorsRecord) -> Chart:
+    """The roofline of all files.
+
+    Args:
+        records: their operators.
+        subject: the file that the words for who cannot see it are about.
+    """
+    drawn = roofline(records)
+    return Chart(
+        id="roofline",
+        title="Roofline of the operators",
+        caption="A mark is an operator; its area is its share of the query. The lines are this "
+        "machine's limits: memory bandwidth where they rise, arithmetic where they are flat. "
+        "Operators above them read their data from a cache.",
+        plots=(drawn,) if drawn else (),
+        missing=why_not_placed(records),
+        alternative="; ".join(
+            f"{operator.name}: {operator.attained:.0%} of the roofline"
+            for operator in slowest(subject.operators, 5)
+            if operator.attained is not None
+        )
+        or "nothing to draw",
+    )
 
 
 def shares(kinds: Sequence[Kind]) -> Plot:

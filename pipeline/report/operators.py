@@ -52,7 +52,7 @@ def section(report: Report) -> Section:
             *(_unplaced(record) for record in records if record.unplaced_macs),
             *predicted_how(report),
         ),
-        tables=tuple(table for record in records for table in _tables(record)),
+        tables=tuple(table for record in records for table in tables(record)),
     )
 
 
@@ -114,7 +114,8 @@ def _unplaced(record: OperatorsRecord) -> str:
     )
 
 
-def _tables(record: OperatorsRecord) -> tuple[Table, Table]:
+def tables(record: OperatorsRecord) -> tuple[Table, Table]:
+    """Time by type, and the slowest operators, of one file."""
     kinds = by_type(record.operators)
     return (
         Table(

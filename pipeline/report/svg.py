@@ -17,7 +17,7 @@ WIDTH = 420
 _TEXT = 7.2
 """Pixels of a letter at 13.5 pixels, the size on a phone, on average in common faces."""
 _RIGHT, _TOP, _BOTTOM = 14.0, 8.0, 40.0
-_MOST_LEFT = 190.0
+_MOST_LEFT = 212.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from . import numbers, svg
+from . import graph_picture, numbers, svg
 from .chart import Chart
 from .plot import Plot, Series
 from .sections import MARKS, Table
@@ -52,6 +52,14 @@ def panel(plot: Plot, chart: Chart) -> Markup:
     return ours(svg.panel(plot, f"{title}. {numbers.printable(chart.alternative)}"))
 
 
+def graph(chart: Chart) -> Markup:
+    """The graph of a chart that has one."""
+    if chart.graph is None:
+        raise ValueError(chart.id)
+    words = f"{chart.title}. {numbers.printable(chart.alternative)}"
+    return ours(graph_picture.drawn(chart.graph, words))
+
+
 def swatch(series: Series) -> Markup:
     """The sign of a series in a legend."""
     return ours(svg.swatch(series))
@@ -67,6 +75,7 @@ _ENVIRONMENT = jinja2.Environment(
 _ENVIRONMENT.filters["printable"] = numbers.printable
 _ENVIRONMENT.globals |= {
     "marks": MARKS,
+    "graph": graph,
     "panel": panel,
     "right_of": right_of,
     "shade": shade,

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import browser_tools
 import measured_example
+import operators_example
 import report_example
 import runtimes_example
 import scenario_examples
@@ -29,7 +30,11 @@ ROOT = Path(__file__).resolve().parents[2]
 WIDTHS = (390, 768, 1280)
 SCREENS = {390: 844, 768: 1024, 1280: 800}
 COLUMNS = (80, 140)
-REPORTS = {**verdict_examples.EXAMPLES, "several runtimes": runtimes_example.several}
+REPORTS = {
+    **verdict_examples.EXAMPLES,
+    "several runtimes": runtimes_example.several,
+    "operators": lambda: operators_example.reported(report_example.report()),
+}
 UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = true; }); 0"
 
 

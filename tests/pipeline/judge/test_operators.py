@@ -70,6 +70,22 @@ def test_a_record_has_the_times_of_its_profile_and_the_roof_of_its_machine():
     assert of(graph(node("MatMul", ["x", "w"], ["y"])), here=without).roof.gop_s is None
 
 
+def test_an_operator_names_those_whose_results_it_reads_through_what_was_not_timed():
+    nodes = [
+        node("Relu", ["x"], ["a"]),
+        node("MatMul", ["a", "w"], ["b"]),
+        node("Identity", ["b"], ["c"]),
+        node("Add", ["a", "c"], ["y"]),
+    ]
+    whole = of(graph(*nodes))
+    assert [one.after for one in whole.operators] == [(), (0,), (1,), (0, 2)]
+    timed = profile(graph(*nodes))
+    some = replace(timed, operators=tuple(timed.operators[at] for at in (0, 1, 3)))
+    assert [one.after for one in record("m", some, HERE, 1).operators] == [(), (0,), (0, 1)]
+    unknown = replace(timed, operators=(replace(timed.operators[3], node=None),))
+    assert record("m", unknown, HERE, 1).operators[0].after == ()
+
+
 @pytest.mark.parametrize(
     ("weight", "name", "shown"),
     [

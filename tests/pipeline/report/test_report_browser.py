@@ -11,6 +11,7 @@ from typing import Any
 
 import browser_tools
 import measured_example
+import operators_example
 import pytest
 import report_example as example
 import runtimes_example
@@ -99,8 +100,12 @@ def test_no_width_scrolls_sideways_and_a_phone_has_the_answers_on_two_screens(
     browser: Any,
     tmp_path: Path,
 ) -> None:
-    """The second page has nine models and long names."""
-    for report in (verdict_examples.EXAMPLES["ready"](), runtimes_example.several()):
+    """The second page has nine models and long names, the third the graph of a model."""
+    for report in (
+        verdict_examples.EXAMPLES["ready"](),
+        runtimes_example.several(),
+        operators_example.reported(example.report()),
+    ):
         page = written(report, tmp_path)
         tab = opened(browser, page)
         tab.evaluate(UNFOLD)
@@ -141,7 +146,11 @@ UNFOLD = "document.querySelectorAll('details').forEach((one) => { one.open = tru
 
 @pytest.mark.parametrize(
     ("made", "width", "dark"),
-    [(example.report, 1280, False), (runtimes_example.several, 390, True)],
+    [
+        (example.report, 1280, False),
+        (runtimes_example.several, 390, True),
+        (lambda: operators_example.reported(example.report()), 390, False),
+    ],
 )
 def test_nothing_keeps_a_keyboard_or_a_screen_reader_out(
     browser: Any, made: Callable[[], Report], width: int, dark: bool, tmp_path: Path
