@@ -55,6 +55,8 @@ from .records import (
     ModelRecord,
     Plan,
     Report,
+    SearchRecord,
+    Split,
     TargetsRecord,
     TunedRecord,
     VariantsRecord,
@@ -79,17 +81,23 @@ from .stages import (
 from .teachers import kind as teacher_kind
 
 
-def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
-    """Every stage, in the order the data travels."""
+def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") -> Flow:
+    """Every stage, in the order the data travels.
+
+    Args:
+        r: the recipe.
+        named: what it names outside itself.
+        engine: runs the stages.
+        split: what the files are scored on. A search scores them on validation, and has no use for
+            the students that are trained without the teacher.
+    """
     run, seeds = engine.run_stage, range(r.seed, r.seed + r.distill.seeds)
     # Without labels there is nothing to learn from but the teacher.
-    plain_seeds = seeds if tasks.of(r.data.task).labels else ()
+    plain_seeds = seeds if tasks.of(r.data.task).labels and split == "test" else ()
     student = partial(StudentInputs, r.student.only(Architecture), named.student)
     plan = plan_of(r.compress.model_copy(update={"target": r.target}))
 
-    # What chooses an epoch changes nothing of the samples.
-    source = r.data.model_copy(update={"select_by": None})
-    data = run(DATA, DataInputs(source, named.data, named.tokenizer, r.seed, named.unlabelled))
+    data = run(DATA, data_inputs(r, named))
     engine.require(partial(fits, r), data)
     compared = r.distill.labelled_control and engine.holds(_has_unlabelled, data)
     labelled_seeds = plain_seeds if compared else ()
@@ -113,13 +121,15 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
         if method in r.compress.variants
     }
     models = Models(teachers, students, tuple(tuned.values()))
-    variants = run(VARIANTS, _variants_inputs(r, plan, models, data))
+    variants = run(VARIANTS, variants_inputs(r, plan, models, data))
     in_int8 = _int8_plain_inputs(r, plan, students, plain, data)
     int8_plain = run(INT8_PLAIN, in_int8) if in_int8 else None
     batch = r.benchmark.batch
-    verified = VerifyInputs(variants, models, plain, targets, data, batch, int8_plain, labelled)
+    verified = VerifyInputs(
+        variants, models, plain, targets, data, batch, int8_plain, labelled, split
+    )
     quality = run(VERIFY, verified)
-    measured = run(BENCHMARK, _benchmark_inputs(r, named.device, variants, data))
+    measured = run(BENCHMARK, benchmark_inputs(r, named.device, variants, data))
     return Flow(
         data,
         teachers.models,
@@ -135,7 +145,13 @@ def flow(r: Recipe, named: Outside, engine: Engine) -> Flow:
     )
 
 
-def _variants_inputs(
+def data_inputs(r: Recipe, named: Outside) -> DataInputs:
+    """What chooses an epoch changes nothing of the samples."""
+    source = r.data.model_copy(update={"select_by": None})
+    return DataInputs(source, named.data, named.tokenizer, r.seed, named.unlabelled)
+
+
+def variants_inputs(
     r: Recipe, plan: Plan, models: Models, data: Made[DataRecord]
 ) -> VariantsInputs:
     """Other runtimes' files have a fixed batch, and are what their toolchain made."""
@@ -208,7 +224,7 @@ def _has_unlabelled(data: DataRecord) -> bool:
     return data.unlabelled > 0
 
 
-def _benchmark_inputs(
+def benchmark_inputs(
     r: Recipe, device: Profile, variants: Made[VariantsRecord], data: Made[DataRecord]
 ) -> BenchmarkInputs:
     """What is measured, where, and until which budgets are decided.
@@ -249,8 +265,16 @@ class Built:
     ran: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A recipe that a search found, and how."""
+
+    recipe: Recipe
+    record: SearchRecord
+
+
 def build(
-    recipe: Recipe | Path | str,
+    recipe: Recipe | Searched | Path | str,
     *,
     artifacts: Path | str = "artifacts",
     overrides: Iterable[str] = (),
@@ -263,7 +287,7 @@ def build(
     """Run the pipeline; finished stages are read from the store.
 
     Args:
-        recipe: a recipe, or the path of one.
+        recipe: a recipe, the path of one, or one that a search found.
         artifacts: the folder builds write to.
         overrides: ``key=value`` texts, as for ``--set``.
         seed: replaces the recipe's seed.
@@ -276,6 +300,8 @@ def build(
         EdgestillError: see ``errors.py``; whatever was finished before it stays in the store.
     """
     _check_stage(until)
+    search = recipe.record if isinstance(recipe, Searched) else None
+    recipe = recipe.recipe if isinstance(recipe, Searched) else recipe
     read = recipe if isinstance(recipe, Recipe) else load(Path(recipe), overrides, seed=seed)
     _check_tuned(until, read)
     _check_trial(until, read)
@@ -304,7 +330,7 @@ def build(
         return Built(None, None, builder.made[-1], tuple(builder.ran))
     with disk_errors(Path(artifacts)):
         commit = None if isinstance(recipe, Recipe) else of_recipe(Path(recipe))
-        run, report = runs.write(Path(artifacts), read, made, commit)
+        run, report = runs.write(Path(artifacts), read, made, commit, search)
     return Built(run, report, None, tuple(builder.ran))
 
 

@@ -8,6 +8,7 @@ from ...errors import UsageError
 from .. import build as pipeline
 from ..recipe.files import bundled, load, of_tree
 from ..recipe.recipe import Recipe
+from ..search.fit import fit
 from .given import kept, samples_of
 from .own_teacher import teacher_of
 from .run import Run
@@ -108,8 +109,10 @@ def build(
     folder = Path(artifacts)
     with watched(progress, "edgestill.build") as watch:
         told = (*texts(overrides), *_in_memory(data, teacher, folder))
-        built = pipeline.build(
-            _read(recipe, told, seed),
+        read = _read(recipe, told, seed)
+        run_build = fit if read.searches else pipeline.build
+        built = run_build(
+            read,
             artifacts=folder,
             until=until,
             progress=watch.progress,

@@ -83,7 +83,7 @@ class Sources:
     def modules(self) -> dict[str, nn.Module]:
         """The torch modules to export, by the file's name: the teacher first, where it is one."""
         models: dict[str, nn.Module] = {}
-        if exportable(self.teachers):
+        if self.teachers and exportable(self.teachers):
             models[TEACHER] = ensemble(self.teachers, self.shares, self.data.record)
         return models | {FP32: ensemble((self.best,), (1.0,), self.data.record)}
 

@@ -195,9 +195,10 @@ def _answer(
 
 def _needed(teachers: tuple[Made[ModelRecord], ...], data: DataRecord) -> Iterator[Split]:
     """Splits besides train whose answers are stored here."""
-    if tasks.of(data.task).labels is None:
-        yield "validation"  # its vectors are the truth
-    if not exportable(teachers):
+    without_file = not exportable(teachers)
+    if without_file or tasks.of(data.task).labels is None:
+        yield "validation"  # its vectors are the truth where there are no labels
+    if without_file:
         yield "test"  # else its file is asked, later
 
 

@@ -38,6 +38,7 @@ CARRIERS = frozenset(
         "pipeline.data.inputs",
         "pipeline.distill.inputs",
         "pipeline.judge.inputs",
+        "pipeline.search.inputs",
         "pipeline.recipe.architecture",
         "pipeline.recipe.augment",
         "pipeline.recipe.benchmark",
@@ -50,6 +51,7 @@ CARRIERS = frozenset(
         "pipeline.recipe.model_names",
         "pipeline.recipe.part",
         "pipeline.recipe.recipe",
+        "pipeline.recipe.search",
         "pipeline.recipe.task_names",
         "pipeline.recipe.training",
     }

@@ -11,7 +11,14 @@ from ...devices.profiles.profile import Profile
 from ..distill.inputs import Models
 from ..engine.stage import Made
 from ..recipe.benchmark import Benchmark
-from ..records import DataRecord, Int8PlainRecord, ModelRecord, TargetsRecord, VariantsRecord
+from ..records import (
+    DataRecord,
+    Int8PlainRecord,
+    ModelRecord,
+    Split,
+    TargetsRecord,
+    VariantsRecord,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,7 @@ class VerifyInputs:
         int8_plain: the plain students in static int8; None where the recipe has no such variant.
         labelled: the students again, taught on the labelled samples alone; empty where every sample
             has a label.
+        split: what the files are scored on; a search has only validation.
     """
 
     variants: Made[VariantsRecord]
@@ -38,6 +46,7 @@ class VerifyInputs:
     batch: int
     int8_plain: Made[Int8PlainRecord] | None = None
     labelled: tuple[Made[ModelRecord], ...] = ()
+    split: Split = "test"
 
 
 @dataclass(frozen=True, slots=True)

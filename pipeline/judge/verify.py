@@ -1,7 +1,8 @@
 """The verify stage: is each file what it claims to be, and how good is it where it ships?
 
 Accuracy is measured in ONNX Runtime on the whole test split, at the batch the benchmark uses: a
-dynamically quantized file answers differently in another batch.
+dynamically quantized file answers differently in another batch. A search has it measured on
+validation, for test is looked at once, by the verdict.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +53,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
     """Check, compare and score the teacher and every variant.
 
     Args:
-        out: ``answers/<variant>.npy`` (outputs on test), ``golden.npz`` and ``changed.npz`` go
+        out: ``answers/<variant>.npy`` (outputs on the split), ``golden.npz`` and ``changed.npz`` go
             here.
         progress: gets each file.
         inputs: of the verify stage.
@@ -61,7 +62,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         ModelError: a file cannot be run or gives NaN.
     """
     record, data = inputs.variants.record, inputs.data
-    test = open_split(data.path, "test")
+    test = open_split(data.path, inputs.split)
     (out / "answers").mkdir()
     running = Running(
         inputs.variants.path,
@@ -76,7 +77,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         answers = _answers(out, inputs, running, steps)
         task = tasks.of(data.record.task)
         truth = answers[TEACHER] if task.labels is None else test.y
-        groups = open_groups(data.path, "test")
+        groups = open_groups(data.path, inputs.split)
         sampling = Sampling(confidence(len(record.variants)), groups)
         reference = Reference(
             data.record, task, truth, answers.get(TEACHER), answers[FP32], sampling
@@ -102,6 +103,7 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
     first = int(record.teacher is not None)
     return VerifyRecord(
         task=task.name,
+        split=inputs.split,
         labels=data.record.labels,
         test_samples=len(test.x),
         metric=task.metric.name,
@@ -121,6 +123,8 @@ def _remarks(
     inputs: VerifyInputs, outputs: Logits, truth: NDArray[Any], task: tasks.Task
 ) -> tuple[str, ...]:
     """What a reader of the scores has to know."""
+    if inputs.split != "test":
+        return ()
     student = inputs.variants.record.student
     remark = validation_remark(student, inputs.data.record, outputs, truth, task)
     return (remark,) if remark else ()
@@ -138,8 +142,8 @@ def _answers(
     """What every ``.onnx`` file answers on test, and the teacher where only answers are known."""
     answers: dict[str, Logits] = {}
     targets = inputs.targets
-    if "test" in targets.record.answered:
-        answers[TEACHER] = np.load(targets.path / ANSWERS.format(split="test"))
+    if inputs.split in targets.record.answered:
+        answers[TEACHER] = np.load(targets.path / ANSWERS.format(split=inputs.split))
         np.save(out / "answers" / f"{TEACHER}.npy", answers[TEACHER])
     for variant in inputs.variants.record.files:
         answers[variant.name] = running.outputs(variant.file, precise=running.precise)

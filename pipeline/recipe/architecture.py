@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from .model_names import PATH_KINDS, TEACHER_FORMS, TEACHER_KINDS, family_and_depth, is_factory
 from .part import Part, Positive
+from .search import AUTO
 from .training import Schedule
 
 _WIDTH = (
@@ -152,4 +153,25 @@ class Teacher(Member, Schedule):
 class Student(Architecture):
     """The model that ships."""
 
+    model: str = Field(
+        description="Family and depth in one name ('resnet20', 'mlp2'), 'module:function', or "
+        "'auto': the student is chosen by the budgets, as [search] says."
+    )
     width: Annotated[int, Field(ge=1, le=8192)] = Field(8, description=_WIDTH)
+
+    @field_validator("model")
+    @classmethod
+    def _is_a_family_and_a_depth(cls, value: str) -> str:
+        if value != AUTO and not is_factory(value):
+            family_and_depth(value)
+        return value
+
+    @model_validator(mode="after")
+    def _says_nothing_of_what_is_chosen(self) -> Self:
+        unset = type(self).model_fields["width"].default
+        if self.model == AUTO and (self.arguments or self.width != unset):
+            raise ValueError(
+                f"no width and no arguments with model = {AUTO!r}; search.widths has the widths "
+                "to choose from"
+            )
+        return self

@@ -289,14 +289,15 @@ def toml(tree: Mapping[str, Any]) -> str:
 
 def _line(key: str, value: Any) -> str:
     bare = re.fullmatch(r"[A-Za-z0-9_-]+", key)
-    return f"{key if bare else _value(key)} = {_value(value)}"
+    return f"{key if bare else in_toml(key)} = {in_toml(value)}"
 
 
-def _value(value: Any) -> str:
+def in_toml(value: Any) -> str:
+    """A value as TOML on one line, as ``--set`` takes it."""
     if isinstance(value, dict):
         return "{ " + ", ".join(_line(key, inner) for key, inner in value.items()) + " }"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(in_toml, value)) + "]"
     # TOML, unlike JSON, requires that DEL is escaped.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

@@ -21,6 +21,7 @@ from .distill import Distill
 from .export import Export
 from .gate import Gate
 from .part import Part
+from .search import AUTO, Search
 
 
 class Recipe(Part):
@@ -53,6 +54,11 @@ class Recipe(Part):
     compress: Compress = Field(default_factory=lambda: Compress())
     export: Export = Field(default_factory=lambda: Export())
     benchmark: Benchmark = Field(default_factory=lambda: Benchmark())
+    search: Search | None = Field(
+        None,
+        description="How a student that fits is chosen, and what is tried where a budget is missed; "
+        "none, and a student that is named: the recipe is built as it is.",
+    )
     gate: Gate
 
     @model_validator(mode="after")
@@ -84,6 +90,11 @@ class Recipe(Part):
                 'export.litert_layout = "nhwc" is about no other files'
             )
         return self
+
+    @property
+    def searches(self) -> bool:
+        """Whether a build first looks for a student, or for settings, that meet the budgets."""
+        return self.search is not None or self.student.model == AUTO
 
     @property
     def target(self) -> str:

@@ -23,6 +23,14 @@ from .quality import (
 )
 from .record import TEACHER, Outcome, Record
 from .report import SCHEMA_VERSION, Commit, Report
+from .search import (
+    CandidateRecord,
+    Cost,
+    CostsRecord,
+    RungRecord,
+    SearchRecord,
+    Shortfall,
+)
 from .shift import OutputShift, Shift
 from .steadiness import Steadiness
 from .trial import TrialRecord
@@ -49,10 +57,13 @@ __all__ = [
     "BenchmarkRecord",
     "Bytes",
     "Calibration",
+    "CandidateRecord",
     "Changed",
     "Check",
     "ClassDrop",
     "Commit",
+    "Cost",
+    "CostsRecord",
     "Cut",
     "DataRecord",
     "Epoch",
@@ -84,8 +95,11 @@ __all__ = [
     "Record",
     "Report",
     "Roof",
+    "RungRecord",
     "Saturable",
+    "SearchRecord",
     "Shift",
+    "Shortfall",
     "Split",
     "Steadiness",
     "TargetsRecord",

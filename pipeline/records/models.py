@@ -35,7 +35,7 @@ class ModelRecord(Record):
     """None for a black box and for recorded answers."""
     seed: int
     distilled: bool
-    origin: Literal["trained", "loaded", "black box", "recorded"]
+    origin: Literal["trained", "loaded", "black box", "recorded", "untrained"]
     curve: tuple[Epoch, ...]
     best_epoch: int | None
     validation_score: float

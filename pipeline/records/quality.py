@@ -1,5 +1,7 @@
 """What every file answers on test, as the verify stage found it."""
 
+from typing import Literal
+
 from ...devices.onboard.stats.estimate import Estimate
 from ..recipe.task_names import TaskName
 from .fidelity import Fidelity
@@ -147,7 +149,10 @@ class VerifyRecord(Record):
     task: TaskName
     labels: tuple[str, ...]
     """Names of the classes, labels or numbers, whose figures are ``metrics["name[index]"]``."""
+    split: Literal["test", "validation"] = "test"
+    """What was judged by: a verdict is one on test, a rung of a search one on validation."""
     test_samples: int
+    """Of that split."""
     metric: str
     """What a score is: accuracy, mAP, R² or cosine."""
     label_unit: str = ""

@@ -7,6 +7,7 @@ from .data import DataRecord
 from .models import ModelRecord, TargetsRecord
 from .quality import VerifyRecord
 from .record import Record
+from .search import SearchRecord
 from .variants import VariantsRecord
 from .verdict import NextStep, Verdict
 
@@ -47,6 +48,8 @@ class Report(Record):
     quality: VerifyRecord
     measured: BenchmarkRecord
     verdict: Verdict
+    search: SearchRecord | None = None
+    """How the recipe was found; None where it was built as it is."""
     runtimes: dict[str, object] | None = None
     """The variants in every runtime side by side, made of the fields above when the report is
     written and left out when it is read; None where there is one runtime only."""

@@ -27,7 +27,7 @@ from ..engine.store import digest_of, file_sha256, folder_digests, move_whole, w
 from ..judge.gate import judge
 from ..recipe.files import dump
 from ..recipe.recipe import Recipe
-from ..records import Commit, Report, Verdict
+from ..records import Commit, Report, SearchRecord, Verdict
 from . import older
 
 if TYPE_CHECKING:
@@ -74,7 +74,11 @@ def find(
 
 
 def write(
-    artifacts: Path, recipe: Recipe, outputs: "Flow", commit: Commit | None = None
+    artifacts: Path,
+    recipe: Recipe,
+    outputs: "Flow",
+    commit: Commit | None = None,
+    search: SearchRecord | None = None,
 ) -> tuple[Path, Report]:
     """Judge finished stages, and write them as a run with its report.
 
@@ -83,6 +87,7 @@ def write(
         recipe: of the build.
         outputs: of its stages.
         commit: of the recipe's folder.
+        search: how the recipe was found.
     """
     verdict = judge(recipe.gate, outputs.quality.record, outputs.measured.record)
     report = Report(
@@ -103,6 +108,7 @@ def write(
         quality=outputs.quality.record,
         measured=outputs.measured.record,
         verdict=verdict,
+        search=search,
     )
 
     def fill(draft: Path) -> None:

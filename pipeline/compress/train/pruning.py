@@ -15,11 +15,11 @@ from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from ....errors import ModelError, NoEffectError, RecipeError
 from ...models import parameters
 from ...models.deployed import Deployed
+from ...models.macs import macs_of
 from ...records import Cut, Pruned
 from .channels import Channels, Found, find
 from .importance import Importance, norms
@@ -65,7 +65,7 @@ def prune(
     """
     _check_share(share)
     large = copy.deepcopy(model).eval().requires_grad_()
-    found, macs = find(large, example), _macs(large, example)
+    found, macs = find(large, example), macs_of(large, example)
     blocks = _blocks(found, importance(large, found.groups), multiple)
     cuts = tuple(_all_cuts(found, _kept(found, blocks, macs, share, multiple)))
     small = _cut(copy.deepcopy(model), cuts)
@@ -77,7 +77,7 @@ def prune(
         parameters_before=parameters(model),
         parameters=parameters(small),
         macs_before=macs,
-        macs=_macs(cut, example),
+        macs=macs_of(cut, example),
     )
 
 
@@ -126,7 +126,7 @@ def check_possible(
     _check_share(share)
     found = find(model, example)
     blocks = _blocks(found, [torch.ones(group.size) for group in found.groups], multiple)
-    _kept(found, blocks, _macs(model, example), share, multiple)
+    _kept(found, blocks, macs_of(model, example), share, multiple)
 
 
 def _check_share(share: float) -> None:
@@ -244,14 +244,6 @@ def _macs_left(found: Found, counts: Sequence[int]) -> int:
             if name in macs:
                 macs[name] = macs[name] * (size - group.size + count) // size
     return sum(macs.values())
-
-
-@torch.no_grad()
-def _macs(model: Deployed, example: torch.Tensor) -> int:
-    """Multiply-accumulates of one sample, by torch's own counter."""
-    with FlopCounterMode(display=False) as counter:
-        model(example)
-    return int(counter.get_total_flops()) // 2 // len(example)
 
 
 # --- cutting ----------------------------------------------------------------------------------

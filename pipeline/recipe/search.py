@@ -1,0 +1,107 @@
+"""``[search]``: how a student that fits is chosen, and what is tried where a budget is missed.
+
+>>> Search(ladder=("calibration", "qat")).ladder
+('calibration', 'qat')
+"""
+
+import difflib
+from typing import Annotated, Literal, TypeVar, get_args
+
+from pydantic import Field, field_validator
+
+from ...exporters import EXPORTERS
+from .model_names import family_and_depth, is_factory
+from .part import Part, Positive
+
+T = TypeVar("T")
+
+AUTO = "auto"
+"""``student.model`` of a recipe whose student is to be chosen."""
+RungName = Literal[
+    "int8",
+    "calibration",
+    "mixed",
+    "runtime",
+    "qat",
+    "longer",
+    "loss",
+    "larger",
+    "smaller",
+    "pruning",
+]
+LADDER: tuple[RungName, ...] = get_args(RungName)
+"""All rungs, the cheapest first; ``search.rungs`` says what each changes."""
+
+
+class Search(Part):
+    """How a student that fits is chosen, and what is tried where a budget is missed."""
+
+    models: tuple[str, ...] = Field(
+        (),
+        description='student.model = "auto": families and depths to choose from, such as '
+        "['resnet8', 'mobilenet3']; none: those that suit the samples.",
+    )
+    widths: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
+        (), description='student.model = "auto": widths of each model; none: several that suit it.'
+    )
+    finalists: Annotated[int, Field(ge=1, le=100)] = Field(
+        3,
+        description="The largest candidates that fit are so many; they are trained for a short "
+        "time, and the best of them on validation is trained for the whole.",
+    )
+    finalist_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
+        0.25, description="Share of distill.epochs that a finalist is trained for."
+    )
+    processes: Annotated[int, Field(ge=1, le=200)] = Field(
+        5,
+        description="Fresh processes that measure a candidate or a rung; the verdict measures "
+        "anew, as [benchmark] says.",
+    )
+    ladder: tuple[RungName, ...] = Field(
+        LADDER,
+        description="What may be tried, in this order, where a budget is missed; an empty list: "
+        "nothing.",
+    )
+    formats: tuple[str, ...] = Field(
+        (), description="Formats that may be added to export.formats where a budget is missed."
+    )
+    max_minutes: Positive = Field(
+        60.0, description="No further rung is begun after so many minutes of search."
+    )
+
+    @field_validator("models")
+    @classmethod
+    def _are_families(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        for model in models:
+            if is_factory(model):
+                raise ValueError(
+                    f"families with a depth, not {model!r}: a function of yours has one size"
+                )
+            family_and_depth(model)
+        return _each_once(models)
+
+    @field_validator("widths")
+    @classmethod
+    def _differ(cls, widths: tuple[int, ...]) -> tuple[int, ...]:
+        return _each_once(widths)
+
+    @field_validator("ladder")
+    @classmethod
+    def _are_tried_once(cls, ladder: tuple[RungName, ...]) -> tuple[RungName, ...]:
+        return _each_once(ladder)
+
+    @field_validator("formats")
+    @classmethod
+    def _exist(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        for name in formats:
+            if name not in EXPORTERS:
+                near = difflib.get_close_matches(name, EXPORTERS, n=1, cutoff=0.4)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise ValueError(f"any of {', '.join(EXPORTERS)}{hint}")
+        return _each_once(formats)
+
+
+def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(values)) < len(values):
+        raise ValueError("each of them once")
+    return values

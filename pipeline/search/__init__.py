@@ -1,0 +1,1 @@
+"""Budgets first: the student that fits is chosen before it is trained, then a ladder is climbed."""

@@ -1,0 +1,102 @@
+"""``student.model = "auto"``: the candidate that becomes the student.
+
+The largest candidates that fit are trained for a short time; by their scores on validation a third
+of them goes on for three times as long, until one is left (successive halving: Jamieson & Talwalkar
+2016, "Non-stochastic best arm identification", AISTATS). Each training has a schedule of its own
+length, since a learning rate that has not come down yet hides which model is better.
+"""
+
+import math
+from typing import NamedTuple
+
+from ..progress import Progress
+from ..recipe.recipe import Recipe
+from ..records import Cost
+from .candidates import Candidates
+from .family import architectures
+from .trials import Trials, settings_of, with_student
+
+_GO_ON = 3
+"""One finalist of so many goes on, for so many times as long."""
+
+
+class Choice(NamedTuple):
+    """The student that was chosen.
+
+    Attributes:
+        recipe: with it.
+        candidates: all of them, with what is known of each.
+        scores: on validation after the last short training that a finalist had.
+        cost: of the one that was chosen.
+    """
+
+    recipe: Recipe
+    candidates: Candidates
+    scores: dict[Cost, float]
+    cost: Cost
+
+
+def choose(recipe: Recipe, trials: Trials) -> Choice:
+    """Measure candidates, train the largest that fit for a short time, and take the best.
+
+    Where none fits, the one that misses the budgets by the least is taken: it is the ladder's to
+    go on from, and the verdict's to refuse.
+
+    Args:
+        recipe: whose student is ``auto``.
+        trials: runs what is measured and trained.
+
+    Raises:
+        EdgestillError: as a build.
+    """
+    search, progress = settings_of(recipe), trials.progress
+    data = trials.data(recipe).record
+    costs = trials.costs(recipe, architectures(search, data))
+    candidates = Candidates(costs, recipe.gate)
+    while (cost := candidates.to_measure(search.finalists)) is not None:
+        candidates.add(cost, trials.resources(recipe, cost.architecture))
+        progress.note(f"search: {cost.name} {'fits' if candidates.fits(cost) else 'does not fit'}")
+    finalists = candidates.fitting()[: search.finalists]
+    measured = sum(map(candidates.is_measured, costs))
+    progress.note(
+        f"search: {len(costs)} candidates, {measured} measured, {len(candidates.fitting())} fit"
+    )
+    if not finalists:
+        nearest = candidates.closest()
+        progress.note(f"search: none fits; the nearest is {nearest.name}")
+        return Choice(with_student(recipe, nearest.architecture), candidates, {}, nearest)
+    scores = _halved(recipe, trials, finalists)
+    best = max(finalists, key=lambda cost: (_rounds(scores, cost), cost.macs))
+    progress.note(f"search: {best.name} is the student")
+    last = {cost: found[-1] for cost, found in scores.items()}
+    return Choice(with_student(recipe, best.architecture), candidates, last, best)
+
+
+def _rounds(scores: dict[Cost, list[float]], cost: Cost) -> tuple[int, float]:
+    """How many rounds a finalist was in, and its score in the last."""
+    found = scores.get(cost, [])
+    return len(found), found[-1] if found else 0.0
+
+
+def _halved(recipe: Recipe, trials: Trials, finalists: list[Cost]) -> dict[Cost, list[float]]:
+    """Scores on validation, one a round."""
+    scores: dict[Cost, list[float]] = {}
+    share, left = settings_of(recipe).finalist_share, list(finalists)
+    while len(left) > 1:
+        for cost in left:
+            short = with_student(recipe, cost.architecture)
+            record = trials.short_training(short, min(share, 1.0))
+            scores.setdefault(cost, []).append(record.validation_score)
+            _tell(trials.progress, cost, record.validation_score, share)
+        left.sort(key=lambda cost: scores[cost][-1], reverse=True)
+        if share >= 1.0:
+            break
+        left, share = left[: math.ceil(len(left) / _GO_ON)], share * _GO_ON
+    return scores
+
+
+def _tell(progress: Progress, cost: Cost, score: float, share: float) -> None:
+    progress.note(
+        f"search: {cost.name} scores {score:.4f} on validation after {min(share, 1.0):.0%} of its "
+        "epochs"
+    )

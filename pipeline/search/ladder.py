@@ -1,0 +1,235 @@
+"""The ladder: where a budget is missed, what may help is tried, the cheapest first.
+
+    climbed = climb(recipe, trials, candidates=None, until=time.monotonic() + 3600)
+    climbed.recipe, climbed.rungs
+
+Each rung is a build without its verdict: the files are scored on validation and measured for a
+short time (``shortfalls``). A change that brings the nearest file closer to the budgets is kept,
+and the next rung goes on from it. The first recipe that is expected to be READY ends the climb.
+Test takes no part, so that the verdict on test keeps its error rate however many rungs there
+were.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...devices.onboard.stats.estimate import Estimate
+from ...errors import EdgestillError, StorageError
+from ..judge.gate import judge
+from ..recipe.files import in_toml, parse
+from ..recipe.recipe import Recipe
+from ..recipe.search import RungName
+from ..records import RungRecord, Shortfall
+from .candidates import Candidates
+from .neighbours import Around
+from .rungs import RUNGS, Change, Rung, Trouble, troubles
+from .shortfalls import distance, expected, nearest
+from .trials import Trials, settings_of
+
+AS_IT_IS = "as it is"
+_HELPS: dict[Trouble, str] = {
+    "resources": "budgets of size, time, memory and energy",
+    "int8": "what int8 loses",
+    "quality": "what fp32 lacks",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """One recipe, judged without test.
+
+    Attributes:
+        recipe: the recipe.
+        found: what each of its files is expected to miss.
+        score: of the nearest file on validation.
+    """
+
+    recipe: Recipe
+    found: Mapping[str, tuple[Shortfall, ...]]
+    score: Estimate | None
+
+    @property
+    def nearest(self) -> str | None:
+        """The file that misses least."""
+        return nearest(self.found)
+
+    @property
+    def misses(self) -> tuple[Shortfall, ...]:
+        """What that file misses."""
+        name = self.nearest
+        return self.found[name] if name is not None else ()
+
+    @property
+    def fits(self) -> bool:
+        """Whether some file is expected to be READY."""
+        return self.nearest is not None and not self.misses
+
+    @property
+    def distance(self) -> tuple[float, float]:
+        """How far from READY; the farthest where no file can ship."""
+        return distance(self.misses) if self.nearest is not None else (float("inf"), 0.0)
+
+
+@dataclass
+class Climb:
+    """A climb under way.
+
+    Attributes:
+        trials: runs what a rung needs.
+        candidates: of the search; None where the recipe names its student.
+        until: by ``time.monotonic``: no rung is begun later.
+        rungs: what was tried, in order.
+        tried: every recipe that was judged.
+        best: the nearest of them.
+        changes: what it has that the first one has not.
+    """
+
+    trials: Trials
+    candidates: Candidates | None
+    until: float
+    best: Tried
+    rungs: list[RungRecord] = field(default_factory=list)
+    tried: list[Tried] = field(default_factory=list)
+    changes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether no further rung may begin."""
+        return time.monotonic() > self.until
+
+
+def climb(recipe: Recipe, trials: Trials, *, candidates: Candidates | None, until: float) -> Climb:
+    """Try the rungs of ``search.ladder`` until a recipe is expected to be READY.
+
+    Args:
+        recipe: with a student of its own.
+        trials: runs what a rung needs.
+        candidates: of the search that chose the student; None where the recipe names it.
+        until: by ``time.monotonic``: no rung is begun later.
+
+    Raises:
+        EdgestillError: the recipe itself cannot be built. A rung that cannot be is left out.
+    """
+    began = time.monotonic()
+    first = _judged(recipe, trials)
+    climbing = Climb(trials, candidates, until, first, tried=[first])
+    climbing.rungs.append(_record(AS_IT_IS, {}, first, kept=True, began=began))
+    _tell(climbing)
+    for name in settings_of(recipe).ladder:
+        if climbing.best.fits or climbing.is_over_time:
+            break
+        _try(name, RUNGS[name], climbing)
+    return climbing
+
+
+def _try(name: RungName, rung: Rung, climbing: Climb) -> None:
+    """Try a rung, again and again where that goes on helping."""
+    done: set[str] = set()
+    while not (climbing.best.fits or climbing.is_over_time):
+        helps = rung.helps & troubles(climbing.best.found)
+        around = Around(climbing.best.recipe, climbing.trials, climbing.candidates)
+        options = rung.options(climbing.best.recipe, around) if helps else _no_help(rung)
+        if isinstance(options, str):
+            if not done:
+                climbing.rungs.append(RungRecord(name=name, skipped=options))
+            return
+        change = next((one for one in options if str(texts(one)) not in done), None)
+        if change is None:
+            return
+        done.add(str(texts(change)))
+        kept = _step(name, change, climbing)
+        if kept and not rung.again:
+            return
+
+
+def _step(name: RungName, change: Change, climbing: Climb) -> bool:
+    """Judge the recipe with one change; whether it is kept."""
+    began = time.monotonic()
+    climbing.trials.progress.note(f"search: trying {name}: {', '.join(texts(change))}")
+    try:
+        recipe = changed(climbing.best.recipe, change)
+        found = _judged(recipe, climbing.trials)
+    except StorageError:
+        raise
+    except EdgestillError as error:
+        climbing.rungs.append(
+            RungRecord(name=name, changes=texts(change), skipped=f"it failed: {error}")
+        )
+        climbing.trials.progress.note(f"search: {name} failed: {error}")
+        return False
+    kept = found.distance < climbing.best.distance
+    climbing.tried.append(found)
+    climbing.rungs.append(_record(name, change, found, kept=kept, began=began))
+    if kept:
+        climbing.best, climbing.changes = found, {**climbing.changes, **change}
+    _tell(climbing)
+    return kept
+
+
+def _judged(recipe: Recipe, trials: Trials) -> Tried:
+    """A recipe's files, scored on validation and measured for a short time."""
+    made = trials.on_validation(recipe)
+    quality, data = made.quality.record, made.data.record
+    verdict = judge(recipe.gate, quality, made.measured.record)
+    found = expected(verdict, quality, data.samples("test"))
+    name = nearest(found)
+    score = next((one.score for one in quality.variants if one.name == name), None)
+    return Tried(recipe, found, score)
+
+
+def changed(recipe: Recipe, change: Change) -> Recipe:
+    """A recipe with other values of some keys, checked as any recipe is.
+
+    Raises:
+        RecipeError: the values do not go together.
+    """
+    tree = recipe.model_dump(mode="json", exclude_none=True)
+    for key, value in change.items():
+        *parents, leaf = key.split(".")
+        part = tree
+        for parent in parents:
+            part = part[parent]
+        part[leaf] = value
+    return parse(tree, where="search")
+
+
+def texts(change: Change) -> tuple[str, ...]:
+    """Changes as ``--set`` takes them."""
+    return tuple(f"{key}={in_toml(value)}" for key, value in change.items())
+
+
+def _no_help(rung: Rung) -> str:
+    helped = " and ".join(text for trouble, text in _HELPS.items() if trouble in rung.helps)
+    return f"it helps against {helped}, which are not what is missed"
+
+
+def _record(name: str, change: Change, found: Tried, *, kept: bool, began: float) -> RungRecord:
+    return RungRecord(
+        name=name,
+        changes=texts(change),
+        fits=found.fits,
+        kept=kept,
+        nearest=found.nearest,
+        score=found.score,
+        misses=found.misses,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _tell(climbing: Climb) -> None:
+    rung = climbing.rungs[-1]
+    if rung.nearest is None:
+        told = "no file can ship"
+    elif rung.fits:
+        told = f"{rung.nearest} is expected to be READY"
+    else:
+        told = f"{rung.nearest} misses {', '.join(told_misses(rung.misses))}"
+    climbing.trials.progress.note(f"search: {rung.name}: {told}")
+
+
+def told_misses(misses: Sequence[Shortfall]) -> Iterator[str]:
+    """Each as ``max_p50_ms: 2.4 of 2``."""
+    for miss in misses:
+        yield f"{miss.key}: {miss.value:.4g} of {miss.budget:.4g}"

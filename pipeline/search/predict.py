@@ -1,0 +1,69 @@
+"""What a candidate takes of the device, worked out from candidates that were measured.
+
+A file's size follows its parameters, its latency, energy and instructions its multiply-accumulates,
+memory its parameters and the width of its layers, which the multiply-accumulates tell of. Between
+two measured candidates of a family the figure is on the straight line through both, beyond them on
+the same line, but never below 0. A prediction says which candidate to measure next, and is shown as
+one; a candidate is trained only after it was measured.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from ...devices.onboard.stats.estimate import Estimate
+from ..records import Cost
+
+BY_PARAMETERS = frozenset({"max_size_kib"})
+"""Budgets whose figure follows the number of parameters; the others follow the operations."""
+
+Figures = Mapping[str, Estimate]
+"""Of one file, by the key of the budget."""
+
+
+def predicted(
+    cost: Cost, measured: Sequence[tuple[Cost, Figures]], keys: Sequence[str]
+) -> dict[str, Estimate]:
+    """The figures of a candidate that was not measured.
+
+    Args:
+        cost: of the candidate.
+        measured: others, with the figures of one and the same variant; those of the candidate's
+            own model count alone where there are two of them.
+        keys: of the budgets.
+    """
+    own = [(other, figures) for other, figures in measured if other.model == cost.model]
+    used = own if len(own) > 1 else measured
+    found = {}
+    for key in keys:
+        points = [
+            (_size(other, key), value)
+            for other, figures in used
+            if (figure := figures.get(key)) is not None and (value := figure.value) is not None
+        ]
+        unit = next((one[key].unit for _, one in used if key in one), "")
+        found[key] = _estimate(_line(_size(cost, key), points), len(points), unit)
+    return found
+
+
+def _size(cost: Cost, key: str) -> float:
+    return float(cost.parameters if key in BY_PARAMETERS else cost.macs)
+
+
+def _estimate(value: float | None, points: int, unit: str) -> Estimate:
+    if value is None:
+        return Estimate.unknown("no candidate has this figure", unit=unit)
+    method = f"on a line through candidates that were measured ({points})"
+    missing = "a line through other candidates has no interval"
+    return Estimate(value, None, None, method, points, missing, unit, "predicted")
+
+
+def _line(x: float, points: Sequence[tuple[float, float]]) -> float | None:
+    """The value at x of the line through the two points that are nearest to it, from both sides."""
+    unique = sorted(dict(sorted(points)).items())
+    if not unique:
+        return None
+    if len(unique) == 1:
+        ((at, value),) = unique
+        return value * x / at if at else value
+    above = next((i for i, (at, _) in enumerate(unique) if at >= x), len(unique) - 1)
+    (left, low), (right, high) = unique[max(above - 1, 0)], unique[max(above, 1)]
+    return max(0.0, low + (high - low) * (x - left) / (right - left))

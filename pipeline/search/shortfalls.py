@@ -1,0 +1,128 @@
+"""Which budgets a file is expected to miss, before test has been looked at.
+
+    expected(verdict, quality, test_samples=450)["int8-static"]   # (Shortfall(key='min_accuracy'…
+
+A verdict needs the whole interval inside the budget. On validation the same is asked of an interval
+as wide as test's will be: half of validation's, times the square root of the ratio of their sizes.
+A figure of a short measurement has no interval; it has to be inside by ``MARGIN``.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from ...devices.onboard.stats.estimate import Estimate
+from ...devices.scenarios.figures import Figures
+from ..judge import task_budgets
+from ..judge.budgets import BUDGETS, Budget
+from ..judge.gate import check, check_elsewhere
+from ..recipe.gate import Gate
+from ..records import AT, TEACHER, BenchmarkRecord, Check, Shortfall, Verdict, VerifyRecord
+
+MARGIN = 0.05
+"""Share of a budget of latency, memory or energy that a figure of few processes keeps clear of."""
+_BY_ONNX = frozenset({"onnx", "ort"})
+"""Formats whose figures are those of the ``.onnx`` file."""
+
+
+def keys_of_resources(gate: Gate) -> tuple[str, ...]:
+    """The budgets of what a file takes of the device; those of quality are left out."""
+    return tuple(
+        key for key in gate.budgets() if key in BUDGETS and BUDGETS[key].measured is not None
+    )
+
+
+def of_resources(gate: Gate, measured: BenchmarkRecord) -> dict[str, tuple[Check, ...]]:
+    """These budgets for every file that the app can take, by its name."""
+    return {
+        figures.name: tuple(_resources(gate, figures, measured))
+        for figures in measured.benchmark.models
+        if figures.name != TEACHER and _is_taken(figures.name, gate.runtimes)
+    }
+
+
+def _is_taken(name: str, runtimes: Sequence[str] | None) -> bool:
+    """Whether the app takes a file; an ``.ort`` file is the ``.onnx`` file that was measured."""
+    format_ = name.partition(AT)[2]
+    return runtimes is None or bool({format_} & {*runtimes} if format_ else {*runtimes} & _BY_ONNX)
+
+
+def _resources(gate: Gate, figures: Figures, measured: BenchmarkRecord) -> Iterator[Check]:
+    budgets = gate.budgets()
+    for key in keys_of_resources(gate):
+        budget = BUDGETS[key]
+        if budget.of_machine and not measured.on_target:
+            yield check_elsewhere(key, budgets[key], figures.name, measured)
+        elif budget.measured is not None:
+            yield check(key, budgets[key], budget.measured(figures))
+
+
+def missed(checks: tuple[Check, ...]) -> tuple[Shortfall, ...]:
+    """The budgets of resources that a file misses; one whose figure is unknown is not missed."""
+    found = (shortfall(one, BUDGETS[one.key]) for one in checks)
+    return tuple(one for one in found if one is not None)
+
+
+def expected(
+    verdict: Verdict, quality: VerifyRecord, test_samples: int
+) -> dict[str, tuple[Shortfall, ...]]:
+    """What each file that could ship is expected to miss in a verdict on test.
+
+    Args:
+        verdict: on validation.
+        quality: that it was made of.
+        test_samples: of test.
+
+    Returns:
+        By file. Files with a fault and files that the app cannot take are left out.
+    """
+    narrower = math.sqrt(quality.test_samples / test_samples)
+    found = {}
+    for judged in verdict.variants:
+        if judged.faults or judged.cannot_ship:
+            continue
+        misses = (
+            shortfall(one, task_budgets.of_record(one.key, quality), narrower)
+            for one in judged.checks
+        )
+        found[judged.name] = tuple(miss for miss in misses if miss is not None)
+    return found
+
+
+def shortfall(one: Check, budget: Budget, narrower: float = 1.0) -> Shortfall | None:
+    """How far a figure is outside the part of its budget that a verdict needs; None: inside.
+
+    Args:
+        one: the check; a figure without a value cannot be told from one inside.
+        budget: what it limits.
+        narrower: test's interval over validation's.
+    """
+    value = one.figure.value
+    if value is None:
+        return None
+    upper = budget.direction == "at most"
+    needed = _half_width(one.figure, upper=upper) * narrower
+    if budget.of_machine:
+        needed = max(needed, MARGIN * abs(one.budget))
+    outside = (value - one.budget if upper else one.budget - value) + needed
+    if outside < 0.0 or (outside == 0.0 and budget.direction != "above"):
+        return None
+    excess = outside / abs(one.budget) if budget.measured is not None and one.budget else outside
+    return Shortfall(key=one.key, budget=one.budget, value=value, excess=excess)
+
+
+def _half_width(figure: Estimate, *, upper: bool) -> float:
+    """From the value to the end of the interval that a verdict looks at; 0 without an interval."""
+    end = figure.high if upper else figure.low
+    if end is None or figure.value is None or not math.isfinite(end):
+        return 0.0
+    return abs(end - figure.value)
+
+
+def nearest(found: Mapping[str, tuple[Shortfall, ...]]) -> str | None:
+    """The file that misses the fewest budgets, by the least; None where there is no file."""
+    return min(found, key=lambda name: distance(found[name]), default=None)
+
+
+def distance(misses: tuple[Shortfall, ...]) -> tuple[int, float]:
+    """How far from all budgets: how many are missed, and by how much in all."""
+    return len(misses), sum(miss.excess for miss in misses)

@@ -1,0 +1,183 @@
+"""The parts of a build that a search runs: candidates, short trainings, rungs.
+
+    trials = Trials(Path("artifacts"), Silent())
+    trials.resources(recipe, Architecture(model="resnet8", width=16))   # files and their figures
+    trials.on_validation(recipe)                                        # all of a build but test
+
+Every part is a stage of the store, so that a search that was stopped goes on where it was, and the
+build at its end finds the student that was trained. Test is not looked at.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .. import tasks
+from ..build import benchmark_inputs, data_inputs, flow, threads_for, variants_inputs
+from ..compress.plan import plan as plan_of
+from ..distill.inputs import Models, Teachers
+from ..engine.flow import Builder, StopHereError
+from ..engine.stage import Made
+from ..engine.store import Store
+from ..outside import Outside, outside
+from ..preflight import known
+from ..progress import Progress
+from ..recipe.architecture import Architecture, Student
+from ..recipe.recipe import Recipe
+from ..recipe.search import Search
+from ..records import BenchmarkRecord, Cost, DataRecord, ModelRecord, TargetsRecord
+from ..runs.flow_result import Flow
+from ..stages import BENCHMARK, DATA, STUDENT, TARGETS, VARIANTS
+from .inputs import CostsInputs, UntrainedInputs
+from .stages import COSTS, UNTRAINED
+
+T = TypeVar("T")
+
+_UNTRAINED = {"int8-qat": "int8-static", "int8-mixed": "int8-static", "pruned": "fp32"}
+"""Variants that cannot be had without a training, and what takes as much of a device, or more."""
+
+
+def settings_of(recipe: Recipe) -> Search:
+    """The recipe's ``[search]``, or that of a recipe whose student is ``auto`` and nothing else."""
+    return recipe.search or Search()
+
+
+def with_student(recipe: Recipe, architecture: Architecture) -> Recipe:
+    """The same recipe with this student."""
+    student = Student(
+        model=architecture.model, width=architecture.width, arguments=architecture.arguments
+    )
+    return recipe.model_copy(update={"student": student})
+
+
+@dataclass
+class Trials:
+    """Runs parts of a build; each is read from the store where it was run before.
+
+    Attributes:
+        artifacts: the folder builds write to.
+        progress: gets each step.
+        around: entered around each stage that runs.
+        store: below ``artifacts``.
+        ran: the stages that ran.
+    """
+
+    artifacts: Path
+    progress: Progress
+    around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    ran: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Open the store."""
+        self.store = Store(self.artifacts, self.progress.warn)
+
+    def data(self, recipe: Recipe) -> Made[DataRecord]:
+        """The data stage."""
+
+        def prepare(run: Any, named: Outside) -> Made[DataRecord]:
+            data: Made[DataRecord] = run(DATA, data_inputs(recipe, named))
+            return data
+
+        return self._run(recipe, prepare)
+
+    def costs(self, recipe: Recipe, architectures: tuple[Architecture, ...]) -> tuple[Cost, ...]:
+        """The costs of candidates, in the order of their multiply-accumulates."""
+        targets = self._targets(with_student(recipe, architectures[0]))
+
+        def weigh(run: Any, named: Outside) -> tuple[Cost, ...]:
+            data = run(DATA, data_inputs(recipe, named))
+            made = run(COSTS, CostsInputs(architectures, data, targets))
+            costs: tuple[Cost, ...] = made.record.costs
+            return costs
+
+        return self._run(recipe, weigh)
+
+    def resources(self, recipe: Recipe, architecture: Architecture) -> BenchmarkRecord:
+        """What the files of an untrained student take, by a short measurement.
+
+        Args:
+            recipe: with any student.
+            architecture: of the student to measure.
+        """
+        r = _short(with_student(recipe, architecture))
+        wanted = (_UNTRAINED.get(name, name) for name in r.compress.variants)
+        compress = r.compress.model_copy(update={"variants": tuple(dict.fromkeys(wanted))})
+        r = r.model_copy(update={"compress": compress})
+        targets = self._targets(r)
+
+        def measure(run: Any, named: Outside) -> BenchmarkRecord:
+            data = run(DATA, data_inputs(r, named))
+            part = r.student.only(Architecture)
+            student = run(UNTRAINED, UntrainedInputs(part, named.student, data, targets))
+            plan = plan_of(r.compress.model_copy(update={"target": r.target}))
+            models = Models(Teachers((), ()), (student,))
+            variants = run(VARIANTS, variants_inputs(r, plan, models, data))
+            measured = run(BENCHMARK, benchmark_inputs(r, named.device, variants, data))
+            record: BenchmarkRecord = measured.record
+            return record
+
+        return self._run(r, measure)
+
+    def short_training(self, recipe: Recipe, share: float) -> ModelRecord:
+        """One student after a share of its epochs, with a schedule of so many.
+
+        Args:
+            recipe: of the student.
+            share: of ``distill.epochs``.
+        """
+        epochs = max(1, round(recipe.distill.epochs * share))
+        distill = recipe.distill.model_copy(update={"epochs": epochs, "seeds": 1})
+        made = self._until(recipe.model_copy(update={"distill": distill}), STUDENT.name)
+        record: ModelRecord = made.record
+        return record
+
+    def on_validation(self, recipe: Recipe) -> Flow:
+        """All stages of a build, its files scored on validation and measured for a short time."""
+        known(recipe)
+        r = _short(recipe)
+        engine = self._builder(r)
+        made = flow(r, outside(r), engine, split="validation")
+        self.ran += engine.ran
+        return made
+
+    def _targets(self, recipe: Recipe) -> Made[TargetsRecord] | None:
+        """The teacher's answers, where nothing else says how many numbers a student gives."""
+        data = self.data(recipe).record
+        if tasks.of(data.task).outputs(data) is not None:
+            return None
+        return self._until(recipe, TARGETS.name)
+
+    def _until(self, recipe: Recipe, stage: str) -> Made[Any]:
+        engine = self._builder(recipe, until=stage)
+        try:
+            flow(recipe, outside(recipe), engine, split="validation")
+        except StopHereError as stop:
+            return stop.made
+        finally:
+            self.ran += engine.ran
+        raise AssertionError(f"{stage} is followed by other stages")
+
+    def _run(self, recipe: Recipe, stages: Callable[[Any, Outside], T]) -> T:
+        engine = self._builder(recipe)
+        try:
+            return stages(engine.run_stage, outside(recipe))
+        finally:
+            self.ran += engine.ran
+
+    def _builder(self, recipe: Recipe, until: str | None = None) -> Builder:
+        return Builder(
+            self.store, threads_for(recipe), self.progress, until=until, around=self.around
+        )
+
+
+def _short(recipe: Recipe) -> Recipe:
+    """With the short measurement of a search: its figures choose, and decide no verdict."""
+    update = {
+        "processes": settings_of(recipe).processes,
+        "max_seconds": 0.0,
+        "operators": False,
+        "footprint": False,
+    }
+    return recipe.model_copy(update={"benchmark": recipe.benchmark.model_copy(update=update)})
