@@ -4,6 +4,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
@@ -74,8 +75,11 @@ def _links(text):
 
 def keys_of(model, prefix=""):
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Part):
-            yield from keys_of(field.annotation, f"{prefix}{name}.")
+        # A section that may be left out is ``Part | None``.
+        kinds = get_args(field.annotation)
+        kind = kinds[0] if type(None) in kinds else field.annotation
+        if isinstance(kind, type) and issubclass(kind, Part):
+            yield from keys_of(kind, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field
 
@@ -83,7 +87,7 @@ def keys_of(model, prefix=""):
 def test_every_recipe_key_stands_in_the_recipe_that_init_writes():
     section, found = "", set()
     for line in bundled("start").read_text(encoding="utf-8").splitlines():
-        if match := re.match(r"\[([\w.]+)\]", line):
+        if match := re.match(r"(?:# )?\[([\w.]+)\]", line):
             section = f"{match[1]}."
         elif match := re.match(r"(?:# )?(\w+) = ", line):
             found.add(section + match[1])

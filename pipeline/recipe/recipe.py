@@ -56,8 +56,8 @@ class Recipe(Part):
     benchmark: Benchmark = Field(default_factory=lambda: Benchmark())
     search: Search | None = Field(
         None,
-        description="How a student that fits is chosen, and what is tried where a budget is missed; "
-        "none, and a student that is named: the recipe is built as it is.",
+        description="How a student that fits is chosen, and what is tried where a budget is "
+        "missed; none, and a student that is named: the recipe is built as it is.",
     )
     gate: Gate
 

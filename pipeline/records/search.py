@@ -40,8 +40,10 @@ class Shortfall(Record):
     budget: float
     value: float
     """In the budget's unit."""
+    needed: float
+    """The value from which on a verdict is expected to see the whole interval inside the budget."""
     excess: float
-    """How far outside, as a share of the budget; of scores and differences in their own unit."""
+    """How far from that, as a share of the budget; of scores and differences in their own unit."""
 
 
 class CandidateRecord(Record):

@@ -6,6 +6,7 @@ candidates.add(cost, trials.resources(recipe, cost.architecture))
 candidates.fitting()[:3]      # the largest, each of them measured
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from ..judge.gate import check
@@ -14,11 +15,11 @@ from ..records import BenchmarkRecord, CandidateRecord, Check, Cost, Shortfall
 from .predict import predicted
 from .shortfalls import distance, keys_of_resources, missed, nearest, of_resources
 
-_NEAR = 0.25
-"""A candidate that is predicted to miss its budgets by no more than this share is measured, too,
-where its own model has told little: a line through other models may be as wrong."""
 _TELLS = 2
-"""Measured candidates of a model from which on its line is believed."""
+"""Measured candidates of a model from which on its line is believed: one through other models may
+be wrong by a factor of three, as an operation of a MobileNet takes longer than one of a ResNet."""
+_NEAR = 0.25
+"""A candidate that is predicted to miss its budgets by no more than this share is measured, too."""
 
 
 class Candidates:
@@ -76,16 +77,24 @@ class Candidates:
         return next(self._doubtful(least), None)
 
     def _doubtful(self, least: int) -> Iterator[Cost]:
-        """Candidates of so many operations that a line through others may have left out.
+        """Candidates of more operations than that which a line through others may have left out.
 
-        Where nothing fits, the smallest of all is the last hope.
+        Of each model the smallest: where it does not fit, neither do those above it. Where nothing
+        fits, the smallest of all is the last hope.
         """
-        for cost in reversed(self.costs):
-            own = sum(other.model == cost.model for other in self._measured)
-            misses = self._nearest(cost)[1]
-            if self.is_measured(cost) or own >= _TELLS or cost.macs <= least:
+        for model in dict.fromkeys(cost.model for cost in reversed(self.costs)):
+            own = [cost for cost in self._measured if cost.model == model]
+            too_large = min((c.macs for c in own if not self.fits(c)), default=math.inf)
+            open_ones = (
+                cost
+                for cost in self.costs
+                if cost.model == model and least < cost.macs < too_large and cost not in own
+            )
+            cost = next(open_ones, None)
+            if cost is None:
                 continue
-            if sum(miss.excess for miss in misses) <= _NEAR:
+            excess = sum(miss.excess for miss in self._nearest(cost)[1])
+            if len(own) < _TELLS or excess <= _NEAR:
                 yield cost
         if not self.fitting() and not self.is_measured(self.costs[0]):
             yield self.costs[0]

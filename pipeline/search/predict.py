@@ -3,8 +3,8 @@
 A file's size follows its parameters, its latency, energy and instructions its multiply-accumulates,
 memory its parameters and the width of its layers, which the multiply-accumulates tell of. Between
 two measured candidates of a family the figure is on the straight line through both, beyond them on
-the same line, but never below 0. A prediction says which candidate to measure next, and is shown as
-one; a candidate is trained only after it was measured.
+the same line, but never below 0, and upwards never flat. A prediction says which candidate to
+measure next, and is shown as one; a candidate is trained only after it was measured.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,10 @@ from ..records import Cost
 
 BY_PARAMETERS = frozenset({"max_size_kib"})
 """Budgets whose figure follows the number of parameters; the others follow the operations."""
+
+_LEAST_SLOPE = 0.5
+"""Beyond the largest that was measured a figure grows at least by so much of its share an operation
+there: two small models that differ by noise alone say nothing of one a hundred times as large."""
 
 Figures = Mapping[str, Estimate]
 """Of one file, by the key of the budget."""
@@ -66,4 +70,7 @@ def _line(x: float, points: Sequence[tuple[float, float]]) -> float | None:
         return value * x / at if at else value
     above = next((i for i, (at, _) in enumerate(unique) if at >= x), len(unique) - 1)
     (left, low), (right, high) = unique[max(above - 1, 0)], unique[max(above, 1)]
-    return max(0.0, low + (high - low) * (x - left) / (right - left))
+    slope = (high - low) / (right - left)
+    if x > right:
+        return high + max(slope, _LEAST_SLOPE * high / right) * (x - right)
+    return max(0.0, low + slope * (x - left))

@@ -64,17 +64,15 @@ class Rung:
 
 
 def troubles(found: Mapping[str, tuple[Shortfall, ...]]) -> frozenset[Trouble]:
-    """What stands between the nearest files and their budgets.
+    """What stands between the files and their budgets.
 
     Args:
         found: what each file is expected to miss.
     """
-    fewest = min(map(len, found.values()), default=0)
     by_fp32 = {miss.key for miss in found.get(FP32, ())}
     return frozenset(
         _trouble(miss.key, by_fp32, is_fp32=name == FP32)
         for name, misses in found.items()
-        if len(misses) == fewest
         for miss in misses
     )
 

@@ -92,12 +92,13 @@ def shortfall(one: Check, budget: Budget, narrower: float = 1.0) -> Shortfall | 
     """How far a figure is outside the part of its budget that a verdict needs; None: inside.
 
     Args:
-        one: the check; a figure without a value cannot be told from one inside.
+        one: the check; a figure without a value, which nothing that is tried would bring, is taken
+            for one inside.
         budget: what it limits.
         narrower: test's interval over validation's.
     """
     value = one.figure.value
-    if value is None:
+    if value is None or not math.isfinite(value):
         return None
     upper = budget.direction == "at most"
     needed = _half_width(one.figure, upper=upper) * narrower
@@ -107,7 +108,8 @@ def shortfall(one: Check, budget: Budget, narrower: float = 1.0) -> Shortfall | 
     if outside < 0.0 or (outside == 0.0 and budget.direction != "above"):
         return None
     excess = outside / abs(one.budget) if budget.measured is not None and one.budget else outside
-    return Shortfall(key=one.key, budget=one.budget, value=value, excess=excess)
+    limit = one.budget - needed if upper else one.budget + needed
+    return Shortfall(key=one.key, budget=one.budget, value=value, needed=limit, excess=excess)
 
 
 def _half_width(figure: Estimate, *, upper: bool) -> float:

@@ -27,9 +27,15 @@ from ..progress import Progress
 from ..recipe.architecture import Architecture, Student
 from ..recipe.recipe import Recipe
 from ..recipe.search import Search
-from ..records import BenchmarkRecord, Cost, DataRecord, ModelRecord, TargetsRecord
-from ..runs.flow_result import Flow
-from ..stages import BENCHMARK, DATA, STUDENT, TARGETS, VARIANTS
+from ..records import (
+    BenchmarkRecord,
+    Cost,
+    DataRecord,
+    ModelRecord,
+    TargetsRecord,
+    VerifyRecord,
+)
+from ..stages import BENCHMARK, DATA, STUDENT, TARGETS, VARIANTS, VERIFY
 from .inputs import CostsInputs, UntrainedInputs
 from .stages import COSTS, UNTRAINED
 
@@ -133,14 +139,23 @@ class Trials:
         record: ModelRecord = made.record
         return record
 
-    def on_validation(self, recipe: Recipe) -> Flow:
-        """All stages of a build, its files scored on validation and measured for a short time."""
+    def on_validation(self, recipe: Recipe) -> tuple[VerifyRecord, BenchmarkRecord]:
+        """A recipe's files, scored on validation, and what they take by a short measurement.
+
+        The files of the untrained student are measured where there are such: they are the same but
+        for their weights, and a rung that changes the training finds them measured.
+        """
         known(recipe)
+        if _UNTRAINED.keys().isdisjoint(recipe.compress.variants):
+            quality = self._until(recipe, VERIFY.name).record
+            return quality, self.resources(recipe, recipe.student.only(Architecture))
         r = _short(recipe)
         engine = self._builder(r)
-        made = flow(r, outside(r), engine, split="validation")
-        self.ran += engine.ran
-        return made
+        try:
+            made = flow(r, outside(r), engine, split="validation")
+        finally:
+            self.ran += engine.ran
+        return made.quality.record, made.measured.record
 
     def _targets(self, recipe: Recipe) -> Made[TargetsRecord] | None:
         """The teacher's answers, where nothing else says how many numbers a student gives."""

@@ -72,8 +72,9 @@ def test_the_starting_recipe_shows_every_key_of_the_parts_that_have_defaults():
 
     def keys(model, prefix=""):
         for key, field in model.model_fields.items():
-            kinds = (field.annotation, *get_args(field.annotation))
-            part = next((kind for kind in kinds if hasattr(kind, "model_fields")), None)
+            kinds = get_args(field.annotation)
+            kind = kinds[0] if type(None) in kinds else field.annotation
+            part = kind if hasattr(kind, "model_fields") else None
             if part is None:
                 yield prefix + key, key
             else:
