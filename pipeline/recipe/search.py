@@ -19,18 +19,22 @@ AUTO = "auto"
 """``student.model`` of a recipe whose student is to be chosen."""
 RungName = Literal[
     "int8",
+    "int8-size",
+    "weights",
     "calibration",
     "mixed",
     "runtime",
     "qat",
+    "teacher",
     "longer",
+    "views",
     "loss",
     "larger",
     "smaller",
     "pruning",
 ]
 LADDER: tuple[RungName, ...] = get_args(RungName)
-"""All rungs, the cheapest first; ``search.rungs`` says what each changes."""
+"""All rungs, the cheapest first; ``judge.rungs`` says what each changes."""
 
 
 class Search(Part):

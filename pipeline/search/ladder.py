@@ -18,23 +18,22 @@ from typing import Any
 
 from ...devices.onboard.stats.estimate import Estimate
 from ...errors import EdgestillError, StorageError
+from ..compress.plan import plan as plan_of
 from ..judge.gate import judge
+from ..judge.rungs import RUNGS, State
 from ..recipe.files import in_toml, parse
 from ..recipe.recipe import Recipe
 from ..recipe.search import RungName
-from ..records import RungRecord, Shortfall
+from ..records import RungRecord, Shortfall, VerifyRecord
 from .candidates import Candidates
 from .neighbours import Around
-from .rungs import RUNGS, Change, Rung, Trouble, troubles
+from .rungs import ONCE, Change, Options, needs, options, over
 from .shortfalls import distance, expected, nearest
 from .trials import Trials, settings_of
 
 AS_IT_IS = "as it is"
-_HELPS: dict[Trouble, str] = {
-    "resources": "budgets of size, time, memory and energy",
-    "int8": "what int8 loses",
-    "quality": "what fp32 lacks",
-}
+_SATURATING = ("avx2", "avx512")
+"""Matrix kernels of x86 CPUs without VNNI (``host.kernel_class``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,13 @@ class Tried:
         recipe: the recipe.
         found: what each of its files is expected to miss.
         score: of the nearest file on validation.
+        teacher_short: whether the teacher's own score misses its budget.
     """
 
     recipe: Recipe
     found: Mapping[str, tuple[Shortfall, ...]]
     score: Estimate | None
+    teacher_short: bool = False
 
     @property
     def nearest(self) -> str | None:
@@ -127,28 +128,48 @@ def climb(recipe: Recipe, trials: Trials, *, candidates: Candidates | None, unti
     for name in settings_of(recipe).ladder:
         if climbing.best.fits or climbing.is_over_time:
             break
-        _try(name, RUNGS[name], climbing)
+        _try(name, climbing)
     return climbing
 
 
-def _try(name: RungName, rung: Rung, climbing: Climb) -> None:
+def _try(name: RungName, climbing: Climb) -> None:
     """Try a rung, again and again where that goes on helping."""
     done: set[str] = set()
     while not (climbing.best.fits or climbing.is_over_time):
-        helps = rung.helps & troubles(climbing.best.found)
-        around = Around(climbing.best.recipe, climbing.trials, climbing.candidates)
-        options = rung.options(climbing.best.recipe, around) if helps else _no_help(rung)
-        if isinstance(options, str):
+        found = _options(name, climbing)
+        if isinstance(found, str):
             if not done:
-                climbing.rungs.append(RungRecord(name=name, skipped=options))
+                climbing.rungs.append(RungRecord(name=name, skipped=found))
             return
-        change = next((one for one in options if str(texts(one)) not in done), None)
+        change = next((one for one in found if str(texts(one)) not in done), None)
         if change is None:
             return
         done.add(str(texts(change)))
         kept = _step(name, change, climbing)
-        if kept and not rung.again:
+        if kept and name in ONCE:
             return
+
+
+def _options(name: RungName, climbing: Climb) -> Options:
+    """What a rung may change of the nearest recipe, where it can mend anything that is missed."""
+    best, mends = climbing.best, RUNGS[name].mends
+    if not mends & needs(best.found):
+        return f"it mends {' and '.join(sorted(mends))}, and nothing of that is missed"
+    recipe, trials = best.recipe, climbing.trials
+    state = State(
+        recipe,
+        saturates=_saturates(recipe),
+        best_epoch=recipe.distill.epochs,  # a ladder trains longer, whichever epoch was the best
+        tokens=trials.data(recipe).record.layout == "tokens",
+        teacher_short=best.teacher_short,
+        over=over(best.misses),
+    )
+    return options(name, state, Around(recipe, trials, climbing.candidates))
+
+
+def _saturates(recipe: Recipe) -> bool:
+    target = recipe.compress.model_copy(update={"target": recipe.target})
+    return plan_of(target).kernels in _SATURATING
 
 
 def _step(name: RungName, change: Change, climbing: Climb) -> bool:
@@ -182,7 +203,15 @@ def _judged(recipe: Recipe, trials: Trials) -> Tried:
     found = expected(verdict, quality, trials.data(recipe).record.samples("test"))
     name = nearest(found)
     score = next((one.score for one in quality.variants if one.name == name), None)
-    return Tried(recipe, found, score)
+    return Tried(recipe, found, score, _teacher_is_short(recipe, quality))
+
+
+def _teacher_is_short(recipe: Recipe, quality: VerifyRecord) -> bool:
+    """Whether the whole interval of the teacher's score is below the budget of scores."""
+    key = f"min_{quality.metric}".lower()
+    budgets = [recipe.gate.budgets().get(one) for one in ("min_score", key)]
+    high = quality.teacher_score.high
+    return high is not None and any(one is not None and high < one for one in budgets)
 
 
 def changed(recipe: Recipe, change: Change) -> Recipe:
@@ -204,11 +233,6 @@ def changed(recipe: Recipe, change: Change) -> Recipe:
 def texts(change: Change) -> tuple[str, ...]:
     """Changes as ``--set`` takes them."""
     return tuple(f"{key}={in_toml(value)}" for key, value in change.items())
-
-
-def _no_help(rung: Rung) -> str:
-    helped = " and ".join(text for trouble, text in _HELPS.items() if trouble in rung.helps)
-    return f"it helps against {helped}, which are not what is missed"
 
 
 def _record(name: str, change: Change, found: Tried, *, kept: bool, began: float) -> RungRecord:
