@@ -34,22 +34,39 @@ if TYPE_CHECKING:
     from .pipeline.api.bundle import Bundled as Bundled
     from .pipeline.api.bundle import bundle as bundle
     from .pipeline.api.compare import compare as compare
+    from .pipeline.api.explain import explain as explain
     from .pipeline.api.export import export as export
     from .pipeline.api.load_run import load_run as load_run
+    from .pipeline.api.plan import plan as plan
     from .pipeline.api.quantize import quantize as quantize
     from .pipeline.api.run import Run as Run
     from .pipeline.api.stopped import Stopped as Stopped
+    from .pipeline.api.verify import verify as verify
     from .pipeline.api.watching import Event as Event
     from .pipeline.finished.compare import Compared as Compared
+    from .pipeline.finished.explain import Explained as Explained
     from .pipeline.finished.exported import Exported as Exported
     from .pipeline.finished.measured import Measured as Measured
+    from .pipeline.finished.planned import Planned as Planned
     from .pipeline.finished.quantize import Quantized as Quantized
+    from .pipeline.finished.verified import Verified as Verified
     from .pipeline.recipe.recipe import Recipe as Recipe
     from .version import __version__ as __version__
 
 _FUNCTIONS = {
     name: f".pipeline.api.{name}"
-    for name in ("build", "quantize", "bench", "compare", "export", "bundle", "load_run")
+    for name in (
+        "build",
+        "plan",
+        "quantize",
+        "explain",
+        "bench",
+        "compare",
+        "export",
+        "bundle",
+        "load_run",
+        "verify",
+    )
 }
 _CLASSES = {
     "Recipe": ".pipeline.recipe.recipe",
@@ -60,6 +77,9 @@ _CLASSES = {
     "Measured": ".pipeline.finished.measured",
     "Compared": ".pipeline.finished.compare",
     "Exported": ".pipeline.finished.exported",
+    "Explained": ".pipeline.finished.explain",
+    "Planned": ".pipeline.finished.planned",
+    "Verified": ".pipeline.finished.verified",
     "Event": ".pipeline.api.watching",
     **dict.fromkeys(
         (
@@ -85,6 +105,7 @@ __all__ = [
     "DataError",
     "EdgestillError",
     "Event",
+    "Explained",
     "Exported",
     "HostError",
     "MaterialError",
@@ -92,6 +113,7 @@ __all__ = [
     "Measured",
     "ModelError",
     "NoEffectError",
+    "Planned",
     "Quantized",
     "ReachError",
     "Recipe",
@@ -100,14 +122,18 @@ __all__ = [
     "Stopped",
     "StorageError",
     "UsageError",
+    "Verified",
     "__version__",
     "bench",
     "build",
     "bundle",
     "compare",
+    "explain",
     "export",
     "load_run",
+    "plan",
     "quantize",
+    "verify",
 ]
 
 

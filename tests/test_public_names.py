@@ -25,6 +25,11 @@ quantized = edgestill.quantize("m.onnx", {"x": [[1.0]]}, methods=["int8-static"]
 smaller = min(file.bytes for file in quantized.files)
 measured: edgestill.Measured = edgestill.bench(["m.onnx"], processes=6, rate=10.0)
 ratio: float | None = edgestill.compare("a.onnx", run).ratio.value
+planned = edgestill.plan({"name": "a"}, data=([[1.0]], [0])).would_run
+stage: str = planned[0]
+explained = edgestill.explain("a.onnx", "b.onnx", apply_to="c.onnx")
+saved: float = explained.advice.saving_us if explained.advice else 0.0
+unchanged: bool = not edgestill.verify(run).faults
 paths = [path.name for path in edgestill.export(run, "ort").files]
 try:
     edgestill.load_run("there").gate({"max_size_kib": 100}).open_report()

@@ -108,8 +108,7 @@ def build(
     """
     folder = Path(artifacts)
     with watched(progress, "edgestill.build") as watch:
-        told = (*texts(overrides), *_in_memory(data, teacher, folder))
-        read = _read(recipe, told, seed)
+        read = recipe_of(recipe, data, teacher, folder, overrides, seed)
         run_build = fit if read.searches else pipeline.build
         built = run_build(
             read,
@@ -126,6 +125,23 @@ def build(
     assert built.run is not None  # noqa: S101 - a build that was not stopped has a run
     assert built.report is not None  # noqa: S101
     return Run(built.run, built.report, built.ran)
+
+
+def recipe_of(
+    recipe: RecipeOption,
+    data: Any,
+    teacher: Any,
+    artifacts: Path,
+    overrides: Settings,
+    seed: int | None,
+) -> Recipe:
+    """The recipe that a call's parameters make; data and a module in memory become files.
+
+    Raises:
+        RecipeError, DataError, ModelError, UsageError: as ``build``.
+    """
+    told = (*texts(overrides), *_in_memory(data, teacher, artifacts))
+    return _read(recipe, told, seed)
 
 
 def _in_memory(data: Any, teacher: Any, artifacts: Path) -> tuple[str, ...]:

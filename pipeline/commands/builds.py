@@ -94,16 +94,11 @@ def plan(
 
     The outputs of the others are in the store.
     """
-    from ..build import plan as make_plan
-    from ..recipe.files import bundled, load
+    from ..api.plan import plan as make_plan
 
-    steps = make_plan(load(recipe or bundled("demo"), overrides, seed=seed), artifacts)
-    lines = [
-        f"{step.stage:<10} {'in the store' if step.cached else 'would run':<13} {step.key[:16]}"
-        for step in steps
-    ]
-    document = [{"stage": s.stage, "key": s.key, "cached": s.cached} for s in steps]
-    print_result(invocation, document, *lines)
+    planned = make_plan(recipe, artifacts=artifacts, overrides=overrides, seed=seed)
+    lines = [f"{stage:<10} {where:<13} {key}" for stage, where, key in planned.rows()]
+    print_result(invocation, planned.records(), *lines)
 
 
 @command(as_json=False, examples=("edgestill init my-model", "edgestill init ."))

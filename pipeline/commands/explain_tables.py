@@ -1,8 +1,6 @@
 """What ``edgestill explain`` prints: layers as a table, findings, advice, what was applied."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,23 +9,14 @@ from rich.text import Text
 
 from ...devices.bench.ratio_text import stated
 from ..diagnose.findings import Diagnosis, LayerTimes
+from ..finished.explain import Applied
 from ..report import numbers
-from .explain import Applied
 from .file_names import in_lines
 
 _SHOWN = 6
 """Layers of one screen."""
 _LAYER = 20
 """Columns of a layer's name."""
-
-
-def document(diagnosis: Diagnosis, applied: Applied | None) -> dict[str, Any]:
-    """The diagnosis and what was applied, as one JSON document."""
-    told = None
-    if applied is not None:
-        answers = [compared.document() for compared in applied.answers]
-        told = {**asdict(applied), "answers": answers}
-    return {**asdict(diagnosis), "applied": told}
 
 
 def summary(diagnosis: Diagnosis, *, verbose: bool) -> RenderableType:

@@ -225,8 +225,8 @@ def explain(
     The layers of both files are timed; the advice is which of them to leave in float.
     """
     from ...devices.onboard.settings import Session
+    from ..finished import explain as explaining
     from ..progress import OnConsole
-    from . import explain as explaining
     from . import explain_tables
 
     if nodes and target is None:
@@ -238,7 +238,7 @@ def explain(
     progress = OnConsole(stderr())
     threads = given.pop("threads")
     pair = explaining.Pair(fp32, int8, Session(threads=threads), feed_of(**given))
-    diagnosis = explaining.explain(pair, progress)
+    diagnosis = explaining.diagnosed(pair, progress)
     if not invocation.json:
         stdout().print(explain_tables.summary(diagnosis, verbose=verbose))
     applied = None
@@ -247,7 +247,8 @@ def explain(
             pair, diagnosis, nodes, target, progress, processes=processes, seconds=seconds
         )
     if invocation.json:
-        print_json(invocation, explain_tables.document(diagnosis, applied))
+        found = explaining.Explained(fp32.name, int8.name, diagnosis, applied)
+        print_json(invocation, found.to_dict())
     elif applied is not None:
         stdout().print(explain_tables.applied_lines(applied))
 

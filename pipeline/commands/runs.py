@@ -5,11 +5,10 @@ from pathlib import Path
 
 import click
 
-from ...errors import MaterialError, UsageError
 from . import names
 from .output import say, stdout
 from .shared import Invocation, command, overrides_option, print_result, verbose_option
-from .verdict import conclude, fault_lines
+from .verdict import conclude
 
 _run = click.argument("run", type=click.Path(path_type=Path))
 
@@ -86,40 +85,11 @@ def verify(invocation: Invocation, run: Path, device: str | None) -> None:
     if what ships has a fault, with 3 if a file or its outputs changed, with 4 if a model of a
     bundle cannot be run here.
     """
-    from ..handover.opened import is_bundle
-    from ..judge.gate import EXIT_CODES
-    from .verify_run import check
+    from ..api.verify import verify as check
 
-    if is_bundle(run):
-        from .verify_bundle import verify_bundle
-
-        verify_bundle(invocation, run, device)
-        return
-    if device is not None:
-        raise UsageError(
-            "a run",
-            expected="a bundle",
-            where="--device",
-            fix=f"write one: edgestill bundle {run}",
-        )
-    checked = check(run)
-    faults = list(checked.faults)
-    if faults:
-        invocation.code = MaterialError.exit_code
-    elif not checked.ready:
-        invocation.code = EXIT_CODES["not ready"]
-    document = {
-        "run": str(run),
-        "files": checked.files,
-        "models": checked.models,
-        "faults": faults,
-        "wrong": dict(checked.wrong),
-        "exit_code": invocation.code,
-    }
-    lines = faults or [
-        f"{checked.files} files match the manifest, {checked.models} models give their recorded "
-        "outputs"
-    ]
-    print_result(invocation, document, *lines, *fault_lines(checked.wrong))
-    if faults:
-        say(f"error: {run}: changed since it was written; build it again", file=sys.stderr)
+    found = check(run, device=device)
+    invocation.code = found.exit_code
+    print_result(invocation, found.to_dict(), *found.lines())
+    if found.faults:
+        fix = "; build it again" if found.kind == "run" else ""
+        say(f"error: {run}: changed since it was written{fix}", file=sys.stderr)

@@ -11,7 +11,7 @@ from edgestill.errors import RecipeError
 from edgestill.exporters import EXPORTERS, onnx_file
 from edgestill.exporters.package import File, Finished, Job, Package
 from edgestill.pipeline import build as pipeline
-from edgestill.pipeline.commands.verify_run import check
+from edgestill.pipeline.finished.verify_run import check
 from edgestill.pipeline.runs.rejudge import judge_again
 
 OVERRIDES = [

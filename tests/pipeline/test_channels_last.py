@@ -14,7 +14,7 @@ import toolchain_tools
 from edgestill.errors import RecipeError
 from edgestill.exporters.axes import NHWC, ordered
 from edgestill.exporters.scaled import Scales
-from edgestill.pipeline.commands.verify_run import check
+from edgestill.pipeline.finished.verify_run import check
 from edgestill.pipeline.handover import verify
 from edgestill.pipeline.handover.write import write
 from edgestill.pipeline.recipe.export import Export

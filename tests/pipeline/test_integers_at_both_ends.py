@@ -9,7 +9,7 @@ import pytest
 import small_builds
 import toolchain_tools
 from edgestill.exporters.scaled import Scales
-from edgestill.pipeline.commands.verify_run import check
+from edgestill.pipeline.finished.verify_run import check
 from edgestill.pipeline.handover import verify
 from edgestill.pipeline.handover.write import write
 

@@ -9,7 +9,7 @@ import small_builds
 from edgestill.errors import RecipeError
 from edgestill.exporters import metadata
 from edgestill.exporters.interface import INPUT, PROBABILITIES
-from edgestill.pipeline.commands.verify_run import check
+from edgestill.pipeline.finished.verify_run import check
 from edgestill.pipeline.handover.write import write
 from edgestill.pipeline.preflight import known
 

@@ -13,7 +13,19 @@ from typing import Any
 
 _SECTION = re.compile(r"(Args|Attributes|Returns|Yields|Raises|Example):$")
 _ITEM = re.compile(r"(?P<names>[\w, ]+): (?P<text>.*)")
-_RESULTS = ("Run", "Stopped", "Quantized", "Measured", "Compared", "Exported", "Bundled", "Event")
+_RESULTS = (
+    "Run",
+    "Stopped",
+    "Planned",
+    "Quantized",
+    "Explained",
+    "Measured",
+    "Compared",
+    "Exported",
+    "Bundled",
+    "Verified",
+    "Event",
+)
 _HEADS = {"Args": "parameter", "Attributes": "attribute", "Raises": "raises"}
 
 

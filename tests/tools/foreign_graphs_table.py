@@ -232,7 +232,7 @@ def main() -> int:
     # Imported once, for all the processes that are forked.
     import edgestill.pipeline.commands.bench
     import edgestill.pipeline.commands.cli
-    import edgestill.pipeline.commands.explain
+    import edgestill.pipeline.finished.explain
     import edgestill.pipeline.finished.quantize  # noqa: F401
 
     table = json.loads(options.keep.read_text()) if options.keep and options.keep.is_file() else {}

@@ -8,10 +8,10 @@ from pathlib import Path
 import edgestill
 import pytest
 
-QUICK = ("build", "quantize", "bench", "bundle", "load_run")
+QUICK = ("build", "plan", "quantize", "bench", "bundle", "load_run", "verify")
 FUNCTIONS = (
     *QUICK,
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("compare", "export")),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in ("compare", "explain", "export")),
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PURE = ("settings", "queries", "paths")

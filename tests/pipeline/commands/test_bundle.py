@@ -6,10 +6,10 @@ import zipfile
 import pytest
 import run_example
 from edgestill.errors import UsageError
-from edgestill.pipeline.commands import verify_bundle
 from edgestill.pipeline.commands.bundle import bundle
 from edgestill.pipeline.commands.runs import verify
 from edgestill.pipeline.commands.shared import Invocation
+from edgestill.pipeline.handover import verify as of_bundles
 from edgestill.pipeline.handover.choice import NothingReadyError
 from edgestill.pipeline.handover.verify import Checked
 
@@ -71,7 +71,7 @@ def test_for_inspection_it_is_written_and_its_check_ends_with_1(not_ready, capsy
     code, document = run(bundle, not_ready, "--inspect", capsys=capsys)
     assert (code, document["inspection"]) == (0, True)
     checked = Checked("digits", 9, 2, (), (), ready=False)
-    monkeypatch.setattr(verify_bundle, "check", lambda *_: checked)
+    monkeypatch.setattr(of_bundles, "check", lambda *_: checked)
     code, lines = run(verify, "digits-bundle", capsys=capsys, as_json=False)
     assert code == 1
     assert lines[-1] == "for inspection only: not all of it is READY"
@@ -88,7 +88,7 @@ def test_for_inspection_it_is_written_and_its_check_ends_with_1(not_ready, capsy
 )
 def test_the_exit_code_says_what_was_found(ready, checked, code, capsys, monkeypatch):
     run(bundle, ready, capsys=capsys)
-    monkeypatch.setattr(verify_bundle, "check", lambda *_: checked)
+    monkeypatch.setattr(of_bundles, "check", lambda *_: checked)
     found, document = run(verify, "digits-bundle", capsys=capsys)
     assert (found, document["exit_code"]) == (code, code)
     assert document["faults"] == list(checked.faults)
@@ -110,7 +110,7 @@ def test_its_models_run_on_the_device_that_is_named(ready, capsys, monkeypatch):
         seen.append(place)
         return Checked("digits", 9, 2, (), (), ready=True)
 
-    monkeypatch.setattr(verify_bundle, "check", check)
+    monkeypatch.setattr(of_bundles, "check", check)
     run(verify, "digits-bundle", capsys=capsys)
     run(verify, "digits-bundle", "--device", "host", capsys=capsys)
     assert seen[0] is None

@@ -6,11 +6,11 @@ import pytest
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import StorageError, UsageError
 from edgestill.pipeline.commands import models
-from edgestill.pipeline.commands.explain import Applied, check_target, verdict
 from edgestill.pipeline.commands.explain_tables import applied_lines, summary
 from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.diagnose.findings import Diagnosis, Island, LayerTimes
 from edgestill.pipeline.finished.compare_answers import AnswersCompared
+from edgestill.pipeline.finished.explain import Applied, check_target, verdict
 from edgestill.pipeline.records import OutputLoss
 from rich.console import Console
 

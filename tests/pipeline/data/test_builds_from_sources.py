@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from edgestill.errors import DataError
 from edgestill.exporters import metadata
-from edgestill.pipeline.commands.verify_run import check
+from edgestill.pipeline.finished.verify_run import check
 from small_builds import build, points, texts, until
 
 pytestmark = pytest.mark.slow

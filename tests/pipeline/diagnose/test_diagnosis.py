@@ -18,11 +18,11 @@ from edgestill.devices.operators.profiling import profile
 from edgestill.errors import ModelError, NoEffectError, StorageError, UsageError
 from edgestill.exporters.onnx import INPUT, export
 from edgestill.pipeline.commands.cli import cli
-from edgestill.pipeline.commands.explain import verdict
-from edgestill.pipeline.commands.explain_tables import document, summary
+from edgestill.pipeline.commands.explain_tables import summary
 from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.diagnose.diagnosis import conclude, diagnose
 from edgestill.pipeline.diagnose.leave_in_float import leave_in_float
+from edgestill.pipeline.finished.explain import Explained, verdict
 from edgestill.pipeline.models import deployed, example
 from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
@@ -435,7 +435,7 @@ def test_names_in_models_reach_no_terminal_as_they_are_and_the_summary_says_what
     assert "\x1b" not in text
     for sentence in found.why:
         assert sentence in text
-    assert json.loads(json.dumps(document(found, None), allow_nan=False))["applied"] is None
+    assert Explained("a", "b", found, None).to_dict()["applied"] is None
     assert asdict(found)["layers"][0]["name"] == found.layers[0].name
 
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 from edgestill.errors import ModelError
-from edgestill.pipeline.commands.verify_run import check
 from edgestill.pipeline.engine.store import file_sha256
+from edgestill.pipeline.finished.verify_run import check
 from small_builds import build, onnx_file, points, until
 
 pytestmark = pytest.mark.slow

@@ -1,9 +1,14 @@
-"""``edgestill explain``: diagnose a quantized model, and measure it with layers left in float."""
+"""Why is a quantized model slow? A diagnosis, and the model measured with layers left in float.
+
+found = Explained("fp32.onnx", "int8.onnx", diagnosed(pair, progress), None)
+found.why, found.advice
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
+from typing import Any
 
 from ...devices.bench.inspection import inspect
 from ...devices.bench.request import Request
@@ -14,10 +19,13 @@ from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios.single_stream import measure
 from ...errors import NoEffectError, StorageError, UsageError
 from ..diagnose.diagnosis import diagnose
-from ..diagnose.findings import Diagnosis
+from ..diagnose.findings import Advice, Diagnosis, LayerTimes
 from ..diagnose.leave_in_float import leave_in_float
-from ..finished.compare_answers import AnswersCompared, compare_answers
 from ..progress import Progress
+from ..report import numbers
+from .compare_answers import AnswersCompared, compare_answers
+from .result import Result, flat, plain
+from .screen import Screen, warned
 
 _TURNS = 3
 _SUBJECTS = ("fp32", "int8", "mixed")
@@ -47,6 +55,89 @@ class Applied:
     answers: tuple[AnswersCompared, ...]
     verdict: str
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Explained(Result):
+    """Where the time of two files of one model goes, and what to leave in float.
+
+    Attributes:
+        fp32: the file in float.
+        int8: the quantized file.
+        diagnosis: layer by layer.
+        applied: a file with layers in float, measured beside both; None: none was asked for.
+    """
+
+    fp32: str
+    int8: str
+    diagnosis: Diagnosis
+    applied: Applied | None
+
+    @property
+    def layers(self) -> tuple[LayerTimes, ...]:
+        """In the fp32 file's order."""
+        return self.diagnosis.layers
+
+    @property
+    def why(self) -> tuple[str, ...]:
+        """The diagnosis in sentences."""
+        return self.diagnosis.why
+
+    @property
+    def advice(self) -> Advice | None:
+        """The layers to leave in float; None where that saves nothing."""
+        return self.diagnosis.advice
+
+    def with_applied(self, applied: Applied) -> "Explained":
+        """The same with a file that was written and measured."""
+        return replace(self, applied=applied)
+
+    def screen(self) -> Screen:
+        """The slowest layers of the quantized file, and why."""
+        slow = sorted(self.layers, key=lambda one: -((one.int8_us or 0.0) + one.conversions_us))
+        found, applied = self.diagnosis, self.applied
+        advised = () if self.advice is None else self.advice.layers
+        return Screen(
+            title=f"{self.int8}: {found.int8_us:.1f} µs a query, "
+            f"{self.fp32}: {found.fp32_us:.1f} µs",
+            head=("layer", "operator", "fp32 µs", "int8 µs", "ratio", "Q/DQ µs", ""),
+            rows=tuple(
+                (
+                    one.name,
+                    one.op,
+                    _or_dash(one.fp32_us, ".1f"),
+                    _or_dash(one.int8_us, ".1f"),
+                    _or_dash(one.ratio, ".2f"),
+                    f"{one.conversions_us:.1f}",
+                    "leave in float" if one.name in advised else "",
+                )
+                for one in slow
+            ),
+            above=self.why,
+            below=()
+            if applied is None
+            else (f"{applied.file}: {applied.verdict}", *warned(applied.warnings)),
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        """One mapping a layer."""
+        return [
+            {**dict(flat(one)), "kernels": " ".join(map(numbers.printable, one.kernels))}
+            for one in self.layers
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON-ready values: the document of ``edgestill explain --json``."""
+        told = None
+        if self.applied is not None:
+            answers = [compared.document() for compared in self.applied.answers]
+            told = {**asdict(self.applied), "answers": answers}
+        document: dict[str, Any] = plain({**asdict(self.diagnosis), "applied": told})
+        return document
+
+
+def _or_dash(value: float | None, form: str) -> str:
+    return "—" if value is None else format(value, form)
 
 
 def check_target(target: Path, fp32: Path, int8: Path) -> None:
@@ -90,7 +181,7 @@ class Pair:
     feed: Feed
 
 
-def explain(pair: Pair, progress: Progress) -> Diagnosis:
+def diagnosed(pair: Pair, progress: Progress) -> Diagnosis:
     """Diagnose the quantized file of a pair.
 
     Args:

@@ -30,6 +30,7 @@ class Checked:
     """What was checked, and what was wrong.
 
     Attributes:
+        name: of the run.
         files: how many files of the run were hashed.
         models: how many model files were run on the golden samples.
         faults: what differs from the time of writing, a sentence each.
@@ -38,6 +39,7 @@ class Checked:
         ready: whether the variant that ships has nothing wrong, or where none ships any variant.
     """
 
+    name: str
     files: int
     models: int
     faults: tuple[str, ...]
@@ -88,7 +90,8 @@ def _checked(
     wrong = by_variant(quality)
     names = {variant.name for variant in quality.variants}
     of = {report.verdict.ship} if report.verdict.ship is not None else names
-    return Checked(files, models, tuple(faults), wrong, ready=not of <= wrong.keys())
+    ready = not of <= wrong.keys()
+    return Checked(report.name, files, models, tuple(faults), wrong, ready)
 
 
 def _asked_again(run: Path, report: Report, samples: NDArray[Any]) -> VerifyRecord:

@@ -9,7 +9,7 @@ import pytest
 from edgestill.errors import MaterialError
 from edgestill.pipeline.commands.runs import verify
 from edgestill.pipeline.commands.shared import Invocation
-from edgestill.pipeline.commands.verify_run import check
+from edgestill.pipeline.finished.verify_run import check
 from edgestill.pipeline.judge.answers import GOLDEN
 from edgestill.pipeline.runs.run import MANIFEST, folder_digests, manifest_of
 
