@@ -61,6 +61,7 @@ from .records import (
     TunedRecord,
     VariantsRecord,
 )
+from .runs import latest
 from .runs import run as runs
 from .runs.commit import of_recipe
 from .runs.flow_result import Flow
@@ -318,6 +319,7 @@ def build(
         folder = runs.folder_of(Path(artifacts), read.name)
         for possible in keys:
             if (run := runs.find(folder, read, possible, progress.warn)) is not None:
+                latest.point(run)
                 return Built(run, runs.open_report(run), None, ())
     _check_countable(read)
     planned(_to_run(steps, until))
@@ -331,6 +333,7 @@ def build(
     with disk_errors(Path(artifacts)):
         commit = None if isinstance(recipe, Recipe) else of_recipe(Path(recipe))
         run, report = runs.write(Path(artifacts), read, made, commit, search)
+        latest.point(run)
     return Built(run, report, None, tuple(builder.ran))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from ...errors import UsageError
+from ..runs.latest import run_of
 
 
 @runtime_checkable
@@ -38,7 +39,7 @@ def path_of(given: Any, what: str) -> Path:
     if isinstance(given, OnDisk):
         return given.path
     if isinstance(given, str | os.PathLike):
-        return Path(given)
+        return run_of(Path(given))
     raise UsageError(
         f"a {type(given).__name__}",
         expected="the path of a file or folder",

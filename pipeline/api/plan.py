@@ -40,7 +40,7 @@ def plan(
         >>> edgestill.plan("recipe.toml").would_run
         ()
         >>> edgestill.plan("recipe.toml", overrides={"distill.temperature": 9.0}).would_run[0]
-        'distill'
+        'student'
     """
     folder = Path(artifacts)
     told = recipe_of(recipe, data, teacher, folder, overrides, seed)

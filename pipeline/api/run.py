@@ -12,6 +12,7 @@ from ..judge.gate import EXIT_CODES
 from ..records import TEACHER, NextStep, Outcome, Report, Verdict
 from ..report import commands, first_screen, next_step, numbers, rows, words
 from ..report.rows import Row
+from ..runs.latest import run_of
 from ..runs.rejudge import budgets as budgets_of
 from ..runs.rejudge import judge_again
 from .settings import Settings, texts
@@ -209,6 +210,7 @@ class Run(Result):
 
 def judged_again(path: Path, budgets: tuple[str, ...], recipe: Path | None) -> Run:
     """A run judged by other budgets, given as ``gate.key=value`` texts and by a recipe."""
+    path = run_of(path)
     with disk_errors(path, opening=True):
         return Run(*judge_again(path, budgets_of(path, recipe, budgets)))
 

@@ -52,9 +52,11 @@ def report(invocation: Invocation, run: Path, verbose: bool) -> None:
     With --verbose what they say is printed, too.
     """
     from ..engine.store import disk_errors
+    from ..runs.latest import run_of
     from ..runs.rejudge import draw_again
     from ..runs.run import open_report
 
+    run = run_of(run)
     with disk_errors(run, opening=True):
         draw_again(run)
     if verbose and not invocation.json:

@@ -15,6 +15,7 @@ from ..recipe.files import load, parse
 from ..recipe.gate import Gate
 from ..records import SCHEMA_VERSION, Report
 from . import run as runs
+from .latest import run_of
 from .older import OLD_VERSION
 
 PAGES = ("report.json", "report.md", "report.html", "junit.xml")
@@ -52,6 +53,7 @@ def judge_again(
         MaterialError: the folder is no run, or its files are not those of its manifest.
         RecipeError: a budget that the run's task or classes lack.
     """
+    run = run_of(run)
     before, manifest = runs.open_report(run), runs.manifest_of(run)
     _sound(run, runs.differences(run))
     task_budgets.check(gate, tasks.of(before.data.task), before.data.labels)
@@ -99,6 +101,7 @@ def draw_again(run: Path) -> Report:
     """
     from ..report import write as draw
 
+    run = run_of(run)
     report, manifest = runs.open_report(run), runs.manifest_of(run)
     if runs.is_old(run):
         raise MaterialError(

@@ -42,7 +42,9 @@ def row(report: dict) -> str:
 
 def main() -> int:
     """Print the table of the runs named on the command line."""
-    reports = [json.loads((Path(run) / "report.json").read_text()) for run in sys.argv[1:]]
+    # `*` has the link to the latest of them, too.
+    runs = dict.fromkeys(Path(run).resolve() for run in sys.argv[1:])
+    reports = [json.loads((run / "report.json").read_text()) for run in runs]
     print(HEAD)
     print("|" + "---|" * HEAD.count(" | ") + "---|")
     print("\n".join(map(row, reports)))

@@ -34,6 +34,7 @@ FILES = {
     "recipe.toml": "What a build is told; edgestill init writes one with every key.",
     "artifacts/store/": "The output of each stage, by the hash of all that went into it.",
     "artifacts/runs/NAME/TIME/": "One build: models, records, report.html, report.json.",
+    "artifacts/runs/NAME/latest": "A link to the run that the last build of this name gave.",
     "artifacts/bench/": "Raw samples of edgestill bench and compare.",
 }
 
