@@ -1,4 +1,4 @@
-"""Plans, checks and diagnoses from Python: what they take, what they refuse, which files are read."""
+"""Plans, checks and diagnoses from Python: what they take, refuse and read."""
 
 import numpy as np
 import pytest
