@@ -209,7 +209,8 @@ def _recorded(out: Path, teacher: Teacher, data: Made[DataRecord], seed: int) ->
     scratch.mkdir()
 
     def sort() -> tuple[Split, tuple[str, ...]]:
-        read = recorded.open(path, ids, outputs, labels=labels, scratch=scratch)
+        name = data.record.task
+        read = recorded.open(path, ids, outputs, labels=labels, task=name, scratch=scratch)
         if task.labels is None:
             _check_recorded_splits(path, read.rows)
         for split, rows in read.rows.items():

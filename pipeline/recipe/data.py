@@ -178,7 +178,7 @@ class Data(Part):
         description="Whether validation has groups of its own or rows of train's groups, as where "
         "there are few groups.",
     )
-    id: str = Field("id", description="Column that identifies a sample, for recorded logits.")
+    id: str = Field("id", description="Column that identifies a sample, for recorded answers.")
     column: str = Field("text", description="Column that holds the text.")
     ignore: tuple[str, ...] = Field(
         (), description="Arrays of an archive, or columns of a table, that are not used."

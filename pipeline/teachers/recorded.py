@@ -1,14 +1,15 @@
-"""Recorded logits of a teacher that ran elsewhere, matched with samples by their ids.
+"""Recorded answers of a teacher that ran elsewhere, matched with samples by their ids.
 
     >>> recorded = open(Path("logits.npz"), {"train": ids}, outputs=10)     # doctest: +SKIP
     >>> recorded.logits("train").shape                                      # doctest: +SKIP
     (50000, 10)
 
-The order of rows has no meaning: a row belongs to the sample with its id.
+The order of rows has no meaning: a row belongs to the sample with its id. A file holds logits,
+probabilities, or a class with the confidence in it; ``recorded_forms`` makes logits of them.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import DataError
+from .. import tasks
 from ..data import archive
 from ..records import Split
-from . import recorded_parquet
-from .recorded_parquet import BLOCK, Read, float32
+from . import recorded_csv, recorded_parquet
+from .recorded_forms import Converter, Form, Read, are_probabilities, converter, spread
+from .recorded_parquet import BLOCK, float32
 
 Ids = NDArray[np.str_]
 _FIX = "write it with numpy.savez(file, id=…, logits=…); ids as text, not as objects"
+_FORMS: dict[str, Form] = {"logits": "logits", "probabilities": "probabilities"}
+"""Arrays of an npz by name, and what their numbers are."""
 _SHOWN = 5
 
 
@@ -42,6 +47,8 @@ class Recorded:
     outputs: int
     notes: tuple[str, ...]
     _stored: NDArray[Any]
+    _ids: Ids
+    _logits: Converter | None
 
     def logits(self, split: Split, part: slice = slice(None)) -> NDArray[np.float32] | None:
         """Logits of a split's samples, or of a part of them, in the order of their ids.
@@ -51,7 +58,9 @@ class Recorded:
         """
         if split not in self.rows:
             return None
-        return float32(self._stored[self.rows[split][part]])
+        rows = self.rows[split][part]
+        answers = float32(self._stored[rows])
+        return answers if self._logits is None else self._logits(answers, self._ids[rows])
 
 
 def open(  # noqa: A001  # recorded.open(…) is what it reads as
@@ -60,16 +69,20 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
     outputs: int | None,
     *,
     labels: Sequence[str] = (),
+    task: str = "classification",
     scratch: Path | None = None,
 ) -> Recorded:
-    """Read recorded logits and match them with the data set's samples.
+    """Read recorded answers and match them with the data set's samples.
 
     Args:
-        path: an ``.npz`` with ``id`` [n] and ``logits`` [n, k], or a ``.parquet`` with a column
-            ``id`` and either a list column ``logits`` or k columns of numbers.
+        path: an ``.npz`` with ``id`` [n] and either ``logits`` or ``probabilities`` [n, k], or
+            ``label`` and ``confidence`` [n]; a ``.parquet`` with columns of these names or k
+            columns of numbers; a ``.csv`` or ``.tsv`` with k columns of numbers, or with columns
+            ``label`` and ``confidence``.
         ids: of each split's samples, in their order; train among them.
         outputs: numbers per sample; None: as many as the file has (an embedding).
         labels: class names; if the k columns have these names, they are put in this order.
+        task: its name, which says what a probability is.
         scratch: folder to unpack the logits to, for the caller to remove after the result. None:
             one that is gone already while the result is read; Windows, which removes no file that
             is mapped, leaves it in the folder for temporary files.
@@ -89,38 +102,57 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
         )
     if not path.is_file():
         raise DataError("no such file", where=where, fix="correct teacher.model")
-    readers = {".npz": _read_npz, ".parquet": recorded_parquet.read, ".pq": recorded_parquet.read}
+    readers = {
+        ".npz": _read_npz,
+        ".parquet": recorded_parquet.read,
+        ".pq": recorded_parquet.read,
+        ".csv": recorded_csv.read,
+        ".tsv": recorded_csv.read,
+    }
     if path.suffix not in readers:
         raise DataError(
             found=f"a file named {path.suffix!r}", expected=f"{', '.join(readers)}", where=where
         )
     # A memory-mapped file stays readable after it was deleted.
     with archive.scratch() if scratch is None else nullcontext(scratch) as folder:
-        names, stored, columns = readers[path.suffix](path, folder, tuple(labels))
+        names, stored, columns, form = readers[path.suffix](path, folder, tuple(labels))
     _check_shape(stored, names, outputs, columns, where)
-    stored = stored.reshape(len(stored), -1)
-    rows = _matched(_text(names, where), ids, where)
+    stored, of = stored.reshape(len(stored), -1), _text(names, where)
+    rows = _matched(of, ids, where)
+    likely = form != "probabilities"
     for split, rows_of_split in rows.items():
-        _check_finite(stored, rows_of_split, ids[split], where)
-    return Recorded(rows, stored.shape[1], _notes(path, rows, len(stored), columns), stored)
+        for block in _blocks(stored, rows_of_split, ids[split], where):
+            likely = likely and are_probabilities(block, form, task)
+    notes = _notes(path, rows, len(stored), columns)
+    if likely and (odds := tasks.of(task).probabilities):
+        form = "probabilities"
+        notes += (f"{path.name}: gives probabilities p; log({odds.odds}) is taken for its logits",)
+    convert = converter(form, task, where)
+    return Recorded(rows, stored.shape[1], notes, stored, of, convert)
 
 
 def _read_npz(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
-    del labels
+    confident = (recorded_csv.CLASS, recorded_csv.CONFIDENCE)
 
     def wanted(members: list[str]) -> dict[str, str]:
-        for key in ("id", "logits"):
-            if key not in members:
-                raise DataError(
-                    found=f"keys {sorted(members)[:8]}",
-                    expected="'id' and 'logits'",
-                    where=str(path),
-                    fix="the order of rows identifies nothing: save the samples' ids with them",
-                )
-        return {"id": "id", "logits": "logits"}
+        given = [key for key in _FORMS if key in members][:1]
+        if not given and set(confident) <= set(members):
+            given = [*confident]
+        if "id" not in members or not given:
+            raise DataError(
+                found=f"keys {sorted(members)[:8]}",
+                expected="'id' and 'logits' (or 'probabilities', or 'label' and 'confidence')",
+                where=str(path),
+                fix="the order of rows identifies nothing: save the samples' ids with them",
+            )
+        return {key: key for key in ("id", *given)}
 
     arrays = archive.unpacked(path, folder, wanted, _FIX)
-    return arrays["id"], arrays["logits"], ()
+    for name, form in _FORMS.items():
+        if name in arrays:
+            return Read(arrays["id"], arrays[name], (), form)
+    classes, confidence = (arrays[key] for key in confident)
+    return spread(classes, confidence, labels, arrays["id"], str(path))
 
 
 def _check_shape(
@@ -195,7 +227,8 @@ def _matched(names: Ids, ids: Mapping[Split, Ids], where: str) -> dict[Split, ND
                 f"({_shown(missing)})",
                 expected="each sample's, or none of a split other than train",
                 where=where,
-                fix="record them for the same data set, with the same ids",
+                fix="record them for the same data set, with the same ids, or leave those samples "
+                "out of it",
             )
         rows[split] = order[at]
     return rows
@@ -206,7 +239,10 @@ def _shown(ids: NDArray[Any] | Sequence[str]) -> str:
     return first + (", …" if len(ids) > _SHOWN else "")
 
 
-def _check_finite(stored: NDArray[Any], rows: NDArray[np.int64], ids: Ids, where: str) -> None:
+def _blocks(
+    stored: NDArray[Any], rows: NDArray[np.int64], ids: Ids, where: str
+) -> Iterator[NDArray[np.float32]]:
+    """The answers of a split, some at a time; refuses what is not finite."""
     for start in range(0, len(rows), BLOCK):
         block = float32(stored[rows[start : start + BLOCK]])
         wrong = np.flatnonzero(~np.isfinite(block).all(1))
@@ -216,6 +252,7 @@ def _check_finite(stored: NDArray[Any], rows: NDArray[np.int64], ids: Ids, where
                 expected="finite logits",
                 where=where,
             )
+        yield block
 
 
 def _notes(

@@ -1,6 +1,7 @@
-"""Recorded logits in a parquet file.
+"""Recorded answers in a parquet file.
 
-    >>> ids, logits, columns = read(Path("logits.parquet"), scratch, ())     # doctest: +SKIP
+    >>> read(Path("logits.parquet"), scratch, ()).form                       # doctest: +SKIP
+    'logits'
 
 Needs pyarrow, which is imported only when it is used.
 """
@@ -15,18 +16,21 @@ from numpy.typing import NDArray
 from ...errors import DataError, HostError
 from ..data.arrays import create
 from ..data.inflation import require_plausible
+from .recorded_csv import CLASS, CONFIDENCE
+from .recorded_forms import Form, Read, spread
 
 BLOCK = 65_536
 """Rows that are in memory at a time."""
-Read = tuple[NDArray[Any], NDArray[Any], tuple[str, ...]]
-"""Ids [n], logits [n, k] or [n], and the names of the columns of logits, if they have names."""
+LISTS: dict[str, Form] = {"logits": "logits", "probabilities": "probabilities"}
+"""List columns by name, and what their numbers are."""
 
 
 def read(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
     """Unpack a file's logits to a folder, block by block.
 
     Args:
-        path: has a column ``id`` and either a list column ``logits`` or columns of numbers.
+        path: has a column ``id`` and either a list column ``logits`` or ``probabilities``, columns
+            of numbers, or ``label`` and ``confidence``.
         folder: to unpack to.
         labels: class names; columns with these names are used, in this order.
 
@@ -46,6 +50,8 @@ def read(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
     try:
         with parquet.ParquetFile(path) as file:
             chosen = _columns(file.schema_arrow, labels, str(path))
+            if chosen == (CLASS, CONFIDENCE):
+                return _confident(file, labels, str(path))
             logits_bytes = 4 * file.metadata.num_rows * len(chosen)
             require_plausible(path.stat().st_size, logits_bytes, str(path), folder)
             return _unpacked(file, chosen, folder, str(path))
@@ -55,25 +61,46 @@ def read(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
 
 
 def _columns(schema: Any, labels: tuple[str, ...], where: str) -> tuple[str, ...]:
-    """The columns of logits: one of lists, or those of numbers, in the classes' order if named."""
+    """The columns of answers: one of lists, of a class and its confidence, or those of numbers.
+
+    Columns of numbers come in the classes' order where they have the classes' names.
+    """
     kinds = importlib.import_module("pyarrow.types")
 
-    listed = [f.name for f in schema if _is_list(f.type)]
+    listed = [f.name for f in schema if _is_list(f.type) and f.name in LISTS]
     numbers = [
         f.name
         for f in schema
         if f.name != "id" and (kinds.is_floating(f.type) or kinds.is_integer(f.type))
     ]
-    if "id" not in schema.names or not (numbers or "logits" in listed):
+    if "id" not in schema.names or not (numbers or listed):
         raise DataError(
             found=f"columns {list(schema.names)[:8]}",
-            expected="'id', and a list column 'logits' or a column of numbers for each class",
+            expected="'id', and a list column 'logits' or 'probabilities', a column of numbers for "
+            f"each class, or '{CLASS}' and '{CONFIDENCE}'",
             where=where,
             fix="the order of rows identifies nothing: save the samples' ids with their logits",
         )
-    if "logits" in listed:
-        return ("logits",)
-    return labels if labels and set(labels) <= set(numbers) else tuple(numbers)
+    for name in LISTS:
+        if name in listed:
+            return (name,)
+    if labels and set(labels) <= set(numbers):
+        return labels
+    return (CLASS, CONFIDENCE) if {CLASS, CONFIDENCE} <= {*schema.names} else tuple(numbers)
+
+
+def _confident(file: Any, labels: tuple[str, ...], where: str) -> Read:
+    """A class and the confidence in it; a row may lack either."""
+    table = file.read(columns=["id", CLASS, CONFIDENCE])
+    classes, confidence = (table.column(name).to_pylist() for name in (CLASS, CONFIDENCE))
+    ids = _ids_of(table.column("id").combine_chunks(), 0, where)
+    return spread(
+        np.array(["" if one is None else str(one) for one in classes], np.str_),
+        np.array([np.nan if one is None else one for one in confidence]),
+        labels,
+        ids,
+        where,
+    )
 
 
 def _is_list(kind: Any) -> bool:
@@ -105,7 +132,9 @@ def _unpacked(file: Any, columns: tuple[str, ...], folder: Path, where: str) -> 
         start += len(block)
     if stored is None:
         raise DataError("no rows", where=where)
-    return np.concatenate(names), stored, () if columns == ("logits",) else columns
+    form = LISTS.get(columns[0], "numbers") if len(columns) == 1 else "numbers"
+    named = () if len(columns) == 1 and columns[0] in LISTS else columns
+    return Read(np.concatenate(names), stored, named, form)
 
 
 def _ids_of(column: Any, start: int, where: str) -> NDArray[Any]:

@@ -26,7 +26,7 @@ def read(tmp_path, monkeypatch):
 
 
 def test_lists_are_read_across_blocks_to_a_file_of_float32(read, tmp_path):
-    ids, logits, columns = read(id=IDS, logits=LOGITS.tolist())
+    ids, logits, columns, _ = read(id=IDS, logits=LOGITS.tolist())
     assert (ids.tolist(), columns) == (IDS, ())
     assert logits.dtype == np.float32
     np.testing.assert_array_equal(logits, LOGITS)
@@ -36,10 +36,10 @@ def test_lists_are_read_across_blocks_to_a_file_of_float32(read, tmp_path):
 
 def test_columns_of_numbers_come_in_the_order_of_the_labels(read):
     columns = {"id": [7, 8, 9], "note": ["x", "y", "z"], "a": [0, 1, 2], "b": [0.5, 1.5, 2.5]}
-    ids, logits, names = read(**columns)
+    ids, logits, names, _ = read(**columns)
     assert (ids.tolist(), names) == ([7, 8, 9], ("a", "b"))
     assert logits.tolist() == [[0, 0.5], [1, 1.5], [2, 2.5]]
-    _, logits, names = read(("b", "a"), **columns)
+    _, logits, names, _ = read(("b", "a"), **columns)
     assert names == ("b", "a")
     assert logits.tolist() == [[0.5, 0], [1.5, 1], [2.5, 2]]
 

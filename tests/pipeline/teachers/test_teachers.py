@@ -645,7 +645,7 @@ def test_recorded_logits_that_do_not_match_are_refused(ids, logits, text, tmp_pa
 
 def test_logits_without_ids_are_refused_even_where_counts_agree(tmp_path):
     np.savez(tmp_path / "a.npz", logits=np.ones((40, 3)))
-    with refused("expected 'id' and 'logits'; the order of rows", error=DataError):
+    with refused("expected .id. and .logits. .*; the order of rows", error=DataError):
         recorded.open(tmp_path / "a.npz", IDS, 3)
     with refused("a data set without ids", error=DataError):
         recorded.open(archive(tmp_path / "b.npz", IDS["train"]), {}, 3)
@@ -654,7 +654,7 @@ def test_logits_without_ids_are_refused_even_where_counts_agree(tmp_path):
 def test_a_file_that_is_missing_broken_or_of_another_kind_is_refused(tmp_path):
     with refused("no such file", error=DataError):
         recorded.open(tmp_path / "a.npz", IDS, 3)
-    for name, text in (("a.npz", "not a readable archive"), ("a.csv", "expected .npz, .parquet")):
+    for name, text in (("a.npz", "not a readable archive"), ("a.txt", "expected .npz, .parquet")):
         (tmp_path / name).write_bytes(b"nothing")
         with refused(text, error=DataError):
             recorded.open(tmp_path / name, IDS, 3)
