@@ -27,6 +27,7 @@ def block(language):
     return found
 
 
+@pytest.mark.slow
 def test_answers_of_a_language_model_teach_a_student(tmp_path):
     pytest.importorskip("tokenizers", reason="needs the extra 'text'")
     (tmp_path / "recipe.toml").write_text(block("toml"), "utf-8")
