@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from edgestill.errors import DataError
 from edgestill.pipeline.tasks.probabilities import sigmoid, softmax
-from edgestill.pipeline.teachers import recorded
+from edgestill.pipeline.teachers import recorded, recorded_csv, recorded_forms
 
 IDS = {"train": np.array([f"s{i}" for i in range(6)]), "test": np.array(["t0", "t1"])}
 ALL = np.concatenate(list(IDS.values()))
@@ -182,3 +182,24 @@ def test_a_text_file_without_ids_or_answers_is_refused(tmp_path):
     for columns in ([("label", CLASSES), ("confidence", SURE)], [("id", ALL), ("label", CLASSES)]):
         with pytest.raises(DataError, match="expected 'id', and a column of numbers"):
             recorded.open(csv(tmp_path, *columns), IDS, 3, labels=NAMES)
+
+
+def test_columns_with_the_names_of_the_classes_go_before_a_class_and_its_confidence(tmp_path):
+    columns = [("id", ALL), ("label", CLASSES), ("confidence", SURE)]
+    path = csv(tmp_path, *columns, *zip(NAMES, P.T.tolist(), strict=True))
+    read = recorded_csv.read(path, tmp_path, NAMES)
+    assert (read.columns, read.form) == (NAMES, "numbers")
+    np.testing.assert_allclose(read.answers, P, atol=1e-6)
+
+
+def test_one_number_of_a_class_is_its_place(tmp_path):
+    read = recorded_forms.spread(
+        np.array([1.0, 0.0]), np.array([0.8, 0.6]), ("no", "yes"), np.array(["a", "b"]), "a.csv"
+    )
+    np.testing.assert_allclose(read.answers, [[0.2, 0.8], [0.6, 0.4]], atol=1e-6)
+    assert (read.form, read.ids.tolist()) == ("probabilities", ["a", "b"])
+    # Where the classes are numbers, those are their names.
+    read = recorded_forms.spread(
+        np.array([1, 2]), np.array([0.8, 0.6]), ("2", "1"), np.array(["a", "b"]), "a.csv"
+    )
+    np.testing.assert_allclose(read.answers, [[0.2, 0.8], [0.6, 0.4]], atol=1e-6)
