@@ -63,6 +63,8 @@ def _missed(report: Report, judged: VariantVerdict) -> Iterator[str]:
     quality = report.quality
     for fault in judged.faults[:_MOST]:
         yield f"Whatever the budgets, this fault has to be mended: {fault}."
+    if report.search is not None and report.search.trade:
+        yield f"{report.search.trade}."
     if (step := next_step.of(report)) is not None:
         yield step.text
     if judged.cannot_ship:

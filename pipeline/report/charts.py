@@ -18,6 +18,7 @@ from . import (
     rows,
     runtime_chart,
     samples,
+    search_chart,
     training_chart,
 )
 from .chart import Chart
@@ -55,6 +56,7 @@ def charts(report: Report, folder: Path) -> tuple[Chart, ...]:
         _footprint(models, looks),
         training_chart.chart(report),
         *class_chart.charts(report),
+        *search_chart.charts(report),
         *_operators(report),
     )
 

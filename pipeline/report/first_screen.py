@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from ..judge import constant
 from ..records import TEACHER, Check, Outcome, Report
-from . import bullet, changes, distillation, gap, next_step, numbers, rows, words
+from . import bullet, changes, distillation, gap, next_step, numbers, rows, search, words
 from .bullet import Bullet
 from .numbers import BYTES, MICROJOULES, MILLISECONDS
 from .rows import Row
@@ -64,6 +64,7 @@ class FirstScreen:
         without: why there is none.
         plain: against the student that was trained without the teacher.
         unlabelled: against the one that was taught on labelled samples alone; None without one.
+        search: how the recipe was found; None where it was built as it was.
         changes: what would change the verdict.
         command: that does the first of it; None where something ships, or no command does it.
     """
@@ -79,6 +80,7 @@ class FirstScreen:
     without: str | None
     plain: str
     unlabelled: str | None
+    search: str | None
     changes: tuple[str, ...]
     command: str | None
 
@@ -100,6 +102,7 @@ def of(report: Report) -> FirstScreen:
         without=words.teacher_without_file(report),
         plain=words.gain(report),
         unlabelled=distillation.by_unlabelled(report),
+        search=search.lead(report),
         changes=changes.of(report),
         command=step.command if step else None,
     )

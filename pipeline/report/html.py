@@ -21,6 +21,7 @@ from . import (
     provenance,
     results,
     runtimes,
+    search,
     since,
     templates,
     warnings,
@@ -38,6 +39,7 @@ _BESIDE: Mapping[str, str] = {
     "nodes": operators.TITLE,
     "roofline": operators.TITLE,
     "curves": "Training",
+    "candidates": search.TITLE,
 }
 """The section that a chart stands in, where that is not the one of charts."""
 

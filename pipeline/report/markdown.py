@@ -55,6 +55,7 @@ def _top(report: Report) -> list[str]:
     if report.verdict.ship is None:
         lines.append(f"**{escape(numbers.capital(screen.lead))}.**")
     lines += [escape(report.verdict.why), escape(f"{screen.file}. {screen.machine}.")]
+    lines += [escape(screen.search)] if screen.search else []
     if alerts := warnings.first(report):
         lines += ["**Warnings**", points_text(alerts)]
     if files := words.shipped_files(report):

@@ -10,6 +10,7 @@ the student answers too badly and is too large as well no single rung is known t
 budgets that it would meet are named.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from ..judge import shortfall
@@ -67,15 +68,18 @@ def _rung(report: Report, judged: VariantVerdict) -> NextStep | None:
     if state is None:
         return None
     lacking = [one for one in shortfall.of(report.verdict) if not one.at_both_ends]
-    found = [step for one in lacking if (step := _mending(one, state)) is not None]
+    # A search has tried these on validation; those that helped are in the recipe.
+    tried = {rung.name for rung in report.search.rungs} if report.search else set()
+    found = [step for one in lacking if (step := _mending(one, state, tried)) is not None]
     order = list(RUNGS)
     return min(found, key=lambda step: order.index(step.rung or ""), default=None)
 
 
-def _mending(lacking: Shortfall, state: State) -> NextStep | None:
+def _mending(lacking: Shortfall, state: State, tried: Collection[str]) -> NextStep | None:
     state = replace(state, over=lacking.over)
     for name, rung in RUNGS.items():
-        overrides = rung.overrides(state) if lacking.needs <= rung.mends else ()
+        mends = name not in tried and lacking.needs <= rung.mends
+        overrides = rung.overrides(state) if mends else ()
         if overrides:
             return NextStep(
                 text=f"Cheapest to try, for {lacking.variant}: {rung.title}; {rung.why}.",

@@ -22,6 +22,7 @@ from . import (
     operators,
     rows,
     runtimes,
+    search,
     shift_words,
     words,
 )
@@ -51,6 +52,7 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
         _ratios(report),
         lost.section(report, pictures),
         *filter(None, [confusion.section(report), groups.section(report.quality)]),
+        *filter(None, [search.section(report)]),
         distillation.section(report),
         compression.section(report),
         operators.section(report),

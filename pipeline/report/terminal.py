@@ -27,6 +27,7 @@ from . import (
     operators,
     rows,
     runtimes,
+    search,
     warnings,
     words,
 )
@@ -50,6 +51,7 @@ def table(report: Report) -> RenderableType:
     return Group(
         _text(words.headline(report), _STYLES[report.verdict.outcome]),
         _text(report.verdict.why),
+        *(_text(found) for found in [search.lead(report)] if found),
         *(_text(f"warning: {warning}", "yellow") for warning in warnings.first(report)),
         *_overview(report, reasons),
         *grids,

@@ -52,6 +52,7 @@ def screen(
         _cut(f"{words.WORDS[outcome]}: {first.lead}", columns, 2, STYLES[outcome]),
         _cut(first.file, columns, 2),
         _cut(first.why, columns, 2, "dim"),
+        *(_cut(found, columns, 2, "dim") for found in [first.search] if found),
         *(
             _cut(f"warning: {warning}", columns, 2, "yellow")
             for warning in warnings.first(report)[:_MOST_WARNINGS]
