@@ -5,7 +5,7 @@ packages = from_torch(FORMAT, job, package)
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,7 @@ def request(job: Job, carried: Mapping[str, str], work: Path, suffix: str) -> di
                 "program": programs[source],
                 "scheme": carried[model.name],
                 "target": target,
+                "ranges": _learned(model, work),
             }
         )
     return {
@@ -128,6 +129,15 @@ def request(job: Job, carried: Mapping[str, str], work: Path, suffix: str) -> di
     }
 
 
+def _learned(model: Finished, work: Path) -> str | None:
+    """The file with what was learned of a model's activations."""
+    if model.ranges is None:
+        return None
+    name = f"{model.name}.ranges.npz"
+    model.ranges.write(work / name)
+    return name
+
+
 def sources(job: Job) -> dict[str, str]:
     """By variant the model whose torch module it is made of: its own, else fp32."""
     modules = {m.name for m in job.models if m.module is not None or m.floats is not None}
@@ -135,13 +145,26 @@ def sources(job: Job) -> dict[str, str]:
     return {name: source for name, source in found.items() if source in modules}
 
 
-def rounded_again(model: Finished) -> str:
-    """A sentence on a variant that was trained with rounding; of others none."""
+def rounded_again(model: Finished, learned: Sequence[int] | None = None) -> str:
+    """A sentence on a variant that was trained with rounding; of others none.
+
+    Args:
+        model: the variant.
+        learned: how many of the ranges that were learned are those of the file, and of how many;
+            None: none of them.
+    """
     if model.floats is None:
         return ""
+    weights = " Its weights are those that were trained with rounding, rounded again; "
+    if not learned or not learned[0]:
+        return (
+            f"{weights}the ranges of activations are those of the calibration samples, not those "
+            "that were learned."
+        )
+    found, known = learned
     return (
-        " Its weights are those that were trained with rounding, rounded again; the ranges of "
-        "activations are those of the calibration samples, not those that were learned."
+        f"{weights}{found} of the {known} ranges of activations that were learned are the file's, "
+        "all others are those of the calibration samples."
     )
 
 

@@ -83,7 +83,7 @@ def _package(job: Job, model: Finished, answer: Mapping[str, Any], scheme: str) 
         computes_in=COMPUTES_IN.get(scheme, "float32"),
     )
     by = f"The .tflite file is made by {answer['by']}; "
-    more = f"{_no_scale(job, scheme)}{rounded_again(model)}"
+    more = f"{_no_scale(job, scheme)}{rounded_again(model, answer['learned'].get(model.name))}"
     if model.name not in answer["scales"]:
         ends = f"its input and output are those of the .onnx file, with a fixed batch{_length(job)}"
         return replace(package, about=f"{by}{ends}.{more}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from .interface import OUTPUT
+from .learned_ranges import LearnedRanges
 from .scaled import Scaled
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ class Finished:
         module: the torch module that it was exported from; None where a method wrote the file.
         floats: of one that was trained with int8 rounding: the torch module without it, whose
             weights are to be rounded again.
+        ranges: of such a one: what was learned of its activations; None: not known.
     """
 
     name: str
     onnx: Path
     module: "nn.Module | None" = None
     floats: "nn.Module | None" = None
+    ranges: LearnedRanges | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,8 @@ def packages(job: Job) -> dict[str, Package | NotCarried]:
             by = str(answer["by"])
             needs = needs_of(file)
             needs = replace(needs, input=replace(needs.input, axes=job.axes))
-            found[model.name] = _package(file, needs, by, rounded_again(model))
+            more = rounded_again(model, answer["learned"].get(model.name))
+            found[model.name] = _package(file, needs, by, more)
         except ModelError as error:
             file.unlink()
             found[model.name] = NotCarried(error.found)

@@ -1,12 +1,11 @@
 """Torch programs into ``.tflite`` files, and those into int8 by LiteRT's quantizer.
 
-The quantizer's own calibration smooths the extremes of samples and clips what it smoothed. Here the
-ranges are the extremes of all samples, each calibrated alone.
+The ranges of activations are those of `litert_ranges`, not of the quantizer's own calibration.
 """
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -19,11 +18,11 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_quantizer import algorithm_manager, qtyping, quantizer, recipe_manager
 from numpy.typing import NDArray
 
+from ..learned_ranges import LearnedRanges
+from .litert_ranges import Calibration, Ranges
 from .protocol import Request, each, serve
 from .samples import queries_of
 
-Ranges = dict[str, dict[str, Any]]
-Queries = Iterable[Mapping[str, NDArray[Any]]]
 _SIGNATURE = "serving_default"
 _INTEGERS = "int8-static-inputs"
 """The scheme whose files take and give int8."""
@@ -57,12 +56,12 @@ class _Named(torch.nn.Module):
 def convert(folder: Path, request: Request) -> dict[str, Any]:
     """Convert each program once, and make every model from its float file."""
     axes: Sequence[int] | None = request.get("axes")
-    samples = queries_of(folder, int(request["batch"]))
-    if axes is not None:
-        samples = [np.ascontiguousarray(query.transpose(axes)) for query in samples]
+    turn = partial(_turned, axes=axes)
+    samples = [turn(query) for query in queries_of(folder, int(request["batch"]))]
     floats = folder / "float"
     floats.mkdir()
     scales: dict[str, dict[str, Any]] = {}
+    learned: dict[str, tuple[int, int]] = {}
 
     def one(model: Request) -> None:
         source = floats / f"{model['program']}.tflite"
@@ -72,17 +71,27 @@ def convert(folder: Path, request: Request) -> dict[str, Any]:
             named = _Named(program.module(), request["output"], axes)
             made = litert_torch.convert(named, sample_kwargs={request["input"]: example})
             made.export(str(source))
-        queries = ({request["input"]: query} for query in samples)
-        content = _MAKERS[model["scheme"]](source, queries, request)
+        ranges = model.get("ranges")
+        calibration = Calibration(
+            request["input"],
+            samples,
+            turn,
+            request.get("limits"),
+            LearnedRanges.read(folder / ranges) if ranges else None,
+        )
+        content = _MAKERS[model["scheme"]](source, calibration)
         Path(model["target"]).write_bytes(content)
         if model["scheme"] == _INTEGERS or axes is not None:
             scales[model["name"]] = _scales(content)
+        if calibration.learned is not None:
+            learned[model["name"]] = calibration.found, len(calibration.learned.ranges)
 
     refused = each(request["models"], one)
     tools = ("litert-torch", "ai-edge-quantizer")
     return {
         "refused": refused,
         "scales": scales,
+        "learned": learned,
         "by": " and ".join(f"{tool} {version(tool)}" for tool in tools),
     }
 
@@ -105,15 +114,14 @@ def _scaled(detail: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _float32(source: Path, queries: Queries, request: Request) -> bytes:
-    del queries, request
+def _float32(source: Path, calibration: Calibration) -> bytes:
+    del calibration
     return source.read_bytes()
 
 
 def _quantized(
     source: Path,
-    queries: Queries,
-    request: Request,
+    calibration: Calibration,
     *,
     configure: Callable[[recipe_manager.RecipeManager], None],
 ) -> bytes:
@@ -121,32 +129,24 @@ def _quantized(
     manager = recipe_manager.RecipeManager()
     configure(manager)
     made = quantizer.Quantizer(str(source), manager.get_quantization_recipe())
-    ranges = _ranges(made, queries) if made.need_calibration else None
-    if ranges and (limits := request.get("limits")):
-        _limit(ranges, request["input"], limits)
+    ranges = None
+    if made.need_calibration:
+        ranges = calibration.ranges(partial(_calibrated, made), _SIGNATURE)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "model.tflite"
         made.quantize(ranges).export_model(str(target))
         return target.read_bytes()
 
 
-def _limit(ranges: Ranges, name: str, limits: Sequence[float]) -> None:
-    """Give the input the range of its type, whatever the samples hold."""
-    (tensor,) = (known for known in ranges if known.startswith(f"{_SIGNATURE}_{name}"))
-    for key, value in zip(("min", "max"), limits, strict=True):
-        ranges[tensor][key] = np.full_like(ranges[tensor][key], value)
+def _calibrated(made: Any, query: Mapping[str, NDArray[Any]]) -> Ranges:
+    """The extremes of each tensor on one query."""
+    ranges: Ranges = made.calibrate({_SIGNATURE: [dict(query)]})
+    return ranges
 
 
-def _ranges(made: Any, queries: Queries) -> Ranges:
-    """The extremes of each tensor over all queries."""
-    merged: Ranges = {}
-    for query in queries:
-        for name, found in made.calibrate({_SIGNATURE: [dict(query)]}).items():
-            known = merged.setdefault(name, dict(found))
-            if known and found:
-                known["min"] = np.minimum(known["min"], found["min"])
-                known["max"] = np.maximum(known["max"], found["max"])
-    return merged
+def _turned(query: NDArray[Any], axes: Sequence[int] | None) -> NDArray[Any]:
+    """A query of samples with the axes of the file."""
+    return query if axes is None else np.ascontiguousarray(query.transpose(axes))
 
 
 def _whole(manager: recipe_manager.RecipeManager) -> None:
@@ -199,7 +199,7 @@ def _half(manager: recipe_manager.RecipeManager) -> None:
     )
 
 
-_MAKERS: dict[str, Callable[[Path, Queries, Request], bytes]] = {
+_MAKERS: dict[str, Callable[[Path, Calibration], bytes]] = {
     "float32": _float32,
     "float16-weights": partial(_quantized, configure=_half),
     "int8-static": partial(_quantized, configure=_static),

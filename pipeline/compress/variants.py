@@ -14,6 +14,7 @@ from ...devices.bench.arena import arena_of
 from ...devices.onboard.model import training_operators
 from ...devices.onboard.runtimes.contract import Tensor
 from ...exporters import EXPORTERS, TOOLCHAINS, activation, interface, metadata, onnx
+from ...exporters.learned_ranges import LearnedRanges
 from ...exporters.microcontroller import Needs
 from ...exporters.package import Finished, Package
 from ...exporters.package import Job as ExportJob
@@ -45,7 +46,7 @@ from .int8.saturation import saturable
 from .method import Effect, Job, Outputs
 from .methods import METHODS
 from .normalize.normal_form import COMPARED, normalize
-from .train.contract import FILE, PROGRAM, best_of
+from .train.contract import FILE, PROGRAM, RANGES, best_of
 
 FP32 = "fp32"
 
@@ -266,7 +267,9 @@ def _with_program(
 ) -> Finished:
     """A variant that a method trained, with the torch module that other formats are made of."""
     module = activated(load_program(made.path / PROGRAM), behind)
-    return replace(model, floats=module) if made.record.rounds else replace(model, module=module)
+    if not made.record.rounds:
+        return replace(model, module=module)
+    return replace(model, floats=module, ranges=LearnedRanges.read(made.path / RANGES))
 
 
 def needs_of(path: Path) -> Needs:

@@ -147,7 +147,7 @@ SNIPPETS = (
         parts=("web.mjs", "golden.mjs", "onnxruntime.mjs", "litert.mjs"),
         npm=WEB,
     ),
-    _constant("onnxruntime.cc", "C++", c_literal, _C_TYPES),
+    _constant("onnxruntime.cc", "C++", c_literal, _C_TYPES, run=True),
     _constant("litert.cc", "C++", c_literal),
     _constant("openvino.cc", "C++", c_literal, _OPENVINO_TYPES, run=True),
     _constant("OnnxRuntime.kt", "Kotlin", kotlin_literal, _JAVA_TYPES),

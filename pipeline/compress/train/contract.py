@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import torch
 
+from ....exporters.learned_ranges import LearnedRanges
 from ... import tasks
 from ...distill.loop import Fitted, TrainingSetup
 from ...engine.stage import Made
@@ -22,6 +23,8 @@ FILE = "model.onnx"
 """The file that a method writes, in its output folder."""
 PROGRAM = "program.pt2"
 """The same model in float as a torch program, from which other formats are made."""
+RANGES = "ranges.npz"
+"""What a training with rounding learned of activations."""
 P = TypeVar("P", bound=Part)
 
 
@@ -66,6 +69,7 @@ class Tuned:
         floats: the torch model with its weights in float and no rounding; where it does not round,
             the reference itself.
         rounds: whether it computes in int8, so that the file may differ from it by a step.
+        ranges: what was learned of its activations, where it rounds.
     """
 
     reference: torch.nn.Module
@@ -73,6 +77,7 @@ class Tuned:
     effect: Effect
     floats: torch.nn.Module
     rounds: bool = True
+    ranges: LearnedRanges | None = None
 
 
 def best_of(students: Sequence[Made[ModelRecord]], task: tasks.Task) -> Made[ModelRecord]:

@@ -31,6 +31,7 @@ from ...recipe.compress import Qat
 from ...recipe.training import Schedule
 from ...records import DataRecord, Plan
 from ..method import Effect, changed
+from . import learned_ranges
 from .contract import FILE, StudentToTune, Tuned
 from .layer_outputs import find, tapped
 
@@ -150,11 +151,11 @@ def train(student: StudentToTune[Qat]) -> Tuned:
     if setup.better(loss, score, than=fitted.best):
         model.load_state_dict(untrained)
         note += "; the weights before this training scored better on validation and are kept"
-    floats = without_rounding(model)
+    floats, ranges = without_rounding(model), learned_ranges.of(model, x, data)
     reference = converted(model)
     write(reference, data, student.out / FILE, opset=student.opset)
     effect = Effect(changed(student.out / FILE, NAME), (note, *student.plan.why))
-    return Tuned(reference, fitted, effect, floats)
+    return Tuned(reference, fitted, effect, floats, ranges=ranges)
 
 
 def prepared(model: Deployed, data: DataRecord, plan: Plan) -> Captured:

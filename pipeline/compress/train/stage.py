@@ -30,7 +30,7 @@ from ...recipe.training import Schedule
 from ...records import TunedRecord
 from ..inputs import TunedInputs
 from . import prune_and_distil, qat, rounding_sensitivity
-from .contract import FILE, PROGRAM, StudentToTune, Tuned, best_of
+from .contract import FILE, PROGRAM, RANGES, StudentToTune, Tuned, best_of
 
 METHODS: dict[str, Callable[[StudentToTune[Any]], Tuned]] = {
     "int8-qat": qat.train,
@@ -48,7 +48,7 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
     """Train the best student further, with the teacher that it was distilled from.
 
     Args:
-        out: ``model.onnx``, ``reference.npz`` and ``program.pt2`` go here.
+        out: ``model.onnx``, ``reference.npz``, ``program.pt2`` and ``ranges.npz`` go here.
         progress: gets each step.
         inputs: of the tuned stage.
         work: the folder of a training that can be resumed.
@@ -86,6 +86,8 @@ def tune(out: Path, progress: Progress, inputs: TunedInputs, work: Path) -> Tune
     _, score = evaluate(reference, validation, record, chosen_by)
     x = draw(open_split(data.path, "validation"), REFERENCE_SAMPLES).x
     np.savez(out / REFERENCE, allow_pickle=False, x=x, logits=outputs_of(reference, x, record))
+    if tuned.ranges is not None:
+        tuned.ranges.write(out / RANGES)
     save_program(tuned.floats, np.array(x[:1]), 2, out / PROGRAM, any_batch=True)
     return TunedRecord(
         method=inputs.method,
