@@ -181,9 +181,10 @@ def _carried() -> Iterator[str]:
         "converter of any format may refuse a model, and the report then has its words. "
         "Texts have a fixed length in all formats but `onnx`, `ort` and `openvino`. Images of "
         "bytes are given to `ncnn` and `coreml` as float32, the same numbers. `int8-qat` in "
-        "`litert`, `tflite-micro` and `executorch` has the weights that were trained with rounding, "
-        "rounded again; `litert` and `tflite-micro` also have the learned ranges of the activations "
-        "that their files have, `executorch` has those of the calibration samples. Why not:"
+        "`litert`, `tflite-micro` and `executorch` has the weights that were trained with "
+        "rounding, rounded again; `litert` and `tflite-micro` also have the learned ranges of the "
+        "activations that their files have, `executorch` has those of the calibration samples. "
+        "Why not:"
     )
     yield ""
     for format_, whys in reasons.items():
