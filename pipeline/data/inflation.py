@@ -34,7 +34,8 @@ def require_plausible(packed: int, unpacked: int, where: str, folder: Path) -> N
             found=f"{size_text(unpacked)} once unpacked, and {free / 2**30:,.1f} GiB free in "
             f"{folder}",
             where=where,
-            fix="free some space, or let --artifacts name a folder on another disk",
+            fix="free some space, or name a folder on another disk: --artifacts of a build, "
+            "--out of quantize",
         )
 
 

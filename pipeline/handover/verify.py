@@ -4,6 +4,7 @@
 ()
 """
 
+import zipfile
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...devices.onboard.model.inflation import require_arrays
 from ...devices.place.place import Place
 from ...errors import EdgestillError, HostError, MaterialError, MeasureError, ReachError
 from ..judge.golden import fault
@@ -68,6 +70,7 @@ def check(path: Path, place: Place | None = None) -> Checked:
                 answered = _answered(bundle.folder, package, package.golden, place)
                 recorded = _read(bundle.folder, package.golden.output)
                 found = _fault(answered, recorded, package.golden)
+                found = found or _archive_fault(bundle.folder, package, package.golden)
             except EdgestillError as error:
                 # A model whose process dies or does not end is not what it was.
                 absent = isinstance(error, HostError) and not isinstance(error, MeasureError)
@@ -121,6 +124,27 @@ def _read(folder: Path, tensor: Tensor) -> NDArray[Any]:
             where=tensor.file,
         )
     return np.frombuffer(content, kind).astype(tensor.dtype).reshape(tensor.shape)
+
+
+def _archive_fault(folder: Path, package: BundledPackage, golden: Golden) -> str | None:
+    """Whether the archive of the golden samples holds what the files of bare numbers do.
+
+    Raises:
+        MaterialError, DataError: it cannot be read, or should not be.
+    """
+    path = folder / golden.file
+    try:
+        with zipfile.ZipFile(path) as archive:
+            require_arrays(archive, archive.namelist(), path)
+        with np.load(path, allow_pickle=False) as stored:
+            x, y = stored["input"], stored["output"]
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise MaterialError(f"cannot be read ({type(error).__name__})", where=golden.file) from None
+    given = x if package.input is None else package.input.arranged(x)
+    for found, bare in ((given, golden.input), (y, golden.output)):
+        if not np.array_equal(found, _read(folder, bare), equal_nan=True):
+            return f"{golden.file} holds other numbers than {bare.file}"
+    return None
 
 
 def _fault(answered: NDArray[Any], recorded: NDArray[Any], golden: Golden) -> str | None:

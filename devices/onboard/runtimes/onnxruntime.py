@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ....errors import MeasureError, ModelError, UsageError
+from ....errors import MeasureError, ModelError, StorageError, UsageError
 from ..model.modelfile import Input, is_ort
 from ..settings import DEFAULT_SESSION, Session
 from .contract import OPTIMIZED, Arrays
@@ -155,6 +155,7 @@ def open_session(
         UsageError: an option that onnxruntime would misunderstand.
         ModelError: the file is missing or onnxruntime cannot load it.
         MeasureError: onnxruntime fell back to another provider.
+        StorageError: the disk has no room for the graph that runs.
     """
     options = _options(settings)
     _check_providers(settings.providers)
@@ -169,6 +170,12 @@ def open_session(
     try:
         session = ort.InferenceSession(str(path), options, providers=wanted)
     except Exception as error:  # noqa: BLE001  # onnxruntime's share no narrower class
+        if traces is not None and _has_no_room(traces, path):
+            raise StorageError(
+                f"the graph that runs cannot be written to {traces.parent} (the disk is full)",
+                where=str(path),
+                fix="free some space, or let TMPDIR name a folder on another disk",
+            ) from None
         raise _refusal(error, path, "a model that does not load") from None
     session.disable_fallback()
     used = session.get_providers()[: len(wanted)]
@@ -180,6 +187,13 @@ def open_session(
             fix="onnxruntime fell back; see that the provider's libraries load",
         )
     return session
+
+
+def _has_no_room(folder: Path, model: Path) -> bool:
+    """Whether a graph as large as the model cannot be written; onnxruntime tells it of no disk."""
+    from shutil import disk_usage  # a cold start goes without
+
+    return model.is_file() and disk_usage(folder).free < model.stat().st_size
 
 
 def _described(port: Any) -> Input:

@@ -140,6 +140,26 @@ def test_outputs_of_another_shape_are_a_fault(folder):
     assert fault == "models/fp32.onnx: outputs [16, 10], and [8, 20] were recorded"
 
 
+@pytest.mark.parametrize("part", ["input", "output"])
+def test_an_archive_of_other_numbers_than_the_bare_files_is_a_fault(folder, part):
+    path = folder / "golden" / "fp32.onnx.npz"
+    stored = dict(np.load(path))
+    # Outputs so near are the same answer, but not what is written beside them.
+    stored[part] = np.nextafter(stored[part].astype(np.float32), np.float32(np.inf))
+    np.savez(path, **stored)
+    (fault,) = check(seal(folder), Recorded(folder)).faults
+    assert "golden/fp32.onnx.npz holds other numbers than golden/" in fault
+
+
+def test_an_archive_that_cannot_be_read_is_a_fault(folder):
+    np.savez(
+        folder / "golden" / "fp32.onnx.npz",
+        output=np.load(folder / "golden" / "fp32.onnx.npz")["output"],
+    )
+    (fault,) = check(seal(folder), Recorded(folder)).faults
+    assert "golden/fp32.onnx.npz: cannot be read (KeyError)" in fault
+
+
 def test_a_runtime_that_does_not_exist_is_a_fault(folder):
     checked = check(changed(folder, lambda one: one.update(runtime="flac")), Local())
     assert "runtime 'flac'" in checked.faults[0]

@@ -1,10 +1,14 @@
-"""ONNX Runtime: options that it would misunderstand."""
+"""ONNX Runtime: options that it would misunderstand, and errors that it does not name."""
+
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from edgestill.devices.onboard.runtimes.onnxruntime import open_session
+from edgestill.devices.onboard.runtimes.contract import OPTIMIZED
+from edgestill.devices.onboard.runtimes.onnxruntime import load_traced, open_session
 from edgestill.devices.onboard.settings import Session
-from edgestill.errors import UsageError
+from edgestill.errors import ModelError, StorageError, UsageError
 from onnx import TensorProto, helper
 from onnx_files import save
 
@@ -39,3 +43,18 @@ def test_unknown_options_are_refused(dense):
         open_session(dense, Session(providers=("NoSuchProvider", "CPUExecutionProvider")))
     with pytest.raises(UsageError, match="execution provider none"):
         open_session(dense, Session(providers=()))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize(
+    ("free", "error", "says"),
+    [(0, StorageError, "let TMPDIR name a folder"), (2**40, ModelError, "does not load")],
+)
+def test_a_full_disk_is_no_fault_of_the_model(dense, tmp_path, monkeypatch, free, error, says):
+    """It says no more than that a protobuf cannot be written."""
+    folder = tmp_path / "traces"
+    folder.mkdir()
+    (folder / OPTIMIZED).symlink_to("/dev/full")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free))
+    with pytest.raises(error, match=says):
+        load_traced(dense, Session(), folder)
