@@ -4,7 +4,7 @@ ranges = of(model, samples)          # before ``qat.converted``
 """
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,15 +14,28 @@ from ....exporters.learned_ranges import LearnedRanges
 from ...distill.batches import as_model_input
 from ...records import DataRecord
 
-if TYPE_CHECKING:
-    from .qat import Captured
-
 SAMPLES = 8
 """By which an activation is known again."""
 
 
+class Rounding(Protocol):
+    """A model that rounds, such as ``qat.Captured``."""
+
+    def eval(self) -> Any:
+        """Ranges stand still."""
+
+    def roundings(self) -> list[Any]:
+        """The modules that round."""
+
+    def running(self) -> list[Any]:
+        """Those of activations."""
+
+    def __call__(self, samples: torch.Tensor) -> torch.Tensor:
+        """Its outputs."""
+
+
 @torch.no_grad()
-def of(model: "Captured", samples: NDArray[Any], data: DataRecord) -> LearnedRanges:
+def of(model: Rounding, samples: NDArray[Any], data: DataRecord) -> LearnedRanges:
     """The range of each activation that is rounded, and its extremes in float on a few samples.
 
     Args:
