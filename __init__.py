@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .errors import StorageError as StorageError
     from .errors import UsageError as UsageError
     from .pipeline.api.bench import bench as bench
+    from .pipeline.api.bench_arena import bench_arena as bench_arena
+    from .pipeline.api.bench_instructions import bench_instructions as bench_instructions
+    from .pipeline.api.bench_operators import bench_operators as bench_operators
     from .pipeline.api.build import build as build
     from .pipeline.api.bundle import Bundled as Bundled
     from .pipeline.api.bundle import bundle as bundle
@@ -43,11 +46,14 @@ if TYPE_CHECKING:
     from .pipeline.api.stopped import Stopped as Stopped
     from .pipeline.api.verify import verify as verify
     from .pipeline.api.watching import Event as Event
+    from .pipeline.finished.arena import ArenaCounted as ArenaCounted
     from .pipeline.finished.compare import Compared as Compared
     from .pipeline.finished.explain import Explained as Explained
     from .pipeline.finished.exported import Exported as Exported
+    from .pipeline.finished.instructions import InstructionsCounted as InstructionsCounted
     from .pipeline.finished.measured import Measured as Measured
     from .pipeline.finished.planned import Planned as Planned
+    from .pipeline.finished.profiled import Profiled as Profiled
     from .pipeline.finished.quantize import Quantized as Quantized
     from .pipeline.finished.verified import Verified as Verified
     from .pipeline.recipe.recipe import Recipe as Recipe
@@ -61,6 +67,9 @@ _FUNCTIONS = {
         "quantize",
         "explain",
         "bench",
+        "bench_operators",
+        "bench_instructions",
+        "bench_arena",
         "compare",
         "export",
         "bundle",
@@ -79,6 +88,9 @@ _CLASSES = {
     "Exported": ".pipeline.finished.exported",
     "Explained": ".pipeline.finished.explain",
     "Planned": ".pipeline.finished.planned",
+    "Profiled": ".pipeline.finished.profiled",
+    "InstructionsCounted": ".pipeline.finished.instructions",
+    "ArenaCounted": ".pipeline.finished.arena",
     "Verified": ".pipeline.finished.verified",
     "Event": ".pipeline.api.watching",
     **dict.fromkeys(
@@ -100,6 +112,7 @@ _CLASSES = {
 }
 
 __all__ = [
+    "ArenaCounted",
     "Bundled",
     "Compared",
     "DataError",
@@ -108,12 +121,14 @@ __all__ = [
     "Explained",
     "Exported",
     "HostError",
+    "InstructionsCounted",
     "MaterialError",
     "MeasureError",
     "Measured",
     "ModelError",
     "NoEffectError",
     "Planned",
+    "Profiled",
     "Quantized",
     "ReachError",
     "Recipe",
@@ -125,6 +140,9 @@ __all__ = [
     "Verified",
     "__version__",
     "bench",
+    "bench_arena",
+    "bench_instructions",
+    "bench_operators",
     "build",
     "bundle",
     "compare",

@@ -25,6 +25,9 @@ quantized = edgestill.quantize("m.onnx", {"x": [[1.0]]}, methods=["int8-static"]
 smaller = min(file.bytes for file in quantized.files)
 measured: edgestill.Measured = edgestill.bench(["m.onnx"], processes=6, rate=10.0)
 ratio: float | None = edgestill.compare("a.onnx", run).ratio.value
+slowest: float = max(one.us for one in edgestill.bench_operators("a.onnx")["a.onnx"].operators)
+count: int = edgestill.bench_instructions(run, baseline="b.json").models[0].entry.instructions
+arena: int = edgestill.bench_arena("a.tflite")["a.tflite"].arena.total_bytes
 planned = edgestill.plan({"name": "a"}, data=([[1.0]], [0])).would_run
 stage: str = planned[0]
 explained = edgestill.explain("a.onnx", "b.onnx", apply_to="c.onnx")

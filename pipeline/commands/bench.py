@@ -308,6 +308,7 @@ def _measure(
 def _profile(
     invocation: Invocation, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
 ) -> Shown:
+    from ..finished.profiled import Machines, look
     from ..progress import OnConsole
     from . import bench_operators
 
@@ -318,13 +319,11 @@ def _profile(
             "--device with --host-profile",
             fix="leave one out: with --operators both name the figures of this machine",
         )
-    machines = bench_operators.Machines(device, given["host_profile"], given["predict"])
-    profiled = bench_operators.look(
-        models, machines, OnConsole(stderr()), chosen, threads=given["threads"] or 1
-    )
+    machines = Machines(device, given["host_profile"], given["predict"])
+    profiled = look(models, machines, OnConsole(stderr()), chosen, threads=given["threads"] or 1)
     summary = bench_operators.summary(profiled)
     return Shown(
-        bench_operators.document(profiled),
+        profiled.to_dict(),
         summary,
         bench_operators.lines(profiled),
         bench_operators.page(profiled),
@@ -335,32 +334,34 @@ def _profile(
 def _count(
     invocation: Invocation, models: "Inspected", chosen: Chosen, given: Mapping[str, Any]
 ) -> Shown:
+    from ..finished.instructions import count
     from ..progress import OnConsole
     from . import bench_instructions as instructions
 
     del chosen
     if given["update_baseline"] and given["baseline"] is None:
         raise UsageError("--update-baseline without --baseline", fix="name the file to write")
-    counted = instructions.count(
+    counted = count(
         models,
         OnConsole(stderr()),
         device=given["device"],
         baseline=given["baseline"],
         update=given["update_baseline"],
     )
-    invocation.code = instructions.exit_code(counted)
+    invocation.code = counted.exit_code
     summary = instructions.summary(counted)
-    return Shown(instructions.document(counted), summary, instructions.lines(counted), summary)
+    return Shown(counted.to_dict(), summary, instructions.lines(counted), summary)
 
 
 def _arena(models: Sequence[Path]) -> Shown:
+    from ..finished.arena import look
     from ..finished.inspected import subjects_of
     from ..progress import OnConsole
     from . import bench_arena
 
-    found = bench_arena.look(subjects_of(models), OnConsole(stderr()))
+    found = look(subjects_of(models), OnConsole(stderr()))
     summary = bench_arena.summary(found)
-    return Shown(bench_arena.document(found), summary, bench_arena.lines(found), summary)
+    return Shown(found.to_dict(), summary, bench_arena.lines(found), summary)
 
 
 _KINDS: Mapping[str, Callable[..., Shown]] = {

@@ -27,8 +27,9 @@ from edgestill.devices.operators.prediction import (
 from edgestill.devices.operators.roofline import Bounds, Machine, Work, roof_us
 from edgestill.devices.profiles.profile import load
 from edgestill.errors import UsageError
-from edgestill.pipeline.commands.bench_operators import Machines, document, look, summary
+from edgestill.pipeline.commands.bench_operators import summary
 from edgestill.pipeline.finished.inspected import inspected, subjects_of
+from edgestill.pipeline.finished.profiled import Machines, look
 from edgestill.pipeline.finished.scenario import Chosen
 from edgestill.pipeline.judge import gate
 from edgestill.pipeline.judge.predictions import predictions
@@ -317,7 +318,7 @@ def test_a_model_is_predicted_for_a_profile_and_refused_for_what_has_no_roof(tmp
     here = tmp_path / "here.toml"
     here.write_text(board(tmp_path).read_text().replace("= 5", "= 50").replace("Board", "Desk"))
     found = asked(path, device=str(board(tmp_path)), host_profile=here)
-    told = json.loads(json.dumps(document(found)))["predicted"][0]
+    told = json.loads(json.dumps(found.to_dict()))["predicted"][0]
     assert told["status"] == "PREDICTED"
     assert told["p50_ms"]["value"] == pytest.approx(10 * found.records[0].p50_us / 1e3)
     console = Console(width=400, record=True, file=StringIO())

@@ -14,8 +14,9 @@ from edgestill.devices.operators.profiling import Operator
 from edgestill.devices.operators.profiling import Profile as Profiled
 from edgestill.devices.operators.roofline import Bounds, Machine, Work, machine_of, roof_us
 from edgestill.devices.profiles.profile import Figure, Profile
-from edgestill.pipeline.commands.bench_operators import Machines, document, look, summary
+from edgestill.pipeline.commands.bench_operators import summary
 from edgestill.pipeline.finished.inspected import inspected, subjects_of
+from edgestill.pipeline.finished.profiled import Machines, look
 from edgestill.pipeline.finished.scenario import Chosen
 from edgestill.pipeline.judge.operator_types import by_type
 from edgestill.pipeline.judge.operators import profiled, record
@@ -311,7 +312,7 @@ def test_json_and_a_terminal_are_told_the_same(tmp_path):
     machines = Machines(device=str(here), host_profile=None, predicting=False)
     models = inspected(subjects_of([path]), Feed(), None)
     looked = look(models, machines, Silent(), Chosen("single-stream", {}), threads=1)
-    found = json.loads(json.dumps(document(looked)))["models"][0]
+    found = json.loads(json.dumps(looked.to_dict()))["models"][0]
     assert found["roof"]["gflop_s"] == 50
     assert sum(one["macs"] for one in found["operators"]) == count_model(layers(16)).macs
     assert sum(one["us"] for one in found["types"]) == pytest.approx(found["query_us"])

@@ -8,10 +8,13 @@ from pathlib import Path
 import edgestill
 import pytest
 
-QUICK = ("build", "plan", "quantize", "bench", "bundle", "load_run", "verify")
+QUICK = ("build", "plan", "quantize", "bench", "bench_arena", "bundle", "load_run", "verify")
 FUNCTIONS = (
     *QUICK,
-    *(pytest.param(name, marks=pytest.mark.slow) for name in ("compare", "explain", "export")),
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("compare", "explain", "export", "bench_operators", "bench_instructions")
+    ),
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 PURE = ("settings", "queries", "paths")

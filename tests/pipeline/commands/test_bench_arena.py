@@ -6,9 +6,9 @@ import pytest
 import toolchain_tools
 from click.testing import CliRunner
 from edgestill.errors import UsageError
-from edgestill.pipeline.commands.bench_arena import look
 from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.commands.shared import Invocation
+from edgestill.pipeline.finished.arena import look
 from edgestill.pipeline.finished.inspected import subjects_of
 from edgestill.pipeline.progress import Silent
 from shared_data import SHARED

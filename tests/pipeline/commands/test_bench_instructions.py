@@ -10,17 +10,13 @@ from edgestill.devices.instructions.callgrind import Instructions
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import UsageError
 from edgestill.pipeline.commands import bench_operators
-from edgestill.pipeline.commands import instruction_baseline as baseline
-from edgestill.pipeline.commands.bench_instructions import (
-    Counted,
-    document,
-    exit_code,
-    lines,
-    summary,
-)
+from edgestill.pipeline.commands.bench_instructions import lines, summary
 from edgestill.pipeline.commands.cli import cli
-from edgestill.pipeline.commands.instruction_baseline import Baseline, Entry, judge
 from edgestill.pipeline.commands.shared import Invocation
+from edgestill.pipeline.finished import instruction_baseline as baseline
+from edgestill.pipeline.finished.instruction_baseline import Baseline, Entry, judge
+from edgestill.pipeline.finished.instructions import Counted, InstructionsCounted
+from edgestill.pipeline.finished.profiled import Profiled, predicted_lines
 from edgestill.pipeline.records import Predicted
 from onnx_files import dense
 from rich.console import Console
@@ -107,7 +103,7 @@ def test_more_than_one_per_cent_above_the_baseline_is_a_regression(now, outcome,
     judged = judge(changed(instructions=now), ENTRY)
     assert judged.outcome == outcome
     assert f"{now:,} instructions" in judged.why
-    assert exit_code([Counted(ENTRY, instructions(now), judged)]) == code
+    assert InstructionsCounted((Counted(ENTRY, instructions(now), judged),)).exit_code == code
 
 
 @pytest.mark.parametrize(
@@ -119,7 +115,7 @@ def test_what_cannot_be_compared_is_undecided_and_says_why(other):
     assert (judged.outcome, judged.ratio) == ("undecided", None)
     (what,) = other
     assert f"counted with {what} " in judged.why
-    assert exit_code([Counted(ENTRY, instructions(1), judged)]) == 5
+    assert InstructionsCounted((Counted(ENTRY, instructions(1), judged),)).exit_code == 5
 
 
 def test_another_file_of_the_same_name_is_compared_and_an_unknown_one_is_not():
@@ -134,10 +130,18 @@ def test_a_regression_weighs_more_than_what_is_undecided():
         Counted(ENTRY, instructions(1), judge(one, kept))
         for one, kept in [(ENTRY, None), (changed(instructions=2_000_000), ENTRY), (ENTRY, ENTRY)]
     ]
-    assert exit_code(counted) == 1
-    assert exit_code([counted[0], counted[2]]) == 5
-    assert exit_code([]) == 0
-    told = document(counted)
+    assert InstructionsCounted(tuple(counted)).exit_code == 1
+    assert (
+        InstructionsCounted(
+            (
+                counted[0],
+                counted[2],
+            )
+        ).exit_code
+        == 5
+    )
+    assert InstructionsCounted(()).exit_code == 0
+    told = InstructionsCounted(tuple(counted)).to_dict()
     assert "not a time" in told["figure"]
     assert told["models"][1]["baseline"]["ratio"] == 2.0
 
@@ -169,9 +173,12 @@ def test_a_file_that_is_no_baseline_is_refused(text, tmp_path):
 def test_counts_are_a_line_and_a_row_a_model_over_the_first():
     twice = changed(name="n.onnx", instructions=2_000_000)
     counted = [Counted(ENTRY, instructions(1_000_000)), Counted(twice, instructions(2_000_000))]
-    assert [line["instructions"] for line in lines(counted)] == [1_000_000, 2_000_000]
+    assert [line["instructions"] for line in lines(InstructionsCounted(tuple(counted)))] == [
+        1_000_000,
+        2_000_000,
+    ]
     console = Console(file=io.StringIO(), width=100)
-    console.print(summary(counted))
+    console.print(summary(InstructionsCounted(tuple(counted))))
     text = console.file.getvalue()
     assert "a count, not a time" in text
     assert [row.split()[-1] for row in text.splitlines() if ".onnx" in row][:2] == ["1", "2"]
@@ -183,8 +190,8 @@ def test_operators_are_a_line_each_and_a_prediction_is_marked():
         name="=m", target="pi", device="Pi", threads=1, p50_ms=figure, call_us=1.0, spread=0.3,
         unroofed=2,
     )  # fmt: skip
-    profiled = bench_operators.Profiled((), (prediction,))
+    profiled = Profiled((), (prediction,))
     (line,) = bench_operators.lines(profiled)
     assert (line["what"], line["name"], line["p50_ms"]) == ("PREDICTED", "'=m", 2.0)
-    assert bench_operators.document(profiled)["predicted"][0]["status"] == "PREDICTED"
-    assert all(text.startswith("PREDICTED") for text in bench_operators.predicted_lines(prediction))
+    assert profiled.to_dict()["predicted"][0]["status"] == "PREDICTED"
+    assert all(text.startswith("PREDICTED") for text in predicted_lines(prediction))

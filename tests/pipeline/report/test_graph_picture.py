@@ -7,6 +7,7 @@ import operators_example as example
 import pytest
 import report_example
 from edgestill.pipeline.commands import bench_operators
+from edgestill.pipeline.finished.profiled import Profiled
 from edgestill.pipeline.report import charts, graph_chart, graph_picture, html, templates
 from edgestill.pipeline.report.graph_picture import picture_of
 
@@ -78,7 +79,7 @@ def test_what_is_too_wide_or_not_recorded_is_not_drawn_and_said_to_be():
 
 def test_the_page_of_a_bench_has_the_charts_of_every_file_under_ids_of_their_own():
     records = (example.residual(), example.residual().model_copy(update={"name": "<b>int8</b>"}))
-    page = bench_operators.page(bench_operators.Profiled(records, ()))
+    page = bench_operators.page(Profiled(records, ()))
     ids = re.findall('<figure id="([^"]+)"', page)
     assert len(set(ids)) == len(ids) == 7
     assert "<script" not in page
@@ -86,7 +87,7 @@ def test_the_page_of_a_bench_has_the_charts_of_every_file_under_ids_of_their_own
     assert page.count("<table") == 4
     assert "11 operators" in page
     (one,) = re.findall(
-        '<figure id="(graph[^"]*)"', bench_operators.page(bench_operators.Profiled(records[:1], ()))
+        '<figure id="(graph[^"]*)"', bench_operators.page(Profiled(records[:1], ()))
     )
     assert one == "graph"
 
