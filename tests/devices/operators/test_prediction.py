@@ -320,7 +320,7 @@ def test_a_model_is_predicted_for_a_profile_and_refused_for_what_has_no_roof(tmp
     found = asked(path, device=str(board(tmp_path)), host_profile=here)
     told = json.loads(json.dumps(found.to_dict()))["predicted"][0]
     assert told["status"] == "PREDICTED"
-    assert told["p50_ms"]["value"] == pytest.approx(10 * found.records[0].p50_us / 1e3)
+    assert told["p50_ms"]["value"] == pytest.approx(10 * found.models[0].p50_us / 1e3)
     console = Console(width=400, record=True, file=StringIO())
     console.print(summary(found))
     lines = [line for line in console.export_text().splitlines() if "board" in line.lower()]

@@ -1,16 +1,21 @@
 """``bench --arena``: the memory of .tflite files on a microcontroller."""
 
+import io
 import json
+from types import SimpleNamespace
 
 import pytest
 import toolchain_tools
 from click.testing import CliRunner
+from edgestill.devices.bench.settings import Subject
 from edgestill.errors import UsageError
+from edgestill.pipeline.commands import bench_arena
 from edgestill.pipeline.commands.cli import cli
 from edgestill.pipeline.commands.shared import Invocation
-from edgestill.pipeline.finished.arena import look
+from edgestill.pipeline.finished.arena import ArenaCounted, look
 from edgestill.pipeline.finished.inspected import subjects_of
 from edgestill.pipeline.progress import Silent
+from rich.console import Console
 from shared_data import SHARED
 
 TINY = SHARED / "mlperf_tiny"
@@ -58,3 +63,19 @@ def test_other_formats_and_other_counts_are_refused(tmp_path):
         bench(str(tmp_path / "m.onnx"), "--arena")
     with pytest.raises(UsageError, match="--instructions and --arena"):
         bench("m.tflite", "--arena", "--instructions")
+
+
+def test_a_name_is_no_formula_in_the_csv_and_is_printed_as_data(tmp_path):
+    file = tmp_path / "=m.tflite"
+    file.write_bytes(b"0" * 2048)
+    arena = SimpleNamespace(total_bytes=55_984, tensors_bytes=49_152, kept_bytes=6_832)
+    answer = SimpleNamespace(arena=arena, runtime="tflite-micro 0.1", takes=(), gives=())
+    found = ArenaCounted(((Subject("=m\x1b.tflite", file), answer),))
+    (line,) = bench_arena.lines(found)
+    assert line["model"].startswith("'=m")
+    assert (line["arena_bytes"], line["file_bytes"]) == (55_984, 2048)
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(bench_arena.summary(found))
+    shown = console.export_text()
+    assert "55,984 B (54.7 KiB)" in shown
+    assert "\x1b" not in shown
