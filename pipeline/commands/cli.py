@@ -22,10 +22,11 @@ from .bundle import bundle
 from .completion import answer, completion
 from .devices import devices, doctor
 from .failures import failure_of
+from .gate import gate
 from .help import Commands
 from .models import compare, explain, export, quantize
 from .output import check_stdout, coloured, say, show, take_streams, tell
-from .runs import gate, report, verify
+from .runs import report, verify
 from .shared import Invocation
 from .toolchains import toolchains
 

@@ -1,4 +1,4 @@
-"""Commands on a finished run: ``gate``, ``report``, ``verify``."""
+"""Commands on a finished run: ``report``, ``verify``."""
 
 import sys
 from pathlib import Path
@@ -7,39 +7,9 @@ import click
 
 from . import names
 from .output import say, stdout
-from .shared import Invocation, command, overrides_option, print_result, verbose_option
-from .verdict import conclude
+from .shared import Invocation, command, print_result, verbose_option
 
 _run = click.argument("run", type=click.Path(path_type=Path))
-
-
-@command(
-    examples=(
-        "edgestill gate RUN --set gate.max_p90_ms=2",
-        "edgestill gate RUN --recipe stricter.toml",
-    )
-)
-@_run
-@click.option(
-    "--recipe", type=click.Path(path_type=Path), help="Take the budgets from this recipe."
-)
-@overrides_option
-@verbose_option
-@click.pass_obj
-def gate(
-    invocation: Invocation,
-    run: Path,
-    recipe: Path | None,
-    overrides: tuple[str, ...],
-    verbose: bool,
-) -> None:
-    """Judge RUN by other budgets.
-
-    The saved records are judged; nothing is measured.
-    """
-    from ..api.run import judged_again
-
-    conclude(invocation, judged_again(run, overrides, recipe), verbose=verbose)
 
 
 @command(examples=("edgestill report RUN", "edgestill report RUN --verbose"))

@@ -42,19 +42,29 @@ def conclude(invocation: Invocation, run: "Run", *, verbose: bool) -> None:
     if invocation.json:
         print_json(invocation, run.to_dict())
     else:
-        console, command = stdout(), run.next_command
-        command = None if command is None else f"try: {command}"
-        if verbose:
-            from ..report.terminal import table
+        show_verdict(run, verbose=verbose)
 
-            console.print(table(run.report))
-        else:
-            from ..report.terminal_screen import screen
 
-            # Below it stand what to try next, the path of the report and the prompt.
-            below = 2 if command is None else 2 + -(-len(command) // console.width)
-            lines = console.height - below if console.is_terminal else _LOG
-            console.print(screen(run.report, columns=console.width, lines=lines))
-        if command is not None:
-            console.print(command, soft_wrap=True)
-        console.print(f"report: {run.report_path}", soft_wrap=True)
+def show_verdict(run: "Run", *, verbose: bool) -> None:
+    """Print the report of a run.
+
+    Args:
+        run: the run.
+        verbose: whether all of it is printed, not one screen.
+    """
+    console, command = stdout(), run.next_command
+    command = None if command is None else f"try: {command}"
+    if verbose:
+        from ..report.terminal import table
+
+        console.print(table(run.report))
+    else:
+        from ..report.terminal_screen import screen
+
+        # Below it stand what to try next, the path of the report and the prompt.
+        below = 2 if command is None else 2 + -(-len(command) // console.width)
+        lines = console.height - below if console.is_terminal else _LOG
+        console.print(screen(run.report, columns=console.width, lines=lines))
+    if command is not None:
+        console.print(command, soft_wrap=True)
+    console.print(f"report: {run.report_path}", soft_wrap=True)

@@ -6,30 +6,38 @@ The file says what the exit code says. Where no variant ships, a budget that is 
 ships, what the others missed is ``<skipped>``: they stay behind, and the build is green.
 
     document(report)   # b'<?xml version=...><testsuites name="digits" tests="18" ...>'
+
+A baseline adds a suite whose cases are the figures that may not get worse.
 """
 
 import xml.etree.ElementTree as ET
 
+from ..judge.against import Against, Pair
 from ..records import Check, Report, VariantVerdict
-from . import next_step, numbers, words
+from . import next_step, numbers, regression, words
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
-def document(report: Report) -> bytes:
-    """The verdict as JUnit XML, in UTF-8."""
+def document(report: Report, found: Against | None = None) -> bytes:
+    """The verdict as JUnit XML, in UTF-8.
+
+    Args:
+        report: of the run.
+        found: what a baseline says, a suite a pair of models; None: none was given.
+    """
     root = ET.Element("testsuites", name=_text(report.name))
     for judged in report.verdict.variants:
         _suite(root, report, judged)
+    for pair in found.pairs if found else ():
+        _against(root, report, pair)
     _total(root)
     ET.indent(root)
     return f"{_DECLARATION}\n{ET.tostring(root, encoding='unicode')}\n".encode()
 
 
 def _suite(root: ET.Element, report: Report, judged: VariantVerdict) -> None:
-    suite = ET.SubElement(
-        root, "testsuite", name=_text(judged.name), timestamp=_text(report.created.rstrip("Z"))
-    )
+    suite = ET.SubElement(root, "testsuite", name=_text(judged.name), timestamp=_built(report))
     properties = ET.SubElement(suite, "properties")
     facts = {
         "outcome": judged.outcome,
@@ -44,6 +52,27 @@ def _suite(root: ET.Element, report: Report, judged: VariantVerdict) -> None:
     _faults(suite, report, judged)
     if judged.name == report.verdict.nearest:
         _what_next(suite, report)
+    _total(suite)
+
+
+def _against(root: ET.Element, report: Report, pair: Pair) -> None:
+    """A case a figure; one that is not judged is skipped."""
+    name = f"{pair.now} against the baseline's {pair.then}"
+    suite = ET.SubElement(root, "testsuite", name=_text(name), timestamp=_built(report))
+    if pair.missing is not None:
+        case = _named(suite, f"{report.name}.{name}", "in the baseline")
+        _failure(case, "undecided", pair.missing)
+    for change in pair.changes:
+        case, text = (
+            _named(suite, f"{report.name}.{name}", change.what),
+            regression.case(change, report),
+        )
+        if change.outcome is None:
+            ET.SubElement(case, "skipped", message=_text(text))
+        elif change.outcome == "ready":
+            ET.SubElement(case, "system-out").text = _text(text)
+        else:
+            _failure(case, change.outcome, text)
     _total(suite)
 
 
@@ -91,12 +120,24 @@ def _missed(case: ET.Element, report: Report, outcome: str, text: str) -> None:
     if report.verdict.ship is not None:
         ET.SubElement(case, "skipped", message=f"{outcome}: {message}")
         return
+    _failure(case, outcome, text)
+
+
+def _failure(case: ET.Element, outcome: str, text: str) -> None:
+    message = _text(text)
     ET.SubElement(case, "failure", type=outcome, message=message).text = message
 
 
 def _case(suite: ET.Element, report: Report, judged: VariantVerdict, name: str) -> ET.Element:
-    classname = _text(f"{report.name}.{judged.name}")
-    return ET.SubElement(suite, "testcase", classname=classname, name=_text(name), time="0")
+    return _named(suite, f"{report.name}.{judged.name}", name)
+
+
+def _named(suite: ET.Element, classname: str, name: str) -> ET.Element:
+    return ET.SubElement(suite, "testcase", classname=_text(classname), name=_text(name), time="0")
+
+
+def _built(report: Report) -> str:
+    return _text(report.created.rstrip("Z"))
 
 
 def _total(element: ET.Element) -> None:

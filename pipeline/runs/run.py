@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from ...errors import MaterialError
 from ...version import __version__
+from .. import tasks
 from ..data import shown
 from ..engine import sources
 from ..engine.store import digest_of, file_sha256, folder_digests, move_whole, write_atomic
@@ -28,7 +29,7 @@ from ..judge.gate import judge
 from ..recipe.files import dump
 from ..recipe.recipe import Recipe
 from ..records import Commit, Report, SearchRecord, Verdict
-from . import older
+from . import kept_labels, older
 
 if TYPE_CHECKING:
     from .flow_result import Flow
@@ -122,6 +123,8 @@ def write(
         for name, record in report.model_dump(mode="json", include=set(_RECORDS)).items():
             text = json.dumps(record, indent=1, allow_nan=False)
             (records / f"{name}.json").write_text(text, encoding="utf-8")
+        if tasks.of(report.data.task).labels is not None:
+            kept_labels.keep(outputs.data.path, records)
 
     folder = folder_of(artifacts, recipe.name)
     return publish(folder, report, outputs.keys(), recipe, fill), report
@@ -150,7 +153,15 @@ def open_report(run: Path) -> Report:
     Raises:
         MaterialError: this is no run, or one of another version.
     """
-    path = run / "report.json"
+    return read_report(run / "report.json")
+
+
+def read_report(path: Path) -> Report:
+    """A report.json, wherever it lies.
+
+    Raises:
+        MaterialError: it is none, or one of another version.
+    """
     try:
         content = _content(path)
         if older.is_old(content):
@@ -161,7 +172,7 @@ def open_report(run: Path) -> Report:
     except OSError as error:
         raise MaterialError(
             f"no report.json to read there ({os.strerror(error.errno or 0).lower()})",
-            where=str(run),
+            where=str(path.parent),
             fix="name a run's folder, such as artifacts/runs/<name>/<time>",
         ) from None
     except ValidationError as error:

@@ -1,0 +1,95 @@
+"""Runs by what a user names them: a folder, a name, a report.json.
+
+found = located("digits")               # the newest run of that name
+located("artifacts/runs/digits/2026-…") # that one
+located("kept/report.json")             # a report that a build server kept
+"""
+
+import difflib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...errors import MaterialError
+from ..records import Report
+from .run import keys_of, manifest_of, open_report, read_report
+
+REPORT = "report.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A run that was read.
+
+    Attributes:
+        report: of it.
+        folder: that holds the report, and of a whole run all its files.
+    """
+
+    report: Report
+    folder: Path
+
+
+def located(
+    named: Path,
+    *,
+    artifacts: Path = Path("artifacts"),
+    but: Callable[[Path], bool] = lambda _: False,
+    where: str | None = None,
+) -> Located:
+    """Find and read a run.
+
+    Args:
+        named: a run's folder, its report.json, the folder of all runs of a name, or that name.
+        artifacts: where runs lie by their names.
+        but: whether a run is not meant: of a name the newest other one is taken.
+        where: what an error begins with, such as ``--baseline``.
+
+    Raises:
+        MaterialError: there is no such run, or it cannot be read.
+    """
+    if named.is_file():
+        return Located(read_report(named), named.parent)
+    if (named / REPORT).exists():
+        return Located(open_report(named), named)
+    for folder in (named, artifacts / "runs" / named):
+        newest = next((run for run in newest_first(folder) if not but(run)), None)
+        if newest is not None:
+            return Located(open_report(newest), newest)
+    raise _none(named, artifacts, where)
+
+
+def newest_first(folder: Path) -> Iterator[Path]:
+    """The runs below the folder of a name."""
+    yield from (path.parent for path in sorted(folder.glob(f"[0-9]*/{REPORT}"))[::-1])
+
+
+def names(artifacts: Path) -> list[str]:
+    """Names that have runs."""
+    found = {path.parent.parent.name for path in (artifacts / "runs").glob(f"*/[0-9]*/{REPORT}")}
+    return sorted(found)
+
+
+def same_build(run: Path, other: Path) -> bool:
+    """Whether two folders are one run, or one build that was judged by several budgets."""
+    if run.resolve() == other.resolve():
+        return True
+    try:
+        return keys_of(manifest_of(run)) == keys_of(manifest_of(other))
+    except MaterialError:
+        return False
+
+
+def _none(named: Path, artifacts: Path, where: str | None) -> MaterialError:
+    known = names(artifacts)
+    near = difflib.get_close_matches(str(named), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else None
+    if hint is None and known:
+        hint = f"names with runs below {artifacts}: {', '.join(known)}"
+    hint = hint or "name a run's folder, such as artifacts/runs/<name>/<time>"
+    return MaterialError(
+        f"no run called {str(named)!r}",
+        expected=f"a run's folder, a {REPORT}, or a name that has runs",
+        where=where,
+        fix=hint,
+    )

@@ -1,0 +1,74 @@
+"""Runs by what a user names them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import run_example
+import verdict_examples
+from edgestill.errors import MaterialError
+from edgestill.pipeline.runs.locate import located, names, same_build
+from edgestill.pipeline.runs.run import MANIFEST
+
+OLD, NEW = "2026-11-29T08-00-00-000000Z", "2026-11-30T08-00-00-000000Z"
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    """Two runs of one name, and a run that is being written."""
+    folder = tmp_path / "artifacts"
+    runs = folder / "runs" / "digits"
+    for stamp in (OLD, NEW):
+        run_example.write_run(runs / stamp, verdict_examples.judged(run_example.report()))
+        write_keys(runs / stamp, stamp)
+    shutil.copytree(runs / NEW, runs / ".draft-2027-01-01T00-00-00-000000Z")
+    return folder
+
+
+def write_keys(run, key):
+    manifest = json.loads((run / MANIFEST).read_text())
+    (run / MANIFEST).write_text(json.dumps({**manifest, "keys": {"verify": key}}))
+
+
+def test_a_run_is_found_by_its_folder_its_report_its_name_and_the_folder_of_its_name(artifacts):
+    runs = artifacts / "runs" / "digits"
+    for named in (runs / NEW, runs / NEW / "report.json", runs):
+        assert located(named, artifacts=artifacts).folder == runs / NEW
+    assert located(runs.relative_to(runs.parent), artifacts=artifacts).folder == runs / NEW
+
+
+def test_the_newest_other_run_is_taken_where_one_is_not_meant(artifacts):
+    runs = artifacts / "runs" / "digits"
+    found = located(runs, but=lambda run: run.name == NEW)
+    assert found.folder == runs / OLD
+    with pytest.raises(MaterialError, match="no run called"):
+        located(runs, but=lambda _: True)
+
+
+def test_a_report_that_was_kept_under_another_name_is_read(artifacts, tmp_path):
+    kept = tmp_path / "main.json"
+    shutil.copy(artifacts / "runs" / "digits" / OLD / "report.json", kept)
+    assert located(kept).report.name == "digits"
+
+
+def test_what_is_no_run_is_refused_with_the_names_there_are(artifacts, tmp_path):
+    assert names(artifacts) == ["digits"]
+    with pytest.raises(MaterialError, match="did you mean 'digits'"):
+        located(Path("digit"), artifacts=artifacts)
+    with pytest.raises(MaterialError, match=r"--baseline: .*names with runs below .*: digits"):
+        located(Path("x"), artifacts=artifacts, where="--baseline")
+    other = tmp_path / "other.json"
+    other.write_text("{}")
+    with pytest.raises(MaterialError, match="not a report of this version"):
+        located(other)
+
+
+def test_one_build_judged_by_several_budgets_is_the_same_build(artifacts):
+    runs = artifacts / "runs" / "digits"
+    assert same_build(runs / NEW, runs / NEW)
+    assert not same_build(runs / NEW, runs / OLD)
+    write_keys(runs / OLD, NEW)
+    assert same_build(runs / NEW, runs / OLD)
+    (runs / OLD / MANIFEST).unlink()
+    assert not same_build(runs / NEW, runs / OLD)
