@@ -28,7 +28,7 @@ _AGAINST = (
 )
 
 
-class _Amount(click.ParamType[float]):
+class Amount(click.ParamType[float]):
     """A number of at least 0, with its unit behind it or without.
 
     Args:
@@ -53,7 +53,7 @@ class _Amount(click.ParamType[float]):
         return number / 100.0
 
 
-_percent, _points = _Amount("%", "PERCENT"), _Amount("points", "POINTS")
+_percent, _points = Amount("%", "PERCENT"), Amount("points", "POINTS")
 
 
 @command(

@@ -1,6 +1,6 @@
 """Runs by what a user names them: a folder, a name, a report.json.
 
-found = located("digits")               # the newest run of that name
+found = located("digits")               # the last build of that name
 located("artifacts/runs/digits/2026-…") # that one
 located("kept/report.json")             # a report that a build server kept
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...errors import MaterialError
 from ..records import Report
+from .latest import LATEST, run_of
 from .run import keys_of, manifest_of, open_report, read_report
 
 REPORT = "report.json"
@@ -42,7 +43,7 @@ def located(
     Args:
         named: a run's folder, its report.json, the folder of all runs of a name, or that name.
         artifacts: where runs lie by their names.
-        but: whether a run is not meant: of a name the newest other one is taken.
+        but: whether a run is not meant: of a name another one is taken.
         where: what an error begins with, such as ``--baseline``.
 
     Raises:
@@ -51,16 +52,20 @@ def located(
     if named.is_file():
         return Located(read_report(named), named.parent)
     if (named / REPORT).exists():
+        named = run_of(named)
         return Located(open_report(named), named)
     for folder in (named, artifacts / "runs" / named):
-        newest = next((run for run in newest_first(folder) if not but(run)), None)
+        newest = next((run for run in last_first(folder) if not but(run)), None)
         if newest is not None:
             return Located(open_report(newest), newest)
     raise _none(named, artifacts, where)
 
 
-def newest_first(folder: Path) -> Iterator[Path]:
-    """The runs below the folder of a name."""
+def last_first(folder: Path) -> Iterator[Path]:
+    """The runs below the folder of a name: that of the last build, then the newest first."""
+    last = run_of(folder / LATEST)
+    if last.name != LATEST and (last / REPORT).exists():
+        yield last
     yield from (path.parent for path in sorted(folder.glob(f"[0-9]*/{REPORT}"))[::-1])
 
 

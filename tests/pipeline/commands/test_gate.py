@@ -1,12 +1,14 @@
 """``edgestill gate`` against another run: exit codes, files for build servers, refusals."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
 import pytest
+from edgestill.pipeline.commands.gate import Amount
 
 
 @pytest.fixture
@@ -14,8 +16,6 @@ def edgestill(tmp_path):
     """Runs the command in a folder of its own; a step summary of the caller's is none of it."""
 
     def run(*words, summary=None):
-        import os
-
         variables = {key: value for key, value in os.environ.items() if "GITHUB" not in key}
         if summary is not None:
             variables["GITHUB_STEP_SUMMARY"] = str(summary)
@@ -48,6 +48,11 @@ def smaller(run, tmp_path):
     kept = tmp_path / "main.json"
     kept.write_text(json.dumps(document))
     return kept
+
+
+@pytest.mark.parametrize("text", ["2", "2%", " 2 % ", "2.0"])
+def test_an_amount_has_its_unit_or_none(text):
+    assert Amount("%", "PERCENT").convert(text, None, None) == 0.02
 
 
 def test_a_run_that_is_no_worse_passes_and_says_so(edgestill, run):

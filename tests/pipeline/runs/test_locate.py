@@ -8,6 +8,7 @@ import pytest
 import run_example
 import verdict_examples
 from edgestill.errors import MaterialError
+from edgestill.pipeline.runs import latest
 from edgestill.pipeline.runs.locate import located, names, same_build
 from edgestill.pipeline.runs.run import MANIFEST
 
@@ -44,6 +45,13 @@ def test_the_newest_other_run_is_taken_where_one_is_not_meant(artifacts):
     assert found.folder == runs / OLD
     with pytest.raises(MaterialError, match="no run called"):
         located(runs, but=lambda _: True)
+
+
+def test_a_run_that_was_judged_again_is_not_the_one_that_was_built_last(artifacts):
+    runs = artifacts / "runs" / "digits"
+    latest.point(runs / OLD)
+    assert located(runs).folder == located(runs / "latest").folder == runs / OLD
+    assert located(runs, but=lambda run: run.name == OLD).folder == runs / NEW
 
 
 def test_a_report_that_was_kept_under_another_name_is_read(artifacts, tmp_path):
