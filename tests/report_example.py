@@ -185,7 +185,7 @@ def with_task(whole: Report, task: str) -> Report:
     judged = [each.model_copy(update=_judged(task, each.name)) for each in whole.quality.files]
     quality = {
         "task": task,
-        "labels": NAMES if task != "embedding" else (),
+        "labels": NAMES if of(task).labels else (),
         "metric": of(task).metric.name,
         "teacher": judged[0],
         "teacher_score": judged[0].score,
@@ -193,7 +193,7 @@ def with_task(whole: Report, task: str) -> Report:
     }
     data = {"task": task, "labels": NAMES, "counts": {}, "layout": "table", "sample_shape": (6,)}
     plain = whole.plain_students
-    if task == "embedding":
+    if of(task).labels is None:
         plain, quality["gain"], data["labels"] = (), None, ()
     verdict = whole.verdict.model_dump_json().replace('"min_accuracy"', '"min_score"')
     return whole.model_copy(
@@ -211,7 +211,7 @@ def _judged(task: str, name: str) -> dict[str, object]:
     judge, rng = of(task), np.random.default_rng(0)
     teacher = rng.normal(0.0, 2.0, (TEST, 3))
     told = teacher + rng.normal(0.0, 0.5, teacher.shape)
-    told = {"multi-label": told > 0, "regression": told, "embedding": teacher}[task]
+    told = teacher if judge.labels is None else {"multi-label": told > 0, "regression": told}[task]
     noise = 0.1 * (1 + sorted(RIGHT).index(name)) if name != "teacher" else 0.0
     found = teacher + rng.normal(0.0, noise, teacher.shape)
     held = None if name == "teacher" else judge.compare(found, teacher, told, NAMES, SAMPLING)

@@ -32,9 +32,22 @@ def embedded(n=200, width=16, noise=1.0, seed=0):
     return (teacher + noise * random.standard_normal((n, width))).astype(np.float32), teacher
 
 
+def decided(kind):
+    """Outputs beside a teacher's logits of the same samples."""
+
+    def drawn(n=300, noise=1.0, seed=0):
+        outputs, _ = kind(n=n, seed=seed)
+        teacher = outputs + noise * np.random.default_rng(7).standard_normal(outputs.shape)
+        return outputs, teacher.astype(np.float32)
+
+    return drawn
+
+
 SAMPLES = {
     "classification": classified,
     "multi-label": tagged,
     "regression": numbered,
     "embedding": embedded,
+    "class-logits": decided(classified),
+    "label-logits": decided(tagged),
 }

@@ -174,7 +174,9 @@ def _soft(hard: Loss, answer: Answer, soft: SoftLosses, data: DataRecord) -> Los
     def loss(outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
         teacher_outputs = answer(batch)
         labels = batch.y if task.exclusive else None
-        if labels is not None and batch.labelled is not None:
+        if task.exclusive and task.labels is None:
+            labels = teacher_outputs.argmax(1)
+        elif labels is not None and batch.labelled is not None:
             labels = torch.where(batch.labelled, labels, teacher_outputs.argmax(1))
         return total(outputs / unit, hard(outputs, batch), labels, teacher_outputs / unit)
 

@@ -279,11 +279,12 @@ def _outputs(model: Deployed, data: DataRecord) -> int:
 
 
 def _check_gives_vectors(kind: str, teacher: Teacher, data: DataRecord) -> None:
-    """Refuse a teacher whose outputs are classes where the task needs vectors."""
+    """Refuse a teacher that is made with as many outputs as there are labels, where none are."""
     if tasks.of(data.task).labels is None and kind in ("family", "hf"):
+        given = "vectors" if tasks.of(data.task).probabilities is None else "logits"
         raise ModelError(
-            found=f"{teacher.model!r}, whose outputs are classes",
-            expected="a teacher that gives vectors",
+            found=f"{teacher.model!r}, whose outputs are the classes of the data",
+            expected=f"a teacher that gives {given} of its own for the task {data.task}",
             where="teacher.model",
             fix="give it as 'module:function', 'onnx:FILE' or 'logits:FILE'",
         )

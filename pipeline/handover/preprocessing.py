@@ -147,7 +147,7 @@ def _decoding(data: DataRecord, activation: Activation | None) -> dict[str, Any]
     """What the outputs are, how they become an answer, and what of it is left to the app."""
     task = tasks.of(data.task)
     if task.exclusive:
-        note = "the largest is the class in 'labels'"
+        note = "the largest is the class" + (" in 'labels'" if data.labels else ", by its number")
         if activation:
             note = f"probabilities, which add up to 1; {note}"
             return {"decode": "argmax", "note": note, "left": "take the largest"}

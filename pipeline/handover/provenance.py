@@ -24,7 +24,7 @@ FILE = "ml-bom.cdx.json"
 SPEC = "1.6"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _STUDENT, _DATA = "student", "data"
-_APPROACH = {"embedding": "self-supervised"}
+_APPROACH = dict.fromkeys(("embedding", "class-logits", "label-logits"), "self-supervised")
 """Of tasks without labels; every other task is supervised."""
 
 

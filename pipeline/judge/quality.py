@@ -160,7 +160,7 @@ def quality_of(
 
 def _confusion(outputs: Logits, reference: Reference) -> tuple[tuple[int, ...], ...] | None:
     """Answers by truth, where exactly one class is right."""
-    if not reference.task.exclusive:
+    if not reference.task.exclusive or reference.task.labels is None:
         return None
     return confusion.counts(outputs, reference.truth, len(reference.data.labels))
 

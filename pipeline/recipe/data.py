@@ -138,7 +138,9 @@ class Data(Part):
     )
     task: TaskName = Field(
         "classification",
-        description="What the model predicts; embedding: the teacher's vectors.",
+        description="What the model predicts. Without labels, what the teacher gives: vectors "
+        "(embedding), logits of classes of which one is right (class-logits), or logits of labels, "
+        "each by itself (label-logits).",
     )
     select_by: str | None = Field(
         None,

@@ -9,8 +9,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-TASKS = ["classification", "multi-label", "regression", "embedding"]
-"""``pipeline/tasks`` has a file for each."""
+TASKS = [
+    "classification",
+    "multi-label",
+    "regression",
+    "embedding",
+    "class-logits",
+    "label-logits",
+]
+"""``tasks.TASKS`` says what each is; the last three have no labels."""
 
 
 def known_task(name: str) -> str:

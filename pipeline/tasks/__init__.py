@@ -7,7 +7,7 @@
 A new task is a file beside these, a line in ``TASKS`` below and a name in ``recipe/task_names.py``.
 """
 
-from . import classification, embedding, multi_label, regression
+from . import classification, embedding, multi_label, regression, teachers_decisions
 from .task import MetricUnit, Task
 
 __all__ = ["TASKS", "MetricUnit", "Task", "metric_unit", "of"]
@@ -17,6 +17,8 @@ TASKS: dict[str, Task] = {
     "multi-label": multi_label.TASK,
     "regression": regression.TASK,
     "embedding": embedding.TASK,
+    "class-logits": teachers_decisions.CLASSES,
+    "label-logits": teachers_decisions.LABELS,
 }
 
 

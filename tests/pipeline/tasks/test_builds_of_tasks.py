@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from edgestill.errors import ModelError
+from edgestill.errors import ModelError, RecipeError
+from edgestill.pipeline import tasks
 from edgestill.pipeline.engine.store import file_sha256
 from edgestill.pipeline.finished.verify_run import check
 from small_builds import build, onnx_file, points, until
@@ -106,6 +107,70 @@ def test_vectors_of_an_onnx_file_are_learnt_without_any_label(here):
     assert not (done.run / "models" / "labels.txt").exists()
     assert report.quality.variants[0].fidelity.figures["recall@1"].value > 0.5
     assert check(done.run).faults == ()
+
+
+@pytest.mark.parametrize(
+    ("task", "losses", "metric"),
+    [
+        ("class-logits", "{kd=1.0,dkd=0.5,dist=1.0}", "top-1 agreement"),
+        ("label-logits", "{kd=1.0,mse=0.1}", "mAP to the teacher"),
+    ],
+)
+@pytest.mark.parametrize("probabilities", [False, True])
+def test_decisions_of_a_teacher_are_learnt_without_any_label(
+    here, task, losses, metric, probabilities
+):
+    x, _ = points(400)
+    random = np.random.default_rng(2)
+    weights, bias = (random.standard_normal(of).astype(np.float32) for of in ((6, 12), 12))
+    logits = 2.0 * (x @ weights + bias)
+    ids = np.arange(len(x))
+    np.savez(here / "data.npz", x=x, id=ids)
+    answers = {"logits": logits}
+    if probabilities:
+        answers = {"probabilities": tasks.of(task).probabilities.of(logits)}
+    np.savez(here / "v.npz", id=ids, **answers)
+    done = build(
+        here,
+        f"data.task={task}",
+        "teacher.model=logits:v.npz",
+        "student.width=16",
+        f"distill.losses={losses}",
+        "distill.epochs=20",
+        "compress.variants=['fp32','int8-static']",
+        "gate.min_score=0.4",
+        "gate.min_agreement=0.1",
+    )
+    report = done.report
+    assert (report.plain_students, report.quality.gain) == ((), None)
+    assert report.quality.metric == metric
+    assert report.quality.teacher_score.value == pytest.approx(1.0)
+    assert report.targets.outputs == report.students[0].outputs == 12
+    told = report.quality.variants[0]
+    assert told.score.low > 0.4
+    assert told.confusion is None
+    assert set(told.metrics) == {one.name for one in tasks.of(task).reported}
+    assert told.fidelity.figures["KL(teacher‖student)"].value > 0.0
+    assert told.fidelity.student_calibration is None
+    if not probabilities:  # The student's own answers, against the teacher's, by hand.
+        answers = np.load(done.run / "records" / "answers" / "fp32.npy")
+        truth = np.load(done.run / "records" / "answers" / "teacher.npy")
+        task = tasks.of(task)
+        assert told.score.value == pytest.approx(task.selection(answers, truth))
+        if task.exclusive:
+            assert told.score.value == (answers.argmax(1) == truth.argmax(1)).mean()
+    assert check(done.run).faults == ()
+
+
+def test_a_family_has_no_outputs_without_labels(here):
+    np.savez(here / "data.npz", x=points()[0])
+    told = ("data.task=class-logits", "distill.losses={kd=1.0}")
+    with pytest.raises(ModelError, match="a teacher that gives logits of its own"):
+        until(here, "teacher", *told)
+    with pytest.raises(RecipeError, match="'kd' or 'mse' for the task 'label-logits'"):
+        until(here, "teacher", "data.task=label-logits", "distill.losses={dist=1.0}")
+    with pytest.raises(RecipeError, match="'cosine' or 'mse' for the task 'embedding'"):
+        until(here, "teacher", "data.task=embedding", "distill.losses={kd=1.0}")
 
 
 @pytest.mark.parametrize("missing", ["validation", "test"])

@@ -393,7 +393,7 @@ def test_a_teacher_with_nothing_to_teach_is_refused_before_a_student_learns(
 
 def test_a_family_gives_no_vectors(here):
     np.savez(here / "data.npz", x=points()[0])
-    with pytest.raises(ModelError, match="whose outputs are classes"):
+    with pytest.raises(ModelError, match="whose outputs are the classes"):
         until(here, "teacher", "data.task=embedding", "distill.losses={cosine=1.0}")
 
 
