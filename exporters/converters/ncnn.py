@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from .ncnn_masks import with_masks_as_numbers
+from .ncnn_strides import with_steps_as_pools
 from .protocol import Request, each, serve
 from .samples import queries_of
 
@@ -53,7 +54,7 @@ def _convert(
     """Make the files of a model, and run them once; the shape of the output."""
     program = torch.export.load(str(folder / model["program"]))
     example, target = torch.from_numpy(query), Path(model["target"])
-    module = with_masks_as_numbers(program.module(check_guards=False))
+    module = with_steps_as_pools(with_masks_as_numbers(program.module(check_guards=False)))
     trace: Any = torch.jit.trace  # it has no types
     with tempfile.TemporaryDirectory(dir=folder) as work, torch.no_grad():
         trace(module, example, check_trace=False).save(str(Path(work) / "m.pt"))
