@@ -3,6 +3,8 @@
 So do the shortcuts of a ResNet that have no weights (He et al. 2015, §3.3, option A).
 """
 
+from typing import Any
+
 import torch
 from torch.fx import GraphModule, Node
 
@@ -36,9 +38,11 @@ def _whole_axis_with_a_step(node: Node) -> int | None:
     if node.target is not aten.slice.Tensor or len(node.args) < 5:
         return None
     value = node.meta.get("val")
-    source, axis, start, end, step = node.args
+    arguments: Any = node.args
+    source, axis, start, end, step = arguments
     if not isinstance(value, torch.Tensor) or value.dim() != 4 or not isinstance(source, Node):
         return None
     extent = source.meta["val"].shape[axis] if "val" in source.meta else None
     whole = start in (None, 0) and (end is None or (extent is not None and end >= extent))
-    return axis if axis in _PLACES and whole and isinstance(step, int) and step > 1 else None
+    stepped = axis in _PLACES and whole and isinstance(step, int) and step > 1
+    return int(axis) if stepped else None
