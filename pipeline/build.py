@@ -267,15 +267,22 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Searched:
-    """A recipe that a search found, and how."""
+class Given:
+    """A recipe that was read before, and where it comes from.
+
+    Attributes:
+        recipe: the recipe.
+        file: that it was read from, for the commit of its folder; None: it was no file.
+        search: how it was found; None: it is built as it was given.
+    """
 
     recipe: Recipe
-    record: SearchRecord
+    file: Path | None = None
+    search: SearchRecord | None = None
 
 
 def build(
-    recipe: Recipe | Searched | Path | str,
+    recipe: Recipe | Given | Path | str,
     *,
     artifacts: Path | str = "artifacts",
     overrides: Iterable[str] = (),
@@ -288,7 +295,7 @@ def build(
     """Run the pipeline; finished stages are read from the store.
 
     Args:
-        recipe: a recipe, the path of one, or one that a search found.
+        recipe: a recipe, the path of one, or one that was read before.
         artifacts: the folder builds write to.
         overrides: ``key=value`` texts, as for ``--set``.
         seed: replaces the recipe's seed.
@@ -301,9 +308,11 @@ def build(
         EdgestillError: see ``errors.py``; whatever was finished before it stays in the store.
     """
     _check_stage(until)
-    search = recipe.record if isinstance(recipe, Searched) else None
-    recipe = recipe.recipe if isinstance(recipe, Searched) else recipe
-    read = recipe if isinstance(recipe, Recipe) else load(Path(recipe), overrides, seed=seed)
+    if isinstance(recipe, Recipe):
+        recipe = Given(recipe)
+    elif not isinstance(recipe, Given):
+        recipe = Given(load(Path(recipe), overrides, seed=seed), Path(recipe))
+    read = recipe.recipe
     _check_tuned(until, read)
     _check_trial(until, read)
     known(read)
@@ -331,8 +340,8 @@ def build(
     if until is not None:
         return Built(None, None, builder.made[-1], tuple(builder.ran))
     with disk_errors(Path(artifacts)):
-        commit = None if isinstance(recipe, Recipe) else of_recipe(Path(recipe))
-        run, report = runs.write(Path(artifacts), read, made, commit, search)
+        commit = of_recipe(recipe.file) if recipe.file is not None else None
+        run, report = runs.write(Path(artifacts), read, made, commit, recipe.search)
         latest.point(run)
     return Built(run, report, None, tuple(builder.ran))
 
@@ -406,15 +415,29 @@ def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
     return planner.steps
 
 
-def _look_at_data(recipe: Recipe, store: Store, key: str) -> DataRecord | None:
-    """What is known of the data; refuses at once what a build would refuse after reading them."""
+def known_data(recipe: Recipe, artifacts: Path) -> DataRecord | None:
+    """What is known of the data without a stage that runs; None where that takes too long.
+
+    Raises:
+        DataError: what a build would refuse about them.
+    """
+    planner = Planner(store := Store(artifacts, asks=True), threads_for(recipe))
+    data = planner.run_stage(DATA, data_inputs(recipe, outside(recipe)))
+    return _record_of(recipe, store, data.key)
+
+
+def _record_of(recipe: Recipe, store: Store, key: str) -> DataRecord | None:
     if store.has(key):
         entry = store.read(key)
-        record = DataRecord.model_validate(entry.record) if entry else None
-    else:
-        from .data.examine import look  # scikit-learn, to share the samples out
+        return DataRecord.model_validate(entry.record) if entry else None
+    from .data.examine import look  # scikit-learn, to share the samples out
 
-        record = look(recipe.data, recipe.seed)
+    return look(recipe.data, recipe.seed)
+
+
+def _look_at_data(recipe: Recipe, store: Store, key: str) -> DataRecord | None:
+    """What is known of the data; refuses at once what a build would refuse after reading them."""
+    record = _record_of(recipe, store, key)
     if record is not None:
         suits(recipe, record)
     return record

@@ -111,7 +111,7 @@ def build(
         read = recipe_of(recipe, data, teacher, folder, overrides, seed)
         run_build = fit if read.searches else pipeline.build
         built = run_build(
-            read,
+            pipeline.Given(read, Path(recipe) if isinstance(recipe, Path | str) else None),
             artifacts=folder,
             until=until,
             progress=watch.progress,

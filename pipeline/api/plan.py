@@ -5,6 +5,7 @@ from typing import Any
 
 from .. import build as pipeline
 from ..finished.planned import Planned
+from ..search.plan import plan as plan_search
 from .build import RecipeOption, recipe_of
 from .settings import Settings
 
@@ -44,4 +45,7 @@ def plan(
     """
     folder = Path(artifacts)
     told = recipe_of(recipe, data, teacher, folder, overrides, seed)
+    if told.searches:
+        steps, search = plan_search(told, folder)
+        return Planned(tuple(steps), search)
     return Planned(tuple(pipeline.plan(told, folder)))

@@ -98,6 +98,7 @@ def plan(
 
     planned = make_plan(recipe, artifacts=artifacts, overrides=overrides, seed=seed)
     lines = [f"{stage:<10} {where:<13} {key}" for stage, where, key in planned.rows()]
+    lines += [f"search     {sentence}" for sentence in planned.searched()]
     print_result(invocation, planned.records(), *lines)
 
 

@@ -4,10 +4,12 @@ planned = Planned((Step("data", "9f…", cached=True), Step("teacher", "4a…", 
 planned.would_run      # ('teacher',)
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..engine.flow import Step
+from ..recipe.architecture import Architecture
 from ..report import numbers
 from .result import Result
 from .screen import Screen
@@ -16,15 +18,59 @@ _KEY = 16
 """Characters of a key that are shown."""
 
 
+@dataclass(frozen=True, slots=True)
+class SearchPlan:
+    """What a search may do.
+
+    Attributes:
+        candidates: for the student; empty where the recipe names it.
+        finalists: how many of them are trained for a short time.
+        short_epochs: of each.
+        epochs: of the student.
+        ladder: the rungs that may be tried.
+        max_minutes: after which none is begun.
+    """
+
+    candidates: tuple[Architecture, ...]
+    finalists: int
+    short_epochs: int
+    epochs: int
+    ladder: tuple[str, ...]
+    max_minutes: float
+
+    def sentences(self) -> Iterator[str]:
+        """For a reader."""
+        if self.candidates:
+            models = ", ".join(dict.fromkeys(one.model for one in self.candidates))
+            widths = [one.width for one in self.candidates]
+            yield (
+                f"{len(self.candidates)} candidates ({models}; widths {min(widths)} to "
+                f"{max(widths)}), measured with random weights until the largest that fit are known"
+            )
+            if self.finalists > 1:
+                yield (
+                    f"the {self.finalists} largest that fit are trained for {self.short_epochs} "
+                    f"of {self.epochs} epochs"
+                )
+        if self.ladder:
+            yield (
+                f"where a budget is missed, {', '.join(self.ladder)}; none is begun after "
+                f"{self.max_minutes:g} minutes"
+            )
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Planned(Result):
     """The stages of a build.
 
     Attributes:
-        steps: in their order, each with its key and whether the store has it.
+        steps: in their order, each with its key and whether the store has it; before a student is
+            chosen, those before its training.
+        search: what is looked for first; None where the recipe is built as it is.
     """
 
     steps: tuple[Step, ...]
+    search: SearchPlan | None = None
 
     @property
     def would_run(self) -> tuple[str, ...]:
@@ -38,16 +84,28 @@ class Planned(Result):
             for step in self.steps
         ]
 
+    def searched(self) -> tuple[str, ...]:
+        """What is looked for first, a sentence a step; empty without a search."""
+        return tuple(self.search.sentences()) if self.search else ()
+
     def screen(self) -> Screen:
         """A row a stage."""
         count = len(self.would_run)
         of = f"{count} of {numbers.how_many(len(self.steps), 'stage')} would run"
         title = of if count else "every stage is in the store"
-        return Screen(title=title, head=("stage", "", "key"), rows=tuple(self.rows()))
+        below = tuple(f"search: {sentence}" for sentence in self.searched())
+        return Screen(title=title, head=("stage", "", "key"), rows=tuple(self.rows()), below=below)
 
     def records(self) -> list[dict[str, Any]]:
-        """One mapping a stage."""
-        return [asdict(step) for step in self.steps]
+        """One mapping a stage, and one of the search."""
+        steps = [asdict(step) for step in self.steps]
+        if self.search is None:
+            return steps
+        found = {field.name: getattr(self.search, field.name) for field in fields(self.search)}
+        found["candidates"] = [
+            {"model": one.model, "width": one.width} for one in self.search.candidates
+        ]
+        return [*steps, {"stage": "search", "key": None, "cached": False, **found}]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON-ready values; ``edgestill plan --json`` prints ``stages``."""

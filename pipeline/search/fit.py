@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from ...errors import UsageError
-from ..build import Built, Searched, build
+from ..build import Built, Given, build
 from ..engine.store import disk_errors
 from ..preflight import known
 from ..progress import Progress, Silent
@@ -30,7 +30,7 @@ from .trials import Trials, settings_of
 
 
 def fit(
-    recipe: Recipe,
+    recipe: Recipe | Given,
     *,
     artifacts: Path | str = "artifacts",
     until: str | None = None,
@@ -41,7 +41,7 @@ def fit(
     """Choose a student, climb the ladder, and build what was found.
 
     Args:
-        recipe: one that ``searches``.
+        recipe: one that ``searches``, as it is or with the file that it was read from.
         artifacts: the folder builds write to.
         until: refused: which stages there are is known at the end.
         progress: gets each step; nothing is printed by default.
@@ -59,6 +59,8 @@ def fit(
             where="--until",
             fix="leave --until out",
         )
+    given = recipe if isinstance(recipe, Given) else Given(recipe)
+    recipe = given.recipe
     began, progress = time.monotonic(), progress or Silent()
     known(recipe)
     with disk_errors(Path(artifacts), opening=True):
@@ -82,7 +84,7 @@ def fit(
         progress.note(f"search: {record.trade}")
     found = climbed.best.recipe.model_copy(update={"search": None})
     built = build(
-        Searched(found, record),
+        Given(found, given.file, record),
         artifacts=artifacts,
         progress=progress,
         around=around,

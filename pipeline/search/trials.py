@@ -58,6 +58,11 @@ def with_student(recipe: Recipe, architecture: Architecture) -> Recipe:
     return recipe.model_copy(update={"student": student})
 
 
+def short_epochs(recipe: Recipe, share: float) -> int:
+    """Epochs of a training of a share of the whole one."""
+    return max(1, round(recipe.distill.epochs * share))
+
+
 @dataclass
 class Trials:
     """Runs parts of a build; each is read from the store where it was run before.
@@ -133,7 +138,7 @@ class Trials:
             recipe: of the student.
             share: of ``distill.epochs``.
         """
-        epochs = max(1, round(recipe.distill.epochs * share))
+        epochs = short_epochs(recipe, share)
         distill = recipe.distill.model_copy(update={"epochs": epochs, "seeds": 1})
         made = self._until(recipe.model_copy(update={"distill": distill}), STUDENT.name)
         record: ModelRecord = made.record

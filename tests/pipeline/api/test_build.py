@@ -1,6 +1,7 @@
 """``edgestill.build``: recipes of every form, data and teachers in memory, what it says."""
 
 import shutil
+import subprocess
 import tomllib
 
 import edgestill
@@ -107,3 +108,22 @@ def test_a_module_teaches_by_its_answers(tmp_path):
     assert teacher.origin == "black box"
     assert run.report.quality.teacher_score.value > 0.8
     assert run["fp32"].score.value > 0.6
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_a_recipe_in_a_repository_has_its_commit_in_the_report(workplace):
+    def git(*words):
+        who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(["git", *who, *words], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    git("init", "--quiet")
+    git("add", "recipe.toml")
+    git("commit", "--quiet", "-m", "first")
+    told = {"gate.max_size_kib": 50}
+    run = edgestill.build("recipe.toml", overrides=told, progress=False)
+    assert run.report.commit.sha == git("rev-parse", "HEAD")
+    assert not run.report.commit.changed
+    told = {"gate.max_size_kib": 51}
+    in_memory = edgestill.build(tomllib.loads(tiny.RECIPE), overrides=told, progress=False)
+    assert in_memory.report.commit is None
