@@ -13,15 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ..devices.energy.declared import prices_of
-from ..devices.instructions import count as countable
 from ..devices.onboard.machine.system import available_cores
 from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
-from ..errors import UsageError
 from ..exporters import toolchains_of
 from ..toolchains import TOOLCHAINS as ALL_TOOLCHAINS
 from ..toolchains.interpreter import digest
 from . import tasks
+from . import until as until_stage
 from .compress.inputs import Int8PlainInputs, TrialInputs, TunedInputs, VariantsInputs
 from .compress.plan import plan as plan_of
 from .data.inputs import DataInputs
@@ -41,7 +40,7 @@ from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
 from .judge.inputs import BenchmarkInputs, VerifyInputs
 from .outside import Outside, outside
-from .preflight import fits, known, suits
+from .preflight import countable, fits, known, suits
 from .progress import Progress, Silent
 from .recipe.architecture import Architecture
 from .recipe.compress import StaticRanges
@@ -69,12 +68,10 @@ from .stages import (
     BENCHMARK,
     DATA,
     INT8_PLAIN,
-    STAGES,
     STUDENT,
     TARGETS,
     TEACHER,
     TRIAL,
-    TUNED,
     TUNED_VARIANTS,
     VARIANTS,
     VERIFY,
@@ -307,14 +304,13 @@ def build(
     Raises:
         EdgestillError: see ``errors.py``; whatever was finished before it stays in the store.
     """
-    _check_stage(until)
+    until_stage.known(until)
     if isinstance(recipe, Recipe):
         recipe = Given(recipe)
     elif not isinstance(recipe, Given):
         recipe = Given(load(Path(recipe), overrides, seed=seed), Path(recipe))
     read = recipe.recipe
-    _check_tuned(until, read)
-    _check_trial(until, read)
+    until_stage.suits(until, read)
     known(read)
     progress = progress or Silent()
     store = Store(Path(artifacts), progress.warn)
@@ -330,7 +326,7 @@ def build(
             if (run := runs.find(folder, read, possible, progress.warn)) is not None:
                 latest.point(run)
                 return Built(run, runs.open_report(run), None, ())
-    _check_countable(read)
+    countable(read)
     planned(_to_run(steps, until))
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
@@ -362,38 +358,6 @@ def _to_run(steps: Sequence[Step], until: str | None) -> tuple[str, ...]:
     """The stages that are not in the store, up to the one to stop after."""
     last = max((i for i, step in enumerate(steps, 1) if step.stage == until), default=len(steps))
     return tuple(step.stage for step in steps[:last] if not step.cached)
-
-
-def _check_stage(until: str | None) -> None:
-    if until is not None and until not in STAGES:
-        raise UsageError(found=repr(until), expected=f"one of {', '.join(STAGES)}", where="--until")
-
-
-def _check_trial(until: str | None, recipe: Recipe) -> None:
-    models = (recipe.student.model, *(teacher.model for teacher in recipe.teacher.teachers()))
-    if until == TRIAL.name and not any(teacher_kind(model) == "factory" for model in models):
-        raise UsageError(
-            found=f"{until!r}, and no model from a function of yours",
-            expected="student.model or teacher.model as 'module:function'",
-            where="--until",
-        )
-
-
-def _check_tuned(until: str | None, recipe: Recipe) -> None:
-    if until == TUNED.name and TUNED_VARIANTS.keys().isdisjoint(recipe.compress.variants):
-        raise UsageError(
-            found=f"{until!r}, and no variant for which the student is trained further",
-            expected=f"compress.variants with {' or '.join(TUNED_VARIANTS)}",
-            where="--until",
-        )
-
-
-def _check_countable(recipe: Recipe) -> None:
-    """Refuse now, not after an hour of training, what cannot be counted on this machine."""
-    if not recipe.effective_benchmark.instructions:
-        return
-    if (refusal := countable.missing(load_profile(recipe.target))) is not None:
-        raise refusal
 
 
 def plan(recipe: Recipe, artifacts: Path) -> list[Step]:

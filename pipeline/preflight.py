@@ -4,6 +4,8 @@ import difflib
 from functools import partial
 
 from .. import toolchains
+from ..devices.instructions import count
+from ..devices.profiles.profile import load as load_profile
 from ..errors import DataError, RecipeError, check_all
 from ..exporters import toolchains_of
 from . import tasks
@@ -67,6 +69,18 @@ def _has_such_probabilities(recipe: Recipe, task: tasks.Task) -> None:
         where="export.inside",
         fix=f'inside = ["normalize", "{own.activation}"]' if own else f"leave {asked!r} out",
     )
+
+
+def countable(recipe: Recipe) -> None:
+    """Refuse now, not after an hour of training, what cannot be counted on this machine.
+
+    Raises:
+        HostError: instructions are to be counted, and a tool lacks.
+    """
+    if not recipe.effective_benchmark.instructions:
+        return
+    if (refusal := count.missing(load_profile(recipe.target))) is not None:
+        raise refusal
 
 
 def suits(recipe: Recipe, data: DataRecord) -> None:

@@ -12,11 +12,12 @@ import pytest
 import tiny
 from edgestill.errors import UsageError
 from edgestill.pipeline import build as pipeline
-from edgestill.pipeline.build import STAGES, build, plan
+from edgestill.pipeline.build import build, plan
 from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.runs.rejudge import draw_again, judge_again
 from edgestill.pipeline.runs.run import differences, open_report
+from edgestill.pipeline.stages import STAGES
 
 KILLED_AT = """
 import os, signal, sys
