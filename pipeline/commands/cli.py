@@ -24,6 +24,7 @@ from .devices import devices, doctor
 from .failures import failure_of
 from .gate import gate
 from .help import Commands
+from .history import history
 from .models import compare, explain, export, quantize
 from .output import check_stdout, coloured, say, show, take_streams, tell
 from .runs import report, verify
@@ -42,7 +43,13 @@ SECTIONS: dict[str, dict[str, click.Command]] = {
         "explain": explain,
         "export": export,
     },
-    "Use a finished run": {"gate": gate, "report": report, "verify": verify, "bundle": bundle},
+    "Use a finished run": {
+        "gate": gate,
+        "report": report,
+        "history": history,
+        "verify": verify,
+        "bundle": bundle,
+    },
     "Know the machines": {"devices": devices, "toolchains": toolchains, "doctor": doctor},
     "Set up the shell": {"completion": completion},
 }

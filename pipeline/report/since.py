@@ -100,10 +100,15 @@ def _changed(
     then: Mapping[str, object], now: Mapping[str, object]
 ) -> Iterator[tuple[str, str, str]]:
     """Keys whose values differ, with both values."""
-    before, after = dict(_flat(then)), dict(_flat(now))
+    before, after = flat(then), flat(now)
     for key in dict.fromkeys([*before, *after]):
         if before.get(key) != after.get(key):
             yield key, before.get(key, "not set"), after.get(key, "not set")
+
+
+def flat(tree: Mapping[str, object]) -> dict[str, str]:
+    """A recipe's values as JSON by their whole keys."""
+    return dict(_flat(tree))
 
 
 def _flat(tree: Mapping[str, object], start: str = "") -> Iterator[tuple[str, str]]:

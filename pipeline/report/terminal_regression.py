@@ -29,14 +29,15 @@ def shown(found: Against, report: Report, *, verbose: bool) -> RenderableType:
     headline, *about = said.paragraphs
     return Group(
         _text(headline, STYLES[found.outcome]),
-        *map(_grid, said.tables),
+        *map(grid, said.tables),
         *(_text(point) for point in said.points),
         *(_text(sentence, _DIM) for sentence in about if verbose),
     )
 
 
-def _grid(table: Figures) -> Table:
-    grid = Table(
+def grid(table: Figures) -> Table:
+    """A table of a report on a terminal, with intervals behind their figures."""
+    shown = Table(
         title=_text(table.caption),
         title_justify="left",
         box=box.SIMPLE_HEAD,
@@ -46,12 +47,12 @@ def _grid(table: Figures) -> Table:
     )
     for number, title in enumerate(table.head):
         last = number in (0, len(table.head) - 1)
-        grid.add_column(_text(title), justify="left" if last else "right")
+        shown.add_column(_text(title), justify="left" if last else "right")
     for cells in table.rows:
-        grid.add_row(
+        shown.add_row(
             *(_text(str(cell), STYLES[cell.outcome] if cell.outcome else "") for cell in cells)
         )
-    return grid
+    return shown
 
 
 def _text(text: str, style: str = "") -> Text:
