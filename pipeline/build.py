@@ -63,6 +63,7 @@ from .records import (
 from .runs import latest
 from .runs import run as runs
 from .runs.commit import of_recipe
+from .runs.earlier import expected_seconds
 from .runs.flow_result import Flow
 from .stages import (
     BENCHMARK,
@@ -287,7 +288,7 @@ def build(
     until: str | None = None,
     progress: Progress | None = None,
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
-    planned: Callable[[Sequence[str]], None] = lambda _: None,
+    planned: Callable[[Sequence[str], Sequence[float | None]], None] = lambda *_: None,
 ) -> Built:
     """Run the pipeline; finished stages are read from the store.
 
@@ -299,7 +300,8 @@ def build(
         until: stop after this stage.
         progress: gets each step; nothing is printed by default.
         around: entered around each stage that runs.
-        planned: told the stages that will run, before the first of them.
+        planned: told the stages that will run, before the first of them, and the seconds that each
+            took in earlier builds of the name, None where none did.
 
     Raises:
         EdgestillError: see ``errors.py``; whatever was finished before it stays in the store.
@@ -327,7 +329,8 @@ def build(
                 latest.point(run)
                 return Built(run, runs.open_report(run), None, ())
     countable(read)
-    planned(_to_run(steps, until))
+    stages = _to_run(steps, until)
+    planned(stages, expected_seconds(runs.folder_of(Path(artifacts), read.name), stages, store))
     builder = Builder(store, threads, progress, until=until, around=around)
     try:
         made = flow(read, named, builder)

@@ -69,6 +69,15 @@ class Planned(Progress, Protocol):
         ...
 
 
+@runtime_checkable
+class Expecting(Progress, Protocol):
+    """Progress that says how much time is left of all stages."""
+
+    def expected(self, seconds: Sequence[float | None], /) -> None:
+        """Called once, with the seconds that each stage to run took in earlier builds."""
+        ...
+
+
 ProgressOption = bool | Callable[[Event], object] | Progress
 """``True``: shown; ``False``: not; a function of an ``Event``; or an object of one's own."""
 
@@ -83,10 +92,17 @@ class Watch:
     def __init__(self, progress: Progress) -> None:
         self.progress = progress
 
-    def planned(self, stages: Sequence[str]) -> None:
-        """The stages that will run are known, for a progress that asks for them."""
+    def planned(self, stages: Sequence[str], seconds: Sequence[float | None] = ()) -> None:
+        """The stages that will run are known, for a progress that asks for them.
+
+        Args:
+            stages: in their order.
+            seconds: that each took in earlier builds of the name, None where that is not known.
+        """
         if isinstance(self.progress, Planned):
             self.progress.planned(stages)
+        if isinstance(self.progress, Expecting):
+            self.progress.expected(seconds)
 
     def ended(self, what: str) -> None:
         """All stages are done, for a progress that says how long they took."""

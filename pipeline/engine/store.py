@@ -203,6 +203,14 @@ class Store:
             return None
         return dict(record) if isinstance(record, Mapping) else None
 
+    def took(self, key: str) -> tuple[str, float] | None:
+        """The stage of an entry and the seconds it took; None where that is not recorded."""
+        try:
+            content = json.loads((self.root / key / ENTRY).read_bytes())
+            return str(content["stage"]), float(content["seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def read(self, key: str) -> Entry | None:
         """An entry with all digests checked; None where there is none, or a damaged one."""
         path = self.root / key
@@ -230,6 +238,8 @@ class Store:
                 return entry, False
             draft = self.root / f".draft-{key}.{os.getpid()}"
             draft.mkdir()
+            # What a killed stage had done before is not in the time of the one that goes on.
+            resumed, began = (self.root / f".work-{key}").exists(), time.monotonic()
             try:
                 record = dict(make(draft))
                 digests = folder_digests(draft)
@@ -239,6 +249,7 @@ class Store:
                     "ingredients": ingredients,
                     "record": record,
                     "files": digests,
+                    "seconds": None if resumed else round(time.monotonic() - began, 3),
                 }
                 content["self"] = digest_of(content)
                 (draft / ENTRY).write_bytes(json.dumps(content, indent=1).encode())

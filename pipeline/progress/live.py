@@ -6,14 +6,14 @@
 
 At 80 columns:
 
-    stage 3 of 10, student                                                1 min 03 s
+    stage 3 of 10, student                            1 min 03 s, about 2 min left
       student resnet8, seed 0 ━━━━━━━━━━━━━━━━━━━━━━━━━━━━╺━━━━━ 744/930  4.1 s left
       loss 0.0772  validation accuracy 0.9389
 """
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 from rich.console import Console, RenderableType
@@ -29,7 +29,7 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-from .duration import duration
+from .duration import duration, roughly
 
 _SECONDS_BETWEEN = 0.1
 _WIDEST = 100
@@ -44,10 +44,19 @@ class Live:
         title: above the bars; empty: the time stands beside the bar.
         began: when all began, by ``time.monotonic``.
         ticking: whether a thread draws twice a second; else only an advance does.
+        left: seconds left of all that the title is one of; None where that is not known.
     """
 
-    def __init__(self, console: Console, title: str, began: float, *, ticking: bool) -> None:
-        self._region = _Region(title, began, console, ticking=ticking)
+    def __init__(
+        self,
+        console: Console,
+        title: str,
+        began: float,
+        *,
+        ticking: bool,
+        left: Callable[[], float | None] = lambda: None,
+    ) -> None:
+        self._region = _Region(title, began, console, left, ticking=ticking)
         self._ticking, self._drawn = ticking, 0.0
 
     def __enter__(self) -> Self:
@@ -79,8 +88,16 @@ class Live:
 class _Region(Progress):
     detail = ""
 
-    def __init__(self, title: str, began: float, console: Console, *, ticking: bool) -> None:
-        self._title, self._began, self._screen = title, began, console
+    def __init__(
+        self,
+        title: str,
+        began: float,
+        console: Console,
+        left: Callable[[], float | None],
+        *,
+        ticking: bool,
+    ) -> None:
+        self._title, self._began, self._screen, self._left = title, began, console, left
         super().__init__(
             TextColumn(
                 "  {task.description}",
@@ -118,7 +135,9 @@ class _Region(Progress):
         since = duration(time.monotonic() - self._began)
         if self._title:
             head = Table.grid(Column(ratio=1, no_wrap=True), Column(no_wrap=True), expand=True)
-            head.add_row(Text(self._title, "bold"), Text(since))
+            left = self._left()
+            about = "" if left is None else f", about {roughly(left)} left"
+            head.add_row(Text(self._title, "bold"), Text(f"{since}{about}"))
             lines.add_row(head)
         if self.tasks:
             lines.add_row(self.make_tasks_table(self.tasks))

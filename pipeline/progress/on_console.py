@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Self
 
 from ..printable import printable
-from .duration import duration
+from .duration import duration, roughly
 from .reported import Steps
 
 if TYPE_CHECKING:
@@ -48,11 +48,32 @@ class OnConsole:
         self._moves = is_live(console) if moves is None else moves
         self._began = time.monotonic()
         self._number, self._planned = 0, 0
+        self._expected: tuple[float | None, ...] = ()
+        self._before = 0
+        self._stage_began = self._began
         self._live: Live | None = None
 
     def planned(self, stages: Sequence[str]) -> None:
         """The stages that will run, so that each is told as one of so many."""
         self._planned = len(stages)
+
+    def expected(self, seconds: Sequence[float | None]) -> None:
+        """The seconds that each of these stages took in earlier builds, None where unknown."""
+        # What ran before these, as in a search, is none of them.
+        self._expected, self._before = tuple(seconds), self._number
+
+    def left(self) -> float | None:
+        """Seconds until all stages are done; None where one of them has no earlier time.
+
+        None, too, where the last one has taken longer than it did.
+        """
+        rest = self._expected[max(0, self._number - self._before - 1) :]
+        known = [seconds for seconds in rest if seconds is not None]
+        if not known or len(known) < len(rest):
+            return None
+        this = known[0] - (time.monotonic() - self._stage_began)
+        left = max(0.0, this) + sum(known[1:])
+        return left or None
 
     def steps(self, what: str, total: int) -> Steps:
         """Begin steps: a live bar on a terminal, a line in a log."""
@@ -83,14 +104,16 @@ class OnConsole:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Name a stage while it runs and say how long it took, and all of them until here."""
-        began = time.monotonic()
+        began = self._stage_began = time.monotonic()
         self._number += 1
         of = f"stage {self._number} of {max(self._planned, self._number)}, " * bool(self._planned)
         if self._moves:
             # A thread that draws takes time from what is measured.
-            self._live = self._started(f"{of}{name}", ticking=name != MEASURES)
+            self._live = self._started(f"{of}{name}", ticking=name != MEASURES, left=self.left)
         else:
-            self.note(f"{of}{name} …")
+            left = self.left()
+            told = "" if left is None else f" about {roughly(left)} left of all stages"
+            self.note(f"{of}{name} …{told}")
         try:
             with self._live or nullcontext():
                 yield
@@ -103,11 +126,13 @@ class OnConsole:
         """Say how long all of it took."""
         self.note(f"{what} done in {duration(time.monotonic() - self._began)}")
 
-    def _started(self, title: str, *, ticking: bool) -> "Live":
+    def _started(
+        self, title: str, *, ticking: bool, left: Callable[[], float | None] = lambda: None
+    ) -> "Live":
         # A tenth of the imports of a build with nothing to do, which shows no bar.
         from .live import Live
 
-        return Live(self._console, title, self._began, ticking=ticking)
+        return Live(self._console, title, self._began, ticking=ticking, left=left)
 
 
 class _Bar:

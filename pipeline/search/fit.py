@@ -36,7 +36,7 @@ def fit(
     until: str | None = None,
     progress: Progress | None = None,
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
-    planned: Callable[[Sequence[str]], None] = lambda _: None,
+    planned: Callable[[Sequence[str], Sequence[float | None]], None] = lambda *_: None,
 ) -> Built:
     """Choose a student, climb the ladder, and build what was found.
 
@@ -46,7 +46,8 @@ def fit(
         until: refused: which stages there are is known at the end.
         progress: gets each step; nothing is printed by default.
         around: entered around each stage that runs.
-        planned: told the stages of the last build that will run, before the first of them.
+        planned: told the stages of the last build that will run, before the first of them, and the
+            seconds that each took in earlier builds of the name, None where none did.
 
     Raises:
         UsageError: ``until`` is given.

@@ -33,7 +33,9 @@ def test_a_build_trains_a_student_on_the_answers_to_labelled_samples_alone(half_
     read = recipe(folder, *SHORT, "distill.seeds=2")
     assert planned(folder, "distill.seeds=2") == 6
     stages = []
-    done = build(read, artifacts=folder / "artifacts", planned=stages.extend)
+    done = build(
+        read, artifacts=folder / "artifacts", planned=lambda names, _: stages.extend(names)
+    )
     report = done.report
     assert report.data.unlabelled == ALL - LABELLED
     trained = (report.students, report.plain_students, report.labelled_students)

@@ -33,6 +33,27 @@ def test_an_entry_is_made_once_and_read_after(tmp_path):
     assert (second.path / "sub" / "a.bin").read_bytes() == b"payload"
 
 
+def test_an_entry_has_the_time_it_took_unless_a_killed_stage_went_on(tmp_path):
+    store = Store(tmp_path)
+
+    def slowly(out):
+        time.sleep(0.05)
+        return make(out)
+
+    entry, _ = store.made(KEY, "stage", {}, slowly)
+    stage, seconds = store.took(KEY)
+    assert stage == "stage"
+    assert 0.05 <= seconds < 30.0
+    assert store.took("n" * 64) is None
+    other = "r" * 64
+    store.work(other)
+    store.made(other, "stage", {}, make)
+    assert store.took(other) is None
+    assert store.read(other) is not None
+    (entry.path / "entry.json").write_text('{"stage": "stage"}')
+    assert store.took(KEY) is None, "an entry of an older version"
+
+
 @pytest.mark.promise("A damaged entry of the store is found when read, named, and built again")
 @pytest.mark.parametrize(
     "damage",

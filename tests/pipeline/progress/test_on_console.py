@@ -4,7 +4,7 @@ import io
 
 import pytest
 from edgestill.pipeline.progress import OnConsole, measuring
-from edgestill.pipeline.progress.duration import duration
+from edgestill.pipeline.progress.duration import duration, roughly
 from edgestill.pipeline.progress.on_console import is_live
 from rich.console import Console
 
@@ -41,6 +41,64 @@ def log():
 )
 def test_a_duration_is_told_in_the_units_that_people_use(seconds, said):
     assert duration(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "10 s"), (41, "50 s"), (90, "90 s"), (91, "2 min"), (3000, "50 min"), (9000, "2.5 h")],
+)
+def test_an_estimate_is_told_no_more_exactly_than_it_is(seconds, said):
+    assert roughly(seconds) == said
+
+
+def test_the_time_left_of_all_stages_is_that_of_those_to_come_and_the_rest_of_this_one(log):
+    progress, written = log
+    progress.planned(("data", "teacher", "student"))
+    assert progress.left() is None, "no earlier build, no time left"
+    progress.expected((2.0, 300.0, 600.0))
+    with progress.stage("data"):
+        assert 901.0 < progress.left() <= 902.0
+    with progress.stage("teacher"):
+        assert 899.0 < progress.left() <= 900.0
+    lines = written().splitlines()
+    assert lines[0] == "stage 1 of 3, data … about 16 min left of all stages"
+    assert lines[2] == "stage 2 of 3, teacher … about 15 min left of all stages"
+
+
+def test_a_stage_without_an_earlier_time_leaves_no_time_left_until_it_is_over(log):
+    progress, _ = log
+    progress.expected((None, 300.0))
+    with progress.stage("trial"):
+        assert progress.left() is None
+    with progress.stage("student"):
+        assert progress.left() is not None
+
+
+def test_a_last_stage_that_takes_longer_than_it_did_has_no_time_left(log):
+    progress, _ = log
+    progress.expected((0.0,))
+    with progress.stage("report"):
+        assert progress.left() is None
+
+
+def test_stages_of_a_search_before_the_build_are_none_of_those_to_come(log):
+    progress, _ = log
+    for name in ("variants", "benchmark"):
+        with progress.stage(name):
+            pass
+    progress.expected((100.0, 50.0))
+    with progress.stage("student"):
+        assert progress.left() > 140.0
+
+
+def test_a_terminal_has_it_beside_the_time_since_the_beginning():
+    file = Terminal()
+    progress = OnConsole(Console(file=file, width=80, force_terminal=True), moves=True)
+    progress.planned(("data", "teacher"))
+    progress.expected((20.0, 300.0))
+    with progress.stage("data"), progress.steps("rows", 2) as steps:
+        steps.advance()
+    assert "s, about 6 min left" in file.getvalue()
 
 
 def test_lines_are_written_over_on_a_terminal_alone(monkeypatch):
