@@ -55,7 +55,7 @@ def github(checkout, *, ref="refs/heads/main"):
                 env=variables(checkout, **more),
                 capture_output=True,
                 text=True,
-                timeout=300,
+                timeout=900,
             )
             codes[step["name"]] = done.returncode
             failed = failed or done.returncode != 0
@@ -69,6 +69,7 @@ def recipe(checkout, old, new):
     path.write_text(text.replace(old, new))
 
 
+@pytest.mark.slow
 def test_the_steps_of_github_build_gate_and_keep_a_baseline_and_stop_a_regression(checkout):
     codes = github(checkout)
     assert codes == {"Build": 0, "Gate": 0, "Report": 0, "The next baseline": 0}
@@ -126,11 +127,12 @@ def gitlab(checkout, branch):
         env=variables(checkout, **names),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     return done.returncode
 
 
+@pytest.mark.slow
 def test_the_script_of_gitlab_does_the_same(checkout):
     assert gitlab(checkout, "main") == 0
     assert (checkout / "baseline" / "report.json").is_file()
