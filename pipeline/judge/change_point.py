@@ -65,7 +65,7 @@ def changes(series: Sequence[float], rate: float = ERROR_RATE) -> list[Change]:
         series: in the order of time, finite.
         rate: of false alarms in a stretch without a change.
     """
-    cuts = sorted(_cuts(np.asarray(series, np.float64), 0, rate))
+    cuts = _placed(np.asarray(series, np.float64), sorted(_cuts(series, 0, rate)))
     ends = [0, *(at for at, _ in cuts), len(series)]
     return [
         Change(
@@ -78,7 +78,20 @@ def changes(series: Sequence[float], rate: float = ERROR_RATE) -> list[Change]:
     ]
 
 
-def _cuts(series: NDArray[np.float64], start: int, rate: float) -> Iterator[tuple[int, float]]:
+def _placed(series: NDArray[np.float64], cuts: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Each cut where it is sharpest between its neighbours: further changes may have drawn it."""
+    from scipy import stats
+
+    placed = list(cuts)
+    for number, (_, p) in enumerate(cuts):
+        start = placed[number - 1][0] if number else 0
+        end = placed[number + 1][0] if number + 1 < len(placed) else len(series)
+        scores = _scores(stats.rankdata(series[start:end]))
+        placed[number] = (start + int(np.argmax(scores)) + LEAST, p)
+    return placed
+
+
+def _cuts(series: Sequence[float], start: int, rate: float) -> Iterator[tuple[int, float]]:
     if len(series) < fewest(rate) or np.ptp(series) == 0.0:
         return
     from scipy import stats
