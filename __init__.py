@@ -39,10 +39,12 @@ if TYPE_CHECKING:
     from .pipeline.api.compare import compare as compare
     from .pipeline.api.explain import explain as explain
     from .pipeline.api.export import export as export
+    from .pipeline.api.frontier import Frontier as Frontier
     from .pipeline.api.load_run import load_run as load_run
     from .pipeline.api.plan import plan as plan
     from .pipeline.api.quantize import quantize as quantize
     from .pipeline.api.run import Run as Run
+    from .pipeline.api.search import search as search
     from .pipeline.api.stopped import Stopped as Stopped
     from .pipeline.api.verify import verify as verify
     from .pipeline.api.watching import Event as Event
@@ -74,6 +76,7 @@ _FUNCTIONS = {
         "export",
         "bundle",
         "load_run",
+        "search",
         "verify",
     )
 }
@@ -81,6 +84,7 @@ _CLASSES = {
     "Recipe": ".pipeline.recipe.recipe",
     "Run": ".pipeline.api.run",
     "Stopped": ".pipeline.api.stopped",
+    "Frontier": ".pipeline.api.frontier",
     "Bundled": ".pipeline.api.bundle",
     "Quantized": ".pipeline.finished.quantize",
     "Measured": ".pipeline.finished.measured",
@@ -120,6 +124,7 @@ __all__ = [
     "Event",
     "Explained",
     "Exported",
+    "Frontier",
     "HostError",
     "InstructionsCounted",
     "MaterialError",
@@ -151,6 +156,7 @@ __all__ = [
     "load_run",
     "plan",
     "quantize",
+    "search",
     "verify",
 ]
 

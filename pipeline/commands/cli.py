@@ -28,6 +28,7 @@ from .history import history
 from .models import compare, explain, export, quantize
 from .output import check_stdout, coloured, say, show, take_streams, tell
 from .runs import report, verify
+from .search import search
 from .shared import Invocation
 from .toolchains import toolchains
 
@@ -35,7 +36,13 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 SECTIONS: dict[str, dict[str, click.Command]] = {
-    "Build a student": {"build": build, "plan": plan, "init": init, "schema": schema},
+    "Build a student": {
+        "build": build,
+        "search": search,
+        "plan": plan,
+        "init": init,
+        "schema": schema,
+    },
     "Work on any model": {
         "bench": bench,
         "compare": compare,

@@ -18,6 +18,7 @@ EXTRAS = {
     "scipy": ("train", "scipy"),
     "sklearn": ("train", "scikit-learn"),
     "torchao": ("qat", "torchao"),
+    "optuna": ("search", "optuna"),
 }
 """By a library's name for import: its extra, and its name for pip."""
 BY_PIP = {pip: name for name, (_, pip) in EXTRAS.items()}

@@ -36,17 +36,21 @@ RungName = Literal[
 LADDER: tuple[RungName, ...] = get_args(RungName)
 """All rungs, the cheapest first; ``judge.rungs`` says what each changes."""
 
+ChoiceName = Literal["student", "loss", "temperature", "alpha", "epochs", "learning-rate"]
+CHOICES: tuple[ChoiceName, ...] = get_args(ChoiceName)
+"""What ``edgestill search`` may choose; ``search.choices`` has the options of each."""
+
 
 class Search(Part):
     """How a student that fits is chosen, and what is tried where a budget is missed."""
 
     models: tuple[str, ...] = Field(
         (),
-        description='student.model = "auto": families and depths to choose from, such as '
-        "['resnet8', 'mobilenet3']; none: those that suit the samples.",
+        description='student.model = "auto", and edgestill search: families and depths to choose '
+        "from, such as ['resnet8', 'mobilenet3']; none: those that suit the samples.",
     )
     widths: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
-        (), description='student.model = "auto": widths of each model; none: several that suit it.'
+        (), description="As models: widths of each; none: several that suit it."
     )
     finalists: Annotated[int, Field(ge=1, le=100)] = Field(
         3,
@@ -54,7 +58,9 @@ class Search(Part):
         "time, and the best of them on validation is trained for the whole.",
     )
     finalist_share: Annotated[float, Field(gt=0.0, le=1.0)] = Field(
-        0.25, description="Share of distill.epochs that a finalist is trained for."
+        0.25,
+        description="Share of distill.epochs that a finalist is trained for, and a choice of "
+        "edgestill search, before the best are trained for the whole.",
     )
     processes: Annotated[int, Field(ge=1, le=200)] = Field(
         5,
@@ -71,6 +77,13 @@ class Search(Part):
     )
     max_minutes: Positive = Field(
         60.0, description="No further rung is begun after so many minutes of search."
+    )
+
+    choices: tuple[ChoiceName, ...] = Field(
+        CHOICES,
+        min_length=1,
+        description="edgestill search: what it may choose; the rest stays as the recipe has it. "
+        "epochs: the recipe's or twice as many; the other numbers: several around the recipe's.",
     )
 
     @field_validator("models")
@@ -93,6 +106,11 @@ class Search(Part):
     @classmethod
     def _are_tried_once(cls, ladder: tuple[RungName, ...]) -> tuple[RungName, ...]:
         return _each_once(ladder)
+
+    @field_validator("choices")
+    @classmethod
+    def _are_chosen_once(cls, choices: tuple[ChoiceName, ...]) -> tuple[ChoiceName, ...]:
+        return _each_once(choices)
 
     @field_validator("formats")
     @classmethod

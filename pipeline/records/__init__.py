@@ -8,6 +8,7 @@ run). A figure that is not available is an ``Estimate`` whose ``value`` is None 
 from .benchmark import BenchmarkRecord, OperatorsRecord, OperatorTime, Predicted, Roof
 from .data import SPLITS, DataRecord, Layout, Split
 from .fidelity import Calibration, Changed, ClassDrop, Example, Fidelity
+from .frontier import ExploredRecord, FrontierRecord, PointRecord
 from .models import Cut, Epoch, ModelRecord, Pruned, TargetsRecord
 from .output_loss import OutputLoss
 from .quality import (
@@ -68,7 +69,9 @@ __all__ = [
     "DataRecord",
     "Epoch",
     "Example",
+    "ExploredRecord",
     "Fidelity",
+    "FrontierRecord",
     "Gain",
     "GroupScore",
     "Here",
@@ -90,6 +93,7 @@ __all__ = [
     "PackageVerdict",
     "Parity",
     "Plan",
+    "PointRecord",
     "Predicted",
     "Pruned",
     "Record",

@@ -39,6 +39,7 @@ class Point:
         across: size of a mark, in pixels.
         told: shown when a pointer rests on it.
         text: written behind a bar.
+        key: by which a page's script finds a mark; empty: none.
     """
 
     x: float
@@ -48,6 +49,7 @@ class Point:
     across: float = 9.0
     told: str = ""
     text: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,8 @@ def _path(series: Series, points: list[Point], frame: _Frame) -> str:
 
 def _mark(series: Series, point: Point, frame: _Frame) -> Iterator[str]:
     x, y = frame.across(point.x), frame.down(point.y)
-    yield '<g class="point">'
+    key = f' data-key="{_text(point.key)}"' if point.key else ""
+    yield f'<g class="point"{key}>'
     yield from _whiskers(point, frame)
     shape = _symbol(series.look.symbol, x, y, point.across)
     yield f'<g class="mark">{shape}{_told(point)}</g></g>'

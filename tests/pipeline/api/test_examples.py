@@ -13,7 +13,14 @@ FUNCTIONS = (
     *QUICK,
     *(
         pytest.param(name, marks=pytest.mark.slow)
-        for name in ("compare", "explain", "export", "bench_operators", "bench_instructions")
+        for name in (
+            "compare",
+            "explain",
+            "export",
+            "bench_operators",
+            "bench_instructions",
+            "search",
+        )
     ),
 )
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
