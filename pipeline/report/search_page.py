@@ -305,7 +305,7 @@ def _notes(record: FrontierRecord) -> Iterator[str]:
         f"their files was scored in its runtime. It ended because {record.ended}."
     )
     yield (
-        f"The next choice is that of a tree-structured Parzen estimator for several objectives "
+        f"The first choices are at random, then those of a tree-structured Parzen estimator "
         f"(Optuna {record.optuna}, seed {record.seed}); edgestill {record.edgestill}, "
         f"{record.created}."
     )

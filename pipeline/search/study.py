@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 _NAME = "edgestill"
 _PICKS = "edgestill.picks"
 """The attribute that tells one choice from the several files that were told of it."""
-_STARTUP = 12
-"""Files that are told before the estimator is used; the choices until then are at random."""
+_STARTUP = 48
+"""Files that are told before the estimator is used; the choices until then are at random, which of
+so few finds as much (DECISIONS.md)."""
 _TRIES = 30
 LEAST = 8
 """Choices from which on importance is worked out."""
