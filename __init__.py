@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .errors import RecipeError as RecipeError
     from .errors import StorageError as StorageError
     from .errors import UsageError as UsageError
+    from .pipeline.api.adapt import adapt as adapt
     from .pipeline.api.bench import bench as bench
     from .pipeline.api.bench_arena import bench_arena as bench_arena
     from .pipeline.api.bench_instructions import bench_instructions as bench_instructions
@@ -65,6 +66,7 @@ _FUNCTIONS = {
     name: f".pipeline.api.{name}"
     for name in (
         "build",
+        "adapt",
         "plan",
         "quantize",
         "explain",
@@ -144,6 +146,7 @@ __all__ = [
     "UsageError",
     "Verified",
     "__version__",
+    "adapt",
     "bench",
     "bench_arena",
     "bench_instructions",

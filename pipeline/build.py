@@ -28,17 +28,17 @@ from .distill.inputs import (
     Distillation,
     Models,
     Samples,
-    StudentInputs,
     TargetsInputs,
     TeacherInputs,
     Teachers,
     Training,
+    student_inputs,
 )
 from .engine.flow import Builder, Engine, Planner, Step, StopHereError
 from .engine.stage import Made
 from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
-from .judge.inputs import BenchmarkInputs, VerifyInputs
+from .judge.inputs import AdaptationInputs, BenchmarkInputs, VerifyInputs
 from .outside import Outside, outside
 from .preflight import countable, fits, known, suits
 from .progress import Progress, Silent
@@ -66,6 +66,7 @@ from .runs.commit import of_recipe
 from .runs.earlier import expected_seconds
 from .runs.flow_result import Flow
 from .stages import (
+    ADAPTATION,
     BENCHMARK,
     DATA,
     INT8_PLAIN,
@@ -91,9 +92,10 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
             the students that are trained without the teacher.
     """
     run, seeds = engine.run_stage, range(r.seed, r.seed + r.distill.seeds)
-    # Without labels there is nothing to learn from but the teacher.
-    plain_seeds = seeds if tasks.of(r.data.task).labels and split == "test" else ()
-    student = partial(StudentInputs, r.student.only(Architecture), named.student)
+    # Without labels there is nothing to learn from but the teacher; without it nothing but labels.
+    compares = tasks.of(r.data.task).labels and not r.teacher.is_none and split == "test"
+    plain_seeds = seeds if compares else ()
+    student = partial(student_inputs, r.student, named.student, named.start)
     plan = plan_of(r.compress.model_copy(update={"target": r.target}))
 
     data = run(DATA, data_inputs(r, named))
@@ -105,14 +107,21 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
     samples = Samples(data, r.augment, r.seed, r.data.select_by)
     trained = tuple(run(TEACHER, inputs) for inputs in _each_teacher(r, named, data))
     teachers = Teachers(trained, r.teacher.shares)
-    targets = run(TARGETS, TargetsInputs(teachers, r.distill.only(SoftTargets), samples))
+    soft = TargetsInputs(teachers, r.distill.only(SoftTargets), samples)
+    targets = None if r.teacher.is_none else run(TARGETS, soft)
     distillation = _distillation(r, named, teachers, targets)
     distilled = Training(samples, r.distill.only(Schedule), distillation)
-    of_labelled = replace(distilled, distillation=replace(distillation, labelled_only=True))
+    of_labelled = replace(distilled, distillation=_of_labelled(distillation))
     control = Training(samples, r.distill.control())
     students = tuple(run(STUDENT, student(distilled, seed)) for seed in seeds)
     plain = tuple(run(STUDENT, student(control, seed)) for seed in plain_seeds)
     labelled = tuple(run(STUDENT, student(of_labelled, seed)) for seed in labelled_seeds)
+    starts = seeds if r.student.weights and r.student.scratch and split == "test" else ()
+    scratch = tuple(run(STUDENT, student(distilled, seed, scratch=True)) for seed in starts)
+    fewer = tuple(
+        tuple(run(STUDENT, student(replace(distilled, share=share), seed)) for seed in starts)
+        for share in r.student.sample_shares
+    )
     tune = partial(TunedInputs, plan, r.export.opset, students, distilled)
     tuned: dict[str, Made[TunedRecord]] = {
         method: run(stage, tune(method, r.compress.only(part)))
@@ -123,6 +132,9 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
     variants = run(VARIANTS, variants_inputs(r, plan, models, data))
     in_int8 = _int8_plain_inputs(r, plan, students, plain, data)
     int8_plain = run(INT8_PLAIN, in_int8) if in_int8 else None
+    shares = r.student.sample_shares
+    adapted = AdaptationInputs(students, scratch, shares, fewer, samples, distilled.schedule)
+    adaptation = run(ADAPTATION, adapted) if scratch else None
     batch = r.benchmark.batch
     verified = VerifyInputs(
         variants, models, plain, targets, data, batch, int8_plain, labelled, split
@@ -139,6 +151,9 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
         tuned,
         variants,
         int8_plain,
+        scratch,
+        fewer,
+        adaptation,
         quality,
         measured,
     )
@@ -209,14 +224,24 @@ def _each_teacher(r: Recipe, named: Outside, data: Made[DataRecord]) -> Iterator
 
 
 def _distillation(
-    r: Recipe, named: Outside, teachers: Teachers, targets: Made[TargetsRecord]
-) -> Distillation:
-    """With the teachers only where the student needs more of them than stored answers."""
+    r: Recipe, named: Outside, teachers: Teachers, targets: Made[TargetsRecord] | None
+) -> Distillation | None:
+    """With the teachers only where the student needs more of them than stored answers.
+
+    None without a teacher.
+    """
+    if targets is None:
+        return None
     soft, layers = r.distill.only(SoftLosses), r.distill.only(TeacherLayers)
     distillation = Distillation(soft, targets, loss_hashes=named.losses)
     if r.distill.views and not layers.needed:
         return distillation
     return replace(distillation, layers=layers, teachers=teachers)
+
+
+def _of_labelled(distillation: Distillation | None) -> Distillation | None:
+    """The same from the labelled samples alone; None without a teacher."""
+    return replace(distillation, labelled_only=True) if distillation else None
 
 
 def _has_unlabelled(data: DataRecord) -> bool:

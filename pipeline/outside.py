@@ -24,6 +24,7 @@ class Outside(NamedTuple):
         tokenizer: hash of the tokenizer; None where the recipe names none.
         teachers: hash of what each teacher names; None where it names nothing.
         student: hash of the module that makes the student; None for a family.
+        start: hash of the weights that the student starts from; None where they are random.
         losses: hash of the module of each loss that is a user's function.
         device: the device to measure on, without its figures, which change no measurement.
     """
@@ -33,6 +34,7 @@ class Outside(NamedTuple):
     tokenizer: str | None
     teachers: tuple[str | None, ...]
     student: str | None
+    start: str | None
     losses: tuple[str, ...]
     device: Profile
 
@@ -73,6 +75,9 @@ def outside(recipe: Recipe) -> Outside:
         ),
         student=tried(user_function.fingerprint, student, "student.model", ModelError)
         if is_factory(student)
+        else None,
+        start=tried(teacher_kinds.hash_of_file, recipe.student.weights, "correct student.weights")
+        if recipe.student.weights
         else None,
         losses=tuple(
             tried(user_function.fingerprint, name, key, RecipeError)

@@ -11,7 +11,7 @@ from ..exporters import toolchains_of
 from . import tasks
 from .judge import task_budgets
 from .recipe.architecture import Architecture
-from .recipe.model_names import ANSWER_KINDS, FAMILIES, SUITED, family_and_depth
+from .recipe.model_names import ANSWER_KINDS, FAMILIES, NO_TEACHER, SUITED, family_and_depth
 from .recipe.recipe import Recipe
 from .records import SPLITS, DataRecord
 from .tasks.metric import slug
@@ -19,6 +19,8 @@ from .teachers import kind
 
 OF_LABELS = ("label_smoothing", "control_smoothing", "class_weights")
 """Keys of a schedule that say something of labels alone."""
+OF_TEACHER = ("max_drop_vs_teacher", "min_agreement", "max_worst_class_drop")
+"""Budgets of what a student lost of its teacher."""
 
 
 def known(recipe: Recipe) -> None:
@@ -34,7 +36,36 @@ def known(recipe: Recipe) -> None:
         partial(_has_such_probabilities, recipe, task),
         partial(_selects_by_a_metric, recipe, task),
         partial(_toolchains_are_set_up, recipe),
+        partial(_does_without_a_teacher, recipe, task),
     )
+
+
+def _does_without_a_teacher(recipe: Recipe, task: tasks.Task) -> None:
+    """Refuse what needs a teacher where there is none, and shares of samples where there is one."""
+    if not recipe.teacher.is_none:
+        if recipe.student.sample_shares:
+            raise RecipeError(
+                found="sample_shares and a teacher",
+                expected=f"teacher.model = {NO_TEACHER!r}: its answers are stored for all samples",
+                where="student.sample_shares",
+                fix="leave student.sample_shares out",
+            )
+        return
+    needing = {
+        "data.task": task.name if task.labels is None else None,
+        "data.unlabelled": recipe.data.unlabelled,
+        "distill.layers": len(recipe.distill.layers) or None,
+        "distill.initialize": recipe.distill.initialize or None,
+        **{f"gate.{key}": recipe.gate.budgets().get(key) for key in OF_TEACHER},
+    }
+    for key, value in needing.items():
+        if value is not None:
+            raise RecipeError(
+                found=f"{value!r} and no teacher",
+                expected="a teacher, whose answers it takes",
+                where=key,
+                fix=f"name a teacher in teacher.model, or leave {key} out",
+            )
 
 
 def _selects_by_a_metric(recipe: Recipe, task: tasks.Task) -> None:

@@ -6,10 +6,11 @@ from .compress.inputs import Int8PlainInputs, TrialInputs, TunedInputs, Variants
 from .data.inputs import DataInputs
 from .distill.inputs import StudentInputs, TargetsInputs, TeacherInputs
 from .engine.stage import Stage
-from .judge.inputs import BenchmarkInputs, VerifyInputs
+from .judge.inputs import AdaptationInputs, BenchmarkInputs, VerifyInputs
 from .recipe.compress import Prune, Qat
 from .recipe.part import Part
 from .records import (
+    AdaptationRecord,
     BenchmarkRecord,
     DataRecord,
     Int8PlainRecord,
@@ -93,6 +94,14 @@ INT8_PLAIN = Stage(
     libraries=("torch", "numpy", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
 )
+ADAPTATION = Stage(
+    "adaptation",
+    "pipeline.judge.adaptation:compare_with_scratch",
+    AdaptationInputs,
+    AdaptationRecord,
+    libraries=("torch", "numpy", "safetensors"),
+    threads=True,
+)
 VERIFY = Stage(
     "verify",
     "pipeline.judge.verify:verify",
@@ -120,6 +129,7 @@ STAGES = tuple(
         TUNED,
         VARIANTS,
         INT8_PLAIN,
+        ADAPTATION,
         VERIFY,
         BENCHMARK,
     )

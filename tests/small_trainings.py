@@ -84,6 +84,8 @@ def run(model, *, progress=None, work=None, **changed):
         seed,
         changed.get("extra", ()),
         changed.get("select_by"),
+        changed.get("frozen", ()),
+        changed.get("scored_after", frozenset()),
     )
     return fit(model, setup, progress=progress or Silent(), what="a model", work=work)
 

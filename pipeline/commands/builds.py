@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...errors import UsageError
+from ..recipe.task_names import TASKS
 from . import names
 from .output import say, stderr
 from .shared import (
@@ -17,6 +19,9 @@ from .shared import (
     verbose_option,
 )
 from .verdict import conclude, conclude_stage
+
+if TYPE_CHECKING:
+    from ..finished.planned import Planned
 
 _recipe = click.argument("recipe", type=click.Path(path_type=Path), required=False)
 _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe's seed.")
@@ -77,6 +82,77 @@ def build(
     conclude(invocation, built, verbose=verbose)
 
 
+@command(
+    examples=(
+        "edgestill adapt artifacts/runs/digits/TIME --data npz:new.npz",
+        "edgestill adapt RUN --data images:pictures --mode frozen --set gate.min_accuracy=0.9",
+        "edgestill adapt RUN --data npz:new.npz --samples --set distill.seeds=3",
+        "edgestill adapt RUN --data npz:new.npz --recipe more.toml --plan",
+    )
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    required=True,
+    metavar="SOURCE",
+    help="The other data, as data.source of a recipe: npz:FILE, images:FOLDER, …",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["frozen", "partly", "whole"]),
+    default="whole",
+    show_default=True,
+    help="What is trained: the new last layer alone (a linear probe), the later half of the other "
+    "layers, too, or all layers (fine-tuning).",
+)
+@click.option("--task", type=click.Choice(TASKS), help="Of the other data; default: the run's.")
+@click.option(
+    "--samples",
+    is_flag=True,
+    help="Train it on 1/16 and 1/4 of the samples, too, to see how few are enough.",
+)
+@click.option("--name", help="Of the new run; default: the run's with -adapted.")
+@click.option(
+    "--recipe",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file with keys of a recipe, which stand over those of the run.",
+)
+@click.option("--plan", "planned", is_flag=True, help="Print which stages would run, and end.")
+@overrides_option
+@artifacts_option
+@_seed
+@verbose_option
+@click.pass_obj
+def adapt(
+    invocation: Invocation,
+    /,
+    run: Path,
+    data: str,
+    planned: bool,
+    verbose: bool,
+    artifacts: Path,
+    **given: Any,
+) -> None:
+    """Adapt the student of RUN to other data: a new last layer, then every stage.
+
+    It starts from the weights of RUN; the same student from random weights is trained beside it, so
+    that the report shows the steps to the same score. Budgets of the device are those of RUN. The
+    exit code is that of the verdict: 0 ready, 1 not ready, 5 undecided.
+    """
+    from ..api import adapt as adapting
+    from ..progress import OnConsole
+
+    progress = OnConsole(stderr())
+    if planned:
+        stages = adapting.plan(run, data, artifacts=artifacts, progress=progress, **given)
+        _print_planned(invocation, stages)
+        return
+    adapted = adapting.adapt(run, data, artifacts=artifacts, progress=progress, **given)
+    if not adapted.ran:
+        progress.note("every stage is in the store; nothing was run")
+    conclude(invocation, adapted, verbose=verbose)
+
+
 @command(examples=("edgestill plan recipe.toml", "edgestill plan recipe.toml --set seed=1"))
 @_recipe
 @overrides_option
@@ -96,7 +172,13 @@ def plan(
     """
     from ..api.plan import plan as make_plan
 
-    planned = make_plan(recipe, artifacts=artifacts, overrides=overrides, seed=seed)
+    _print_planned(
+        invocation, make_plan(recipe, artifacts=artifacts, overrides=overrides, seed=seed)
+    )
+
+
+def _print_planned(invocation: Invocation, planned: "Planned") -> None:
+    """Which stages would run, a line a stage."""
     lines = [f"{stage:<10} {where:<13} {key}" for stage, where, key in planned.rows()]
     lines += [f"search     {sentence}" for sentence in planned.searched()]
     print_result(invocation, planned.records(), *lines)

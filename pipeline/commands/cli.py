@@ -17,7 +17,7 @@ from click.exceptions import NoArgsIsHelpError
 from ...errors import EdgestillError, UsageError
 from ...version import __version__
 from .bench import bench
-from .builds import build, init, plan, schema
+from .builds import adapt, build, init, plan, schema
 from .bundle import bundle
 from .completion import answer, completion
 from .devices import devices, doctor
@@ -38,6 +38,7 @@ TERMINATED = 143
 SECTIONS: dict[str, dict[str, click.Command]] = {
     "Build a student": {
         "build": build,
+        "adapt": adapt,
         "search": search,
         "plan": plan,
         "init": init,

@@ -6,7 +6,7 @@ Importing this module loads no torch, so that a plan can be made without it.
 from dataclasses import dataclass
 
 from ..engine.stage import Made
-from ..recipe.architecture import Architecture, Teacher
+from ..recipe.architecture import Architecture, Start, Student, Teacher
 from ..recipe.augment import Augment
 from ..recipe.distill import SoftLosses, SoftTargets, TeacherLayers
 from ..recipe.training import Schedule
@@ -104,11 +104,13 @@ class Training:
         samples: what it is trained on; the teachers' answers are to the same views.
         schedule: the recipe's part.
         distillation: None trains on labels alone.
+        share: of the labelled train samples that are used, in as many steps as all of them take.
     """
 
     samples: Samples
     schedule: Schedule
     distillation: Distillation | None = None
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +122,50 @@ class StudentInputs:
         module_hash: hash of the user's module that makes the student; only the key needs it.
         training: how it is trained.
         seed: of the first weights and the batch order.
+        start: the weights that it starts from, and which of them are trained; None: random ones.
+        start_hash: hash of the file of those weights.
+        stepwise: whether it is scored after steps of a geometric grid, too.
     """
 
     architecture: Architecture
     module_hash: str | None
     training: Training
     seed: int
+    start: Start | None = None
+    start_hash: str | None = None
+    stepwise: bool = False
+
+
+def student_inputs(
+    student: Student,
+    module_hash: str | None,
+    start_hash: str | None,
+    training: Training,
+    seed: int,
+    *,
+    scratch: bool = False,
+) -> StudentInputs:
+    """The inputs of one student of a recipe.
+
+    Args:
+        student: the recipe's part.
+        module_hash: of the user's module that makes it.
+        start_hash: of the weights that the part names.
+        training: how it is trained.
+        seed: of it.
+        scratch: whether it starts from random weights whatever the part says.
+    """
+    starts = student.weights is not None
+    start = student.only(Start) if starts and not scratch else None
+    return StudentInputs(
+        student.only(Architecture),
+        module_hash,
+        training,
+        seed,
+        start,
+        start_hash if start else None,
+        stepwise=starts,
+    )
 
 
 @dataclass(frozen=True, slots=True)

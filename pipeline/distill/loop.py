@@ -24,7 +24,7 @@ from ..data.arrays import Arrays
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
 from ..recipe.training import Schedule
-from ..records import DataRecord, Epoch
+from ..records import DataRecord, Epoch, StepScore
 from ..tasks.metric import Metric
 from . import checkpoint
 from .batches import Batch, Batches, ViewOf, as_model_input
@@ -41,10 +41,11 @@ _DIVERGED = 10.0
 
 
 class Fitted(NamedTuple):
-    """A model restored to its best epoch on validation, and its curve."""
+    """A model restored to its best epoch on validation, its curve, and its scores after steps."""
 
     curve: tuple[Epoch, ...]
     best: Epoch
+    steps: tuple[StepScore, ...] = ()
 
 
 class TrainingSetup(NamedTuple):
@@ -60,6 +61,8 @@ class TrainingSetup(NamedTuple):
         seed: of the order.
         extra: more parameters to train, such as those of a bridge between layers.
         select_by: the metric by which the best epoch is kept; None: see ``Task.chooses``.
+        frozen: modules that stay in eval mode, so that their statistics do not move either.
+        scored_after: steps, from 1, after which the model is scored on validation, too.
     """
 
     batches: Batches
@@ -71,6 +74,13 @@ class TrainingSetup(NamedTuple):
     seed: int
     extra: tuple[torch.nn.Parameter, ...] = ()
     select_by: str | None = None
+    frozen: tuple[torch.nn.Module, ...] = ()
+    scored_after: frozenset[int] = frozenset()
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole training."""
+        return len(self.batches) // self.schedule.batch_size * self.schedule.epochs
 
     @property
     def chosen_by(self) -> Metric:
@@ -133,6 +143,7 @@ class _State(BaseModel):
     seconds: float = 0.0
     """Of this epoch so far."""
     curve: list[Epoch] = []
+    steps: list[StepScore] = []
     best: int = -1
     """Place of the best epoch on the curve."""
 
@@ -155,7 +166,7 @@ class _Trainer:
         self.average = Average(model, schedule.ema) if schedule.ema else None
         self.bf16 = _in_bf16(schedule)
         self.per_epoch = len(setup.batches) // schedule.batch_size
-        self.total = self.per_epoch * schedule.epochs
+        self.total = setup.total_steps
         self.score = setup.chosen_by.name
         self.at = _State()
         self.best: dict[str, torch.Tensor] = {}
@@ -168,7 +179,7 @@ class _Trainer:
             for number in range(at.step // self.per_epoch, setup.schedule.epochs):
                 began = time.monotonic() - at.seconds
                 order = setup.batches.order(setup.schedule.batch_size, setup.seed, number)
-                self.model.train()
+                self._train_mode()
                 for rows in order[at.step % self.per_epoch :]:
                     self._step(setup.batches(rows, setup.view_of(number)))
                     steps.advance(f"loss {at.mean:.4f}{detail}")
@@ -185,7 +196,12 @@ class _Trainer:
             f"  {self.what}: best epoch {best.epoch}, {self.score} {best.validation_score:.4f} "
             "on validation"
         )
-        return Fitted(tuple(at.curve), best)
+        return Fitted(tuple(at.curve), best, tuple(at.steps))
+
+    def _train_mode(self) -> None:
+        self.model.train()
+        for module in self.setup.frozen:
+            module.eval()
 
     def _step(self, batch: Batch) -> None:
         at, schedule = self.at, self.setup.schedule
@@ -205,6 +221,15 @@ class _Trainer:
         at.mean += (value - at.mean) / place
         if self.average is not None:
             self.average.update(at.step)
+        if at.step in self.setup.scored_after:
+            at.steps.append(StepScore(step=at.step, score=self._on_validation()[1]))
+            self._train_mode()
+
+    def _on_validation(self) -> tuple[float, float]:
+        """Loss and score of the weights that would be kept now."""
+        setup = self.setup
+        with self.average.in_place() if self.average is not None else nullcontext():
+            return evaluate(self.model, setup.validation, setup.data, setup.chosen_by)
 
     def _sound(self, loss: float, when: str) -> None:
         """Raise where a step's loss shows that the training diverges."""

@@ -1,4 +1,7 @@
-"""The student: from hard labels and soft targets, and again from hard labels alone."""
+"""The student: from hard labels and soft targets, and again from hard labels alone.
+
+It starts from random weights, or from those of a training on other data (``start``).
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from .. import tasks
-from ..data.arrays import Arrays, open_split, open_with_unlabelled
+from ..data.arrays import Arrays, draw, open_split, open_with_unlabelled
 from ..engine.stage import Made
 from ..engine.store import file_sha256
 from ..models import deployed, example, parameters
@@ -21,13 +24,15 @@ from ..models.weights import WEIGHTS, save
 from ..progress import Progress
 from ..recipe.distill import SoftLosses
 from ..recipe.training import Schedule
-from ..records import DataRecord, ModelRecord
+from ..records import DataRecord, ModelRecord, StartRecord
 from . import losses
 from .batches import Batch, Batches, ViewOf
 from .hard_labels import Loss, hard_labels
 from .inputs import Distillation, StudentInputs, Training
 from .layers import LayerLosses
 from .loop import TrainingSetup, fit, new_view_each_epoch
+from .start import Began, begin
+from .steps import scored_after
 from .targets import ANSWERS, open_targets
 from .teacher_answers import TeacherAnswers, restored
 
@@ -68,9 +73,14 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
     teachers = distillation.teachers if distillation else None
     if teachers and distillation and distillation.layers and distillation.layers.initialize:
         initialize(model, restored(teachers.models[0], record))
+    began = _begun(model, inputs)
     with open_training(model, training, seed) as setup:
         chosen_by = setup.chosen_by.name
-        how = _how(distillation)
+        if began is not None:
+            setup = setup._replace(frozen=began.frozen)
+        if inputs.stepwise:
+            setup = setup._replace(scored_after=frozenset(scored_after(setup.total_steps)))
+        how = _how(distillation) if began is None else f"adapted, {_how(distillation)}"
         what = f"student {architecture.model} {how}, seed {seed}"
         with blamed_if_users(architecture.model, "student.model"):
             fitted = fit(model, setup, progress=progress, what=what, work=work)
@@ -89,6 +99,27 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
         validation_score=fitted.best.validation_score,
         selected_by=chosen_by,
         weights_sha256=file_sha256(out / WEIGHTS),
+        start=_start_record(began, inputs),
+        steps=fitted.steps,
+    )
+
+
+def _begun(model: Deployed, inputs: StudentInputs) -> Began | None:
+    """Load the weights that the student starts from; None where it starts from random ones."""
+    start, record = inputs.start, inputs.training.samples.data.record
+    if start is None or start.weights is None:
+        return None
+    return begin(model, start.weights, start.tune, record, inputs.architecture.model)
+
+
+def _start_record(began: Began | None, inputs: StudentInputs) -> StartRecord | None:
+    if began is None or inputs.start is None:
+        return None
+    return StartRecord(
+        weights_sha256=inputs.start_hash or "",
+        tune=inputs.start.tune,
+        head=began.head,
+        trained_parameters=began.trained,
     )
 
 
@@ -114,7 +145,10 @@ def open_training(model: torch.nn.Module, training: Training, seed: int) -> Iter
     answered = open_with_unlabelled(path)
     train = answered
     if distillation is None or distillation.labelled_only:
-        train, schedule = open_split(path, "train"), _as_many_steps(schedule, record)
+        train = open_split(path, "train")
+        if training.share < 1.0:
+            train = draw(train, max(schedule.batch_size, round(training.share * len(train.x))))
+        schedule = _as_many_steps(schedule, len(train.x), record)
     batches = Batches(record, train, samples.augment, samples.seed)
     with ExitStack() as stack:
         objective = Objective(hard_labels(record, schedule), new_view_each_epoch)
@@ -146,13 +180,13 @@ def open_training(model: torch.nn.Module, training: Training, seed: int) -> Iter
         )
 
 
-def _as_many_steps(schedule: Schedule, data: DataRecord) -> Schedule:
-    """A schedule on labelled samples alone with the steps of one on the unlabelled ones too."""
-    labelled, every = data.samples("train"), data.samples("train") + data.unlabelled
-    if every == labelled:
+def _as_many_steps(schedule: Schedule, samples: int, data: DataRecord) -> Schedule:
+    """A schedule on some samples with the steps of one on all, the unlabelled ones too."""
+    every = data.samples("train") + data.unlabelled
+    if every == samples:
         return schedule
     steps = schedule.epochs * (every // schedule.batch_size)
-    epochs = max(1, round(steps / (labelled // schedule.batch_size)))
+    epochs = max(1, round(steps / (samples // schedule.batch_size)))
     return schedule.model_copy(update={"epochs": epochs})
 
 

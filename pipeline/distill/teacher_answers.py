@@ -255,8 +255,8 @@ class Ensemble(torch.nn.Module):
 
 
 def exportable(models: Sequence[Made[ModelRecord]]) -> bool:
-    """Whether all of them are torch modules here, which can be exported."""
-    return all(model.record.origin in ("trained", "loaded") for model in models)
+    """Whether there are any, and all of them are torch modules here, which can be exported."""
+    return bool(models) and all(model.record.origin in ("trained", "loaded") for model in models)
 
 
 def ensemble(

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from ...devices.energy.declared import Prices
 from ...devices.profiles.profile import Profile
-from ..distill.inputs import Models
+from ..distill.inputs import Models, Samples
 from ..engine.stage import Made
 from ..recipe.benchmark import Benchmark
+from ..recipe.training import Schedule
 from ..records import (
     DataRecord,
     Int8PlainRecord,
@@ -29,7 +30,7 @@ class VerifyInputs:
         variants: the variants stage's output.
         models: the torch models that its files must answer as.
         plain: the students again, trained on labels alone.
-        targets: the teacher's answers on test, where it has no file.
+        targets: the teacher's answers on test, where it has no file; None without a teacher.
         data: the data stage's output.
         batch: samples a run.
         int8_plain: the plain students in static int8; None where the recipe has no such variant.
@@ -41,12 +42,33 @@ class VerifyInputs:
     variants: Made[VariantsRecord]
     models: Models
     plain: tuple[Made[ModelRecord], ...]
-    targets: Made[TargetsRecord]
+    targets: Made[TargetsRecord] | None
     data: Made[DataRecord]
     batch: int
     int8_plain: Made[Int8PlainRecord] | None = None
     labelled: tuple[Made[ModelRecord], ...] = ()
     split: Split = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class AdaptationInputs:
+    """Input of the adaptation stage.
+
+    Attributes:
+        students: those that started from weights, one a seed.
+        scratch: the same students, seeds and steps from random weights.
+        shares: of the labelled samples, that others were trained on.
+        fewer: the students of each share, one a seed.
+        samples: the data, and the metric by which all of them kept their best epoch.
+        schedule: that all of them were trained by.
+    """
+
+    students: tuple[Made[ModelRecord], ...]
+    scratch: tuple[Made[ModelRecord], ...]
+    shares: tuple[float, ...]
+    fewer: tuple[tuple[Made[ModelRecord], ...], ...]
+    samples: Samples
+    schedule: Schedule
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from .parity import distance
 
 FP32 = "fp32"
 UNKNOWN = Estimate.unknown("the teacher's answers on test are not known")
+NO_TEACHER = Estimate.unknown("there is no teacher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class Reference:
         teacher: the teacher's outputs; None where it has none for test.
         fp32: outputs of the fp32 student.
         sampling: how the test samples were drawn, and how sure intervals have to be.
+        unknown: what a comparison with the teacher is without its outputs.
     """
 
     data: DataRecord
@@ -56,11 +58,12 @@ class Reference:
     teacher: Logits | None
     fp32: Logits
     sampling: Sampling
+    unknown: Estimate = UNKNOWN
 
     def score(self, outputs: Logits | None) -> Estimate:
         """The task's score of some outputs; unknown where there are none."""
         if outputs is None:
-            return UNKNOWN
+            return self.unknown
         return self.task.score(outputs, self.truth, self.sampling)
 
     def changed(self, outputs: Logits, before: Logits) -> NDArray[Any]:
@@ -198,7 +201,7 @@ def _here(variant: Variant, outputs: Logits, reference: Reference, running: Runn
 def agreement(outputs: Logits, reference: Reference) -> Estimate:
     """The share of test that is answered as by the teacher; unknown without its answers."""
     if reference.teacher is None:
-        return UNKNOWN
+        return reference.unknown
     agree = ~reference.changed(outputs, reference.teacher)
     return share(agree, reference.sampling, "agreement")
 
@@ -218,7 +221,7 @@ def _drop(
     if name == of:
         return Estimate.exact(0.0, f"{of} is its own reference")
     if before is None:
-        return UNKNOWN
+        return reference.unknown
     return reference.task.drop(before, outputs, reference.truth, reference.sampling)
 
 

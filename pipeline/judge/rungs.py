@@ -140,7 +140,7 @@ def _runtime(state: State) -> Mapping[str, Any]:
 
 def _teacher(state: State) -> Mapping[str, Any]:
     teacher = state.recipe.teacher
-    trained = teacher.is_trained and ":" not in teacher.model
+    trained = teacher.is_trained and not teacher.is_none and ":" not in teacher.model
     if not (state.teacher_short and trained) or teacher.epochs > _LONGEST:
         return {}
     return {"teacher.epochs": 2 * teacher.epochs}
@@ -154,11 +154,15 @@ def _longer(state: State) -> Mapping[str, Any]:
 
 def _views(state: State) -> Mapping[str, Any]:
     recipe = state.recipe
+    if recipe.teacher.is_none:
+        return {}
     return {"distill.views": 4} if recipe.augment.varies and recipe.distill.views == 1 else {}
 
 
 def _loss(state: State) -> Mapping[str, Any]:
     recipe = state.recipe
+    if recipe.teacher.is_none:
+        return {}
     plain = recipe.data.task == "classification" and set(recipe.distill.losses) == {"kd"}
     return {"distill.losses": {"dist": 1.0}} if plain else {}
 
@@ -189,7 +193,7 @@ def _pruned(state: State) -> Mapping[str, Any]:
 def _width(state: State, factor: float) -> int | None:
     """The student's width times a factor, as its family can have it; None where it has no other."""
     student = state.recipe.student
-    if is_factory(student.model):
+    if is_factory(student.model) or student.weights is not None:
         return None
     try:
         family, _ = family_and_depth(student.model)

@@ -41,7 +41,7 @@ from .group_scores import by_group, validation_remark
 from .inputs import VerifyInputs
 from .int8_drops import int8_drops
 from .promise import confidence
-from .quality import FP32, Reference, Running, quality_of
+from .quality import FP32, NO_TEACHER, UNKNOWN, Reference, Running, quality_of
 from .steadiness import SAMPLES, steadiness
 
 GOLDEN_SAMPLES = 16
@@ -80,7 +80,13 @@ def verify(out: Path, progress: Progress, inputs: VerifyInputs) -> VerifyRecord:
         groups = open_groups(data.path, inputs.split)
         sampling = Sampling(confidence(len(record.variants)), groups)
         reference = Reference(
-            data.record, task, truth, answers.get(TEACHER), answers[FP32], sampling
+            data.record,
+            task,
+            truth,
+            answers.get(TEACHER),
+            answers[FP32],
+            sampling,
+            UNKNOWN if inputs.targets else NO_TEACHER,
         )
         asked = draw(test, SAMPLES).x
         qualities: list[VariantQuality] = []
@@ -142,7 +148,7 @@ def _answers(
     """What every ``.onnx`` file answers on test, and the teacher where only answers are known."""
     answers: dict[str, Logits] = {}
     targets = inputs.targets
-    if inputs.split in targets.record.answered:
+    if targets is not None and inputs.split in targets.record.answered:
         answers[TEACHER] = np.load(targets.path / ANSWERS.format(split=inputs.split))
         np.save(out / "answers" / f"{TEACHER}.npy", answers[TEACHER])
     for variant in inputs.variants.record.files:

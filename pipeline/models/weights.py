@@ -10,9 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ...errors import ModelError
-
-WEIGHTS = "weights.safetensors"
-"""Name of the weights in the folder of a stage that trains."""
+from ..records.models import WEIGHTS as WEIGHTS
 
 
 def save(module: nn.Module, path: Path) -> None:
@@ -30,17 +28,35 @@ def restore(module: nn.Module, path: Path) -> None:
     module.load_state_dict(load_file(path))
 
 
-def load_foreign(backbone: nn.Module, path: Path, model: str) -> None:
+def load_foreign(
+    backbone: nn.Module,
+    path: Path,
+    model: str,
+    *,
+    key_of_path: str = "teacher.weights",
+    fresh: str | None = None,
+) -> None:
     """Load a checkpoint from elsewhere into a backbone.
 
-    Common wrappings (``state_dict``, ``model``, a ``module.`` prefix) are removed; counters of
-    batch norm may be missing.
+    Common wrappings (``state_dict``, ``model``, a ``module.`` prefix, the normalization that
+    ``save`` writes around a backbone) are removed; counters of batch norm may be missing.
+
+    Args:
+        backbone: changed in place.
+        path: of the checkpoint.
+        model: its name, for a message.
+        key_of_path: of the recipe, which names the path.
+        fresh: name of a layer that keeps its own weights, whatever the checkpoint has for it.
 
     Raises:
         ModelError: unreadable; or a tensor is missing, unknown, not finite or of another shape.
     """
-    state = _bare(_read(path))
+    state = _bare(_read(path, key_of_path))
     wanted = backbone.state_dict()
+    if fresh is not None:
+        own = {key: tensor for key, tensor in wanted.items() if key.startswith(f"{fresh}.")}
+        state = {key: tensor for key, tensor in state.items() if not key.startswith(f"{fresh}.")}
+        state |= own
     where = f"{path.name} for {model}"
     for key, tensor in wanted.items():
         if key not in state:
@@ -72,9 +88,9 @@ def load_foreign(backbone: nn.Module, path: Path, model: str) -> None:
     backbone.load_state_dict(state)
 
 
-def _read(path: Path) -> Mapping[str, object]:
+def _read(path: Path, key: str) -> Mapping[str, object]:
     if not path.is_file():
-        raise ModelError("no such file", where=str(path), fix="correct teacher.weights")
+        raise ModelError("no such file", where=str(path), fix=f"correct {key}")
     try:
         content: object
         if path.suffix == ".safetensors":
@@ -107,4 +123,7 @@ def _bare(content: Mapping[str, object]) -> dict[str, torch.Tensor]:
     tensors = {str(key): value for key, value in content.items() if isinstance(value, torch.Tensor)}
     if tensors and all(key.startswith("module.") for key in tensors):
         tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
+    inside = {key: value for key, value in tensors.items() if key.startswith("backbone.")}
+    if inside and set(tensors) - set(inside) == {"scale", "offset"}:
+        tensors = {key.removeprefix("backbone."): value for key, value in inside.items()}
     return tensors

@@ -5,11 +5,18 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from .model_names import PATH_KINDS, TEACHER_FORMS, TEACHER_KINDS, family_and_depth, is_factory
+from .model_names import (
+    NO_TEACHER,
+    PATH_KINDS,
+    TEACHER_FORMS,
+    TEACHER_KINDS,
+    family_and_depth,
+    is_factory,
+)
 from .part import Part, Positive
 from .search import AUTO
 from .training import Schedule
@@ -94,7 +101,7 @@ class Teacher(Member, Schedule):
 
     model: str = Field(
         description="Family and depth in one name ('resnet20', 'mlp2'), 'module:function', "
-        f"{', '.join(TEACHER_FORMS[:-1])} or {TEACHER_FORMS[-1]}."
+        f"{', '.join(TEACHER_FORMS)} or '{NO_TEACHER}': the student is trained on labels alone."
     )
     weights: Path | None = Field(
         None,
@@ -118,9 +125,24 @@ class Teacher(Member, Schedule):
     )
     members: tuple[Member, ...] = Field((), description="More teachers, which make an ensemble.")
 
+    @field_validator("model")
+    @classmethod
+    def _is_a_family_and_a_depth(cls, value: str) -> str:
+        """There may be no teacher at all, and no member that is none."""
+        return value if value == NO_TEACHER else Member._is_a_family_and_a_depth(value)
+
+    @model_validator(mode="after")
+    def _none_is_nothing_else(self) -> Self:
+        if self.is_none and (self.members or self.weights):
+            other = "members" if self.members else "weights"
+            raise ValueError(f"no {other} beside {NO_TEACHER!r}, which is no teacher")
+        return self
+
     @model_validator(mode="after")
     def _without_epochs_all_have_weights(self) -> Self:
         """Members have the teacher's schedule: without epochs none of them is trained."""
+        if self.is_none:
+            return self
         members: tuple[Member, ...] = (self, *self.members)
         for teacher in members if self.epochs == 0 else ():
             _has_weights(
@@ -129,12 +151,22 @@ class Teacher(Member, Schedule):
         return self
 
     @property
+    def is_none(self) -> bool:
+        """Whether there is no teacher."""
+        return self.model == NO_TEACHER
+
+    @property
     def is_trained(self) -> bool:
         """Whether it is trained, where it is a model that can be."""
         return self.train and self.epochs > 0
 
     def teachers(self) -> tuple["Teacher", ...]:
-        """This teacher and every member, as teachers without members; all have one schedule."""
+        """This teacher and every member, as teachers without members; all have one schedule.
+
+        Empty where there is no teacher.
+        """
+        if self.is_none:
+            return ()
         schedule = {key: getattr(self, key) for key in Schedule.model_fields}
         alone: dict[str, Any] = {"members": (), "weight": 1.0}
         members = ({key: getattr(m, key) for key in Member.model_fields} for m in self.members)
@@ -146,11 +178,37 @@ class Teacher(Member, Schedule):
     @property
     def shares(self) -> tuple[float, ...]:
         """The weight of each teacher's answers, in the order of ``teachers``; their sum is 1."""
+        if self.is_none:
+            return ()
         weights = (self.weight, *(member.weight for member in self.members))
         return tuple(weight / sum(weights) for weight in weights)
 
 
-class Student(Architecture):
+class Start(Part):
+    """The weights that a student starts from, and which of them are trained."""
+
+    addresses = frozenset({"weights"})
+
+    weights: Path | None = Field(
+        None,
+        description="A .safetensors file of the same model, trained on other data, to start from; "
+        "its last layer is made anew. None: random weights. `edgestill adapt` sets it.",
+        strict=False,
+    )
+    tune: Literal["frozen", "partly", "whole"] = Field(
+        "whole",
+        description="With weights, what is trained: the new last layer alone (frozen, a linear "
+        "probe), also the later half of the other layers (partly), or all layers (whole).",
+    )
+
+    @model_validator(mode="after")
+    def _nothing_random_is_frozen(self) -> Self:
+        if self.tune != "whole" and self.weights is None:
+            raise ValueError(f"weights beside tune = {self.tune!r}, or all layers stay random")
+        return self
+
+
+class Student(Architecture, Start):
     """The model that ships."""
 
     model: str = Field(
@@ -158,6 +216,17 @@ class Student(Architecture):
         "'auto': the student is chosen by the budgets, as [search] says."
     )
     width: Annotated[int, Field(ge=1, le=8192)] = Field(8, description=_WIDTH)
+    scratch: bool = Field(
+        True,
+        description="With weights: the same student is trained from random weights, too, by the "
+        "same schedule, to see what the start gave.",
+    )
+    sample_shares: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = Field(
+        (),
+        description="With weights and without a teacher: it is trained on these shares of the "
+        "samples, too, such as [0.0625, 0.25], to see how few of them reach the score of the same "
+        "student from random weights on all.",
+    )
 
     @field_validator("model")
     @classmethod
@@ -169,9 +238,18 @@ class Student(Architecture):
     @model_validator(mode="after")
     def _says_nothing_of_what_is_chosen(self) -> Self:
         unset = type(self).model_fields["width"].default
-        if self.model == AUTO and (self.arguments or self.width != unset):
+        if self.model == AUTO and (self.arguments or self.weights or self.width != unset):
             raise ValueError(
-                f"no width and no arguments with model = {AUTO!r}; search.widths has the widths "
-                "to choose from"
+                f"no width, arguments and weights with model = {AUTO!r}; search.widths has the "
+                "widths to choose from"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shares_compare_with_something(self) -> Self:
+        if self.sample_shares and not (self.weights and self.scratch):
+            raise ValueError(
+                "weights and scratch = true beside sample_shares, which compare a start with a "
+                "student from random weights"
             )
         return self

@@ -98,6 +98,44 @@ def of_tree(
     return _anchored(recipe, _Folders(Path.cwd(), _keys_of(overrides)))
 
 
+def over(
+    base: Mapping[str, Any],
+    path: Path | None,
+    overrides: Iterable[str] = (),
+    *,
+    seed: int | None = None,
+) -> Recipe:
+    """A recipe made of another one's tree, with the keys of a file and of overrides over it.
+
+    Args:
+        base: a recipe's sections by name, its paths absolute.
+        path: a TOML file with any keys of a recipe; its relative paths start from its folder.
+        overrides: as for ``load``.
+        seed: replaces the recipe's own seed, unless None.
+
+    Raises:
+        RecipeError: as ``load``.
+    """
+    overrides = tuple(overrides)
+    tree = _laid_over(base, {} if path is None else _read(path))
+    if seed is not None:
+        tree["seed"] = seed
+    folder = None if path is None else path.parent.resolve()
+    user_function.look_beside(folder)
+    recipe = parse(tree, where="the recipe" if path is None else str(path), overrides=overrides)
+    return _anchored(recipe, _Folders(folder or Path.cwd(), _keys_of(overrides)))
+
+
+def _laid_over(base: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """One tree with another's keys; a section that both have is theirs together."""
+    merged = dict(base)
+    for key, value in above.items():
+        own = merged.get(key)
+        both = isinstance(own, Mapping) and isinstance(value, Mapping)
+        merged[key] = _laid_over(own, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
 def compress_part(methods: Sequence[str], target: str, settings: Iterable[str] = ()) -> Compress:
     """The ``[compress]`` section alone, for a model without a recipe.
 
@@ -244,6 +282,10 @@ def _anchored(recipe: Recipe, folders: _Folders) -> Recipe:
     if text.tokenizer is not None:
         file = folders.below(text.tokenizer, "data.text.tokenizer")
         text = text.model_copy(update={"tokenizer": file})
+    student = recipe.student
+    if student.weights is not None:
+        file = folders.below(student.weights, "student.weights")
+        student = student.model_copy(update={"weights": file})
     members = tuple(_member(folders, member, "teacher.members") for member in teacher.members)
     teacher = _member(folders, teacher, "teacher").model_copy(update={"members": members})
     more = data.unlabelled
@@ -255,7 +297,13 @@ def _anchored(recipe: Recipe, folders: _Folders) -> Recipe:
         compress = compress.model_copy(update={"target": target})
     device = folders.device(benchmark.device, "benchmark.device")
     benchmark = benchmark.model_copy(update={"device": device})
-    parts = {"data": data, "teacher": teacher, "compress": compress, "benchmark": benchmark}
+    parts = {
+        "data": data,
+        "teacher": teacher,
+        "student": student,
+        "compress": compress,
+        "benchmark": benchmark,
+    }
     return recipe.model_copy(update=parts)
 
 

@@ -84,6 +84,10 @@ TEACHER_FORMS = [f"'{name}:{kind.names}'" for name, kind in TEACHER_KINDS.items(
 """What a recipe may say: ``'onnx:FILE'``, …."""
 
 
+NO_TEACHER = "none"
+"""Name of no teacher: the student is trained on labels alone."""
+
+
 def family_and_depth(model: str) -> tuple[str, int]:
     """The two parts of a model's name: ``("resnet", 20)`` of ``resnet20``.
 

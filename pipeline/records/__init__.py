@@ -5,11 +5,20 @@ run). A figure that is not available is an ``Estimate`` whose ``value`` is None 
 ``missing`` says why; NaN is refused. ``pipeline.report`` draws records; they hold no layout.
 """
 
+from .adaptation import AdaptationRecord, FewerSamples, Reached
 from .benchmark import BenchmarkRecord, OperatorsRecord, OperatorTime, Predicted, Roof
 from .data import SPLITS, DataRecord, Layout, Split
 from .fidelity import Calibration, Changed, ClassDrop, Example, Fidelity
 from .frontier import ExploredRecord, FrontierRecord, PointRecord
-from .models import Cut, Epoch, ModelRecord, Pruned, TargetsRecord
+from .models import (
+    Cut,
+    Epoch,
+    ModelRecord,
+    Pruned,
+    StartRecord,
+    StepScore,
+    TargetsRecord,
+)
 from .output_loss import OutputLoss
 from .quality import (
     Gain,
@@ -55,6 +64,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SPLITS",
     "TEACHER",
+    "AdaptationRecord",
     "BenchmarkRecord",
     "Bytes",
     "Calibration",
@@ -70,6 +80,7 @@ __all__ = [
     "Epoch",
     "Example",
     "ExploredRecord",
+    "FewerSamples",
     "Fidelity",
     "FrontierRecord",
     "Gain",
@@ -96,6 +107,7 @@ __all__ = [
     "PointRecord",
     "Predicted",
     "Pruned",
+    "Reached",
     "Record",
     "Report",
     "Roof",
@@ -105,7 +117,9 @@ __all__ = [
     "Shift",
     "Shortfall",
     "Split",
+    "StartRecord",
     "Steadiness",
+    "StepScore",
     "TargetsRecord",
     "TrialRecord",
     "TunedRecord",

@@ -19,10 +19,32 @@ class Epoch(Record):
     seconds: float
 
 
+WEIGHTS = "weights.safetensors"
+"""Name of the weights in the folder of a stage that trains."""
+
+
+class StepScore(Record):
+    """A score on validation in the course of a training, after a number of steps."""
+
+    step: int
+    score: float
+    """Of the metric that chose the best epoch."""
+
+
+class StartRecord(Record):
+    """The weights that a training started from, and what of them it trained."""
+
+    weights_sha256: str
+    tune: Literal["frozen", "partly", "whole"]
+    head: str
+    """Name of the last layer, which was made anew."""
+    trained_parameters: int
+
+
 class ModelRecord(Record):
     """A model, and what it answers from, in the folder of the record.
 
-    A trained model is ``weights.safetensors``, a black box ``model.onnx``, and recorded answers are
+    A trained model is ``WEIGHTS``, a black box ``model.onnx``, and recorded answers are
     ``logits_<split>.npy``.
     """
 
@@ -43,6 +65,10 @@ class ModelRecord(Record):
     """The metric of ``validation_score``, by which the best epoch was kept; None: the task's score,
     where nothing was chosen."""
     weights_sha256: str
+    start: StartRecord | None = None
+    """None where its first weights were random, or it was not trained here."""
+    steps: tuple[StepScore, ...] = ()
+    """Scores at a geometric grid of steps, of a student that is adapted or compared with one."""
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     """What a reader of the scores has to know: a teacher that is no better than chance."""

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from .adaptation import AdaptationRecord
 from .benchmark import BenchmarkRecord
 from .data import DataRecord
 from .models import ModelRecord, TargetsRecord
@@ -38,12 +39,15 @@ class Report(Record):
     recipe: dict[str, object]
     data: DataRecord
     teachers: tuple[ModelRecord, ...]
-    targets: TargetsRecord
+    targets: TargetsRecord | None
+    """None without a teacher."""
     students: tuple[ModelRecord, ...]
     plain_students: tuple[ModelRecord, ...]
     labelled_students: tuple[ModelRecord, ...] = ()
     """Taught by the teacher's answers to the labelled samples alone; empty where every sample has a
     label, and in runs of older versions."""
+    adaptation: AdaptationRecord | None = None
+    """None of a student that started from random weights."""
     variants: VariantsRecord
     quality: VerifyRecord
     measured: BenchmarkRecord

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...devices.onboard.stats.estimate import Estimate
 from ..records import TEACHER, Report
 from . import (
+    adaptation,
     class_chart,
     drawing,
     numbers,
@@ -54,6 +55,7 @@ def charts(report: Report, folder: Path) -> tuple[Chart, ...]:
         _tradeoff(models, looks, report.quality.metric),
         _latencies(models, looks, folder),
         _footprint(models, looks),
+        *([adaptation.chart(report.adaptation, report)] if report.adaptation else []),
         training_chart.chart(report),
         *class_chart.charts(report),
         *search_chart.charts(report),

@@ -11,7 +11,18 @@ from pathlib import PurePosixPath
 
 from ..judge import constant
 from ..records import TEACHER, Check, Outcome, Report
-from . import bullet, changes, distillation, gap, next_step, numbers, rows, search, words
+from . import (
+    adaptation,
+    bullet,
+    changes,
+    distillation,
+    gap,
+    next_step,
+    numbers,
+    rows,
+    search,
+    words,
+)
 from .bullet import Bullet
 from .numbers import BYTES, MICROJOULES, MILLISECONDS
 from .rows import Row
@@ -60,6 +71,7 @@ class FirstScreen:
         subject: the name of the variant that all of it is about; None where there is none.
         budgets: what decides first.
         more_budgets: how many have no row.
+        beside: heading of what the student is compared with.
         teacher: figures beside those of the teacher; None where it has no file.
         without: why there is none.
         plain: against the student that was trained without the teacher.
@@ -76,6 +88,7 @@ class FirstScreen:
     subject: str | None
     budgets: tuple[BudgetRow, ...]
     more_budgets: int
+    beside: str
     teacher: Table | None
     without: str | None
     plain: str
@@ -98,14 +111,24 @@ def of(report: Report) -> FirstScreen:
         subject=subject.name if subject else None,
         budgets=tuple(_row(check, report) for check in shown),
         more_budgets=len(checks) - len(shown),
+        beside=_beside(report),
         teacher=_against(report, subject) if subject and report.variants.teacher else None,
-        without=words.teacher_without_file(report),
-        plain=words.gain(report),
+        without=words.teacher_without_file(report) if report.teachers else None,
+        plain=adaptation.sentence(report.adaptation, report)
+        if report.adaptation
+        else words.gain(report),
         unlabelled=distillation.by_unlabelled(report),
         search=search.lead(report),
         changes=changes.of(report),
         command=step.command if step else None,
     )
+
+
+def _beside(report: Report) -> str:
+    if report.adaptation is not None:
+        both = "the teacher and " if report.teachers else ""
+        return f"Against {both}the same student from random weights"
+    return "Against the teacher and the plain student" if report.teachers else "Training"
 
 
 def checks_of(report: Report) -> list[Check]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from ..recipe.files import toml
 from ..records import Report
 from . import (
+    adaptation,
     first_screen,
     lost,
     operators,
@@ -40,6 +41,7 @@ _BESIDE: Mapping[str, str] = {
     "roofline": operators.TITLE,
     "curves": "Training",
     "candidates": search.TITLE,
+    "adaptation": adaptation.TITLE,
 }
 """The section that a chart stands in, where that is not the one of charts."""
 
@@ -57,7 +59,8 @@ def page(report: Report, records: Path, earlier: Report | None = None) -> str:
     changed = pictures.read(records / pictures.FILE, report.data, report.verdict.nearest)
     script = templates.render("page.js.jinja")
     found = results.sections(report, changed)
-    at = next(i for i, one in enumerate(found) if one.title == results.SIDE_BY_SIDE) + 1
+    overview = (results.SIDE_BY_SIDE, results.VARIANTS)
+    at = next(i for i, one in enumerate(found) if one.title in overview) + 1
     sections = (
         *found[:at],
         Section(CHARTS, open=True),

@@ -10,6 +10,7 @@ import re
 from ..recipe.files import toml
 from ..records import Report
 from . import (
+    adaptation,
     budgeted,
     distillation,
     first_screen,
@@ -62,11 +63,11 @@ def _top(report: Report) -> list[str]:
         lines.append(escape(files))
     subject = rows.subject(report)
     if subject:
-        lead = "Against the teacher" if subject.ships else "Nearest to the budgets"
+        lead = _lead(report) if subject.ships else "Nearest to the budgets"
         points = [str(comparison) for comparison in words.against_teacher(report, subject.name)]
         metric = report.quality.metric
         points.append(f"{metric}: {numbers.show(subject.score, numbers.score_unit(metric))}")
-        if subject.drop:
+        if subject.drop and report.teachers:
             points.append(f"{metric} lost: {numbers.show(subject.drop, numbers.lost_unit(metric))}")
         points += [
             f"{line.name}: {numbers.show(figure, line.unit)}"
@@ -76,6 +77,8 @@ def _top(report: Report) -> list[str]:
         points += [*filter(None, [runtimes.fastest(report)])]
         points += [*words.first_against_fp32(report), *operators.predicted_lines(report)]
         points += filter(None, [words.gain(report), distillation.by_unlabelled(report)])
+        if report.adaptation is not None:
+            points.append(adaptation.sentence(report.adaptation, report))
         lines += [f"{lead}, {escape(subject.name)}:", points_text(points)]
     if screen.changes:
         lines += ["**What would change this verdict**", points_text(screen.changes)]
@@ -85,6 +88,10 @@ def _top(report: Report) -> list[str]:
         lines += ["**Warnings about the measurement**", points_text(disturbed)]
     lines.append(escape(f"Built {report.created} by edgestill {report.edgestill}."))
     return lines
+
+
+def _lead(report: Report) -> str:
+    return "Against the teacher" if report.teachers else "What ships"
 
 
 def _section(section: Section) -> list[str]:

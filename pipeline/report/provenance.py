@@ -57,7 +57,10 @@ def _methods(report: Report) -> Iterator[tuple[str, str]]:
     for model in rows.models(report):
         for name, estimate in (
             (numbers.capital(metric), model.score),
-            (f"{numbers.capital(metric)} lost to the teacher", model.drop),
+            (
+                f"{numbers.capital(metric)} lost to the teacher",
+                model.drop if report.teachers else None,
+            ),
             ("Latency p50", model.p50_ms),
             ("Latency p90", model.p90_ms),
             ("Latency p99", model.p99_ms),
@@ -170,14 +173,15 @@ def _task(data: DataRecord) -> str:
 def _training(report: Report) -> Section:
     models = (
         *zip(_teachers(report), report.teachers, strict=True),
-        *(("distilled student", student) for student in report.students),
+        *((words.role(report), student) for student in report.students),
         *(("student without teacher", student) for student in report.plain_students),
         *((words.ON_LABELLED, student) for student in report.labelled_students),
+        *(("student from random weights", student) for student in scratch(report)),
     )
     metric = report.quality.metric
     return Section(
         "Training",
-        paragraphs=(_taught(report.targets, metric),),
+        paragraphs=(_taught(report.targets, metric) if report.targets else words.NO_TEACHER,),
         points=tuple(dict.fromkeys(note for _, model in models for note in model.notes)),
         tables=(
             Table(
@@ -210,6 +214,11 @@ def _training(report: Report) -> Section:
             ),
         ),
     )
+
+
+def scratch(report: Report) -> tuple[ModelRecord, ...]:
+    """The students from random weights that adapted ones are compared with."""
+    return report.adaptation.scratch if report.adaptation else ()
 
 
 def _teachers(report: Report) -> list[str]:

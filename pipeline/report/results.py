@@ -5,10 +5,12 @@ sections(report)[0].title   # 'Budgets'
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from .. import tasks
 from ..records import TEACHER, PackageQuality, Report, VariantQuality, VerifyRecord
 from . import (
+    adaptation,
     budget_table,
     compression,
     confusion,
@@ -31,6 +33,9 @@ from .rows import Row
 from .sections import Cell, Section, Table, abreast, brief, figure, row, verdict
 
 SIDE_BY_SIDE = "Teacher and variants"
+VARIANTS = "Variants"
+"""The title of the same section without a teacher."""
+C = TypeVar("C", str, Cell)
 Line = tuple[str, list[Cell]]
 """A row of figures: its name, and a cell a model."""
 
@@ -49,11 +54,11 @@ def sections(report: Report, pictures: Mapping[int, str] | str = {}) -> tuple[Se
         *(by_runtime if several else ()),  # an overview of what the other sections have in detail
         _side_by_side(report),
         *(() if several else by_runtime),
-        _ratios(report),
-        lost.section(report, pictures),
+        *([adaptation.section(report.adaptation, report)] if report.adaptation else []),
+        *([_ratios(report), lost.section(report, pictures)] if report.teachers else []),
         *filter(None, [confusion.section(report), groups.section(report.quality)]),
         *filter(None, [search.section(report)]),
-        distillation.section(report),
+        *([distillation.section(report)] if report.teachers else []),
         compression.section(report),
         operators.section(report),
         _quality(report),
@@ -77,7 +82,7 @@ def _side_by_side(report: Report) -> Section:
         ),
     )
     return Section(
-        SIDE_BY_SIDE,
+        SIDE_BY_SIDE if report.teachers else VARIANTS,
         paragraphs=(
             f"{numbers.capital(report.quality.metric)} is over "
             f"{numbers.how_many(report.quality.test_samples, 'test sample')}, "
@@ -156,8 +161,9 @@ def _score_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
     title, unit = numbers.capital(metric), numbers.score_unit(metric)
     yield "Verdict", [_judged(model) for model in models]
     yield f"{title} on test", [figure(model.score, unit) for model in models]
-    drops = [_drop(model, numbers.lost_unit(metric)) for model in models]
-    yield f"{title} lost to the teacher", drops
+    if report.teachers:
+        drops = [_drop(model, numbers.lost_unit(metric)) for model in models]
+        yield f"{title} lost to the teacher", drops
 
 
 def _latency_lines(report: Report, models: Sequence[Row]) -> Iterator[Line]:
@@ -325,7 +331,7 @@ def _quality(report: Report) -> Section:
                 "Answers of each file",
                 (
                     "Model",
-                    f"Same answer as the teacher ({task.same_answer})",
+                    *_if_taught(report, f"Same answer as the teacher ({task.same_answer})"),
                     f"{numbers.capital(report.quality.metric)} lost to fp32",
                     "Answers changed against fp32",
                     *(f".{name} against .onnx" for name in formats),
@@ -371,12 +377,17 @@ def _answers(model: VariantQuality, report: Report, formats: Sequence[str]) -> t
         return row(model.name, "reference", "not a variant", "not a variant", *others, checker)
     return row(
         model.name,
-        figure(model.agreement_with_teacher, PERCENT),
+        *_if_taught(report, figure(model.agreement_with_teacher, PERCENT)),
         figure(model.drop_vs_fp32, numbers.lost_unit(report.quality.metric)),
         Cell(*shift_words.cell(model.shift_vs_fp32, model.answers_changed_vs_fp32, report)),
         *others,
         checker,
     )
+
+
+def _if_taught(report: Report, cell: C) -> tuple[C, ...]:
+    """A cell of a column that compares with the teacher; none without a teacher."""
+    return (cell,) if report.teachers else ()
 
 
 def _variants(report: Report) -> list[Row]:

@@ -18,6 +18,7 @@ from ...devices.onboard.stats.estimate import Estimate
 from ..judge.choice import FP32
 from ..records import AT, TEACHER, Report
 from . import (
+    adaptation,
     budgeted,
     distillation,
     energy,
@@ -61,6 +62,7 @@ def table(report: Report) -> RenderableType:
         *(_text(predicted_line, "yellow") for predicted_line in operators.predicted_lines(report)),
         *(_text(sentence) for sentence in _lost(report)),
         _text(words.gain(report)),
+        *([_text(adaptation.sentence(report.adaptation, report))] if report.adaptation else []),
         *(
             _text(said)
             for said in (
@@ -164,9 +166,15 @@ def _grid(
     power, drawn = energy.line([model.figures for model in models], ratios)
     figures: tuple[tuple[str, list[Text]], ...] = (
         (metric, [_figure(m.score, numbers.score_unit(metric), reasons) for m in models]),
-        (
-            "lost to teacher",
-            [_compared(m.drop, numbers.lost_unit(metric), reasons) for m in models],
+        *(
+            [
+                (
+                    "lost to teacher",
+                    [_compared(m.drop, numbers.lost_unit(metric), reasons) for m in models],
+                )
+            ]
+            if report.teachers
+            else []
         ),
         *_budgeted([line for line in budgets if line.of_answers], models, reasons),
         ("p50", [_figure(model.p50_ms, MILLISECONDS, reasons) for model in models]),
@@ -218,7 +226,7 @@ def _verdict(model: Row) -> Text:
 
 def _lost(report: Report) -> Iterator[str]:
     sentences = (
-        words.teacher_without_file(report),
+        words.teacher_without_file(report) if report.teachers else None,
         lost_words.left_out(report),
         lost_words.changed(report),
         lost_words.worst_class(report),

@@ -16,7 +16,7 @@ from rich.text import Text
 from ...devices.onboard.stats.estimate import Estimate
 from ..judge.task_budgets import of_record
 from ..records import AT, TEACHER, Check, Outcome, Report
-from . import first_screen, numbers, rows, warnings, words
+from . import adaptation, first_screen, numbers, rows, warnings, words
 from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
 
@@ -59,6 +59,8 @@ def screen(
         ),
     ]
     foot = [_cut(first.changes[0], columns, 2)] if first.changes else []
+    if report.adaptation is not None:
+        foot.insert(0, _cut(adaptation.brief(report.adaptation), columns, 2))
     foot.append(_cut(_details(report, rest), columns, 2, "dim"))
     budgets, used = _budgets(report, columns)
     room = lines - used - sum(_height(text) for text in (*head, *foot))

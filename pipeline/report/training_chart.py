@@ -18,13 +18,7 @@ def chart(report: Report) -> Chart:
     """One line a model that was trained; why the others have none."""
     chosen_by = _chosen_by(report)
     unit = numbers.score_unit(chosen_by[0])
-    groups: _Groups = (
-        ("teacher", report.teachers, drawing.look(0)),
-        ("distilled student", report.students, drawing.look(1)),
-        ("student without teacher", report.plain_students, drawing.look(2)),
-    )
-    if report.labelled_students:
-        groups += ((words.ON_LABELLED, report.labelled_students, drawing.look(3)),)
+    groups = _groups(report)
     plots = tuple(_plots(groups, chosen_by, unit))
     return Chart(
         id="curves",
@@ -44,6 +38,22 @@ def chart(report: Report) -> Chart:
             for group, models, _ in groups
             for model in models
         ),
+    )
+
+
+def _groups(report: Report) -> _Groups:
+    """The models by what they are; a run without a teacher has neither it nor its control."""
+    taught: _Groups = (
+        ("teacher", report.teachers, drawing.look(0)),
+        (words.role(report), report.students, drawing.look(1)),
+        ("student without teacher", report.plain_students, drawing.look(2)),
+    )
+    scratch = report.adaptation.scratch if report.adaptation else ()
+    labelled = report.labelled_students
+    return (
+        *(taught if report.teachers else taught[1:2]),
+        *([(words.ON_LABELLED, labelled, drawing.look(3))] if labelled else []),
+        *([("student from random weights", scratch, drawing.look(4))] if scratch else []),
     )
 
 
@@ -78,8 +88,7 @@ def _points(model: ModelRecord, of: int, scale: float) -> tuple[Point, ...]:
 
 def _chosen_by(report: Report) -> list[str]:
     """The metrics by which epochs were kept, in the order of the models."""
-    students = (*report.students, *report.plain_students, *report.labelled_students)
-    models = (*report.teachers, *students)
+    models = [model for _, group, _ in _groups(report) for model in group]
     names = [model.selected_by or report.quality.metric for model in models if model.curve]
     return list(dict.fromkeys(names)) or [report.quality.metric]
 

@@ -31,6 +31,9 @@ ON_LABELLED = "student taught on labelled samples"
 """What a student is called that learns no answer to a sample without a label."""
 
 
+NO_TEACHER = "There is no teacher: the student was trained on labels alone."
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One ratio of a model to another.
@@ -102,6 +105,8 @@ def teacher_without_file(report: Report) -> str | None:
     """Why nothing of the teacher was measured, and its score; None where it has a file."""
     if report.variants.teacher is not None:
         return None
+    if not report.teachers:
+        return NO_TEACHER
     origins = {teacher.origin for teacher in report.teachers}
     what = "only its recorded answers are known" if "recorded" in origins else "it is a black box"
     metric = report.quality.metric
@@ -125,9 +130,18 @@ def shares(report: Report) -> tuple[float, ...]:
     return tuple(weight / sum(weights) for weight in weights)
 
 
+def role(report: Report) -> str:
+    """What the student is, by how it was trained."""
+    if report.variants.student.start is not None:
+        return "adapted student"
+    return "distilled student" if report.teachers else "student"
+
+
 def against_teacher(report: Report, name: str) -> tuple[Comparison, ...]:
-    """Speed, size, peak memory and energy of a variant against the teacher."""
+    """Speed, size, peak memory and energy of a variant against the teacher; empty without one."""
     pair = rows.ratio(report, name)
+    if not report.teachers:
+        return ()
     if pair is None:
         why = "not measured beside the teacher in this run"
         if report.variants.teacher is None:
@@ -218,6 +232,8 @@ def compared(ratio: Estimate, what: str) -> Comparison:
 def gain(report: Report) -> str:
     """The gain of distillation over the same student trained without the teacher."""
     metric, gain = report.quality.metric, report.quality.gain
+    if not report.teachers:
+        return NO_TEACHER
     if gain is None:
         return "Without labels there is no student trained without the teacher to compare with."
     unit = numbers.score_unit(metric)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ..engine.stage import Made
 from ..records import (
+    AdaptationRecord,
     BenchmarkRecord,
     DataRecord,
     Int8PlainRecord,
@@ -21,13 +22,16 @@ class Flow:
 
     data: Made[DataRecord]
     teachers: tuple[Made[ModelRecord], ...]
-    targets: Made[TargetsRecord]
+    targets: Made[TargetsRecord] | None
     students: tuple[Made[ModelRecord], ...]
     plain: tuple[Made[ModelRecord], ...]
     labelled: tuple[Made[ModelRecord], ...]
     tuned: dict[str, Made[TunedRecord]]
     variants: Made[VariantsRecord]
     int8_plain: Made[Int8PlainRecord] | None
+    scratch: tuple[Made[ModelRecord], ...]
+    fewer: tuple[tuple[Made[ModelRecord], ...], ...]
+    adaptation: Made[AdaptationRecord] | None
     quality: Made[VerifyRecord]
     measured: Made[BenchmarkRecord]
 
@@ -35,19 +39,25 @@ class Flow:
         """The key of every stage, by a name that is unique in the build."""
         keys = {
             "data": self.data.key,
-            "targets": self.targets.key,
             "variants": self.variants.key,
             "verify": self.quality.key,
             "benchmark": self.measured.key,
         }
-        several = (
+        several = [
             ("teacher", self.teachers),
             ("student", self.students),
             ("plain", self.plain),
             ("labelled", self.labelled),
-        )
+            ("scratch", self.scratch),
+            *((f"fewer-{at}", models) for at, models in enumerate(self.fewer)),
+        ]
         for name, models in several:
             keys |= {f"{name}-{number}": model.key for number, model in enumerate(models)}
-        if self.int8_plain is not None:
-            keys["int8-plain"] = self.int8_plain.key
+        for name, one in (
+            ("targets", self.targets),
+            ("int8-plain", self.int8_plain),
+            ("adaptation", self.adaptation),
+        ):
+            if one is not None:
+                keys[name] = one.key
         return keys | {name: tuned.key for name, tuned in self.tuned.items()}

@@ -4,7 +4,8 @@ runs/<name>/<time>/manifest.json   keys of every stage, digest of every file
                    recipe.toml     every setting, to build it again
                    models/         the variant to ship and what it needs; empty unless READY
                    variants/       the files of all variants and of the teacher, and the tokenizer
-                   records/        all records, raw latencies, answers on test, golden outputs
+                   records/        all records, raw latencies, answers on test, golden outputs,
+                                   the student's weights
                    report.*        drawn from report.json alone
 """
 
@@ -29,6 +30,7 @@ from ..judge.gate import judge
 from ..recipe.files import dump
 from ..recipe.recipe import Recipe
 from ..records import Commit, Report, SearchRecord, Verdict
+from ..records.models import WEIGHTS
 from . import kept_labels, older
 
 if TYPE_CHECKING:
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST = "manifest.json"
 RECIPE = "recipe.toml"
+STUDENT = "student.safetensors"
+"""The weights of the student that the variants were made of, in ``records/``."""
 _DRAFT = ".draft-"
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime", "numpy", "scikit-learn", "safetensors")
 
@@ -101,10 +105,11 @@ def write(
         # The record has the name that the data had when it was stored; the content is the same.
         data=outputs.data.record.model_copy(update={"source": shown(recipe.data.source)}),
         teachers=tuple(model.record for model in outputs.teachers),
-        targets=outputs.targets.record,
+        targets=outputs.targets.record if outputs.targets else None,
         students=tuple(model.record for model in outputs.students),
         plain_students=tuple(model.record for model in outputs.plain),
         labelled_students=tuple(model.record for model in outputs.labelled),
+        adaptation=outputs.adaptation.record if outputs.adaptation else None,
         variants=outputs.variants.record,
         quality=outputs.quality.record,
         measured=outputs.measured.record,
@@ -120,6 +125,8 @@ def write(
         records = draft / "records"
         shutil.copytree(outputs.quality.path, records, ignore=_entry)
         shutil.copytree(outputs.measured.path, records, ignore=_entry, dirs_exist_ok=True)
+        best = next(made for made in outputs.students if made.record == report.variants.student)
+        shutil.copyfile(best.path / WEIGHTS, records / STUDENT)
         for name, record in report.model_dump(mode="json", include=set(_RECORDS)).items():
             text = json.dumps(record, indent=1, allow_nan=False)
             (records / f"{name}.json").write_text(text, encoding="utf-8")
@@ -141,6 +148,7 @@ _RECORDS = (
     "students",
     "plain_students",
     "labelled_students",
+    "adaptation",
     "variants",
     "quality",
     "measured",

@@ -123,6 +123,8 @@ def _exported(recipe: Recipe, name: str) -> Change:
 
 
 def _loss(recipe: Recipe) -> Options:
+    if recipe.teacher.is_none:
+        return "there is no teacher"
     task, own = tasks.of(recipe.data.task), recipe.distill.losses
     others = [name for name in dict.fromkeys(("dist", "dkd", *task.soft_losses)) if name not in own]
     found = [{"distill.losses": {name: 1.0}} for name in others if name in task.soft_losses]
@@ -132,6 +134,8 @@ def _loss(recipe: Recipe) -> Options:
 def _student(recipe: Recipe, neighbours: Neighbours, which: RungName) -> Options:
     if is_factory(recipe.student.model):
         return "the student is a function of yours, which has one size"
+    if recipe.student.weights is not None:
+        return "the student starts from weights, which have one size"
     cost = neighbours.larger() if which == "larger" else neighbours.smaller()
     if cost is None:
         return f"no {which} student meets the budgets of resources"

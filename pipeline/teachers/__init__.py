@@ -63,11 +63,16 @@ def fingerprint(model: str, weights: Path | None) -> str | None:
             where=str(weights),
             fix="remove teacher.weights",
         )
-    loaded = _file(weights, _WEIGHTS_FIX)
+    loaded = hash_of_file(weights, _WEIGHTS_FIX)
     return loaded if own is None else digest_of([own, loaded])
 
 
-def _file(path: Path, fix: str) -> str:
+def hash_of_file(path: Path, fix: str) -> str:
+    """The hash of a file that a recipe names.
+
+    Raises:
+        ModelError: it is missing or unreadable; ``fix`` says what to do.
+    """
     try:
         return file_sha256(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
@@ -79,13 +84,14 @@ def _file(path: Path, fix: str) -> str:
 
 def _onnx(path: Path) -> str:
     """The hash of the file and of the files of weights that it refers to."""
-    own = _file(path, _MODEL_FIX)
+    own = hash_of_file(path, _MODEL_FIX)
     if not _may_have_external_data(path):
         return own
     from .black_box import external_files
 
     beside = {
-        str(file.relative_to(path.parent)): _file(file, _MODEL_FIX) for file in external_files(path)
+        str(file.relative_to(path.parent)): hash_of_file(file, _MODEL_FIX)
+        for file in external_files(path)
     }
     return digest_of([own, beside]) if beside else own
 
@@ -113,7 +119,7 @@ def _folder(folder: Path) -> str:
             continue
         refuse_link(path)
         if path.is_file():
-            digests[name.as_posix()] = _file(path, _MODEL_FIX)
+            digests[name.as_posix()] = hash_of_file(path, _MODEL_FIX)
     return digest_of(digests)
 
 
@@ -140,7 +146,7 @@ def _function(model: str) -> str:
 
 _FINGERPRINTS: dict[str, Callable[[str], str]] = {
     "onnx": lambda model: _onnx(Path(address(model))),
-    "logits": lambda model: _file(Path(address(model)), _MODEL_FIX),
+    "logits": lambda model: hash_of_file(Path(address(model)), _MODEL_FIX),
     "hf": lambda model: _folder(Path(address(model))),
     "factory": _function,
 }

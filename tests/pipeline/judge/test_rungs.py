@@ -87,3 +87,15 @@ def test_what_is_far_over_its_budget_is_beyond_a_rung(name):
 def test_a_function_of_the_users_has_no_width_and_is_not_pruned():
     own = State(load(DIGITS, ("student.model=mine:net",)))
     assert all(RUNGS[name].overrides(own) == () for name in ("larger", "smaller", "pruning"))
+
+
+@pytest.mark.parametrize("name", ["teacher", "views", "loss"])
+def test_without_a_teacher_nothing_of_it_is_tried(name):
+    alone = load(DIGITS, (*BARE, "teacher={model='none'}", "gate.max_drop_vs_fp32=0.03"))
+    assert RUNGS[name].overrides(State(alone, teacher_short=True)) == ()
+
+
+@pytest.mark.parametrize("name", ["larger", "smaller"])
+def test_a_student_that_starts_from_weights_has_one_width(name):
+    started = load(DIGITS, (*BARE, "student.weights='w.safetensors'"))
+    assert RUNGS[name].overrides(State(started, over=1.5)) == ()

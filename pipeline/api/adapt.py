@@ -1,0 +1,162 @@
+"""``edgestill.adapt``: a finished student on other data, from its weights."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from .. import build as pipeline
+from ..finished.adapt import SHARES, Start, start_of
+from ..finished.planned import Planned
+from ..progress import Progress
+from ..recipe.recipe import Recipe
+from ..runs.locate import located
+from .given import kept, samples_of
+from .paths import OnDisk, path_of
+from .run import Run
+from .settings import Settings, texts
+from .watching import ProgressOption, watched
+
+Mode = Literal["frozen", "partly", "whole"]
+
+
+def adapt(  # noqa: PLR0913 - named options of a function that users call
+    run: OnDisk | Path | str,
+    data: Any,
+    *,
+    mode: Mode = "whole",
+    task: str | None = None,
+    samples: bool = False,
+    name: str | None = None,
+    recipe: Path | str | None = None,
+    artifacts: Path | str = "artifacts",
+    overrides: Settings = (),
+    seed: int | None = None,
+    progress: ProgressOption = True,
+) -> Run:
+    """Adapt the student of a run to other data: a new last layer, trained further, all stages.
+
+    The same student is trained from random weights, too, by the same schedule. The new run's
+    ``report.adaptation`` has the steps to the same score of both, and what the start gave on test.
+
+    Args:
+        run: the run that the student is of, its folder, or its name: then the last of that name.
+        data: a source as in ``data.source`` of a recipe, such as ``"npz:new.npz"``; or
+            ``(x, y)``, or a dict of arrays, as for ``build``. Samples are of the shape, layout and
+            dtype that the student takes.
+        mode: what is trained: ``"frozen"``, the new last layer alone (a linear probe);
+            ``"partly"``, the later half of the other layers, too; ``"whole"``, all layers.
+        task: of the new data; None: that of the run.
+        samples: whether it is also trained on 1/16 and 1/4 of the labelled samples.
+        name: of the new run; None: the old one's with ``-adapted``.
+        recipe: a TOML file with any keys of a recipe, which stand over those of the run.
+        artifacts: the folder that builds write to.
+        overrides: values by key, such as ``{"distill.epochs": 5}``, or ``key=value`` texts.
+        seed: replaces the run's seed.
+        progress: True shows it, False does not; a function is called with each ``Event``.
+
+    Returns:
+        The new run.
+
+    Raises:
+        MaterialError: no run, one that has changed, or whose student's weights are gone.
+        DataError: samples that the student does not take.
+        ModelError: the student ends with no layer that can be made anew.
+        RecipeError: a key or a value is wrong.
+
+    Example:
+        >>> import edgestill
+        >>> run = edgestill.adapt("artifacts/runs/tiny/latest", (x, y))     # doctest: +SKIP
+        >>> run.report.adaptation.steps_share.value                         # doctest: +SKIP
+        0.12
+    """
+    folder = Path(artifacts)
+    with watched(progress, "edgestill.adapt") as watch:
+        start, adapted = _prepared(
+            path_of(run, "run"),
+            data,
+            folder,
+            watch.progress,
+            mode,
+            task,
+            samples,
+            name,
+            recipe,
+            overrides,
+            seed,
+        )
+        if not all(step.cached for step in pipeline.plan(adapted, folder)):
+            adapted = _fitted(start, adapted, folder, watch.progress)
+        built = pipeline.build(
+            adapted,
+            artifacts=folder,
+            progress=watch.progress,
+            around=watch.stage,
+            planned=watch.planned,
+        )
+        if built.ran:
+            watch.ended("build")
+    assert built.run is not None  # noqa: S101 - a build that was not stopped has a run
+    assert built.report is not None  # noqa: S101
+    return Run(built.run, built.report, built.ran)
+
+
+def plan(  # noqa: PLR0913 - the options of adapt
+    run: Path,
+    data: str,
+    *,
+    mode: Mode,
+    task: str | None,
+    samples: bool,
+    name: str | None,
+    recipe: Path | None,
+    artifacts: Path,
+    overrides: Sequence[str],
+    seed: int | None,
+    progress: Progress,
+) -> Planned:
+    """Which stages of an adaptation would run; the options are those of ``adapt``."""
+    _, adapted = _prepared(
+        run, data, artifacts, progress, mode, task, samples, name, recipe, overrides, seed
+    )
+    return Planned(tuple(pipeline.plan(adapted, artifacts)))
+
+
+def _prepared(  # noqa: PLR0913 - the options of adapt
+    run: Path,
+    data: Any,
+    artifacts: Path,
+    progress: Progress,
+    mode: Mode,
+    task: str | None,
+    samples: bool,
+    name: str | None,
+    recipe: Path | str | None,
+    overrides: Settings,
+    seed: int | None,
+) -> tuple[Start, Recipe]:
+    """The student to start from, and the recipe of its adaptation."""
+    start = start_of(located(run, artifacts=artifacts).folder, artifacts, progress.warn)
+    if not isinstance(data, str):
+        data = f"npz:{kept(artifacts, samples_of(data)).absolute()}"
+    told: dict[str, Any] = {"data.source": data, "student.tune": mode}
+    if samples:
+        told["student.sample_shares"] = SHARES
+    if name is not None:
+        told["name"] = name
+    file = None if recipe is None else Path(recipe)
+    adapted = start.recipe(file, (*texts(told), *texts(overrides)), task=task, seed=seed)
+    start.look(adapted)
+    if left := start.left_out():
+        progress.note(
+            f"budgets of the run that are about its own task are left out: {', '.join(left)}; set "
+            "others with --set gate.min_accuracy=0.9"
+        )
+    return start, adapted
+
+
+def _fitted(start: Start, recipe: Recipe, artifacts: Path, progress: Progress) -> Recipe:
+    """The recipe for data that the student takes; its outputs are those of the data."""
+    stopped = pipeline.build(recipe, artifacts=artifacts, until="data", progress=progress).stopped
+    assert stopped is not None  # noqa: S101 - it was told to stop
+    start.check(stopped.record)
+    return start.fitted(recipe, stopped.record)

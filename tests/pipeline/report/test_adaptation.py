@@ -1,0 +1,107 @@
+"""The section of an adaptation: steps and samples to the same score, a chart, one line."""
+
+import io
+
+import report_example
+from edgestill.devices.onboard.stats.estimate import Estimate
+from edgestill.pipeline.judge.adaptation_steps import share_of
+from edgestill.pipeline.records import (
+    AdaptationRecord,
+    FewerSamples,
+    Reached,
+    StartRecord,
+    StepScore,
+)
+from edgestill.pipeline.report import adaptation, html, markdown, terminal
+
+START = StartRecord(weights_sha256="ab" * 32, tune="partly", head="linear", trained_parameters=90)
+
+
+def report(steps=(12, 20), difference=None):
+    """The example of a report, whose students started from weights."""
+    whole = report_example.report()
+    grid = tuple(StepScore(step=step, score=0.5 + step / 1000) for step in (1, 10, 100, 400))
+    student = whole.students[0].model_copy(update={"start": START, "steps": grid})
+    scratch = student.model_copy(update={"start": None})
+    reached = tuple(Reached(seed=s, target=0.9, steps=n) for s, n in enumerate(steps))
+    made = AdaptationRecord(
+        start=START,
+        metric="accuracy",
+        total_steps=400,
+        batch_size=32,
+        samples=900,
+        scratch=(scratch,),
+        reached=reached,
+        steps_share=share_of(reached, 400),
+        adapted_score=(0.97,) * len(steps),
+        scratch_score=(0.95,) * len(steps),
+        difference=difference or Estimate(0.02, 0.01, 0.03, "mean over seeds", 2, kind="measured"),
+        fewer=(
+            FewerSamples(
+                share=0.25, samples=225, validation_scores=(0.9, 0.8), test_scores=(0.9, 0.9),
+                reaches=1,
+            ),
+        ),
+    )  # fmt: skip
+    variants = whole.variants.model_copy(update={"student": student, "teacher": None})
+    quality = whole.quality.model_copy(update={"teacher": None, "gain": None})
+    return whole.model_copy(
+        update={
+            "students": (student,), "adaptation": made, "teachers": (), "targets": None,
+            "plain_students": (), "variants": variants, "quality": quality,
+        }
+    )  # fmt: skip
+
+
+def test_the_sentence_has_the_steps_the_share_and_the_score_after_all_of_them():
+    whole = report()
+    said = adaptation.sentence(whole.adaptation, whole)
+    assert "the same student from random weights after 400 steps in 15 of them" in said
+    assert "97 % and 95 %" in said
+    assert "the adapted one is better" in said
+
+
+def test_no_difference_is_claimed_where_none_is_shown():
+    whole = report(difference=Estimate(0.01, -0.01, 0.03, "", 2, kind="measured"))
+    assert "an interval that contains 0" in adaptation.sentence(whole.adaptation, whole)
+    whole = report(difference=Estimate(-0.02, -0.03, -0.01, "", 2, kind="measured"))
+    assert "the adapted one is worse" in adaptation.sentence(whole.adaptation, whole)
+
+
+def test_a_score_that_is_never_reached_is_said_and_is_no_zero():
+    whole = report(steps=(12, None))
+    assert "never has" in adaptation.sentence(whole.adaptation, whole)
+    assert "never has" in adaptation.brief(whole.adaptation)
+    section = adaptation.section(whole.adaptation, whole)
+    assert [str(cell) for cell in section.tables[0].rows[1]][2:5] == ["never"] * 3
+
+
+def test_the_section_has_a_row_a_seed_and_a_row_a_share():
+    whole = report()
+    section = adaptation.section(whole.adaptation, whole)
+    assert section.title == adaptation.TITLE
+    assert "90 of" in section.paragraphs[0]
+    first, _, fewer = section.tables
+    assert [str(row[2]) for row in first.rows] == ["12", "20"]
+    assert [str(row[3]) for row in first.rows] == ["384", "640"]
+    assert str(fewer.rows[0][-1]) == "1 of 2"
+
+
+def test_the_chart_has_a_line_a_seed_of_either_start():
+    whole = report()
+    chart = adaptation.chart(whole.adaptation, whole)
+    assert [series.name for series in chart.plots[0].series] == ["adapted", "from random weights"]
+    assert chart.plots[0].x.log
+
+
+def test_every_page_has_it_and_none_has_a_teacher(tmp_path):
+    from rich.console import Console
+
+    whole = report()
+    page, text = html.page(whole, tmp_path), markdown.page(whole)
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(terminal.table(whole))
+    for one in (page, text, console.export_text()):
+        assert "from random weights" in one.replace("\n", " ")
+        assert "Against the teacher" not in one
+    assert 'id="adaptation"' in page
