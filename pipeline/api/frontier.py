@@ -56,9 +56,9 @@ class Frontier(Result):
             below=(
                 *words.cautions(record),
                 words.covered(record).partition(":")[0] + "; " + mattered,
-                f"build a point: edgestill build {near(self.path)}/recipes/01.toml",
+                "build a point: edgestill build RECIPES/01.toml, of this folder of recipes:",
             ),
-            paths=(("page", near(self.page_path)),),
+            paths=(("recipes", near(self.path / "recipes")), ("page", near(self.page_path))),
         )
 
     def _row(self, point: PointRecord) -> tuple[Cell, ...]:

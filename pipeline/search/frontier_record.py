@@ -68,7 +68,7 @@ def record_of(search: FrontierSearch, *, interrupted: bool = False) -> FrontierR
         importance=found,
         importance_missing=missing,
         interrupted=interrupted,
-        ended=search.ended,
+        ended="it was interrupted" if interrupted else search.ended,
         seconds=search.clock() - search.began,
     )
 

@@ -73,7 +73,8 @@ def test_a_result_is_one_screen_a_table_and_a_document(found):
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
     assert "validation" in repr(frontier)
-    assert f"edgestill build\n{frontier.path}/recipes/01.toml" in repr(frontier)
+    assert f"{frontier.path.name}/recipes\n" in repr(frontier)
+    assert "edgestill build RECIPES/01.toml" in repr(frontier)
     assert "<table>" in frontier._repr_html_()
     assert len(frontier.to_dataframe()) == len(frontier.record.points)
     json.dumps(frontier.to_dict(), allow_nan=False)

@@ -85,16 +85,22 @@ def shown(browser):
     )
 
 
-def test_a_list_chooses_the_axes(browser):
-    assert shown(browser) == "of-latency-score"
+def choose(browser, axes):
     browser.evaluate(
-        "(() => { const s = document.querySelector('.axes select'); s.value = 'of-size-score';"
+        f"(() => {{ const s = document.querySelector('.axes select'); s.value = '{axes}';"
         " s.dispatchEvent(new Event('change')); })()"
     )
+
+
+def test_a_list_chooses_the_axes(browser):
+    choose(browser, "of-latency-score")
+    assert shown(browser) == "of-latency-score"
+    choose(browser, "of-size-score")
     assert shown(browser) == "of-size-score"
 
 
 def test_the_keyboard_goes_through_the_frontier_and_each_point_is_told(browser):
+    choose(browser, "of-size-score")
     first = "[...document.querySelectorAll('#of-size-score .point[tabindex]')]"
     assert browser.evaluate(f"{first}.length") == 4
     assert browser.evaluate(f"{first}.filter((one) => one.tabIndex === 0).length") == 1
