@@ -116,13 +116,28 @@ def outcomes(
     found = Counter()
     for trial in range(trials):
         drawn = machine.latencies(np.random.default_rng([0, trial]), most)
-        figure = functools.partial(_figure, drawn, key, model, confidence, percentile)
-        models = _measured(figure, gate, confidence, most)
+        models = (decided(model, drawn, key, gate, confidence, percentile),)
         measured = dataclasses.replace(report.measured.benchmark, models=models)
         found[
             judge(gate, quality, report.measured.model_copy(update={"benchmark": measured})).outcome
         ] += 1
     return dict(found)
+
+
+def decided(model, drawn, key, gate, confidence, percentile=percentile_over_processes):
+    """A model with the figure it has when the benchmark stage ends.
+
+    Args:
+        model: the figures of a measured one.
+        drawn: milliseconds of every process that time is there for, [processes, QUERIES].
+        key: of the budget, in ``PERCENTILES``.
+        gate: which sets it.
+        confidence: of the verdict.
+        percentile: makes an estimate of the samples of processes.
+    """
+    figure = functools.partial(_figure, drawn, key, model, confidence, percentile)
+    (found,) = _measured(figure, gate, confidence, len(drawn))
+    return found
 
 
 def _figure(drawn, key, model, confidence, percentile, processes):

@@ -231,8 +231,12 @@ class Student(Architecture, Start):
     @field_validator("model")
     @classmethod
     def _is_a_family_and_a_depth(cls, value: str) -> str:
-        if value != AUTO and not is_factory(value):
+        if value == AUTO or is_factory(value):
+            return value
+        try:
             family_and_depth(value)
+        except ValueError as error:
+            raise ValueError(f"{error}, or {AUTO!r}") from None
         return value
 
     @model_validator(mode="after")

@@ -47,7 +47,8 @@ class Search(Part):
     models: tuple[str, ...] = Field(
         (),
         description='student.model = "auto", and edgestill search: families and depths to choose '
-        "from, such as ['resnet8', 'mobilenet3']; none: those that suit the samples.",
+        "from, such as ['resnet8', 'mobilenet3']; none: those that suit the samples. Of a student "
+        "that is named: those of the rungs larger and smaller; none: its own family.",
     )
     widths: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
         (), description="As models: widths of each; none: several that suit it."

@@ -9,11 +9,16 @@ length, since a learning rate that has not come down yet hides which model is be
 import math
 from typing import NamedTuple
 
+from ...errors import RecipeError
+from ..judge.budgets import BUDGETS
+from ..preflight import fits
 from ..progress import Progress
 from ..recipe.recipe import Recipe
+from ..recipe.search import AUTO
 from ..records import Cost
 from .candidates import Candidates
 from .family import architectures
+from .shortfalls import keys_of_resources
 from .trials import Trials, settings_of, with_student
 
 _GO_ON = 3
@@ -47,11 +52,16 @@ def choose(recipe: Recipe, trials: Trials) -> Choice:
         trials: runs what is measured and trained.
 
     Raises:
-        EdgestillError: as a build.
+        RecipeError: nothing that a file takes of the device is limited.
+        EdgestillError: as a build; what the recipe asks of the data is checked before any
+            candidate is measured.
     """
     search, progress = settings_of(recipe), trials.progress
+    _has_budgets(recipe)
     data = trials.data(recipe).record
-    costs = trials.costs(recipe, architectures(search, data))
+    suited = architectures(search, data)
+    fits(with_student(recipe, suited[0]), data)
+    costs = trials.costs(recipe, suited)
     candidates = Candidates(costs, recipe.gate)
     while (cost := candidates.to_measure(search.finalists)) is not None:
         candidates.add(cost, trials.resources(recipe, cost.architecture))
@@ -70,6 +80,18 @@ def choose(recipe: Recipe, trials: Trials) -> Choice:
     progress.note(f"search: {best.name} is the student")
     last = {cost: found[-1] for cost, found in scores.items()}
     return Choice(with_student(recipe, best.architecture), candidates, last, best)
+
+
+def _has_budgets(recipe: Recipe) -> None:
+    """Refuse a choice by nothing: without a limit the largest of all candidates would fit."""
+    if not keys_of_resources(recipe.gate):
+        keys = (key for key, budget in BUDGETS.items() if budget.measured is not None)
+        raise RecipeError(
+            found=f"student.model = {AUTO!r}, and no budget that a student could be chosen by",
+            expected=f"one of {', '.join(keys)}",
+            where="gate",
+            fix="set one, such as max_size_kib = 256, or name the student",
+        )
 
 
 def _rounds(scores: dict[Cost, list[float]], cost: Cost) -> tuple[int, float]:

@@ -28,7 +28,7 @@ from ..records import RungRecord, Shortfall, VerifyRecord
 from .candidates import Candidates
 from .neighbours import Around
 from .rungs import ONCE, Change, Options, needs, options, over
-from .shortfalls import distance, expected, nearest
+from .shortfalls import distance, expected, nearest, observations
 from .trials import Trials, settings_of
 
 AS_IT_IS = "as it is"
@@ -200,7 +200,9 @@ def _judged(recipe: Recipe, trials: Trials) -> Tried:
     """A recipe's files, scored on validation and measured for a short time."""
     quality, measured = trials.on_validation(recipe)
     verdict = judge(recipe.gate, quality, measured)
-    found = expected(verdict, quality, trials.data(recipe).record.samples("test"))
+    data = trials.data(recipe).record
+    on = (observations(data, "test"), observations(data, "validation"))
+    found = expected(verdict, quality, *on)
     name = nearest(found)
     score = next((one.score for one in quality.variants if one.name == name), None)
     return Tried(recipe, found, score, _teacher_is_short(recipe, quality))

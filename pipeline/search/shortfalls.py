@@ -16,7 +16,17 @@ from ..judge import task_budgets
 from ..judge.budgets import BUDGETS, Budget
 from ..judge.gate import check, check_elsewhere
 from ..recipe.gate import Gate
-from ..records import AT, TEACHER, BenchmarkRecord, Check, Shortfall, Verdict, VerifyRecord
+from ..records import (
+    AT,
+    TEACHER,
+    BenchmarkRecord,
+    Check,
+    DataRecord,
+    Shortfall,
+    Split,
+    Verdict,
+    VerifyRecord,
+)
 
 MARGIN = 0.05
 """Share of a budget of latency, memory or energy that a figure of few processes keeps clear of."""
@@ -62,20 +72,29 @@ def missed(checks: tuple[Check, ...]) -> tuple[Shortfall, ...]:
     return tuple(one for one in found if one is not None)
 
 
+def observations(data: DataRecord, split: Split) -> int:
+    """What an interval of a split counts: its samples, or its groups where it has such."""
+    return len(data.groups.get(split, ())) or data.samples(split)
+
+
 def expected(
-    verdict: Verdict, quality: VerifyRecord, test_samples: int
+    verdict: Verdict,
+    quality: VerifyRecord,
+    test_samples: int,
+    validation_samples: int | None = None,
 ) -> dict[str, tuple[Shortfall, ...]]:
     """What each file that could ship is expected to miss in a verdict on test.
 
     Args:
         verdict: on validation.
         quality: that it was made of.
-        test_samples: of test.
+        test_samples: of test; see ``observations``.
+        validation_samples: of validation; None: as many as its record has.
 
     Returns:
         By file. Files with a fault and files that the app cannot take are left out.
     """
-    narrower = math.sqrt(quality.test_samples / test_samples)
+    narrower = math.sqrt((validation_samples or quality.test_samples) / test_samples)
     found = {}
     for judged in verdict.variants:
         if judged.faults or judged.cannot_ship:

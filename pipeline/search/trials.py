@@ -115,7 +115,8 @@ class Trials:
         r = _short(with_student(recipe, architecture))
         wanted = (_UNTRAINED.get(name, name) for name in r.compress.variants)
         compress = r.compress.model_copy(update={"variants": tuple(dict.fromkeys(wanted))})
-        r = r.model_copy(update={"compress": compress})
+        export = r.export.model_copy(update={"formats": _measured(r.export.formats)})
+        r = r.model_copy(update={"compress": compress, "export": export})
         targets = self._targets(r)
 
         def measure(run: Any, named: Outside) -> BenchmarkRecord:
@@ -190,6 +191,11 @@ class Trials:
         return Builder(
             self.store, threads_for(recipe), self.progress, until=until, around=self.around
         )
+
+
+def _measured(formats: tuple[str, ...]) -> tuple[str, ...]:
+    """Formats without those whose figures are another's: an ``.ort`` file is not measured."""
+    return tuple(name for name in formats if name != "ort" or "onnx" not in formats)
 
 
 def _short(recipe: Recipe) -> Recipe:

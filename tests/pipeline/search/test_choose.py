@@ -1,5 +1,7 @@
 """``student.model = "auto"``: the student that is chosen."""
 
+import pytest
+from edgestill.errors import RecipeError
 from edgestill.pipeline.search.choose import choose
 from fake_trials import FakeTrials, recipe
 
@@ -52,3 +54,19 @@ def test_where_none_fits_the_nearest_is_taken():
     assert trials.trained == []
     assert found.cost.width == 4
     assert found.candidates.fitting() == []
+
+
+def test_a_choice_by_nothing_is_refused():
+    given = recipe(student={"model": "auto"}, gate={"min_accuracy": 0.9, "max_drop_vs_fp32": 0.1})
+    trials = FakeTrials(worth(best=8))
+    with pytest.raises(RecipeError, match=r"no budget that a student.*max_p50_ms.*max_size_kib"):
+        choose(given, trials)
+    assert trials.measured == []
+
+
+def test_what_the_recipe_asks_of_the_data_is_checked_before_a_candidate_is_measured():
+    trials = FakeTrials(worth(best=8))
+    given = auto().model_copy(update={"distill": recipe(distill={"views": 3}).distill})
+    with pytest.raises(RecipeError, match=r"views = 3, and nothing in \[augment\]"):
+        choose(given, trials)
+    assert trials.measured == []

@@ -81,6 +81,17 @@ def test_what_fp32_lacks_is_helped_by_training_then_by_another_loss_then_by_a_la
     assert ("resnet8", 12) in trials.measured
 
 
+def test_a_larger_student_that_looks_no_better_is_not_the_last():
+    def worth(r):
+        score = {8: 0.80, 12: 0.79, 16: 0.97}.get(r.student.width, 0.5)
+        return {"fp32": (score, 0.1), "int8-static": (score, 0.1)}
+
+    done, _ = climbed(worth, recipe(search={"ladder": ["larger"]}))
+    assert done.best.fits
+    assert done.best.recipe.student.width == 16
+    assert [rung.kept for rung in done.rungs] == [True, False, True]
+
+
 def test_what_takes_too_much_of_the_device_is_helped_by_a_smaller_student():
     def worth(r):
         ms = 1.5 * r.student.width / 8

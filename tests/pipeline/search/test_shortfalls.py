@@ -16,6 +16,7 @@ from edgestill.pipeline.search.shortfalls import (
     keys_of_resources,
     missed,
     nearest,
+    observations,
     of_resources,
     shortfall,
 )
@@ -94,6 +95,21 @@ def test_more_samples_in_test_than_in_validation_make_less_of_a_margin():
     narrow = expected(verdict, whole.quality, 10_000 * samples)["fp32"]
     assert wide
     assert not narrow
+
+
+def test_where_samples_have_groups_an_interval_counts_the_groups():
+    data = report_example.report().data
+    grouped = data.model_copy(update={"groups": {"test": {"anna": 200, "ben": 250}}})
+    assert observations(data, "test") == data.samples("test")
+    assert observations(grouped, "test") == 2
+    assert observations(grouped, "validation") == data.samples("validation")
+
+
+def test_fewer_groups_in_test_than_in_validation_make_more_of_a_margin():
+    whole = report_example.report()
+    verdict = judge(Gate(min_accuracy=0.9), whole.quality, whole.measured)
+    assert not expected(verdict, whole.quality, 30, 30)["fp32"]
+    assert expected(verdict, whole.quality, 3, 300)["fp32"]
 
 
 def test_resources_are_judged_of_every_file_that_the_app_takes():
