@@ -10,13 +10,14 @@ from fake_trials import recipe
 
 
 class Neighbours:
-    """A larger student, and no smaller one."""
+    """Three larger students, and no smaller one."""
 
     def larger(self):
-        return Cost(model="resnet8", width=12, parameters=1, macs=2)
+        widths = (12, 16, 24)
+        return (Cost(model="resnet8", width=one, parameters=1, macs=one) for one in widths)
 
     def smaller(self):
-        return None
+        return iter(())
 
 
 def miss(key, value=2.0):
@@ -84,7 +85,10 @@ def test_the_other_losses_of_the_task_are_tried_one_by_one(task, losses):
 
 
 def test_students_are_those_that_were_measured_and_a_function_has_one_size():
-    assert found("larger") == [{"student.model": "resnet8", "student.width": 12}]
+    assert list(found("larger")) == [
+        {"student.model": "resnet8", "student.width": 12},
+        {"student.model": "resnet8", "student.width": 16},
+    ]
     assert found("smaller") == "no smaller student meets the budgets of resources"
     own = found("larger", student={"model": "nets:make"})
     assert "a function of yours" in own
