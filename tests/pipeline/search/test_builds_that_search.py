@@ -40,8 +40,8 @@ operators = false
 [search]
 processes = 1
 [gate]
-min_accuracy = 0.8
-max_drop_vs_fp32 = 0.03
+min_accuracy = 0.85
+max_drop_vs_fp32 = 0.025
 max_size_kib = 60
 """
 """fp32 is too large, and int8 has the range of the hot pixels."""
@@ -60,7 +60,7 @@ def test_int8_that_loses_too_much_is_brought_to_ready_by_the_ladder(tmp_path, mn
     x, y = mnist[0].astype(np.float32) / 255.0, mnist[1]
     random = np.random.default_rng(0)
     hot = np.flatnonzero(random.random(len(x)) < 0.05)
-    x[hot, random.integers(0, 28, len(hot)), random.integers(0, 28, len(hot))] = 80.0
+    x[hot, random.integers(0, 28, len(hot)), random.integers(0, 28, len(hot))] = 60.0
     np.savez(tmp_path / "hot.npz", x=x, y=y)
     (tmp_path / "recipe.toml").write_text(HOT_PIXELS)
     run = build(tmp_path / "recipe.toml", artifacts=tmp_path / "artifacts", progress=False)
@@ -73,5 +73,5 @@ def test_int8_that_loses_too_much_is_brought_to_ready_by_the_ladder(tmp_path, mn
     assert search.trade is None
     assert run.outcome == "ready"
     (static,) = [one for one in verdict.variants if one.name == "int8-static"]
-    assert static.outcome == "not ready"
+    assert static.outcome != "ready"
     assert verdict.ship != "int8-static"

@@ -1,7 +1,9 @@
 """Which budgets a file is expected to miss, before test has been looked at."""
 
 import math
+from statistics import NormalDist
 
+import numpy as np
 import pytest
 import report_example
 from edgestill.devices.onboard.stats.estimate import Estimate
@@ -11,6 +13,7 @@ from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.records import Shortfall
 from edgestill.pipeline.search.shortfalls import (
     MARGIN,
+    Narrower,
     distance,
     expected,
     keys_of_resources,
@@ -20,6 +23,8 @@ from edgestill.pipeline.search.shortfalls import (
     of_resources,
     shortfall,
 )
+from edgestill.pipeline.tasks.proportions import paired_difference, proportion
+from edgestill.pipeline.tasks.sampling import Sampling
 
 
 def figure(value, low=None, high=None, kind="measured"):
@@ -36,8 +41,8 @@ def miss(key, excess):
 
 def test_a_score_has_to_be_inside_by_the_half_width_that_test_will_have():
     one = score_check(0.90, 0.84, 0.95, 0.87)
-    assert shortfall(one, BUDGETS["min_score"], narrower=0.5 - 1e-9) is None
-    found = shortfall(one, BUDGETS["min_score"], narrower=0.6)
+    assert shortfall(one, BUDGETS["min_score"], lambda half, _: 0.49 * half) is None
+    found = shortfall(one, BUDGETS["min_score"], lambda half, _: 0.6 * half)
     assert found.needed == pytest.approx(0.87 + 0.6 * 0.06)
     assert found.excess == pytest.approx(found.needed - 0.90)
 
@@ -95,6 +100,31 @@ def test_more_samples_in_test_than_in_validation_make_less_of_a_margin():
     narrow = expected(verdict, whole.quality, 10_000 * samples)["fp32"]
     assert wide
     assert not narrow
+
+
+def test_an_interval_of_answers_that_are_all_alike_narrows_with_the_samples_themselves():
+    """int8 answers 180 samples as fp32 does: of 450 a verdict would see that it loses under 3 %."""
+    z = NormalDist().inv_cdf(1 - 0.01 / 3 / 2)
+    narrower = Narrower(180, 450, 1 - 0.01 / 3, counts=True)
+    assert narrower(z**2 / 180, 1.0) == pytest.approx(z**2 / 450)
+    right, sampling = np.ones(450, bool), Sampling(1 - 0.01 / 3)
+    true = paired_difference(right, right, sampling).high
+    seen = paired_difference(right[:180], right[:180], sampling).high
+    assert narrower(seen, 1.0) == pytest.approx(true, rel=0.12)
+    assert narrower(seen, 1.0) < 0.03 < seen * (180 / 450) ** 0.5
+
+
+@pytest.mark.parametrize(("validation", "test"), [(200, 600), (200, 10_000), (1000, 600)])
+def test_an_interval_of_many_unlike_answers_narrows_with_the_square_root(validation, test):
+    for share in (0.2, 0.5, 0.9, 0.97):
+        seen, true = (proportion(round(share * n), n, 0.995) for n in (validation, test))
+        narrower = Narrower(validation, test, 0.995, counts=True)
+        edge = max(0.0, 2 * share - 1)
+        assert narrower(seen.value - seen.low, edge) == pytest.approx(
+            true.value - true.low, rel=0.25
+        )
+    other = Narrower(validation, test, 0.995, counts=False)
+    assert other(0.01, 1.0) == pytest.approx(0.01 * math.sqrt(validation / test))
 
 
 def test_where_samples_have_groups_an_interval_counts_the_groups():
