@@ -172,8 +172,9 @@ def shortfall(
     if value is None or not math.isfinite(value):
         return None
     upper = budget.direction == "at most"
-    edge = 1.0 - 2.0 * abs(value) if upper else 2.0 * value - 1.0
-    needed = narrower(_half_width(one.figure, upper=upper), min(max(edge, 0.0), 1.0))
+    # The lower end of a score goes to the middle of what there can be, the upper of a loss from 0.
+    edge = max(0.0, 1.0 - 2.0 * abs(value)) if upper else 0.0
+    needed = narrower(_half_width(one.figure, upper=upper), edge)
     if budget.of_machine:
         needed = max(needed, MARGIN * abs(one.budget))
     outside = (value - one.budget if upper else one.budget - value) + needed

@@ -1,7 +1,5 @@
 """A ladder costs a verdict nothing of its promise; ``bench_ladder_promise.py`` is the long form."""
 
-from statistics import fmean
-
 from simulated import unlikely
 from simulated_ladder import Sizes, at_budget, climbs, each_rung_gives
 
@@ -11,7 +9,7 @@ CLIMBS = 40
 def test_some_ten_recipes_at_the_budget_do_not_make_ready():
     found = climbs(at_budget("score"), Sizes(validation=200, test=600), CLIMBS)
     assert not unlikely(found.ready, CLIMBS)
-    assert fmean(found.rungs) > 8
+    assert max(found.rungs) >= 10
 
 
 def test_rungs_that_help_are_found_on_few_samples_and_their_recipe_is_ready():
