@@ -21,6 +21,8 @@ from . import commands, open_budgets
 from .open_budgets import Step, listed
 from .tried import recipe_of, state_of
 
+_BOTH_ENDS = "every variant answers too badly and is too large or slow as well"
+
 
 def of(report: Report) -> NextStep | None:
     """What to try first; None where something ships."""
@@ -104,10 +106,12 @@ def _without_a_rung(report: Report, judged: VariantVerdict) -> NextStep:
     if recipe_of(report) is None:
         why = "this version does not read the recipe of this run"
     elif lacking and all(one.at_both_ends for one in lacking):
-        why = "every variant answers too badly and is too large or slow as well"
+        why = _BOTH_ENDS
     else:
         why = "each that could has been taken or does not suit"
     text = f"No single step is known to meet all budgets: {why}."
+    if why == _BOTH_ENDS and report.search is None:
+        text += " `edgestill search` shows what students there are between these budgets."
     if not _all_met(missed, budgets):
         return NextStep(text=text)
     return NextStep(

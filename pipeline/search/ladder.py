@@ -175,9 +175,11 @@ def _saturates(recipe: Recipe) -> bool:
 def _step(name: RungName, change: Change, climbing: Climb) -> bool:
     """Judge the recipe with one change; whether it is kept."""
     began = time.monotonic()
-    climbing.trials.progress.note(f"search: trying {name}: {', '.join(texts(change))}")
     try:
         recipe = changed(climbing.best.recipe, change)
+        if any(recipe == one.recipe for one in climbing.tried):
+            return False
+        climbing.trials.progress.note(f"search: trying {name}: {', '.join(texts(change))}")
         found = _judged(recipe, climbing.trials)
     except StorageError:
         raise

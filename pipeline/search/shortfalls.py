@@ -32,6 +32,10 @@ from ..records import (
 
 MARGIN = 0.05
 """Share of a budget of latency, memory or energy that a figure of few processes keeps clear of."""
+_LOSSES = frozenset({"score difference", "points"})
+"""Units of what is lost to a reference; nothing lost is the best."""
+_SCORES = frozenset({"score", "share", "none"})
+"""Units of scores whose best is 1: shares, R², cosine."""
 _BY_ONNX = frozenset({"onnx", "ort"})
 """Formats whose figures are those of the ``.onnx`` file."""
 
@@ -177,12 +181,30 @@ def shortfall(
     needed = narrower(_half_width(one.figure, upper=upper), edge)
     if budget.of_machine:
         needed = max(needed, MARGIN * abs(one.budget))
-    outside = (value - one.budget if upper else one.budget - value) + needed
+    limit = _attainable(one.budget - needed if upper else one.budget + needed, one.budget, budget)
+    outside = value - limit if upper else limit - value
     if outside < 0.0 or (outside == 0.0 and budget.direction != "above"):
         return None
     excess = outside / abs(one.budget) if budget.measured is not None and one.budget else outside
-    limit = one.budget - needed if upper else one.budget + needed
     return Shortfall(key=one.key, budget=one.budget, value=value, needed=limit, excess=excess)
+
+
+def _attainable(limit: float, value: float, budget: Budget) -> float:
+    """A limit no stricter than the best figure that there is.
+
+    Where test is so small that its interval cannot lie inside, whatever the student answers, more
+    samples would help and nothing that a search tries.
+
+    Args:
+        limit: that a figure would have to keep.
+        value: of the budget.
+        budget: what it limits.
+    """
+    if budget.direction == "at most" and budget.unit in _LOSSES and value >= 0.0:
+        return max(limit, 0.0)
+    if budget.direction == "at least" and budget.unit in _SCORES and value <= 1.0:
+        return min(limit, 1.0)
+    return limit
 
 
 def _half_width(figure: Estimate, *, upper: bool) -> float:

@@ -160,3 +160,16 @@ def test_a_rung_that_mends_nothing_that_is_missed_is_skipped_and_says_so():
     done, _ = climbed(lambda r: {"fp32": (0.5, 0.1), "int8-static": (0.5, 0.1)})
     skipped = {rung.name: rung.skipped for rung in done.rungs if rung.skipped}
     assert skipped["calibration"] == "it mends compression, and nothing of that is missed"
+
+
+def test_no_recipe_is_judged_twice():
+    """A loss that was kept makes the one before it a candidate again."""
+
+    def worth(r):
+        score = 0.80 + 0.02 * ("dist" in r.distill.losses) + 0.04 * ("mse" in r.distill.losses)
+        return {"fp32": (score, 0.1), "int8-static": (score, 0.1)}
+
+    done, trials = climbed(worth, recipe(search={"ladder": ["loss"]}))
+    losses = [next(iter(one.distill.losses)) for one in trials.judged]
+    assert sorted(losses) == sorted(set(losses))
+    assert done.best.recipe.distill.losses == {"mse": 1.0}

@@ -164,3 +164,16 @@ def test_the_nearest_file_misses_the_fewest_budgets_and_then_by_the_least():
     assert nearest({}) is None
     assert distance(()) == (0, 0)
     assert math.isclose(distance(found["far"])[1], 0.2)
+
+
+def test_what_no_student_could_reach_on_so_small_a_test_is_not_missed():
+    # 36 samples, all of them right: the interval of test cannot lie above 0.999.
+    perfect = score_check(1.0, 0.85, 1.0, 0.999)
+    assert shortfall(perfect, BUDGETS["min_score"]) is None
+    one_wrong = score_check(0.97, 0.82, 1.0, 0.999)
+    assert shortfall(one_wrong, BUDGETS["min_score"]).needed == 1.0
+    drop = BUDGETS["max_drop_vs_fp32"]
+    none_lost = check("max_drop_vs_fp32", 0.001, figure(0.0, -0.15, 0.15), drop)
+    assert shortfall(none_lost, drop) is None
+    lost = check("max_drop_vs_fp32", 0.001, figure(0.02, -0.1, 0.15), drop)
+    assert shortfall(lost, drop).needed == 0.0
