@@ -17,6 +17,8 @@ in three of four cases or more."""
 MOST_RATIO = 5.0
 """Of the largest class to the smallest, from above which it does, too. Of two classes the smaller
 then has less than 17 %; below 20 % imbalance is usually called moderate, below 1 % extreme."""
+MOST_STRAY = 0.1
+"""Samples without a label over those with one, up to which they may be an accident."""
 _NAMED = 10
 """Classes that a warning lists."""
 
@@ -26,6 +28,7 @@ def first(report: Report) -> tuple[str, ...]:
     return (
         *_nothing_learned(report),
         *_skewed(report),
+        *_stray(report),
         *report.data.warnings,
         *(warning for teacher in report.teachers for warning in teacher.warnings),
         *report.quality.remarks,
@@ -101,6 +104,21 @@ def _skewed(report: Report) -> Iterator[str]:
             f"{_way_out(report, task)}"
         )
         return
+
+
+def _stray(report: Report) -> Iterator[str]:
+    """A few numbers that are missing among labels: samples without a label, or an accident."""
+    data, told = report.data, report.recipe.get("data")
+    named = isinstance(told, dict) and told.get("unlabelled")
+    if tasks.of(data.task).exclusive or named or not data.unlabelled:
+        return
+    labelled = data.samples("train")
+    if data.unlabelled <= MOST_STRAY * labelled:
+        yield (
+            f"{numbers.how_many(data.unlabelled, 'sample')} of train beside {labelled:,} "
+            "have no label (empty or NaN): the student learns the teacher's answers to them; "
+            "where that is not meant, mend the labels"
+        )
 
 
 def _way_out(report: Report, task: tasks.Task) -> str:

@@ -19,6 +19,7 @@ import click
 
 sys.path.insert(0, str(Path(__file__).parent))  # a hook is loaded by its file
 import docs_python
+import docs_report
 import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,7 @@ def on_files(files: Any, config: Any) -> Any:
     made["reference-commands.md"] = commands_page()
     made["reference-recipe.md"] = recipe_page()
     made["reference-python.md"] = docs_python.python_page()
+    made["reference-report.md"] = docs_report.report_page()
     for path in sorted(notebooks.FOLDER.glob("*.ipynb")):
         made[f"notebook-{path.stem}.md"] = notebooks.page(notebooks.read(path), path.stem)
     for name, text in made.items():

@@ -195,3 +195,24 @@ def test_a_class_name_cannot_write_to_the_terminal():
     labels = ("a\x1b[31m", *"bcdefghij")
     report = with_figures(example.report(labels=labels), {"recall[0]": share(0.0)})
     assert "\x1b" not in printed(report)
+
+
+@pytest.mark.parametrize(
+    ("task", "unlabelled", "told", "warned"),
+    [
+        ("regression", 3, {}, True),
+        ("regression", 5000, {}, False),
+        ("regression", 3, {"unlabelled": "npz:more.npz"}, False),
+        ("classification", 3, {}, False),
+    ],
+)
+def test_a_few_labels_that_are_missing_may_be_an_accident(task, unlabelled, told, warned):
+    report = (
+        example.with_task(example.report(), task) if task != "classification" else example.report()
+    )
+    data = report.data.model_copy(update={"task": task, "unlabelled": unlabelled})
+    report = report.model_copy(
+        update={"data": data, "recipe": {**report.recipe, "data": {"source": "a", **told}}}
+    )
+    found = [one for one in warnings.first(report) if "have no label" in one]
+    assert bool(found) == warned
