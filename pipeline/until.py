@@ -6,7 +6,7 @@ UsageError: --until: found 'students', expected one of data, trial, teacher, …
 
 from ..errors import UsageError
 from .recipe.recipe import Recipe
-from .stages import STAGES, TRIAL, TUNED, TUNED_VARIANTS
+from .stages import ADAPTATION, STAGES, TARGETS, TEACHER, TRIAL, TUNED, TUNED_VARIANTS
 from .teachers import kind
 
 
@@ -37,5 +37,18 @@ def suits(until: str | None, recipe: Recipe) -> None:
         raise UsageError(
             found=f"{until!r}, and no variant for which the student is trained further",
             expected=f"compress.variants with {' or '.join(TUNED_VARIANTS)}",
+            where="--until",
+        )
+    if until in (TEACHER.name, TARGETS.name) and recipe.teacher.is_none:
+        raise UsageError(
+            found=f"{until!r}, and no teacher",
+            expected="a teacher in teacher.model",
+            where="--until",
+        )
+    student = recipe.student
+    if until == ADAPTATION.name and not (student.weights and student.scratch):
+        raise UsageError(
+            found=f"{until!r}, and no start to compare with random weights",
+            expected="student.weights, and student.scratch = true",
             where="--until",
         )
