@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import UsageError
-from ..recipe.task_names import TASKS
 from . import names
 from .output import say, stderr
 from .shared import (
@@ -85,7 +84,8 @@ def build(
 @command(
     examples=(
         "edgestill adapt artifacts/runs/digits/TIME --data npz:new.npz",
-        "edgestill adapt RUN --data images:pictures --mode frozen --set gate.min_accuracy=0.9",
+        "edgestill adapt RUN --data images:pictures --set gate.min_accuracy=0.9",
+        "edgestill adapt RUN --data images:pictures --mode frozen",
         "edgestill adapt RUN --data npz:new.npz --samples --set distill.seeds=3",
         "edgestill adapt RUN --data npz:new.npz --recipe more.toml --plan",
     )
@@ -105,7 +105,12 @@ def build(
     help="What is trained: the new last layer alone (a linear probe), the later half of the other "
     "layers, too, or all layers (fine-tuning).",
 )
-@click.option("--task", type=click.Choice(TASKS), help="Of the other data; default: the run's.")
+@click.option(
+    "--task",
+    metavar="TASK",
+    shell_complete=names.tasks,
+    help="Of the other data, as data.task of a recipe; default: the run's.",
+)
 @click.option(
     "--samples",
     is_flag=True,
@@ -133,11 +138,12 @@ def adapt(
     artifacts: Path,
     **given: Any,
 ) -> None:
-    """Adapt the student of RUN to other data: a new last layer, then every stage.
+    """Adapt the student of RUN to other data.
 
-    It starts from the weights of RUN; the same student from random weights is trained beside it, so
-    that the report shows the steps to the same score. Budgets of the device are those of RUN. The
-    exit code is that of the verdict: 0 ready, 1 not ready, 5 undecided.
+    It gets a new last layer and starts from the weights of RUN; then every stage is run. The same
+    student from random weights is trained beside it, so that the report shows the steps to the same
+    score. Budgets of the device are those of RUN. The exit code is that of the verdict: 0 ready,
+    1 not ready, 5 undecided.
     """
     from ..api import adapt as adapting
     from ..progress import OnConsole

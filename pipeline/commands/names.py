@@ -56,6 +56,12 @@ def _formats() -> Iterable[str]:
     return EXPORTERS
 
 
+def _tasks() -> Iterable[str]:
+    from ..recipe.task_names import TASKS
+
+    return TASKS
+
+
 def _toolchains() -> Iterable[str]:
     from ...toolchains import TOOLCHAINS
 
@@ -66,4 +72,5 @@ devices = _completer(_devices, or_file=True)
 stages = _completer(_stages)
 methods = _completer(_methods)
 formats = _completer(_formats)
+tasks = _completer(_tasks)
 toolchains = _completer(_toolchains)

@@ -16,6 +16,7 @@ _ITEM = re.compile(r"(?P<names>[\w, ]+): (?P<text>.*)")
 _RESULTS = (
     "Run",
     "Stopped",
+    "Frontier",
     "Planned",
     "Quantized",
     "Explained",

@@ -9,7 +9,7 @@ import report_example
 from edgestill.errors import MaterialError, UsageError
 from edgestill.pipeline.api.load_run import load_run
 from edgestill.pipeline.api.stopped import Stopped
-from edgestill.pipeline.commands import builds, runs
+from edgestill.pipeline.commands import builds, gate, runs
 from edgestill.pipeline.commands.shared import Invocation
 from edgestill.pipeline.commands.verdict import conclude, conclude_stage
 from edgestill.pipeline.engine.stage import Made
@@ -44,7 +44,7 @@ def test_plan_lists_every_stage_as_text_and_as_json(tmp_path, capsys):
     assert all("would run" in line for line in lines)
 
 
-@pytest.mark.parametrize("command", [runs.gate, runs.report, runs.verify])
+@pytest.mark.parametrize("command", [gate.gate, runs.report, runs.verify])
 def test_a_folder_that_is_no_run_is_refused(command, tmp_path, capsys):
     with pytest.raises(MaterialError):
         ran(capsys, command, tmp_path)

@@ -15,7 +15,8 @@ for folder in ("commands", "engine", "finished", "handover", "isolation", "judge
                "recipe", "report", "runs", "tasks", "compress.int8", "compress.weights"):
     found = importlib.import_module(f"edgestill.pipeline.{folder}")
     for one in pkgutil.iter_modules(found.__path__, f"{found.__name__}."):
-        if one.name.rpartition(".")[2] not in ("verify", "gain") or "judge" not in one.name:
+        trains = one.name.rpartition(".")[2] in ("verify", "gain", "adaptation")
+        if not (trains and "judge" in one.name):
             importlib.import_module(one.name)
 for name in ("build", "runs.rejudge", "handover.write", "compress.worker"):
     importlib.import_module(f"edgestill.pipeline.{name}")

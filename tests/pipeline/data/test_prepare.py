@@ -806,8 +806,6 @@ def test_what_fits_the_data_is_let_through(overrides, facts):
         ([], {"train": 7}, DataError, "teacher.batch_size: found 7 samples in train"),
         ([], {"rows": {"validation": 0}}, DataError, r"no sample in validation \(3 dropped"),
         (["teacher.weights=t.pt"], {"train": 7}, DataError, "distill.batch_size"),
-        (["export.formats=['onnx', 'ncnn']"], {"dtype": "uint8"}, RecipeError,
-         "export.formats: found 'ncnn' for samples of uint8, expected samples of float32"),
         (
             ["teacher.model=onnx:m.onnx", 'teacher.members=[{ model = "mlp2" }]'],
             {"train": 7},

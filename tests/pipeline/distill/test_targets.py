@@ -192,7 +192,7 @@ def test_answers_are_stored_in_half_precision_numbers_of_a_regression_in_single(
     assert (stored.dtype, stored.shape) == (np.float16, (2, ROWS, 3))
     assert made.record.bytes == sum(len(part) for part in contents(made.path).values())
     assert made.record.train_score == (stored[0].argmax(1) == _split(data).y).mean()
-    assert made.record.answered == ("test",)
+    assert made.record.answered == ("validation", "test")
     other = tmp_path / "regression"
     other.mkdir()
     numbers = laid_down(

@@ -44,6 +44,7 @@ WRITTEN = """{
  "files": {
   "sub/a.bin": "%s"
  },
+ "seconds": %s,
  "self": "%s"
 }"""
 """Other versions read it: the form stays as long as ``FORMAT`` does."""
@@ -56,7 +57,9 @@ def test_an_entry_is_a_file_to_be_read_by_people_and_by_other_versions(tmp_path)
         '"record":{"value":1},"stage":"student"}'
     )
     told = (entry.path / "entry.json").read_text(encoding="utf-8")
-    assert told == WRITTEN % (PAYLOAD, sha256(canonical.encode()))
+    seconds = json.dumps(json.loads(told)["seconds"])
+    canonical = canonical.replace('"stage"', f'"seconds":{seconds},"stage"')
+    assert told == WRITTEN % (PAYLOAD, seconds, sha256(canonical.encode()))
 
 
 def test_an_entry_made_now_and_the_same_one_read_are_equal(tmp_path):

@@ -49,7 +49,7 @@ def test_better_outputs_have_more_merit_by_every_metric(task):
     noisy = {"tagged": {"gap": 0.1}, "embedded": {"noise": 9.0}}
     outputs, truth = SAMPLES[task]()
     worse = SAMPLES[task](**noisy.get(SAMPLES[task].__name__, {}))[0]
-    if task in ("classification", "regression"):
+    if task in ("classification", "regression", "class-logits", "label-logits"):
         worse = outputs + 9.0 * np.random.default_rng(1).standard_normal(outputs.shape) * (
             outputs.std(0)
         )

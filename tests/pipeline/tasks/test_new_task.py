@@ -221,7 +221,7 @@ def test_the_tasks_are_known_without_torch():
 
 
 def test_a_task_that_is_not_registered_is_refused_with_the_names(recipe):
-    with pytest.raises(RecipeError, match="'regression' or 'embedding'"):
+    with pytest.raises(RecipeError, match="'embedding', 'class-logits' or 'label-logits'"):
         load(recipe)
 
 
