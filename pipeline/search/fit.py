@@ -24,7 +24,7 @@ from ..recipe.search import AUTO
 from ..records import SearchRecord
 from ..runs import run as runs
 from .choose import Choice, choose
-from .ladder import AS_IT_IS, Climb, climb, texts, told_misses
+from .ladder import AS_IT_IS, Climb, climb, outlook, texts, told_misses
 from .shortfalls import nearest
 from .trials import Trials, settings_of
 
@@ -104,7 +104,7 @@ def _ended(climbed: Climb, recipe: Recipe) -> str:
     best = climbed.best
     if best.fits:
         changed = "" if climbed.changes else ", with nothing changed"
-        return f"{best.nearest} is expected to be READY{changed}"
+        return f"{outlook(best)}{changed}"
     if climbed.is_over_time:
         minutes = settings_of(recipe).max_minutes
         return f"no file is expected to be READY; search.max_minutes ({minutes:g}) are over"

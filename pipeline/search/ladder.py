@@ -19,6 +19,7 @@ from typing import Any
 from ...devices.onboard.stats.estimate import Estimate
 from ...errors import EdgestillError, StorageError
 from ..compress.plan import plan as plan_of
+from ..judge.budgets import UNDECIDING
 from ..judge.gate import judge
 from ..judge.rungs import RUNGS, State
 from ..recipe.files import in_toml, parse
@@ -45,12 +46,15 @@ class Tried:
         found: what each of its files is expected to miss.
         score: of the nearest file on validation.
         teacher_short: whether the teacher's own score misses its budget.
+        unknown: budgets of the nearest file that this machine cannot decide, whatever it answers:
+            their figures are predicted, declared or not there.
     """
 
     recipe: Recipe
     found: Mapping[str, tuple[Shortfall, ...]]
     score: Estimate | None
     teacher_short: bool = False
+    unknown: tuple[str, ...] = ()
 
     @property
     def nearest(self) -> str | None:
@@ -207,7 +211,14 @@ def _judged(recipe: Recipe, trials: Trials) -> Tried:
     found = expected(verdict, quality, *on)
     name = nearest(found)
     score = next((one.score for one in quality.variants if one.name == name), None)
-    return Tried(recipe, found, score, _teacher_is_short(recipe, quality))
+    unknown = tuple(
+        check.key
+        for judged in verdict.variants
+        if judged.name == name
+        for check in judged.checks
+        if check.figure.value is None or check.figure.kind in UNDECIDING
+    )
+    return Tried(recipe, found, score, _teacher_is_short(recipe, quality), unknown)
 
 
 def _teacher_is_short(recipe: Recipe, quality: VerifyRecord) -> bool:
@@ -257,10 +268,20 @@ def _tell(climbing: Climb) -> None:
     if rung.nearest is None:
         told = "no file can ship"
     elif rung.fits:
-        told = f"{rung.nearest} is expected to be READY"
+        told = outlook(climbing.best if rung.kept else climbing.tried[-1])
     else:
         told = f"{rung.nearest} misses {', '.join(told_misses(rung.misses))}"
     climbing.trials.progress.note(f"search: {rung.name}: {told}")
+
+
+def outlook(found: Tried) -> str:
+    """What a verdict on a recipe that fits is expected to be."""
+    if not found.unknown:
+        return f"{found.nearest} is expected to be READY"
+    return (
+        f"{found.nearest} is inside all that can be known here; {', '.join(found.unknown)} can "
+        "only be UNDECIDED"
+    )
 
 
 def told_misses(misses: Sequence[Shortfall]) -> Iterator[str]:

@@ -5,7 +5,15 @@ import time
 import pytest
 from edgestill.errors import NoEffectError, StorageError
 from edgestill.pipeline.records import Shortfall
-from edgestill.pipeline.search.ladder import AS_IT_IS, Tried, changed, climb, texts, told_misses
+from edgestill.pipeline.search.ladder import (
+    AS_IT_IS,
+    Tried,
+    changed,
+    climb,
+    outlook,
+    texts,
+    told_misses,
+)
 from fake_trials import FakeTrials, recipe
 
 HOUR = 3600.0
@@ -173,3 +181,16 @@ def test_no_recipe_is_judged_twice():
     losses = [next(iter(one.distill.losses)) for one in trials.judged]
     assert sorted(losses) == sorted(set(losses))
     assert done.best.recipe.distill.losses == {"mse": 1.0}
+
+
+def test_what_cannot_be_decided_here_is_not_expected_to_be_ready():
+    done, _ = climbed(
+        lambda r: {"fp32": (0.99, 0.5), "int8-static": (0.99, 0.3)},
+        recipe(search={}, gate={"min_accuracy": 0.9, "max_energy_uj": 1e9}),
+    )
+    assert done.best.fits
+    assert done.best.unknown == ("max_energy_uj",)
+    assert outlook(done.best) == (
+        f"{done.best.nearest} is inside all that can be known here; max_energy_uj can only be "
+        "UNDECIDED"
+    )
