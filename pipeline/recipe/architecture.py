@@ -231,7 +231,8 @@ class Student(Architecture, Start):
     @field_validator("model")
     @classmethod
     def _is_a_family_and_a_depth(cls, value: str) -> str:
-        if value == AUTO or is_factory(value):
+        kind = value.partition(":")[0]  # 'timm:name' has the form of a function, and is a teacher
+        if value == AUTO or (is_factory(value) and kind not in TEACHER_KINDS):
             return value
         try:
             family_and_depth(value)

@@ -30,6 +30,7 @@ def test_the_default_ladder_has_every_rung_the_cheapest_first():
         ("search={ trials = 3 }", "search.trials"),
         ('student={ model = "auto", width = 16 }', "search.widths"),
         ('teacher={ model = "auto" }', "a family and a depth"),
+        ('student={ model = "timm:resnet18" }', "a family and a depth"),
     ],
 )
 def test_what_makes_no_sense_is_refused_and_told(path, text, told):
