@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..recipe.files import toml
+from ..recipe.files import in_toml
 
 Settings = Mapping[str, Any] | Iterable[str]
 """Values by key, or ``key=value`` texts as the command line takes them."""
@@ -25,13 +25,7 @@ def texts(settings: Settings, below: str = "") -> tuple[str, ...]:
         settings = (settings,)
     if not isinstance(settings, Mapping):
         return tuple(f"{below}{text}" for text in settings)
-    return tuple(f"{below}{key}={_value(value)}" for key, value in settings.items())
-
-
-def _value(value: Any) -> str:
-    """As TOML on one line."""
-    written = toml({"section": {"value": _plain(value)}})
-    return written.partition("value = ")[2].rstrip("\n")
+    return tuple(f"{below}{key}={in_toml(_plain(value))}" for key, value in settings.items())
 
 
 def _plain(value: Any) -> Any:

@@ -197,19 +197,24 @@ class Store:
 
     def peek(self, key: str) -> Mapping[str, Any] | None:
         """An entry's record, for a plan: no digest is checked; None where it cannot be read."""
-        try:
-            record = json.loads((self.root / key / ENTRY).read_bytes())["record"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        record = self._unchecked(key).get("record")
         return dict(record) if isinstance(record, Mapping) else None
 
     def took(self, key: str) -> tuple[str, float] | None:
         """The stage of an entry and the seconds it took; None where that is not recorded."""
+        content = self._unchecked(key)
+        try:
+            return str(content["stage"]), float(content["seconds"])
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def _unchecked(self, key: str) -> Mapping[str, Any]:
+        """What an entry's file says, by its word; empty where it cannot be read."""
         try:
             content = json.loads((self.root / key / ENTRY).read_bytes())
-            return str(content["stage"]), float(content["seconds"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        except (OSError, ValueError):
+            return {}
+        return content if isinstance(content, Mapping) else {}
 
     def read(self, key: str) -> Entry | None:
         """An entry with all digests checked; None where there is none, or a damaged one."""

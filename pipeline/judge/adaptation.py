@@ -10,28 +10,22 @@ a schedule of its own takes.
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .. import tasks
-from ..data.arrays import Arrays, open_groups, open_split
-from ..distill.loop import outputs_of
-from ..distill.teacher_answers import restored
+from ..data.arrays import open_groups, open_split
 from ..engine.stage import Made
 from ..progress import Progress
 from ..records import (
     AdaptationRecord,
-    DataRecord,
     FewerSamples,
     ModelRecord,
     Reached,
 )
 from ..tasks.metric import Metric
 from ..tasks.sampling import Sampling
-from ..tasks.seeds import mean_over_seeds
 from .adaptation_steps import first_step, scores_of, share_of
 from .inputs import AdaptationInputs
 from .promise import FINDING_CONFIDENCE
+from .students import asked, difference
 
 
 def compare_with_scratch(
@@ -48,25 +42,17 @@ def compare_with_scratch(
     data, schedule = inputs.samples.data, inputs.schedule
     task, test = tasks.of(data.record.task), open_split(data.path, "test")
     metric = task.chooses(inputs.samples.select_by, class_weights=schedule.class_weights)
-    every = (*inputs.students, *inputs.scratch, *(made for one in inputs.fewer for made in one))
-    with progress.steps("adaptation", len(every)) as steps:
-        answers = {}
-        for made in every:
-            answers[made.key] = _answers(made, test, data.record)
-            steps.advance()
-    scores = {key: task.selection(outputs, test.y) for key, outputs in answers.items()}
-    pairs = tuple(zip(inputs.students, inputs.scratch, strict=True))
+    kinds = (inputs.students, inputs.scratch, *inputs.fewer)
+    with progress.steps("adaptation", sum(map(len, kinds))) as steps:
+        adapted, scratch, *fewer = (
+            asked(models, test, data.record, task, steps.advance) for models in kinds
+        )
+    sampling = Sampling(FINDING_CONFIDENCE, open_groups(data.path, "test"))
     first, labelled = inputs.students[0].record, data.record.samples("train")
     assert first.start is not None  # noqa: S101 - the flow calls this stage for such students
+    pairs = zip(inputs.students, inputs.scratch, strict=True)
     reached = tuple(_reached(a.record, b.record, metric) for a, b in pairs)
     total = first.steps[-1].step
-    if len(pairs) == 1:
-        a, b = (answers[made.key] for made in pairs[0])
-        sampling = Sampling(FINDING_CONFIDENCE, open_groups(data.path, "test"))
-        difference = task.drop(a, b, test.y, sampling)
-    else:
-        gains = [scores[a.key] - scores[b.key] for a, b in pairs]
-        difference = mean_over_seeds(gains, FINDING_CONFIDENCE)
     return AdaptationRecord(
         start=first.start,
         metric=metric.name,
@@ -76,18 +62,14 @@ def compare_with_scratch(
         scratch=tuple(made.record for made in inputs.scratch),
         reached=reached,
         steps_share=share_of(reached, total),
-        adapted_score=tuple(scores[a.key] for a, _ in pairs),
-        scratch_score=tuple(scores[b.key] for _, b in pairs),
-        difference=difference,
+        adapted_score=adapted.scores,
+        scratch_score=scratch.scores,
+        difference=difference(adapted, scratch, test.y, task, sampling),
         fewer=tuple(
-            _fewer(share, made, scores, reached, metric, labelled, schedule.batch_size)
-            for share, made in zip(inputs.shares, inputs.fewer, strict=True)
+            _fewer(share, made, found.scores, reached, metric, labelled, schedule.batch_size)
+            for share, made, found in zip(inputs.shares, inputs.fewer, fewer, strict=True)
         ),
     )
-
-
-def _answers(made: Made[ModelRecord], test: Arrays, data: DataRecord) -> NDArray[np.float32]:
-    return outputs_of(restored(made, data), test.x, data)
 
 
 def _reached(adapted: ModelRecord, scratch: ModelRecord, metric: Metric) -> Reached:
@@ -100,7 +82,7 @@ def _reached(adapted: ModelRecord, scratch: ModelRecord, metric: Metric) -> Reac
 def _fewer(
     share: float,
     students: Sequence[Made[ModelRecord]],
-    scores: dict[str, float],
+    test_scores: tuple[float, ...],
     reached: Sequence[Reached],
     metric: Metric,
     labelled: int,
@@ -113,6 +95,6 @@ def _fewer(
         share=share,
         samples=max(batch_size, round(share * labelled)),
         validation_scores=tuple(own),
-        test_scores=tuple(scores[made.key] for made in students),
+        test_scores=test_scores,
         reaches=sum(metric.merit(a) >= metric.merit(b) for a, b in zip(own, targets, strict=True)),
     )

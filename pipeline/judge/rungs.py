@@ -8,20 +8,23 @@ A rung says what it can mend (``shortfall.Need``) and gives the recipe's keys th
 No rung is a promise: whether a budget is met is for the next verdict to say.
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...exporters import FROM_ONNX
+from ..recipe.files import in_toml
 from ..recipe.model_names import family_and_depth, is_factory
 from ..recipe.recipe import Recipe
+from ..records import Plan, VerifyRecord
 from .shortfall import Need
 
 _INT8 = ("int8-static", "int8-mixed", "int8-qat")
 _FASTER = ("litert", "openvino")
 """Formats whose runtimes are for phones and for PCs, in the order that they are tried."""
+_SATURATING = ("avx2", "avx512")
+"""Matrix kernels of x86 CPUs without VNNI (``host.kernel_class``)."""
 _STILL_GAINS = 0.8
 """Where the best epoch came after this share of all, the student was still learning."""
 _LONGEST = 1000
@@ -77,13 +80,7 @@ class Rung:
         """``key=value`` texts for ``--set``; empty where it does not apply."""
         if state.over > self.reach:
             return ()
-        return tuple(f"{key}={_toml(value)}" for key, value in self.changes(state).items())
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {_toml(one)}" for key, one in value.items()) + " }"
-    return json.dumps(value)
+        return tuple(f"{key}={in_toml(value)}" for key, value in self.changes(state).items())
 
 
 def _variant(name: str) -> Callable[[State], Mapping[str, Any]]:
@@ -203,6 +200,23 @@ def _width(state: State, factor: float) -> int | None:
     up = factor > 1.0
     width = grain * (math.ceil if up else math.floor)(student.width * factor / grain)
     return width if width >= grain and (width > student.width) == up else None
+
+
+def saturates(plan: Plan) -> bool:
+    """Whether int8 kernels of a plan's target saturate."""
+    return plan.kernels in _SATURATING
+
+
+def teacher_is_short(quality: VerifyRecord, budgets: Mapping[str, float]) -> bool:
+    """Whether the teacher's whole interval misses a budget of the score.
+
+    Args:
+        quality: has the teacher's score.
+        budgets: by key; those of other figures do not count.
+    """
+    high, own = quality.teacher_score.high, ("min_score", f"min_{quality.metric}".lower())
+    scores = (value for key, value in budgets.items() if key.lower() in own)
+    return high is not None and any(high < value for value in scores)
 
 
 RUNGS: dict[str, Rung] = {

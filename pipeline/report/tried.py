@@ -1,14 +1,10 @@
 """What a run has tried already, as the rungs of ``judge.rungs`` ask."""
 
 from ...errors import RecipeError
-from ..judge.rungs import State
-from ..judge.shortfall import missed_by
+from ..judge.rungs import State, saturates, teacher_is_short
 from ..recipe.files import parse
 from ..recipe.recipe import Recipe
 from ..records import Report, VariantVerdict
-
-_SATURATING = ("avx2", "avx512")
-"""Matrix kernels of x86 CPUs without VNNI (``host.kernel_class``)."""
 
 
 def recipe_of(report: Report) -> Recipe | None:
@@ -25,22 +21,11 @@ def state_of(report: Report, judged: VariantVerdict) -> State | None:
     if recipe is None:
         return None
     best = report.variants.student.best_epoch
+    missed = {one.key: one.budget for one in judged.checks if one.outcome == "not ready"}
     return State(
         recipe,
-        saturates=report.variants.plan.kernels in _SATURATING,
+        saturates=saturates(report.variants.plan),
         best_epoch=best,
         tokens=report.data.layout == "tokens",
-        teacher_short=_teacher_is_short(report, judged),
+        teacher_short=teacher_is_short(report.quality, missed),
     )
-
-
-def _teacher_is_short(report: Report, judged: VariantVerdict) -> bool:
-    """Whether the teacher's whole interval misses the budget of the score that a variant misses."""
-    score = report.quality.teacher_score
-    for check in judged.checks:
-        if check.outcome != "not ready" or missed_by(check.key) != "answers":
-            continue
-        own = f"min_{report.quality.metric}".lower()
-        if check.key.lower() in ("min_score", own) and score.high is not None:
-            return score.high < check.budget
-    return False

@@ -21,11 +21,11 @@ from ...errors import EdgestillError, StorageError
 from ..compress.plan import plan as plan_of
 from ..judge.budgets import UNDECIDING
 from ..judge.gate import judge
-from ..judge.rungs import RUNGS, State
+from ..judge.rungs import RUNGS, State, saturates, teacher_is_short
 from ..recipe.files import in_toml, parse
 from ..recipe.recipe import Recipe
 from ..recipe.search import RungName
-from ..records import RungRecord, Shortfall, VerifyRecord
+from ..records import DataRecord, RungRecord, Shortfall
 from .candidates import Candidates
 from .neighbours import Around
 from .rungs import ONCE, Change, Options, needs, options, over
@@ -33,8 +33,6 @@ from .shortfalls import distance, expected, nearest, observations
 from .trials import Trials, settings_of
 
 AS_IT_IS = "as it is"
-_SATURATING = ("avx2", "avx512")
-"""Matrix kernels of x86 CPUs without VNNI (``host.kernel_class``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +88,7 @@ class Climb:
 
     Attributes:
         trials: runs what a rung needs.
+        data: that every recipe has; no rung changes them.
         candidates: of the search; None where the recipe names its student.
         until: by ``time.monotonic``: no rung is begun later.
         rungs: what was tried, in order.
@@ -99,6 +98,7 @@ class Climb:
     """
 
     trials: Trials
+    data: DataRecord
     candidates: Candidates | None
     until: float
     best: Tried
@@ -125,8 +125,9 @@ def climb(recipe: Recipe, trials: Trials, *, candidates: Candidates | None, unti
         EdgestillError: the recipe itself cannot be built. A rung that cannot be is left out.
     """
     began = time.monotonic()
-    first = _judged(recipe, trials)
-    climbing = Climb(trials, candidates, until, first, tried=[first])
+    data = trials.data(recipe).record
+    first = _judged(recipe, trials, data)
+    climbing = Climb(trials, data, candidates, until, first, tried=[first])
     climbing.rungs.append(_record(AS_IT_IS, {}, first, kept=True, began=began))
     _tell(climbing)
     for name in settings_of(recipe).ladder:
@@ -162,18 +163,13 @@ def _options(name: RungName, climbing: Climb) -> Options:
     recipe, trials = best.recipe, climbing.trials
     state = State(
         recipe,
-        saturates=_saturates(recipe),
+        saturates=saturates(plan_of(recipe.compress.model_copy(update={"target": recipe.target}))),
         best_epoch=recipe.distill.epochs,  # a ladder trains longer, whichever epoch was the best
-        tokens=trials.data(recipe).record.layout == "tokens",
+        tokens=climbing.data.layout == "tokens",
         teacher_short=best.teacher_short,
         over=over(best.misses),
     )
     return options(name, state, Around(recipe, trials, climbing.candidates))
-
-
-def _saturates(recipe: Recipe) -> bool:
-    target = recipe.compress.model_copy(update={"target": recipe.target})
-    return plan_of(target).kernels in _SATURATING
 
 
 def _step(name: RungName, change: Change, climbing: Climb) -> bool:
@@ -184,7 +180,7 @@ def _step(name: RungName, change: Change, climbing: Climb) -> bool:
         if any(recipe == one.recipe for one in climbing.tried):
             return False
         climbing.trials.progress.note(f"search: trying {name}: {', '.join(texts(change))}")
-        found = _judged(recipe, climbing.trials)
+        found = _judged(recipe, climbing.trials, climbing.data)
     except StorageError:
         raise
     except EdgestillError as error:
@@ -202,11 +198,10 @@ def _step(name: RungName, change: Change, climbing: Climb) -> bool:
     return kept
 
 
-def _judged(recipe: Recipe, trials: Trials) -> Tried:
+def _judged(recipe: Recipe, trials: Trials, data: DataRecord) -> Tried:
     """A recipe's files, scored on validation and measured for a short time."""
     quality, measured = trials.on_validation(recipe)
     verdict = judge(recipe.gate, quality, measured)
-    data = trials.data(recipe).record
     on = (observations(data, "test"), observations(data, "validation"))
     found = expected(verdict, quality, *on)
     name = nearest(found)
@@ -218,15 +213,7 @@ def _judged(recipe: Recipe, trials: Trials) -> Tried:
         for check in judged.checks
         if check.figure.value is None or check.figure.kind in UNDECIDING
     )
-    return Tried(recipe, found, score, _teacher_is_short(recipe, quality), unknown)
-
-
-def _teacher_is_short(recipe: Recipe, quality: VerifyRecord) -> bool:
-    """Whether the whole interval of the teacher's score is below the budget of scores."""
-    key = f"min_{quality.metric}".lower()
-    budgets = [recipe.gate.budgets().get(one) for one in ("min_score", key)]
-    high = quality.teacher_score.high
-    return high is not None and any(one is not None and high < one for one in budgets)
+    return Tried(recipe, found, score, teacher_is_short(quality, recipe.gate.budgets()), unknown)
 
 
 def changed(recipe: Recipe, change: Change) -> Recipe:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from edgestill.pipeline.data.arrays import Arrays
 from edgestill.pipeline.judge import gain as judged
+from edgestill.pipeline.judge import students
 from edgestill.pipeline.tasks import of
 from edgestill.pipeline.tasks.sampling import Sampling
 
@@ -29,11 +30,11 @@ def test_the_gain_of_distillation_is_above_0_where_the_teacher_helped(monkeypatc
     labels = np.arange(400) % 2
     test = Arrays(np.zeros((400, 1)), labels)
 
-    def answered(models, _test, _data):
+    def answered(models, _test, _data, _answered):
         right = [np.arange(400) < round(400 * share) for share in models.shares]
         return [np.eye(2)[np.where(one, labels, 1 - labels)] for one in right]
 
-    monkeypatch.setattr(judged, "_outputs", answered)
+    monkeypatch.setattr(students, "_outputs", answered)
     distilled, plain = _Kept(*[0.95, 0.94, 0.96, 0.95][:seeds]), _Kept(*[0.85] * seeds)
     inputs = SimpleNamespace(
         models=SimpleNamespace(students=distilled),
@@ -50,13 +51,13 @@ def test_the_gain_of_distillation_is_above_0_where_the_teacher_helped(monkeypatc
 
 def test_each_student_answers_test_as_the_data_lays_it_out(monkeypatch):
     asked, data, test = [], object(), Arrays(np.ones((3, 2)), np.zeros(3))
-    monkeypatch.setattr(judged, "restored", lambda made, record: (made, record))
+    monkeypatch.setattr(students, "restored", lambda made, record: (made, record))
     monkeypatch.setattr(
-        judged,
+        students,
         "outputs_of",
         lambda model, x, record: asked.append((model, x, record)) or len(asked),
     )
-    assert judged._outputs(["a", "b"], test, data) == [1, 2]
+    assert students._outputs(["a", "b"], test, data) == [1, 2]
     assert [(model, record) for model, _, record in asked] == [
         (("a", data), data),
         (("b", data), data),
@@ -70,11 +71,11 @@ def test_the_distilled_and_the_plain_students_are_asked_by_their_own(monkeypatch
     labels = np.arange(40) % 2
     test = Arrays(np.zeros((40, 1)), labels)
 
-    def answered(models, of, data):
+    def answered(models, of, data, _answered):
         asked.append((models, of, data))
         return [np.eye(2)[labels]] * len(models)
 
-    monkeypatch.setattr(judged, "_outputs", answered)
+    monkeypatch.setattr(students, "_outputs", answered)
     distilled, plain = _Kept(*[1.0] * seeds), _Kept(*[1.0] * seeds)
     inputs = SimpleNamespace(
         models=SimpleNamespace(students=distilled),
@@ -96,11 +97,11 @@ def test_what_unlabelled_samples_gave_is_over_the_student_of_labelled_ones_alone
     labels = np.arange(400) % 2
     test = Arrays(np.zeros((400, 1)), labels)
 
-    def answered(models, _test, _data):
+    def answered(models, _test, _data, _answered):
         right = [np.arange(400) < round(400 * share) for share in models.shares]
         return [np.eye(2)[np.where(one, labels, 1 - labels)] for one in right]
 
-    monkeypatch.setattr(judged, "_outputs", answered)
+    monkeypatch.setattr(students, "_outputs", answered)
     inputs = SimpleNamespace(
         models=SimpleNamespace(students=_Kept(*[0.95, 0.94, 0.96][:seeds])),
         plain=_Kept(*[0.75] * seeds),
@@ -118,7 +119,9 @@ def test_what_unlabelled_samples_gave_is_over_the_student_of_labelled_ones_alone
 
 
 def test_without_that_student_nothing_is_said_of_unlabelled_samples(monkeypatch):
-    monkeypatch.setattr(judged, "_outputs", lambda models, *_: [np.eye(2)[[0, 1, 1]]] * len(models))
+    monkeypatch.setattr(
+        students, "_outputs", lambda models, *_: [np.eye(2)[[0, 1, 1]]] * len(models)
+    )
     inputs = SimpleNamespace(
         models=SimpleNamespace(students=_Kept(1.0)),
         plain=_Kept(1.0),

@@ -9,8 +9,7 @@ import torch
 from edgestill.exporters.interface import INPUT, OUTPUT
 from edgestill.exporters.package import File, Package
 from edgestill.pipeline.distill.targets import ANSWERS
-from edgestill.pipeline.judge import gain as judged
-from edgestill.pipeline.judge import quality, verify
+from edgestill.pipeline.judge import quality, students, verify
 from edgestill.pipeline.judge.answers import GOLDEN, REFERENCE, logits
 from edgestill.pipeline.judge.inputs import VerifyInputs
 from noted import Noted
@@ -244,11 +243,11 @@ def test_the_gain_of_one_seed_is_over_the_groups_of_test_at_its_own_confidence(
     models = SimpleNamespace(**{**vars(given.models), "students": given.models.students[1:]})
     plain = (made(given.variants.record.student, "plain"),)
 
-    def answered(models, test, _data):
+    def answered(models, test, _data, _answered):
         (one,) = models
         return [test.x @ (TURNED if one.path == "plain" else WEIGHTS["fp32"])]
 
-    monkeypatch.setattr(judged, "_outputs", answered)
+    monkeypatch.setattr(students, "_outputs", answered)
     record, progress = verified(tmp_path, inputs(models=models, plain=plain))
     right = ((X @ TURNED).argmax(1) == TRUTH).mean()
     gain = record.gain
