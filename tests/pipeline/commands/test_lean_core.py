@@ -15,7 +15,7 @@ for folder in ("commands", "engine", "finished", "handover", "isolation", "judge
                "recipe", "report", "runs", "tasks", "compress.int8", "compress.weights"):
     found = importlib.import_module(f"edgestill.pipeline.{folder}")
     for one in pkgutil.iter_modules(found.__path__, f"{found.__name__}."):
-        trains = one.name.rpartition(".")[2] in ("verify", "gain", "adaptation")
+        trains = one.name.rpartition(".")[2] in ("verify", "gain", "adaptation", "students")
         if not (trains and "judge" in one.name):
             importlib.import_module(one.name)
 for name in ("build", "runs.rejudge", "handover.write", "compress.worker"):
