@@ -41,7 +41,7 @@ def set_rate(optimizer: torch.optim.Optimizer, schedule: Schedule, step: int, to
     One cycle (Smith 2018; Smith & Topin 2019) rises along a half cosine to the peak and falls along
     another to almost nothing, its momentum the other way round. ``cosine`` (Loshchilov & Hutter
     2017, eq. 5, without restarts) rises in a line where there is a warm-up, and falls along a half
-    cosine to 0.
+    cosine to 0; ``linear`` falls along a line.
 
     Args:
         optimizer: the settings go here.
@@ -49,10 +49,10 @@ def set_rate(optimizer: torch.optim.Optimizer, schedule: Schedule, step: int, to
         step: from 0.
         total: steps of the whole training.
     """
-    if schedule.schedule == "cosine":
-        rate, momentum = _cosine(step, total, schedule.warmup), MOMENTUM
-    else:
+    if schedule.schedule == "one-cycle":
         rate, momentum = _one_cycle(step, total)
+    else:
+        rate, momentum = _after_warmup(step, total, schedule), MOMENTUM
     for group in optimizer.param_groups:
         group["lr"] = schedule.learning_rate * rate
         if "betas" in group:
@@ -61,11 +61,12 @@ def set_rate(optimizer: torch.optim.Optimizer, schedule: Schedule, step: int, to
             group["momentum"] = momentum
 
 
-def _cosine(step: int, total: int, warmup: float) -> float:
-    rising = round(warmup * total)
+def _after_warmup(step: int, total: int, schedule: Schedule) -> float:
+    rising = round(schedule.warmup * total)
     if step < rising:
         return (step + 1) / rising
-    return 0.5 * (1.0 + math.cos(math.pi * (step - rising) / max(1, total - rising)))
+    done = (step - rising) / max(1, total - rising)
+    return 1.0 - done if schedule.schedule == "linear" else _between(1.0, 0.0, done)
 
 
 def _one_cycle(step: int, total: int) -> tuple[float, float]:

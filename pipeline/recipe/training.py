@@ -20,13 +20,15 @@ class Schedule(Part):
     learning_rate: Annotated[float, Field(gt=0.0, le=10.0)] = Field(
         0.003, description="Peak learning rate."
     )
-    schedule: Literal["one-cycle", "cosine"] = Field(
+    schedule: Literal["one-cycle", "cosine", "linear"] = Field(
         "one-cycle",
-        description="Learning rate over the steps: one-cycle (Smith 2018), or a half cosine down "
-        "from the peak, after a warm-up.",
+        description="Learning rate over the steps: one-cycle (Smith 2018), or a half cosine or a "
+        "line down from the peak, after a warm-up.",
     )
     warmup: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
-        0.0, description="cosine: share of the steps in which the learning rate rises to its peak."
+        0.0,
+        description="cosine and linear: share of the steps in which the learning rate rises to its "
+        "peak.",
     )
     weight_decay: Annotated[float, Field(ge=0.0, le=1.0)] = Field(
         0.01, description="Weight decay; decoupled for adamw (Loshchilov 2019)."
