@@ -81,15 +81,32 @@ def test_cosine_is_that_of_torch(name, total):
     assert set(found[:, 1]) == {0.9}
 
 
-def test_a_warm_up_rises_in_a_line_to_the_peak_and_the_cosine_follows():
-    told = Schedule(learning_rate=0.5, schedule="cosine", warmup=0.2)
+@BOTH
+@pytest.mark.parametrize("total", [1, 10, 333])
+def test_linear_is_that_of_torch(name, total):
+    schedule = Schedule(optimizer=name, learning_rate=0.3, schedule="linear")
+    optimizer = optimizer_of([nn.Parameter(torch.zeros(1))], schedule)
+    theirs = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, total_iters=total)
+    expected = []
+    for _ in range(total):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    found = rates(schedule, total)
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-7, atol=1e-12)
+    assert set(found[:, 1]) == {0.9}
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear"])
+def test_a_warm_up_rises_in_a_line_to_the_peak_and_the_schedule_follows(schedule):
+    told = Schedule(learning_rate=0.5, schedule=schedule, warmup=0.2)
     found = rates(told, 50)[:, 0]
     np.testing.assert_allclose(found[:10], 0.5 * np.arange(1, 11) / 10)
     expected = rates(told.model_copy(update={"warmup": 0.0}), 40)[:, 0]
     np.testing.assert_allclose(found[10:], expected)
 
 
-@pytest.mark.parametrize("schedule", ["one-cycle", "cosine"])
+@pytest.mark.parametrize("schedule", ["one-cycle", "cosine", "linear"])
 @pytest.mark.parametrize("warmup", [0.0, 0.5])
 @pytest.mark.parametrize("total", [1, 2, 3, 4, 5])
 def test_rates_of_a_few_steps_lie_between_nothing_and_the_peak(schedule, warmup, total):
