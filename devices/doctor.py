@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from ..errors import EdgestillError
+from . import accelerators
 from .energy import sensors
 from .instructions import callgrind
 from .onboard.machine import conditions
@@ -66,6 +67,7 @@ def checks(artifacts: Path | None = None, root: Path = ROOT) -> tuple[Check, ...
         _counters(root),
         _counts(),
         *_runtime(),
+        _training(),
     ]
     if artifacts is not None:
         results.append(_disk(artifacts))
@@ -304,6 +306,18 @@ def _runtime() -> tuple[Check, ...]:
             "find what the import of onnxruntime or numpy starts",
         )
     return runtime, quiet
+
+
+def _training() -> Check:
+    """What a recipe with train.device = "auto" trains on."""
+    device = accelerators.best()
+    precision = "bf16" if device.has_bf16 else "no bf16"
+    if device.kind != "cpu":
+        return Check("training", "ok", f"{device}, {precision}", "models are trained on the GPU")
+    why = accelerators.find("mps" if name() == "macOS" else "cuda").why
+    return Check(
+        "training", "ok", f"on the processor, {precision} ({why})", "no GPU that torch can use"
+    )
 
 
 def _disk(folder: Path) -> Check:

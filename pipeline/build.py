@@ -34,6 +34,7 @@ from .distill.inputs import (
     Training,
     student_inputs,
 )
+from .engine.compute import Compute, device_for
 from .engine.flow import Builder, Engine, Planner, Step, StopHereError
 from .engine.stage import Made
 from .engine.store import Store, disk_errors
@@ -345,12 +346,12 @@ def build(
     known(read)
     progress = progress or Silent()
     store = Store(Path(artifacts), progress.warn)
-    threads = threads_for(read)
+    compute = compute_for(read)
     if until is None:
         with disk_errors(Path(artifacts), opening=True):
             runs.prepare(Path(artifacts), read.name)
     named = outside(read)
-    steps, keys = _planned(read, named, store, threads)
+    steps, keys = _planned(read, named, store, compute)
     if until is None:
         folder = runs.folder_of(Path(artifacts), read.name)
         for possible in keys:
@@ -360,7 +361,7 @@ def build(
     countable(read)
     stages = _to_run(steps, until)
     planned(stages, expected_seconds(runs.folder_of(Path(artifacts), read.name), stages, store))
-    builder = Builder(store, threads, progress, until=until, around=around)
+    builder = Builder(store, compute, progress, until=until, around=around)
     try:
         made = flow(read, named, builder)
     except StopHereError as stop:
@@ -375,14 +376,14 @@ def build(
 
 
 def _planned(
-    r: Recipe, named: Outside, store: Store, threads: int
+    r: Recipe, named: Outside, store: Store, compute: Compute
 ) -> tuple[list[Step], list[dict[str, str]]]:
     """The steps of a build, and the keys it may have: two sets where the store has no data yet."""
     likely = r.data.unlabelled is not None
-    planner = Planner(store, threads, guess=likely)
+    planner = Planner(store, compute, guess=likely)
     keys = [flow(r, named, planner).keys()]
     if planner.guessed:
-        keys.append(flow(r, named, Planner(store, threads, guess=not likely)).keys())
+        keys.append(flow(r, named, Planner(store, compute, guess=not likely)).keys())
     return planner.steps, keys
 
 
@@ -401,12 +402,12 @@ def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
     """
     known(recipe)
     store = Store(artifacts, asks=True)
-    named, threads = outside(recipe), threads_for(recipe)
-    planner = Planner(store, threads, guess=recipe.data.unlabelled is not None)
+    named, compute = outside(recipe), compute_for(recipe)
+    planner = Planner(store, compute, guess=recipe.data.unlabelled is not None)
     flow(recipe, named, planner)
     data = _look_at_data(recipe, store, planner.steps[0].key)
     if planner.guessed and data is not None:
-        planner = Planner(store, threads, guess=_has_unlabelled(data))
+        planner = Planner(store, compute, guess=_has_unlabelled(data))
         flow(recipe, named, planner)
     return planner.steps
 
@@ -417,7 +418,7 @@ def known_data(recipe: Recipe, artifacts: Path) -> DataRecord | None:
     Raises:
         DataError: what a build would refuse about them.
     """
-    planner = Planner(store := Store(artifacts, asks=True), threads_for(recipe))
+    planner = Planner(store := Store(artifacts, asks=True), compute_for(recipe))
     data = planner.run_stage(DATA, data_inputs(recipe, outside(recipe)))
     return _record_of(recipe, store, data.key)
 
@@ -439,7 +440,16 @@ def _look_at_data(recipe: Recipe, store: Store, key: str) -> DataRecord | None:
     return record
 
 
-def threads_for(recipe: Recipe) -> int:
+def compute_for(recipe: Recipe) -> Compute:
+    """What training computes with; imports no torch.
+
+    Raises:
+        HostError: the recipe asks for a device that is not there.
+    """
+    return Compute(_threads_for(recipe), device_for(recipe.train))
+
+
+def _threads_for(recipe: Recipe) -> int:
     """Training threads: the recipe's, else ``OMP_NUM_THREADS``, else every core available."""
     if recipe.threads is not None:
         return recipe.threads

@@ -44,6 +44,8 @@ TEACHER = Stage(
     ModelRecord,
     libraries=("torch", "numpy", "safetensors"),
     threads=True,
+    device=True,
+    processes=True,
     resumes=True,
 )
 TARGETS = Stage(
@@ -53,6 +55,7 @@ TARGETS = Stage(
     TargetsRecord,
     libraries=("torch", "numpy", "onnxruntime"),
     threads=True,
+    device=True,
     resumes=True,
 )
 STUDENT = Stage(
@@ -62,6 +65,8 @@ STUDENT = Stage(
     ModelRecord,
     libraries=("torch", "numpy", "safetensors"),
     threads=True,
+    device=True,
+    processes=True,
     resumes=True,
 )
 TUNED = Stage(
@@ -71,6 +76,8 @@ TUNED = Stage(
     TunedRecord,
     libraries=("torch", "numpy", "safetensors", "onnx", "onnxscript", "onnxruntime"),
     threads=True,
+    device=True,
+    processes=True,
     resumes=True,
 )
 TUNED_VARIANTS: dict[str, tuple[Stage[TunedInputs, TunedRecord], type[Part]]] = {

@@ -185,7 +185,9 @@ def plan(
 
 def _print_planned(invocation: Invocation, planned: "Planned") -> None:
     """Which stages would run, a line a stage."""
-    lines = [f"{stage:<10} {where:<13} {key}" for stage, where, key in planned.rows()]
+    rows = planned.rows()
+    wide = max((len(where) for _, where, _ in rows), default=0)
+    lines = [f"{stage:<10} {where:<{wide}}  {key}" for stage, where, key in rows]
     lines += [f"search     {sentence}" for sentence in planned.searched()]
     print_result(invocation, planned.records(), *lines)
 

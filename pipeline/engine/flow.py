@@ -5,8 +5,8 @@ a plan, or a build with nothing to do, imports no torch. The ``Builder`` reads e
 store or runs it. ``keys`` says what a key is made of.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from ..progress import Progress
 from ..records import Record
+from .compute import Compute, computing
 from .keys import ingredients
 from .stage import Inputs, Made, Output, Stage
 from .store import Store, digest_of
@@ -53,11 +54,19 @@ class StopHereError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a plan."""
+    """One line of a plan.
+
+    Attributes:
+        stage: its name.
+        key: of its output.
+        cached: whether the store has it.
+        device: what it would compute on; None where it does not train.
+    """
 
     stage: str
     key: str
     cached: bool
+    device: str | None = None
 
 
 class Planner:
@@ -65,7 +74,7 @@ class Planner:
 
     Args:
         store: where finished stages lie.
-        threads: of training.
+        compute: what training computes with.
         guess: what is taken for the answer to a question about a stage that the store lacks.
 
     Attributes:
@@ -73,15 +82,16 @@ class Planner:
         guessed: whether there was such a question.
     """
 
-    def __init__(self, store: Store, threads: int, *, guess: bool = False) -> None:
-        self._store, self._threads, self._guess = store, threads, guess
+    def __init__(self, store: Store, compute: Compute, *, guess: bool = False) -> None:
+        self._store, self._compute, self._guess = store, compute, guess
         self.steps: list[Step] = []
         self.guessed = False
 
     def run_stage(self, stage: Stage[Inputs, Output], inputs: Inputs, /) -> Made[Output]:
         """Work out the key and look whether the store has it."""
-        key = digest_of(ingredients(stage, inputs, self._threads))
-        self.steps.append(Step(stage.name, key, self._store.has(key)))
+        key = digest_of(ingredients(stage, inputs, self._compute))
+        device = str(self._compute.device) if stage.device else None
+        self.steps.append(Step(stage.name, key, self._store.has(key), device))
         return Made(stage, key)
 
     def require(self, *_: object) -> None:
@@ -102,13 +112,13 @@ class Builder:
     def __init__(
         self,
         store: Store,
-        threads: int,
+        compute: Compute,
         progress: Progress,
         *,
         until: str | None = None,
         around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     ) -> None:
-        self._store, self._threads, self._progress = store, threads, progress
+        self._store, self._compute, self._progress = store, compute, progress
         self._until, self._around = until, around
         self.made: list[Made[Any]] = []
         self.ran: list[str] = []
@@ -121,14 +131,15 @@ class Builder:
         """
         if self.made and self.made[-1].stage.name == self._until != stage.name:
             raise StopHereError(self.made[-1])
-        parts = ingredients(stage, inputs, self._threads)
+        parts = ingredients(stage, inputs, self._compute)
         key = digest_of(parts)
 
         def make(out: Path) -> Mapping[str, Any]:
             kept = {"work": self._store.work(key)} if stage.resumes else {}
             with self._around(stage.name):
                 function = _function(stage.run)
-                with _repeatable(self._threads) if stage.threads else nullcontext():
+                using = self._compute.used_by(stage)
+                with computing(using) if stage.threads else nullcontext():
                     record = function(out, self._progress, inputs, **kept)
             return dict(record.model_dump(mode="json"))
 
@@ -146,23 +157,6 @@ class Builder:
     def holds(self, question: Callable[[Output], bool], made: Made[Output], /) -> bool:
         """The answer of a stage's record."""
         return question(made.record)
-
-
-@contextmanager
-def _repeatable(threads: int) -> Iterator[None]:
-    """Torch with the key's thread count and deterministic kernels only; restored afterwards."""
-    import torch
-
-    threads_before = torch.get_num_threads()
-    deterministic_before = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]):
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads_before)
-            torch.use_deterministic_algorithms(deterministic_before)
 
 
 def _function(reference: str) -> Callable[..., Record]:

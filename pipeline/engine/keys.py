@@ -2,7 +2,8 @@
 
 A key is the hash of the stage's inputs (recipe parts as JSON, other stages by key), the source text
 of the stage's own modules, the versions of the libraries it uses, and, where the numbers depend on
-them, the thread count and the CPU's kernel class.
+them, the thread count and the CPU's kernel class, the device and the number of processes: sums of
+floats come out otherwise in another order.
 """
 
 import platform
@@ -16,18 +17,19 @@ from ...devices.onboard.machine import host
 from ..recipe.part import Part
 from ..records import Record
 from . import sources
+from .compute import Compute
 from .extras import is_known, missing
 from .stage import Made, Stage
 from .store import digest_of
 
 
-def ingredients(stage: Stage[Any, Any], inputs: object, threads: int) -> dict[str, Any]:
+def ingredients(stage: Stage[Any, Any], inputs: object, compute: Compute) -> dict[str, Any]:
     """All that decides a stage's result, as JSON.
 
     Args:
         stage: the stage.
         inputs: its frozen dataclass; each field counts, also those of dataclasses inside it.
-        threads: of training.
+        compute: what training computes with.
 
     Raises:
         TypeError: the inputs are of another stage, or hold a value that has no JSON form.
@@ -45,7 +47,11 @@ def ingredients(stage: Stage[Any, Any], inputs: object, threads: int) -> dict[st
     here = _host()
     if stage.threads:
         kernels = [host.kernel_class(here.features), host.has_bf16(here.features)]
-        parts |= {"threads": threads, "kernels": kernels}
+        parts |= {"threads": compute.threads, "kernels": kernels}
+    if stage.device:
+        parts["device"] = compute.device.identity
+    if stage.processes:
+        parts["processes"] = compute.processes
     if stage.machine:
         parts["machine"] = [here.cpu, here.available_cores, here.memory_bytes, platform.release()]
     return parts

@@ -23,6 +23,8 @@ class Stage(Generic[Inputs, Output]):
         libraries: distributions whose version decides the result.
         threads: whether the thread count decides it (1 and 2 torch threads train different
             weights).
+        device: whether it computes on the device that the recipe trains on.
+        processes: whether all processes of the job share its work (a training).
         machine: whether the result belongs to this machine alone (a measurement).
         resumes: whether it resumes after a kill; ``run`` then also gets ``work``, a folder that
             is kept until the stage is done.
@@ -34,6 +36,8 @@ class Stage(Generic[Inputs, Output]):
     gives: type[Output]
     libraries: tuple[str, ...]
     threads: bool = False
+    device: bool = False
+    processes: bool = False
     machine: bool = False
     resumes: bool = False
 

@@ -34,7 +34,7 @@ SHARES = (0.0625, 0.25)
 """Of the labelled samples, that ``--samples`` compares."""
 OF_CLASSES = ("label_smoothing", "class_weights")
 """Keys of a schedule that hold for tasks of classes alone."""
-_AS_IT_WAS = ("seed", "threads", "license", "augment", "compress", "export", "benchmark")
+_AS_IT_WAS = ("seed", "threads", "train", "license", "augment", "compress", "export", "benchmark")
 """Keys and sections that an adaptation has from the run."""
 _ABOUT = ("prefer", "runtimes")
 """Keys of ``[gate]`` that are no budgets."""

@@ -80,7 +80,7 @@ class Planned(Result):
     def rows(self) -> list[tuple[str, str, str]]:
         """Of each stage its name, whether it would run, and the beginning of its key."""
         return [
-            (step.stage, "in the store" if step.cached else "would run", step.key[:_KEY])
+            (step.stage, "in the store" if step.cached else _would_run(step), step.key[:_KEY])
             for step in self.steps
         ]
 
@@ -98,7 +98,7 @@ class Planned(Result):
 
     def records(self) -> list[dict[str, Any]]:
         """One mapping a stage, and one of the search."""
-        steps = [asdict(step) for step in self.steps]
+        steps = [_known(asdict(step)) for step in self.steps]
         if self.search is None:
             return steps
         found = {field.name: getattr(self.search, field.name) for field in fields(self.search)}
@@ -110,3 +110,12 @@ class Planned(Result):
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON-ready values; ``edgestill plan --json`` prints ``stages``."""
         return {"stages": self.records()}
+
+
+def _would_run(step: Step) -> str:
+    return "would run" if step.device is None else f"would run on {step.device}"
+
+
+def _known(step: dict[str, Any]) -> dict[str, Any]:
+    """Without the device of a stage that does not train."""
+    return {name: value for name, value in step.items() if value is not None}

@@ -22,6 +22,7 @@ from .export import Export
 from .gate import Gate
 from .part import Part
 from .search import AUTO, Search
+from .train import Train
 
 
 class Recipe(Part):
@@ -46,6 +47,7 @@ class Recipe(Part):
         description="Threads for training; none: all cores this process may use. Other numbers of "
         "threads give other weights.",
     )
+    train: Train = Field(default_factory=lambda: Train())
     data: Data
     augment: Augment = Field(default_factory=lambda: Augment())
     teacher: Teacher

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import tasks
-from ..build import benchmark_inputs, data_inputs, flow, threads_for, variants_inputs
+from ..build import benchmark_inputs, compute_for, data_inputs, flow, variants_inputs
 from ..compress.plan import plan as plan_of
 from ..distill.inputs import Models, Teachers
 from ..engine.flow import Builder, StopHereError
@@ -189,7 +189,7 @@ class Trials:
 
     def _builder(self, recipe: Recipe, until: str | None = None) -> Builder:
         return Builder(
-            self.store, threads_for(recipe), self.progress, until=until, around=self.around
+            self.store, compute_for(recipe), self.progress, until=until, around=self.around
         )
 
 

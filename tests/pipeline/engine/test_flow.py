@@ -9,6 +9,7 @@ import pytest
 from edgestill.pipeline import stages
 from edgestill.pipeline.data.inputs import DataInputs
 from edgestill.pipeline.engine import keys
+from edgestill.pipeline.engine.compute import Compute
 from edgestill.pipeline.engine.flow import Builder, Planner
 from edgestill.pipeline.engine.stage import Made, Stage
 from edgestill.pipeline.engine.store import Store
@@ -29,6 +30,7 @@ class Inner:
 
 
 MODEL = Architecture(model="mlp1")
+ONE = Compute(1)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ DECLARED = [value for value in vars(stages).values() if isinstance(value, Stage)
 
 
 def key(inputs):
-    return keys.ingredients(SUM, inputs, 1)["inputs"]
+    return keys.ingredients(SUM, inputs, ONE)["inputs"]
 
 
 @pytest.mark.parametrize("stage", DECLARED, ids=lambda stage: stage.name)
@@ -96,14 +98,14 @@ def test_a_planner_and_a_builder_give_a_stage_the_same_key(tmp_path, monkeypatch
 
     monkeypatch.setattr("edgestill.pipeline.engine.flow._function", lambda _: total)
     store = Store(tmp_path)
-    planner, builder = Planner(store, 1), Builder(store, 1, Silent())
+    planner, builder = Planner(store, ONE), Builder(store, ONE, Silent())
     planned = planner.run_stage(SUM, SumInputs())
     with pytest.raises(RuntimeError, match="sum was planned, not built"):
         _ = planned.record
     made = builder.run_stage(SUM, SumInputs())
     assert (made.key, made.record.total) == (planned.key, 3)
     assert [step.cached for step in planner.steps] == [False]
-    assert Planner(store, 1).run_stage(SUM, SumInputs()).key == made.key
+    assert Planner(store, ONE).run_stage(SUM, SumInputs()).key == made.key
     builder.run_stage(SUM, SumInputs())
     assert builder.ran == ["sum"]
 
@@ -111,8 +113,8 @@ def test_a_planner_and_a_builder_give_a_stage_the_same_key(tmp_path, monkeypatch
 def test_keys_change_with_threads_sources_and_versions():
     inputs = DataInputs(Data(source="npz:a.npz"), "", None, 0)
     stage = replace(DATA, threads=True, libraries=("torch",))
-    one = keys.ingredients(stage, inputs, 1)
-    two = keys.ingredients(stage, inputs, 2)
+    one = keys.ingredients(stage, inputs, ONE)
+    two = keys.ingredients(stage, inputs, Compute(2))
     assert one != two
     assert one["libraries"]["torch"]
     assert len(one["sources"]) == 64
@@ -127,13 +129,13 @@ def test_what_an_output_says_of_later_stages_is_guessed_only_where_the_store_lac
     monkeypatch.setattr("edgestill.pipeline.engine.flow._function", lambda _: total)
     store, made = Store(tmp_path), None
     for guess in (False, True):
-        planner = Planner(store, 1, guess=guess)
+        planner = Planner(store, ONE, guess=guess)
         made = planner.run_stage(SUM, SumInputs())
         assert planner.holds(lambda one: one.total == 3, made) is guess
         assert planner.guessed
-    builder = Builder(store, 1, Silent())
+    builder = Builder(store, ONE, Silent())
     assert builder.holds(lambda one: one.total == 3, builder.run_stage(SUM, SumInputs()))
-    planner = Planner(store, 1, guess=True)
+    planner = Planner(store, ONE, guess=True)
     assert planner.holds(lambda one: one.total == 3, made)
     assert not planner.holds(lambda one: one.total == 4, made)
     assert not planner.guessed

@@ -2,6 +2,7 @@
 
 import tiny
 from edgestill.pipeline.build import flow
+from edgestill.pipeline.engine.compute import Compute
 from edgestill.pipeline.engine.flow import Planner
 from edgestill.pipeline.engine.store import Store
 from edgestill.pipeline.outside import outside
@@ -22,7 +23,7 @@ def test_what_a_search_chose_by_is_measured_again_for_the_verdict(tmp_path):
     assert _short(recipe) == recipe
 
     def keys(split):
-        planner = Planner(Store(tmp_path / "artifacts", asks=True), 1)
+        planner = Planner(Store(tmp_path / "artifacts", asks=True), Compute(1))
         flow(recipe, outside(recipe), planner, split=split)
         return {step.stage: step.key for step in planner.steps}
 
