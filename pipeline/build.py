@@ -4,7 +4,6 @@
 >>> built.report.verdict.outcome, built.run                               # doctest: +SKIP
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from ..devices.energy.declared import prices_of
-from ..devices.onboard.machine.system import available_cores
 from ..devices.profiles.profile import HOST, Profile, same_device
 from ..devices.profiles.profile import load as load_profile
 from ..exporters import toolchains_of
@@ -34,7 +32,7 @@ from .distill.inputs import (
     Training,
     student_inputs,
 )
-from .engine.compute import Compute, device_for
+from .engine.compute import Compute, compute_for
 from .engine.flow import Builder, Engine, Planner, Step, StopHereError
 from .engine.stage import Made
 from .engine.store import Store, disk_errors
@@ -438,22 +436,3 @@ def _look_at_data(recipe: Recipe, store: Store, key: str) -> DataRecord | None:
     if record is not None:
         suits(recipe, record)
     return record
-
-
-def compute_for(recipe: Recipe) -> Compute:
-    """What training computes with; imports no torch.
-
-    Raises:
-        HostError: the recipe asks for a device that is not there.
-    """
-    return Compute(_threads_for(recipe), device_for(recipe.train))
-
-
-def _threads_for(recipe: Recipe) -> int:
-    """Training threads: the recipe's, else ``OMP_NUM_THREADS``, else every core available."""
-    if recipe.threads is not None:
-        return recipe.threads
-    variable = os.environ.get("OMP_NUM_THREADS", "")
-    if variable.isdecimal() and int(variable) > 0:
-        return int(variable)
-    return available_cores()

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...devices import accelerators
 from ...devices.accelerators import CPU, Device
+from ...devices.onboard.machine.system import available_cores
 from ...errors import HostError
+from ..recipe.recipe import Recipe
 from ..recipe.train import Train
 from .stage import Stage
 
@@ -50,6 +52,25 @@ class Compute:
             device=self.device if stage.device else CPU,
             processes=self.processes if stage.processes else 1,
         )
+
+
+def compute_for(recipe: Recipe) -> Compute:
+    """What a recipe trains with here; imports no torch.
+
+    Raises:
+        HostError: it asks for a device that is not there.
+    """
+    return Compute(_threads_for(recipe), device_for(recipe.train))
+
+
+def _threads_for(recipe: Recipe) -> int:
+    """Training threads: the recipe's, else ``OMP_NUM_THREADS``, else every core available."""
+    if recipe.threads is not None:
+        return recipe.threads
+    variable = os.environ.get("OMP_NUM_THREADS", "")
+    if variable.isdecimal() and int(variable) > 0:
+        return int(variable)
+    return available_cores()
 
 
 def device_for(train: Train) -> Device:

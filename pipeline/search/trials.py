@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .. import tasks
-from ..build import benchmark_inputs, compute_for, data_inputs, flow, variants_inputs
+from ..build import benchmark_inputs, data_inputs, flow, variants_inputs
 from ..compress.plan import plan as plan_of
 from ..distill.inputs import Models, Teachers
+from ..engine.compute import compute_for
 from ..engine.flow import Builder, StopHereError
 from ..engine.stage import Made
 from ..engine.store import Store
