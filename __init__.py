@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from .pipeline.api.explain import explain as explain
     from .pipeline.api.export import export as export
     from .pipeline.api.frontier import Frontier as Frontier
+    from .pipeline.api.gate import Gated as Gated
+    from .pipeline.api.gate import gate as gate
+    from .pipeline.api.history import history as history
     from .pipeline.api.load_run import load_run as load_run
     from .pipeline.api.plan import plan as plan
     from .pipeline.api.quantize import quantize as quantize
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from .pipeline.finished.compare import Compared as Compared
     from .pipeline.finished.explain import Explained as Explained
     from .pipeline.finished.exported import Exported as Exported
+    from .pipeline.finished.history import History as History
     from .pipeline.finished.instructions import InstructionsCounted as InstructionsCounted
     from .pipeline.finished.measured import Measured as Measured
     from .pipeline.finished.planned import Planned as Planned
@@ -77,6 +81,8 @@ _FUNCTIONS = {
         "compare",
         "export",
         "bundle",
+        "gate",
+        "history",
         "load_run",
         "search",
         "verify",
@@ -88,6 +94,8 @@ _CLASSES = {
     "Stopped": ".pipeline.api.stopped",
     "Frontier": ".pipeline.api.frontier",
     "Bundled": ".pipeline.api.bundle",
+    "Gated": ".pipeline.api.gate",
+    "History": ".pipeline.finished.history",
     "Quantized": ".pipeline.finished.quantize",
     "Measured": ".pipeline.finished.measured",
     "Compared": ".pipeline.finished.compare",
@@ -127,6 +135,8 @@ __all__ = [
     "Explained",
     "Exported",
     "Frontier",
+    "Gated",
+    "History",
     "HostError",
     "InstructionsCounted",
     "MaterialError",
@@ -156,6 +166,8 @@ __all__ = [
     "compare",
     "explain",
     "export",
+    "gate",
+    "history",
     "load_run",
     "plan",
     "quantize",

@@ -12,6 +12,7 @@ from .shared import Invocation, command, overrides_option, print_json, verbose_o
 from .verdict import show_verdict
 
 if TYPE_CHECKING:
+    from ..api.gate import Gated
     from ..api.run import Run
     from ..judge.against import Against
     from ..judge.regression import Limits
@@ -145,26 +146,23 @@ def gate(
     is measured.
     """
     from ..api.run import judged_again
-    from ..judge.against import combined
-    from ..judge.gate import EXIT_CODES
     from ..judge.regression import Limits
     from ..runs.locate import located
 
     if baseline is None:
         _needs_a_baseline()
     judged = judged_again(located(run).folder, overrides, recipe)
-    found = None
+    found, gated = None, None
     if baseline is not None:
         given = {key: value for key, value in options.items() if key.startswith("max_")}
         allowed = Limits(**{key.removeprefix("max_"): value for key, value in given.items()})
-        found = _against(judged, baseline, allowed, measure=measure)
-        invocation.code = EXIT_CODES[combined(judged.outcome, found.outcome)]
-    else:
-        invocation.code = judged.exit_code
+        gated = _against(judged, baseline, allowed, measure=measure)
+        found = gated.against
+    result: Run | Gated = gated or judged
+    invocation.code = result.exit_code
     _write(judged, found, options["junit"], options["summary"])
     if invocation.json:
-        document = judged.to_dict() | {"exit_code": invocation.code}
-        print_json(invocation, document | ({"baseline": found.to_dict()} if found else {}))
+        print_json(invocation, result.to_dict())
         return
     show_verdict(judged, verbose=verbose)
     if found is not None:
@@ -186,14 +184,12 @@ def _needs_a_baseline() -> None:
             )
 
 
-def _against(judged: "Run", baseline: Path, limits: "Limits", *, measure: bool) -> "Against":
-    from ..finished.baseline import against
+def _against(judged: "Run", baseline: Path, limits: "Limits", *, measure: bool) -> "Gated":
+    from ..api.gate import baseline_of, judged_against
     from ..progress import OnConsole
-    from ..runs.locate import Located, located, same_build
 
-    other = located(baseline, where="--baseline", but=lambda other: same_build(other, judged.path))
     progress = OnConsole(stderr()) if measure else None
-    return against(Located(judged.report, judged.path), other, limits, progress)
+    return judged_against(judged, baseline_of(judged, baseline), limits, progress)
 
 
 def _write(

@@ -23,12 +23,18 @@ from ..judge import change_point
 from ..records import Outcome, Report
 from ..report import numbers, rows
 from ..report.numbers import BYTES, COUNT, MILLISECONDS, Unit
+from ..report.words import WORDS
 from ..runs.locate import REPORT, same_build
 from ..runs.run import open_report
-from .result import plain
+from .result import Result, plain
+from .screen import Screen
 
 COUNTED, VARIES = ("bytes", "instructions"), ("score", "p50_ms")
+HEAD = ("built", "commit", "size", "p50", "instructions", "verdict")
+"""Of what is shown of a run; the score comes third, under the name of its metric."""
 _FORMULA = ("=", "+", "-", "@")
+_SHOWN = 12
+"""Runs on a screen, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +85,8 @@ class Changed:
     p: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class History:
+@dataclass(frozen=True, slots=True, repr=False)
+class History(Result):
     """The runs of a name.
 
     Attributes:
@@ -101,8 +107,50 @@ class History:
     notes: tuple[str, ...]
     error_rate: float = change_point.ERROR_RATE
 
+    def head(self) -> tuple[str, ...]:
+        """Of the columns of ``cells``."""
+        return (*HEAD[:2], self.metric, *HEAD[2:])
+
+    def cells(self, entry: Entry) -> tuple[str, ...]:
+        """What is shown of a run."""
+        figures = units(self.metric)
+        values = (entry.score, entry.bytes, entry.p50_ms, entry.instructions)
+        units_in_order = (figures[key] for key in ("score", "bytes", "p50_ms", "instructions"))
+        shown = (
+            "unknown" if value is None else numbers.amount(value, unit)
+            for value, unit in zip(values, units_in_order, strict=True)
+        )
+        built = entry.created[:16].replace("T", " ")
+        return (built, (entry.commit or "")[:7], *shown, WORDS[entry.outcome])
+
+    @property
+    def title(self) -> str:
+        """What the figures are of."""
+        return f"{self.name}: {self.variant}, {numbers.how_many(len(self.entries), 'run')}"
+
+    def sentences(self) -> tuple[str, ...]:
+        """Each change, the oldest first, or that there is none; then the notes."""
+        told = tuple(map(self.said, self.changes)) or ("no change of any figure was found",)
+        return (*told, *self.notes)
+
+    def screen(self) -> Screen:
+        """The newest runs, the oldest of them first, and what changed."""
+        shown = self.entries[-_SHOWN:]
+        more = len(self.entries) - len(shown)
+        return Screen(
+            title=self.title,
+            head=self.head(),
+            rows=tuple(map(self.cells, shown)),
+            above=(f"the newest {len(shown)}; to_dataframe() has all",) if more else (),
+            below=self.sentences(),
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        """One mapping a run."""
+        return [asdict(entry) for entry in self.entries]
+
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON-ready values."""
+        """All of it as JSON-ready values: the document of ``edgestill history --json``."""
         document: dict[str, Any] = plain(asdict(self))
         return document
 

@@ -8,7 +8,18 @@ from pathlib import Path
 import edgestill
 import pytest
 
-QUICK = ("build", "plan", "quantize", "bench", "bench_arena", "bundle", "load_run", "verify")
+QUICK = (
+    "build",
+    "plan",
+    "quantize",
+    "bench",
+    "bench_arena",
+    "bundle",
+    "gate",
+    "history",
+    "load_run",
+    "verify",
+)
 FUNCTIONS = (
     *QUICK,
     *(
