@@ -23,7 +23,7 @@ Where several things are wrong at once, the first is raised and has the others b
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -85,8 +85,9 @@ class EdgestillError(Exception):
 
 
 def together(problems: Sequence[EdgestillError]) -> EdgestillError:
-    """The first of several failures, with the others beside it."""
-    first, *others = (one for problem in problems for one in problem.problems)
+    """The first of several failures, with the others beside it, each once."""
+    every = (one for problem in problems for one in problem.problems)
+    first, *others = {one.line(): one for one in every}.values()
     for one in (first, *others):
         one.also = ()
     first.also = tuple(others)
@@ -105,8 +106,18 @@ def check_all(*checks: Callable[[], object]) -> None:
             check()
         except EdgestillError as problem:
             problems.append(problem)
-    if problems:
-        raise together(problems)
+    raise_all(problems)
+
+
+def raise_all(problems: Iterable[EdgestillError]) -> None:
+    """Raise failures as one.
+
+    Raises:
+        EdgestillError: the first, with the others beside it.
+    """
+    found = list(problems)
+    if found:
+        raise together(found)
 
 
 class UsageError(EdgestillError):

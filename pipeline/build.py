@@ -38,8 +38,8 @@ from .engine.stage import Made
 from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
 from .judge.inputs import AdaptationInputs, BenchmarkInputs, VerifyInputs
-from .outside import Outside, outside
-from .preflight import countable, fits, known, suits
+from .outside import Outside, checked, outside
+from .preflight import KNOWN, countable, fits, suits
 from .progress import Progress, Silent
 from .recipe.architecture import Architecture
 from .recipe.compress import StaticRanges
@@ -338,17 +338,17 @@ def build(
     if isinstance(recipe, Recipe):
         recipe = Given(recipe)
     elif not isinstance(recipe, Given):
-        recipe = Given(load(Path(recipe), overrides, seed=seed), Path(recipe))
+        path = Path(recipe)
+        recipe = Given(load(path, overrides, seed=seed, checks=KNOWN), path)
     read = recipe.recipe
     until_stage.suits(until, read)
-    known(read)
+    named = checked(read)
     progress = progress or Silent()
     store = Store(Path(artifacts), progress.warn)
     compute = compute_for(read)
     if until is None:
         with disk_errors(Path(artifacts), opening=True):
             runs.prepare(Path(artifacts), read.name)
-    named = outside(read)
     steps, keys = _planned(read, named, store, compute)
     if until is None:
         folder = runs.folder_of(Path(artifacts), read.name)
@@ -398,9 +398,7 @@ def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
         DataError, RecipeError: what a build would refuse about the data, and about the recipe for
             these data, as far as it can be known in seconds.
     """
-    known(recipe)
-    store = Store(artifacts, asks=True)
-    named, compute = outside(recipe), compute_for(recipe)
+    store, named, compute = Store(artifacts, asks=True), checked(recipe), compute_for(recipe)
     planner = Planner(store, compute, guess=recipe.data.unlabelled is not None)
     flow(recipe, named, planner)
     data = _look_at_data(recipe, store, planner.steps[0].key)

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple, TypeVar, cast
 
 from ..devices.place.place import place_of
 from ..devices.profiles.profile import Profile
 from ..devices.profiles.profile import load as load_profile
-from ..errors import EdgestillError, ModelError, RecipeError, together
+from ..errors import EdgestillError, ModelError, RecipeError, check_all, raise_all
 from . import teachers as teacher_kinds
 from .data import fingerprint, tokenizer_fingerprint
+from .preflight import known
 from .recipe import user_function
 from .recipe.model_names import is_factory
 from .recipe.recipe import Recipe
@@ -84,9 +86,19 @@ def outside(recipe: Recipe) -> Outside:
             for key, name in recipe.distill.user_losses
         ),
     )
-    if problems:
-        raise together(problems)
+    raise_all(problems)
     return named
+
+
+def checked(recipe: Recipe) -> Outside:
+    """What a recipe names outside itself, of one that can be built.
+
+    Raises:
+        EdgestillError: as ``preflight.known`` and ``outside``, of all problems.
+    """
+    named: list[Outside] = []
+    check_all(partial(known, recipe), lambda: named.append(outside(recipe)))
+    return named[0]
 
 
 def _device(name: str) -> Profile:

@@ -1,13 +1,18 @@
-"""Checks of a recipe, by itself and against its data, before the first model is trained."""
+"""Checks of a recipe, by itself and against its data, before the first model is trained.
+
+All that can be refused at one time is refused together.
+"""
 
 import difflib
+from collections.abc import Iterator
 from functools import partial
 
 from .. import toolchains
 from ..devices.instructions import count
 from ..devices.profiles.profile import load as load_profile
-from ..errors import DataError, RecipeError, check_all
+from ..errors import DataError, EdgestillError, RecipeError, check_all, raise_all
 from ..exporters import toolchains_of
+from . import data as sources
 from . import tasks
 from .judge import task_budgets
 from .recipe.architecture import Architecture
@@ -27,30 +32,48 @@ def known(recipe: Recipe) -> None:
     """Refuse what the task does not have and formats without a toolchain, before any data.
 
     Raises:
-        RecipeError: a budget, ``data.select_by`` or ``export.inside``.
+        RecipeError: a budget, ``data.select_by`` or ``export.inside``, the kind of a source, or
+            what needs a teacher where there is none.
+        UsageError: there is no such device.
         HostError: a format's toolchain is not set up.
     """
+    check_all(*(partial(check, recipe) for check in KNOWN))
+
+
+def _has_such_budgets(recipe: Recipe) -> None:
+    task_budgets.check(recipe.gate, tasks.of(recipe.data.task))
+
+
+def _sources_have_a_kind(recipe: Recipe) -> None:
+    sources.find(recipe.data.source)
+
+
+def _further_samples_have_a_kind(recipe: Recipe) -> None:
+    if recipe.data.unlabelled is not None:
+        sources.find(recipe.data.unlabelled, "data.unlabelled")
+
+
+def _is_measured_on_a_device(recipe: Recipe) -> None:
+    _is_device(recipe.benchmark.device, "benchmark.device")
+
+
+def _is_made_for_a_device(recipe: Recipe) -> None:
+    _is_device(recipe.compress.target, "compress.target")
+
+
+def _is_device(name: str | None, where: str) -> None:
+    if name is not None and not name.endswith(".toml"):
+        load_profile(name, where=where)
+
+
+def _learns_from_a_teacher(recipe: Recipe) -> None:
+    """Refuse what needs a teacher where there is none."""
+    if recipe.teacher.is_none:
+        raise_all(_without_a_teacher(recipe))
+
+
+def _without_a_teacher(recipe: Recipe) -> Iterator[EdgestillError]:
     task = tasks.of(recipe.data.task)
-    check_all(
-        partial(task_budgets.check, recipe.gate, task),
-        partial(_has_such_probabilities, recipe, task),
-        partial(_selects_by_a_metric, recipe, task),
-        partial(_toolchains_are_set_up, recipe),
-        partial(_does_without_a_teacher, recipe, task),
-    )
-
-
-def _does_without_a_teacher(recipe: Recipe, task: tasks.Task) -> None:
-    """Refuse what needs a teacher where there is none, and shares of samples where there is one."""
-    if not recipe.teacher.is_none:
-        if recipe.student.sample_shares:
-            raise RecipeError(
-                found="sample_shares and a teacher",
-                expected=f"teacher.model = {NO_TEACHER!r}: its answers are stored for all samples",
-                where="student.sample_shares",
-                fix="leave student.sample_shares out",
-            )
-        return
     needing = {
         "data.task": task.name if task.labels is None else None,
         "data.unlabelled": recipe.data.unlabelled,
@@ -60,7 +83,7 @@ def _does_without_a_teacher(recipe: Recipe, task: tasks.Task) -> None:
     }
     for key, value in needing.items():
         if value is not None:
-            raise RecipeError(
+            yield RecipeError(
                 found=f"{value!r} and no teacher",
                 expected="a teacher, whose answers it takes",
                 where=key,
@@ -68,8 +91,18 @@ def _does_without_a_teacher(recipe: Recipe, task: tasks.Task) -> None:
             )
 
 
-def _selects_by_a_metric(recipe: Recipe, task: tasks.Task) -> None:
-    select_by = recipe.data.select_by
+def _takes_shares_of_labels(recipe: Recipe) -> None:
+    if recipe.student.sample_shares and not recipe.teacher.is_none:
+        raise RecipeError(
+            found="sample_shares and a teacher",
+            expected=f"teacher.model = {NO_TEACHER!r}: its answers are stored for all samples",
+            where="student.sample_shares",
+            fix="leave student.sample_shares out",
+        )
+
+
+def _selects_by_a_metric(recipe: Recipe) -> None:
+    select_by, task = recipe.data.select_by, tasks.of(recipe.data.task)
     names = [metric.name for metric in task.reported if metric.value is not None]
     if select_by is not None and slug(select_by) not in map(slug, names):
         near = difflib.get_close_matches(select_by, names, n=1)
@@ -82,15 +115,17 @@ def _selects_by_a_metric(recipe: Recipe, task: tasks.Task) -> None:
 
 
 def _toolchains_are_set_up(recipe: Recipe) -> None:
-    for format_ in recipe.export.formats:
-        for name in toolchains_of(format_):
-            if toolchains.python_of(name) is None:
-                module = toolchains.TOOLCHAINS[name].modules[0]
-                raise toolchains.missing(f"export.formats: {format_}", module)
+    raise_all(
+        toolchains.missing(f"export.formats: {format_}", toolchains.TOOLCHAINS[name].modules[0])
+        for format_ in recipe.export.formats
+        for name in toolchains_of(format_)
+        if toolchains.python_of(name) is None
+    )
 
 
-def _has_such_probabilities(recipe: Recipe, task: tasks.Task) -> None:
+def _has_such_probabilities(recipe: Recipe) -> None:
     """Refuse a softmax or a sigmoid that is not the task's."""
+    task = tasks.of(recipe.data.task)
     asked, own = recipe.export.activation, task.probabilities
     if asked is None or (own is not None and asked == own.activation):
         return
@@ -100,6 +135,21 @@ def _has_such_probabilities(recipe: Recipe, task: tasks.Task) -> None:
         where="export.inside",
         fix=f'inside = ["normalize", "{own.activation}"]' if own else f"leave {asked!r} out",
     )
+
+
+KNOWN = (
+    _sources_have_a_kind,
+    _further_samples_have_a_kind,
+    _has_such_budgets,
+    _has_such_probabilities,
+    _selects_by_a_metric,
+    _learns_from_a_teacher,
+    _takes_shares_of_labels,
+    _is_measured_on_a_device,
+    _is_made_for_a_device,
+    _toolchains_are_set_up,
+)
+"""What ``known`` asks, each of a few keys."""
 
 
 def countable(recipe: Recipe) -> None:
@@ -120,15 +170,16 @@ def suits(recipe: Recipe, data: DataRecord) -> None:
     Raises:
         DataError, RecipeError: as ``fits``.
     """
-    _no_split_is_empty(data)
     task = tasks.of(data.task)
     models = (*(teacher.model for teacher in recipe.teacher.teachers()), recipe.student.model)
     check_all(
+        partial(_no_split_is_empty, data),
         partial(_fills_a_batch, recipe, data),
         partial(_normalizes, recipe, data),
         partial(_has_channels, recipe, data),
         *(partial(_takes, model, data) for model in dict.fromkeys(models)),
-        partial(_views_suit, recipe),
+        partial(_views_differ, recipe),
+        partial(_layers_are_at_hand, recipe),
         partial(_opens, recipe),
         partial(_labels_exist, recipe, task),
         partial(task_budgets.check, recipe.gate, task, data.labels),
@@ -145,12 +196,12 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
             share to prune that the student cannot lose.
         NoEffectError: a student to prune that has no channels that can go.
     """
-    suits(recipe, data)
     from .distill import losses, targets, views
 
     task = tasks.of(data.task)
     outputs = task.outputs(data)
     check_all(
+        partial(suits, recipe, data),
         partial(losses.check, recipe.distill, task, outputs),
         *(partial(losses.layer_loss, pair.loss) for pair in recipe.distill.layers),
         partial(targets.kept_of, outputs or 0, recipe.distill.top_k, data),
@@ -160,14 +211,14 @@ def fits(recipe: Recipe, data: DataRecord) -> None:
 
 
 def _no_split_is_empty(data: DataRecord) -> None:
-    for split in SPLITS:
-        if not data.samples(split):
-            raise DataError(
-                found=f"no sample in {split} ({data.dropped} dropped as duplicates)",
-                expected="some in every split",
-                where=data.source,
-                fix="bring samples that stand in no other split",
-            )
+    empty = [split for split in SPLITS if not data.samples(split)]
+    if empty:
+        raise DataError(
+            found=f"no sample in {' and in '.join(empty)} ({data.dropped} dropped as duplicates)",
+            expected="some in every split",
+            where=data.source,
+            fix="bring samples that stand in no other split",
+        )
 
 
 def _fills_a_batch(recipe: Recipe, data: DataRecord) -> None:
@@ -178,14 +229,16 @@ def _fills_a_batch(recipe: Recipe, data: DataRecord) -> None:
         for teacher in recipe.teacher.teachers()
     )
     student = [("distill", recipe.distill.batch_size)]
-    for part, batch in [("teacher", recipe.teacher.batch_size)] * learns + student:
-        if data.samples("train") < batch:
-            raise DataError(
-                found=f"{data.samples('train')} samples in train",
-                expected=f"at least one batch of {batch}",
-                where=f"{part}.batch_size",
-                fix="lower batch_size or bring more samples",
-            )
+    raise_all(
+        DataError(
+            found=f"{data.samples('train')} samples in train",
+            expected=f"at least one batch of {batch}",
+            where=f"{part}.batch_size",
+            fix="lower batch_size or bring more samples",
+        )
+        for part, batch in [("teacher", recipe.teacher.batch_size)] * learns + student
+        if data.samples("train") < batch
+    )
 
 
 def _normalizes(recipe: Recipe, data: DataRecord) -> None:
@@ -230,7 +283,7 @@ def _takes(model: str, data: DataRecord) -> None:
     )
 
 
-def _views_suit(recipe: Recipe) -> None:
+def _views_differ(recipe: Recipe) -> None:
     distill = recipe.distill
     if distill.views > 1 and not recipe.augment.varies:
         raise RecipeError(
@@ -239,6 +292,10 @@ def _views_suit(recipe: Recipe) -> None:
             where="distill.views",
             fix="set crop, flip or another key of [augment]",
         )
+
+
+def _layers_are_at_hand(recipe: Recipe) -> None:
+    distill = recipe.distill
     if distill.layers and (distill.views or len(recipe.teacher.teachers()) > 1):
         raise RecipeError(
             found="losses between layers",
@@ -283,6 +340,7 @@ def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
         return
     from .compress.train import prune_and_distil
 
+    _takes(recipe.student.model, data)
     student = recipe.student.only(Architecture)
     prune_and_distil.check_possible(student, data, recipe.compress.prune_share)
 
@@ -290,12 +348,14 @@ def _can_be_pruned(recipe: Recipe, data: DataRecord) -> None:
 def _labels_exist(recipe: Recipe, task: tasks.Task) -> None:
     if task.has_classes:
         return
-    for part, schedule in (("teacher", recipe.teacher), ("distill", recipe.distill)):
-        for key in OF_LABELS:
-            if getattr(schedule, key, False):
-                raise RecipeError(
-                    found=f"{key} for {task.name}",
-                    expected="a task of classes or labels",
-                    where=f"{part}.{key}",
-                    fix=f"leave {part}.{key} out",
-                )
+    raise_all(
+        RecipeError(
+            found=f"{key} for {task.name}",
+            expected="a task of classes or labels",
+            where=f"{part}.{key}",
+            fix=f"leave {part}.{key} out",
+        )
+        for part, schedule in (("teacher", recipe.teacher), ("distill", recipe.distill))
+        for key in OF_LABELS
+        if getattr(schedule, key, False)
+    )

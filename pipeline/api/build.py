@@ -6,6 +6,7 @@ from typing import Any, overload
 
 from ...errors import UsageError
 from .. import build as pipeline
+from ..preflight import KNOWN
 from ..recipe.files import bundled, load, of_tree
 from ..recipe.recipe import Recipe
 from ..search.fit import fit
@@ -157,11 +158,11 @@ def _in_memory(data: Any, teacher: Any, artifacts: Path) -> tuple[str, ...]:
 
 def _read(recipe: RecipeOption, overrides: tuple[str, ...], seed: int | None) -> Recipe:
     if recipe is None:
-        return load(bundled("demo"), overrides, seed=seed)
+        return load(bundled("demo"), overrides, seed=seed, checks=KNOWN)
     if isinstance(recipe, Path | str):
-        return load(Path(recipe), overrides, seed=seed)
+        return load(Path(recipe), overrides, seed=seed, checks=KNOWN)
     if isinstance(recipe, Mapping):
-        return of_tree(recipe, overrides, seed=seed)
+        return of_tree(recipe, overrides, seed=seed, checks=KNOWN)
     if not isinstance(recipe, Recipe):
         raise UsageError(
             f"a {type(recipe).__name__}",
@@ -169,5 +170,6 @@ def _read(recipe: RecipeOption, overrides: tuple[str, ...], seed: int | None) ->
             where="recipe",
         )
     if overrides or seed is not None:
-        return of_tree(recipe.model_dump(mode="json", exclude_none=True), overrides, seed=seed)
+        tree = recipe.model_dump(mode="json", exclude_none=True)
+        return of_tree(tree, overrides, seed=seed, checks=KNOWN)
     return recipe

@@ -10,10 +10,11 @@ user's, ``module:function``, which is called as the built-in losses are:
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
-from ...errors import RecipeError
+from ...errors import RecipeError, check_all
 from .. import tasks
 from ..recipe import user_function
 from ..recipe.distill import SoftLosses
@@ -69,17 +70,26 @@ def check(soft: SoftLosses, task: tasks.Task, outputs: int | None = None) -> Non
             function cannot be loaded, fails, or returns something else than a finite scalar that
             depends on the student's outputs.
     """
+    check_all(
+        *(partial(_check_soft_loss, name, soft, task, outputs) for name in soft.losses),
+        partial(_check_scale, soft, task),
+    )
+
+
+def _check_soft_loss(name: str, soft: SoftLosses, task: tasks.Task, outputs: int | None) -> None:
     names = task.soft_losses
-    for name in soft.losses:
-        if is_factory(name):
-            _try_soft_loss(name, soft, task, outputs or _LENGTH)
-        elif name not in names:
-            raise RecipeError(
-                found=repr(name),
-                expected=f"{' or '.join(map(repr, names))} for the task {task.name!r}",
-                where=SOFT,
-                fix=f"write losses = {{ {next(iter(names))} = 1.0 }} under [distill]",
-            )
+    if is_factory(name):
+        _try_soft_loss(name, soft, task, outputs or _LENGTH)
+    elif name not in names:
+        raise RecipeError(
+            found=repr(name),
+            expected=f"{' or '.join(map(repr, names))} for the task {task.name!r}",
+            where=SOFT,
+            fix=f"write losses = {{ {next(iter(names))} = 1.0 }} under [distill]",
+        )
+
+
+def _check_scale(soft: SoftLosses, task: tasks.Task) -> None:
     if soft.standardize and not task.exclusive:
         raise RecipeError(
             found="true",

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from ...errors import RecipeError
+from ...errors import RecipeError, raise_all
 from ..data.checks import chunks
 from ..recipe.augment import Augment
 from ..records import Layout
@@ -73,15 +73,17 @@ def check(augment: Augment, layout: Layout, sample_shape: tuple[int, ...]) -> No
         RecipeError: names the key.
     """
     values = {key: value for key, value in augment.model_dump().items() if value}
-    for key, value in values.items():
-        if layout not in _SUITS[key]:
-            suited_keys = [name for name, suited in _SUITS.items() if layout in suited]
-            raise RecipeError(
-                found=f"{key} = {str(value).lower()} for samples of layout {layout!r}",
-                expected=f"nothing but {', '.join(suited_keys)}",
-                where=f"augment.{key}",
-                fix=f"leave augment.{key} out",
-            )
+    suited_keys = [name for name, suited in _SUITS.items() if layout in suited]
+    problems = [
+        RecipeError(
+            found=f"{key} = {str(value).lower()} for samples of layout {layout!r}",
+            expected=f"nothing but {', '.join(suited_keys)}",
+            where=f"augment.{key}",
+            fix=f"leave augment.{key} out",
+        )
+        for key, value in values.items()
+        if layout not in _SUITS[key]
+    ]
     _, down, across, _ = _form(layout, sample_shape)
     most = {
         "crop": min(down, across) - 1,
@@ -89,14 +91,17 @@ def check(augment: Augment, layout: Layout, sample_shape: tuple[int, ...]) -> No
         "time_mask": down,
         "frequency_mask": across,
     }
-    for key, limit in most.items():
-        if values.get(key, 0) > limit:
-            raise RecipeError(
-                found=f"{key} = {values[key]} for samples of shape {list(sample_shape)}",
-                expected=f"at most {limit}",
-                where=f"augment.{key}",
-                fix=f"lower augment.{key} or leave it out",
-            )
+    problems += [
+        RecipeError(
+            found=f"{key} = {values[key]} for samples of shape {list(sample_shape)}",
+            expected=f"at most {limit}",
+            where=f"augment.{key}",
+            fix=f"lower augment.{key} or leave it out",
+        )
+        for key, limit in most.items()
+        if key in suited_keys and values.get(key, 0) > limit
+    ]
+    raise_all(problems)
 
 
 def draws(

@@ -20,6 +20,7 @@ from ...errors import DataError, MaterialError, ModelError
 from .. import tasks
 from ..engine.store import Store, disk_errors, file_sha256
 from ..judge.budgets import BUDGETS
+from ..preflight import KNOWN
 from ..recipe import user_function
 from ..recipe.architecture import Architecture
 from ..recipe.files import over, parse
@@ -94,7 +95,7 @@ class Start:
             "distill": schedule,
             "gate": {k: v for k, v in tree["gate"].items() if k in _ABOUT or holds_for_any(k)},
         }
-        return over(base, file, overrides, seed=seed)
+        return over(base, file, overrides, seed=seed, checks=KNOWN)
 
     def left_out(self) -> tuple[str, ...]:
         """Budgets of the run that say nothing of another task."""

@@ -12,10 +12,11 @@ a line here. A metric of each class is set by their names: ``min_recall = { cat 
 
 import difflib
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ...devices.onboard.stats.estimate import Estimate
-from ...errors import RecipeError
+from ...errors import RecipeError, check_all
 from .. import tasks
 from ..recipe.gate import Gate
 from ..records import VariantQuality, VerifyRecord
@@ -80,13 +81,16 @@ def check(gate: Gate, task: tasks.Task, labels: Sequence[str] | None = None) -> 
         RecipeError: another task's budget, a value that its metric cannot have, or a class that
             the data lacks; names those there are, and the nearest.
     """
-    for key, value in gate.budgets().items():
-        name, known = key.partition(".")[0], keys(task)
-        if name not in known:
-            _refuse_key(name, task, known)
-        if (metric := _by_key(task).get(name)) is not None:
-            _check_parts(key, metric, task, labels)
-            _check_value(key, value, metric)
+    check_all(*(partial(_check, key, value, task, labels) for key, value in gate.budgets().items()))
+
+
+def _check(key: str, value: float, task: tasks.Task, labels: Sequence[str] | None) -> None:
+    name, known = key.partition(".")[0], keys(task)
+    if name not in known:
+        _refuse_key(name, task, known)
+    if (metric := _by_key(task).get(name)) is not None:
+        _check_parts(key, metric, task, labels)
+        _check_value(key, value, metric)
 
 
 def keys(task: tasks.Task) -> list[str]:

@@ -5,9 +5,9 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from .model_names import (
     NO_TEACHER,
@@ -17,7 +17,7 @@ from .model_names import (
     family_and_depth,
     is_factory,
 )
-from .part import Part, Positive
+from .part import Part, Positive, across
 from .search import AUTO
 from .training import Schedule
 
@@ -65,17 +65,19 @@ class Member(Architecture):
             family_and_depth(value)
         return value
 
-    @model_validator(mode="after")
-    def _uses_what_it_says(self) -> Self:
-        """Refuse a model without weights that is not to be trained, and a key without effect."""
-        kind = self.model.partition(":")[0]
+    @across
+    def _is_trained_or_has_weights(self) -> None:
         if not self.train:
             _has_weights(self, "train = false")
+
+    @across
+    def _normalizes_what_it_can(self) -> None:
+        """Refuse a key without effect."""
+        kind = self.model.partition(":")[0]
         if not self.normalize and kind in TEACHER_KINDS and kind != "timm":
             raise ValueError(
                 f"normalize = true, since {kind!r} takes the samples as they are in any case"
             )
-        return self
 
     @property
     def is_trained(self) -> bool:
@@ -92,7 +94,8 @@ class Member(Architecture):
 
 def _has_weights(teacher: Member, why: str) -> None:
     """Refuse a family that is neither trained nor loaded: its weights would be random."""
-    if teacher.weights is None and ":" not in teacher.model:
+    named = teacher.model != NO_TEACHER and ":" not in teacher.model
+    if named and teacher.weights is None:
         raise ValueError(f"weights for {teacher.model!r}, which is not to be trained ({why})")
 
 
@@ -131,24 +134,19 @@ class Teacher(Member, Schedule):
         """There may be no teacher at all, and no member that is none."""
         return value if value == NO_TEACHER else Member._is_a_family_and_a_depth(value)
 
-    @model_validator(mode="after")
-    def _none_is_nothing_else(self) -> Self:
-        if self.is_none and (self.members or self.weights):
-            other = "members" if self.members else "weights"
-            raise ValueError(f"no {other} beside {NO_TEACHER!r}, which is no teacher")
-        return self
+    @across
+    def _none_is_nothing_else(self) -> None:
+        others = [key for key in ("members", "weights") if self.is_none and getattr(self, key)]
+        if others:
+            raise ValueError(f"no {' and no '.join(others)} beside {NO_TEACHER!r}, no teacher")
 
-    @model_validator(mode="after")
-    def _without_epochs_all_have_weights(self) -> Self:
+    @across
+    def _without_epochs_all_have_weights(self) -> None:
         """Members have the teacher's schedule: without epochs none of them is trained."""
-        if self.is_none:
-            return self
         members: tuple[Member, ...] = (self, *self.members)
         for teacher in members if self.epochs == 0 else ():
-            _has_weights(
-                teacher, "found 0 for teacher.epochs; greater than or equal to 1 trains it"
-            )
-        return self
+            if teacher.train:
+                _has_weights(teacher, "epochs = 0; 1 or more train it")
 
     @property
     def is_none(self) -> bool:
@@ -201,11 +199,10 @@ class Start(Part):
         "probe), also the later half of the other layers (partly), or all layers (whole).",
     )
 
-    @model_validator(mode="after")
-    def _nothing_random_is_frozen(self) -> Self:
+    @across
+    def _nothing_random_is_frozen(self) -> None:
         if self.tune != "whole" and self.weights is None:
             raise ValueError(f"weights beside tune = {self.tune!r}, or all layers stay random")
-        return self
 
 
 class Student(Architecture, Start):
@@ -240,21 +237,19 @@ class Student(Architecture, Start):
             raise ValueError(f"{error}, or {AUTO!r}") from None
         return value
 
-    @model_validator(mode="after")
-    def _says_nothing_of_what_is_chosen(self) -> Self:
+    @across
+    def _says_nothing_of_what_is_chosen(self) -> None:
         unset = type(self).model_fields["width"].default
         if self.model == AUTO and (self.arguments or self.weights or self.width != unset):
             raise ValueError(
                 f"no width, arguments and weights with model = {AUTO!r}; search.widths has the "
                 "widths to choose from"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _shares_compare_with_something(self) -> Self:
+    @across
+    def _shares_compare_with_something(self) -> None:
         if self.sample_shares and not (self.weights and self.scratch):
             raise ValueError(
                 "weights and scratch = true beside sample_shares, which compare a start with a "
                 "student from random weights"
             )
-        return self

@@ -4,11 +4,11 @@
 12
 """
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from .part import Part
+from .part import Part, across
 
 
 class Benchmark(Part):
@@ -64,10 +64,9 @@ class Benchmark(Part):
         description="Also count the instructions of a query; gate.max_instructions turns this on.",
     )
 
-    @model_validator(mode="after")
-    def _min_is_not_above_max(self) -> Self:
+    @across
+    def _min_is_not_above_max(self) -> None:
         if self.min_queries > self.max_queries:
             raise ValueError(
                 f"min_queries ({self.min_queries}) at most max_queries ({self.max_queries})"
             )
-        return self

@@ -119,6 +119,7 @@ class Compress(Qat, Prune, StaticRanges):
     @field_validator("variants")
     @classmethod
     def _has_no_duplicates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError("each variant once")
+        for name in value:
+            if value.count(name) > 1:
+                raise ValueError(f"each variant once, and {name!r} is there twice")
         return value

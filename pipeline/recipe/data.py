@@ -5,11 +5,11 @@
 """
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from .part import Part, Positive
+from .part import Part, Positive, across
 from .task_names import TaskName
 
 BUILT_IN = ("digits", "moved-digits")
@@ -63,13 +63,15 @@ class AudioForm(Part):
         None, description="Upper edge of the mel bands; none: half the sample rate."
     )
 
-    @model_validator(mode="after")
-    def _bands_and_coefficients_fit(self) -> Self:
+    @across
+    def _coefficients_fit(self) -> None:
         if self.front_end == "mfcc" and self.coefficients > self.mels:
             raise ValueError(f"coefficients at most mels ({self.mels}), not {self.coefficients}")
+
+    @across
+    def _bands_fit(self) -> None:
         if self.high_hz is not None and self.high_hz <= self.low_hz:
             raise ValueError(f"high_hz above low_hz ({self.low_hz:g}), not {self.high_hz:g}")
-        return self
 
 
 class TextForm(Part):
@@ -213,20 +215,26 @@ class Data(Part):
     text: TextForm = Field(default_factory=lambda: TextForm())
     table: TableForm = Field(default_factory=lambda: TableForm())
 
-    @model_validator(mode="after")
-    def _splits_leave_a_train_set(self) -> Self:
+    @across
+    def _splits_leave_a_train_set(self) -> None:
         held_out = self.test + self.validation + self.calibration
         if held_out >= 1.0:
             raise ValueError(f"test + validation + calibration below 1, not {held_out:g}")
+
+    @across
+    def _moments_are_of_the_same_channels(self) -> None:
         if self.mean and self.std and len(self.mean) != len(self.std):
             raise ValueError(
                 f"as many values of std as of mean ({len(self.mean)}), not {len(self.std)}"
             )
         if bool(self.mean) != bool(self.std):
-            raise ValueError("mean and std together, or neither")
+            found, missing = ("mean", "std") if self.mean else ("std", "mean")
+            raise ValueError(f"mean and std together, or neither; found {found}, and no {missing}")
+
+    @across
+    def _groups_are_in_one_split(self) -> None:
         both = {str(name) for name in self.test_groups} & {
             str(name) for name in self.validation_groups
         }
         if both:
             raise ValueError(f"each group in one split, and {sorted(both)[0]!r} is in two")
-        return self

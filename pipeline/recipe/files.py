@@ -21,13 +21,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ...errors import RecipeError, together
+from ...errors import EdgestillError, RecipeError, raise_all
 from . import user_function
 from .architecture import Member
 from .compress import Compress
 from .data import SOURCE_KINDS
+from .incomplete import Check
 from .model_names import PATH_KINDS
-from .problems import Keys, refusals, told
+from .problems import Checked, Keys, refusals, told
 from .recipe import Recipe
 
 
@@ -36,13 +37,20 @@ def bundled(name: str) -> Path:
     return Path(__file__).with_name(f"{name}.toml")
 
 
-def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) -> Recipe:
+def load(
+    path: Path,
+    overrides: Iterable[str] = (),
+    *,
+    seed: int | None = None,
+    checks: Sequence[Check] = (),
+) -> Recipe:
     """Read a recipe; from here on the modules that it names are looked up beside it first.
 
     Args:
         path: the TOML file.
         overrides: ``key.path=value`` texts; a value is TOML, a bare word is a string.
         seed: replaces the recipe's own seed, unless None.
+        checks: as for ``parse``.
 
     Raises:
         RecipeError: the file, a key or a value is wrong; the error names it and says what was
@@ -51,33 +59,49 @@ def load(path: Path, overrides: Iterable[str] = (), *, seed: int | None = None) 
     tree, overrides = _read(path), tuple(overrides)
     if seed is not None:
         tree["seed"] = seed
-    recipe = parse(tree, where=str(path), overrides=overrides)
+    recipe = parse(tree, where=str(path), overrides=overrides, checks=checks)
     folder = path.parent.resolve()
     # Beside a recipe of ours lie modules of ours, such as data.py.
     user_function.look_beside(None if folder == Path(__file__).resolve().parent else folder)
     return _anchored(recipe, _Folders(folder, _keys_of(overrides)))
 
 
-def parse(tree: Mapping[str, Any], *, where: str, overrides: Iterable[str] = ()) -> Recipe:
+def parse(
+    tree: Mapping[str, Any],
+    *,
+    where: str,
+    overrides: Iterable[str] = (),
+    checks: Sequence[Check] = (),
+) -> Recipe:
     """Make a recipe of a tree that TOML or JSON was parsed to.
 
+    Args:
+        tree: its sections by name.
+        where: names the file.
+        overrides: as for ``load``.
+        checks: what will be asked of the recipe later on. Where it is refused here, what they
+            refuse of the keys that are right is told with the rest.
+
     Raises:
-        RecipeError: keys or values are wrong, with all of them beside the first; ``where`` names
-            the file.
+        RecipeError: keys or values are wrong, with all of them beside the first.
     """
     overridden, overrides = copy.deepcopy(dict(tree)), tuple(overrides)
     problems = _override_all(overridden, overrides)
+    given = Checked(Recipe, _tuples(overridden), where, keys=_keys_of(overrides), checks=checks)
     try:
-        recipe = Recipe.model_validate(_tuples(overridden))
+        recipe = Recipe.model_validate(given.tree)
     except ValidationError as error:
-        problems += refusals(error, where, keys=_keys_of(overrides))
-    if problems:
-        raise together(problems)
+        problems += refusals(error, given)
+    raise_all(problems)
     return recipe
 
 
 def of_tree(
-    tree: Mapping[str, Any], overrides: Iterable[str] = (), *, seed: int | None = None
+    tree: Mapping[str, Any],
+    overrides: Iterable[str] = (),
+    *,
+    seed: int | None = None,
+    checks: Sequence[Check] = (),
 ) -> Recipe:
     """A recipe that is in memory, as a tree that TOML or JSON would be parsed to.
 
@@ -87,6 +111,7 @@ def of_tree(
         tree: its sections by name.
         overrides: as for ``load``.
         seed: replaces the recipe's own seed, unless None.
+        checks: as for ``parse``.
 
     Raises:
         RecipeError: a key or a value is wrong; the error names it and says what was expected.
@@ -94,7 +119,7 @@ def of_tree(
     overrides = tuple(overrides)
     user_function.look_beside(None)
     seeded = tree if seed is None else {**tree, "seed": seed}
-    recipe = parse(seeded, where="the recipe", overrides=overrides)
+    recipe = parse(seeded, where="the recipe", overrides=overrides, checks=checks)
     return _anchored(recipe, _Folders(Path.cwd(), _keys_of(overrides)))
 
 
@@ -104,6 +129,7 @@ def over(
     overrides: Iterable[str] = (),
     *,
     seed: int | None = None,
+    checks: Sequence[Check] = (),
 ) -> Recipe:
     """A recipe made of another one's tree, with the keys of a file and of overrides over it.
 
@@ -112,6 +138,7 @@ def over(
         path: a TOML file with any keys of a recipe; its relative paths start from its folder.
         overrides: as for ``load``.
         seed: replaces the recipe's own seed, unless None.
+        checks: as for ``parse``.
 
     Raises:
         RecipeError: as ``load``.
@@ -122,7 +149,8 @@ def over(
         tree["seed"] = seed
     folder = None if path is None else path.parent.resolve()
     user_function.look_beside(folder)
-    recipe = parse(tree, where="the recipe" if path is None else str(path), overrides=overrides)
+    where = "the recipe" if path is None else str(path)
+    recipe = parse(tree, where=where, overrides=overrides, checks=checks)
     return _anchored(recipe, _Folders(folder or Path.cwd(), _keys_of(overrides)))
 
 
@@ -151,12 +179,12 @@ def compress_part(methods: Sequence[str], target: str, settings: Iterable[str] =
     settings = tuple(settings)
     problems = _override_all(tree, settings, below="compress.")
     keys = _keys_of(f"compress.{text}" for text in settings)
+    given = Checked(Compress, _tuples(tree["compress"]), "--method", ("compress",), keys)
     try:
-        part = Compress.model_validate(_tuples(tree["compress"]))
+        part = Compress.model_validate(given.tree)
     except ValidationError as error:
-        problems += refusals(error, "--method", ("compress",), keys)
-    if problems:
-        raise together(problems)
+        problems += refusals(error, given)
+    raise_all(problems)
     return part
 
 
@@ -182,7 +210,9 @@ _OVERRIDE = re.compile(
 """``key.path=value``; a name that is no bare word stands in quotes: ``gate.min_recall."a b"=1``."""
 
 
-def _override_all(tree: dict[str, Any], texts: Iterable[str], below: str = "") -> list[RecipeError]:
+def _override_all(
+    tree: dict[str, Any], texts: Iterable[str], below: str = ""
+) -> list[EdgestillError]:
     """Set every key that a text sets, and return what is wrong with the other texts.
 
     Args:
@@ -190,7 +220,7 @@ def _override_all(tree: dict[str, Any], texts: Iterable[str], below: str = "") -
         texts: ``key.path=value`` each.
         below: what stands before each key in the tree, with its point.
     """
-    problems = []
+    problems: list[EdgestillError] = []
     for text in texts:
         try:
             _override(tree, text, below)

@@ -10,7 +10,7 @@ Which those are is known where the tasks are (``judge/metric_budgets.py``).
 import difflib
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     ConfigDict,
@@ -25,6 +25,7 @@ from ...exporters import EXPORTERS
 from .part import Fraction, Part, Positive
 
 Preference = Literal["latency", "size", "energy", "accuracy"]
+_NO_BUDGETS = ("prefer", "runtimes")
 
 
 def _metric_budget(value: object) -> float | dict[str, float]:
@@ -138,10 +139,9 @@ class Gate(Part):
     def budgets(self) -> dict[str, float]:
         """The budgets that are set, by key; that of one class as ``min_recall.cat``."""
         found: dict[str, float] = {}
-        values: dict[str, Any] = self.model_dump(exclude={"prefer", "runtimes"}, exclude_none=True)
-        for key, value in values.items():
+        for key, value in self:
             if isinstance(value, dict):
                 found |= {f"{key}.{name}": number for name, number in value.items()}
-            else:
+            elif value is not None and key not in _NO_BUDGETS:
                 found[key] = value
         return found

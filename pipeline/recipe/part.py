@@ -2,16 +2,32 @@
 
 >>> Schedule(epochs=3).ingredients()["epochs"]
 3
+
+What no key shows by itself is a method that is marked ``across`` and raises a ``ValueError``: of
+what was expected of several keys together. All of them are told at once, and one that needs a key
+that is wrong is left out (``incomplete``).
 """
 
-from typing import Annotated, Any, ClassVar, TypeVar
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 Positive = Annotated[float, Field(gt=0.0)]
 
 P = TypeVar("P", bound="Part")
+Across = Callable[[Any], None]
+"""A check of several keys of a part; raises ``ValueError``."""
+ACROSS = "across"
+"""Type of the problem that ``across`` checks find, for pydantic."""
+
+
+def across(check: Across) -> Across:
+    """Mark a method of a part that checks several of its keys together."""
+    check.is_across = True  # type: ignore[attr-defined]
+    return check
 
 
 class Part(BaseModel):
@@ -21,6 +37,24 @@ class Part(BaseModel):
 
     addresses: ClassVar[frozenset[str]] = frozenset()
     """Keys whose value is a location. Its content is hashed instead."""
+
+    @classmethod
+    def checks_across(cls) -> Iterator[Across]:
+        """The methods that are marked ``across``, a base class's first."""
+        for kind in reversed(cls.__mro__):
+            yield from (one for one in vars(kind).values() if getattr(one, "is_across", False))
+
+    @model_validator(mode="after")
+    def _keys_go_together(self) -> Self:
+        expected = []
+        for check in self.checks_across():
+            try:
+                check(self)
+            except ValueError as error:
+                expected.append(str(error))
+        if expected:
+            raise PydanticCustomError(ACROSS, "{expected}", {"expected": "; ".join(expected)})
+        return self
 
     def ingredients(self) -> dict[str, Any]:
         """The values of this part that decide a stage's result, as JSON."""

@@ -1,22 +1,29 @@
-"""What is wrong with a recipe: every problem that pydantic found, with its key and its fix.
+"""What is wrong with a recipe: every problem, with its key, what was found and what is expected.
 
-raise together(refusals(validation_error, "recipe.toml"))
+raise together(refusals(validation_error, Checked(Recipe, tree, "recipe.toml")))
 # recipe.toml: distill.temprature: unknown key; did you mean 'temperature'?
-# recipe.toml: teacher.epochs: found 0, expected greater than or equal to 1
+# recipe.toml: teacher.epochs: found -1, expected a whole number from 0 to 100,000
+
+Pydantic stops at the values of single keys where one is wrong; what several keys are together is
+looked at here all the same, as far as those keys are right.
 """
 
 import difflib
-import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, get_args
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from ...errors import RecipeError
+from ...errors import EdgestillError, RecipeError
+from . import forms
+from .incomplete import Check, Path, disagreements, part_of, refused, without
+from .part import ACROSS, Part
 from .recipe import Recipe
 
-Keys = frozenset[tuple[str, ...]]
+Keys = frozenset[Path]
 """Keys that options set, each as its steps; a table stands for every key below it."""
 
 
@@ -25,60 +32,115 @@ def told(path: Sequence[str], keys: Keys) -> bool:
     return any(tuple(path[:end]) in keys for end in range(1, len(path) + 1))
 
 
-def refusals(
-    error: ValidationError, where: str, below: Sequence[str] = (), keys: Keys = frozenset()
-) -> list[RecipeError]:
-    """Pydantic's problems, one a key: the key, what is wrong with it, what to do.
+@dataclass(frozen=True)
+class Checked:
+    """What pydantic was asked to check.
+
+    Attributes:
+        kind: of the part.
+        tree: its keys, lists as tuples.
+        where: the file, or what else it comes from.
+        below: its section; empty: it is the whole recipe.
+        keys: those that options set; a problem names the option in place of the file.
+        checks: of a whole recipe, made besides; one that needs a key that is wrong is left out.
+    """
+
+    kind: type[Part]
+    tree: Mapping[str, Any]
+    where: str
+    below: Path = ()
+    keys: Keys = frozenset()
+    checks: Sequence[Check] = ()
+
+    def place(self, path: Path) -> str:
+        """Where a key stands, for a message."""
+        key = ".".join(one if re.fullmatch(r"[\w-]+", one) else f'"{one}"' for one in path)
+        return f"{'--set' if told(path, self.keys) else self.where}: {key or 'the recipe'}"
+
+
+@cache
+def _schema() -> forms.Node:
+    return Recipe.model_json_schema()
+
+
+def refusals(error: ValidationError, of: Checked) -> list[EdgestillError]:
+    """All problems, one a key, and then those of several keys together.
 
     Args:
-        error: the problems.
-        where: the file.
-        below: the section that was checked; empty: the whole recipe.
-        keys: those that options set; a problem names the option in place of the file.
+        error: the problems that pydantic found.
+        of: what it found them in.
     """
-    problems = [(_path(problem, below), problem) for problem in error.errors()]
+    given = [one for one in error.errors() if one["type"] != ACROSS]
+    problems = [(_path(problem, of), problem) for problem in given]
     unknown = [path for path, problem in problems if _is_unknown_key(problem, path)]
     # What follows from another problem is left out: the key that a misspelt one leaves missing,
     # and a list that is too short because its items were refused.
     meant = {(*path[:-1], _near(path)) for path in unknown}
     above = {path[:end] for path, _ in problems for end in range(len(path))}
-    found: dict[str, RecipeError] = {}
+    found: dict[Path, EdgestillError] = {}
     for path, problem in sorted(problems, key=lambda one: one[0] not in unknown):
         follows = {"missing": path in meant, "too_short": path in above}
-        if follows.get(problem["type"], False):
-            continue
-        key = ".".join(path) or "the recipe"
-        place = f"{'--set' if told(path, keys) else where}: {key}"
-        found.setdefault(key, _refusal(problem, path, place, is_unknown=path in unknown))
-    return list(found.values())
+        if not follows.get(problem["type"], False):
+            found.setdefault(path, _refusal(problem, path, of, is_unknown=path in unknown))
+    wrong = {path for path, _ in problems}
+    half = without(of.kind, of.tree, wrong, of.below)
+    together = [
+        RecipeError(f"expected {expected}", where=of.place(path))
+        for path, expected in disagreements(half, of.below)
+    ]
+    others = refused(half, of.checks) if isinstance(half, Recipe) else []
+    return [*found.values(), *together, *others]
 
 
-def _path(problem: Mapping[str, Any], below: Sequence[str]) -> tuple[str, ...]:
-    """The steps to a key; pydantic calls the name of an entry ``[key]``."""
-    return (*below, *(str(step) for step in problem["loc"] if step != "[key]"))
+def _path(problem: Mapping[str, Any], of: Checked) -> Path:
+    """The steps to a key that is in the tree, or should be.
+
+    Pydantic adds steps that are no keys: ``[key]`` for the name of an entry, and the type that it
+    tried of several. And it calls the place missing at which a list is too short.
+    """
+    node: Any = of.tree
+    path = of.below
+    for step in problem["loc"]:
+        keys = range(len(node)) if isinstance(node, tuple) else node
+        if isinstance(keys, range | Mapping) and step in keys:
+            node = node[step]
+        elif problem["type"] != "missing" or not isinstance(node, Mapping):
+            break
+        path = (*path, str(step))
+    return path
 
 
 def _refusal(
-    problem: Mapping[str, Any], path: Sequence[str], place: str, *, is_unknown: bool
-) -> RecipeError:
+    problem: Mapping[str, Any], path: Path, of: Checked, *, is_unknown: bool
+) -> EdgestillError:
+    place = of.place(path)
     if is_unknown:
-        near = _near(path)
-        known = ", ".join(_keys_beside(path[:-1]))
-        fix = f"did you mean {near!r}?" if near else f"known here: {known}"
-        return RecipeError("unknown key", where=place, fix=fix)
-    if problem["type"] == "missing":
-        return RecipeError("missing", where=place, fix=f"add it: {_hint(path)}")
-    expected = _expected(problem)
-    if isinstance(problem["input"], Mapping) and problem["type"] == "value_error":
-        return RecipeError(f"expected {expected}", where=place)
-    choices = re.findall(r"'([^']+)'", expected) if problem["type"] == "literal_error" else []
-    meant = difflib.get_close_matches(str(problem["input"]), choices, n=1)
-    return RecipeError(
-        found=_short(problem["input"]),
-        expected=expected,
-        where=place,
-        fix=f"did you mean {meant[0]!r}?" if meant else None,
-    )
+        near, known = _near(path), ", ".join(_keys_beside(path[:-1]))
+        near = f"did you mean {near!r}?" if near else f"known here: {known}"
+        return RecipeError("unknown key", where=place, fix=near)
+    node = forms.node_at(_schema(), path) or {}
+    value = _value(problem, path, of)
+    if problem["type"] == "missing" and value is None:
+        return RecipeError("missing", where=place, fix=f"add it: {_example(path, node)}")
+    if problem["type"] == "value_error":
+        expected = str(problem["ctx"]["error"])
+        if "properties" in node:  # of a section as a whole
+            return RecipeError(f"expected {expected}", where=place)
+        return RecipeError(found=forms.shown(value), expected=expected, where=place)
+    choices = [str(one) for one in node.get("enum", ())]
+    meant = difflib.get_close_matches(str(value), choices, n=1)
+    fix = f"did you mean {meant[0]!r}?" if meant else forms.fix(value, node, path[-1])
+    return RecipeError(found=forms.shown(value), expected=forms.takes(node), where=place, fix=fix)
+
+
+def _value(problem: Mapping[str, Any], path: Path, of: Checked) -> Any:
+    """What stands at a path; None where nothing does."""
+    if problem["type"] == "value_error":
+        return problem["input"]  # the name of an entry stands at no path
+    node: Any = of.tree
+    for step in path[len(of.below) :]:
+        node = node.get(step) if isinstance(node, Mapping) else node[int(step)]
+    return node
 
 
 def _near(path: Sequence[str]) -> str | None:
@@ -94,36 +156,21 @@ def _is_unknown_key(problem: Mapping[str, Any], path: Sequence[str]) -> bool:
     return path[-1] not in _keys_beside(path[:-1])
 
 
-def _expected(problem: Mapping[str, Any]) -> str:
-    context: Mapping[str, Any] = problem.get("ctx", {})
-    if problem["type"] == "value_error":
-        return str(context["error"])
-    if problem["type"] == "string_pattern_mismatch":
-        return f"text that matches {context['pattern']}"
-    if problem["type"] == "model_type":
-        return "a table"
-    text = str(problem["msg"])
-    text = re.sub(r"^Input should be ", "", text).replace("valid integer", "whole number")
-    return text[:1].lower() + text[1:]
-
-
 def _keys_beside(path: Sequence[str]) -> list[str]:
     """The keys of the section at a path."""
-    model: type[BaseModel] = Recipe
+    model: type[Part] = Recipe
     for step in path:
-        if step.isdecimal():  # an index into a list; ``model`` is the type of its items already
+        if step.isdecimal():  # a place in a list; ``model`` is the type of its items already
             continue
-        annotation: Any = model.model_fields[step].annotation
-        types = [a for a in (annotation, *get_args(annotation)) if isinstance(a, type)]
-        inner = next((kind for kind in types if issubclass(kind, BaseModel)), None)
+        inner = part_of(model.model_fields[step].annotation)
         if inner is None:
             return []
         model = inner
     return list(model.model_fields)
 
 
-def _hint(path: Sequence[str]) -> str:
-    """An example of a missing key."""
+def _example(path: Path, node: forms.Node) -> str:
+    """A key that is missing, with a value."""
     examples = {
         "name": 'name = "my-model"',
         "data": '[data] with source = "npz:my.npz"',
@@ -134,13 +181,4 @@ def _hint(path: Sequence[str]) -> str:
         "student.model": 'model = "resnet8"',
         "gate": "[gate] with min_accuracy = 0.9",
     }
-    return examples.get(".".join(path), path[-1])
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    text = repr(list(value)) if isinstance(value, tuple) else repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    return examples.get(".".join(path), f"{path[-1]} = …, {forms.takes(node)}")

@@ -7,9 +7,9 @@ Every section has a module of its own beside this one. Unknown keys are errors, 
 a range.
 """
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from ...exporters import LITERT
 from .architecture import Student, Teacher
@@ -20,7 +20,7 @@ from .data import Data
 from .distill import Distill
 from .export import Export
 from .gate import Gate
-from .part import Part
+from .part import Part, across
 from .search import AUTO, Search
 from .train import Train
 
@@ -63,8 +63,8 @@ class Recipe(Part):
     )
     gate: Gate
 
-    @model_validator(mode="after")
-    def _runtimes_are_exported(self) -> Self:
+    @across
+    def _runtimes_are_exported(self) -> None:
         wanted = self.gate.runtimes or ()
         missing = [name for name in wanted if name not in self.export.formats]
         if missing:
@@ -72,26 +72,23 @@ class Recipe(Part):
                 f"formats of export.formats ({', '.join(self.export.formats)}) in gate.runtimes, "
                 f"which names {', '.join(missing)}"
             )
-        return self
 
-    @model_validator(mode="after")
-    def _some_file_takes_int8(self) -> Self:
+    @across
+    def _some_file_takes_int8(self) -> None:
         static = set(self.compress.variants) & {"int8-static", "int8-qat"}
         if self.export.litert_io == "int8" and not (static and "litert" in self.export.formats):
             raise ValueError(
                 "'litert' in export.formats and int8-static or int8-qat in compress.variants, for "
                 'export.litert_io = "int8" is about no other files'
             )
-        return self
 
-    @model_validator(mode="after")
-    def _some_file_has_the_layout(self) -> Self:
+    @across
+    def _some_file_has_the_layout(self) -> None:
         if self.export.litert_layout == "nhwc" and not set(LITERT) & set(self.export.formats):
             raise ValueError(
                 f"{' or '.join(map(repr, LITERT))} in export.formats, for "
                 'export.litert_layout = "nhwc" is about no other files'
             )
-        return self
 
     @property
     def searches(self) -> bool:

@@ -125,6 +125,7 @@ class Search(Part):
 
 
 def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
-    if len(set(values)) < len(values):
-        raise ValueError("each of them once")
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"each of them once, and {value!r} is there twice")
     return values

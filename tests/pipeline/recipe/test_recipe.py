@@ -189,7 +189,7 @@ def test_a_refusal_names_file_key_found_and_expected():
     error = refusal.value
     assert error.where == "dir/r.toml: distill.alpha"
     assert error.found == "1.5"
-    assert error.expected == "less than or equal to 1"
+    assert error.expected == "a number from 0 to 1"
     assert error.exit_code == 2
 
 
@@ -522,11 +522,17 @@ def test_a_recipe_with_budgets_of_metrics_is_read_back_as_the_same_recipe(text, 
             "gate.min_macro_f1='0.5'",
             "gate.min_macro_f1: found '0.5', expected a number, or a table",
         ),
-        ("gate.min_macro_f1=true", "gate.min_macro_f1: found True, expected a number, or a table"),
+        ("gate.min_macro_f1=true", "gate.min_macro_f1: found true, expected a number, or a table"),
         ("gate.min_macro_f1=nan", "gate.min_macro_f1: found nan, expected a number"),
         ("gate.min_macro_f1=[1]", "gate.min_macro_f1: found [1], expected a number"),
-        ("gate.min_recall={}", "gate.min_recall: expected a number, or a table of numbers"),
-        ("gate.min_recall={ a = 'b' }", "gate.min_recall: expected a number, or a table"),
+        (
+            "gate.min_recall={}",
+            "gate.min_recall: found a table, expected a number, or a table of numbers",
+        ),
+        (
+            "gate.min_recall={ a = 'b' }",
+            "gate.min_recall: found a table, expected a number, or a table",
+        ),
         ("gate.min_accuracy={ a = 0.5 }", "gate.min_accuracy: found a table"),
     ],
 )
