@@ -32,6 +32,7 @@ from .distill.inputs import (
     Training,
     student_inputs,
 )
+from .engine.artifacts import Artifacts
 from .engine.compute import Compute, compute_for
 from .engine.flow import Builder, Engine, Planner, Step, StopHereError
 from .engine.stage import Made
@@ -310,7 +311,7 @@ class Given:
 def build(
     recipe: Recipe | Given | Path | str,
     *,
-    artifacts: Path | str = "artifacts",
+    artifacts: Artifacts | Path | str = "artifacts",
     overrides: Iterable[str] = (),
     seed: int | None = None,
     until: str | None = None,
@@ -322,7 +323,7 @@ def build(
 
     Args:
         recipe: a recipe, the path of one, or one that was read before.
-        artifacts: the folder builds write to.
+        artifacts: the folder builds write to, by itself or with a store that machines share.
         overrides: ``key=value`` texts, as for ``--set``.
         seed: replaces the recipe's seed.
         until: stop after this stage.
@@ -344,21 +345,22 @@ def build(
     until_stage.suits(until, read)
     named = checked(read)
     progress = progress or Silent()
-    store = Store(Path(artifacts), progress.warn)
+    store = (place := Artifacts.of(artifacts)).store(progress.warn)
     compute = compute_for(read)
     if until is None:
-        with disk_errors(Path(artifacts), opening=True):
-            runs.prepare(Path(artifacts), read.name)
+        with disk_errors(place.folder, opening=True):
+            runs.prepare(place.folder, read.name)
     steps, keys = _planned(read, named, store, compute)
     if until is None:
-        folder = runs.folder_of(Path(artifacts), read.name)
+        folder = runs.folder_of(place.folder, read.name)
         for possible in keys:
             if (run := runs.find(folder, read, possible, progress.warn)) is not None:
                 latest.point(run)
+                store.share(possible.values())
                 return Built(run, runs.open_report(run), None, ())
     countable(read)
     stages = _to_run(steps, until)
-    planned(stages, expected_seconds(runs.folder_of(Path(artifacts), read.name), stages, store))
+    planned(stages, expected_seconds(runs.folder_of(place.folder, read.name), stages, store))
     builder = Builder(store, compute, progress, until=until, around=around)
     try:
         made = flow(read, named, builder)
@@ -366,9 +368,9 @@ def build(
         return Built(None, None, stop.made, tuple(builder.ran))
     if until is not None:
         return Built(None, None, builder.made[-1], tuple(builder.ran))
-    with disk_errors(Path(artifacts)):
+    with disk_errors(place.folder):
         commit = of_recipe(recipe.file) if recipe.file is not None else None
-        run, report = runs.write(Path(artifacts), read, made, commit, recipe.search)
+        run, report = runs.write(place.folder, read, made, commit, recipe.search)
         latest.point(run)
     return Built(run, report, None, tuple(builder.ran))
 
@@ -391,14 +393,15 @@ def _to_run(steps: Sequence[Step], until: str | None) -> tuple[str, ...]:
     return tuple(step.stage for step in steps[:last] if not step.cached)
 
 
-def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
+def plan(recipe: Recipe, artifacts: Artifacts | Path) -> list[Step]:
     """Which stages are in the store and which would run; imports no torch.
 
     Raises:
         DataError, RecipeError: what a build would refuse about the data, and about the recipe for
             these data, as far as it can be known in seconds.
     """
-    store, named, compute = Store(artifacts, asks=True), checked(recipe), compute_for(recipe)
+    store = Artifacts.of(artifacts).store(asks=True)
+    named, compute = checked(recipe), compute_for(recipe)
     planner = Planner(store, compute, guess=recipe.data.unlabelled is not None)
     flow(recipe, named, planner)
     data = _look_at_data(recipe, store, planner.steps[0].key)
@@ -408,21 +411,21 @@ def plan(recipe: Recipe, artifacts: Path) -> list[Step]:
     return planner.steps
 
 
-def known_data(recipe: Recipe, artifacts: Path) -> DataRecord | None:
+def known_data(recipe: Recipe, artifacts: Artifacts | Path) -> DataRecord | None:
     """What is known of the data without a stage that runs; None where that takes too long.
 
     Raises:
         DataError: what a build would refuse about them.
     """
-    planner = Planner(store := Store(artifacts, asks=True), compute_for(recipe))
+    store = Artifacts.of(artifacts).store(asks=True)
+    planner = Planner(store, compute_for(recipe))
     data = planner.run_stage(DATA, data_inputs(recipe, outside(recipe)))
     return _record_of(recipe, store, data.key)
 
 
 def _record_of(recipe: Recipe, store: Store, key: str) -> DataRecord | None:
-    if store.has(key):
-        entry = store.read(key)
-        return DataRecord.model_validate(entry.record) if entry else None
+    if (record := store.peek(key)) is not None:
+        return DataRecord.model_validate(record)
     from .data.examine import look  # scikit-learn, to share the samples out
 
     return look(recipe.data, recipe.seed)

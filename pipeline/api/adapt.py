@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .. import build as pipeline
+from ..engine.artifacts import Artifacts
 from ..finished.adapt import SHARES, Start, start_of
 from ..finished.planned import Planned
 from ..progress import Progress
@@ -29,6 +30,7 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
     name: str | None = None,
     recipe: Path | str | None = None,
     artifacts: Path | str = "artifacts",
+    store: str | None = None,
     overrides: Settings = (),
     seed: int | None = None,
     progress: ProgressOption = True,
@@ -50,6 +52,8 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
         name: of the new run; None: the old one's with ``-adapted``.
         recipe: a TOML file with any keys of a recipe, which stand over those of the run.
         artifacts: the folder that builds write to.
+        store: a folder or URL (``s3://``, ``gs://``, ``az://``) that machines share the store in;
+            ``""``: none; None: that of the variable ``EDGESTILL_STORE``, if it is set.
         overrides: values by key, such as ``{"distill.epochs": 5}``, or ``key=value`` texts.
         seed: replaces the run's seed.
         progress: True shows it, False does not; a function is called with each ``Event``.
@@ -69,12 +73,12 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
         >>> run.report.adaptation.steps_share.value                         # doctest: +SKIP
         0.12
     """
-    folder = Path(artifacts)
+    place = Artifacts.chosen(artifacts, store)
     with watched(progress, "edgestill.adapt") as watch:
         start, adapted = _prepared(
             path_of(run, "run"),
             data,
-            folder,
+            place.folder,
             watch.progress,
             mode,
             task,
@@ -84,11 +88,11 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
             overrides,
             seed,
         )
-        if not all(step.cached for step in pipeline.plan(adapted, folder)):
-            adapted = _fitted(start, adapted, folder, watch.progress)
+        if not all(step.cached for step in pipeline.plan(adapted, place)):
+            adapted = _fitted(start, adapted, place, watch.progress)
         built = pipeline.build(
             adapted,
-            artifacts=folder,
+            artifacts=place,
             progress=watch.progress,
             around=watch.stage,
             planned=watch.planned,
@@ -110,15 +114,17 @@ def plan(  # noqa: PLR0913 - the options of adapt
     name: str | None,
     recipe: Path | None,
     artifacts: Path,
+    store: str | None,
     overrides: Sequence[str],
     seed: int | None,
     progress: Progress,
 ) -> Planned:
     """Which stages of an adaptation would run; the options are those of ``adapt``."""
+    place = Artifacts.chosen(artifacts, store)
     _, adapted = _prepared(
-        run, data, artifacts, progress, mode, task, samples, name, recipe, overrides, seed
+        run, data, place.folder, progress, mode, task, samples, name, recipe, overrides, seed
     )
-    return Planned(tuple(pipeline.plan(adapted, artifacts)))
+    return Planned(tuple(pipeline.plan(adapted, place)))
 
 
 def _prepared(  # noqa: PLR0913 - the options of adapt
@@ -154,9 +160,9 @@ def _prepared(  # noqa: PLR0913 - the options of adapt
     return start, adapted
 
 
-def _fitted(start: Start, recipe: Recipe, artifacts: Path, progress: Progress) -> Recipe:
+def _fitted(start: Start, recipe: Recipe, place: Artifacts, progress: Progress) -> Recipe:
     """The recipe for data that the student takes; its outputs are those of the data."""
-    stopped = pipeline.build(recipe, artifacts=artifacts, until="data", progress=progress).stopped
+    stopped = pipeline.build(recipe, artifacts=place, until="data", progress=progress).stopped
     assert stopped is not None  # noqa: S101 - it was told to stop
     start.check(stopped.record)
     return start.fitted(recipe, stopped.record)

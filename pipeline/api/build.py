@@ -6,6 +6,7 @@ from typing import Any, overload
 
 from ...errors import UsageError
 from .. import build as pipeline
+from ..engine.artifacts import Artifacts
 from ..preflight import KNOWN
 from ..recipe.files import bundled, load, of_tree
 from ..recipe.recipe import Recipe
@@ -27,6 +28,7 @@ def build(
     data: Any = None,
     teacher: Any = None,
     artifacts: Path | str = "artifacts",
+    store: str | None = None,
     overrides: Settings = (),
     seed: int | None = None,
     until: None = None,
@@ -41,6 +43,7 @@ def build(
     data: Any = None,
     teacher: Any = None,
     artifacts: Path | str = "artifacts",
+    store: str | None = None,
     overrides: Settings = (),
     seed: int | None = None,
     until: str,
@@ -55,6 +58,7 @@ def build(
     data: Any = None,
     teacher: Any = None,
     artifacts: Path | str = "artifacts",
+    store: str | None = None,
     overrides: Settings = (),
     seed: int | None = None,
     until: str | None,
@@ -62,12 +66,13 @@ def build(
 ) -> Run | Stopped: ...
 
 
-def build(
+def build(  # noqa: PLR0913 - named options of a function that users call
     recipe: RecipeOption = None,
     *,
     data: Any = None,
     teacher: Any = None,
     artifacts: Path | str = "artifacts",
+    store: str | None = None,
     overrides: Settings = (),
     seed: int | None = None,
     until: str | None = None,
@@ -86,6 +91,8 @@ def build(
             or the path of an ``.onnx`` file, in place of the recipe's ``[teacher]``. A module is
             exported to ``artifacts/given``; the student learns from its answers.
         artifacts: the folder that builds write to.
+        store: a folder or URL (``s3://``, ``gs://``, ``az://``) that machines share the store in;
+            ``""``: none; None: that of the variable ``EDGESTILL_STORE``, if it is set.
         overrides: values by key, such as ``{"distill.temperature": 2}``, or ``key=value`` texts.
         seed: replaces the recipe's seed.
         until: stop after this stage and return what it made.
@@ -107,13 +114,13 @@ def build(
         >>> [file.name for file in run.files if file.suffix == ".onnx"]
         ['tiny-fp32.onnx']
     """
-    folder = Path(artifacts)
+    place = Artifacts.chosen(artifacts, store)
     with watched(progress, "edgestill.build") as watch:
-        read = recipe_of(recipe, data, teacher, folder, overrides, seed)
+        read = recipe_of(recipe, data, teacher, place.folder, overrides, seed)
         run_build = fit if read.searches else pipeline.build
         built = run_build(
             pipeline.Given(read, Path(recipe) if isinstance(recipe, Path | str) else None),
-            artifacts=folder,
+            artifacts=place,
             until=until,
             progress=watch.progress,
             around=watch.stage,

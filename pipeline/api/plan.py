@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import build as pipeline
+from ..engine.artifacts import Artifacts
 from ..finished.planned import Planned
 from ..search.plan import plan as plan_search
 from .build import RecipeOption, recipe_of
@@ -16,6 +17,7 @@ def plan(
     data: Any = None,
     teacher: Any = None,
     artifacts: Path | str = "artifacts",
+    store: str | None = None,
     overrides: Settings = (),
     seed: int | None = None,
 ) -> Planned:
@@ -29,6 +31,8 @@ def plan(
         teacher: as of ``build``, in place of the recipe's ``[teacher]``; a module is exported to
             ``artifacts/given``.
         artifacts: the folder that builds write to.
+        store: a folder or URL (``s3://``, ``gs://``, ``az://``) that machines share the store in;
+            ``""``: none; None: that of the variable ``EDGESTILL_STORE``, if it is set.
         overrides: values by key, such as ``{"distill.temperature": 2}``, or ``key=value`` texts.
         seed: replaces the recipe's seed.
 
@@ -43,9 +47,9 @@ def plan(
         >>> edgestill.plan("recipe.toml", overrides={"distill.temperature": 9.0}).would_run[0]
         'student'
     """
-    folder = Path(artifacts)
-    told = recipe_of(recipe, data, teacher, folder, overrides, seed)
+    place = Artifacts.chosen(artifacts, store)
+    told = recipe_of(recipe, data, teacher, place.folder, overrides, seed)
     if told.searches:
-        steps, search = plan_search(told, folder)
+        steps, search = plan_search(told, place)
         return Planned(tuple(steps), search)
-    return Planned(tuple(pipeline.plan(told, folder)))
+    return Planned(tuple(pipeline.plan(told, place)))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..engine.artifacts import Artifacts
 from ..recipe.files import dump
 from ..runs import searches
 from ..search import objectives
@@ -25,6 +26,7 @@ def search(  # noqa: PLR0913 - named options of a function that users call
     data: Any = None,
     teacher: Any = None,
     artifacts: Path | str = "artifacts",
+    store: str | None = None,
     overrides: Settings = (),
     seed: int | None = None,
     progress: ProgressOption = True,
@@ -43,6 +45,8 @@ def search(  # noqa: PLR0913 - named options of a function that users call
         data: as in ``build``.
         teacher: as in ``build``.
         artifacts: the folder that builds write to.
+        store: a folder or URL (``s3://``, ``gs://``, ``az://``) that machines share the store in;
+            ``""``: none; None: that of the variable ``EDGESTILL_STORE``, if it is set.
         overrides: values by key, such as ``{"search.widths": [8, 16]}``, or ``key=value`` texts.
         seed: replaces the recipe's seed.
         progress: True shows it, False does not; a function is called with each ``Event``.
@@ -61,12 +65,13 @@ def search(  # noqa: PLR0913 - named options of a function that users call
         >>> edgestill.build(found.recipe_of(1), progress=False).ready
         True
     """
-    folder = Path(artifacts)
+    place = Artifacts.chosen(artifacts, store)
+    folder = place.folder
     wanted = objectives.parsed(against)
     with watched(progress, "edgestill.search") as watch:
         read = recipe_of(recipe, data, teacher, folder, overrides, seed)
         journals = searches.prepare(folder, read.name)
-        runner = Trials(folder, watch.progress, watch.stage)
+        runner = Trials(place, watch.progress, watch.stage)
         searching = FrontierSearch(read, runner, Options(trials, minutes, wanted), journals)
         stop: BaseException | None = None
         try:

@@ -15,6 +15,7 @@ from .shared import (
     command,
     overrides_option,
     print_result,
+    store_option,
     verbose_option,
 )
 from .verdict import conclude, conclude_stage
@@ -41,18 +42,11 @@ _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe
 )
 @overrides_option
 @artifacts_option
+@store_option
 @_seed
 @verbose_option
 @click.pass_obj
-def build(
-    invocation: Invocation,
-    recipe: Path | None,
-    until: str | None,
-    overrides: tuple[str, ...],
-    artifacts: Path,
-    seed: int | None,
-    verbose: bool,
-) -> None:
+def build(invocation: Invocation, /, recipe: Path | None, verbose: bool, **given: Any) -> None:
     """Run every stage of RECIPE; default: the bundled demo.
 
     The demo learns digits of which few have a label.
@@ -65,14 +59,7 @@ def build(
     from ..progress import OnConsole
 
     progress = OnConsole(stderr())
-    built = run_build(
-        recipe,
-        artifacts=artifacts,
-        overrides=overrides,
-        seed=seed,
-        until=until,
-        progress=progress,
-    )
+    built = run_build(recipe, **given, progress=progress)
     if isinstance(built, Stopped):
         conclude_stage(invocation, built)
         return
@@ -125,6 +112,7 @@ def build(
 @click.option("--plan", "planned", is_flag=True, help="Print which stages would run, and end.")
 @overrides_option
 @artifacts_option
+@store_option
 @_seed
 @verbose_option
 @click.pass_obj
@@ -163,6 +151,7 @@ def adapt(
 @_recipe
 @overrides_option
 @artifacts_option
+@store_option
 @_seed
 @click.pass_obj
 def plan(
@@ -170,6 +159,7 @@ def plan(
     recipe: Path | None,
     overrides: tuple[str, ...],
     artifacts: Path,
+    store: str | None,
     seed: int | None,
 ) -> None:
     """Print which stages of RECIPE would run.
@@ -179,7 +169,8 @@ def plan(
     from ..api.plan import plan as make_plan
 
     _print_planned(
-        invocation, make_plan(recipe, artifacts=artifacts, overrides=overrides, seed=seed)
+        invocation,
+        make_plan(recipe, artifacts=artifacts, store=store, overrides=overrides, seed=seed),
     )
 
 

@@ -12,6 +12,7 @@ from .shared import (
     command,
     overrides_option,
     print_json,
+    store_option,
 )
 
 
@@ -45,6 +46,7 @@ from .shared import (
 )
 @overrides_option
 @artifacts_option
+@store_option
 @click.option("--seed", type=click.IntRange(0), help="Override the recipe's seed.")
 @click.pass_obj
 def search(invocation: Invocation, /, recipe: Path | None, **given: Any) -> None:

@@ -85,6 +85,12 @@ artifacts_option = click.option(
     show_default=True,
     help="The folder that builds write to.",
 )
+store_option = click.option(
+    "--store",
+    metavar="FOLDER|URL",
+    help="A store that machines share: a folder, or s3://, gs://, az://BUCKET/FOLDER; default: "
+    "that of EDGESTILL_STORE, if it is set.",
+)
 shapes_option = click.option(
     "--shape",
     "shapes",

@@ -19,6 +19,7 @@ EXTRAS = {
     "sklearn": ("train", "scikit-learn"),
     "torchao": ("qat", "torchao"),
     "optuna": ("search", "optuna"),
+    "obstore": ("store", "obstore"),
 }
 """By a library's name for import: its extra, and its name for pip."""
 BY_PIP = {pip: name for name, (_, pip) in EXTRAS.items()}

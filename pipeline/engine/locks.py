@@ -7,11 +7,14 @@ The lock itself is filelock's: `flock` on Linux and macOS, `LockFile` on Windows
 """
 
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ...errors import StorageError
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -24,12 +27,16 @@ def alone(path: Path, warn: Callable[[str], None]) -> Iterator[None]:
     Args:
         path: of the lock; it stays when the lock is freed.
         warn: called with a sentence before it waits.
+
+    Raises:
+        StorageError: the file system has no locks.
     """
     from filelock import Timeout
 
     lock, owner = _lock(path), _owner_of(path)
     try:
-        lock.acquire(blocking=False)
+        with _locks_there(path):
+            lock.acquire(blocking=False)
     except Timeout:
         warn(f"waiting for {_owner_in(owner)} ({path})")
         lock.acquire()
@@ -56,6 +63,41 @@ def if_free(path: Path) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+def hold(path: Path) -> Callable[[], None]:
+    """Hold the lock of a new file until this process ends, or until what is returned is called.
+
+    The file is removed then; after a kill it stays, and its lock is free.
+    """
+    lock = _lock(path)
+    with _locks_there(path):
+        lock.acquire(blocking=False)
+
+    def release() -> None:
+        lock.release()
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+    return release
+
+
+@contextlib.contextmanager
+def _locks_there(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        raise StorageError(
+            "the file system has no locks",
+            where=str(path.parent),
+            fix="give --artifacts a folder on a disk of this machine; machines share with --store",
+        ) from None
+
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
+"""What network file systems without locks answer."""
 
 
 def _lock(path: Path) -> "FileLock":

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ...errors import UsageError
 from ..build import Built, Given, build
+from ..engine.artifacts import Artifacts
 from ..engine.store import disk_errors
 from ..preflight import known
 from ..progress import Progress, Silent
@@ -32,7 +33,7 @@ from .trials import Trials, settings_of
 def fit(
     recipe: Recipe | Given,
     *,
-    artifacts: Path | str = "artifacts",
+    artifacts: Artifacts | Path | str = "artifacts",
     until: str | None = None,
     progress: Progress | None = None,
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
@@ -42,7 +43,7 @@ def fit(
 
     Args:
         recipe: one that ``searches``, as it is or with the file that it was read from.
-        artifacts: the folder builds write to.
+        artifacts: the folder builds write to, by itself or with a store that machines share.
         until: refused: which stages there are is known at the end.
         progress: gets each step; nothing is printed by default.
         around: entered around each stage that runs.
@@ -64,9 +65,10 @@ def fit(
     recipe = given.recipe
     began, progress = time.monotonic(), progress or Silent()
     known(recipe)
-    with disk_errors(Path(artifacts), opening=True):
-        runs.prepare(Path(artifacts), recipe.name)
-    trials = Trials(Path(artifacts), progress, around)
+    place = Artifacts.of(artifacts)
+    with disk_errors(place.folder, opening=True):
+        runs.prepare(place.folder, recipe.name)
+    trials = Trials(place, progress, around)
     deadline = began + 60.0 * settings_of(recipe).max_minutes
     choice = choose(recipe, trials) if recipe.student.model == AUTO else None
     candidates = choice.candidates if choice else None
@@ -86,7 +88,7 @@ def fit(
     found = climbed.best.recipe.model_copy(update={"search": None})
     built = build(
         Given(found, given.file, record),
-        artifacts=artifacts,
+        artifacts=place,
         progress=progress,
         around=around,
         planned=planned,

@@ -8,6 +8,7 @@
 from pathlib import Path
 
 from .. import build
+from ..engine.artifacts import Artifacts
 from ..engine.flow import Step
 from ..finished.planned import SearchPlan
 from ..preflight import known
@@ -19,7 +20,7 @@ from .family import architectures
 from .trials import settings_of, short_epochs, with_student
 
 
-def plan(recipe: Recipe, artifacts: Path) -> tuple[list[Step], SearchPlan]:
+def plan(recipe: Recipe, artifacts: Artifacts | Path) -> tuple[list[Step], SearchPlan]:
     """The stages that are known before the search, and what the search may do; no stage is run.
 
     Of a student that is to be chosen, these are the stages before its training.

@@ -18,10 +18,10 @@ from .. import tasks
 from ..build import benchmark_inputs, data_inputs, flow, variants_inputs
 from ..compress.plan import plan as plan_of
 from ..distill.inputs import Models, Teachers
+from ..engine.artifacts import Artifacts
 from ..engine.compute import compute_for
 from ..engine.flow import Builder, StopHereError
 from ..engine.stage import Made
-from ..engine.store import Store
 from ..outside import Outside, outside
 from ..preflight import known
 from ..progress import Progress
@@ -69,21 +69,21 @@ class Trials:
     """Runs parts of a build; each is read from the store where it was run before.
 
     Attributes:
-        artifacts: the folder builds write to.
+        artifacts: the folder builds write to, by itself or with a store that machines share.
         progress: gets each step.
         around: entered around each stage that runs.
         store: below ``artifacts``.
         ran: the stages that ran.
     """
 
-    artifacts: Path
+    artifacts: Artifacts | Path
     progress: Progress
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
     ran: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Open the store."""
-        self.store = Store(self.artifacts, self.progress.warn)
+        self.store = Artifacts.of(self.artifacts).store(self.progress.warn)
 
     def data(self, recipe: Recipe) -> Made[DataRecord]:
         """The data stage."""

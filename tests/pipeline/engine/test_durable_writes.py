@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from edgestill.pipeline.engine.store import Store, move_whole, write_atomic
+from edgestill.pipeline.engine.disk import move_whole, write_atomic
+from edgestill.pipeline.engine.store import Store
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import shutil
 
 import pytest
 from edgestill.errors import StorageError
-from edgestill.pipeline.engine.store import Store, digest_of, folder_digests
+from edgestill.pipeline.engine.entry import digest_of
+from edgestill.pipeline.engine.store import Store, folder_digests
 
 fcntl = pytest.importorskip("fcntl", reason="locks of POSIX systems")
 resource = pytest.importorskip("resource", reason="limits of POSIX systems")

@@ -1,10 +1,14 @@
 """Locks between processes: who waits, for whom, and that a killed process holds none."""
 
+import errno
+import os
 import subprocess
 import sys
 import time
 
-from edgestill.pipeline.engine.locks import alone, if_free
+import pytest
+from edgestill.errors import StorageError
+from edgestill.pipeline.engine.locks import alone, hold, if_free
 
 HOLD = """
 import sys, time
@@ -64,3 +68,25 @@ def test_a_free_lock_costs_less_than_a_millisecond(tmp_path):
         times.append(time.perf_counter() - begun)
     assert sorted(times)[25] < 1e-3
     assert [one.name for one in tmp_path.iterdir()] == [".lock-key"]
+
+
+def test_a_mark_is_held_until_it_is_released_and_gone_then(tmp_path):
+    path = tmp_path / ".build-1"
+    release = hold(path)
+    with if_free(path) as free:
+        assert not free
+    release()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_network_disk_without_locks_is_told_from_a_bug(tmp_path, monkeypatch, number):
+    fcntl = pytest.importorskip("fcntl")
+
+    def none(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    for take in (lambda: alone(tmp_path / "lock", print).__enter__(), lambda: hold(tmp_path / "m")):
+        with pytest.raises(StorageError, match="has no locks.*--store"):
+            take()
