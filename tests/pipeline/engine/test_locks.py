@@ -88,5 +88,5 @@ def test_a_network_disk_without_locks_is_told_from_a_bug(tmp_path, monkeypatch, 
 
     monkeypatch.setattr(fcntl, "flock", none)
     for take in (lambda: alone(tmp_path / "lock", print).__enter__(), lambda: hold(tmp_path / "m")):
-        with pytest.raises(StorageError, match="has no locks.*--store"):
+        with pytest.raises(StorageError, match=r"has no locks.*--store"):
             take()
