@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from ..printable import printable
-from ..progress import OnConsole, Progress, Silent, Steps
+from ..progress import OnConsole, Progress, Silent, Steps, numbered
 
 _LEAST_S = 0.2
 """Between two versions of the line in a notebook."""
@@ -30,7 +30,7 @@ class Event:
         kind: ``begin`` and ``end`` of a stage, a ``step`` of it, a ``note`` or a ``warning``.
         stage: the stage of a build; empty outside one.
         number: of the stage among those that run, from 1; 0 outside a stage.
-        stages: how many run; 0 where that is not known.
+        stages: how many run, those of a search among them; 0 where that is not known yet.
         what: what the steps are of: ``epochs``, ``benchmark``.
         done: steps that are done.
         total: of all steps.
@@ -192,8 +192,8 @@ class Caller:
         self.emit("warning", text=text)
 
     def planned(self, stages: Sequence[str]) -> None:
-        """The stages that will run."""
-        self.stages = len(stages)
+        """The stages that are still to run."""
+        self.stages = self._number + len(stages)
 
     def ended(self, what: str) -> None:
         """All stages have said so themselves."""
@@ -264,8 +264,8 @@ class InNotebook:
         self._display({"text/plain": f"warning: {printable(text)}"}, raw=True)
 
     def planned(self, stages: Sequence[str]) -> None:
-        """The stages that will run."""
-        self.stages = len(stages)
+        """The stages that are still to run."""
+        self.stages = self._number + len(stages)
 
     def ended(self, what: str) -> None:
         """How long all of it took."""
@@ -287,8 +287,8 @@ class InNotebook:
         if not at_once and now - self._shown_s < _LEAST_S:
             return
         self._shown_s = now
-        of = f"stage {self._number} of {self.stages}, " if self.stages else ""
-        head = f"{of}{self._stage}: " if self._stage else ""
+        of = numbered(self._number, self.stages)
+        head = f"{of}, {self._stage}: " if self._stage else ""
         line = {"text/plain": printable(f"{head}{text}")}
         if self._handle is None:
             self._handle = self._display(line, raw=True, display_id=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from ..printable import printable
 from .duration import duration, roughly
-from .reported import Steps
+from .reported import Steps, numbered
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,8 +54,11 @@ class OnConsole:
         self._live: Live | None = None
 
     def planned(self, stages: Sequence[str]) -> None:
-        """The stages that will run, so that each is told as one of so many."""
-        self._planned = len(stages)
+        """The stages that are still to run, so that each is told as one of so many.
+
+        A search runs stages before it knows which follow; those are told by their number alone.
+        """
+        self._planned = self._number + len(stages)
 
     def expected(self, seconds: Sequence[float | None]) -> None:
         """The seconds that each of these stages took in earlier builds, None where unknown."""
@@ -106,7 +109,7 @@ class OnConsole:
         """Name a stage while it runs and say how long it took, and all of them until here."""
         began = self._stage_began = time.monotonic()
         self._number += 1
-        of = f"stage {self._number} of {max(self._planned, self._number)}, " * bool(self._planned)
+        of = f"{numbered(self._number, self._planned)}, "
         if self._moves:
             # A thread that draws takes time from what is measured.
             self._live = self._started(f"{of}{name}", ticking=name != MEASURES, left=self.left)

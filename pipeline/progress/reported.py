@@ -43,6 +43,16 @@ class Steps(Protocol):
         ...
 
 
+def numbered(number: int, stages: int) -> str:
+    """Which stage it is, of how many: ``stage 3 of 10``.
+
+    Args:
+        number: from 1.
+        stages: all of them; fewer than ``number``: it is not known how many.
+    """
+    return f"stage {number} of {stages}" if number <= stages else f"stage {number}"
+
+
 @contextmanager
 def measuring(progress: Progress, total: int) -> Iterator[Callable[[int, int, str], None]]:
     """Steps of a measurement of at least ``total`` processes; one note if it needs more.

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from edgestill.pipeline.api import watching
-from edgestill.pipeline.api.watching import Event, InNotebook, shown, watched
+from edgestill.pipeline.api.watching import Caller, Event, InNotebook, shown, watched
 from edgestill.pipeline.progress import OnConsole, Silent
 
 
@@ -113,6 +113,23 @@ def test_in_a_notebook_one_line_is_replaced_and_warnings_stay(monkeypatch):
         work(watch)
     assert display.outputs == ["a note", "warning: a warning"]
     assert 1 <= display.versions <= 4
+
+
+def test_stages_before_a_plan_count_among_all_of_them(monkeypatch):
+    display, events = Display(), []
+    monkeypatch.setattr(watching, "_LEAST_S", 0.0)
+    for progress in (InNotebook(display), Caller(events.append, "c")):
+        with progress.stage("student"):
+            pass
+        progress.planned(["verify", "benchmark"])
+        with progress.stage("verify"):
+            progress.note("a note")
+            if not events:
+                assert display.outputs == ["stage 2 of 3, verify: a note"]
+    assert [(event.number, event.stages) for event in events if event.kind == "begin"] == [
+        (1, 0),
+        (2, 3),
+    ]
 
 
 def test_steps_of_a_notebook_say_how_many_are_done(monkeypatch):

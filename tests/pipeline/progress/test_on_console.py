@@ -130,23 +130,28 @@ def test_a_log_has_the_stage_of_how_many_and_the_time_until_there(log):
     ]
 
 
-def test_without_a_plan_a_stage_has_no_number_and_a_repaired_one_is_one_more(log):
+def test_how_many_stages_there_are_is_said_once_it_is_known_and_as_long_as_it_is_true(log):
+    """A search runs stages before it knows which follow, and a damaged one is run once more."""
     progress, written = log
     with progress.stage("data"):
         pass
-    assert written().startswith("data …\ndata done in")
-    progress.planned(("data",))
-    for _ in range(2):
-        with progress.stage("teacher"):
+    progress.planned(("teacher", "student"))
+    for name in ("teacher", "student", "student"):
+        with progress.stage(name):
             pass
-    assert "stage 3 of 3, teacher" in written()
+    assert [line for line in written().splitlines() if line.endswith("…")] == [
+        "stage 1, data …",
+        "stage 2 of 3, teacher …",
+        "stage 3 of 3, student …",
+        "stage 4, student …",
+    ]
 
 
 def test_a_stage_that_fails_is_not_done(log):
     progress, written = log
     with pytest.raises(ZeroDivisionError), progress.stage("data"):
         raise ZeroDivisionError
-    assert written() == "data …\n"
+    assert written() == "stage 1, data …\n"
 
 
 def test_a_log_has_five_lines_of_any_number_of_steps_each_with_the_time_left(log):
