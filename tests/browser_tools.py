@@ -142,7 +142,9 @@ class Page:
         if not whole:
             return {}
         size = self._ask("Page.getLayoutMetrics")["cssContentSize"]
-        return {"clip": {**size, "x": 0, "y": 0, "scale": 1}}
+        # Without the scrollbar, which a picture of all of it does not have.
+        width = max(size["width"], self.evaluate("window.innerWidth"))
+        return {"clip": {**size, "width": width, "x": 0, "y": 0, "scale": 1}}
 
     def press(self, key):
         """Press and release a key, such as Enter or Tab."""

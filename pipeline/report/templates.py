@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from . import graph_picture, numbers, svg
 from .chart import Chart
@@ -16,6 +16,8 @@ from .sections import MARKS, Table
 from .words import WORDS
 
 _SHADES = 8
+_KEY = re.compile(r"[a-z_]+(?:\.[a-z0-9_]+)+")
+_STEPS = re.compile(r"(?<=[._])")
 _FIGURE = re.compile(
     r"unknown(?:: .*)?|[\d,]+ of [\d,]+|"
     r"[-+]?[\d.,]+(?:e[-+]\d+)?(?:\s?(?:%|×|[a-zA-Zµ]{1,6}))?(?: lost)?"
@@ -30,6 +32,22 @@ def render(name: str, **values: Any) -> str:
 def ours(text: str) -> Markup:
     """Text that holds nothing of the user's but what is escaped already."""
     return Markup(text)  # noqa: S704 - our script, or a drawing, whose names svg.py escapes
+
+
+def commands(text: str) -> Markup:
+    """A sentence with the commands in it, which stand between backticks, as code."""
+    parts = [escape(part) for part in text.split("`")]
+    if len(parts) % 2 == 0:  # a backtick of the user's
+        return escape(text)
+    inside = Markup("<code>{}</code>")
+    return Markup("").join(inside.format(p) if at % 2 else p for at, p in enumerate(parts))
+
+
+def steps(text: str) -> Markup:
+    """A recipe's key, which may go on in the next line after each of its words; other text."""
+    if not _KEY.fullmatch(text):
+        return escape(text)
+    return Markup("<wbr>").join(escape(part) for part in _STEPS.split(text))
 
 
 def right_of(table: Table) -> tuple[bool, ...]:
@@ -72,7 +90,11 @@ _ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_ENVIRONMENT.filters["printable"] = numbers.printable
+_ENVIRONMENT.filters |= {
+    "commands": commands,
+    "printable": numbers.printable,
+    "steps": steps,
+}
 _ENVIRONMENT.globals |= {
     "marks": MARKS,
     "graph": graph,

@@ -1,4 +1,4 @@
-"""Pictures of what users see, to be looked at: reports, the page of a bench, the terminal, docs.
+"""Pictures of what users see, to be looked at: reports, other pages, the terminal, docs.
 
     python tests/tools/look.py artifacts/look       # `make look`
 
@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import browser_tools
+import frontier_example
 import measured_example
 import operators_example
 import report_example
@@ -23,6 +24,7 @@ import scenario_examples
 import verdict_examples
 from edgestill.pipeline import report as pages
 from edgestill.pipeline.commands import bench_latency, bench_scenarios
+from edgestill.pipeline.report import comparison, search_page
 from edgestill.pipeline.report.terminal_screen import screen
 from rich.console import Console
 
@@ -68,9 +70,22 @@ def bench(browser, out, work):
     (folder / "processes.json").write_text(json.dumps(records), encoding="utf-8")
     page = work / "bench.html"
     page.write_text(bench_latency.page(measured, folder), encoding="utf-8")
-    for width in (390, 1280):
-        shot(browser, page.as_uri(), out / f"bench-{width}.png", width, whole=True)
-    shot(browser, page.as_uri(), out / "bench-1280-dark.png", 1280, whole=True, dark=True)
+    page_shots(browser, page, out, "bench")
+
+
+def search(browser, out, work):
+    """The page of a search."""
+    page = work / "search.html"
+    page.write_text(search_page.page(frontier_example.record()), encoding="utf-8")
+    page_shots(browser, page, out, "search")
+
+
+def compared(browser, out, work):
+    """The page of `report --compare`, of three runs."""
+    page = work / "compared.html"
+    reports = [make() for make in verdict_examples.EXAMPLES.values()]
+    page.write_text(comparison.html_page(reports), encoding="utf-8")
+    page_shots(browser, page, out, "compared")
 
 
 def scenarios(browser, out, work, names=tuple(scenario_examples.FIGURES)):
@@ -122,6 +137,13 @@ def shot(browser, address, path, width, *, whole=False, dark=False, first="0"):
     path.write_bytes(browser.picture(whole=whole))
 
 
+def page_shots(browser, page, out, stem):
+    """A whole page at every width, and in the dark."""
+    for width in WIDTHS:
+        shot(browser, page.as_uri(), out / f"{stem}-{width}.png", width, whole=True)
+    shot(browser, page.as_uri(), out / f"{stem}-1280-dark.png", 1280, whole=True, dark=True)
+
+
 def main(out):
     """All pictures."""
     out = out.resolve()
@@ -132,6 +154,8 @@ def main(out):
             reports(browser, out, work)
             bench(browser, out, work)
             scenarios(browser, out, work)
+            search(browser, out, work)
+            compared(browser, out, work)
             terminals(browser, out, work)
             docs(browser, out)
     print(f"{len(list(out.glob('*.png')))} pictures in {out}")

@@ -15,6 +15,8 @@ def drawn(tmp_path_factory):
         look.reports(browser, out, work, ["not ready"])
         look.bench(browser, out, work)
         look.scenarios(browser, out, work, ["server"])
+        look.search(browser, out, work)
+        look.compared(browser, out, work)
         look.terminals(browser, out, work, ["not ready"])
     return out
 
@@ -42,6 +44,9 @@ def test_a_report_is_drawn_at_three_widths_in_the_dark_and_unfolded(drawn):
 def test_the_page_of_a_bench_and_a_terminal_are_drawn_whole(drawn):
     assert size(drawn / "bench-1280.png")[1] > 800
     assert size(drawn / "bench-server-390.png")[1] > 800
+    for page in ("bench", "search", "compared"):
+        for width in look.WIDTHS:
+            assert size(drawn / f"{page}-{width}.png")[0] == width
     for columns in look.COLUMNS:
         text = (drawn / f"terminal-not-ready-{columns}.txt").read_text(encoding="utf-8")
         assert text.startswith("NOT READY")

@@ -20,7 +20,7 @@ import verdict_examples
 from edgestill.pipeline import report as pages
 from edgestill.pipeline.commands import bench_scenarios
 from edgestill.pipeline.records import Report
-from edgestill.pipeline.report import html
+from edgestill.pipeline.report import comparison, html
 
 MARKS = {
     "tradeoff": ("g.point", 4),
@@ -160,6 +160,20 @@ def test_nothing_keeps_a_keyboard_or_a_screen_reader_out(
     tab.evaluate(UNFOLD)
     tab.sized(width, 844, dark=dark)
     assert tab.barriers() == []
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)])
+def test_the_page_of_runs_side_by_side_keeps_nobody_out_and_scrolls_not_sideways(
+    browser: Any, width: int, dark: bool, tmp_path: Path
+) -> None:
+    page = tmp_path / "compared.html"
+    runs = [make() for make in verdict_examples.EXAMPLES.values()]
+    page.write_text(comparison.html_page(runs), "utf-8")
+    browser.open(page.as_uri())
+    browser.wait_for("document.readyState === 'complete' && !!document.querySelector('main table')")
+    browser.sized(width, 844, dark=dark)
+    assert browser.barriers() == []
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @pytest.mark.parametrize(

@@ -128,3 +128,14 @@ def test_on_paper_all_pairs_are_drawn(browser):
     browser.sized(1280, 800, media="print")
     assert shown(browser).count("of-") == 3
     browser.sized(1280, 800)
+
+
+@pytest.mark.parametrize(("width", "dark"), [(390, True), (1280, False)])
+def test_it_keeps_nobody_out_and_scrolls_not_sideways(browser, width, dark):
+    """By axe-core, with every choice unfolded."""
+    browser.evaluate(
+        "document.querySelectorAll('details').forEach((one) => { one.open = true; });0"
+    )
+    browser.sized(width, 844, dark=dark)
+    assert browser.barriers() == []
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")

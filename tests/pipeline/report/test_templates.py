@@ -5,6 +5,7 @@ from edgestill.pipeline.report import templates
 from edgestill.pipeline.report.chart import Chart
 from edgestill.pipeline.report.plot import Axis, Look, Plot, Point, Series
 from edgestill.pipeline.report.sections import Table, row
+from edgestill.pipeline.report.templates import commands, steps
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,17 @@ def test_a_drawing_is_not_escaped_again_and_the_words_in_it_are_once():
     assert drawn.startswith("<svg ")
     assert 'aria-label="a &lt; b. c &amp; d"' in drawn
     assert templates.swatch(series).startswith("<svg ")
+
+
+def test_a_command_in_a_sentence_is_code_and_the_rest_is_escaped():
+    assert commands("`edgestill compare` of <b> & `x`") == (
+        "<code>edgestill compare</code> of &lt;b&gt; &amp; <code>x</code>"
+    )
+    assert commands("a class called `<b>") == "a class called `&lt;b&gt;"
+
+
+def test_a_key_breaks_between_its_words_alone():
+    assert steps("gate.max_p50_ms") == "gate.<wbr>max_<wbr>p50_<wbr>ms"
+    assert steps("recipes/01.toml") == "recipes/01.toml"
+    assert steps("0.04") == "0.04"
+    assert steps("<b>.x_y") == "&lt;b&gt;.x_y"
