@@ -10,6 +10,7 @@ Names of files and models are data: control characters are replaced, and HTML is
 """
 
 import html as escaping
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ _NAME = 20
 _LEAST = 8
 _WARNINGS = 3
 _MORE = "to_dataframe() has all"
+_COMMAND = re.compile(r"`[^`]+`")
+_NO_BREAK = "\x00"
+"""Stands for a space at which no line ends; no printable text has it."""
 
 Cell = str | tuple[str, str | None]
 """Text, or a figure and its interval."""
@@ -147,12 +151,26 @@ def _stacked(cell: Cell) -> tuple[str, ...]:
 
 
 def _sentences(sentences: Sequence[str]) -> list[str]:
+    """Lines of sentences; a path, and a command between backticks, stays whole to be copied."""
     wrapped: list[str] = []
     for sentence in sentences:
-        wrapped += textwrap.wrap(
-            numbers.printable(sentence), COLUMNS, max_lines=_SENTENCE_LINES, placeholder=" …"
+        whole = _COMMAND.sub(_unbroken, numbers.printable(sentence))
+        lines = textwrap.wrap(
+            whole,
+            COLUMNS,
+            max_lines=_SENTENCE_LINES,
+            placeholder=" …",
+            break_on_hyphens=False,
+            break_long_words=False,
         )
+        wrapped += [line.replace(_NO_BREAK, " ") for line in lines]
     return wrapped
+
+
+def _unbroken(command: re.Match[str]) -> str:
+    """A command as one word, where it fits a line."""
+    text = command[0]
+    return text.replace(" ", _NO_BREAK) if len(text) <= COLUMNS else text
 
 
 def near(path: Path) -> str:

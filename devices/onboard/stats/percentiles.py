@@ -297,8 +297,8 @@ def _drifting(bounds: _Bounds, each: NDArray[np.float64], middle: float) -> _Bou
         falls, rises = min(falls, _GOES_ON * found.value), max(rises, _GOES_ON * found.value)
         caution = (
             f"latency {'rose' if found.value > 0.0 else 'fell'} by "
-            f"{100.0 * abs(found.value):.1f} % from the first process to the last, and where that "
-            "ends is not known"
+            f"{100.0 * abs(found.value):.1f} % from the first measuring process to the last; it "
+            "may go on so, for which the interval leaves room"
         )
     low = bounds.low and min(bounds.low, middle * max(0.0, 1.0 + falls))
     high = bounds.high and max(bounds.high, middle * (1.0 + rises))

@@ -105,3 +105,11 @@ def test_the_table_in_html_has_heads_and_intervals():
     assert '<th scope="col">model</th>' in shown
     assert "<td>1.23 ms<br><small>1.20 to 1.30</small></td>" in shown
     assert "style" not in shown
+
+
+def test_a_path_and_a_command_in_a_sentence_stay_whole():
+    path, command = f"/data/{'a-long-name/' * 9}model.onnx", "`edgestill gate RUN --baseline OTHER`"
+    lines = text(Screen("t", below=(f"see {path} and then, what is next, {command} says it",)))
+    assert path in lines.split("\n")
+    assert command in lines
+    assert "\x00" not in lines
