@@ -1,4 +1,4 @@
-"""The workflows as actionlint reads them: keys, expressions, contexts; and the shell of each step."""
+"""The workflows as actionlint reads them: keys, expressions, contexts; the shell of each step."""
 
 import json
 import re
