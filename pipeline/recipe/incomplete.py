@@ -9,10 +9,10 @@ left out.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import TypeAdapter
-from pydantic.fields import FieldInfo
 
 from ...errors import EdgestillError
 from .part import Part
@@ -38,7 +38,7 @@ def without(
     values: dict[str, Any] = {}
     for key, field in kind.model_fields.items():
         if key in tree:
-            values |= _value(key, field, tree[key], wrong, (*at, key))
+            values |= _value(kind, key, tree[key], wrong, (*at, key))
         elif not field.is_required():
             values[key] = field.get_default(call_default_factory=True)
     if kind.model_config.get("extra") == "allow":
@@ -52,10 +52,11 @@ def without(
 
 
 def _value(
-    key: str, field: FieldInfo, given: Any, wrong: Collection[Path], path: Path
+    kind: type[Part], key: str, given: Any, wrong: Collection[Path], path: Path
 ) -> dict[str, Any]:
     """The value of a key, by its name; empty where it is wrong."""
-    inner, is_list = part_of(field.annotation), get_origin(field.annotation) is tuple
+    annotation = kind.model_fields[key].annotation
+    inner, is_list = part_of(annotation), get_origin(annotation) is tuple
     if inner is not None and isinstance(given, Mapping) and not is_list:
         return {key: without(inner, given, wrong, path)}
     tables = isinstance(given, tuple) and all(isinstance(one, Mapping) for one in given)
@@ -64,8 +65,14 @@ def _value(
         return {key: tuple(parts)}
     if _below(path, wrong):
         return {}
-    kind: Any = Annotated[field.annotation, field]
-    return {key: TypeAdapter(kind).validate_python(given)}
+    return {key: _adapter(kind, key).validate_python(given)}
+
+
+@cache
+def _adapter(kind: type[Part], key: str) -> TypeAdapter[Any]:
+    field = kind.model_fields[key]
+    of: Any = Annotated[field.annotation, field]
+    return TypeAdapter(of)
 
 
 def part_of(annotation: Any) -> type[Part] | None:

@@ -8,7 +8,8 @@ what was expected of several keys together. All of them are told at once, and on
 that is wrong is left out (``incomplete``).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -39,10 +40,11 @@ class Part(BaseModel):
     """Keys whose value is a location. Its content is hashed instead."""
 
     @classmethod
-    def checks_across(cls) -> Iterator[Across]:
+    @cache
+    def checks_across(cls) -> tuple[Across, ...]:
         """The methods that are marked ``across``, a base class's first."""
-        for kind in reversed(cls.__mro__):
-            yield from (one for one in vars(kind).values() if getattr(one, "is_across", False))
+        every = (one for kind in reversed(cls.__mro__) for one in vars(kind).values())
+        return tuple(one for one in every if getattr(one, "is_across", False))
 
     @model_validator(mode="after")
     def _keys_go_together(self) -> Self:

@@ -52,10 +52,34 @@ class Checked:
     keys: Keys = frozenset()
     checks: Sequence[Check] = ()
 
-    def place(self, path: Path) -> str:
-        """Where a key stands, for a message."""
+    def at(self, path: Path) -> Any:
+        """What stands at a path; None where nothing does."""
+        node: Any = self.tree
+        for step in path[len(self.below) :]:
+            node = node.get(step) if isinstance(node, Mapping) else node[int(step)]
+        return node
+
+    def place(self, path: Path, *, several: bool = False) -> str:
+        """Where a key stands, for a message.
+
+        Args:
+            path: of the key, or of a section.
+            several: whether it is about several keys of the section, of which options may have set
+                some.
+        """
         key = ".".join(one if re.fullmatch(r"[\w-]+", one) else f'"{one}"' for one in path)
-        return f"{'--set' if told(path, self.keys) else self.where}: {key or 'the recipe'}"
+        where = "--set" if self._is_told(path, self.at(path)) else self.where
+        if several and where != "--set" and any(one[: len(path)] == path for one in self.keys):
+            where = f"{where} with --set"
+        return f"{where}: {key or 'the recipe'}"
+
+    def _is_told(self, path: Path, value: object) -> bool:
+        """Whether options set a value: itself, or all that stands below it."""
+        if told(path, self.keys):
+            return True
+        if not isinstance(value, Mapping) or not value:
+            return False
+        return all(self._is_told((*path, key), inner) for key, inner in value.items())
 
 
 @cache
@@ -85,7 +109,7 @@ def refusals(error: ValidationError, of: Checked) -> list[EdgestillError]:
     wrong = {path for path, _ in problems}
     half = without(of.kind, of.tree, wrong, of.below)
     together = [
-        RecipeError(f"expected {expected}", where=of.place(path))
+        RecipeError(f"expected {expected}", where=of.place(path, several=True))
         for path, expected in disagreements(half, of.below)
     ]
     others = refused(half, of.checks) if isinstance(half, Recipe) else []
@@ -119,7 +143,8 @@ def _refusal(
         near = f"did you mean {near!r}?" if near else f"known here: {known}"
         return RecipeError("unknown key", where=place, fix=near)
     node = forms.node_at(_schema(), path) or {}
-    value = _value(problem, path, of)
+    # The name of an entry stands at no path.
+    value = problem["input"] if problem["type"] == "value_error" else of.at(path)
     if problem["type"] == "missing" and value is None:
         return RecipeError("missing", where=place, fix=f"add it: {_example(path, node)}")
     if problem["type"] == "value_error":
@@ -131,16 +156,6 @@ def _refusal(
     meant = difflib.get_close_matches(str(value), choices, n=1)
     fix = f"did you mean {meant[0]!r}?" if meant else forms.fix(value, node, path[-1])
     return RecipeError(found=forms.shown(value), expected=forms.takes(node), where=place, fix=fix)
-
-
-def _value(problem: Mapping[str, Any], path: Path, of: Checked) -> Any:
-    """What stands at a path; None where nothing does."""
-    if problem["type"] == "value_error":
-        return problem["input"]  # the name of an entry stands at no path
-    node: Any = of.tree
-    for step in path[len(of.below) :]:
-        node = node.get(step) if isinstance(node, Mapping) else node[int(step)]
-    return node
 
 
 def _near(path: Sequence[str]) -> str | None:

@@ -78,6 +78,23 @@ def test_what_does_not_follow_is_told_beside_a_misspelt_key():
     ]
 
 
+def test_a_section_that_an_option_alone_made_is_blamed_on_the_option():
+    (told,) = lines(overrides=["distil.temperature=2"])
+    assert told == "--set: distil: unknown key; did you mean 'distill'?"
+    (told,) = lines(("[gate]", "[distil]\nalpha = 0.5\n[gate]"), overrides=["distil.epochs=2"])
+    assert told == "r.toml: distil: unknown key; did you mean 'distill'?"
+    (told,) = lines(overrides=["data.image.sise=2"])
+    assert told == "--set: data.image.sise: unknown key; did you mean 'size'?"
+
+
+def test_keys_that_do_not_go_together_name_the_option_that_set_one_of_them():
+    source = 'source = "digits"'
+    (told,) = lines((source, f"{source}\ntest = 0.6"), overrides=["data.validation=0.5"])
+    assert told.startswith("r.toml with --set: data: expected test + validation + calibration")
+    (told,) = lines((source, f"{source}\ntest = 0.95"), overrides=["seed=3"])
+    assert told.startswith("r.toml: data: expected")
+
+
 def test_settings_of_a_section_alone_blame_the_option_that_was_typed():
     with pytest.raises(RecipeError) as refused:
         compress_part(["int8-statik"], "host", ["percentil=99", "a"])
