@@ -47,3 +47,16 @@ def write(folder: Path) -> Path:
     path = folder / "recipe.toml"
     path.write_text(RECIPE)
     return path
+
+
+def hashes(report):
+    """Everything a build decides; measurements differ from run to run."""
+    return {
+        "data": report.data.fingerprint,
+        "teachers": [t.weights_sha256 for t in report.teachers],
+        "students": [s.weights_sha256 for s in report.students + report.plain_students],
+        # Not the .ort files: onnxruntime writes their tables in a changing order (DECISIONS.md).
+        "files": [(v.name, v.sha256, v.packages[1].model.bytes) for v in report.variants.variants],
+        # Without their intervals, which are wider where more variants could ship.
+        "accuracy": [q.score.value for q in report.quality.variants],
+    }

@@ -30,6 +30,7 @@ from .output import check_stdout, coloured, say, show, take_streams, tell
 from .runs import report, verify
 from .search import search
 from .shared import Invocation
+from .store import store
 from .toolchains import toolchains
 
 INTERRUPTED = 130
@@ -58,7 +59,12 @@ SECTIONS: dict[str, dict[str, click.Command]] = {
         "verify": verify,
         "bundle": bundle,
     },
-    "Know the machines": {"devices": devices, "toolchains": toolchains, "doctor": doctor},
+    "Know the machines": {
+        "devices": devices,
+        "toolchains": toolchains,
+        "store": store,
+        "doctor": doctor,
+    },
     "Set up the shell": {"completion": completion},
 }
 """Every command by its name, below its heading, in the order of ``edgestill --help``."""

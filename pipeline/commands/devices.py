@@ -20,6 +20,7 @@ from .shared import Invocation, artifacts_option, command, print_json, print_res
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from ...devices.doctor import Check
     from ...devices.profiles.profile import Figure, Profile
 
 _UNKNOWN = "-"
@@ -134,13 +135,26 @@ def doctor(invocation: Invocation, artifacts: Path) -> None:
     """
     from ...devices.doctor import checks
 
-    results = checks(artifacts)
+    results = [*checks(artifacts), *_stored(artifacts)]
     lines = []
     for check in results:
         lines.append(f"{check.state:<7}  {check.name}: {check.found}")
         if check.state != "ok":
             lines.append(f"         {check.means}" + (f"; {check.fix}" if check.fix else ""))
     print_result(invocation, [asdict(check) for check in results], *lines, hang=9)
+
+
+def _stored(artifacts: Path) -> "list[Check]":
+    """What the store takes of the disk, where there is one."""
+    from ...devices.doctor import Check
+    from ..engine.artifacts import Artifacts
+    from ..finished.stored import local_side, size_of, summary
+
+    place = Artifacts(artifacts)
+    if not (artifacts / "store").is_dir():
+        return []
+    found = summary(size_of(local_side(place), place))
+    return [Check("store", "ok", found, "`edgestill store gc` removes what is not needed")]
 
 
 def document(profile: "Profile") -> dict[str, Any]:

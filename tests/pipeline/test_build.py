@@ -49,19 +49,6 @@ def command(*arguments, **kwargs):
     )
 
 
-def hashes(report):
-    """Everything a build decides; measurements differ from run to run."""
-    return {
-        "data": report.data.fingerprint,
-        "teachers": [t.weights_sha256 for t in report.teachers],
-        "students": [s.weights_sha256 for s in report.students + report.plain_students],
-        # Not the .ort files: onnxruntime writes their tables in a changing order (DECISIONS.md).
-        "files": [(v.name, v.sha256, v.packages[1].model.bytes) for v in report.variants.variants],
-        # Without their intervals, which are wider where more variants could ship.
-        "accuracy": [q.score.value for q in report.quality.variants],
-    }
-
-
 def files_of(entry):
     """The hash of each file of a finished stage, without the .ort files: see ``hashes``."""
     files = json.loads(entry.read_text())["files"]
@@ -196,7 +183,7 @@ def test_killed_in_any_stage_a_build_resumes_and_ends_in_the_same_hashes(built, 
         finished += 2 if stage == "student" else 1
     resumed = pipeline.build(recipe, artifacts=artifacts)
     assert resumed.ran == ("benchmark",)
-    found, wanted = hashes(resumed.report), hashes(built[0].report)
+    found, wanted = tiny.hashes(resumed.report), tiny.hashes(built[0].report)
     assert found["files"].pop()[0] == "int8-qat"  # The other build has none.
     found["accuracy"].pop()
     assert found == wanted
