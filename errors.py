@@ -24,6 +24,7 @@ Where several things are wrong at once, the first is raised and has the others b
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
@@ -68,6 +69,11 @@ class EdgestillError(Exception):
         self.fix = fix
         super().__init__(found, expected, where, fix)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled whole: an exception's own way gives its parts by position, and loses ``also``."""
+        parts = {"expected": self.expected, "where": self.where, "fix": self.fix}
+        return _again, (type(self), self.found, parts, self.also)
+
     @property
     def problems(self) -> tuple["EdgestillError", ...]:
         """This failure and the further ones."""
@@ -82,6 +88,17 @@ class EdgestillError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(one.line() for one in self.problems)
+
+
+def _again(
+    kind: type[EdgestillError],
+    found: str,
+    parts: dict[str, Any],
+    also: tuple[EdgestillError, ...],
+) -> EdgestillError:
+    error = kind(found, **parts)
+    error.also = also
+    return error
 
 
 def together(problems: Sequence[EdgestillError]) -> EdgestillError:

@@ -34,7 +34,8 @@ from .distill.inputs import (
 )
 from .engine.artifacts import Artifacts
 from .engine.compute import Compute, compute_for
-from .engine.flow import Builder, Engine, Planner, Step, StopHereError
+from .engine.flow import Engine, Planner, Step, StopHereError
+from .engine.runner import IN_PROCESS, Runner
 from .engine.stage import Made
 from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
@@ -308,7 +309,7 @@ class Given:
     search: SearchRecord | None = None
 
 
-def build(
+def build(  # noqa: PLR0913 - named options of a function that users call
     recipe: Recipe | Given | Path | str,
     *,
     artifacts: Artifacts | Path | str = "artifacts",
@@ -318,6 +319,7 @@ def build(
     progress: Progress | None = None,
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     planned: Callable[[Sequence[str], Sequence[float | None]], None] = lambda *_: None,
+    runner: Runner = IN_PROCESS,
 ) -> Built:
     """Run the pipeline; finished stages are read from the store.
 
@@ -331,6 +333,7 @@ def build(
         around: entered around each stage that runs.
         planned: told the stages that will run, before the first of them, and the seconds that each
             took in earlier builds of the name, None where none did.
+        runner: where the stages run.
 
     Raises:
         EdgestillError: see ``errors.py``; whatever was finished before it stays in the store.
@@ -361,18 +364,20 @@ def build(
     countable(read)
     stages = _to_run(steps, until)
     planned(stages, expected_seconds(runs.folder_of(place.folder, read.name), stages, store))
-    builder = Builder(store, compute, progress, until=until, around=around)
+    engine = runner.engine(store, compute, progress, until=until, around=around)
     try:
-        made = flow(read, named, builder)
+        made = flow(read, named, engine)
     except StopHereError as stop:
-        return Built(None, None, stop.made, tuple(builder.ran))
+        engine.finish()
+        return Built(None, None, stop.made, tuple(engine.ran))
+    engine.finish()
     if until is not None:
-        return Built(None, None, builder.made[-1], tuple(builder.ran))
+        return Built(None, None, engine.made[-1], tuple(engine.ran))
     with disk_errors(place.folder):
         commit = of_recipe(recipe.file) if recipe.file is not None else None
         run, report = runs.write(place.folder, read, made, commit, recipe.search)
         latest.point(run)
-    return Built(run, report, None, tuple(builder.ran))
+    return Built(run, report, None, tuple(engine.ran))
 
 
 def _planned(

@@ -5,7 +5,8 @@ from dataclasses import replace
 from .compress.inputs import Int8PlainInputs, TrialInputs, TunedInputs, VariantsInputs
 from .data.inputs import DataInputs
 from .distill.inputs import StudentInputs, TargetsInputs, TeacherInputs
-from .engine.stage import Stage
+from .distill.shards import ShardInputs
+from .engine.stage import Shards, Stage
 from .judge.inputs import AdaptationInputs, BenchmarkInputs, VerifyInputs
 from .recipe.compress import Prune, Qat
 from .recipe.part import Part
@@ -15,6 +16,7 @@ from .records import (
     DataRecord,
     Int8PlainRecord,
     ModelRecord,
+    ShardRecord,
     TargetsRecord,
     TrialRecord,
     TunedRecord,
@@ -28,6 +30,7 @@ DATA = Stage(
     DataInputs,
     DataRecord,
     libraries=("numpy", "scikit-learn"),
+    reads_files=True,
 )
 TRIAL = Stage(
     "trial",
@@ -48,6 +51,15 @@ TEACHER = Stage(
     processes=True,
     resumes=True,
 )
+SHARD = Stage(
+    "shard",
+    "pipeline.distill.targets:make_shard",
+    ShardInputs,
+    ShardRecord,
+    libraries=("torch", "numpy", "onnxruntime"),
+    threads=True,
+    device=True,
+)
 TARGETS = Stage(
     "targets",
     "pipeline.distill.targets:make_targets",
@@ -57,6 +69,9 @@ TARGETS = Stage(
     threads=True,
     device=True,
     resumes=True,
+    shards=Shards(
+        SHARD, "pipeline.distill.shards:shards", "pipeline.distill.targets:merge_targets"
+    ),
 )
 STUDENT = Stage(
     "student",

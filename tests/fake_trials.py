@@ -71,6 +71,8 @@ class FakeTrials:
         worth: ``(recipe)``: of each file its score and its milliseconds.
         costs_of: multiply-accumulates by width.
         judged: the recipes that were judged.
+        begun: what was begun before it was asked for.
+        at_once: how many trainings run at once.
     """
 
     worth: object
@@ -78,6 +80,8 @@ class FakeTrials:
     judged: list = field(default_factory=list)
     measured: list = field(default_factory=list)
     trained: list = field(default_factory=list)
+    begun: list = field(default_factory=list)
+    at_once: int = 1
 
     def data(self, recipe):
         whole = report_example.report().data
@@ -104,6 +108,12 @@ class FakeTrials:
         )
         worth = self.worth(recipe.model_copy(update={"student": student}))
         return measured({name: p50 for name, (_, p50) in worth.items()})
+
+    def parallel(self, recipe):
+        return self.at_once
+
+    def ahead(self, recipes, what, share=1.0):
+        self.begun += [(what, recipe.student.width) for recipe in recipes]
 
     def short_training(self, recipe, share):
         self.trained.append((recipe.student.width, share))

@@ -11,6 +11,7 @@ from ..finished.planned import Planned
 from ..progress import Progress
 from ..recipe.recipe import Recipe
 from ..runs.locate import located
+from .engines import EngineOption, runner_of
 from .given import kept, samples_of
 from .paths import OnDisk, path_of
 from .run import Run
@@ -34,6 +35,8 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
     overrides: Settings = (),
     seed: int | None = None,
     progress: ProgressOption = True,
+    engine: EngineOption = "local",
+    address: str | None = None,
 ) -> Run:
     """Adapt the student of a run to other data: a new last layer, trained further, all stages.
 
@@ -57,6 +60,8 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
         overrides: values by key, such as ``{"distill.epochs": 5}``, or ``key=value`` texts.
         seed: replaces the run's seed.
         progress: True shows it, False does not; a function is called with each ``Event``.
+        engine: as in ``build``.
+        address: as in ``build``.
 
     Returns:
         The new run.
@@ -90,13 +95,15 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
         )
         if not all(step.cached for step in pipeline.plan(adapted, place)):
             adapted = _fitted(start, adapted, place, watch.progress)
-        built = pipeline.build(
-            adapted,
-            artifacts=place,
-            progress=watch.progress,
-            around=watch.stage,
-            planned=watch.planned,
-        )
+        with runner_of(engine, address, place.folder, adapted.name) as runner:
+            built = pipeline.build(
+                adapted,
+                artifacts=place,
+                progress=watch.progress,
+                around=watch.stage,
+                planned=watch.planned,
+                runner=runner,
+            )
         if built.ran:
             watch.ended("build")
     assert built.run is not None  # noqa: S101 - a build that was not stopped has a run

@@ -11,6 +11,7 @@ from ..preflight import KNOWN
 from ..recipe.files import bundled, load, of_tree
 from ..recipe.recipe import Recipe
 from ..search.fit import fit
+from .engines import EngineOption, runner_of
 from .given import kept, samples_of
 from .own_teacher import teacher_of
 from .run import Run
@@ -33,6 +34,8 @@ def build(
     seed: int | None = None,
     until: None = None,
     progress: ProgressOption = True,
+    engine: EngineOption = "local",
+    address: str | None = None,
 ) -> Run: ...
 
 
@@ -48,6 +51,8 @@ def build(
     seed: int | None = None,
     until: str,
     progress: ProgressOption = True,
+    engine: EngineOption = "local",
+    address: str | None = None,
 ) -> Stopped: ...
 
 
@@ -63,6 +68,8 @@ def build(
     seed: int | None = None,
     until: str | None,
     progress: ProgressOption = True,
+    engine: EngineOption = "local",
+    address: str | None = None,
 ) -> Run | Stopped: ...
 
 
@@ -77,6 +84,8 @@ def build(  # noqa: PLR0913 - named options of a function that users call
     seed: int | None = None,
     until: str | None = None,
     progress: ProgressOption = True,
+    engine: EngineOption = "local",
+    address: str | None = None,
 ) -> Run | Stopped:
     """Run the pipeline; finished stages are read from the store.
 
@@ -97,6 +106,9 @@ def build(  # noqa: PLR0913 - named options of a function that users call
         seed: replaces the recipe's seed.
         until: stop after this stage and return what it made.
         progress: True shows it, False does not; a function is called with each ``Event``.
+        engine: ``ray`` runs the stages on a cluster, what does not depend on each other at once.
+        address: of the cluster's head, ``"10.0.0.1:6379"`` or ``"auto"``; None: Ray is started on
+            this machine, and ended.
 
     Returns:
         The run; with ``until`` the stage that was the last.
@@ -118,14 +130,16 @@ def build(  # noqa: PLR0913 - named options of a function that users call
     with watched(progress, "edgestill.build") as watch:
         read = recipe_of(recipe, data, teacher, place.folder, overrides, seed)
         run_build = fit if read.searches else pipeline.build
-        built = run_build(
-            pipeline.Given(read, Path(recipe) if isinstance(recipe, Path | str) else None),
-            artifacts=place,
-            until=until,
-            progress=watch.progress,
-            around=watch.stage,
-            planned=watch.planned,
-        )
+        with runner_of(engine, address, place.folder, read.name) as runner:
+            built = run_build(
+                pipeline.Given(read, Path(recipe) if isinstance(recipe, Path | str) else None),
+                artifacts=place,
+                until=until,
+                progress=watch.progress,
+                around=watch.stage,
+                planned=watch.planned,
+                runner=runner,
+            )
         if built.ran:
             watch.ended("build")
     if built.stopped is not None:

@@ -6,12 +6,14 @@ from typing import Any
 
 from ..engine.artifacts import Artifacts
 from ..recipe.files import dump
+from ..records import FrontierRecord
 from ..runs import searches
 from ..search import objectives
 from ..search.frontier import TRIALS, FrontierSearch, Options
 from ..search.frontier_record import recipes_of, record_of
 from ..search.trials import Trials
 from .build import RecipeOption, recipe_of
+from .engines import EngineOption, runner_of
 from .frontier import Frontier
 from .settings import Settings
 from .watching import ProgressOption, watched
@@ -30,6 +32,8 @@ def search(  # noqa: PLR0913 - named options of a function that users call
     overrides: Settings = (),
     seed: int | None = None,
     progress: ProgressOption = True,
+    engine: EngineOption = "local",
+    address: str | None = None,
 ) -> Frontier:
     """Find the students and trainings that no other beats, by validation.
 
@@ -50,6 +54,8 @@ def search(  # noqa: PLR0913 - named options of a function that users call
         overrides: values by key, such as ``{"search.widths": [8, 16]}``, or ``key=value`` texts.
         seed: replaces the recipe's seed.
         progress: True shows it, False does not; a function is called with each ``Event``.
+        engine: as in ``build``; several choices are explored at once.
+        address: as in ``build``.
 
     Raises:
         UsageError: no such objective.
@@ -71,21 +77,29 @@ def search(  # noqa: PLR0913 - named options of a function that users call
     with watched(progress, "edgestill.search") as watch:
         read = recipe_of(recipe, data, teacher, folder, overrides, seed)
         journals = searches.prepare(folder, read.name)
-        runner = Trials(place, watch.progress, watch.stage)
-        searching = FrontierSearch(read, runner, Options(trials, minutes, wanted), journals)
-        stop: BaseException | None = None
-        try:
-            searching.run()
-        except BaseException as interruption:
-            # An interruption keeps what there is; an error is one of the recipe or the machine.
-            trained = any(one.files for one in searching.tried)
-            if isinstance(interruption, Exception) or not trained:
-                raise
-            stop = interruption
-        record = record_of(searching, interrupted=stop is not None)
-        path = searches.write(folder, record, dump(read), recipes_of(searching, record))
-        if stop is not None:
-            watch.progress.note(f"search: what was found until then is in {path}")
-            raise stop
+        with runner_of(engine, address, folder, read.name) as runner:
+            trials_run = Trials(place, watch.progress, watch.stage, runner)
+            options = Options(trials, minutes, wanted)
+            searching = FrontierSearch(read, trials_run, options, journals)
+            path, record = _searched(searching, folder)
         watch.ended("search")
     return Frontier(path, record)
+
+
+def _searched(searching: FrontierSearch, folder: Path) -> tuple[Path, FrontierRecord]:
+    """Run a search and write what it found, also after an interruption."""
+    stop: BaseException | None = None
+    try:
+        searching.run()
+    except BaseException as interruption:
+        # An interruption keeps what there is; an error is one of the recipe or the machine.
+        trained = any(one.files for one in searching.tried)
+        if isinstance(interruption, Exception) or not trained:
+            raise
+        stop = interruption
+    record = record_of(searching, interrupted=stop is not None)
+    path = searches.write(folder, record, dump(searching.recipe), recipes_of(searching, record))
+    if stop is not None:
+        searching.trials.progress.note(f"search: what was found until then is in {path}")
+        raise stop
+    return path, record

@@ -11,8 +11,10 @@ from . import names
 from .output import say, stderr
 from .shared import (
     Invocation,
+    address_option,
     artifacts_option,
     command,
+    engine_option,
     overrides_option,
     print_result,
     store_option,
@@ -34,6 +36,7 @@ _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe
         "edgestill build recipe.toml --set distill.temperature=2 --seed 1",
         "edgestill build recipe.toml --until student",
         "edgestill build recipe.toml --json > verdict.json",
+        "edgestill build recipe.toml --engine ray --address auto",
     )
 )
 @_recipe
@@ -44,6 +47,8 @@ _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe
 @artifacts_option
 @store_option
 @_seed
+@engine_option
+@address_option
 @verbose_option
 @click.pass_obj
 def build(invocation: Invocation, /, recipe: Path | None, verbose: bool, **given: Any) -> None:
@@ -114,6 +119,8 @@ def build(invocation: Invocation, /, recipe: Path | None, verbose: bool, **given
 @artifacts_option
 @store_option
 @_seed
+@engine_option
+@address_option
 @verbose_option
 @click.pass_obj
 def adapt(
@@ -138,6 +145,8 @@ def adapt(
 
     progress = OnConsole(stderr())
     if planned:
+        for name in ("engine", "address"):
+            given.pop(name)
         stages = adapting.plan(run, data, artifacts=artifacts, progress=progress, **given)
         _print_planned(invocation, stages)
         return

@@ -8,8 +8,10 @@ import click
 from .output import say, stderr
 from .shared import (
     Invocation,
+    address_option,
     artifacts_option,
     command,
+    engine_option,
     overrides_option,
     print_json,
     store_option,
@@ -48,6 +50,8 @@ from .shared import (
 @artifacts_option
 @store_option
 @click.option("--seed", type=click.IntRange(0), help="Override the recipe's seed.")
+@engine_option
+@address_option
 @click.pass_obj
 def search(invocation: Invocation, /, recipe: Path | None, **given: Any) -> None:
     """Find the students and trainings that no other beats.

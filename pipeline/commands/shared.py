@@ -91,6 +91,18 @@ store_option = click.option(
     help="A store that machines share: a folder, or s3://, gs://, az://BUCKET/FOLDER; default: "
     "that of EDGESTILL_STORE, if it is set.",
 )
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="What runs the stages: this process, or a Ray cluster.",
+)
+address_option = click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="Of the Ray cluster's head, or auto; default: RAY_ADDRESS, else Ray is started here.",
+)
 shapes_option = click.option(
     "--shape",
     "shapes",

@@ -6,7 +6,7 @@ and the logarithm of the sum of the others' exponentials.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,11 +22,12 @@ from ..data.checks import chunks
 from ..engine.stage import Made
 from ..engine.store import write_atomic
 from ..progress import Progress
-from ..records import DataRecord, ModelRecord, Split, TargetsRecord
+from ..records import DataRecord, ModelRecord, ShardRecord, Split, TargetsRecord
 from . import top_logits
 from .batches import Batches
 from .inputs import TargetsInputs
-from .teacher_answers import BLOCK, TeacherAnswers, exportable
+from .shards import BLOCK, BLOCKS_A_NOTE, ShardInputs
+from .teacher_answers import TeacherAnswers, exportable
 from .views import nth
 
 LOGITS, PLACES, REST, ROWS = "logits.npy", "places.npy", "rest.npy", "rows.npy"
@@ -34,8 +35,6 @@ ANSWERS = "answers_{split}.npy"
 ALL_CLASSES, MOST_LIKELY = 256, 64
 """Of up to 256 classes all logits are stored, of more only the 64 largest."""
 _DONE = "done.json"
-_BLOCKS_A_NOTE = 16
-"""Blocks after which the work is flushed and noted, for a kill to go on from."""
 _PLACES = 0x9E3779B97F4A7C15
 """Seed of what tells the places of a sample apart."""
 _IN_CACHE = 32
@@ -56,43 +55,148 @@ def make_targets(out: Path, progress: Progress, inputs: TargetsInputs, work: Pat
         RecipeError: more than one view of a teacher whose answers were recorded.
     """
     _check_recorded(inputs)
-    options, data = inputs.options, inputs.samples.data
-    teachers, record = inputs.teachers.models, data.record
-    train = open_with_unlabelled(data.path)
-    batches = Batches(record, train, inputs.samples.augment, inputs.samples.seed)
-    with TeacherAnswers(teachers, inputs.teachers.shares, record) as teacher:
-        kept = kept_of(teacher.outputs, options.top_k, record)
-        files = _files(work, record, options.views, len(batches), teacher.outputs, kept)
-        blocks = [
-            (view, slice(start, min(start + BLOCK, len(batches))))
-            for view in range(options.views)
-            for start in range(0, len(batches), BLOCK)
-        ]
+    made = _Making(inputs)
+    with made.teacher() as teacher:
+        kept = kept_of(teacher.outputs, inputs.options.top_k, made.record)
+        files = _files(work, made.record, made.shape, teacher.outputs, kept)
+        blocks = _blocks(*made.shape)
         done = min(_done(work), len(blocks))
         with progress.steps("soft targets", len(blocks) - done) as steps:
             for number, (view, part) in enumerate(blocks[done:], done + 1):
-                _answer(teacher, batches, view, part, files, kept)
-                if number % _BLOCKS_A_NOTE == 0 or number == len(blocks):
+                _answer(teacher, made.batches, view, part, files, kept, at=(view, part))
+                if number % BLOCKS_A_NOTE == 0 or number == len(blocks):
                     _note(work, files, number)
                 steps.advance()
-        answered = tuple(
-            s for s in _needed(teachers, record) if _others(out, teacher, data, s, progress)
+        answered = made.others(out, teacher, progress)
+    _move(work, out, files)
+    return made.recorded(out, teacher.outputs, kept, answered)
+
+
+def make_shard(out: Path, progress: Progress, inputs: ShardInputs) -> ShardRecord:
+    """Store the teacher's answers to some blocks of the views of train, one after the other.
+
+    Args:
+        out: the same files as of the whole, [rows, kept], go here.
+        progress: gets each block.
+        inputs: of the shard.
+
+    Raises:
+        ModelError: as ``make_targets``.
+    """
+    made = _Making(inputs.targets)
+    blocks = _blocks(*made.shape)[inputs.first : inputs.last]
+    rows = sum(part.stop - part.start for _, part in blocks)
+    with made.teacher() as teacher:
+        kept = kept_of(teacher.outputs, inputs.targets.options.top_k, made.record)
+        files = _files(out, made.record, (rows,), teacher.outputs, kept)
+        with progress.steps("soft targets", len(blocks)) as steps:
+            start = 0
+            for view, part in blocks:
+                at = slice(start, start + part.stop - part.start)
+                _answer(teacher, made.batches, view, part, files, kept, at=(at,))
+                start = at.stop
+                steps.advance()
+    for array in files.values():
+        array.flush()
+    return ShardRecord(rows=rows, outputs=teacher.outputs)
+
+
+def merge_targets(
+    out: Path, progress: Progress, inputs: TargetsInputs, parts: Sequence[Made[ShardRecord]]
+) -> TargetsRecord:
+    """Put shards together: the record and the files, byte for byte, that ``make_targets`` gives.
+
+    Args:
+        out: the files go here.
+        progress: gets each shard.
+        inputs: of the targets stage.
+        parts: its shards, in their order.
+    """
+    _check_recorded(inputs)
+    made = _Making(inputs)
+    outputs = parts[0].record.outputs
+    kept = kept_of(outputs, inputs.options.top_k, made.record)
+    files = _files(out, made.record, made.shape, outputs, kept)
+    # Rows of the views, one view after the other, as the blocks were numbered.
+    flat = {name: array.reshape(-1, *array.shape[2:]) for name, array in files.items()}
+    start = 0
+    with progress.steps("soft targets, merged", len(parts)) as steps:
+        for shard in parts:
+            stop = start + shard.record.rows
+            for name, array in flat.items():
+                array[start:stop] = np.load(shard.path / name, mmap_mode="r")
+            start = stop
+            steps.advance()
+    for array in files.values():
+        array.flush()
+    answered: tuple[Split, ...] = ()
+    if any(_needed(inputs.teachers.models, made.record)):
+        with made.teacher() as teacher:
+            answered = made.others(out, teacher, progress)
+    return made.recorded(out, outputs, kept, answered)
+
+
+class _Making:
+    """What all of the answers have in common.
+
+    Attributes:
+        record: of the data.
+        batches: of train, with its unlabelled samples.
+        shape: views and rows.
+    """
+
+    def __init__(self, inputs: TargetsInputs) -> None:
+        data = inputs.samples.data
+        self._inputs, self._data, self.record = inputs, data, data.record
+        self._train = open_with_unlabelled(data.path)
+        self.batches = Batches(
+            self.record, self._train, inputs.samples.augment, inputs.samples.seed
         )
-    if options.views:
-        np.save(out / ROWS, identities(train.x), allow_pickle=False)
+        self.shape = (inputs.options.views, len(self.batches))
+
+    def teacher(self) -> TeacherAnswers:
+        """All teachers as one."""
+        return TeacherAnswers(
+            self._inputs.teachers.models, self._inputs.teachers.shares, self.record
+        )
+
+    def others(self, out: Path, teacher: TeacherAnswers, progress: Progress) -> tuple[Split, ...]:
+        """Store the answers on the other splits that need some; those that have them."""
+        needed = _needed(self._inputs.teachers.models, self.record)
+        return tuple(s for s in needed if _others(out, teacher, self._data, s, progress))
+
+    def recorded(
+        self, out: Path, outputs: int, kept: int, answered: tuple[Split, ...]
+    ) -> TargetsRecord:
+        """What belongs to the answers as a whole, and the record."""
+        views, rows = self.shape
+        if views:
+            np.save(out / ROWS, identities(self._train.x), allow_pickle=False)
+        return TargetsRecord(
+            views=views,
+            rows=rows,
+            outputs=outputs,
+            kept=kept,
+            bytes=sum(path.stat().st_size for path in out.iterdir()),
+            train_score=_train_score(out, self.record, self._train.y) if views else None,
+            answered=answered,
+        )
+
+
+def _blocks(views: int, rows: int) -> list[tuple[int, slice]]:
+    """View and rows of each block, in the order in which they are answered."""
+    return [
+        (view, slice(start, min(start + BLOCK, rows)))
+        for view in range(views)
+        for start in range(0, rows, BLOCK)
+    ]
+
+
+def _move(work: Path, out: Path, files: dict[str, Any]) -> None:
     names = tuple(files)
-    del files  # Windows renames no file that is mapped.
+    files.clear()  # Windows renames no file that is mapped.
     for name in names:
         (work / name).rename(out / name)
-    return TargetsRecord(
-        views=options.views,
-        rows=len(batches),
-        outputs=teacher.outputs,
-        kept=kept,
-        bytes=sum(path.stat().st_size for path in out.iterdir()),
-        train_score=_train_score(out, record, train.y) if options.views else None,
-        answered=answered,
-    )
 
 
 def _check_recorded(inputs: TargetsInputs) -> None:
@@ -124,19 +228,19 @@ def kept_of(outputs: int, top_k: int, data: DataRecord) -> int:
 
 
 def _files(
-    work: Path, data: DataRecord, views: int, rows: int, outputs: int, kept: int
+    work: Path, data: DataRecord, shape: tuple[int, ...], outputs: int, kept: int
 ) -> dict[str, Any]:
     """The arrays to fill, as a killed run left them or new; none where nothing is stored."""
-    if not views:
+    if not shape[0]:
         return {}
     # Half precision has no room for the units of the labels.
     exact = tasks.of(data.task).label_units
     kinds: dict[str, tuple[Any, tuple[int, ...]]] = {
-        LOGITS: (np.float32 if exact else np.float16, (views, rows, kept))
+        LOGITS: (np.float32 if exact else np.float16, (*shape, kept))
     }
     if kept < outputs:
-        kinds[PLACES] = (np.uint16 if outputs <= 2**16 else np.uint32, (views, rows, kept))
-        kinds[REST] = (np.float16, (views, rows))
+        kinds[PLACES] = (np.uint16 if outputs <= 2**16 else np.uint32, (*shape, kept))
+        kinds[REST] = (np.float16, shape)
     return {name: _file(work / name, *kind) for name, kind in kinds.items()}
 
 
@@ -173,7 +277,10 @@ def _answer(
     part: slice,
     files: Mapping[str, Any],
     kept: int,
+    *,
+    at: tuple[Any, ...],
 ) -> None:
+    """Answer a block and store it at a place of the arrays."""
     rows = np.arange(part.start, part.stop)
     answers = teacher(batches.views(rows, view).x, "train", rows)
     assert answers is not None  # noqa: S101 - every teacher answers train
@@ -186,11 +293,11 @@ def _answer(
             where="targets",
         )
     if kept == answers.shape[1]:
-        stored[view, part] = answers
+        stored[at] = answers
         return
     places, top, rest = top_logits.top(torch.from_numpy(answers), kept)
-    stored[view, part], files[PLACES][view, part] = top.numpy(), places.numpy()
-    files[REST][view, part] = rest.numpy()
+    stored[at], files[PLACES][at] = top.numpy(), places.numpy()
+    files[REST][at] = rest.numpy()
 
 
 def _needed(teachers: tuple[Made[ModelRecord], ...], data: DataRecord) -> Iterator[Split]:

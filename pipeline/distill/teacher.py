@@ -31,7 +31,8 @@ from .batches import Batches
 from .hard_labels import hard_labels
 from .inputs import Samples, TeacherInputs
 from .loop import TrainingSetup, fit, new_view_each_epoch, outputs_of
-from .teacher_answers import BLACK_BOX, BLOCK, FOLDER, RECORDED, foreign
+from .shards import BLOCK
+from .teacher_answers import BLACK_BOX, FOLDER, RECORDED, foreign
 from .teacher_checks import (
     answers_of_module,
     as_it_comes,

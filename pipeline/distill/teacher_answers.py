@@ -28,8 +28,6 @@ RECORDED = "logits_{split}.npy"
 """The answers of a recorded teacher, in the order of a split."""
 FOLDER = "foreign"
 """The folder with the source of a teacher of another library."""
-BLOCK = 128
-"""Samples of one call."""
 
 
 class AnsweringTeacher(Protocol):

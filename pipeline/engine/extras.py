@@ -20,6 +20,7 @@ EXTRAS = {
     "torchao": ("qat", "torchao"),
     "optuna": ("search", "optuna"),
     "obstore": ("store", "obstore"),
+    "ray": ("ray", "ray"),
 }
 """By a library's name for import: its extra, and its name for pip."""
 BY_PIP = {pip: name for name, (_, pip) in EXTRAS.items()}

@@ -5,7 +5,7 @@ a plan, or a build with nothing to do, imports no torch. The ``Builder`` reads e
 store or runs it. ``keys`` says what a key is made of.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ..progress import Progress
-from ..records import Record
 from .compute import Compute, computing
 from .keys import ingredients
 from .stage import Inputs, Made, Output, Stage
@@ -131,13 +130,33 @@ class Builder:
         """
         if self.made and self.made[-1].stage.name == self._until != stage.name:
             raise StopHereError(self.made[-1])
+        return self._run(stage, inputs)
+
+    def merge(
+        self, stage: Stage[Inputs, Output], inputs: Inputs, parts: Sequence[Made[Any]], /
+    ) -> Made[Output]:
+        """The same output from that of the stage's shards."""
+        return self._run(stage, inputs, parts)
+
+    def _run(
+        self,
+        stage: Stage[Inputs, Output],
+        inputs: Inputs,
+        shards: Sequence[Made[Any]] | None = None,
+    ) -> Made[Output]:
         parts = ingredients(stage, inputs, self._compute)
         key = digest_of(parts)
 
         def make(out: Path) -> Mapping[str, Any]:
-            kept = {"work": self._store.work(key)} if stage.resumes else {}
+            kept: dict[str, Any] = {}
+            if stage.resumes and shards is None:
+                kept["work"] = self._store.work(key)
             with self._around(stage.name):
-                function = _function(stage.run)
+                if shards is None:
+                    function = function_of(stage.run)
+                else:
+                    assert stage.shards is not None  # noqa: S101 - who merges has made shards
+                    function, kept = function_of(stage.shards.merge), {"parts": shards}
                 using = self._compute.used_by(stage)
                 with computing(using) if stage.threads else nullcontext():
                     record = function(out, self._progress, inputs, **kept)
@@ -150,6 +169,12 @@ class Builder:
             self.ran.append(stage.name)
         return made
 
+    def finish(self) -> None:
+        """Each stage is done when ``run_stage`` returns."""
+
+    def let_go(self) -> None:
+        """Nothing runs any longer when ``run_stage`` returns."""
+
     def require(self, demand: Callable[[Output], None], made: Made[Output], /) -> None:
         """Check a stage's record against what the stages after it need."""
         demand(made.record)
@@ -159,6 +184,7 @@ class Builder:
         return question(made.record)
 
 
-def _function(reference: str) -> Callable[..., Record]:
+def function_of(reference: str) -> Callable[..., Any]:
+    """The function that ``module:function`` names, below ``edgestill``; imported now."""
     module, _, name = reference.partition(":")
     return getattr(import_module(f"edgestill.{module}"), name)  # type: ignore[no-any-return]

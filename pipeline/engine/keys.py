@@ -8,7 +8,7 @@ floats come out otherwise in another order.
 
 import platform
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from importlib import metadata
 from typing import Any
@@ -23,13 +23,31 @@ from .stage import Made, Stage
 from .store import digest_of
 
 
-def ingredients(stage: Stage[Any, Any], inputs: object, compute: Compute) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What of a machine stands in keys.
+
+    Attributes:
+        kernels: the class of its CPU's kernels, and whether they have bfloat16: what is trained
+            depends on it.
+        identity: its CPU, cores, memory in bytes and the release of its system: what is measured
+            belongs to it.
+    """
+
+    kernels: tuple[str, bool]
+    identity: tuple[str, int, int | None, str]
+
+
+def ingredients(
+    stage: Stage[Any, Any], inputs: object, compute: Compute, machine: Machine | None = None
+) -> dict[str, Any]:
     """All that decides a stage's result, as JSON.
 
     Args:
         stage: the stage.
         inputs: its frozen dataclass; each field counts, also those of dataclasses inside it.
         compute: what training computes with.
+        machine: that runs it; None: this one.
 
     Raises:
         TypeError: the inputs are of another stage, or hold a value that has no JSON form.
@@ -44,16 +62,15 @@ def ingredients(stage: Stage[Any, Any], inputs: object, compute: Compute) -> dic
         "gives": _schema_digest(stage.gives),  # type: ignore[arg-type]  # a class is hashable
         "libraries": {name: _version(name) for name in stage.libraries},
     }
-    here = _host()
+    machine = machine or this_machine()
     if stage.threads:
-        kernels = [host.kernel_class(here.features), host.has_bf16(here.features)]
-        parts |= {"threads": compute.threads, "kernels": kernels}
+        parts |= {"threads": compute.threads, "kernels": list(machine.kernels)}
     if stage.device:
         parts["device"] = compute.device.identity
     if stage.processes:
         parts["processes"] = compute.processes
     if stage.machine:
-        parts["machine"] = [here.cpu, here.available_cores, here.memory_bytes, platform.release()]
+        parts["machine"] = list(machine.identity)
     return parts
 
 
@@ -63,8 +80,13 @@ def _schema_digest(record: type[Record]) -> str:
 
 
 @cache
-def _host() -> host.Host:
-    return host.describe()
+def this_machine() -> Machine:
+    """The machine of this process."""
+    here = host.describe()
+    return Machine(
+        (host.kernel_class(here.features), host.has_bf16(here.features)),
+        (here.cpu, here.available_cores, here.memory_bytes, platform.release()),
+    )
 
 
 def _as_json(value: Any) -> Any:

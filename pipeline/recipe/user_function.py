@@ -40,6 +40,11 @@ def look_beside(folder: Path | None) -> None:
     _beside = folder
 
 
+def beside() -> str | None:
+    """The folder of the recipe that was read last; None: it has no file."""
+    return None if _beside is None else str(_beside.absolute())
+
+
 def folders() -> tuple[Path, ...]:
     """Where a module is looked up before the Python path: beside the recipe, and here."""
     return tuple(dict.fromkeys(filter(None, (_beside, Path.cwd()))))

@@ -119,6 +119,16 @@ class Pruned(Record):
         return {cut.layer: cut.kept for cut in self.cuts}
 
 
+class ShardRecord(Record):
+    """The teacher's answers to some blocks of the views of train.
+
+    Files: those of ``TargetsRecord`` without the first axis, [rows, kept].
+    """
+
+    rows: int
+    outputs: int
+
+
 class TargetsRecord(Record):
     """The teacher's answers on every view of train, and on other splits where they are needed.
 

@@ -105,9 +105,10 @@ def _halved(recipe: Recipe, trials: Trials, finalists: list[Cost]) -> dict[Cost,
     scores: dict[Cost, list[float]] = {}
     share, left = settings_of(recipe).finalist_share, list(finalists)
     while len(left) > 1:
+        short = {cost: with_student(recipe, cost.architecture) for cost in left}
+        trials.ahead(short.values(), "short training", min(share, 1.0))
         for cost in left:
-            short = with_student(recipe, cost.architecture)
-            record = trials.short_training(short, min(share, 1.0))
+            record = trials.short_training(short[cost], min(share, 1.0))
             scores.setdefault(cost, []).append(record.validation_score)
             _tell(trials.progress, cost, record.validation_score, share)
         left.sort(key=lambda cost: scores[cost][-1], reverse=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from ...errors import UsageError
 from ..build import Built, Given, build
 from ..engine.artifacts import Artifacts
+from ..engine.runner import IN_PROCESS, Runner
 from ..engine.store import disk_errors
 from ..preflight import known
 from ..progress import Progress, Silent
@@ -38,6 +39,7 @@ def fit(
     progress: Progress | None = None,
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
     planned: Callable[[Sequence[str], Sequence[float | None]], None] = lambda *_: None,
+    runner: Runner = IN_PROCESS,
 ) -> Built:
     """Choose a student, climb the ladder, and build what was found.
 
@@ -49,6 +51,7 @@ def fit(
         around: entered around each stage that runs.
         planned: told the stages of the last build that will run, before the first of them, and the
             seconds that each took in earlier builds of the name, None where none did.
+        runner: where the stages run.
 
     Raises:
         UsageError: ``until`` is given.
@@ -68,7 +71,7 @@ def fit(
     place = Artifacts.of(artifacts)
     with disk_errors(place.folder, opening=True):
         runs.prepare(place.folder, recipe.name)
-    trials = Trials(place, progress, around)
+    trials = Trials(place, progress, around, runner)
     deadline = began + 60.0 * settings_of(recipe).max_minutes
     choice = choose(recipe, trials) if recipe.student.model == AUTO else None
     candidates = choice.candidates if choice else None
@@ -92,6 +95,7 @@ def fit(
         progress=progress,
         around=around,
         planned=planned,
+        runner=runner,
     )
     return Built(built.run, built.report, None, (*trials.ran, *built.ran))
 

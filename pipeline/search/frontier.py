@@ -11,7 +11,8 @@ build of the recipe that a reader takes.
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ _Values = tuple[int, str, dict[str, float]]
 """A choice, a file, its score and figures."""
 TRIALS = 16
 """Choices that are explored."""
+_RANDOM_AT_ONCE = 4
+"""Choices at random that are begun for each training that runs at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +152,45 @@ class FrontierSearch:
             if self.tried and self._is_over(self._whole_s()):
                 self.ended = f"{self._minutes:g} minutes were over"
                 break
-            asked = self.study.ask()
-            if asked is None:
+            asked = self.study.ask_several(self._at_once())
+            if not asked:
                 self.ended = "every choice was explored"
                 break
-            self._explore(asked)
+            self._begin(asked)
+            for picks in asked:
+                self._explore(picks)
         self._finish()
         if not any(one.files for one in self.tried):
             self._refuse()
+
+    def _at_once(self) -> int:
+        """How many choices are explored before the next is made: their worth is not known to it.
+
+        Where one training runs at a time, one. At random a choice is made of nothing that is known
+        anyway, so that more are begun, and no worker is idle while the last of them ends.
+        """
+        parallel = self.trials.parallel(self.recipe)
+        if parallel > 1 and self.study.is_random:
+            parallel *= _RANDOM_AT_ONCE
+        return min(parallel, self.options.trials - len(self.tried))
+
+    def _begin(self, asked: Sequence[Picks]) -> None:
+        """Begin what several choices will ask for; those that are left out are not trained."""
+        if len(asked) == 1:
+            return
+        recipes = [self._recipe(picks) for picks in asked]
+        self.trials.ahead(recipes, "resources")
+        for recipe in recipes:
+            with suppress(EdgestillError):
+                measured = takes(self.trials, recipe)
+                figures = known(figures_of(measured, self.options.objectives))
+                if left_out(recipe, measured, figures, self.tried, self._best()) is None:
+                    share = self._settings.finalist_share
+                    self.trials.ahead([recipe], "short training", share)
+
+    def _best(self) -> float | None:
+        """The best score there is."""
+        return best_of(tasks.of(self.recipe.data.task).metric.unit)
 
     @property
     def _minutes(self) -> float:
@@ -209,9 +243,7 @@ class FrontierSearch:
         took = self.clock() - began
         self.measured = measured
         figures = known(figures_of(measured, self.options.objectives))
-        task = tasks.of(recipe.data.task)
-        best = best_of(task.metric.unit)
-        why = left_out(recipe, measured, figures, self.tried, best)
+        why = left_out(recipe, measured, figures, self.tried, self._best())
         if why is not None:
             return replace(tried, pruned=why)
         self._overhead.append(took)
@@ -238,6 +270,8 @@ class FrontierSearch:
             if self._is_over():
                 self.ended += "; not all of the frontier was trained for the whole"
                 return
+            # Those that turn out to be beaten meanwhile are not asked for.
+            self.trials.ahead((self.tried[place].recipe for place in left), "validation")
             self._train(left[0])
 
     def _train(self, place: int) -> None:
@@ -266,7 +300,7 @@ class FrontierSearch:
         Whole trainings say by how much a file's score differs from that of its student after the
         short one: more epochs add to it, and int8 takes from it.
         """
-        best = best_of(tasks.of(self.recipe.data.task).metric.unit)
+        best = self._best()
         differences = self._differences()
         expected = []
         for place, name, values in self._points():

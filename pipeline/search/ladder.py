@@ -13,6 +13,7 @@ were.
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,6 +147,8 @@ def _try(name: RungName, climbing: Climb) -> None:
             if not done:
                 climbing.rungs.append(RungRecord(name=name, skipped=found))
             return
+        if isinstance(found, list):
+            _begin(found, climbing)
         change = next((one for one in found if str(texts(one)) not in done), None)
         if change is None:
             return
@@ -153,6 +156,15 @@ def _try(name: RungName, climbing: Climb) -> None:
         kept = _step(name, change, climbing)
         if kept and name in ONCE:
             return
+
+
+def _begin(found: Sequence[Change], climbing: Climb) -> None:
+    """Begin all that a rung may change at once, where several trainings run at once."""
+    recipes = []
+    for change in found[1:]:
+        with suppress(EdgestillError):
+            recipes.append(changed(climbing.best.recipe, change))
+    climbing.trials.ahead(recipes, "validation")
 
 
 def _options(name: RungName, climbing: Climb) -> Options:

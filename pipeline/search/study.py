@@ -118,6 +118,26 @@ class Study:
                 load_if_exists=True,
             )
 
+    @property
+    def is_random(self) -> bool:
+        """Whether the next choice is made at random: too few files were told."""
+        from optuna.trial import TrialState
+
+        complete = self._study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        return len(complete) < _STARTUP
+
+    def ask_several(self, most: int) -> list[dict[str, int]]:
+        """The next choices, each other than all before it; what they are worth is told later."""
+        asked: list[dict[str, int]] = []
+        told = self.told
+        try:
+            while len(asked) < most and (picks := self.ask()) is not None:
+                asked.append(picks)
+                self.told = [*told, *asked]
+        finally:
+            self.told = told
+        return asked
+
     def ask(self) -> dict[str, int] | None:
         """The next choice, one that was not told yet; None: all were."""
         if not self.told:

@@ -8,19 +8,22 @@ Every part is a stage of the store, so that a search that was stopped goes on wh
 build at its end finds the student that was trained. Test is not looked at.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from ...errors import EdgestillError
 from .. import tasks
 from ..build import benchmark_inputs, data_inputs, flow, variants_inputs
 from ..compress.plan import plan as plan_of
 from ..distill.inputs import Models, Teachers
 from ..engine.artifacts import Artifacts
 from ..engine.compute import compute_for
-from ..engine.flow import Builder, StopHereError
+from ..engine.flow import Engine, StopHereError
+from ..engine.runner import IN_PROCESS, Building, Runner
 from ..engine.stage import Made
 from ..outside import Outside, outside
 from ..preflight import known
@@ -31,16 +34,22 @@ from ..recipe.search import Search
 from ..records import (
     BenchmarkRecord,
     Cost,
+    CostsRecord,
     DataRecord,
     ModelRecord,
     TargetsRecord,
     VerifyRecord,
 )
+from ..runs.flow_result import Flow
 from ..stages import BENCHMARK, DATA, STUDENT, TARGETS, VARIANTS, VERIFY
 from .inputs import CostsInputs, UntrainedInputs
 from .stages import COSTS, UNTRAINED
 
 T = TypeVar("T")
+Stages = Callable[[Engine, Outside], T]
+"""Some stages: ``stages(engine, named)`` gives what they make."""
+Ahead = Literal["resources", "short training", "validation"]
+"""What may be begun before it is asked for."""
 
 _UNTRAINED = {"int8-qat": "int8-static", "int8-mixed": "int8-static", "pruned": "fp32"}
 """Variants that cannot be had without a training, and what takes as much of a device, or more."""
@@ -72,6 +81,7 @@ class Trials:
         artifacts: the folder builds write to, by itself or with a store that machines share.
         progress: gets each step.
         around: entered around each stage that runs.
+        runner: where they run.
         store: below ``artifacts``.
         ran: the stages that ran.
     """
@@ -79,6 +89,7 @@ class Trials:
     artifacts: Artifacts | Path
     progress: Progress
     around: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    runner: Runner = IN_PROCESS
     ran: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -87,24 +98,19 @@ class Trials:
 
     def data(self, recipe: Recipe) -> Made[DataRecord]:
         """The data stage."""
-
-        def prepare(run: Any, named: Outside) -> Made[DataRecord]:
-            data: Made[DataRecord] = run(DATA, data_inputs(recipe, named))
-            return data
-
-        return self._run(recipe, prepare)
+        return self._finished(
+            recipe, lambda engine, named: engine.run_stage(DATA, data_inputs(recipe, named))
+        )
 
     def costs(self, recipe: Recipe, architectures: tuple[Architecture, ...]) -> tuple[Cost, ...]:
         """The costs of candidates, in the order of their multiply-accumulates."""
         targets = self._targets(with_student(recipe, architectures[0]))
 
-        def weigh(run: Any, named: Outside) -> tuple[Cost, ...]:
-            data = run(DATA, data_inputs(recipe, named))
-            made = run(COSTS, CostsInputs(architectures, data, targets))
-            costs: tuple[Cost, ...] = made.record.costs
-            return costs
+        def weigh(engine: Engine, named: Outside) -> Made[CostsRecord]:
+            data = engine.run_stage(DATA, data_inputs(recipe, named))
+            return engine.run_stage(COSTS, CostsInputs(architectures, data, targets))
 
-        return self._run(recipe, weigh)
+        return self._finished(recipe, weigh).record.costs
 
     def resources(self, recipe: Recipe, architecture: Architecture) -> BenchmarkRecord:
         """What the files of an untrained student take, by a short measurement.
@@ -113,6 +119,11 @@ class Trials:
             recipe: with any student.
             architecture: of the student to measure.
         """
+        return self._finished(*self._measuring(recipe, architecture)).record
+
+    def _measuring(
+        self, recipe: Recipe, architecture: Architecture
+    ) -> tuple[Recipe, Stages[Made[BenchmarkRecord]]]:
         r = _short(with_student(recipe, architecture))
         wanted = (_UNTRAINED.get(name, name) for name in r.compress.variants)
         compress = r.compress.model_copy(update={"variants": tuple(dict.fromkeys(wanted))})
@@ -120,18 +131,17 @@ class Trials:
         r = r.model_copy(update={"compress": compress, "export": export})
         targets = self._targets(r)
 
-        def measure(run: Any, named: Outside) -> BenchmarkRecord:
+        def measure(engine: Engine, named: Outside) -> Made[BenchmarkRecord]:
+            run = engine.run_stage
             data = run(DATA, data_inputs(r, named))
             part = r.student.only(Architecture)
             student = run(UNTRAINED, UntrainedInputs(part, named.student, data, targets))
             plan = plan_of(r.compress.model_copy(update={"target": r.target}))
             models = Models(Teachers((), ()), (student,))
             variants = run(VARIANTS, variants_inputs(r, plan, models, data))
-            measured = run(BENCHMARK, benchmark_inputs(r, named.device, variants, data))
-            record: BenchmarkRecord = measured.record
-            return record
+            return run(BENCHMARK, benchmark_inputs(r, named.device, variants, data))
 
-        return self._run(r, measure)
+        return r, measure
 
     def short_training(self, recipe: Recipe, share: float) -> ModelRecord:
         """One student after a share of its epochs, with a schedule of so many.
@@ -140,9 +150,7 @@ class Trials:
             recipe: of the student.
             share: of ``distill.epochs``.
         """
-        epochs = short_epochs(recipe, share)
-        distill = recipe.distill.model_copy(update={"epochs": epochs, "seeds": 1})
-        made = self._until(recipe.model_copy(update={"distill": distill}), STUDENT.name)
+        made = self._until(_briefly(recipe, share), STUDENT.name)
         record: ModelRecord = made.record
         return record
 
@@ -157,12 +165,37 @@ class Trials:
             quality = self._until(recipe, VERIFY.name).record
             return quality, self.resources(recipe, recipe.student.only(Architecture))
         r = _short(recipe)
-        engine = self._builder(r)
-        try:
-            made = flow(r, outside(r), engine, split="validation")
-        finally:
-            self.ran += engine.ran
+        made = self._finished(r, partial(_whole, r))
         return made.quality.record, made.measured.record
+
+    def ahead(self, recipes: Iterable[Recipe], what: Ahead, share: float = 1.0) -> None:
+        """Begin what will be asked for, where several run at once; a failure is told when it is.
+
+        Args:
+            recipes: each with a student.
+            what: will be asked for.
+            share: of a short training.
+        """
+        for recipe in recipes:
+            if self.parallel(recipe) == 1:
+                return
+            with suppress(EdgestillError):
+                match what:
+                    case "resources":
+                        part = recipe.student.only(Architecture)
+                        self._begun(*self._measuring(recipe, part))
+                    case "short training":
+                        r = _briefly(recipe, share)
+                        self._begun(r, partial(_stopped, r), until=STUDENT.name)
+                    case "validation" if _UNTRAINED.keys().isdisjoint(recipe.compress.variants):
+                        self._begun(recipe, partial(_stopped, recipe), until=VERIFY.name)
+                    case "validation":
+                        r = _short(recipe)
+                        self._begun(r, partial(_whole, r))
+
+    def parallel(self, recipe: Recipe) -> int:
+        """How many trainings of the recipe run at once."""
+        return self.runner.parallel(compute_for(recipe))
 
     def _targets(self, recipe: Recipe) -> Made[TargetsRecord] | None:
         """The teacher's answers, where nothing else says how many numbers a student gives."""
@@ -172,26 +205,48 @@ class Trials:
         return self._until(recipe, TARGETS.name)
 
     def _until(self, recipe: Recipe, stage: str) -> Made[Any]:
-        engine = self._builder(recipe, until=stage)
+        return self._finished(recipe, partial(_stopped, recipe), until=stage)
+
+    def _finished(self, recipe: Recipe, stages: Stages[T], until: str | None = None) -> T:
+        """What some stages make, once all of them are done."""
+        engine = self._engine(recipe, until)
         try:
-            flow(recipe, outside(recipe), engine, split="validation")
-        except StopHereError as stop:
-            return stop.made
+            made = stages(engine, outside(recipe))
+            engine.finish()
+        except BaseException:
+            engine.let_go()
+            raise
         finally:
             self.ran += engine.ran
-        raise AssertionError(f"{stage} is followed by other stages")
+        return made
 
-    def _run(self, recipe: Recipe, stages: Callable[[Any, Outside], T]) -> T:
-        engine = self._builder(recipe)
-        try:
-            return stages(engine.run_stage, outside(recipe))
-        finally:
-            self.ran += engine.ran
+    def _begun(self, recipe: Recipe, stages: Stages[T], until: str | None = None) -> None:
+        """The same stages, which nobody waits for yet."""
+        stages(self._engine(recipe, until), outside(recipe))
 
-    def _builder(self, recipe: Recipe, until: str | None = None) -> Builder:
-        return Builder(
+    def _engine(self, recipe: Recipe, until: str | None) -> Building:
+        return self.runner.engine(
             self.store, compute_for(recipe), self.progress, until=until, around=self.around
         )
+
+
+def _whole(recipe: Recipe, engine: Engine, named: Outside) -> Flow:
+    """All stages of a build, scored on validation."""
+    return flow(recipe, named, engine, split="validation")
+
+
+def _stopped(recipe: Recipe, engine: Engine, named: Outside) -> Made[Any]:
+    """Those up to the one that the engine stops at."""
+    try:
+        _whole(recipe, engine, named)
+    except StopHereError as stop:
+        return stop.made
+    raise AssertionError("what a search stops at is followed by other stages")
+
+
+def _briefly(recipe: Recipe, share: float) -> Recipe:
+    update = {"epochs": short_epochs(recipe, share), "seeds": 1}
+    return recipe.model_copy(update={"distill": recipe.distill.model_copy(update=update)})
 
 
 def _measured(formats: tuple[str, ...]) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ def test_a_planner_and_a_builder_give_a_stage_the_same_key(tmp_path, monkeypatch
     def total(out, progress, inputs):
         return Sum(total=sum(inputs.inner.numbers))
 
-    monkeypatch.setattr("edgestill.pipeline.engine.flow._function", lambda _: total)
+    monkeypatch.setattr("edgestill.pipeline.engine.flow.function_of", lambda _: total)
     store = Store(tmp_path)
     planner, builder = Planner(store, ONE), Builder(store, ONE, Silent())
     planned = planner.run_stage(SUM, SumInputs())
@@ -126,7 +126,7 @@ def test_what_an_output_says_of_later_stages_is_guessed_only_where_the_store_lac
     def total(out, progress, inputs):
         return Sum(total=sum(inputs.inner.numbers))
 
-    monkeypatch.setattr("edgestill.pipeline.engine.flow._function", lambda _: total)
+    monkeypatch.setattr("edgestill.pipeline.engine.flow.function_of", lambda _: total)
     store, made = Store(tmp_path), None
     for guess in (False, True):
         planner = Planner(store, ONE, guess=guess)
