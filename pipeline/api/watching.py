@@ -12,12 +12,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, Self, runtime_checkable
 
 from ..printable import printable
 from ..progress import OnConsole, Progress, Silent, Steps, numbered
 
+_running: ContextVar[tuple[str, int]] = ContextVar("running", default=("", 0))
+"""The stage and its number. Stages of a cluster run at once, each in a context of its own."""
 _LEAST_S = 0.2
 """Between two versions of the line in a notebook."""
 
@@ -175,7 +178,8 @@ class Caller:
 
     def __init__(self, function: Callable[[Event], object], call: str) -> None:
         self._function, self._call = function, call
-        self._stage, self._number, self.stages = "", 0, 0
+        self._number, self.stages = 0, 0
+        _running.set(("", 0))
         self.failure: BaseException | None = None
 
     def steps(self, what: str, total: int) -> Steps:
@@ -201,21 +205,22 @@ class Caller:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """A stage begins and, unless it fails, ends."""
-        self._stage, self._number = name, self._number + 1
+        self._number += 1
+        _running.set((name, self._number))
         self.emit("begin")
         yield
         self.emit("end")
-        self._stage = ""
+        _running.set(("", 0))
 
     def emit(self, kind: Any, **more: Any) -> None:
         """Call the function; after it raised once, raise that again and do not call it."""
         if self.failure is not None:
             raise self.failure
-        number = self._number if self._stage else 0
+        stage, number = _running.get()
         try:
-            self._function(Event(kind, self._stage, number, self.stages, **more))
+            self._function(Event(kind, stage, number, self.stages, **more))
         except BaseException as error:
-            where = f" in stage {self._stage}" if self._stage else ""
+            where = f" in stage {stage}" if stage else ""
             error.add_note(f"raised by the function given as progress= to {self._call}{where}")
             self.failure = error
             raise
@@ -248,7 +253,8 @@ class InNotebook:
     def __init__(self, display: Callable[..., Any]) -> None:
         self._display, self._shown_s = display, 0.0
         self._handle: Any = None
-        self._stage, self._number, self.stages = "", 0, 0
+        self._number, self.stages = 0, 0
+        _running.set(("", 0))
         self._began = time.monotonic()
 
     def steps(self, what: str, total: int) -> Steps:
@@ -274,12 +280,13 @@ class InNotebook:
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Name a stage while it runs and say how long it took."""
-        self._stage, self._number = name, self._number + 1
+        self._number += 1
+        _running.set((name, self._number))
         began = time.monotonic()
         self.show("…", at_once=True)
         yield
         self.show(f"done in {time.monotonic() - began:.1f} s", at_once=True)
-        self._stage = ""
+        _running.set(("", 0))
 
     def show(self, text: str, *, at_once: bool = False) -> None:
         """Replace the line; a step too soon after the last one is left out."""
@@ -287,8 +294,8 @@ class InNotebook:
         if not at_once and now - self._shown_s < _LEAST_S:
             return
         self._shown_s = now
-        of = numbered(self._number, self.stages)
-        head = f"{of}, {self._stage}: " if self._stage else ""
+        stage, number = _running.get()
+        head = f"{numbered(number, self.stages)}, {stage}: " if stage else ""
         line = {"text/plain": printable(f"{head}{text}")}
         if self._handle is None:
             self._handle = self._display(line, raw=True, display_id=True)

@@ -137,7 +137,8 @@ def perform(task: Task, tell: Tell) -> Outcome:
                 parts_made = [stored(one, store) for one in task.shards]
                 made = builder.merge(task.stage, inputs, parts_made)
     except Exception as error:  # noqa: BLE001 - it is raised where the task was asked for
-        return Failed(_pickled(error), traceback.format_exc())
+        trace = traceback.format_exc()
+        return Failed(_pickled(error), trace)
     return Done(made.record.model_dump(mode="json"), bool(builder.ran))
 
 

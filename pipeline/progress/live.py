@@ -32,6 +32,8 @@ from rich.text import Text
 from .duration import duration, roughly
 
 _SECONDS_BETWEEN = 0.1
+_MOST = 8
+"""Bars that are shown; a cluster may have as many as it has workers."""
 _WIDEST = 100
 """Columns; a bar over a whole wide screen says no more."""
 
@@ -66,6 +68,15 @@ class Live:
     def __exit__(self, *_: object) -> None:
         self._region.stop()
 
+    @property
+    def title(self) -> str:
+        """What stands above the bars."""
+        return self._region.title
+
+    @title.setter
+    def title(self, text: str) -> None:
+        self._region.title = text
+
     def begin(self, what: str, total: int) -> TaskID:
         """A bar for so many steps."""
         return self._region.add_task(what, total=total)
@@ -97,7 +108,7 @@ class _Region(Progress):
         *,
         ticking: bool,
     ) -> None:
-        self._title, self._began, self._screen, self._left = title, began, console, left
+        self.title, self._began, self._screen, self._left = title, began, console, left
         super().__init__(
             TextColumn(
                 "  {task.description}",
@@ -133,16 +144,20 @@ class _Region(Progress):
         lines = Table.grid(expand=True)
         lines.width = min(self._screen.width, _WIDEST)
         since = duration(time.monotonic() - self._began)
-        if self._title:
+        if self.title:
             head = Table.grid(Column(ratio=1, no_wrap=True), Column(no_wrap=True), expand=True)
             left = self._left()
             about = "" if left is None else f", about {roughly(left)} left"
-            head.add_row(Text(self._title, "bold"), Text(f"{since}{about}"))
+            head.add_row(
+                Text(self.title, "bold", no_wrap=True, overflow="ellipsis"), Text(f"{since}{about}")
+            )
             lines.add_row(head)
         if self.tasks:
-            lines.add_row(self.make_tasks_table(self.tasks))
-        if self.detail or (self.tasks and not self._title):
-            detail = self.detail if self._title else f"{since} so far  {self.detail}"
+            lines.add_row(self.make_tasks_table(self.tasks[:_MOST]))
+        if (more := len(self.tasks) - _MOST) > 0:
+            lines.add_row(Text(f"  and {more} more", "dim"))
+        if self.detail or (self.tasks and not self.title):
+            detail = self.detail if self.title else f"{since} so far  {self.detail}"
             lines.add_row(Text(f"  {detail}", "dim", no_wrap=True, overflow="ellipsis"))
         yield lines
 

@@ -6,8 +6,9 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from ..printable import printable
@@ -52,6 +53,7 @@ class OnConsole:
         self._before = 0
         self._stage_began = self._began
         self._live: Live | None = None
+        self._running: dict[int, str] = {}
 
     def planned(self, stages: Sequence[str]) -> None:
         """The stages that are still to run, so that each is told as one of so many.
@@ -68,8 +70,10 @@ class OnConsole:
     def left(self) -> float | None:
         """Seconds until all stages are done; None where one of them has no earlier time.
 
-        None, too, where the last one has taken longer than it did.
+        None, too, where the last one has taken longer than it did, or where several run at once.
         """
+        if len(self._running) > 1:
+            return None
         rest = self._expected[max(0, self._number - self._before - 1) :]
         known = [seconds for seconds in rest if seconds is not None]
         if not known or len(known) < len(rest):
@@ -106,24 +110,54 @@ class OnConsole:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Name a stage while it runs and say how long it took, and all of them until here."""
+        """Name a stage while it runs and say how long it took, and all of them until here.
+
+        Several may run at once, on a cluster; they share the lines that are written over.
+        """
         began = self._stage_began = time.monotonic()
         self._number += 1
-        of = f"{numbered(self._number, self._planned)}, "
+        number = self._number
+        of = f"{numbered(number, self._planned)}, "
+        self._running[number] = f"{of}{name}"
         if self._moves:
-            # A thread that draws takes time from what is measured.
-            self._live = self._started(f"{of}{name}", ticking=name != MEASURES, left=self.left)
+            self._show(name)
         else:
             left = self.left()
             told = "" if left is None else f" about {roughly(left)} left of all stages"
             self.note(f"{of}{name} …{told}")
         try:
-            with self._live or nullcontext():
-                yield
+            yield
         finally:
-            self._live = None
+            del self._running[number]
+            self._show_others()
         so_far = f", {duration(time.monotonic() - self._began)} so far" * (self._number > 1)
         self.note(f"{of}{name} done in {duration(time.monotonic() - began)}{so_far}")
+
+    def _show(self, name: str) -> None:
+        if self._live is not None:
+            self._live.title = self._title()
+            return
+        # A thread that draws takes time from what is measured.
+        live = self._started(self._title(), ticking=name != MEASURES, left=self.left)
+        self._live = live.__enter__()
+
+    def _show_others(self) -> None:
+        if self._live is None:
+            return
+        if self._running:
+            self._live.title = self._title()
+            return
+        live, self._live = self._live, None
+        live.__exit__()
+
+    def _title(self) -> str:
+        """The stage that runs; or how many, by their names."""
+        titles = list(self._running.values())
+        if len(titles) == 1:
+            return titles[0]
+        counts = Counter(title.rpartition(", ")[2] for title in titles)
+        names = (f"{n} × {name}" if n > 1 else name for name, n in counts.items())
+        return f"{len(titles)} stages at once: {', '.join(names)}"
 
     def ended(self, what: str) -> None:
         """Say how long all of it took."""
