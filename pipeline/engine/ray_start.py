@@ -14,6 +14,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +47,10 @@ def opened(address: str | None, log: Path) -> Iterator[Executor]:
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     with _said_in(log), contextlib.ExitStack() as stack:
-        ray = _imported()
+        if find_spec("ray") is None:
+            raise extras.missing("ray")
         given = _local(stack) if address is None else _reachable(address)
+        ray = _imported()
         stack.callback(ray.shutdown)
         failures = (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError)
         try:
