@@ -183,7 +183,8 @@ class Remote:
     ) -> Task:
         parts = parts or ingredients(stage, inputs, self._compute)
         artifacts = str(self._store.root.parent.absolute())
-        return Task(stage, by_key(inputs), parts, self._compute, artifacts, shards)
+        address = self._store.address
+        return Task(stage, by_key(inputs), parts, self._compute, artifacts, address, shards)
 
     def _needs(self, inputs: Any) -> tuple[Call, ...]:
         """Calls of this command whose output the inputs hold, and that are not done."""

@@ -110,6 +110,11 @@ class Store:
                 shutil.rmtree(work, ignore_errors=True)
 
     @property
+    def address(self) -> str | None:
+        """Of the store that machines share; None: there is none."""
+        return self._address
+
+    @property
     def shared(self) -> "SharedStore | None":
         """The store that machines share, opened when it is first needed.
 

@@ -45,7 +45,9 @@ class Task:
         inputs: recipe parts by value, other stages by key.
         parts: what its key is made of, as the machine worked it out that asks for it.
         compute: what training computes with.
-        artifacts: the folder of the store, by a name that all machines share.
+        artifacts: the folder of the store; shared by all machines under this name, unless there is
+            a store that they share.
+        address: of that store; None: there is none.
         shards: what the parts made that it is to be merged from; None: it is run.
         cwd: the current folder of the command.
         beside: the recipe's folder, for modules of the user.
@@ -56,6 +58,7 @@ class Task:
     parts: Mapping[str, Any]
     compute: Compute
     artifacts: str
+    address: str | None = None
     shards: tuple[Made[Any], ...] | None = None
     cwd: str = field(default_factory=os.getcwd)
     beside: str | None = field(default_factory=lambda: user_function.beside())
@@ -124,7 +127,7 @@ def perform(task: Task, tell: Tell) -> Outcome:
     tell(("arrived", socket.gethostname(), os.getpid()))
     relay = Relay(tell)
     try:
-        store = _store(task.artifacts, relay)
+        store = _store(task, relay)
         inputs = resolved(task.inputs, store)
         parts = ingredients(task.stage, inputs, task.compute)
         if digest_of(parts) != task.key:
@@ -136,6 +139,8 @@ def perform(task: Task, tell: Tell) -> Outcome:
             else:
                 parts_made = [stored(one, store) for one in task.shards]
                 made = builder.merge(task.stage, inputs, parts_made)
+        # What was measured here is read where it was asked for.
+        store.send([made.key], measured=task.stage.machine)
     except Exception as error:  # noqa: BLE001 - it is raised where the task was asked for
         trace = traceback.format_exc()
         return Failed(_pickled(error), trace)
@@ -180,14 +185,14 @@ _warns: list[Callable[[str], None]] = []
 """Of the task that runs: a store outlives it."""
 
 
-def _store(artifacts: str, relay: "Relay") -> Store:
+def _store(task: Task, relay: "Relay") -> Store:
     _warns[:] = [relay.warn]
-    return _opened(artifacts)
+    return _opened(task.artifacts, task.address)
 
 
 @cache
-def _opened(artifacts: str) -> Store:
-    return Store(Path(artifacts), lambda text: _warns[-1](text))
+def _opened(artifacts: str, address: str | None) -> Store:
+    return Store(Path(artifacts), lambda text: _warns[-1](text), shared=address)
 
 
 def _difference(here: Mapping[str, Any], there: Mapping[str, Any]) -> Refused:

@@ -77,7 +77,7 @@ class Stored:
                     f"no output of the stage {self.made.stage.name} ({self.made.key[:12]})",
                     expected="what another machine wrote there",
                     where=str(self.store.root),
-                    fix="give --artifacts a folder that all machines share under one name",
+                    fix="give --artifacts a folder that all machines share, or a --store",
                 )
             _checked[place] = entry
         return _checked[place]
