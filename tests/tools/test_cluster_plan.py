@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cluster_plan import BEGIN, END, PAGE, SAMPLES, VIEWS, number_of_shards, plan, row_bytes
 from edgestill.pipeline.distill import targets
+from tools.cluster_plan import BEGIN, END, PAGE, SAMPLES, VIEWS, number_of_shards, plan, row_bytes
 
 
 @pytest.mark.parametrize("classes", [10, 256, 257, 1000, 70_000])
