@@ -24,7 +24,7 @@ from pydantic import Field, ValidationError
 
 from ...errors import reason
 from ..records.record import Record
-from .bucket import Bucket, each
+from .bucket import CHUNK, Bucket, each
 from .bucket_failures import DeniedError
 from .entry import ENTRY, digest_of, fault_of
 from .leases import Owner, lease
@@ -165,7 +165,12 @@ class SharedStore:
         content = json.dumps(manifest.model_dump(mode="json"), indent=1).encode()
         objects = manifest.objects(key)
         with self._unless_denied():
-            each(lambda name: self.bucket.put_file(objects[name], folder / name), names)
+            # Parts of a large file go up at once; several such files would not fit into memory.
+            small = [name for name in names if manifest.bytes[name] <= CHUNK]
+            each(lambda name: self.bucket.put_file(objects[name], folder / name), small)
+            for name in names:
+                if manifest.bytes[name] > CHUNK:
+                    self.bucket.put_file(objects[name], folder / name)
             for _ in range(_TRIES):
                 if self.bucket.put(manifest_path(key), content, create=True):
                     return manifest

@@ -188,11 +188,12 @@ class Store:
                 kept here, and the next build uploads it.
         """
         with disk_errors(self.root / key), locks.alone(self._lock_of(key), self._warn):
-            shared = None if is_of_this_machine(ingredients) else self.shared
-            if entry := self._here(key):
-                if shared is not None:
-                    self._send(shared, entry)
+            entry, stays = self._here(key), is_of_this_machine(ingredients)
+            if entry and (stays or self._was_sent(key)):
                 return entry, False
+            shared = None if stays else self.shared
+            if entry:
+                return (entry if shared is None else self._send(shared, entry)), False
             if shared is None:
                 return self._make(key, stage, ingredients, make), True
 
@@ -220,14 +221,12 @@ class Store:
         Raises:
             StorageError: the shared store does not answer.
         """
-        if (shared := self.shared) is None:
-            return
         for key in keys:
-            if self._was_sent(shared, key):
+            if self._address is None or self._was_sent(key):
                 continue
             if measured or not is_of_this_machine(self._unchecked(key).get("ingredients")):
                 with disk_errors(self.root / key), locks.alone(self._lock_of(key), self._warn):
-                    if entry := self._here(key):
+                    if (entry := self._here(key)) and (shared := self.shared) is not None:
                         self._send(shared, entry)
 
     def share(self, keys: Iterable[str]) -> None:
@@ -300,7 +299,7 @@ class Store:
     def _send(self, shared: "SharedStore", entry: Entry) -> Entry:
         """Have the shared store hold an entry; what it holds is what is here afterwards."""
         key = entry.key
-        if self._was_sent(shared, key):
+        if self._was_sent(key):
             return entry
         with _kept(entry):
             stands = shared.look(key) or shared.send(key, entry.path, self._unchecked(key))
@@ -353,12 +352,12 @@ class Store:
             stream.write(secrets.token_hex(16))
         return Owner.here(name.read_text(encoding="ascii"))
 
-    def _was_sent(self, shared: "SharedStore", key: str) -> bool:
+    def _was_sent(self, key: str) -> bool:
         """Whether the shared store had an entry within a day."""
         mark = self._mark_of(key)
         try:
             age = abs(time.time() - mark.stat().st_mtime)
-            return age < _DAY and mark.read_text(encoding="utf-8") == shared.address
+            return age < _DAY and mark.read_text(encoding="utf-8") == self._address
         except OSError:
             return False
 
