@@ -13,7 +13,7 @@ import socket
 import tempfile
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -46,20 +46,34 @@ def opened(address: str | None, log: Path) -> Iterator[Executor]:
         HostError: Ray is not installed, or the cluster cannot be reached.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    with _said_in(log), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         if find_spec("ray") is None:
             raise extras.missing("ray")
         given = _local(stack) if address is None else _reachable(address)
         ray = _imported()
+        # Its import sets loggers up, so this comes after it.
+        stack.enter_context(_said_in(log))
         stack.callback(ray.shutdown)
         failures = (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError)
         try:
             with _handler_kept(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
+                _listened(ray)
                 ray.init(**given, log_to_driver=False, configure_logging=False)
         except failures as error:
             raise _refused(address, error, log) from error
         yield RayExecutor(ray, own=address is None)
+
+
+def _listened(ray: Any) -> None:
+    """What Ray tells a driver of lost workers goes to the log, too; it has no option for that."""
+    worker: Any = getattr(getattr(ray, "_private", None), "worker", None)
+    if hasattr(worker, "print_to_stdstream"):
+
+        def told(data: Mapping[str, Any], **_: Any) -> None:
+            logging.getLogger("ray").warning("%s", "\n".join(data["lines"]))
+
+        worker.print_to_stdstream = told
 
 
 def _imported() -> Any:
@@ -143,14 +157,20 @@ def _said_in(log: Path) -> Iterator[None]:
     logger = logging.getLogger("ray")
     handler = logging.FileHandler(log, delay=True, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    before = logger.propagate, logger.level
-    logger.addHandler(handler)
+    before = logger.handlers, logger.propagate, logger.level
+    logger.handlers = _Kept([handler])
     logger.propagate = False
     logger.setLevel(logging.INFO)
     try:
         yield
     finally:
-        logger.removeHandler(handler)
         handler.close()
-        logger.propagate, level = before
+        logger.handlers, logger.propagate, level = before
         logger.setLevel(level)
+
+
+class _Kept(list[logging.Handler]):
+    """Handlers that stay: Ray, told to leave logging alone, takes all of them away first."""
+
+    def clear(self) -> None:
+        """Keep them."""

@@ -77,13 +77,18 @@ def test_a_cluster_that_lets_nobody_in_is_an_error_of_the_environment(fake_ray, 
 
 def test_what_ray_says_goes_to_a_file_and_sigterm_stays_ours(fake_ray, tmp_path, capsys):
     def init(**_):
+        logging.getLogger("ray").handlers.clear()
         logging.getLogger("ray.worker").warning("a worker is slow")
+        fake_ray._private.worker.print_to_stdstream({"lines": ["lost"]}, ignore_prefix=False)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
     fake_ray.init = init
+    fake_ray._private = SimpleNamespace(worker=SimpleNamespace(print_to_stdstream=print))
     before = signal.getsignal(signal.SIGTERM)
     with opened("auto", tmp_path / "logs" / "ray.log"):
         assert signal.getsignal(signal.SIGTERM) == before
-    assert "a worker is slow" in (tmp_path / "logs" / "ray.log").read_text()
+    text = (tmp_path / "logs" / "ray.log").read_text()
+    assert "a worker is slow" in text
+    assert "lost" in text
     assert capsys.readouterr() == ("", "")
     assert logging.getLogger("ray").propagate
