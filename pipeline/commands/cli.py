@@ -6,6 +6,7 @@ fast. Results go to stdout, progress and warnings to stderr.
 
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from ...errors import EdgestillError, UsageError
 from ...version import __version__
+from ..engine.processes import Job, job_of, led
 from .bench import bench
 from .builds import adapt, build, init, plan, schema
 from .bundle import bundle
@@ -104,10 +106,28 @@ def main() -> NoReturn:
     take_streams()
     if (answered := answer(cli)) is not None:
         sys.exit(answered)
-    code = _code(invocation)
+    job = job_of(os.environ)
+    if job is not None and job.rank:
+        code = _followed(invocation, job)
+    else:
+        with led(job):
+            code = _code(invocation)
     with contextlib.suppress(EdgestillError):
         sys.stdout.flush()
     sys.exit(code)
+
+
+def _followed(invocation: Invocation, job: Job) -> int:
+    """Take part in the trainings that the first process of a job leads, which tells the rest."""
+    try:
+        job.follow()
+    except (KeyboardInterrupt, TerminatedError):
+        return INTERRUPTED
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except BaseException as error:  # noqa: BLE001 - as above
+        return _fail(invocation, failure_of(error))
+    return 0
 
 
 def _code(invocation: Invocation) -> int:

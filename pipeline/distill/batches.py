@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ..data.arrays import Arrays
 from ..data.checks import chunks
+from ..engine.ranks import ALONE, Ranks
 from ..recipe.augment import Augment
 from ..records import DataRecord
 from .views import Views
@@ -26,7 +27,8 @@ class Batch(NamedTuple):
     """One batch.
 
     Attributes:
-        x: samples as the model takes them, [n, *sample_shape].
+        x: samples as the model takes them, [n, *sample_shape]; of a training that several
+            processes share, the own ones alone.
         y: their labels, [n] or [n, k]; [n, 0] where a task has none.
         rows: their places in train, int64 [n].
         view: which view of them this is.
@@ -35,6 +37,7 @@ class Batch(NamedTuple):
         labelled: which samples have a label, bool [n]; ``y`` means nothing for the others. None:
             all.
         labelled_partners: with mixup, the same of the samples blended in.
+        ranks: the processes that share the batch.
     """
 
     x: torch.Tensor
@@ -45,6 +48,25 @@ class Batch(NamedTuple):
     share: torch.Tensor | None = None
     labelled: torch.Tensor | None = None
     labelled_partners: torch.Tensor | None = None
+    ranks: Ranks = ALONE
+
+    @property
+    def own(self) -> slice:
+        """Which of the samples ``x`` has."""
+        return self.ranks.own(len(self.rows))
+
+    def whole(self, part: torch.Tensor) -> torch.Tensor:
+        """A tensor [n, ...] of all samples, from that of the own ones."""
+        return self.ranks.gather(part, len(self.rows))
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same on a device."""
+        if device.type == "cpu":
+            return self
+        fields: tuple[Any, ...] = self
+        return Batch._make(
+            one.to(device) if isinstance(one, torch.Tensor) else one for one in fields
+        )
 
 
 class Batches:
@@ -87,17 +109,26 @@ class Batches:
         steps = _by_length(shuffled, self._lengths, batch).reshape(-1, batch)
         return steps[random.permutation(len(steps))]
 
-    def __call__(self, rows: NDArray[np.int64], view: int) -> Batch:
-        """One view of some rows, as a batch."""
-        shown = self.views(rows, view)
-        x, y = torch.from_numpy(self._cut(shown.x)), self._answers(rows)
-        batch = Batch(x, y, rows, view, labelled=self._labelled(rows))
-        if shown.partners is None or shown.share is None:
+    def __call__(self, rows: NDArray[np.int64], view: int, ranks: Ranks = ALONE) -> Batch:
+        """One view of some rows, as a batch.
+
+        Args:
+            rows: of train, int64 [n].
+            view: which.
+            ranks: the processes that share it: own samples are read, and the labels of all.
+        """
+        own = rows[ranks.own(len(rows))]
+        x = torch.from_numpy(self._cut(self.views(own, view).x, rows))
+        batch = Batch(
+            x, self._answers(rows), rows, view, labelled=self._labelled(rows), ranks=ranks
+        )
+        mixed = self.views.mixed(rows, view)
+        if mixed is None:
             return batch
         return batch._replace(
-            partners=self._answers(shown.partners),
-            share=torch.from_numpy(shown.share),
-            labelled_partners=self._labelled(shown.partners),
+            partners=self._answers(mixed.partners),
+            share=torch.from_numpy(mixed.share),
+            labelled_partners=self._labelled(mixed.partners),
         )
 
     def _answers(self, rows: NDArray[np.int64]) -> torch.Tensor:
@@ -109,8 +140,9 @@ class Batches:
             return None
         return torch.from_numpy(rows < len(self.train.y))
 
-    def _cut(self, x: NDArray[Any]) -> NDArray[Any]:
-        return x if self._lengths is None else trimmed(x, self._pad)
+    def _cut(self, x: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+        """Texts without the padding that all of the batch have; others as they are."""
+        return x if self._lengths is None else _first(x, int(self._lengths[rows].max(initial=1)))
 
 
 def lengths_of(x: NDArray[Any], pad: int) -> NDArray[np.int64]:
@@ -123,8 +155,11 @@ def lengths_of(x: NDArray[Any], pad: int) -> NDArray[np.int64]:
 
 def trimmed(x: NDArray[Any], pad: int) -> NDArray[Any]:
     """Texts without the padding that all of them have."""
-    longest = int(_lengths(x, pad).max(initial=1))
-    return np.array(x[:, : -(-longest // _MULTIPLE) * _MULTIPLE])
+    return _first(x, int(_lengths(x, pad).max(initial=1)))
+
+
+def _first(x: NDArray[Any], tokens: int) -> NDArray[Any]:
+    return np.array(x[:, : -(-tokens // _MULTIPLE) * _MULTIPLE])
 
 
 def as_model_input(x: NDArray[Any], data: DataRecord) -> NDArray[Any]:

@@ -38,7 +38,7 @@ def write(folder: Path, groups: Groups, facts: Mapping[str, Any]) -> None:
     """Save groups of named tensors, and facts that are JSON."""
     tensors = {
         # A copy: the format refuses tensors that share memory, as tied weights do.
-        f"{group}/{name}": tensor.detach().clone(memory_format=torch.contiguous_format)
+        f"{group}/{name}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for group, named in groups.items()
         for name, tensor in named.items()
     }

@@ -6,7 +6,6 @@ function and a line of ``LAYER_LOSSES`` here and a name in ``recipe/loss_names.p
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -115,19 +114,25 @@ def rkd(
     return loss + angle * F.huber_loss(_angles(s), _angles(t), reduction="sum") / triplets
 
 
-_POOLS: dict[int, Callable[[torch.Tensor, Any], torch.Tensor]] = {
-    3: F.adaptive_avg_pool1d,
-    4: F.adaptive_avg_pool2d,
-}
-
-
 def _pooled(a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Both with the same places: along each axis behind the channels the longer is averaged."""
     if a.shape[2:] == b.shape[2:]:
         return a, b
-    size = [min(pair) for pair in zip(a.shape[2:], b.shape[2:], strict=True)]
-    pool = _POOLS[a.ndim]
-    return pool(a, size), pool(b, size)
+    for axis in range(2, a.ndim):
+        size = min(a.shape[axis], b.shape[axis])
+        a, b = _averaged(a, axis, size), _averaged(b, axis, size)
+    return a, b
+
+
+def _averaged(x: torch.Tensor, axis: int, size: int) -> torch.Tensor:
+    """Adaptive average pooling of one axis, whose own kernel has no repeatable gradient on CUDA."""
+    length = x.shape[axis]
+    if length % size == 0:
+        return torch.unflatten(x, axis, (size, length // size)).mean(axis + 1)
+    place, window = torch.arange(length), torch.arange(size)[:, None]
+    inside = (place >= window * length // size) & (place < -(-(window + 1) * length // size))
+    shares = (inside / inside.sum(1, keepdim=True)).to(x.device, x.dtype)
+    return (x.movedim(axis, -1) @ shares.mT).movedim(-1, axis)
 
 
 def _distances(x: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,7 @@ Layers go by the names of ``named_modules()`` of the model itself, such as ``lay
 """
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import Any, NamedTuple, Protocol, Self, runtime_checkable
@@ -23,6 +23,7 @@ from .feature_losses import LayerLoss
 from .losses import layer_loss, require_gradient
 
 WHERE = "distill.layers"
+Whole = Callable[[torch.Tensor], torch.Tensor]
 _SHOWN = 12
 """Names of layers in a refusal."""
 _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
@@ -159,12 +160,12 @@ class _Pair(NamedTuple):
     teacher_last: bool
     bridge: Bridge | None
 
-    def loss(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    def loss(self, student: torch.Tensor, teacher: torch.Tensor, whole: Whole) -> torch.Tensor:
         student = _channels_first(student, self.student_last)
         teacher = _channels_first(teacher, self.teacher_last).detach().to(student.dtype)
         if self.bridge is not None:
             student = self.bridge(student)
-        return self.layer.weight * self.loss_of(student, teacher)
+        return self.layer.weight * self.loss_of(whole(student), whole(teacher))
 
 
 class LayerLosses:
@@ -218,8 +219,11 @@ class LayerLosses:
             )
             self._closing = stack.pop_all()
 
-    def __call__(self) -> torch.Tensor:
+    def __call__(self, whole: Whole = lambda part: part) -> torch.Tensor:
         """Σ weight · loss of the latest pass of each, a scalar.
+
+        Args:
+            whole: makes a feature of the whole batch, where the pass had a part of it.
 
         Raises:
             ModelError: one of them has not run, or not through all of the layers.
@@ -227,11 +231,18 @@ class LayerLosses:
         student, teacher = self._student.taken, self._teacher.taken
         return sum(
             (
-                pair.loss(student[pair.layer.student], teacher[pair.layer.teacher])
+                pair.loss(student[pair.layer.student], teacher[pair.layer.teacher], whole)
                 for pair in self._pairs
             ),
             torch.zeros(()),
         )
+
+    def to(self, device: torch.device) -> Self:
+        """Its bridges on a device; both models are moved by those who have them."""
+        for pair in self._pairs:
+            if pair.bridge is not None:
+                pair.bridge.to(device)
+        return self
 
     def parameters(self) -> list[nn.Parameter]:
         """Those of the bridges, to be trained with the student's."""

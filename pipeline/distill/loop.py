@@ -2,7 +2,9 @@
 
 Batches are drawn by index from memory maps. Their order depends on the seed and the epoch alone. So
 a student with soft targets and one without see the same batches from the same first weights, and a
-training that was killed resumes in the middle of an epoch.
+training that was killed resumes in the middle of an epoch. It runs on the device of its stage, and
+leaves the model on the processor, where it is exported and judged. Several processes may share it
+(``engine.ranks``): it is the same loop, in which one process is a batch's only part.
 """
 
 import math
@@ -17,10 +19,11 @@ import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from ...devices.onboard.machine import host
-from ...errors import ModelError
+from ...errors import ModelError, RecipeError
 from .. import tasks
 from ..data.arrays import Arrays
+from ..engine import compute, ranks
+from ..engine.ranks import ALONE, Ranks
 from ..models.weights import WEIGHTS, save
 from ..progress import Progress
 from ..recipe.training import Schedule
@@ -30,6 +33,7 @@ from . import checkpoint
 from .batches import Batch, Batches, ViewOf, as_model_input
 from .hard_labels import Loss, hard_labels
 from .optimizer import Average, optimizer_of, put_back, set_rate, state_of
+from .shared_layers import shared_layers
 
 EVALUATION_BATCH = 128
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
@@ -116,7 +120,7 @@ def fit(
     """Train, and leave the model at its best epoch on validation: by its metric, then the loss.
 
     Args:
-        model: trained in place.
+        model: trained in place; on the processor before and afterwards.
         setup: on what, and how.
         progress: gets each step.
         what: its name in progress and errors.
@@ -125,8 +129,17 @@ def fit(
     Raises:
         ModelError: the loss is no longer finite, or many times what it was; the best weights so
             far are kept in ``work``.
+        RecipeError: more processes than samples in a batch.
+        LostError: another process of the training has ended.
+        ShareEndedError: behind a training that another process leads.
     """
-    return _Trainer(model, setup, progress, what, work).run()
+    trainer = _Trainer(model, setup, progress, what, work)
+    try:
+        fitted = trainer.run()
+    finally:
+        model.to("cpu")
+    trainer.ranks.part()
+    return fitted
 
 
 class _State(BaseModel):
@@ -160,7 +173,11 @@ class _Trainer:
         self.model, self.setup, self.progress, self.what = model, setup, progress, what
         self.work = work
         schedule = setup.schedule
+        self.device, self.ranks = compute.device(), _called(schedule)
+        model.to(self.device)
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if self.ranks.size > 1:
+            _copy(self.ranks.of_first(_state(model, setup.extra)), model, setup.extra)
         self.parameters = [*model.parameters(), *setup.extra]
         self.optimizer = optimizer_of(self.parameters, schedule)
         self.average = Average(model, schedule.ema) if schedule.ema else None
@@ -181,7 +198,8 @@ class _Trainer:
                 order = setup.batches.order(setup.schedule.batch_size, setup.seed, number)
                 self._train_mode()
                 for rows in order[at.step % self.per_epoch :]:
-                    self._step(setup.batches(rows, setup.view_of(number)))
+                    batch = setup.batches(rows, setup.view_of(number), self.ranks)
+                    self._step(batch.to(self.device))
                     steps.advance(f"loss {at.mean:.4f}{detail}")
                     if at.step % self.per_epoch:
                         at.seconds = time.monotonic() - began
@@ -207,13 +225,17 @@ class _Trainer:
         at, schedule = self.at, self.setup.schedule
         place = at.step % self.per_epoch + 1
         set_rate(self.optimizer, schedule, at.step, self.total)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+        with (
+            torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16),
+            shared_layers(self.ranks, len(batch.rows)),
+        ):
             outputs = self.model(batch.x)
-        loss = self.setup.loss(outputs.float(), batch)
+        loss = self.setup.loss(batch.whole(outputs.float()), batch)
         value = loss.item()
         self._sound(value, f"epoch {at.step // self.per_epoch + 1}, step {place}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        self.ranks.add_gradients(self.parameters)
         if schedule.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters, schedule.clip)
         self.optimizer.step()
@@ -229,7 +251,7 @@ class _Trainer:
         """Loss and score of the weights that would be kept now."""
         setup = self.setup
         with self.average.in_place() if self.average is not None else nullcontext():
-            return evaluate(self.model, setup.validation, setup.data, setup.chosen_by)
+            return evaluate(self.model, setup.validation, setup.data, setup.chosen_by, self.ranks)
 
     def _sound(self, loss: float, when: str) -> None:
         """Raise where a step's loss shows that the training diverges."""
@@ -251,9 +273,9 @@ class _Trainer:
 
     def _stopped(self, found: str, expected: str) -> ModelError:
         kept = ""
-        if self.work is not None and self.best:
+        if self.work is not None and self.best and self.ranks.leads:
             self.model.load_state_dict(self.best)
-            save(self.model, self.work / WEIGHTS)
+            save(self.model.to("cpu"), self.work / WEIGHTS)
             epoch = self.at.curve[self.at.best].epoch
             kept = f"; the best so far, epoch {epoch}, is kept as {self.work / WEIGHTS}"
         return ModelError(
@@ -268,7 +290,9 @@ class _Trainer:
         at = self.at
         with self.average.in_place() if self.average is not None else nullcontext():
             setup = self.setup
-            loss, score = evaluate(self.model, setup.validation, setup.data, setup.chosen_by)
+            loss, score = evaluate(
+                self.model, setup.validation, setup.data, setup.chosen_by, self.ranks
+            )
             better = not at.curve or setup.better(loss, score, than=at.curve[at.best])
             if better:
                 state = {key: value.clone() for key, value in self.model.state_dict().items()}
@@ -287,7 +311,8 @@ class _Trainer:
 
     def _save(self) -> None:
         """Write a checkpoint, if the last one is old enough."""
-        if self.work is None or time.monotonic() - self.saved < SECONDS_BETWEEN_CHECKPOINTS:
+        soon = time.monotonic() - self.saved < SECONDS_BETWEEN_CHECKPOINTS
+        if self.work is None or soon or not self.ranks.leads:
             return
         groups = {
             "model": self.model.state_dict(),
@@ -295,14 +320,15 @@ class _Trainer:
             "extra": _numbered(self.setup.extra),
             "optimizer": state_of(self.optimizer),
             "average": _numbered(self.average.mean if self.average is not None else ()),
-            "random": {"torch": torch.get_rng_state()},
+            "random": compute.random_state(),
         }
         checkpoint.write(self.work, groups, self.at.model_dump())
         self.saved = time.monotonic()
 
     def _resumed(self) -> _State:
         """Load the checkpoint, if there is one."""
-        saved = checkpoint.read(self.work) if self.work is not None else None
+        keeps = self.work is not None and self.ranks.leads
+        saved = self.ranks.of_first(checkpoint.read(self.work) if keeps and self.work else None)
         if saved is None:
             return self.at
         groups = saved.groups
@@ -313,7 +339,7 @@ class _Trainer:
         _fill(self.setup.extra, groups.get("extra", {}))
         if self.average is not None:
             _fill(self.average.mean, groups["average"])
-        torch.set_rng_state(groups["random"]["torch"])
+        compute.set_random_state(groups["random"])
         self.progress.note(f"  {self.what}: resumes after step {self.at.step} of {self.total}")
         return self.at
 
@@ -328,14 +354,52 @@ def _fill(tensors: Iterable[torch.Tensor], numbered: dict[str, torch.Tensor]) ->
         tensor.copy_(numbered[str(number)])
 
 
+def _called(schedule: Schedule) -> Ranks:
+    """The processes of this training, all of them in it.
+
+    Raises:
+        RecipeError: some of them would have no sample.
+    """
+    found = ranks.current()
+    if schedule.batch_size < found.size:
+        raise RecipeError(
+            found=f"batch_size = {schedule.batch_size} for {found.size} processes",
+            expected="a sample for each of them",
+            where="training",
+            fix="raise batch_size, or start fewer processes",
+        )
+    return found.called()
+
+
+def _state(
+    model: torch.nn.Module, extra: Iterable[torch.Tensor]
+) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """All that is trained, on the processor."""
+    named = (model.state_dict(), _numbered(extra))
+    model_state, extra_state = ({key: t.detach().cpu() for key, t in x.items()} for x in named)
+    return model_state, extra_state
+
+
+def _copy(
+    state: tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]],
+    model: torch.nn.Module,
+    extra: Iterable[torch.Tensor],
+) -> None:
+    model.load_state_dict(state[0])
+    _fill(extra, state[1])
+
+
 def _in_bf16(schedule: Schedule) -> bool:
-    """Whether forward passes compute in bfloat16: set, or 'auto' on a CPU that supports it."""
-    can = host.has_bf16(host.describe().features)
-    return schedule.precision == "bf16" or (schedule.precision == "auto" and can)
+    """Whether forward passes compute in bfloat16: set, or 'auto' on a device that supports it."""
+    return schedule.precision == "bf16" or (schedule.precision == "auto" and compute.has_bf16())
 
 
 def evaluate(
-    model: torch.nn.Module, split: Arrays, data: DataRecord, metric: Metric | None = None
+    model: torch.nn.Module,
+    split: Arrays,
+    data: DataRecord,
+    metric: Metric | None = None,
+    shared: Ranks = ALONE,
 ) -> tuple[float, float]:
     """Mean loss from labels and a metric over a split, the model in eval mode.
 
@@ -344,29 +408,49 @@ def evaluate(
         split: its samples and labels.
         data: what they are.
         metric: one of the task; None: its score.
+        shared: the processes that compute the outputs; each gets the result.
     """
     metric = metric or tasks.of(data.task).metric
     loss_of, loss = hard_labels(data), 0.0
-    outputs_by_block = []
-    for outputs, part in logits_of(model, split.x, data):
+    outputs = outputs_of(model, split.x, data, shared)
+    for part in _blocks(len(outputs)):
         y = torch.from_numpy(np.ascontiguousarray(split.y[part]))
-        batch = Batch(outputs, y, np.arange(part.start, part.stop), 0)
-        loss += loss_of(outputs, batch).item() * len(outputs)
-        outputs_by_block.append(outputs.numpy())
-    return loss / len(split.x), metric.measure(np.concatenate(outputs_by_block), split.y)
+        own = torch.from_numpy(outputs[part])
+        batch = Batch(own, y, np.arange(part.start, part.stop), 0)
+        loss += loss_of(own, batch).item() * len(own)
+    return loss / len(outputs), metric.measure(outputs, split.y)
 
 
 @torch.no_grad()
 def logits_of(
-    model: torch.nn.Module, x: NDArray[Any], data: DataRecord
+    model: torch.nn.Module, x: NDArray[Any], data: DataRecord, shared: Ranks = ALONE
 ) -> Iterator[tuple[torch.Tensor, slice]]:
-    """Outputs for all samples in order, a block at a time, the model in eval mode."""
+    """Outputs for all samples in order, a block at a time, the model in eval mode.
+
+    Args:
+        model: on any device; its outputs are given on the processor.
+        x: samples of the data set.
+        data: what they are.
+        shared: the processes that take the blocks in turn.
+    """
     model.eval()
-    for start in range(0, len(x), EVALUATION_BATCH):
-        part = slice(start, min(start + EVALUATION_BATCH, len(x)))
-        yield model(torch.from_numpy(as_model_input(x[part], data))), part
+    on = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), None)
+    for part in _blocks(len(x))[shared.rank :: shared.size]:
+        samples = torch.from_numpy(as_model_input(x[part], data))
+        yield model(samples if on is None else samples.to(on)).cpu(), part
 
 
-def outputs_of(model: torch.nn.Module, x: NDArray[Any], data: DataRecord) -> NDArray[np.float32]:
-    """Outputs for all samples at once, [n, outputs]."""
-    return np.concatenate([outputs.numpy() for outputs, _ in logits_of(model, x, data)])
+def outputs_of(
+    model: torch.nn.Module, x: NDArray[Any], data: DataRecord, shared: Ranks = ALONE
+) -> NDArray[np.float32]:
+    """Outputs for all samples at once, [n, outputs]; the arguments as of ``logits_of``."""
+    own = [(part.start, outputs.numpy()) for outputs, part in logits_of(model, x, data, shared)]
+    blocks = sorted(
+        (block for of_rank in shared.all(own) for block in of_rank), key=lambda block: block[0]
+    )
+    return np.concatenate([outputs for _, outputs in blocks])
+
+
+def _blocks(samples: int) -> list[slice]:
+    starts = range(0, samples, EVALUATION_BATCH)
+    return [slice(start, min(start + EVALUATION_BATCH, samples)) for start in starts]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from .. import tasks
 from ..data.arrays import Arrays, draw, open_split, open_with_unlabelled
+from ..engine.compute import device
 from ..engine.stage import Made
 from ..engine.store import file_sha256
 from ..models import deployed, example, parameters
@@ -159,7 +160,8 @@ def open_training(model: torch.nn.Module, training: Training, seed: int) -> Iter
             if layers is not None and layers.layers:
                 teacher = restored(teachers.models[0], record)
                 between = LayerLosses(model, teacher, layers.layers, example(record), seed)
-                stack.enter_context(between)
+                stack.enter_context(between.to(device()))
+                teacher.to(device())
                 objective = _with_layers(
                     objective.loss, distillation.soft, teacher, between, record
                 )
@@ -212,7 +214,8 @@ def _soft(hard: Loss, answer: Answer, soft: SoftLosses, data: DataRecord) -> Los
             labels = teacher_outputs.argmax(1)
         elif labels is not None and batch.labelled is not None:
             labels = torch.where(batch.labelled, labels, teacher_outputs.argmax(1))
-        return total(outputs / unit, hard(outputs, batch), labels, teacher_outputs / unit)
+        of = unit.to(outputs.device)
+        return total(outputs / of, hard(outputs, batch), labels, teacher_outputs / of)
 
     return loss
 
@@ -228,17 +231,20 @@ def _stored(hard: Loss, distillation: Distillation, x: NDArray[Any], data: DataR
     """
     targets = distillation.targets
     target, views = open_targets(targets, x), targets.record.views
-    loss = _soft(hard, lambda batch: target(batch.rows, batch.view), distillation.soft, data)
-    return Objective(loss, lambda epoch: epoch % views)
+
+    def answer(batch: Batch) -> torch.Tensor:
+        return target(batch.rows, batch.view).to(batch.x.device)
+
+    return Objective(_soft(hard, answer, distillation.soft, data), lambda epoch: epoch % views)
 
 
 def _online(hard: Loss, soft: SoftLosses, teacher: TeacherAnswers, data: DataRecord) -> Objective:
     """The teacher answers at every step."""
 
     def answer(batch: Batch) -> torch.Tensor:
-        outputs = teacher(batch.x.numpy(), "train", batch.rows)
+        outputs = teacher(batch.x.cpu().numpy(), "train", batch.rows[batch.own])
         assert outputs is not None  # noqa: S101 - every teacher answers train
-        return torch.from_numpy(outputs)
+        return batch.whole(torch.from_numpy(outputs).to(batch.x.device))
 
     return Objective(_soft(hard, answer, soft, data), new_view_each_epoch)
 
@@ -251,11 +257,11 @@ def _with_layers(
     def answer(batch: Batch) -> torch.Tensor:
         with torch.no_grad():
             answers: torch.Tensor = teacher(batch.x)
-        return answers
+        return batch.whole(answers)
 
     of_outputs = _soft(hard, answer, soft, data)
 
     def loss(outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
-        return of_outputs(outputs, batch) + between()
+        return of_outputs(outputs, batch) + between(batch.whole)
 
     return Objective(loss, new_view_each_epoch, tuple(between.parameters()))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ...errors import ModelError
 from .. import tasks, teachers
+from ..engine.compute import device
 from ..engine.stage import Made
 from ..models import deployed, scaling
 from ..models.deployed import Deployed
@@ -49,16 +50,15 @@ class NetworkTeacher:
     """A teacher that is a torch module here, always in eval mode."""
 
     def __init__(self, made: Made[ModelRecord], data: DataRecord) -> None:
-        self.model = restored(made, data)
+        self.model = restored(made, data).to(device())
         self._data = data
 
     @torch.no_grad()
     def __call__(self, x: NDArray[Any], split: Split, rows: NDArray[np.int64]) -> Answers:  # noqa: ARG002
         """Outputs for samples as the model takes them."""
         self.model.eval()
-        answers: Answers = (
-            self.model(torch.from_numpy(as_model_input(x, self._data))).float().numpy()
-        )
+        samples = torch.from_numpy(as_model_input(x, self._data)).to(device())
+        answers: Answers = self.model(samples).float().cpu().numpy()
         return answers
 
     def close(self) -> None:

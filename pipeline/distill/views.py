@@ -66,6 +66,18 @@ class View(NamedTuple):
     share: NDArray[np.float32] | None = None
 
 
+class Mixed(NamedTuple):
+    """What mixup blends into some samples.
+
+    Attributes:
+        partners: the rows that are blended in, int64 [n].
+        share: the share of the own sample, float32 [n], from 1 - mixup to 1.
+    """
+
+    partners: NDArray[np.int64]
+    share: NDArray[np.float32]
+
+
 def check(augment: Augment, layout: Layout, sample_shape: tuple[int, ...]) -> None:
     """Refuse what such samples do not have, or have too little of.
 
@@ -176,13 +188,20 @@ class Views:
             for block in blocks:
                 x[block] = self._varied(rows[block], view)
             return View(x)
-        drawn = _uniform(self._draws(rows, view, "mixup", 2))
-        partners = _below(drawn[:, 0], len(self._x))
-        share = (1.0 - self._augment.mixup * drawn[:, 1]).astype(np.float32)
+        mixed = self.mixed(rows, view)
+        assert mixed is not None  # noqa: S101 - mixup is set
         for block in blocks:
-            own, other = (self._varied(of[block], view) for of in (rows, partners))
-            x[block] = _blended(own, other, share[block])
-        return View(x, partners, share)
+            own, other = (self._varied(of[block], view) for of in (rows, mixed.partners))
+            x[block] = _blended(own, other, mixed.share[block])
+        return View(x, *mixed)
+
+    def mixed(self, rows: NDArray[np.int64], view: int) -> Mixed | None:
+        """With what one view of some rows is blended; None without mixup."""
+        if not self._augment.mixup:
+            return None
+        drawn = _uniform(self._draws(rows, view, "mixup", 2))
+        share = (1.0 - self._augment.mixup * drawn[:, 1]).astype(np.float32)
+        return Mixed(_below(drawn[:, 0], len(self._x)), share)
 
     def _varied(self, rows: NDArray[np.int64], view: int) -> NDArray[Any]:
         """Everything but mixup, which needs two of these, [n, *sample_shape].

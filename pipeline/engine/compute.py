@@ -18,17 +18,19 @@ from ...devices import accelerators
 from ...devices.accelerators import CPU, Device
 from ...devices.onboard.machine.system import available_cores
 from ...errors import HostError
-from ..recipe.recipe import Recipe
-from ..recipe.train import Train
 from .stage import Stage
 
 if TYPE_CHECKING:
     import torch
 
+    from ..recipe.recipe import Recipe
+    from ..recipe.train import Train
+
 WHERE = "train.device"
 _WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 """Unless it is set, cuBLAS may sum in another order at each call. It is read at the first one."""
 _current: ContextVar[Device] = ContextVar("device", default=CPU)
+_processes: ContextVar[int] = ContextVar("processes", default=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,16 @@ class Compute:
         )
 
 
-def compute_for(recipe: Recipe) -> Compute:
+def compute_for(recipe: "Recipe") -> Compute:
     """What a recipe trains with here; imports no torch.
 
     Raises:
         HostError: it asks for a device that is not there.
     """
-    return Compute(_threads_for(recipe), device_for(recipe.train))
+    return Compute(_threads_for(recipe), device_for(recipe.train), _processes.get())
 
 
-def _threads_for(recipe: Recipe) -> int:
+def _threads_for(recipe: "Recipe") -> int:
     """Training threads: the recipe's, else ``OMP_NUM_THREADS``, else every core available."""
     if recipe.threads is not None:
         return recipe.threads
@@ -73,7 +75,7 @@ def _threads_for(recipe: Recipe) -> int:
     return available_cores()
 
 
-def device_for(train: Train) -> Device:
+def device_for(train: "Train") -> Device:
     """The device that a recipe asks for; imports no torch.
 
     Raises:
@@ -90,6 +92,16 @@ def device_for(train: Train) -> Device:
         where=WHERE,
         fix=f"set it to 'auto', which takes {accelerators.best()} here",
     )
+
+
+@contextmanager
+def shared_by(processes: int) -> Iterator[None]:
+    """Trainings that are planned in here are shared by so many processes."""
+    token = _processes.set(processes)
+    try:
+        yield
+    finally:
+        _processes.reset(token)
 
 
 def device() -> "torch.device":

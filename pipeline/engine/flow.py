@@ -8,14 +8,14 @@ store or runs it. ``keys`` says what a key is made of.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..progress import Progress
 from .compute import Compute, computing
 from .keys import ingredients
-from .stage import Inputs, Made, Output, Stage
+from .processes import shared
+from .stage import Inputs, Made, Output, Stage, function_of
 from .store import Store, digest_of
 
 
@@ -158,7 +158,10 @@ class Builder:
                     assert stage.shards is not None  # noqa: S101 - who merges has made shards
                     function, kept = function_of(stage.shards.merge), {"parts": shards}
                 using = self._compute.used_by(stage)
-                with computing(using) if stage.threads else nullcontext():
+                with (
+                    computing(using) if stage.threads else nullcontext(),
+                    shared(stage, inputs, using, kept.get("work")),
+                ):
                     record = function(out, self._progress, inputs, **kept)
             return dict(record.model_dump(mode="json"))
 
@@ -182,9 +185,3 @@ class Builder:
     def holds(self, question: Callable[[Output], bool], made: Made[Output], /) -> bool:
         """The answer of a stage's record."""
         return question(made.record)
-
-
-def function_of(reference: str) -> Callable[..., Any]:
-    """The function that ``module:function`` names, below ``edgestill``; imported now."""
-    module, _, name = reference.partition(":")
-    return getattr(import_module(f"edgestill.{module}"), name)  # type: ignore[no-any-return]

@@ -21,11 +21,11 @@ from ..progress import Progress
 from .compute import Compute
 from .dispatch import Call, Dispatcher
 from .executor import Executor, Place
-from .flow import Builder, StopHereError, function_of
+from .flow import Builder, StopHereError
 from .keys import ingredients
 from .runner import Around
 from .shown import Shown
-from .stage import Inputs, Made, Output, Stage
+from .stage import Inputs, Made, Output, Stage, function_of
 from .store import Store, digest_of
 from .task import Done, Task
 from .upstream import Stored, by_key, upstream

@@ -53,6 +53,7 @@ CARRIERS = frozenset(
         "pipeline.recipe.recipe",
         "pipeline.recipe.search",
         "pipeline.recipe.task_names",
+        "pipeline.recipe.train",
         "pipeline.recipe.training",
     }
 )

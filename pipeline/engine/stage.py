@@ -1,6 +1,8 @@
 """What a stage is, and what it has made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -106,3 +108,9 @@ class Made(Generic[Output]):
                 return self._pending.path()
             raise RuntimeError(f"{self.stage.name} was planned, not built")
         return self._path
+
+
+def function_of(reference: str) -> Callable[..., Any]:
+    """The function that ``module:function`` names, below ``edgestill``; imported now."""
+    module, _, name = reference.partition(":")
+    return getattr(import_module(f"edgestill.{module}"), name)  # type: ignore[no-any-return]

@@ -172,7 +172,7 @@ def hard_loss(data: DataRecord, schedule: Schedule | None) -> SampleLoss:
 
     def loss(outputs: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
         nats = F.cross_entropy(outputs, labels, reduction="none", label_smoothing=smoothing)
-        return nats if weights is None else nats * weights[labels]
+        return nats if weights is None else nats * weights.to(labels.device)[labels]
 
     return loss
 

@@ -223,9 +223,8 @@ def hard_loss(data: DataRecord, schedule: Schedule | None) -> SampleLoss:
 
     def loss(outputs: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
         target = labels * (1.0 - smoothing) + 0.5 * smoothing
-        nats = F.binary_cross_entropy_with_logits(
-            outputs, target, reduction="none", pos_weight=weights
-        )
+        of = None if weights is None else weights.to(outputs.device)
+        nats = F.binary_cross_entropy_with_logits(outputs, target, reduction="none", pos_weight=of)
         return nats.mean(1)
 
     return loss

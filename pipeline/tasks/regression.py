@@ -251,7 +251,8 @@ def hard_loss(data: DataRecord, schedule: Schedule | None) -> SampleLoss:  # noq
     unit = torch.tensor(data.answer_std)
 
     def loss(outputs: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
-        return F.mse_loss(outputs / unit, labels / unit, reduction="none").mean(1)
+        of = unit.to(outputs.device)
+        return F.mse_loss(outputs / of, labels / of, reduction="none").mean(1)
 
     return loss
 

@@ -101,7 +101,7 @@ class FittingObserver(MovingAveragePerChannelMinMaxObserver):  # type: ignore[mi
 
     def forward(self, weights: torch.Tensor) -> torch.Tensor:
         """Take the range of weights [outputs, inputs, *kernel]; returns them unchanged."""
-        largest = torch.from_numpy(fitting(in_kernel_order(weights.detach().numpy()))).float()
+        largest = torch.from_numpy(fitting(in_kernel_order(weights.detach().cpu().numpy()))).float()
         for bound, value in ((self.min_val, -largest), (self.max_val, largest)):
             bound.resize_(value.shape).copy_(value)
         return weights

@@ -106,6 +106,16 @@ class Captured(nn.Module):
         outputs: torch.Tensor = self.net(samples)
         return outputs
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """Move it: what the graph makes by itself has a device of its own."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        device = next((tensor.device for tensor in self.net.parameters()), None)
+        for node in self.net.graph.nodes:
+            if "device" in node.kwargs and device is not None:
+                node.update_kwarg("device", device)
+        self.net.recompile()
+        return self
+
     def train(self, mode: bool = True) -> Self:
         """Switch the mode; the graph itself refuses ``train`` and ``eval``."""
         if mode != self.training:

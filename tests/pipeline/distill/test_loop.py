@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from edgestill.devices import accelerators
 from edgestill.errors import ModelError
 from edgestill.pipeline.data.arrays import Arrays
-from edgestill.pipeline.distill import loop, student, targets, teacher
+from edgestill.pipeline.distill import student, targets, teacher
 from edgestill.pipeline.distill.inputs import (
     Distillation,
     Samples,
@@ -429,7 +430,9 @@ def test_clip_bounds_the_norm_of_the_gradient_of_all_parameters(clip):
 
 def test_bfloat16_trains_in_half_precision_and_ships_in_single(monkeypatch):
     def trained(precision, *features):
-        monkeypatch.setattr(loop.host, "describe", lambda: SimpleNamespace(features=features))
+        monkeypatch.setattr(
+            accelerators.host, "describe", lambda: SimpleNamespace(features=features)
+        )
         net = fresh()
         fitted = run(net, schedule=SHORT.model_copy(update={"precision": precision}))
         assert all(p.dtype == torch.float32 for p in net.parameters())

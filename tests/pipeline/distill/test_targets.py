@@ -138,8 +138,8 @@ def test_the_teacher_sees_each_view_once_and_exactly_that_which_the_student_will
     seen = []
     inner = Batches.__call__
 
-    def watched(self, rows, view):
-        batch = inner(self, rows, view)
+    def watched(self, rows, view, *ranks):
+        batch = inner(self, rows, view, *ranks)
         for row, x in zip(rows.tolist(), batch.x.numpy(), strict=True):
             expected = teacher.shown["train", row][view]
             assert np.array_equal(x, expected)

@@ -1,0 +1,275 @@
+"""A job of several processes, as torchrun starts them: one builds, the others help it to train.
+
+    torchrun --nproc-per-node 2 -m edgestill build recipe.toml
+
+The first process runs the command. It alone writes: the store, the terminal, the reports. The
+others wait for a training, do their share of it and wait for the next (``follow``). They are told
+through the job's key-value store, so that a stage of hours between two trainings meets no time
+limit. Where a process is gone, the next message to it fails, and the job ends with what is known.
+"""
+
+import pickle
+import platform
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import EdgestillError, HostError
+from ..progress import Silent
+from .compute import WHERE, Compute, computing, shared_by
+from .stage import Stage, function_of
+
+if TYPE_CHECKING:
+    from .ranks import Ranks
+
+_POLL = timedelta(seconds=20)
+_GRACE = timedelta(seconds=10)
+"""For the first process to fail by itself, as it does where all meet the same error."""
+_LIMIT = timedelta(minutes=30)
+"""For a message in a training: no step and no share of a validation takes so long."""
+_TASK, _ENDED, _FAILED = "task/{}", "ended/{}", "failed/{}"
+_OVER = b""
+_VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A stage whose training is shared."""
+
+    number: int
+    stage: Stage[Any, Any]
+    inputs: Any
+    compute: Compute
+    work: Path | None
+
+
+class Job:
+    """This process among those of a job.
+
+    Args:
+        rank: its number; the first one leads.
+        size: how many there are.
+        open_store: gives the job's key-value store; called once, when it is needed.
+    """
+
+    def __init__(self, rank: int, size: int, open_store: Callable[[], Any]) -> None:
+        self.rank, self.size = rank, size
+        self._open_store = open_store
+        self._opened: Any = None
+        self._group: Any = None
+        self._tasks = 0
+
+    @contextmanager
+    def leading(
+        self, stage: Stage[Any, Any], inputs: object, compute: Compute, work: Path | None
+    ) -> Iterator[None]:
+        """A training in here is shared by all processes, which are told when it begins.
+
+        Raises:
+            LostError: another process has ended; with what it said.
+        """
+        from .ranks import LostError, Ranks, sharing
+
+        task = _Task(self._tasks, stage, inputs, compute, work)
+
+        def call() -> Ranks:
+            self._store.set(_TASK.format(task.number), pickle.dumps(task))
+            self._tasks = task.number + 1
+            return self._ranks(compute)
+
+        try:
+            with sharing(Ranks(0, self.size, None, call)):
+                yield
+        except LostError as lost:
+            raise self._explained(lost) from lost.__cause__
+        finally:
+            if self._tasks > task.number:
+                self._tell(_ENDED.format(task.number), b"1")
+
+    def over(self) -> None:
+        """Let the other processes end."""
+        self._tell(_TASK.format(self._tasks), _OVER)
+        self._leave()
+
+    def follow(self) -> None:
+        """Do this process's share of each training until the first process ends.
+
+        Raises:
+            EdgestillError: what ended a training here and not in the first process.
+            SystemExit: a process is gone, which the first one has told.
+        """
+        number = 0
+        while (task := self._next(number)) is not None:
+            self._take_part(task)
+            number += 1
+        self._leave()
+
+    def _next(self, number: int) -> _Task | None:
+        key = _TASK.format(number)
+        while True:
+            try:
+                self._store.wait([key], _POLL)
+                given = self._store.get(key)
+            except RuntimeError as error:
+                if _is_timeout(error):
+                    continue
+                return None  # The first process has ended, and the store with it.
+            task = pickle.loads(given) if given != _OVER else None  # noqa: S301 - of this job
+            assert task is None or isinstance(task, _Task)  # noqa: S101
+            return task
+
+    def _take_part(self, task: _Task) -> None:
+        from .ranks import LostError, ShareEndedError, sharing
+
+        try:
+            _check_alike(task.compute)
+            with (
+                tempfile.TemporaryDirectory(prefix="edgestill-") as out,
+                computing(task.compute),
+                sharing(self._ranks(task.compute)),
+            ):
+                kept = {"work": task.work} if task.work is not None else {}
+                function_of(task.stage.run)(Path(out), Silent(), task.inputs, **kept)
+        except ShareEndedError:
+            return
+        except LostError:
+            if self._leader_ends(task):
+                raise SystemExit(HostError.exit_code) from None
+            raise
+        except Exception as error:
+            text = str(error) or type(error).__name__
+            self._tell(_FAILED.format(self.rank), text.encode())
+            # What all processes meet is the first one's to tell.
+            if not self._leader_ends(task):
+                raise
+
+    def _leader_ends(self, task: _Task) -> bool:
+        """Whether the first process ends the stage, too."""
+        try:
+            self._store.wait([_ENDED.format(task.number)], _GRACE)
+        except RuntimeError:
+            return False
+        return True
+
+    def _explained(self, lost: EdgestillError) -> EdgestillError:
+        """With what a process said before it ended."""
+        for rank in range(1, self.size):
+            with suppress(RuntimeError):
+                if self._store.check([_FAILED.format(rank)]):
+                    said = self._store.get(_FAILED.format(rank)).decode()
+                    lost = type(lost)(
+                        f"process {rank} of {self.size} failed: {said}", where=lost.where
+                    )
+        return lost
+
+    def _ranks(self, compute: Compute) -> "Ranks":
+        """The processes, connected."""
+        import torch.distributed as dist
+
+        from .ranks import Ranks
+
+        if self._group is None:
+            backends = "cpu:gloo,cuda:nccl" if compute.device.kind == "cuda" else "gloo"
+            store = dist.PrefixStore("group", self._store)  # type: ignore[attr-defined]
+            dist.init_process_group(
+                backends, store=store, rank=self.rank, world_size=self.size, timeout=_LIMIT
+            )
+            self._group = dist.group.WORLD
+        return Ranks(self.rank, self.size, self._group)
+
+    @property
+    def _store(self) -> Any:
+        if self._opened is None:
+            self._opened = self._open_store()
+        return self._opened
+
+    def _tell(self, key: str, value: bytes) -> None:
+        """Set a key, unless nobody is there to read it."""
+        with suppress(RuntimeError):
+            self._store.set(key, value)
+
+    def _leave(self) -> None:
+        if self._group is not None:
+            import torch.distributed as dist
+
+            with suppress(RuntimeError):
+                dist.destroy_process_group()
+
+
+def job_of(environment: Mapping[str, str]) -> Job | None:
+    """The job that torchrun, or what works as it does, put this process into; None: it is alone."""
+    if not all(environment.get(name) for name in _VARIABLES):
+        return None
+    rank, size = int(environment["RANK"]), int(environment["WORLD_SIZE"])
+
+    def open_store() -> Any:
+        from torch.distributed.rendezvous import rendezvous
+
+        store, _, _ = next(iter(rendezvous("env://", rank, size)))
+        return store
+
+    return Job(rank, size, open_store) if size > 1 else None
+
+
+_job: Job | None = None
+
+
+@contextmanager
+def led(job: Job | None) -> Iterator[None]:
+    """What runs in here leads a job; its other processes end with it."""
+    global _job
+    _job = job
+    try:
+        with shared_by(1 if job is None else job.size):
+            yield
+    finally:
+        _job = None
+        if job is not None:
+            job.over()
+
+
+@contextmanager
+def shared(
+    stage: Stage[Any, Any], inputs: object, compute: Compute, work: Path | None
+) -> Iterator[None]:
+    """The trainings of a stage are shared by the processes of the job, if there is one."""
+    if _job is None or not stage.processes:
+        yield
+        return
+    if compute.device.kind == "mps":
+        raise HostError(
+            found=f"{_job.size} processes and {compute.device}",
+            expected="one process, as Apple's GPU is not shared",
+            where=WHERE,
+            fix="set it to 'cpu'",
+        )
+    with _job.leading(stage, inputs, compute, work):
+        yield
+
+
+def _check_alike(compute: Compute) -> None:
+    """Refuse another device than the first process has: the key names that one.
+
+    Raises:
+        HostError: it is another one.
+    """
+    from ...devices import accelerators
+
+    found = accelerators.find(compute.device.kind)
+    if found.device is None or found.device.identity != compute.device.identity:
+        raise HostError(
+            found=f"{found.device or found.why} on {platform.node()}",
+            expected=f"{compute.device}, as the first process has",
+            where=WHERE,
+            fix="use machines of one kind, or set it to 'cpu'",
+        )
+
+
+def _is_timeout(error: RuntimeError) -> bool:
+    import torch.distributed as dist
+
+    return isinstance(error, dist.DistStoreError) and "timeout" in str(error).lower()

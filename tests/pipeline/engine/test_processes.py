@@ -1,0 +1,252 @@
+"""Builds by torchrun: repeatable, as by one process, resumed, ended where a process is gone."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch.distributed as dist
+from edgestill.devices.accelerators import Device
+from edgestill.errors import HostError, ModelError
+from edgestill.pipeline.engine import processes
+from edgestill.pipeline.engine.compute import Compute, computing
+from edgestill.pipeline.engine.processes import Job, job_of, led, shared
+from edgestill.pipeline.engine.ranks import LostError, ShareEndedError, current
+from edgestill.pipeline.stages import STUDENT, TARGETS
+from safetensors.numpy import load_file
+
+ONE = Compute(1)
+TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+
+
+def test_torchrun_s_variables_make_a_job_and_anything_less_does_not():
+    job = job_of(TORCHRUN)
+    assert (job.rank, job.size) == (1, 2)
+    assert job_of({**TORCHRUN, "WORLD_SIZE": "1"}) is None
+    for name in TORCHRUN:
+        assert job_of({key: value for key, value in TORCHRUN.items() if key != name}) is None
+
+
+class Grouped:
+    """Two jobs of this process, one a thread, that need no process group."""
+
+    def __init__(self, monkeypatch, does):
+        self.store = dist.HashStore()
+        self.first, self.second = (Job(rank, 2, lambda: self.store) for rank in range(2))
+        monkeypatch.setattr(Job, "_ranks", lambda self, compute: self.rank)
+        monkeypatch.setattr(processes, "function_of", lambda stage: does)
+        monkeypatch.setattr(processes, "sharing", lambda ranks: computing(ONE), raising=False)
+        self.ended = None
+
+    def __enter__(self):
+        def follow():
+            try:
+                self.ended = self.second.follow()
+            except BaseException as error:  # noqa: BLE001 - looked at by the test
+                self.ended = error
+
+        self.thread = threading.Thread(target=follow)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.first.over()
+        self.thread.join(60)
+
+
+def test_the_others_take_part_in_a_training_when_it_begins_and_end_with_the_first(
+    monkeypatch, tmp_path
+):
+    seen = []
+
+    def train(out, progress, inputs, work):
+        seen.append((inputs, work, out.is_dir()))
+        raise ShareEndedError
+
+    with Grouped(monkeypatch, train) as jobs, led(jobs.first):
+        for inputs in ("one", "two"):
+            with shared(STUDENT, inputs, ONE, tmp_path):
+                assert current().size == 2
+                assert not seen[1:]
+                current().called()
+        with shared(STUDENT, "never trains", ONE, tmp_path):
+            pass
+        with shared(TARGETS, "alone", ONE, tmp_path):
+            assert current().size == 1
+    assert seen == [("one", tmp_path, True), ("two", tmp_path, True)]
+    assert jobs.ended is None
+
+
+def test_what_all_processes_meet_is_told_by_the_first_alone(monkeypatch, tmp_path):
+    def train(out, progress, inputs, work):
+        raise ModelError("a loss of nan")
+
+    def lead(first):
+        with led(first), shared(STUDENT, "", ONE, tmp_path):
+            current().called()
+            raise ModelError("a loss of nan")
+
+    with Grouped(monkeypatch, train) as jobs:
+        with pytest.raises(ModelError, match="a loss of nan"):
+            lead(jobs.first)
+        jobs.thread.join(60)
+    assert jobs.ended is None
+
+
+def test_what_one_process_meets_ends_the_job_with_its_words(monkeypatch, tmp_path):
+    def train(out, progress, inputs, work):
+        raise ModelError("no such file: samples.npy")
+
+    monkeypatch.setattr(processes, "_GRACE", processes.timedelta(seconds=0.5))
+
+    def lead(jobs):
+        with led(jobs.first), shared(STUDENT, "", ONE, tmp_path):
+            current().called()
+            jobs.thread.join(60)
+            raise LostError("a process that has ended", where="training")
+
+    with (
+        Grouped(monkeypatch, train) as jobs,
+        pytest.raises(LostError, match=r"process 1 of 2 failed: no such file: samples\.npy"),
+    ):
+        lead(jobs)
+    assert isinstance(jobs.ended, ModelError)
+
+
+def test_apple_s_gpu_is_not_shared(monkeypatch):
+    monkeypatch.setattr(processes, "_job", Job(0, 2, dist.HashStore))
+    with (
+        pytest.raises(HostError, match="Apple's GPU is not shared"),
+        shared(STUDENT, "", Compute(1, Device("mps")), None),
+    ):
+        pass
+
+
+def test_a_machine_with_another_device_is_refused():
+    with pytest.raises(HostError, match="expected cuda"):
+        processes._check_alike(Compute(1, Device("cuda", "of paper")))
+
+
+# --- real processes -----------------------------------------------------------------------------
+
+
+def write(folder, epochs=3):
+    """Handwritten digits, a convolutional student with batch norm, batches of 33."""
+    recipe = "\n".join(
+        [
+            'name = "shared"', "threads = 1", "[data]", 'source = "digits"',
+            "[augment]", "crop = 1",
+            "[teacher]", 'model = "resnet8"', "width = 4", "epochs = 1", "batch_size = 33",
+            "learning_rate = 0.01",
+            "[student]", 'model = "resnet8"', "width = 4",
+            "[distill]", f"epochs = {epochs}", "batch_size = 33", "learning_rate = 0.01",
+            "losses = { dist = 1.0 }",
+            "[gate]", "min_accuracy = 0.1",
+        ]
+    )  # fmt: skip
+    path = folder / "recipe.toml"
+    path.write_text(recipe)
+    return path
+
+
+RUNNER = """
+import os, sys, time
+from edgestill.pipeline.distill import loop
+
+loop.SECONDS_BETWEEN_CHECKPOINTS = 0.0
+step = loop._Trainer._step
+def slowly(self, batch):
+    step(self, batch)
+    time.sleep(float(os.environ.get("SECONDS_A_STEP", "0")))
+loop._Trainer._step = slowly
+from edgestill.__main__ import main
+main()
+"""
+"""edgestill with a checkpoint behind every step, which may take longer."""
+
+
+def started(recipe, artifacts, processes, **environment):
+    """A build by so many processes, running."""
+    runner = recipe.parent / "runner.py"
+    runner.write_text(RUNNER)
+    run = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--standalone"]
+    build = [runner, "build", recipe, "--artifacts", artifacts, "--until", "student"]
+    return subprocess.Popen(
+        [sys.executable, *(run if processes > 1 else ()), *build],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1", **environment},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def built(recipe, artifacts, processes):
+    """The key and the weights of the distilled student, and what was printed."""
+    process = started(recipe, artifacts, processes)
+    _, told = process.communicate(timeout=600)
+    assert process.returncode == 0, told
+    found = {}
+    for entry in Path(artifacts, "store").glob("*/entry.json"):
+        if json.loads(entry.read_text())["record"].get("distilled"):
+            found[entry.parent.name] = load_file(entry.parent / "weights.safetensors")
+    ((key, weights),) = found.items()
+    return key, weights, told
+
+
+def alike(one, other):
+    return all(np.array_equal(value, other[key]) for key, value in one.items())
+
+
+@pytest.mark.slow
+def test_two_processes_repeat_and_give_what_one_gives(tmp_path):
+    recipe = write(tmp_path)
+    key, weights, told = built(recipe, tmp_path / "a", 2)
+    again_key, again, _ = built(recipe, tmp_path / "b", 2)
+    alone_key, alone, _ = built(recipe, tmp_path / "c", 1)
+    assert alike(weights, again)
+    assert key == again_key != alone_key
+    for name, value in weights.items():
+        np.testing.assert_allclose(value, alone[name], rtol=0.02, atol=0.002, err_msg=name)
+    assert not alike(weights, alone), "sums have another order, so the key is another one"
+    # The first process alone speaks.
+    assert told.count("build done in") == 1
+    assert len(re.findall(r"student resnet8 distilled, seed 0: best epoch", told)) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [1, 0])
+def test_a_killed_process_ends_the_job_and_the_next_one_resumes(tmp_path, rank):
+    recipe = write(tmp_path)
+    _, expected, _ = built(recipe, tmp_path / "whole", 2)
+    process = started(recipe, tmp_path / "killed", 2, SECONDS_A_STEP="0.1")
+    lines = []
+    reader = threading.Thread(target=lambda: lines.extend(process.stderr))
+    reader.start()
+    work = tmp_path / "killed" / "store"
+    until = time.monotonic() + 120
+    while not list(work.glob("**/checkpoint.safetensors")) and time.monotonic() < until:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    (victim,) = [
+        child
+        for child in psutil.Process(process.pid).children(recursive=True)
+        if child.environ().get("RANK") == str(rank)
+    ]
+    victim.send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    assert process.wait(60) != 0
+    assert time.monotonic() - killed < 45
+    reader.join(10)
+    told = "".join(lines)
+    assert "Traceback" not in told.partition("torch.distributed.elastic")[0]
+    if rank:
+        assert "edgestill" in told or "error: training" in told
+    _, weights, told = built(recipe, tmp_path / "killed", 2)
+    assert "resumes after step" in told
+    assert alike(weights, expected)
