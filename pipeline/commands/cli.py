@@ -120,13 +120,14 @@ def main() -> NoReturn:
 def _followed(invocation: Invocation, job: Job) -> int:
     """Take part in the trainings that the first process of a job leads, which tells the rest."""
     try:
-        job.follow()
-    except (KeyboardInterrupt, TerminatedError):
+        try:
+            job.follow()
+        except SystemExit as ended:
+            return int(ended.code or 0)
+        except Exception as error:  # noqa: BLE001 - as below
+            return _fail(invocation, failure_of(error))
+    except (KeyboardInterrupt, TerminatedError):  # also while it tells of a failure
         return INTERRUPTED
-    except SystemExit as ended:
-        return int(ended.code or 0)
-    except BaseException as error:  # noqa: BLE001 - as above
-        return _fail(invocation, failure_of(error))
     return 0
 
 

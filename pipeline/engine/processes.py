@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .ranks import Ranks
 
 _POLL = timedelta(seconds=20)
-_GRACE = timedelta(seconds=10)
+_GRACE = timedelta(seconds=5)
 """For the first process to fail by itself, as it does where all meet the same error."""
 _LIMIT = timedelta(minutes=30)
 """For a message in a training: no step and no share of a validation takes so long."""

@@ -13,6 +13,7 @@ samples, and parts of unequal size need no weights.
 """
 
 import pickle
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -136,6 +137,11 @@ class _Gather(torch.autograd.Function):
         return gradients[0][ctx.own], None, None
 
 
+def _brief(error: RuntimeError) -> str:
+    """The first sentence of gloo's, without the place in its source."""
+    return re.sub(r"^\[[^\]]*\] ", "", reason(error)).partition(". ")[0]
+
+
 ALONE = Ranks()
 _current: ContextVar[Ranks] = ContextVar("ranks", default=ALONE)
 
@@ -162,7 +168,7 @@ def _reached(size: int) -> Iterator[None]:
         yield
     except RuntimeError as error:
         raise LostError(
-            found=f"a process that has ended or cannot be reached ({reason(error)})",
+            found=f"a process that has ended or cannot be reached ({_brief(error)})",
             expected=f"{size} processes that train together",
             where="training",
             fix="look for what it said above; the same command goes on from the last checkpoint",

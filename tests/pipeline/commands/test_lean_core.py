@@ -16,7 +16,7 @@ for folder in ("commands", "engine", "finished", "handover", "isolation", "judge
     found = importlib.import_module(f"edgestill.pipeline.{folder}")
     for one in pkgutil.iter_modules(found.__path__, f"{found.__name__}."):
         trains = one.name.rpartition(".")[2] in ("verify", "gain", "adaptation", "students")
-        if not (trains and "judge" in one.name):
+        if not (trains and "judge" in one.name) and not one.name.endswith("engine.ranks"):
             importlib.import_module(one.name)
 for name in ("build", "runs.rejudge", "handover.write", "compress.worker"):
     importlib.import_module(f"edgestill.pipeline.{name}")

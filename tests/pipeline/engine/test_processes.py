@@ -211,8 +211,13 @@ def test_two_processes_repeat_and_give_what_one_gives(tmp_path):
     alone_key, alone, _ = built(recipe, tmp_path / "c", 1)
     assert alike(weights, again)
     assert key == again_key != alone_key
-    for name, value in weights.items():
-        np.testing.assert_allclose(value, alone[name], rtol=0.02, atol=0.002, err_msg=name)
+    apart, size = (
+        np.sqrt(
+            sum(np.square(value - factor * alone[name]).sum() for name, value in weights.items())
+        )
+        for factor in (1, 0)
+    )
+    assert apart / size < 0.01, "after some 100 steps; docs/training.md names it"
     assert not alike(weights, alone), "sums have another order, so the key is another one"
     # The first process alone speaks.
     assert told.count("build done in") == 1
@@ -244,9 +249,8 @@ def test_a_killed_process_ends_the_job_and_the_next_one_resumes(tmp_path, rank):
     assert time.monotonic() - killed < 45
     reader.join(10)
     told = "".join(lines)
-    assert "Traceback" not in told.partition("torch.distributed.elastic")[0]
-    if rank:
-        assert "edgestill" in told or "error: training" in told
+    assert "[rank" not in told, "torch shows an exception that nothing catches so"
+    assert told.count("error: training: found a process that has ended") == (rank == 1)
     _, weights, told = built(recipe, tmp_path / "killed", 2)
     assert "resumes after step" in told
     assert alike(weights, expected)

@@ -67,9 +67,12 @@ def test_a_process_alone_exchanges_nothing():
 def test_a_process_that_is_gone_is_an_error_of_ours():
     class Gone:
         def allreduce(self, tensors):
-            raise RuntimeError("Connection closed by peer [127.0.0.1]:4711")
+            raise RuntimeError(
+                "[/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:4711. "
+                "This is typically caused by a remote worker crashing."
+            )
 
-    with pytest.raises(LostError, match="Connection closed by peer") as lost:
+    with pytest.raises(LostError, match=r"\(Connection closed by peer .*:4711\), exp") as lost:
         Ranks(0, 2, Gone()).add(torch.ones(1))
     assert lost.value.exit_code == 4
     assert "goes on from the last checkpoint" in str(lost.value)
