@@ -17,6 +17,7 @@ from .shared import (
     engine_option,
     overrides_option,
     print_result,
+    processes_option,
     store_option,
     verbose_option,
 )
@@ -35,6 +36,7 @@ _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe
         "edgestill build recipe.toml",
         "edgestill build recipe.toml --set distill.temperature=2 --seed 1",
         "edgestill build recipe.toml --until student",
+        "edgestill build recipe.toml --processes 2",
         "edgestill build recipe.toml --json > verdict.json",
         "edgestill build recipe.toml --engine ray --address auto",
     )
@@ -46,12 +48,15 @@ _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe
 @overrides_option
 @artifacts_option
 @store_option
+@processes_option
 @_seed
 @engine_option
 @address_option
 @verbose_option
 @click.pass_obj
-def build(invocation: Invocation, /, recipe: Path | None, verbose: bool, **given: Any) -> None:
+def build(
+    invocation: Invocation, /, recipe: Path | None, processes: int, verbose: bool, **given: Any
+) -> None:
     """Run every stage of RECIPE; default: the bundled demo.
 
     The demo learns digits of which few have a label.
@@ -61,10 +66,12 @@ def build(invocation: Invocation, /, recipe: Path | None, verbose: bool, **given
     """
     from ..api.build import build as run_build
     from ..api.stopped import Stopped
+    from ..engine.processes import started
     from ..progress import OnConsole
 
     progress = OnConsole(stderr())
-    built = run_build(recipe, **given, progress=progress)
+    with started(processes, given["engine"]):
+        built = run_build(recipe, **given, progress=progress)
     if isinstance(built, Stopped):
         conclude_stage(invocation, built)
         return
@@ -161,26 +168,20 @@ def adapt(
 @overrides_option
 @artifacts_option
 @store_option
+@processes_option
 @_seed
 @click.pass_obj
-def plan(
-    invocation: Invocation,
-    recipe: Path | None,
-    overrides: tuple[str, ...],
-    artifacts: Path,
-    store: str | None,
-    seed: int | None,
-) -> None:
+def plan(invocation: Invocation, /, recipe: Path | None, processes: int, **given: Any) -> None:
     """Print which stages of RECIPE would run.
 
     The outputs of the others are in the store.
     """
     from ..api.plan import plan as make_plan
+    from ..engine.compute import shared_by
 
-    _print_planned(
-        invocation,
-        make_plan(recipe, artifacts=artifacts, store=store, overrides=overrides, seed=seed),
-    )
+    with shared_by(processes):
+        planned = make_plan(recipe, **given)
+    _print_planned(invocation, planned)
 
 
 def _print_planned(invocation: Invocation, planned: "Planned") -> None:

@@ -103,6 +103,13 @@ address_option = click.option(
     metavar="HOST:PORT",
     help="Of the Ray cluster's head, or auto; default: RAY_ADDRESS, else Ray is started here.",
 )
+processes_option = click.option(
+    "--processes",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Processes of this machine that share each training; other numbers give other weights.",
+)
 shapes_option = click.option(
     "--shape",
     "shapes",

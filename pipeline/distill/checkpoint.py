@@ -7,7 +7,7 @@ step, and are not stored.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,6 +63,18 @@ def read(folder: Path) -> Checkpoint | None:
         group, _, rest = name.partition("/")
         groups.setdefault(group, {})[rest] = tensor
     return Checkpoint(groups, facts)
+
+
+def numbered(tensors: Iterable[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Tensors without names, as a group."""
+    return {str(number): tensor for number, tensor in enumerate(tensors)}
+
+
+@torch.no_grad()
+def fill(tensors: Iterable[torch.Tensor], group: Mapping[str, torch.Tensor]) -> None:
+    """Copy a group that ``numbered`` made back into its tensors."""
+    for number, tensor in enumerate(tensors):
+        tensor.copy_(group[str(number)])
 
 
 def _digest(tensors: Mapping[str, torch.Tensor], facts: str) -> str:

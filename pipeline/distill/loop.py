@@ -317,9 +317,9 @@ class _Trainer:
         groups = {
             "model": self.model.state_dict(),
             "best": self.best,
-            "extra": _numbered(self.setup.extra),
+            "extra": checkpoint.numbered(self.setup.extra),
             "optimizer": state_of(self.optimizer),
-            "average": _numbered(self.average.mean if self.average is not None else ()),
+            "average": checkpoint.numbered(self.average.mean if self.average is not None else ()),
             "random": compute.random_state(),
         }
         checkpoint.write(self.work, groups, self.at.model_dump())
@@ -336,22 +336,12 @@ class _Trainer:
         self.model.load_state_dict(groups["model"])
         self.best = groups.get("best", {})
         put_back(self.optimizer, groups["optimizer"])
-        _fill(self.setup.extra, groups.get("extra", {}))
+        checkpoint.fill(self.setup.extra, groups.get("extra", {}))
         if self.average is not None:
-            _fill(self.average.mean, groups["average"])
+            checkpoint.fill(self.average.mean, groups["average"])
         compute.set_random_state(groups["random"])
         self.progress.note(f"  {self.what}: resumes after step {self.at.step} of {self.total}")
         return self.at
-
-
-def _numbered(tensors: Iterable[torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {str(number): tensor for number, tensor in enumerate(tensors)}
-
-
-@torch.no_grad()
-def _fill(tensors: Iterable[torch.Tensor], numbered: dict[str, torch.Tensor]) -> None:
-    for number, tensor in enumerate(tensors):
-        tensor.copy_(numbered[str(number)])
 
 
 def _called(schedule: Schedule) -> Ranks:
@@ -375,7 +365,7 @@ def _state(
     model: torch.nn.Module, extra: Iterable[torch.Tensor]
 ) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
     """All that is trained, on the processor."""
-    named = (model.state_dict(), _numbered(extra))
+    named = (model.state_dict(), checkpoint.numbered(extra))
     model_state, extra_state = ({key: t.detach().cpu() for key, t in x.items()} for x in named)
     return model_state, extra_state
 
@@ -386,7 +376,7 @@ def _copy(
     extra: Iterable[torch.Tensor],
 ) -> None:
     model.load_state_dict(state[0])
-    _fill(extra, state[1])
+    checkpoint.fill(extra, state[1])
 
 
 def _in_bf16(schedule: Schedule) -> bool:

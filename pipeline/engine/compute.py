@@ -62,17 +62,18 @@ def compute_for(recipe: "Recipe") -> Compute:
     Raises:
         HostError: it asks for a device that is not there.
     """
-    return Compute(_threads_for(recipe), device_for(recipe.train), _processes.get())
+    processes = _processes.get()
+    return Compute(_threads_for(recipe, processes), device_for(recipe.train), processes)
 
 
-def _threads_for(recipe: "Recipe") -> int:
-    """Training threads: the recipe's, else ``OMP_NUM_THREADS``, else every core available."""
+def _threads_for(recipe: "Recipe", processes: int) -> int:
+    """Threads of each process: the recipe's, else ``OMP_NUM_THREADS``, else its share of cores."""
     if recipe.threads is not None:
         return recipe.threads
     variable = os.environ.get("OMP_NUM_THREADS", "")
     if variable.isdecimal() and int(variable) > 0:
         return int(variable)
-    return available_cores()
+    return max(1, available_cores() // processes)
 
 
 def device_for(train: "Train") -> Device:

@@ -1,6 +1,7 @@
 """A job of several processes, as torchrun starts them: one builds, the others help it to train.
 
     torchrun --nproc-per-node 2 -m edgestill build recipe.toml
+    edgestill build recipe.toml --processes 2        # the same on one machine, without torchrun
 
 The first process runs the command. It alone writes: the store, the terminal, the reports. The
 others wait for a training, do their share of it and wait for the next (``follow``). They are told
@@ -8,8 +9,11 @@ through the job's key-value store, so that a stage of hours between two training
 limit. Where a process is gone, the next message to it fails, and the job ends with what is known.
 """
 
+import os
 import pickle
 import platform
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,7 +22,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import EdgestillError, HostError
+from ...errors import EdgestillError, HostError, UsageError
 from ..progress import Silent
 from .compute import WHERE, Compute, computing, shared_by
 from .stage import Stage, function_of
@@ -215,6 +219,54 @@ def job_of(environment: Mapping[str, str]) -> Job | None:
     return Job(rank, size, open_store) if size > 1 else None
 
 
+@contextmanager
+def started(count: int, engine: str = "local") -> Iterator[None]:
+    """Lead a job of so many processes of this machine, which are started and ended here.
+
+    Args:
+        count: with this one.
+        engine: what runs the stages of the build; another one than this process shares nothing.
+
+    Raises:
+        UsageError: this process is one of a job already, or the stages run elsewhere.
+    """
+    if engine != "local" and max(count, 1 if _job is None else _job.size) > 1:
+        raise UsageError(
+            f"several processes and --engine {engine}",
+            expected="one of them: each training of a cluster runs in one process",
+        )
+    if count == 1:
+        yield
+        return
+    if _job is not None:
+        raise UsageError(
+            f"--processes {count} in a job of {_job.size} processes",
+            fix="leave --processes out, or start it without torchrun",
+        )
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
+    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "localhost", "MASTER_PORT": str(store.port)}
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-m", "edgestill"],
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        for rank in range(1, count)
+    ]
+    try:
+        with led(Job(0, count, lambda: store)):
+            yield
+    finally:
+        for other in others:
+            with suppress(subprocess.TimeoutExpired):
+                other.wait(_GRACE.total_seconds())
+            other.kill()
+            other.wait()
+
+
 _job: Job | None = None
 
 
@@ -222,12 +274,12 @@ _job: Job | None = None
 def led(job: Job | None) -> Iterator[None]:
     """What runs in here leads a job; its other processes end with it."""
     global _job
-    _job = job
+    before, _job = _job, job
     try:
         with shared_by(1 if job is None else job.size):
             yield
     finally:
-        _job = None
+        _job = before
         if job is not None:
             job.over()
 

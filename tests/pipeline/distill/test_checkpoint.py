@@ -145,3 +145,11 @@ def test_checkpoints_do_not_change_a_training_and_are_not_written_at_every_step(
     monkeypatch.setattr(loop, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     same(training.run(), without)
     assert len(written) == 18
+
+
+def test_tensors_without_names_are_numbered_and_filled_again():
+    kept = checkpoint.numbered([torch.ones(2), torch.zeros(3)])
+    assert list(kept) == ["0", "1"]
+    others = [torch.full((2,), 7.0), torch.full((3,), 7.0)]
+    checkpoint.fill(others, kept)
+    assert [other.tolist() for other in others] == [[1.0, 1.0], [0.0, 0.0, 0.0]]

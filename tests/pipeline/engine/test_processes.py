@@ -15,7 +15,7 @@ import psutil
 import pytest
 import torch.distributed as dist
 from edgestill.devices.accelerators import Device
-from edgestill.errors import HostError, ModelError
+from edgestill.errors import HostError, ModelError, UsageError
 from edgestill.pipeline.engine import processes
 from edgestill.pipeline.engine.compute import Compute, computing
 from edgestill.pipeline.engine.processes import Job, job_of, led, shared
@@ -135,6 +135,14 @@ def test_a_machine_with_another_device_is_refused():
         processes._check_alike(Compute(1, Device("cuda", "of paper")))
 
 
+def test_a_cluster_and_several_processes_do_not_go_together(monkeypatch):
+    with pytest.raises(UsageError, match="several processes and --engine ray"):
+        processes.started(2, "ray").__enter__()
+    monkeypatch.setattr(processes, "_job", Job(0, 2, dist.HashStore))
+    with pytest.raises(UsageError, match="several processes and --engine ray"):
+        processes.started(1, "ray").__enter__()
+
+
 # --- real processes -----------------------------------------------------------------------------
 
 
@@ -173,12 +181,12 @@ main()
 """edgestill with a checkpoint behind every step, which may take longer."""
 
 
-def started(recipe, artifacts, processes, **environment):
+def started(recipe, artifacts, processes, *options, **environment):
     """A build by so many processes, running."""
     runner = recipe.parent / "runner.py"
     runner.write_text(RUNNER)
     run = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--standalone"]
-    build = [runner, "build", recipe, "--artifacts", artifacts, "--until", "student"]
+    build = [runner, "build", recipe, "--artifacts", artifacts, "--until", "student", *options]
     return subprocess.Popen(
         [sys.executable, *(run if processes > 1 else ()), *build],
         env={**os.environ, "OMP_NUM_THREADS": "1", "NO_COLOR": "1", **environment},
@@ -186,9 +194,9 @@ def started(recipe, artifacts, processes, **environment):
     )  # fmt: skip
 
 
-def built(recipe, artifacts, processes):
+def built(recipe, artifacts, processes, *options):
     """The key and the weights of the distilled student, and what was printed."""
-    process = started(recipe, artifacts, processes)
+    process = started(recipe, artifacts, processes, *options)
     _, told = process.communicate(timeout=600)
     assert process.returncode == 0, told
     found = {}
@@ -222,6 +230,21 @@ def test_two_processes_repeat_and_give_what_one_gives(tmp_path):
     # The first process alone speaks.
     assert told.count("build done in") == 1
     assert len(re.findall(r"student resnet8 distilled, seed 0: best epoch", told)) == 1
+
+
+@pytest.mark.slow
+def test_the_command_starts_the_processes_itself_and_keeps_its_exit_code(tmp_path):
+    recipe = write(tmp_path, epochs=1)
+    key, weights, _ = built(recipe, tmp_path / "torchrun", 2)
+    own, alike_weights, _ = built(recipe, tmp_path / "own", 1, "--processes", "2")
+    assert own == key
+    assert alike(weights, alike_weights)
+    again = started(recipe, tmp_path / "torchrun", 2, "--processes", "2")
+    _, told = again.communicate(timeout=300)
+    assert "error: --processes 2 in a job of 2 processes" in told
+    refused = started(recipe, tmp_path / "own", 1, "--processes", "2", "--set", "distill.epochs=0")
+    _, told = refused.communicate(timeout=300)
+    assert refused.returncode == 2, told
 
 
 @pytest.mark.slow
