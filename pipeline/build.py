@@ -123,6 +123,10 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
         tuple(run(STUDENT, student(replace(distilled, share=share), seed)) for seed in starts)
         for share in r.student.sample_shares
     )
+    shorter = tuple(
+        tuple(run(STUDENT, student(distilled.shortened(share), seed)) for seed in starts)
+        for share in r.student.step_shares
+    )
     tune = partial(TunedInputs, plan, r.export.opset, students, distilled)
     tuned: dict[str, Made[TunedRecord]] = {
         method: run(stage, tune(method, r.compress.only(part)))
@@ -133,8 +137,16 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
     variants = run(VARIANTS, variants_inputs(r, plan, models, data))
     in_int8 = _int8_plain_inputs(r, plan, students, plain, data)
     int8_plain = run(INT8_PLAIN, in_int8) if in_int8 else None
-    shares = r.student.sample_shares
-    adapted = AdaptationInputs(students, scratch, shares, fewer, samples, distilled.schedule)
+    adapted = AdaptationInputs(
+        students,
+        scratch,
+        r.student.sample_shares,
+        fewer,
+        samples,
+        distilled.schedule,
+        r.student.step_shares,
+        shorter,
+    )
     adaptation = run(ADAPTATION, adapted) if scratch else None
     batch = r.benchmark.batch
     verified = VerifyInputs(
@@ -158,6 +170,7 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
         int8_plain,
         scratch,
         fewer,
+        shorter,
         adaptation,
         quality,
         measured,

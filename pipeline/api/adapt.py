@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from .. import build as pipeline
 from ..engine.artifacts import Artifacts
-from ..finished.adapt import SHARES, Start, start_of
+from ..finished.adapt import SHARES, STEP_SHARES, Start, start_of
 from ..finished.planned import Planned
 from ..progress import Progress
 from ..recipe.recipe import Recipe
@@ -28,6 +28,7 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
     mode: Mode = "whole",
     task: str | None = None,
     samples: bool = False,
+    steps: bool = False,
     name: str | None = None,
     recipe: Path | str | None = None,
     artifacts: Path | str = "artifacts",
@@ -52,6 +53,8 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
             ``"partly"``, the later half of the other layers, too; ``"whole"``, all layers.
         task: of the new data; None: that of the run.
         samples: whether it is also trained on 1/16 and 1/4 of the labelled samples.
+        steps: whether it is also trained for 1/20, 1/10 and 1/5 of the epochs, each by a complete
+            schedule.
         name: of the new run; None: the old one's with ``-adapted``.
         recipe: a TOML file with any keys of a recipe, which stand over those of the run.
         artifacts: the folder that builds write to.
@@ -88,6 +91,7 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
             mode,
             task,
             samples,
+            steps,
             name,
             recipe,
             overrides,
@@ -118,6 +122,7 @@ def plan(  # noqa: PLR0913 - the options of adapt
     mode: Mode,
     task: str | None,
     samples: bool,
+    steps: bool,
     name: str | None,
     recipe: Path | None,
     artifacts: Path,
@@ -129,7 +134,18 @@ def plan(  # noqa: PLR0913 - the options of adapt
     """Which stages of an adaptation would run; the options are those of ``adapt``."""
     place = Artifacts.chosen(artifacts, store)
     _, adapted = _prepared(
-        run, data, place.folder, progress, mode, task, samples, name, recipe, overrides, seed
+        run,
+        data,
+        place.folder,
+        progress,
+        mode,
+        task,
+        samples,
+        steps,
+        name,
+        recipe,
+        overrides,
+        seed,
     )
     return Planned(tuple(pipeline.plan(adapted, place)))
 
@@ -142,6 +158,7 @@ def _prepared(  # noqa: PLR0913 - the options of adapt
     mode: Mode,
     task: str | None,
     samples: bool,
+    steps: bool,
     name: str | None,
     recipe: Path | str | None,
     overrides: Settings,
@@ -154,6 +171,8 @@ def _prepared(  # noqa: PLR0913 - the options of adapt
     told: dict[str, Any] = {"data.source": data, "student.tune": mode}
     if samples:
         told["student.sample_shares"] = SHARES
+    if steps:
+        told["student.step_shares"] = STEP_SHARES
     if name is not None:
         told["name"] = name
     file = None if recipe is None else Path(recipe)

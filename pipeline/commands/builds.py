@@ -85,7 +85,7 @@ def build(
         "edgestill adapt artifacts/runs/digits/TIME --data npz:new.npz",
         "edgestill adapt RUN --data images:pictures --set gate.min_accuracy=0.9",
         "edgestill adapt RUN --data images:pictures --mode frozen",
-        "edgestill adapt RUN --data npz:new.npz --samples --set distill.seeds=3",
+        "edgestill adapt RUN --data npz:new.npz --samples --steps --set distill.seeds=3",
         "edgestill adapt RUN --data npz:new.npz --recipe more.toml --plan",
     )
 )
@@ -114,6 +114,12 @@ def build(
     "--samples",
     is_flag=True,
     help="Train it on 1/16 and 1/4 of the samples, too, to see how few are enough.",
+)
+@click.option(
+    "--steps",
+    is_flag=True,
+    help="Train it for 1/20, 1/10 and 1/5 of the epochs, too, each by a complete schedule, to see "
+    "how few steps are enough.",
 )
 @click.option("--name", help="Of the new run; default: the run's with -adapted.")
 @click.option(

@@ -3,7 +3,7 @@
 Importing this module loads no torch, so that a plan can be made without it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..engine.stage import Made
 from ..recipe.architecture import Architecture, Start, Student, Teacher
@@ -111,6 +111,10 @@ class Training:
     schedule: Schedule
     distillation: Distillation | None = None
     share: float = 1.0
+
+    def shortened(self, share: float) -> "Training":
+        """The same over a share of the epochs."""
+        return replace(self, schedule=self.schedule.shortened(share))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ from ..runs import run as runs
 
 SHARES = (0.0625, 0.25)
 """Of the labelled samples, that ``--samples`` compares."""
+STEP_SHARES = (0.05, 0.1, 0.2)
+"""Of the epochs, that ``--steps`` compares."""
 OF_CLASSES = ("label_smoothing", "class_weights")
 """Keys of a schedule that hold for tasks of classes alone."""
 _AS_IT_WAS = ("seed", "threads", "train", "license", "augment", "compress", "export", "benchmark")

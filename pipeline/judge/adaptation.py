@@ -4,7 +4,7 @@ A student that was trained on other data starts with features that a random one 
 are trained by the same schedule, and scored on validation after the same steps. The score to reach
 is the best of the student from random weights, at the end of its schedule; the learning rate of the
 other one is still far from its end when it reaches it, so that the steps are an upper bound of what
-a schedule of its own takes.
+a schedule of its own takes. Complete shorter schedules say what one takes, where a recipe asks.
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from ..records import (
     FewerSamples,
     ModelRecord,
     Reached,
+    ShorterTraining,
 )
 from ..tasks.metric import Metric
 from ..tasks.sampling import Sampling
@@ -42,11 +43,12 @@ def compare_with_scratch(
     data, schedule = inputs.samples.data, inputs.schedule
     task, test = tasks.of(data.record.task), open_split(data.path, "test")
     metric = task.chooses(inputs.samples.select_by, class_weights=schedule.class_weights)
-    kinds = (inputs.students, inputs.scratch, *inputs.fewer)
+    kinds = (inputs.students, inputs.scratch, *inputs.fewer, *inputs.shorter)
     with progress.steps("adaptation", sum(map(len, kinds))) as steps:
-        adapted, scratch, *fewer = (
+        adapted, scratch, *others = (
             asked(models, test, data.record, task, steps.advance) for models in kinds
         )
+    fewer, shorter = others[: len(inputs.fewer)], others[len(inputs.fewer) :]
     sampling = Sampling(FINDING_CONFIDENCE, open_groups(data.path, "test"))
     first, labelled = inputs.students[0].record, data.record.samples("train")
     assert first.start is not None  # noqa: S101 - the flow calls this stage for such students
@@ -69,6 +71,10 @@ def compare_with_scratch(
             _fewer(share, made, found.scores, reached, metric, labelled, schedule.batch_size)
             for share, made, found in zip(inputs.shares, inputs.fewer, fewer, strict=True)
         ),
+        shorter=tuple(
+            _shorter(share, made, found.scores, reached, metric)
+            for share, made, found in zip(inputs.step_shares, inputs.shorter, shorter, strict=True)
+        ),
     )
 
 
@@ -88,13 +94,40 @@ def _fewer(
     labelled: int,
     batch_size: int,
 ) -> FewerSamples:
-    """What the students of one share reach."""
-    own = [made.record.validation_score for made in students]
-    targets = [one.target for one in reached]
+    """What the students of one share of the samples reach."""
+    own = _on_validation(students)
     return FewerSamples(
         share=share,
         samples=max(batch_size, round(share * labelled)),
-        validation_scores=tuple(own),
+        validation_scores=own,
         test_scores=test_scores,
-        reaches=sum(metric.merit(a) >= metric.merit(b) for a, b in zip(own, targets, strict=True)),
+        reaches=_reaching(own, reached, metric),
     )
+
+
+def _shorter(
+    share: float,
+    students: Sequence[Made[ModelRecord]],
+    test_scores: tuple[float, ...],
+    reached: Sequence[Reached],
+    metric: Metric,
+) -> ShorterTraining:
+    """What the students of one share of the epochs reach."""
+    own = _on_validation(students)
+    return ShorterTraining(
+        share=share,
+        steps=students[0].record.steps[-1].step,
+        validation_scores=own,
+        test_scores=test_scores,
+        reaches=_reaching(own, reached, metric),
+    )
+
+
+def _on_validation(students: Sequence[Made[ModelRecord]]) -> tuple[float, ...]:
+    return tuple(made.record.validation_score for made in students)
+
+
+def _reaching(own: Sequence[float], reached: Sequence[Reached], metric: Metric) -> int:
+    """How many seeds have the score to reach."""
+    pairs = zip(own, reached, strict=True)
+    return sum(metric.merit(score) >= metric.merit(one.target) for score, one in pairs)

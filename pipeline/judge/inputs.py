@@ -61,6 +61,8 @@ class AdaptationInputs:
         fewer: the students of each share, one a seed.
         samples: the data, and the metric by which all of them kept their best epoch.
         schedule: that all of them were trained by.
+        step_shares: of the epochs, that others were trained for by a complete schedule.
+        shorter: the students of each of these shares, one a seed.
     """
 
     students: tuple[Made[ModelRecord], ...]
@@ -69,6 +71,8 @@ class AdaptationInputs:
     fewer: tuple[tuple[Made[ModelRecord], ...], ...]
     samples: Samples
     schedule: Schedule
+    step_shares: tuple[float, ...] = ()
+    shorter: tuple[tuple[Made[ModelRecord], ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

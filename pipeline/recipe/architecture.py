@@ -224,6 +224,12 @@ class Student(Architecture, Start):
         "samples, too, such as [0.0625, 0.25], to see how few of them reach the score of the same "
         "student from random weights on all.",
     )
+    step_shares: tuple[Annotated[float, Field(gt=0.0, lt=1.0)], ...] = Field(
+        (),
+        description="With weights: it is trained for these shares of the epochs, too, each by a "
+        "complete schedule, such as [0.1, 0.2], to see how short a training reaches the score of "
+        "the same student from random weights after all epochs.",
+    )
 
     @field_validator("model")
     @classmethod
@@ -248,8 +254,10 @@ class Student(Architecture, Start):
 
     @across
     def _shares_compare_with_something(self) -> None:
-        if self.sample_shares and not (self.weights and self.scratch):
+        shares = {"sample_shares": self.sample_shares, "step_shares": self.step_shares}
+        given = [key for key, value in shares.items() if value]
+        if given and not (self.weights and self.scratch):
             raise ValueError(
-                "weights and scratch = true beside sample_shares, which compare a start with a "
+                f"weights and scratch = true beside {given[0]}, which compare a start with a "
                 "student from random weights"
             )

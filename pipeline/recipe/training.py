@@ -1,6 +1,6 @@
 """How a model is trained: keys that ``[teacher]`` and ``[distill]`` share."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -51,3 +51,7 @@ class Schedule(Part):
     class_weights: bool = Field(
         False, description="Weight of a class: the inverse of its share of train."
     )
+
+    def shortened(self, share: float) -> Self:
+        """The same over a share of the epochs, one at the least; the rate falls to its end."""
+        return self.model_copy(update={"epochs": max(1, round(self.epochs * share))})

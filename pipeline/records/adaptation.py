@@ -27,6 +27,19 @@ class FewerSamples(Record):
     """Seeds in which it has the score on validation of the student from random weights."""
 
 
+class ShorterTraining(Record):
+    """The same start trained for a share of the epochs, by a complete schedule."""
+
+    share: float
+    """Of the epochs, as it was asked for."""
+    steps: int
+    validation_scores: tuple[float, ...]
+    """At the best epoch, one a seed."""
+    test_scores: tuple[float, ...]
+    reaches: int
+    """Seeds in which it has the score on validation of the student from random weights."""
+
+
 class AdaptationRecord(Record):
     """What the start gave: steps and samples to the same score, and the score after all steps."""
 
@@ -51,3 +64,5 @@ class AdaptationRecord(Record):
     """Adapted minus scratch on test. One seed: paired over test samples; more: over seeds."""
     fewer: tuple[FewerSamples, ...] = ()
     """By share of the samples, in the recipe's order; empty where it asks for none."""
+    shorter: tuple[ShorterTraining, ...] = ()
+    """By share of the epochs, in the recipe's order; empty where it asks for none."""

@@ -27,7 +27,7 @@ _GROUPS = ("adapted", "from random weights")
 
 def sentence(made: AdaptationRecord, report: Report) -> str:
     """The steps to the same score, and the score after all of them."""
-    return f"{_steps(made)} {_after_all(made, report)}"
+    return " ".join([_steps(made), *_by_its_own(made), _after_all(made, report)])
 
 
 def brief(made: AdaptationRecord) -> str:
@@ -50,6 +50,23 @@ def _steps(made: AdaptationRecord) -> str:
         return f"The adapted student never has {who}: {share.missing}."
     mean = f"{share.value * made.total_steps:,.0f} of them"
     return f"The adapted student has {who} in {mean}, {numbers.show(share, PERCENT)} ({seeds})."
+
+
+def _by_its_own(made: AdaptationRecord) -> Iterator[str]:
+    """The shortest complete schedule with which every seed reaches the score."""
+    if not made.shorter:
+        return
+    enough = [one for one in made.shorter if one.reaches == len(one.validation_scores)]
+    if enough:
+        least = min(enough, key=lambda one: one.steps)
+        share = _share(least.steps / made.total_steps)
+        yield (
+            f"By a complete schedule of its own it has it after {least.steps:,} steps ({share}), "
+            "in every seed."
+        )
+    else:
+        most = max(one.steps for one in made.shorter)
+        yield f"By no complete schedule of up to {most:,} steps has it that in every seed."
 
 
 def _after_all(made: AdaptationRecord, report: Report) -> str:
@@ -84,7 +101,8 @@ def section(made: AdaptationRecord, report: Report) -> Section:
             sentence(made, report),
             "Both are trained by one schedule. The student from random weights counts at its best "
             "epoch; the adapted one at the first step that was scored, while its learning rate is "
-            "still high, so that a schedule of its own may take fewer.",
+            "still high, so that a schedule of its own may take fewer"
+            + ("." if made.shorter else ": `edgestill adapt --steps` tries some."),
         ),
         tables=tuple(_tables(made, report)),
     )
@@ -131,6 +149,27 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
             ),
         ),
     )
+    if made.shorter:
+        yield Table(
+            f"Adapted by complete schedules of fewer steps, of {made.total_steps:,}",
+            (
+                "Steps",
+                "Share",
+                f"Validation {made.metric}",
+                f"{title} on test",
+                "Seeds that reach the student from random weights after all steps",
+            ),
+            tuple(
+                row(
+                    f"{one.steps:,}",
+                    _share(one.steps / made.total_steps),
+                    numbers.amount(fmean(one.validation_scores), metric),
+                    numbers.amount(fmean(one.test_scores), score),
+                    Cell(f"{one.reaches:,} of {len(one.validation_scores):,}"),
+                )
+                for one in made.shorter
+            ),
+        )
     if made.fewer:
         yield Table(
             f"Adapted to fewer labelled samples in as many steps, of {made.samples:,}",

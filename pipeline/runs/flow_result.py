@@ -31,6 +31,7 @@ class Flow:
     int8_plain: Made[Int8PlainRecord] | None
     scratch: tuple[Made[ModelRecord], ...]
     fewer: tuple[tuple[Made[ModelRecord], ...], ...]
+    shorter: tuple[tuple[Made[ModelRecord], ...], ...]
     adaptation: Made[AdaptationRecord] | None
     quality: Made[VerifyRecord]
     measured: Made[BenchmarkRecord]
@@ -50,6 +51,7 @@ class Flow:
             ("labelled", self.labelled),
             ("scratch", self.scratch),
             *((f"fewer-{at}", models) for at, models in enumerate(self.fewer)),
+            *((f"shorter-{at}", models) for at, models in enumerate(self.shorter)),
         ]
         for name, models in several:
             keys |= {f"{name}-{number}": model.key for number, model in enumerate(models)}

@@ -70,7 +70,7 @@ def with_student(recipe: Recipe, architecture: Architecture) -> Recipe:
 
 def short_epochs(recipe: Recipe, share: float) -> int:
     """Epochs of a training of a share of the whole one."""
-    return max(1, round(recipe.distill.epochs * share))
+    return recipe.distill.shortened(share).epochs
 
 
 @dataclass

@@ -4,7 +4,8 @@
 
 A ResNet-8 is distilled on the first classes of a data set and adapted to the held ones; the same
 student from random weights is trained by the same schedule. The mark: the adapted one has the other
-one's final score on validation in a fifth of the steps. ``cifar10`` are the first six and the last
+one's final score on validation in a fifth of the steps, by the one schedule of both on average over
+seeds, or by a complete schedule of so few steps in every seed. ``cifar10`` are the first six and the last
 four classes of CIFAR-10 as JPEG, for which ResNet-56 is the teacher, and 2,500 training images of
 each held class: it needs ../shared/data and takes an hour on two cores. ``digits`` are those of
 scikit-learn, a minute.
@@ -25,6 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
 OUT = ROOT / "artifacts" / "bench"
 MARK = 0.2
+SHARES = (0.05, 0.1, 0.2)
+"""Of the epochs, for complete schedules of the adapted student's own."""
 HELD = 2500
 """Training images of each held class."""
 MEASURED = """
@@ -143,6 +146,7 @@ def measured(source: str, folder: Path, seeds: int, epochs: int, **more: object)
             "distill.seeds": seeds,
             "distill.epochs": epochs,
             "data.duplicates": "drop",
+            "student.step_shares": SHARES,
             **({"data.validation": 0.1, "data.calibration": 0.02} if source == "cifar10" else {}),
             **more,
         },
@@ -166,7 +170,9 @@ def main() -> int:
     made = run.report.adaptation
     assert made is not None
     share = made.steps_share.value
-    met = share is not None and share <= MARK
+    enough = [one.steps for one in made.shorter if one.reaches == told.seeds]
+    own = min(enough) / made.total_steps if enough else None
+    met = min(one for one in (share, own, 1.0) if one is not None) <= MARK
     document = {
         "source": told.source,
         "total_steps": made.total_steps,
@@ -174,16 +180,21 @@ def main() -> int:
         "samples": made.samples,
         "reached": [one.model_dump() for one in made.reached],
         "steps_share": [share, made.steps_share.low, made.steps_share.high],
+        "shorter": [one.model_dump() for one in made.shorter],
         "adapted_score": made.adapted_score,
         "scratch_score": made.scratch_score,
     }
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / f"adapt-{told.source}.json").write_text(json.dumps(document, indent=1))
     steps = ", ".join(str(one.steps) for one in made.reached)
+    schedules = "; ".join(
+        f"{one.steps} steps in {one.reaches} of {told.seeds} seeds" for one in made.shorter
+    )
     print(
         f"{'ok    ' if met else 'MISSED'} {told.source}: the validation {made.metric} of "
         f"{made.total_steps:,} steps from random weights after {steps} steps; on test "
-        f"{made.adapted_score} against {made.scratch_score}"
+        f"{made.adapted_score} against {made.scratch_score}; by complete schedules of its own it "
+        f"has that after {schedules}"
     )
     return int(not met)
 

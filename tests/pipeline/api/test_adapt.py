@@ -44,6 +44,7 @@ def adapted(first):
         first,
         other(),
         samples=True,
+        steps=True,
         artifacts=first.parents[2],
         overrides={"distill.seeds": 2, "gate.min_accuracy": 0.5},
         progress=False,
@@ -114,6 +115,20 @@ def test_fewer_samples_are_a_part_of_all_in_as_many_steps(adapted):
     labelled = adapted.report.data.samples("train")
     # A share of one batch at least.
     assert [one.samples for one in made.fewer] == [16, round(0.25 * labelled)]
+
+
+def test_complete_schedules_of_its_own_are_shares_of_the_epochs(adapted):
+    made = adapted.report.adaptation
+    per_epoch = made.total_steps // len(adapted.report.students[0].curve)
+    assert [one.share for one in made.shorter] == [0.05, 0.1, 0.2]
+    # Of eight epochs; one at the least.
+    assert [one.steps for one in made.shorter] == [per_epoch, per_epoch, 2 * per_epoch]
+    assert made.shorter[0].validation_scores == made.shorter[1].validation_scores
+    for one in made.shorter:
+        pairs = zip(one.validation_scores, made.reached, strict=True)
+        assert one.reaches == sum(score >= reached.target for score, reached in pairs)
+        assert len(one.test_scores) == 2
+    assert "complete schedule" in (adapted.path / "report.html").read_text()
 
 
 def test_there_is_no_teacher_and_no_figure_of_one(adapted):
@@ -201,6 +216,12 @@ def test_samples_that_the_student_does_not_take_are_refused(first):
 
 
 def test_a_share_of_samples_beside_a_teacher_is_refused(first):
+    for key in ("sample_shares", "step_shares"):
+        with pytest.raises(RecipeError, match=f"weights and scratch = true beside {key}"):
+            edgestill.adapt(
+                first, other(), overrides={f"student.{key}": [0.5], "student.scratch": False},
+                artifacts=first.parents[2], progress=False,
+            )  # fmt: skip
     with pytest.raises(RecipeError, match="sample_shares and a teacher"):
         edgestill.adapt(
             first, other(), samples=True, overrides=["teacher.model=mlp1"],

@@ -9,6 +9,7 @@ from edgestill.pipeline.records import (
     AdaptationRecord,
     FewerSamples,
     Reached,
+    ShorterTraining,
     StartRecord,
     StepScore,
 )
@@ -17,7 +18,7 @@ from edgestill.pipeline.report import adaptation, html, markdown, terminal
 START = StartRecord(weights_sha256="ab" * 32, tune="partly", head="linear", trained_parameters=90)
 
 
-def report(steps=(12, 20), difference=None):
+def report(steps=(12, 20), difference=None, shorter=()):
     """The example of a report, whose students started from weights."""
     whole = report_example.report()
     grid = tuple(StepScore(step=step, score=0.5 + step / 1000) for step in (1, 10, 100, 400))
@@ -41,6 +42,13 @@ def report(steps=(12, 20), difference=None):
                 share=0.25, samples=225, validation_scores=(0.9, 0.8), test_scores=(0.9, 0.9),
                 reaches=1,
             ),
+        ),
+        shorter=tuple(
+            ShorterTraining(
+                share=share, steps=round(400 * share), validation_scores=(0.9, 0.8),
+                test_scores=(0.9, 0.9), reaches=reaches,
+            )
+            for share, reaches in shorter
         ),
     )  # fmt: skip
     variants = whole.variants.model_copy(update={"student": student, "teacher": None})
@@ -85,6 +93,23 @@ def test_the_section_has_a_row_a_seed_and_a_row_a_share():
     assert [str(row[2]) for row in first.rows] == ["12", "20"]
     assert [str(row[3]) for row in first.rows] == ["384", "640"]
     assert str(fewer.rows[0][-1]) == "1 of 2"
+
+
+def test_the_shortest_complete_schedule_that_is_enough_in_every_seed_is_said():
+    whole = report(shorter=((0.05, 0), (0.1, 1), (0.2, 2), (0.5, 2)))
+    said = adaptation.sentence(whole.adaptation, whole)
+    assert "By a complete schedule of its own it has it after 80 steps (20 %), in every" in said
+    table = adaptation.section(whole.adaptation, whole).tables[2]
+    assert [str(row[0]) for row in table.rows] == ["20", "40", "80", "200"]
+    assert [str(row[-1]) for row in table.rows] == ["0 of 2", "1 of 2", "2 of 2", "2 of 2"]
+
+
+def test_schedules_that_are_too_short_are_said_and_none_is_named_where_none_was_tried():
+    whole = report(shorter=((0.05, 0), (0.1, 1)))
+    said = adaptation.sentence(whole.adaptation, whole)
+    assert "By no complete schedule of up to 40 steps has it that in every seed." in said
+    assert "complete schedule" not in adaptation.sentence(report().adaptation, report())
+    assert "adapt --steps" in adaptation.section(report().adaptation, report()).paragraphs[2]
 
 
 def test_the_chart_has_a_line_a_seed_of_either_start():
