@@ -5,10 +5,10 @@
 A ResNet-8 is distilled on the first classes of a data set and adapted to the held ones; the same
 student from random weights is trained by the same schedule. The mark: the adapted one has the other
 one's final score on validation in a fifth of the steps, by the one schedule of both on average over
-seeds, or by a complete schedule of so few steps in every seed. ``cifar10`` are the first six and the last
-four classes of CIFAR-10 as JPEG, for which ResNet-56 is the teacher, and 2,500 training images of
-each held class: it needs ../shared/data and takes an hour on two cores. ``digits`` are those of
-scikit-learn, a minute.
+seeds, or by a complete schedule of so few steps in every seed. ``cifar10`` are the first six and
+the last four classes of CIFAR-10 as JPEG, for which ResNet-56 is the teacher, and 2,500 training
+images of each held class: it needs ../shared/data and takes an hour on two cores. ``digits`` are
+those of scikit-learn, a minute.
 Writes artifacts/bench/adapt-<source>.json.
 """
 
