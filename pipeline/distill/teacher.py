@@ -40,6 +40,7 @@ from .teacher_checks import (
     doubt_of,
     no_teacher,
     score_of,
+    taken_for_vectors,
 )
 
 _JUDGING: tuple[Split, ...] = ("validation", "test")
@@ -69,10 +70,11 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
     """
     teacher, data, seed = inputs.teacher, inputs.samples.data, inputs.samples.seed
     kind = teachers.kind(teacher.model)
-    if kind == "logits":
-        return _recorded(out, teacher, data, seed)
-    if kind == "onnx":
-        return _black_box(out, teacher, data, seed)
+    if kind in ("logits", "onnx"):
+        answered = (_recorded if kind == "logits" else _black_box)(out, teacher, data, seed)
+        for warning in answered.warnings:
+            progress.warn(warning)
+        return answered
     torch.manual_seed(seed)
     model = _module(kind, out, teacher, data.record)
     validation = open_split(data.path, "validation")
@@ -93,12 +95,13 @@ def make_teacher(out: Path, progress: Progress, inputs: TeacherInputs, work: Pat
         answers = answers_of_module(model, validation, data.record)
         score = score_of(answers, validation.y, data.record)
     doubt = doubt_of(answers, validation.y, data.record)
-    warnings: tuple[str, ...] = ()
+    warnings = _warnings(answers, data.record)
     if doubt and can_learn and not trained:
-        warnings = (as_it_comes(doubt),)
-        progress.warn(warnings[0])
+        warnings += (as_it_comes(doubt),)
     elif doubt:
         raise no_teacher(doubt, teacher)
+    for warning in warnings:
+        progress.warn(warning)
     return ModelRecord(
         model=_name_in_report(teacher.model),
         width=teacher.width,
@@ -268,7 +271,14 @@ def _record_of_answers(
         validation_score=score,
         weights_sha256=file_sha256(file),
         notes=known.notes,
+        warnings=_warnings(known.answers, data),
     )
+
+
+def _warnings(answers: NDArray[np.float32], data: DataRecord) -> tuple[str, ...]:
+    """What a reader should know of a teacher's answers."""
+    warning = taken_for_vectors(answers, data)
+    return () if warning is None else (warning,)
 
 
 def _outputs(model: Deployed, data: DataRecord) -> int:

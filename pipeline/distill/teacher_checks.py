@@ -86,6 +86,10 @@ def score_of(answers: NDArray[np.float32], truth: NDArray[Any], data: DataRecord
     return 1.0
 
 
+_ONE_LENGTH = 1e-3
+"""Relative: rounding of vectors that were normalized in half precision."""
+
+
 class Doubt(NamedTuple):
     """A teacher whose score shows no knowledge."""
 
@@ -110,6 +114,31 @@ def doubt_of(answers: NDArray[np.float32], truth: NDArray[Any], data: DataRecord
             return Doubt(
                 f"{metric.name} {score:.4f} on validation",
                 f"more than one who knows nothing reaches ({least:.4f})",
+            )
+    return None
+
+
+def taken_for_vectors(answers: NDArray[np.float32], data: DataRecord) -> str | None:
+    """The warning of probabilities that are learned as vectors; None where they are none.
+
+    Cosine and squared error count each output by its size, cross-entropy by what it decides. Rows
+    of one length are vectors that somebody normalized, whatever their sign.
+
+    Args:
+        answers: outputs, float [n, k].
+        data: of what task.
+    """
+    if data.task != "embedding" or answers.shape[1] < 2:
+        return None
+    lengths = np.linalg.norm(answers, axis=1)
+    if np.allclose(lengths, lengths[0], rtol=_ONE_LENGTH):
+        return None
+    for name, what in (("class-logits", "classes"), ("label-logits", "labels")):
+        of = tasks.of(name).probabilities
+        if of is not None and of.recognized(answers):
+            return (
+                f"the teacher's vectors look like probabilities of {what}: data.task = '{name}' "
+                "learns those by cross-entropy (losses = { kd = 1.0 }) and scores what they decide"
             )
     return None
 

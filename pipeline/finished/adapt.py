@@ -113,6 +113,9 @@ class Start:
             made["layout"] = data.layout
         if data.layout in ("hw", "hwc"):  # the size of the picture files of other data
             made["image"]["size"] = list(data.sample_shape[:2])
+        if rate := (data.front_end or {}).get("sample_rate_hz"):
+            # A recipe may leave it to the data; sounds of another rate are resampled to this one.
+            made["audio"]["sample_rate"] = rate
         for file in data.files:
             made["text"]["tokenizer"] = str((self.run / "variants" / file).absolute())
         if self.own.data.select_by:

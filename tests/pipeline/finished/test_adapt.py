@@ -41,6 +41,16 @@ def test_the_recipe_is_that_of_the_run_without_its_teacher_and_its_scores(start)
     assert start.left_out() == ("min_accuracy", "max_drop_vs_teacher")
 
 
+def test_sounds_of_another_rate_come_to_that_of_the_student(start):
+    data = start.report.data.model_copy(update={"front_end": {"sample_rate_hz": 16000}})
+    told = ["data.source='npz:new.npz'"]
+    assert start.recipe(None, told).data.audio.sample_rate is None
+    heard = Start(
+        start.run, start.report.model_copy(update={"data": data}), start.own, start.weights
+    )
+    assert heard.recipe(None, told).data.audio.sample_rate == 16000
+
+
 def test_a_file_of_keys_stands_over_the_run_and_overrides_over_both(start, tmp_path):
     more = tmp_path / "more.toml"
     more.write_text("[distill]\nepochs = 5\nbatch_size = 8\n[gate]\nmin_accuracy = 0.7\n")
