@@ -137,15 +137,9 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
     variants = run(VARIANTS, variants_inputs(r, plan, models, data))
     in_int8 = _int8_plain_inputs(r, plan, students, plain, data)
     int8_plain = run(INT8_PLAIN, in_int8) if in_int8 else None
+    shares, short = r.student.sample_shares, r.student.step_shares
     adapted = AdaptationInputs(
-        students,
-        scratch,
-        r.student.sample_shares,
-        fewer,
-        samples,
-        distilled.schedule,
-        r.student.step_shares,
-        shorter,
+        students, scratch, shares, fewer, samples, distilled.schedule, short, shorter
     )
     adaptation = run(ADAPTATION, adapted) if scratch else None
     batch = r.benchmark.batch
