@@ -60,13 +60,10 @@ def _by_its_own(made: AdaptationRecord) -> Iterator[str]:
     if enough:
         least = min(enough, key=lambda one: one.steps)
         share = _share(least.steps / made.total_steps)
-        yield (
-            f"By a complete schedule of its own it has it after {least.steps:,} steps ({share}), "
-            "in every seed."
-        )
+        yield f"A complete schedule of {least.steps:,} steps ({share}) gives it that in every seed."
     else:
         most = max(one.steps for one in made.shorter)
-        yield f"By no complete schedule of up to {most:,} steps has it that in every seed."
+        yield f"No complete schedule of up to {most:,} steps gives it that in every seed."
 
 
 def _after_all(made: AdaptationRecord, report: Report) -> str:

@@ -98,7 +98,7 @@ def test_the_section_has_a_row_a_seed_and_a_row_a_share():
 def test_the_shortest_complete_schedule_that_is_enough_in_every_seed_is_said():
     whole = report(shorter=((0.05, 0), (0.1, 1), (0.2, 2), (0.5, 2)))
     said = adaptation.sentence(whole.adaptation, whole)
-    assert "By a complete schedule of its own it has it after 80 steps (20 %), in every" in said
+    assert "A complete schedule of 80 steps (20 %) gives it that in every seed." in said
     table = adaptation.section(whole.adaptation, whole).tables[2]
     assert [str(row[0]) for row in table.rows] == ["20", "40", "80", "200"]
     assert [str(row[-1]) for row in table.rows] == ["0 of 2", "1 of 2", "2 of 2", "2 of 2"]
@@ -107,7 +107,7 @@ def test_the_shortest_complete_schedule_that_is_enough_in_every_seed_is_said():
 def test_schedules_that_are_too_short_are_said_and_none_is_named_where_none_was_tried():
     whole = report(shorter=((0.05, 0), (0.1, 1)))
     said = adaptation.sentence(whole.adaptation, whole)
-    assert "By no complete schedule of up to 40 steps has it that in every seed." in said
+    assert "No complete schedule of up to 40 steps gives it that in every seed." in said
     assert "complete schedule" not in adaptation.sentence(report().adaptation, report())
     assert "adapt --steps" in adaptation.section(report().adaptation, report()).paragraphs[2]
 
