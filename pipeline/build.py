@@ -119,14 +119,11 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
     labelled = tuple(run(STUDENT, student(of_labelled, seed)) for seed in labelled_seeds)
     starts = seeds if r.student.weights and r.student.scratch and split == "test" else ()
     scratch = tuple(run(STUDENT, student(distilled, seed, scratch=True)) for seed in starts)
-    fewer = tuple(
-        tuple(run(STUDENT, student(replace(distilled, share=share), seed)) for seed in starts)
-        for share in r.student.sample_shares
-    )
-    shorter = tuple(
-        tuple(run(STUDENT, student(distilled.shortened(share), seed)) for seed in starts)
-        for share in r.student.step_shares
-    )
+    shares, short = r.student.sample_shares, r.student.step_shares
+    on_fewer = [replace(distilled, share=share) for share in shares]
+    fewer = tuple(tuple(run(STUDENT, student(of, seed)) for seed in starts) for of in on_fewer)
+    in_shorter = [distilled.shortened(share) for share in short]
+    shorter = tuple(tuple(run(STUDENT, student(of, seed)) for seed in starts) for of in in_shorter)
     tune = partial(TunedInputs, plan, r.export.opset, students, distilled)
     tuned: dict[str, Made[TunedRecord]] = {
         method: run(stage, tune(method, r.compress.only(part)))
@@ -137,7 +134,6 @@ def flow(r: Recipe, named: Outside, engine: Engine, *, split: Split = "test") ->
     variants = run(VARIANTS, variants_inputs(r, plan, models, data))
     in_int8 = _int8_plain_inputs(r, plan, students, plain, data)
     int8_plain = run(INT8_PLAIN, in_int8) if in_int8 else None
-    shares, short = r.student.sample_shares, r.student.step_shares
     adapted = AdaptationInputs(
         students, scratch, shares, fewer, samples, distilled.schedule, short, shorter
     )
