@@ -207,11 +207,11 @@ def test_an_error_of_a_remote_stage_is_that_of_a_local_one(cluster, tmp_path):
 def test_a_device_that_no_node_carries_is_refused_before_anything_is_trained(cluster, tmp_path):
     recipe = tiny.write(tmp_path)
     board = tmp_path / "board.toml"
-    board.write_text('name = "board"\nlike = "host"\n[reach]\nvia = "local"\n')
+    board.write_text('like = "raspberry-pi-5"\n[reach]\nvia = "ssh"\nhost = "board.invalid"\n')
     code, told, _ = built(
         recipe,
         *("--engine", "ray", "--address", cluster),
-        *("--set", "target='board.toml'", "--set", "benchmark.device='board.toml'"),
+        *("--set", "benchmark.device='board.toml'"),
     )
     assert code == 4, told
     assert "device:board" in told["error"]["found"]
