@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .pipeline.api.run import Run as Run
     from .pipeline.api.search import search as search
     from .pipeline.api.stopped import Stopped as Stopped
+    from .pipeline.api.track import track as track
     from .pipeline.api.verify import verify as verify
     from .pipeline.api.watching import Event as Event
     from .pipeline.finished.arena import ArenaCounted as ArenaCounted
@@ -85,6 +86,7 @@ _FUNCTIONS = {
         "history",
         "load_run",
         "search",
+        "track",
         "verify",
     )
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import UsageError
+from ..tracking.places import Places
 from . import names
 from .output import say, stderr
 from .shared import (
@@ -21,6 +22,7 @@ from .shared import (
     store_option,
     verbose_option,
 )
+from .track import check_places, place_options, record_built
 from .verdict import conclude, conclude_stage
 
 if TYPE_CHECKING:
@@ -52,10 +54,17 @@ _seed = click.option("--seed", type=click.IntRange(0), help="Override the recipe
 @_seed
 @engine_option
 @address_option
+@place_options
 @verbose_option
 @click.pass_obj
 def build(
-    invocation: Invocation, /, recipe: Path | None, processes: int, verbose: bool, **given: Any
+    invocation: Invocation,
+    /,
+    recipe: Path | None,
+    processes: int,
+    verbose: bool,
+    places: Places,
+    **given: Any,
 ) -> None:
     """Run every stage of RECIPE; default: the bundled demo.
 
@@ -70,6 +79,7 @@ def build(
     from ..progress import OnConsole
 
     progress = OnConsole(stderr())
+    check_places(places, given["until"])
     with started(processes, given["engine"]):
         built = run_build(recipe, **given, progress=progress)
     if isinstance(built, Stopped):
@@ -78,6 +88,7 @@ def build(
     if not built.ran:
         progress.note("every stage is in the store; nothing was run")
     conclude(invocation, built, verbose=verbose)
+    record_built(built.path, places)
 
 
 @command(

@@ -34,6 +34,7 @@ from .search import search
 from .shared import Invocation
 from .store import store
 from .toolchains import toolchains
+from .track import track
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -60,6 +61,7 @@ SECTIONS: dict[str, dict[str, click.Command]] = {
         "history": history,
         "verify": verify,
         "bundle": bundle,
+        "track": track,
     },
     "Know the machines": {
         "devices": devices,

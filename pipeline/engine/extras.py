@@ -21,6 +21,9 @@ EXTRAS = {
     "optuna": ("search", "optuna"),
     "obstore": ("store", "obstore"),
     "ray": ("ray", "ray"),
+    "mlflow": ("mlflow", "mlflow-skinny"),
+    "sqlalchemy": ("mlflow", "sqlalchemy"),
+    "tensorboardX": ("tensorboard", "tensorboardX"),
 }
 """By a library's name for import: its extra, and its name for pip."""
 BY_PIP = {pip: name for name, (_, pip) in EXTRAS.items()}

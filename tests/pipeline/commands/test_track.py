@@ -1,0 +1,65 @@
+"""``edgestill track`` and ``build --tensorboard`` on a real run."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def edgestill(built, tmp_path):
+    _, recipe, artifacts = built
+    shutil.copytree(artifacts, tmp_path / "artifacts", symlinks=True)
+    for name in ("recipe.toml", "tiny.npz"):
+        shutil.copy(recipe.parent / name, tmp_path / name)
+
+    def run(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "edgestill", *map(str, words)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+def test_a_run_is_recorded_and_its_place_is_said(edgestill, tmp_path):
+    done = edgestill("track", "tiny", "--tensorboard", "events", "--json")
+    assert done.returncode == 0, done.stderr
+    place = tmp_path / json.loads(done.stdout)["tensorboard"]
+    assert len(list(place.glob("*tfevents*"))) == 1
+    assert json.loads(done.stdout)["mlflow"] is None
+
+
+def test_a_build_records_its_run_and_keeps_stdout_for_the_verdict(edgestill, tmp_path):
+    done = edgestill("build", "recipe.toml", "--tensorboard", "events", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)
+    assert len(list((tmp_path / "events").rglob("*tfevents*"))) == 1
+    assert "event files: events" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("track", "tiny"), "expected --mlflow or --tensorboard"),
+        (("track", "tiny", "--tensorboard", "e", "--experiment", "x"), "expected --mlflow with it"),
+        (("track", "tiny", "--mlflow", "s3://b/x"), "expected a folder, http://"),
+        (("build", "recipe.toml", "--experiment", "x"), "expected --mlflow with it"),
+        (
+            ("build", "recipe.toml", "--tensorboard", "e", "--until", "student"),
+            "expected a whole build",
+        ),
+        (("build", "recipe.toml", "--tensorboard", "recipe.toml"), "expected a folder"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_a_place_is_refused_before_anything_is_done(edgestill, words, said):
+    done = edgestill(*words)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.split())
+    assert done.stdout == ""
