@@ -92,6 +92,7 @@ def test_the_steps_of_github_build_gate_and_keep_a_baseline_and_stop_a_regressio
     assert "REGRESSION: file size" in (checkout / "summary.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_missed_budget_fails_the_gate_and_not_the_build(checkout):
     recipe(checkout, "max_size_kib = 100", "max_size_kib = 0.1")
     assert github(checkout) == {"Build": 0, "Gate": 1, "Report": 0}
@@ -99,6 +100,7 @@ def test_a_missed_budget_fails_the_gate_and_not_the_build(checkout):
     assert "edgestill gate RUN --set gate.max_size_kib=" in said
 
 
+@pytest.mark.slow
 def test_what_is_no_verdict_ends_the_build(checkout):
     recipe(checkout, 'source = "npz:tiny.npz"', 'source = "npz:gone.npz"')
     codes = github(checkout)

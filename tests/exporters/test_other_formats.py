@@ -24,6 +24,8 @@ from edgestill.pipeline.judge.other_runtimes import outputs, steadiness
 from edgestill.pipeline.models.activated import Activated
 from edgestill.pipeline.recipe.compress import Compress
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("fp32", "int8-static", "int8-dynamic", "int8-weights", "int4-weights", "fp16", "pruned")
 
 
@@ -113,7 +115,6 @@ print(*sorted({detail["dtype"].__name__ for detail in interpreter.get_tensor_det
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", [np.float32, np.uint8])
 def test_a_static_file_takes_and_gives_int8_where_that_is_asked_for(net, tmp_path, kind):
     toolchain_tools.python_of("litert")
@@ -158,7 +159,6 @@ class Bytes(torch.nn.Module):
         return x.to(torch.float32) / 255.0
 
 
-@pytest.mark.slow
 def test_channels_last_are_taken_where_that_is_asked_for(net, samples, expected, tmp_path):
     toolchain_tools.python_of("litert")
     for name in ("fp32", "int8-static"):
@@ -194,7 +194,6 @@ print(*(operator["op_name"] for operator in interpreter._get_ops_details()))
 """
 
 
-@pytest.mark.slow
 def test_ranges_hold_every_sample_so_that_a_rare_large_one_is_not_clipped(net, tmp_path):
     """One sample in 32 is four times as large; smoothed ranges would clip what it gives."""
     toolchain_tools.python_of("litert")
@@ -210,7 +209,6 @@ def test_ranges_hold_every_sample_so_that_a_rare_large_one_is_not_clipped(net, t
     assert np.abs(found - expected).max() <= 0.05 * np.ptp(expected)
 
 
-@pytest.mark.slow
 def test_what_was_trained_further_is_made_of_its_own_module(net, samples, expected, tmp_path):
     """Pruned in float; of what was trained with rounding the weights, in int8 again."""
     toolchain_tools.python_of("litert")
@@ -226,7 +224,6 @@ def test_what_was_trained_further_is_made_of_its_own_module(net, samples, expect
     assert "rounded again" not in made["pruned"].about
 
 
-@pytest.mark.slow
 def test_a_text_of_a_fixed_length_answers_as_the_transformer_it_was_made_of(tmp_path):
     toolchain_tools.python_of("litert")
     job, expected = text_net.job(tmp_path)
@@ -243,7 +240,6 @@ def test_a_text_of_a_fixed_length_answers_as_the_transformer_it_was_made_of(tmp_
     assert "Token ids" not in again["fp32"].about
 
 
-@pytest.mark.slow
 def test_a_fixed_batch_is_filled_up_and_cut_again(net, samples, expected, tmp_path):
     toolchain_tools.python_of("litert")
     onnx.export(net, torch.from_numpy(samples[:2]), tmp_path / "fp32.onnx", opset=20)

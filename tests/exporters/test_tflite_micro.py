@@ -13,6 +13,8 @@ from edgestill.exporters.package import Finished, Job, NotCarried
 from edgestill.pipeline.compress.variants import needs_of
 from edgestill.pipeline.judge.other_runtimes import outputs, runs_elsewhere
 
+pytestmark = pytest.mark.slow
+
 
 class Net(torch.nn.Module):
     """Images as they are stored, uint8 with channels last, normalized inside."""

@@ -166,6 +166,7 @@ def test_it_keeps_the_normalization_and_the_budgets_of_the_device(first, adapted
     assert adapted.report.recipe["license"] == "MIT"
 
 
+@pytest.mark.slow
 def test_a_frozen_student_moves_nothing_but_its_last_layer(first):
     run = edgestill.adapt(
         first,
@@ -188,6 +189,7 @@ def test_a_frozen_student_moves_nothing_but_its_last_layer(first):
     )
 
 
+@pytest.mark.slow
 def test_a_teacher_may_be_named_and_its_answers_are_learned(first):
     run = edgestill.adapt(
         first,
@@ -259,6 +261,7 @@ def test_a_run_of_before_weights_were_kept_is_adapted_from_its_store(first):
     assert run.report.variants.student.start.weights_sha256
 
 
+@pytest.mark.slow
 def test_a_function_of_the_users_gets_the_new_number_of_outputs(here):
     x, y = small_builds.points()
     np.savez(here / "data.npz", x=x, y=y)
@@ -272,6 +275,7 @@ def test_a_function_of_the_users_gets_the_new_number_of_outputs(here):
         edgestill.adapt(done.run, other(), name="two", artifacts=here / "artifacts", progress=False)
 
 
+@pytest.mark.slow
 def test_the_command_plans_and_says_what_it_found(first, tmp_path):
     x, y = other()
     np.savez(tmp_path / "new.npz", x=x, y=y)

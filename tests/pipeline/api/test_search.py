@@ -12,6 +12,8 @@ from edgestill.pipeline.api.search import search as plain_search
 from edgestill.pipeline.records import FrontierRecord
 from edgestill.pipeline.runs import searches
 
+pytestmark = pytest.mark.slow
+
 NARROW = {
     "search": {"models": ["mlp1"], "widths": [4, 64], "processes": 1, "choices": ["student"]},
     "compress.variants": ["fp32", "int8-static"],

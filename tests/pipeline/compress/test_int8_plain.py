@@ -75,6 +75,7 @@ def test_a_plain_student_gets_its_file_and_the_same_in_int8(quantized):
     assert (progress.begun, progress.told) == ([("int8-plain", 1)], ["plain-4"])
 
 
+@pytest.mark.slow
 def test_of_several_seeds_all_but_the_best_distilled_student_are_quantized(quantized):
     distilled = [student(True, 0, 0.8), student(True, 1, 0.9), student(True, 2, 0.9)]
     plain = [student(False, seed, 0.99) for seed in range(3)]

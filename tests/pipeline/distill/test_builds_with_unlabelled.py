@@ -7,6 +7,8 @@ import pytest
 from edgestill.pipeline.build import build, plan
 from small_builds import points, recipe
 
+pytestmark = pytest.mark.slow
+
 SHORT = ("teacher.epochs=2", "distill.epochs=2")
 LABELLED, ALL = 180, 420
 """Of a source; test, validation and calibration are 0.55 of the labelled samples."""

@@ -130,6 +130,7 @@ def test_a_module_that_is_not_there_is_refused_with_what_to_do(tmp_path):
     assert caught.value.fix == f"put not_there.py in {tmp_path}"
 
 
+@pytest.mark.slow
 def test_the_command_refuses_a_users_loss_in_one_line(module, tmp_path):
     recipe = changed(tiny.write(tmp_path), losses='{ "my_losses:vector" = 1.0 }')
     done = subprocess.run(

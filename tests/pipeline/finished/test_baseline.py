@@ -169,6 +169,7 @@ def test_all_of_it_is_json(tmp_path):
     assert document["error_rate"] == 0.005
 
 
+@pytest.mark.slow
 def test_files_that_are_measured_in_turn_are_judged_by_latency(built):
     one, limits = located(built[0].run), Limits(latency_growth=20.0)
     found = baseline.against(one, one, limits, Silent(), max_seconds=1.0)

@@ -16,6 +16,8 @@ import numpy as np
 import onnxruntime
 import pytest
 
+pytestmark = pytest.mark.slow
+
 EXTENTS = "const int64_t *shape, size_t rank, ONNXTensorElementDataType type"
 NAMES = "const char *const *"
 TABLE = {

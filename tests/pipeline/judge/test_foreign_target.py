@@ -16,6 +16,8 @@ from edgestill.pipeline.judge.gate import judge
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.runs.run import differences, folder_digests, manifest_of
 
+pytestmark = pytest.mark.slow
+
 BUDGETS = {
     "max_p50_ms": 1e6,
     "max_p90_ms": 1e6,
