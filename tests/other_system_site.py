@@ -64,7 +64,7 @@ def _make(name):
         copied = _Copy(module, (), {"platform": SYSTEM["platform"]})
         # What is redirected later is looked up in the real one.
         copied.__class__ = type("_Sys", (_Copy,), {"__getattr__": lambda _, key: getattr(sys, key)})
-        for key in ("stdin", "stdout", "stderr", "argv"):
+        for key in ("stdin", "stdout", "stderr", "argv", "path"):
             del copied.__dict__[key]
         copied.__class__.__setattr__ = lambda _, key, value: setattr(sys, key, value)
         return copied
