@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import signal
 from fnmatch import fnmatch
 from pathlib import Path
