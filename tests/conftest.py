@@ -2,8 +2,8 @@
 
 import os
 import platform
-import sys
 import signal
+import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
