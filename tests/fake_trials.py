@@ -101,7 +101,7 @@ class FakeTrials:
         )
         return tuple(sorted(found, key=lambda cost: cost.macs))
 
-    def resources(self, recipe, architecture):
+    def resources(self, recipe, architecture, *, timed=False):
         self.measured.append((architecture.model, architecture.width))
         student = recipe.student.model_copy(
             update={"model": architecture.model, "width": architecture.width}
@@ -120,7 +120,7 @@ class FakeTrials:
         score = self.worth(recipe)["fp32"][0]
         return report_example.report().students[0].model_copy(update={"validation_score": score})
 
-    def on_validation(self, recipe):
+    def on_validation(self, recipe, *, timed=False):
         self.judged.append(recipe)
         worth = self.worth(recipe)
         scores = {name: score for name, (score, _) in worth.items()}

@@ -169,13 +169,13 @@ class DrawnTrials(FakeTrials):
         made.record = made.record.model_copy(update={"rows": rows})
         return made
 
-    def resources(self, recipe, architecture):
+    def resources(self, recipe, architecture, *, timed=False):
         student = recipe.student.model_copy(
             update={"model": architecture.model, "width": architecture.width}
         )
         return self._measured(recipe.model_copy(update={"student": student}))
 
-    def on_validation(self, recipe):
+    def on_validation(self, recipe, *, timed=False):
         self.judged.append(recipe)
         return self.quality(recipe, self.split), self._measured(recipe)
 

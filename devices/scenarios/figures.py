@@ -11,7 +11,7 @@ from .result import Result
 _NOT_COUNTED = Estimate.unknown(
     "instructions were not counted; benchmark.instructions = true does", unit="instructions"
 )
-_NO_ARENA = Estimate.unknown(
+NO_ARENA = Estimate.unknown(
     "only a file for microcontrollers (format tflite-micro) has an arena", unit="bytes"
 )
 _UNRECORDED = "the version that measured this did not record it"
@@ -103,7 +103,7 @@ class Figures:
     early_stopping_p90_ms: Estimate = _NO_EARLY_STOPPING
     early_stopping_p99_ms: Estimate = _NO_EARLY_STOPPING
     runtime: str | None = None
-    arena_bytes: Estimate = _NO_ARENA
+    arena_bytes: Estimate = NO_ARENA
     macs_by_type: dict[str, int] | None = None
     counted_for: dict[str, tuple[int, ...]] = field(default_factory=dict)
     counted_in: str | None = None

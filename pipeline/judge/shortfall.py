@@ -16,12 +16,15 @@ from .budgets import BUDGETS
 from .choice import FP32
 
 Need = Literal["compression", "student", "time", "memory", "size"]
+MARGIN = 0.05
+"""Share of a budget of latency, memory or energy that a figure of few processes, which has no
+interval, keeps clear of."""
 _MEMORY = ("max_peak_memory_mib", "max_arena_kib")
 _SIZE = ("max_size_kib",)
 
 
 @dataclass(frozen=True, slots=True)
-class Shortfall:
+class VariantShortfall:
     """What one variant lacks to be READY.
 
     Attributes:
@@ -40,14 +43,14 @@ class Shortfall:
         return "student" in self.needs and len(self.needs) > 1
 
 
-def of(verdict: Verdict) -> tuple[Shortfall, ...]:
+def of(verdict: Verdict) -> tuple[VariantShortfall, ...]:
     """What each variant lacks that the app takes, that which lacks the least first.
 
     Variants that miss nothing, or have a fault whatever the budgets, are left out.
     """
     answers_of_fp32 = next((_answers(one) for one in verdict.variants if one.name == FP32), False)
     found = [
-        Shortfall(one.name, frozenset(_needs(one, answers_of_fp32)), _over(one))
+        VariantShortfall(one.name, frozenset(_needs(one, answers_of_fp32)), _over(one))
         for one in verdict.variants
         if not one.faults and not one.cannot_ship
     ]

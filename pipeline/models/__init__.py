@@ -13,7 +13,7 @@ from torch import nn
 from ..recipe.architecture import Architecture
 from ..recipe.model_names import family_and_depth, is_factory
 from ..records import DataRecord
-from . import conv1d, dscnn, factory, mlp, mobilenet, resnet, transformer
+from . import conv1d, dan, dscnn, factory, mlp, mobilenet, resnet, transformer
 from .deployed import Deployed
 from .signature import Signature, signature, tokens
 
@@ -25,6 +25,7 @@ FAMILIES: dict[str, Family] = {
     "dscnn": dscnn.build,
     "conv1d": conv1d.build,
     "transformer": transformer.build,
+    "dan": dan.build,
 }
 """``build(depth, width, of)`` returns a backbone of ``Deployed`` for ``of.backbone_shape``.
 

@@ -41,13 +41,15 @@ class Family(NamedTuple):
 
 
 _IMAGES = Takes(frozenset({"hw", "hwc", "chw"}), "images", "[n, height, width]")
+_TEXTS = Takes(frozenset({"tokens"}), "texts")
 FAMILIES = {
     "mlp": Family(1, 1, Takes(frozenset({"table", "hw", "hwc", "chw", "tc"}), "numbers")),
     "resnet": Family(8, 6, _IMAGES),
     "mobilenet": Family(3, 1, _IMAGES),
     "dscnn": Family(1, 1, _IMAGES),
     "conv1d": Family(1, 1, Takes(frozenset({"tc", "hw"}), "windows", "[n, time, channels]")),
-    "transformer": Family(1, 1, Takes(frozenset({"tokens"}), "texts")),
+    "transformer": Family(1, 1, _TEXTS),
+    "dan": Family(1, 1, _TEXTS),
 }
 """Model families; ``models.FAMILIES`` has their builders."""
 SUITED = {"table": "mlp2", "tc": "conv1d3", "tokens": "transformer4"}

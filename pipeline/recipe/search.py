@@ -77,7 +77,9 @@ class Search(Part):
         (), description="Formats that may be added to export.formats where a budget is missed."
     )
     max_minutes: Positive = Field(
-        60.0, description="No further rung is begun after so many minutes of search."
+        60.0,
+        description="After so many minutes no further rung is begun, and in edgestill search no "
+        "further choice and no further whole training; what has begun is finished.",
     )
 
     choices: tuple[ChoiceName, ...] = Field(

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ..judge import shortfall
 from ..judge.rungs import RUNGS, State
-from ..judge.shortfall import Shortfall
+from ..judge.shortfall import VariantShortfall
 from ..records import Check, NextStep, Report, VariantVerdict
 from . import commands, open_budgets
 from .open_budgets import Step, listed
@@ -77,7 +77,7 @@ def _rung(report: Report, judged: VariantVerdict) -> NextStep | None:
     return min(found, key=lambda step: order.index(step.rung or ""), default=None)
 
 
-def _mending(lacking: Shortfall, state: State, tried: Collection[str]) -> NextStep | None:
+def _mending(lacking: VariantShortfall, state: State, tried: Collection[str]) -> NextStep | None:
     state = replace(state, over=lacking.over)
     for name, rung in RUNGS.items():
         mends = name not in tried and lacking.needs <= rung.mends

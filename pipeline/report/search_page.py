@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator
 from itertools import combinations
 
+from ..judge.shortfall import MARGIN
 from ..records import FrontierRecord, PointRecord
 from . import drawing, numbers, templates
 from . import search_words as words
@@ -296,8 +297,10 @@ def _notes(record: FrontierRecord) -> Iterator[str]:
     yield (
         f"Each choice is a student and a way to train it. What its files take was measured before "
         f"it was trained, on files of random weights, by a short measurement on "
-        f"{record.measured_on}: of two latencies that are near each other the order is not known; "
-        f"`edgestill compare` finds it."
+        f"{record.measured_on}. A measured figure beats another only where their intervals do not "
+        f"overlap, or where they are more than {100 * MARGIN:.0f} % to either side apart if few "
+        f"processes gave no interval; of points that are nearer both stay, and `edgestill compare` "
+        f"tells them apart. Scores are compared as they are."
     )
     yield (
         f"Choices were explored with {record.share:.0%} of their epochs, by the score of the "

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..judge.gate import check
 from ..recipe.gate import Gate
+from ..recipe.model_names import family_and_depth
 from ..records import BenchmarkRecord, CandidateRecord, Check, Cost, Shortfall
 from .predict import predicted
 from .shortfalls import distance, keys_of_resources, missed, nearest, of_resources
@@ -52,8 +53,23 @@ class Candidates:
         """Whether some file meets every budget of resources; None: nothing is known yet."""
         if not self._keys:
             return True
+        if not self.has_files(cost):
+            return False
         name, misses = self._nearest(cost)
         return None if name is None else not misses
+
+    def has_files(self, cost: Cost) -> bool:
+        """Whether it has a file that could meet the budgets, as far as is known.
+
+        Where a format lacks an operator of one model, it does for all of its family.
+        """
+        own = family_and_depth(cost.model)[0]
+        alike = [
+            bool(files)
+            for other, files in self._measured.items()
+            if family_and_depth(other.model)[0] == own
+        ]
+        return bool(self._measured.get(cost, True)) and (not alike or any(alike))
 
     def fitting(self) -> list[Cost]:
         """Those that fit, measured or predicted, the largest first."""
@@ -82,7 +98,7 @@ class Candidates:
         Of each model the smallest: where it does not fit, neither do those above it. Where nothing
         fits, the smallest of all is the last hope.
         """
-        for model in dict.fromkeys(cost.model for cost in reversed(self.costs)):
+        for model in dict.fromkeys(c.model for c in reversed(self.costs) if self.has_files(c)):
             own = [cost for cost in self._measured if cost.model == model]
             too_large = min((c.macs for c in own if not self.fits(c)), default=math.inf)
             open_ones = (
@@ -96,11 +112,14 @@ class Candidates:
             excess = sum(miss.excess for miss in self._nearest(cost)[1])
             if len(own) < _TELLS or excess <= _NEAR:
                 yield cost
-        if not self.fitting() and not self.is_measured(self.costs[0]):
-            yield self.costs[0]
+        smallest = next((cost for cost in self.costs if self.has_files(cost)), None)
+        if smallest is not None and not self.fitting() and not self.is_measured(smallest):
+            yield smallest
 
     def _nearest(self, cost: Cost) -> tuple[str | None, tuple[Shortfall, ...]]:
         """The file that misses least, and what it misses."""
+        if not self.has_files(cost):
+            return None, ()
         found = {name: missed(checks) for name, checks in self._checks(cost).items()}
         name = nearest(found)
         return name, found[name] if name is not None else ()
@@ -121,11 +140,13 @@ class Candidates:
         figures, budgets = predicted(cost, others, self._keys), self._gate.budgets()
         return tuple(check(key, budgets[key], figures[key]) for key in self._keys)
 
-    def closest(self) -> Cost:
-        """The measured candidate that misses its budgets by the least, the largest of equals."""
-        return min(
-            reversed(list(self._measured)), key=lambda cost: distance(self._nearest(cost)[1])
-        )
+    def closest(self) -> Cost | None:
+        """The measured candidate that misses its budgets by the least, the largest of equals.
+
+        None where none has a file that could meet them.
+        """
+        known = [cost for cost in reversed(list(self._measured)) if self.has_files(cost)]
+        return min(known, key=lambda cost: distance(self._nearest(cost)[1]), default=None)
 
     def records(
         self, scores: Mapping[Cost, float], chosen: Cost | None

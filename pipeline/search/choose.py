@@ -18,14 +18,18 @@ from ..recipe.search import AUTO
 from ..records import Cost
 from .candidates import Candidates
 from .family import architectures
-from .shortfalls import keys_of_resources
+from .shortfalls import ARENA, keys_of_resources
 from .trials import Trials, settings_of, with_student
 
+MICRO = "tflite-micro"
+"""The format whose files have an arena."""
+_CARRIED = frozenset({"int8-static", "int8-qat"})
+"""The variants that it takes."""
 _GO_ON = 3
 """One finalist of so many goes on, for so many times as long."""
 
 
-class Choice(NamedTuple):
+class ChosenStudent(NamedTuple):
     """The student that was chosen.
 
     Attributes:
@@ -41,7 +45,7 @@ class Choice(NamedTuple):
     cost: Cost
 
 
-def choose(recipe: Recipe, trials: Trials) -> Choice:
+def choose(recipe: Recipe, trials: Trials) -> ChosenStudent:
     """Measure candidates, train the largest that fit for a short time, and take the best.
 
     Where none fits, the one that misses the budgets by the least is taken: it is the ladder's to
@@ -58,6 +62,7 @@ def choose(recipe: Recipe, trials: Trials) -> Choice:
     """
     search, progress = settings_of(recipe), trials.progress
     _has_budgets(recipe)
+    _can_have_an_arena(recipe)
     data = trials.data(recipe).record
     suited = architectures(search, data)
     fits(with_student(recipe, suited[0]), data)
@@ -65,7 +70,7 @@ def choose(recipe: Recipe, trials: Trials) -> Choice:
     candidates = Candidates(costs, recipe.gate)
     while (cost := candidates.to_measure(search.finalists)) is not None:
         candidates.add(cost, trials.resources(recipe, cost.architecture))
-        progress.note(f"search: {cost.name} {'fits' if candidates.fits(cost) else 'does not fit'}")
+        progress.note(f"search: {cost.name} {_told(candidates, cost)}")
     finalists = candidates.fitting()[: search.finalists]
     measured = sum(map(candidates.is_measured, costs))
     progress.note(
@@ -73,13 +78,15 @@ def choose(recipe: Recipe, trials: Trials) -> Choice:
     )
     if not finalists:
         nearest = candidates.closest()
+        if nearest is None:
+            raise _without_files(recipe, trials, candidates)
         progress.note(f"search: none fits; the nearest is {nearest.name}")
-        return Choice(with_student(recipe, nearest.architecture), candidates, {}, nearest)
+        return ChosenStudent(with_student(recipe, nearest.architecture), candidates, {}, nearest)
     scores = _halved(recipe, trials, finalists)
     best = max(finalists, key=lambda cost: (_rounds(scores, cost), cost.macs))
     progress.note(f"search: {best.name} is the student")
     last = {cost: found[-1] for cost, found in scores.items()}
-    return Choice(with_student(recipe, best.architecture), candidates, last, best)
+    return ChosenStudent(with_student(recipe, best.architecture), candidates, last, best)
 
 
 def _has_budgets(recipe: Recipe) -> None:
@@ -92,6 +99,50 @@ def _has_budgets(recipe: Recipe) -> None:
             where="gate",
             fix="set one, such as max_size_kib = 256, or name the student",
         )
+
+
+def _can_have_an_arena(recipe: Recipe) -> None:
+    """Refuse a budget of the arena where no file that is to be made could have one."""
+    if ARENA not in recipe.gate.budgets():
+        return
+    if MICRO not in recipe.export.formats:
+        raise RecipeError(
+            found=f"gate.{ARENA}, and export.formats = {list(recipe.export.formats)}",
+            expected=f"{MICRO!r} among them, whose files alone have an arena",
+            where="export.formats",
+            fix=f'formats = ["onnx", "{MICRO}"] in [export]',
+        )
+    variants = recipe.compress.variants
+    if not _CARRIED.intersection(variants):
+        raise RecipeError(
+            found=f"gate.{ARENA}, and compress.variants = {list(variants)}",
+            expected=f"int8-static or int8-qat among them, which {MICRO} takes",
+            where="compress.variants",
+            fix='add "int8-static"',
+        )
+
+
+def _told(candidates: Candidates, cost: Cost) -> str:
+    if not candidates.has_files(cost):
+        return "has no file that can meet the budgets"
+    return "fits" if candidates.fits(cost) else "does not fit"
+
+
+def _without_files(recipe: Recipe, trials: Trials, candidates: Candidates) -> RecipeError:
+    """No candidate has a file that the app takes, or that has an arena: what the formats say."""
+    measured = [cost for cost in candidates.costs if candidates.is_measured(cost)]
+    why = [
+        f"{cost.name}: {one.variant} is not in {one.format}, for {one.reason}"
+        for cost in measured[:1]
+        for one in trials.not_carried(recipe, cost.architecture)
+    ]
+    return RecipeError(
+        found=f"no candidate of which a file can meet the budgets ({'; '.join(why) or 'no file'})",
+        expected="models of which the formats that ship can have a file",
+        where="search.models",
+        fix="name other models, or leave search.models out; or change export.formats, "
+        "gate.runtimes and compress.variants",
+    )
 
 
 def _rounds(scores: dict[Cost, list[float]], cost: Cost) -> tuple[int, float]:

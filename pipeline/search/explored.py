@@ -14,12 +14,13 @@ from typing import Any
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..judge.gate import judge
+from ..judge.shortfall import MARGIN
 from ..recipe.architecture import Architecture
 from ..recipe.recipe import Recipe
 from ..records import BenchmarkRecord, Shortfall, VerifyRecord
 from .objectives import figures_of, known
-from .pareto import SCORE, dominates, minimized
-from .shortfalls import expected, missed, of_resources
+from .pareto import SCORE, Span, dominates, minimized
+from .shortfalls import expected, keys_of_resources, missed, of_resources
 from .trials import Trials
 
 Picks = Mapping[str, int]
@@ -49,6 +50,30 @@ class File:
         """The score and what it takes, as numbers."""
         found = {SCORE: self.score, **self.figures}
         return {key: one.value for key, one in found.items() if one.value is not None}
+
+    def spans(self, score: float) -> tuple[Span, ...]:
+        """Between which values each figure may be, to be minimized.
+
+        Args:
+            score: in place of its own. Scores are compared as they are: all of them are of the
+                same samples.
+        """
+        return (-score, -score), *map(_span, self.figures.values())
+
+
+def _span(figure: Estimate) -> Span:
+    """The interval of what was measured; of few processes, which give none, a margin around it.
+
+    Predictions are wrong by the same model, so that they are compared as they are.
+    """
+    value = figure.value or 0.0
+    if figure.kind != "measured" or value <= 0.0:
+        return value, value
+    low, high = figure.low, figure.high
+    return (
+        value * (1.0 - MARGIN) if low is None else low,
+        value * (1.0 + MARGIN) if high is None else high,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +107,7 @@ class Tried:
 
 def takes(trials: Trials, recipe: Recipe) -> BenchmarkRecord:
     """What the files of a recipe's student take, by those of an untrained one."""
-    return trials.resources(recipe, recipe.student.only(Architecture))
+    return trials.resources(recipe, recipe.student.only(Architecture), timed=True)
 
 
 def left_out(
@@ -102,6 +127,8 @@ def left_out(
         best: the score that none can exceed, where there is such.
     """
     by_file = {name: missed(checks) for name, checks in of_resources(recipe.gate, measured).items()}
+    if not by_file and keys_of_resources(recipe.gate):
+        return "no file of it can meet the budgets"
     if by_file:
         name = min(by_file, key=lambda one: max((m.excess for m in by_file[one]), default=0.0))
         worst = max(by_file[name], key=lambda miss: miss.excess, default=None)
@@ -164,7 +191,7 @@ def wholly(tried: Tried, trials: Trials, objectives: Sequence[str]) -> Tried:
         trials: runs the training.
         objectives: what is weighed against the score.
     """
-    quality, measured = trials.on_validation(tried.recipe)
+    quality, measured = trials.on_validation(tried.recipe, timed=True)
     figures = known(figures_of(measured, objectives))
     verdict = judge(tried.recipe.gate, quality, measured)
     samples = trials.data(tried.recipe).record.samples("test")

@@ -13,14 +13,16 @@ from ..recipe.search import Search
 from ..records import DataRecord, Layout
 
 _WIDTHS: dict[str, tuple[int, ...]] = {
-    "mlp": (16, 32, 64, 128, 256, 512),
-    "resnet": (4, 8, 12, 16, 24, 32, 48, 64),
-    "mobilenet": (8, 12, 16, 24, 32, 48),
-    "dscnn": (16, 32, 64, 96, 128, 172),
-    "conv1d": (8, 16, 32, 64, 96, 128),
-    "transformer": (32, 64, 128, 192, 256),
+    "mlp": (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512),
+    "resnet": (4, 6, 8, 12, 16, 24, 32, 48, 64),
+    "mobilenet": (4, 6, 8, 12, 16, 24, 32, 48),
+    "dscnn": (8, 12, 16, 24, 32, 48, 64, 96, 128, 172),
+    "conv1d": (4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128),
+    "transformer": (32, 64, 96, 128, 192, 256),
+    "dan": (8, 12, 16, 24, 32, 48, 64, 96, 128),
 }
-"""Widths of a family that differ by a factor of 1.3 to 2."""
+"""Widths of a family; the next one has at most 2.3 times the weights of a convolution, but for
+transformers, whose heads have 32 units."""
 _IMAGES = ("resnet8", "resnet14", "mobilenet3", "mobilenet6")
 _MODELS: dict[Layout, tuple[str, ...]] = {
     "table": ("mlp1", "mlp2", "mlp3"),
@@ -28,7 +30,7 @@ _MODELS: dict[Layout, tuple[str, ...]] = {
     "hwc": _IMAGES,
     "chw": _IMAGES,
     "tc": ("conv1d2", "conv1d3", "conv1d4"),
-    "tokens": ("transformer1", "transformer2", "transformer4"),
+    "tokens": ("dan1", "dan2", "transformer1", "transformer2", "transformer4"),
 }
 """Models to choose from, by the layout of the samples."""
 _SMALL = 16 * 16 * 3

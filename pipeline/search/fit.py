@@ -25,7 +25,7 @@ from ..recipe.recipe import Recipe
 from ..recipe.search import AUTO
 from ..records import SearchRecord
 from ..runs import run as runs
-from .choose import Choice, choose
+from .choose import ChosenStudent, choose
 from .ladder import AS_IT_IS, Climb, climb, outlook, texts, told_misses
 from .shortfalls import nearest
 from .trials import Trials, settings_of
@@ -100,7 +100,7 @@ def fit(
     return Built(built.run, built.report, None, (*trials.ran, *built.ran))
 
 
-def _student(choice: Choice | None) -> Iterator[str]:
+def _student(choice: ChosenStudent | None) -> Iterator[str]:
     if choice is not None:
         cost = choice.cost
         yield from texts({"student.model": cost.model, "student.width": cost.width})

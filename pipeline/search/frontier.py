@@ -28,15 +28,15 @@ from ..recipe.search import AUTO
 from ..records import BenchmarkRecord, Cost
 from . import study as studies
 from .choices import Space, may_change_student, space_of
-from .explored import Picks, Tried, best_of, briefly, left_out, takes, wholly
+from .explored import File, Picks, Tried, best_of, briefly, left_out, takes, wholly
 from .family import architectures
 from .ladder import changed, texts
 from .objectives import DEFAULT, figures_of, known
-from .pareto import SCORE, front, minimized
+from .pareto import SCORE, minimized, unbeaten
 from .trials import Trials, settings_of
 
-_Values = tuple[int, str, dict[str, float]]
-"""A choice, a file, its score and figures."""
+_Point = tuple[int, str, float]
+"""A choice, a file, its score as it is or as it is expected to be."""
 TRIALS = 16
 """Choices that are explored."""
 _RANDOM_AT_ONCE = 4
@@ -303,33 +303,36 @@ class FrontierSearch:
         best = self._best()
         differences = self._differences()
         expected = []
-        for place, name, values in self._points():
-            score = values[SCORE]
+        for place, name, score in self._points():
             if not self.tried[place].whole:
                 score += differences.get(name, 0.0)
                 score = score if best is None else min(score, best)
-            expected.append((place, name, {**values, SCORE: score}))
+            expected.append((place, name, score))
         return self._unbeaten(expected)
 
     def _differences(self) -> dict[str, float]:
         """By file, the median over the whole trainings."""
         found: dict[str, list[float]] = {}
-        for place, name, values in self._points():
+        for place, name, score in self._points():
             tried = self.tried[place]
             if tried.whole and tried.score is not None:
-                found.setdefault(name, []).append(values[SCORE] - tried.score)
+                found.setdefault(name, []).append(score - tried.score)
         return {name: statistics.median(values) for name, values in found.items()}
 
-    def _unbeaten(self, points: list[_Values]) -> list[tuple[int, str]]:
-        found = [points[at] for at in front([minimized(values) for _, _, values in points])]
+    def _unbeaten(self, points: list[_Point]) -> list[tuple[int, str]]:
+        spans = [self._file(place, name).spans(score) for place, name, score in points]
         first = self.options.objectives[0]
-        found.sort(key=lambda one: (one[2][first], one[2][SCORE]))
+        found = [points[at] for at in unbeaten(spans)]
+        found.sort(key=lambda one: (self._file(one[0], one[1]).values[first], one[2]))
         return [(place, name) for place, name, _ in found]
 
-    def _points(self) -> Iterator[_Values]:
+    def _file(self, place: int, name: str) -> File:
+        return self.tried[place].files[name]
+
+    def _points(self) -> Iterator[_Point]:
         for place, tried in enumerate(self.tried):
             for name, file in tried.files.items():
-                yield place, name, file.values
+                yield place, name, file.values[SCORE]
 
     def _refuse(self) -> None:
         """Nothing was trained: say why, by the last failure or by what was left out."""

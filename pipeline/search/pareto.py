@@ -36,6 +36,31 @@ def front(points: Sequence[Values]) -> list[int]:
     return found
 
 
+Span = tuple[float, float]
+"""The best and the worst that a figure may be, to be minimized; of an exact one they are equal."""
+
+
+def unbeaten(points: Sequence[Sequence[Span]]) -> list[int]:
+    """Places of the points that are not shown to be beaten; of equal ones the first.
+
+    A point is beaten by another that is at its worst still as good in all as it is at its best, or
+    has the same figure, and better in one. Of two that differ by noise, both stay.
+    """
+    found: list[int] = []
+    for at, point in enumerate(points):
+        twin = any(tuple(points[other]) == tuple(point) for other in found)
+        if not twin and not any(_beats(other, point) for other in points):
+            found.append(at)
+    return found
+
+
+def _beats(a: Sequence[Span], b: Sequence[Span]) -> bool:
+    pairs = list(zip(a, b, strict=True))
+    return all(x == y or x[1] <= y[0] for x, y in pairs) and any(
+        x != y and x[1] <= y[0] for x, y in pairs
+    )
+
+
 def hypervolume(points: Sequence[Values], reference: Values) -> float:
     """The volume that points dominate, up to a reference point.
 

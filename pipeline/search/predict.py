@@ -1,12 +1,14 @@
 """What a candidate takes of the device, worked out from candidates that were measured.
 
 A file's size follows its parameters, its latency, energy and instructions its multiply-accumulates,
-memory its parameters and the width of its layers, which the multiply-accumulates tell of. Between
+memory its parameters and the width of its layers, which the multiply-accumulates tell of, and the
+arena of a microcontroller that width alone. Between
 two measured candidates of a family the figure is on the straight line through both, beyond them on
 the same line, but never below 0, and upwards never flat. A prediction says which candidate to
 measure next, and is shown as one; a candidate is trained only after it was measured.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 
 from ...devices.onboard.stats.estimate import Estimate
@@ -14,6 +16,9 @@ from ..records import Cost
 
 BY_PARAMETERS = frozenset({"max_size_kib"})
 """Budgets whose figure follows the number of parameters; the others follow the operations."""
+BY_LAYER = frozenset({"max_arena_kib"})
+"""Budgets whose figure follows the width of the layers: a microcontroller reads weights in place,
+and its memory holds activations. Of one model the operations go with the square of the width."""
 
 _LEAST_SLOPE = 0.5
 """Beyond the largest that was measured a figure grows at least by so much of its share an operation
@@ -49,6 +54,8 @@ def predicted(
 
 
 def _size(cost: Cost, key: str) -> float:
+    if key in BY_LAYER:
+        return math.sqrt(cost.macs)
     return float(cost.parameters if key in BY_PARAMETERS else cost.macs)
 
 

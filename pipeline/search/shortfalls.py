@@ -17,6 +17,7 @@ from ...devices.scenarios.figures import Figures
 from ..judge import promise, task_budgets
 from ..judge.budgets import BUDGETS, Budget
 from ..judge.gate import check, check_elsewhere
+from ..judge.shortfall import MARGIN
 from ..recipe.gate import Gate
 from ..records import (
     AT,
@@ -30,12 +31,14 @@ from ..records import (
     VerifyRecord,
 )
 
-MARGIN = 0.05
-"""Share of a budget of latency, memory or energy that a figure of few processes keeps clear of."""
 _LOSSES = frozenset({"score difference", "points"})
 """Units of what is lost to a reference; nothing lost is the best."""
 _SCORES = frozenset({"score", "share", "none"})
 """Units of scores whose best is 1: shares, R², cosine."""
+ARENA = "max_arena_kib"
+"""The budget of which files for microcontrollers alone have the figure."""
+_OF_FILE = frozenset({ARENA, "max_size_kib"})
+"""Budgets of which the file tells, without being run here."""
 _BY_ONNX = frozenset({"onnx", "ort"})
 """Formats whose figures are those of the ``.onnx`` file."""
 
@@ -90,13 +93,38 @@ def keys_of_resources(gate: Gate) -> tuple[str, ...]:
     )
 
 
+def needs_measuring(gate: Gate) -> bool:
+    """Whether a budget of resources asks for more than the file tells, which is run for it."""
+    return not _OF_FILE.issuperset(keys_of_resources(gate))
+
+
+def tells_size(gate: Gate) -> bool:
+    """Whether a budget is one of which the file tells."""
+    return not _OF_FILE.isdisjoint(keys_of_resources(gate))
+
+
+def may_fit(gate: Gate, measured: BenchmarkRecord) -> bool:
+    """Whether a file is inside all budgets of which the file tells."""
+    budgets = [key for key in keys_of_resources(gate) if key in _OF_FILE]
+    return any(
+        not missed(tuple(one for one in checks if one.key in budgets))
+        for checks in of_resources(gate, measured).values()
+    )
+
+
 def of_resources(gate: Gate, measured: BenchmarkRecord) -> dict[str, tuple[Check, ...]]:
-    """These budgets for every file that the app can take, by its name."""
-    return {
+    """These budgets for every file that the app can take and that can meet them, by its name."""
+    found = {
         figures.name: tuple(_resources(gate, figures, measured))
         for figures in measured.benchmark.models
         if figures.name != TEACHER and _is_taken(figures.name, gate.runtimes)
     }
+    return {name: checks for name, checks in found.items() if not lacks_arena(checks)}
+
+
+def lacks_arena(checks: Sequence[Check]) -> bool:
+    """Whether a file has to have an arena and has none: it is never READY, whatever is tried."""
+    return any(one.key == ARENA and one.figure.value is None for one in checks)
 
 
 def _is_taken(name: str, runtimes: Sequence[str] | None) -> bool:
@@ -141,7 +169,8 @@ def expected(
         validation_samples: of validation; None: as many as its record has.
 
     Returns:
-        By file. Files with a fault and files that the app cannot take are left out.
+        By file. Left out are files with a fault, files that the app cannot take and, where the
+        arena has a budget, files that have none.
     """
     narrower = Narrower(
         validation_samples or quality.test_samples,
@@ -151,7 +180,7 @@ def expected(
     )
     found = {}
     for judged in verdict.variants:
-        if judged.faults or judged.cannot_ship:
+        if judged.faults or judged.cannot_ship or lacks_arena(judged.checks):
             continue
         misses = (
             shortfall(one, task_budgets.of_record(one.key, quality), narrower)

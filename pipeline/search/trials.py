@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from ...devices.profiles.profile import load as load_profile
 from ...errors import EdgestillError
 from .. import tasks
 from ..build import benchmark_inputs, data_inputs, flow, variants_inputs
@@ -25,10 +26,12 @@ from ..engine.compute import compute_for
 from ..engine.flow import Engine, StopHereError
 from ..engine.runner import IN_PROCESS, Building, Runner
 from ..engine.stage import Made
+from ..judge.untimed import untimed, with_files
 from ..outside import Outside, outside
 from ..preflight import known
 from ..progress import Progress
 from ..recipe.architecture import Architecture, Student
+from ..recipe.model_names import is_factory
 from ..recipe.recipe import Recipe
 from ..recipe.search import Search
 from ..records import (
@@ -37,12 +40,15 @@ from ..records import (
     CostsRecord,
     DataRecord,
     ModelRecord,
+    NotCarried,
     TargetsRecord,
+    VariantsRecord,
     VerifyRecord,
 )
 from ..runs.flow_result import Flow
 from ..stages import BENCHMARK, DATA, STUDENT, TARGETS, VARIANTS, VERIFY
 from .inputs import CostsInputs, UntrainedInputs
+from .shortfalls import may_fit, needs_measuring, tells_size
 from .stages import COSTS, UNTRAINED
 
 T = TypeVar("T")
@@ -95,6 +101,7 @@ class Trials:
     def __post_init__(self) -> None:
         """Open the store."""
         self.store = Artifacts.of(self.artifacts).store(self.progress.warn)
+        self._read: dict[str, Outside] = {}
 
     def data(self, recipe: Recipe) -> Made[DataRecord]:
         """The data stage."""
@@ -112,36 +119,52 @@ class Trials:
 
         return self._finished(recipe, weigh).record.costs
 
-    def resources(self, recipe: Recipe, architecture: Architecture) -> BenchmarkRecord:
+    def resources(
+        self, recipe: Recipe, architecture: Architecture, *, timed: bool = False
+    ) -> BenchmarkRecord:
         """What the files of an untrained student take, by a short measurement.
 
         Args:
             recipe: with any student.
             architecture: of the student to measure.
+            timed: whether they are run though no budget asks for it; else they are not where only
+                size and arena have budgets, nor where all are too large already.
         """
-        return self._finished(*self._measuring(recipe, architecture)).record
+        r = _untrained(recipe, architecture)
+        if not (timed or needs_measuring(r.gate)):
+            return self._unmeasured(r)
+        if not timed and tells_size(r.gate) and not may_fit(r.gate, known := self._unmeasured(r)):
+            return known
+        return self._finished(*self._measuring(r)).record
 
-    def _measuring(
-        self, recipe: Recipe, architecture: Architecture
-    ) -> tuple[Recipe, Stages[Made[BenchmarkRecord]]]:
-        r = _short(with_student(recipe, architecture))
-        wanted = (_UNTRAINED.get(name, name) for name in r.compress.variants)
-        compress = r.compress.model_copy(update={"variants": tuple(dict.fromkeys(wanted))})
-        export = r.export.model_copy(update={"formats": _measured(r.export.formats)})
-        r = r.model_copy(update={"compress": compress, "export": export})
+    def _unmeasured(self, r: Recipe) -> BenchmarkRecord:
+        """What the files of an untrained student tell without being run."""
+        variants = self._finished(*self._files(r)).record
+        return untimed(variants, self._outside(r).device, load_profile(r.target))
+
+    def _files(self, r: Recipe) -> tuple[Recipe, Stages[Made[VariantsRecord]]]:
+        targets = self._targets(r)
+
+        def make(engine: Engine, named: Outside) -> Made[VariantsRecord]:
+            data = engine.run_stage(DATA, data_inputs(r, named))
+            return _of_untrained(r, engine, named, data, targets)
+
+        return r, make
+
+    def _measuring(self, r: Recipe) -> tuple[Recipe, Stages[Made[BenchmarkRecord]]]:
         targets = self._targets(r)
 
         def measure(engine: Engine, named: Outside) -> Made[BenchmarkRecord]:
-            run = engine.run_stage
-            data = run(DATA, data_inputs(r, named))
-            part = r.student.only(Architecture)
-            student = run(UNTRAINED, UntrainedInputs(part, named.student, data, targets))
-            plan = plan_of(r.compress.model_copy(update={"target": r.target}))
-            models = Models(Teachers((), ()), (student,))
-            variants = run(VARIANTS, variants_inputs(r, plan, models, data))
-            return run(BENCHMARK, benchmark_inputs(r, named.device, variants, data))
+            data = engine.run_stage(DATA, data_inputs(r, named))
+            variants = _of_untrained(r, engine, named, data, targets)
+            return engine.run_stage(BENCHMARK, benchmark_inputs(r, named.device, variants, data))
 
         return r, measure
+
+    def not_carried(self, recipe: Recipe, architecture: Architecture) -> tuple[NotCarried, ...]:
+        """The files of an untrained student that could not be made, each with its reason."""
+        files = self._finished(*self._files(_untrained(recipe, architecture)))
+        return files.record.not_carried
 
     def short_training(self, recipe: Recipe, share: float) -> ModelRecord:
         """One student after a share of its epochs, with a schedule of so many.
@@ -154,16 +177,29 @@ class Trials:
         record: ModelRecord = made.record
         return record
 
-    def on_validation(self, recipe: Recipe) -> tuple[VerifyRecord, BenchmarkRecord]:
+    def on_validation(
+        self, recipe: Recipe, *, timed: bool = False
+    ) -> tuple[VerifyRecord, BenchmarkRecord]:
         """A recipe's files, scored on validation, and what they take by a short measurement.
 
         The files of the untrained student are measured where there are such: they are the same but
-        for their weights, and a rung that changes the training finds them measured.
+        for their weights, and a rung that changes the training finds them measured. Sizes are those
+        of the trained files.
+
+        Args:
+            recipe: with a student of its own.
+            timed: as for ``resources``.
         """
         known(recipe)
         if _UNTRAINED.keys().isdisjoint(recipe.compress.variants):
             quality = self._until(recipe, VERIFY.name).record
-            return quality, self.resources(recipe, recipe.student.only(Architecture))
+            measured = self.resources(recipe, recipe.student.only(Architecture), timed=timed)
+            return quality, with_files(measured, self._until(recipe, VARIANTS.name).record)
+        if not (timed or needs_measuring(recipe.gate)):
+            variants = self._until(recipe, VARIANTS.name).record
+            quality = self._until(recipe, VERIFY.name).record
+            device = self._outside(recipe).device
+            return quality, untimed(variants, device, load_profile(recipe.target))
         r = _short(recipe)
         made = self._finished(r, partial(_whole, r))
         return made.quality.record, made.measured.record
@@ -182,8 +218,11 @@ class Trials:
             with suppress(EdgestillError):
                 match what:
                     case "resources":
-                        part = recipe.student.only(Architecture)
-                        self._begun(*self._measuring(recipe, part))
+                        r = _untrained(recipe, recipe.student.only(Architecture))
+                        if needs_measuring(r.gate):
+                            self._begun(*self._measuring(r))
+                        else:
+                            self._begun(*self._files(r))
                     case "short training":
                         r = _briefly(recipe, share)
                         self._begun(r, partial(_stopped, r), until=STUDENT.name)
@@ -211,7 +250,7 @@ class Trials:
         """What some stages make, once all of them are done."""
         engine = self._engine(recipe, until)
         try:
-            made = stages(engine, outside(recipe))
+            made = stages(engine, self._outside(recipe))
             engine.finish()
         except BaseException:
             engine.let_go()
@@ -222,7 +261,17 @@ class Trials:
 
     def _begun(self, recipe: Recipe, stages: Stages[T], until: str | None = None) -> None:
         """The same stages, which nobody waits for yet."""
-        stages(self._engine(recipe, until), outside(recipe))
+        stages(self._engine(recipe, until), self._outside(recipe))
+
+    def _outside(self, recipe: Recipe) -> Outside:
+        """What a recipe names outside itself, read once: candidates differ in none of it."""
+        student = recipe.student
+        own = student if is_factory(student.model) or student.weights else None
+        parts = (recipe.data, recipe.teacher, recipe.distill.user_losses, recipe.benchmark.device)
+        key = repr((own, *parts))
+        if key not in self._read:
+            self._read[key] = outside(recipe)
+        return self._read[key]
 
     def _engine(self, recipe: Recipe, until: str | None) -> Building:
         return self.runner.engine(
@@ -247,6 +296,30 @@ def _stopped(recipe: Recipe, engine: Engine, named: Outside) -> Made[Any]:
 def _briefly(recipe: Recipe, share: float) -> Recipe:
     update = {"epochs": short_epochs(recipe, share), "seeds": 1}
     return recipe.model_copy(update={"distill": recipe.distill.model_copy(update=update)})
+
+
+def _untrained(recipe: Recipe, architecture: Architecture) -> Recipe:
+    """Of this student, with the variants that need no training and a short measurement."""
+    r = _short(with_student(recipe, architecture))
+    wanted = (_UNTRAINED.get(name, name) for name in r.compress.variants)
+    compress = r.compress.model_copy(update={"variants": tuple(dict.fromkeys(wanted))})
+    export = r.export.model_copy(update={"formats": _measured(r.export.formats)})
+    return r.model_copy(update={"compress": compress, "export": export})
+
+
+def _of_untrained(
+    r: Recipe,
+    engine: Engine,
+    named: Outside,
+    data: Made[DataRecord],
+    targets: Made[TargetsRecord] | None,
+) -> Made[VariantsRecord]:
+    """The files of an untrained student."""
+    part = r.student.only(Architecture)
+    student = engine.run_stage(UNTRAINED, UntrainedInputs(part, named.student, data, targets))
+    plan = plan_of(r.compress.model_copy(update={"target": r.target}))
+    models = Models(Teachers((), ()), (student,))
+    return engine.run_stage(VARIANTS, variants_inputs(r, plan, models, data))
 
 
 def _measured(formats: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ What a file takes of a device does not depend on its weights, so that none is tr
 from pathlib import Path
 
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .. import tasks
 from ..engine.stage import Made
@@ -20,6 +21,8 @@ from ..records import Cost, CostsRecord, DataRecord, ModelRecord, TargetsRecord
 from .inputs import CostsInputs, UntrainedInputs
 
 _SAMPLES = 2
+_MOVED = 0.1
+"""By so much at the most; variances stay positive."""
 
 
 def weigh(out: Path, progress: Progress, inputs: CostsInputs) -> CostsRecord:
@@ -59,6 +62,7 @@ def make_untrained(out: Path, progress: Progress, inputs: UntrainedInputs) -> Mo
     data, architecture = inputs.data.record, inputs.architecture
     outputs = _outputs(data, inputs.targets)
     model = _made(architecture, data, outputs)
+    _as_if_trained(model)
     save(model, out / WEIGHTS)
     return ModelRecord(
         model=architecture.model,
@@ -83,6 +87,21 @@ def _outputs(data: DataRecord, targets: Made[TargetsRecord] | None) -> int:
         return own
     assert targets is not None  # noqa: S101 - `budgeted.flow` asks the teacher first
     return targets.record.outputs
+
+
+@torch.no_grad()
+def _as_if_trained(model: torch.nn.Module) -> None:
+    """Move what stands at 0 or 1 before a training, such as biases and what batch norm has seen.
+
+    A converter leaves a bias of zeros out, and the file has fewer bytes and operators than it will
+    have: 57,205 instead of 62,816 of a ResNet-8 of width 12 in int8.
+    """
+    random = torch.Generator().manual_seed(0)
+    norms = (part for part in model.modules() if isinstance(part, _BatchNorm))
+    seen = (tensor for norm in norms for tensor in norm.buffers() if tensor.is_floating_point())
+    for tensor in (*model.parameters(), *seen):
+        if tensor.numel() and bool((tensor == tensor.flatten()[0]).all()):
+            tensor += _MOVED * torch.rand(tensor.shape, generator=random)
 
 
 def _made(architecture: Architecture, data: DataRecord, outputs: int) -> Deployed:

@@ -98,7 +98,7 @@ def test_the_recipe_knows_every_family_that_can_be_built():
     assert set(model_names.FAMILIES) == set(FAMILIES)
     for family, depths in model_names.FAMILIES.items():
         for depth in (depths.least, depths.least + depths.step):
-            of = TEXTS if family == "transformer" else IMAGES
+            of = TEXTS if family in ("transformer", "dan") else IMAGES
             assert parameters(build(f"{family}{depth}", of, width=2)) > 0
 
 
@@ -139,6 +139,7 @@ UNFIT = {
     "mlp1": ("tokens",),
     "conv1d1": ("table", "hwc", "chw", "tokens"),
     "transformer1": ("table", "hw", "hwc", "chw", "tc"),
+    "dan1": ("table", "hw", "hwc", "chw", "tc"),
 }
 SHAPES = {
     "table": (6,),

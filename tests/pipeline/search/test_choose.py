@@ -1,9 +1,13 @@
 """``student.model = "auto"``: the student that is chosen."""
 
+from dataclasses import replace
+
 import pytest
+from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.errors import RecipeError
-from edgestill.pipeline.search.choose import choose
-from fake_trials import FakeTrials, recipe
+from edgestill.pipeline.records import NotCarried
+from edgestill.pipeline.search.choose import MICRO, choose
+from fake_trials import FakeTrials, measured, recipe
 
 WIDTHS = [4, 8, 12, 16, 24, 32]
 
@@ -69,4 +73,77 @@ def test_what_the_recipe_asks_of_the_data_is_checked_before_a_candidate_is_measu
     given = auto().model_copy(update={"distill": recipe(distill={"views": 3}).distill})
     with pytest.raises(RecipeError, match=r"views = 3, and nothing in \[augment\]"):
         choose(given, trials)
+    assert trials.measured == []
+
+
+def on_board(arena_of, **changed):
+    """Trials of files for microcontrollers; ``arena_of`` a model and width, None: no such file."""
+    trials = FakeTrials(lambda r: {"fp32": (0.9, 1.0), MICRO_FILE: (0.9, 1.0)})
+
+    def resources(recipe, architecture, *, timed=False):
+        trials.measured.append((architecture.model, architecture.width))
+        whole = measured({"fp32": 1.0, MICRO_FILE: 1.0})
+        kib = arena_of(architecture.model, architecture.width)
+        files = []
+        for one in whole.benchmark.models:
+            if one.name == MICRO_FILE and kib is not None:
+                one = replace(one, arena_bytes=Estimate.exact(kib * 1024, "", "bytes"))
+            files.append(one)
+        benchmark = replace(whole.benchmark, models=tuple(files))
+        return whole.model_copy(update={"benchmark": benchmark})
+
+    trials.resources = resources
+    trials.not_carried = lambda recipe, architecture: (
+        NotCarried(variant="int8-static", format=MICRO, reason="a model without an operator"),
+    )
+    given = recipe(
+        student={"model": "auto"},
+        search={"models": ["mlp1", "resnet8"], "widths": WIDTHS, "finalists": 2},
+        gate={"min_accuracy": 0.5, "max_arena_kib": 20},
+        export={"formats": ["onnx", MICRO]},
+        **changed,
+    )
+    return trials, given
+
+
+MICRO_FILE = f"int8-static@{MICRO}"
+
+
+def test_a_family_without_files_for_microcontrollers_is_left_out_after_one_of_it():
+    trials, given = on_board(lambda model, width: None if model == "resnet8" else 1.0 * width)
+    found = choose(given, trials)
+    assert found.cost.model == "mlp1"
+    assert [width for model, width in trials.measured if model == "resnet8"] != []
+    assert len([width for model, width in trials.measured if model == "resnet8"]) == 1
+    assert sorted(cost.width for cost in found.scores) == [12, 16]
+    records = {(one.cost.model, one.cost.width): one for one in found.candidates.records({}, None)}
+    assert records["resnet8", 4].fits is False
+    assert records["resnet8", 4].variant is None
+    assert records["mlp1", 16].variant == MICRO_FILE
+
+
+def test_where_no_family_has_such_files_the_reason_is_told():
+    trials, given = on_board(lambda model, width: None)
+    with pytest.raises(RecipeError, match="int8-static is not in tflite-micro, for a model with"):
+        choose(given, trials)
+    assert len(trials.measured) == 2
+    assert trials.trained == []
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"export": {"formats": ["onnx"]}}, "export.formats: found gate.max_arena_kib"),
+        ({"compress": {"variants": ["fp32"]}}, r"compress.variants: .*add \"int8-static\""),
+    ],
+)
+def test_an_arena_that_no_file_will_have_is_refused_before_anything_is_measured(part, message):
+    trials, _ = on_board(lambda model, width: None)
+    tree = {
+        "student": {"model": "auto"},
+        "gate": {"min_accuracy": 0.5, "max_arena_kib": 20},
+        "export": {"formats": ["onnx", MICRO]},
+    }
+    with pytest.raises(RecipeError, match=message):
+        choose(recipe(**{**tree, **part}), trials)
     assert trials.measured == []

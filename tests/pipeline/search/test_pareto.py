@@ -4,7 +4,15 @@ import itertools
 
 import numpy as np
 import pytest
-from edgestill.pipeline.search.pareto import SCORE, Box, dominates, front, hypervolume, minimized
+from edgestill.pipeline.search.pareto import (
+    SCORE,
+    Box,
+    dominates,
+    front,
+    hypervolume,
+    minimized,
+    unbeaten,
+)
 
 
 def drawn(dimensions, seed=0, count=12, cells=8):
@@ -64,3 +72,24 @@ def test_a_figure_that_is_the_same_for_all_is_left_out_of_the_volume():
 
 def test_values_to_be_minimized_have_the_score_turned_around():
     assert minimized({SCORE: 0.9, "size": 5.0}) == (-0.9, 5.0)
+
+
+@pytest.mark.parametrize(
+    ("points", "kept"),
+    [
+        # Exact figures: as by their values.
+        ([((1, 1), (3, 3)), ((2, 2), (1, 1)), ((3, 3), (2, 2))], [0, 1]),
+        # Two latencies whose intervals overlap: neither is shown to be better.
+        ([((0.9, 0.9), (1.0, 1.1)), ((0.9, 0.9), (1.05, 1.2))], [0, 1]),
+        # They are apart.
+        ([((0.9, 0.9), (1.0, 1.1)), ((0.9, 0.9), (1.15, 1.2))], [0]),
+        # The same measurement, and a better score.
+        ([((0.9, 0.9), (1.0, 1.1)), ((0.8, 0.8), (1.0, 1.1))], [1]),
+        # Better in the score, and perhaps slower.
+        ([((0.8, 0.8), (1.05, 1.2)), ((0.9, 0.9), (1.0, 1.1))], [0, 1]),
+        # Twins.
+        ([((1, 1), (1, 2)), ((1, 1), (1, 2))], [0]),
+    ],
+)
+def test_a_point_is_beaten_only_where_that_is_shown(points, kept):
+    assert unbeaten(points) == kept

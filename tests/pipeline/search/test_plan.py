@@ -19,10 +19,10 @@ def test_candidates_short_trainings_and_the_ladder_are_told_and_nothing_is_run(t
     assert {one.model for one in planned.search.candidates} == {"mlp1", "mlp2", "mlp3"}
     assert (planned.search.finalists, planned.search.short_epochs) == (3, 6)
     told = planned.searched()
-    assert told[0].startswith("18 candidates (mlp1, mlp2, mlp3; widths 16 to 512)")
+    assert told[0].startswith("33 candidates (mlp1, mlp2, mlp3; widths 16 to 512)")
     assert told[1] == "the 3 largest that fit are trained for 6 of 12 epochs"
     assert told[2] == "where a budget is missed, qat; none is begun after 60 minutes"
-    assert "18 candidates" in repr(planned)
+    assert "33 candidates" in repr(planned)
     assert not (tmp_path / "none").exists()
 
 
@@ -38,7 +38,7 @@ def test_the_command_prints_it_as_text_and_as_json(tmp_path, capsys):
     path = tiny.write(tmp_path)
     words = [str(path), "--artifacts", str(tmp_path), "--set", AUTO[0], "--set", AUTO[1]]
     builds.plan.main(words, standalone_mode=False, obj=Invocation(json=False))
-    assert "search     18 candidates" in capsys.readouterr().out
+    assert "search     33 candidates" in capsys.readouterr().out
     builds.plan.main(words, standalone_mode=False, obj=Invocation(json=True))
     last = json.loads(capsys.readouterr().out)[-1]
     assert last["stage"] == "search"

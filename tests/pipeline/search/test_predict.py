@@ -64,3 +64,12 @@ def test_a_figure_that_no_candidate_has_stays_unknown():
     found = predicted(cost(5), [point(100, 1.0)], ("max_energy_uj",))
     assert found["max_energy_uj"].value is None
     assert found["max_energy_uj"].missing
+
+
+def test_the_arena_follows_the_width_of_the_layers():
+    def known(width):
+        return {"max_arena_kib": Estimate.exact(2.0 + width, "counted", "KiB")}
+
+    measured = [(cost(width * width), known(width)) for width in (4, 8)]
+    found = predicted(cost(16 * 16), measured, ("max_arena_kib",))
+    assert found["max_arena_kib"].value == pytest.approx(18.0)

@@ -9,10 +9,10 @@ import report_example
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline.judge.budgets import BUDGETS
 from edgestill.pipeline.judge.gate import check, judge
+from edgestill.pipeline.judge.shortfall import MARGIN
 from edgestill.pipeline.recipe.gate import Gate
 from edgestill.pipeline.records import Shortfall
 from edgestill.pipeline.search.shortfalls import (
-    MARGIN,
     Narrower,
     distance,
     expected,

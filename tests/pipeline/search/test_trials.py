@@ -1,5 +1,6 @@
 """What a search runs of a build, and what it leaves alone."""
 
+import pytest
 import tiny
 from edgestill.pipeline.build import flow
 from edgestill.pipeline.engine.compute import Compute
@@ -8,6 +9,7 @@ from edgestill.pipeline.engine.store import Store
 from edgestill.pipeline.outside import outside
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.files import load
+from edgestill.pipeline.search import trials as module
 from edgestill.pipeline.search.trials import Trials, _short
 
 LIKE_A_SEARCH = (
@@ -41,3 +43,32 @@ def test_a_candidate_has_no_files_whose_figures_are_those_of_another(tmp_path):
     assert [one.name for one in measured.benchmark.models] == ["fp32"]
     assert list((tmp_path / "artifacts" / "store").glob("*/*.onnx"))
     assert not list((tmp_path / "artifacts" / "store").glob("*/*.ort"))
+
+
+def test_a_file_of_which_only_size_has_a_budget_is_not_run_and_has_the_size_it_will_have(tmp_path):
+    text = ["gate={ min_accuracy = 0.1, max_size_kib = 100 }", "student.width=8"]
+    recipe = load(tiny.write(tmp_path), text)
+    trials = Trials(tmp_path / "artifacts", Silent())
+    before = trials.resources(recipe, recipe.student).benchmark.models
+    assert "benchmark" not in trials.ran
+    assert all(one.p50_ms.value is None for one in before)
+    assert "no budget is one of time" in before[0].p50_ms.missing
+    small = recipe.gate.model_copy(update={"max_p50_ms": 5.0, "max_size_kib": 0.5})
+    trials.resources(recipe.model_copy(update={"gate": small}), recipe.student)
+    assert "benchmark" not in trials.ran
+    _, measured = trials.on_validation(recipe)
+    after = measured.benchmark.models
+    assert [one.name for one in after] == [one.name for one in before]
+    for one, other in zip(after, before, strict=True):
+        assert one.file_bytes == pytest.approx(other.file_bytes, rel=0.01)
+
+
+def test_data_are_read_once_for_all_candidates(tmp_path, monkeypatch):
+    recipe = load(tiny.write(tmp_path))
+    read = []
+    monkeypatch.setattr(module, "outside", lambda recipe: read.append(recipe) or outside(recipe))
+    trials = Trials(tmp_path / "artifacts", Silent())
+    trials.data(recipe)
+    trials.costs(recipe, (recipe.student,))
+    trials.data(recipe.model_copy(update={"threads": 1}))
+    assert len(read) == 1
