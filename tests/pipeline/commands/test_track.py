@@ -6,6 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from edgestill.errors import HostError
+from edgestill.pipeline.commands.track import record_built
+from edgestill.pipeline.tracking import track as tracking
+from edgestill.pipeline.tracking.places import Places
 
 
 @pytest.fixture
@@ -63,3 +67,14 @@ def test_what_cannot_be_a_place_is_refused_before_anything_is_done(edgestill, wo
     assert done.returncode == 2
     assert said in " ".join(done.stderr.split())
     assert done.stdout == ""
+
+
+def test_a_build_that_cannot_be_recorded_keeps_its_verdict(tmp_path, monkeypatch, capsys):
+    def refuses(run, places):
+        raise HostError("MLflow: no answer", where="http://host")
+
+    monkeypatch.setattr(tracking, "record", refuses)
+    record_built(tmp_path, Places(mlflow="http://host"))
+    said = capsys.readouterr()
+    assert "warning: the run was not recorded: http://host: MLflow: no answer" in said.err
+    assert said.out == ""
