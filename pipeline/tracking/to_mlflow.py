@@ -219,7 +219,8 @@ def _copy(client: "MlflowClient", entry: str, run: Path, report: Report) -> None
     with TemporaryDirectory(prefix="edgestill-") as folder:
         description = Path(folder) / "MLmodel"
         ships = next(one for one in report.variants.files if one.name == report.verdict.ship)
-        description.write_text(_description(entry, ships.file if ships.in_onnx else None))
+        text = _description(entry, ships.file if ships.in_onnx else None)
+        description.write_text(text, encoding="utf-8")
         for path in (*files, description):
             client.log_artifact(entry, str(path), "model")
 
