@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from .pipeline.finished.quantize import Quantized as Quantized
     from .pipeline.finished.verified import Verified as Verified
     from .pipeline.recipe.recipe import Recipe as Recipe
+    from .pipeline.tracking.track import Recorded as Recorded
     from .version import __version__ as __version__
 
 _FUNCTIONS = {
@@ -108,6 +109,7 @@ _CLASSES = {
     "InstructionsCounted": ".pipeline.finished.instructions",
     "ArenaCounted": ".pipeline.finished.arena",
     "Verified": ".pipeline.finished.verified",
+    "Recorded": ".pipeline.tracking.track",
     "Event": ".pipeline.api.watching",
     **dict.fromkeys(
         (
@@ -152,6 +154,7 @@ __all__ = [
     "ReachError",
     "Recipe",
     "RecipeError",
+    "Recorded",
     "Run",
     "Stopped",
     "StorageError",
@@ -174,6 +177,7 @@ __all__ = [
     "plan",
     "quantize",
     "search",
+    "track",
     "verify",
 ]
 

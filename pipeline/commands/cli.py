@@ -10,14 +10,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 from click.exceptions import NoArgsIsHelpError
 
 from ...errors import EdgestillError, UsageError
 from ...version import __version__
-from ..engine.processes import Job, job_of, led
 from .bench import bench
 from .builds import adapt, build, init, plan, schema
 from .bundle import bundle
@@ -35,6 +34,9 @@ from .shared import Invocation
 from .store import store
 from .toolchains import toolchains
 from .track import track
+
+if TYPE_CHECKING:
+    from ..engine.processes import Job
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -108,18 +110,24 @@ def main() -> NoReturn:
     take_streams()
     if (answered := answer(cli)) is not None:
         sys.exit(answered)
-    job = job_of(os.environ)
-    if job is not None and job.rank:
-        code = _followed(invocation, job)
-    else:
-        with led(job):
-            code = _code(invocation)
+    code = _in_job(invocation) if os.environ.get("WORLD_SIZE") else _code(invocation)
     with contextlib.suppress(EdgestillError):
         sys.stdout.flush()
     sys.exit(code)
 
 
-def _followed(invocation: Invocation, job: Job) -> int:
+def _in_job(invocation: Invocation) -> int:
+    """Run the command in the first process of a job; in the others help it to train."""
+    from ..engine.processes import job_of, led
+
+    job = job_of(os.environ)
+    if job is not None and job.rank:
+        return _followed(invocation, job)
+    with led(job):
+        return _code(invocation)
+
+
+def _followed(invocation: Invocation, job: "Job") -> int:
     """Take part in the trainings that the first process of a job leads, which tells the rest."""
     try:
         try:

@@ -25,7 +25,8 @@ from edgestill.pipeline.data.arrays import Arrays, open_split
 from edgestill.pipeline.distill import losses, targets
 from edgestill.pipeline.distill.batches import Batch, Batches
 from edgestill.pipeline.distill.hard_labels import hard_labels
-from edgestill.pipeline.distill.teacher_answers import BLOCK, NetworkTeacher
+from edgestill.pipeline.distill.shards import BLOCK
+from edgestill.pipeline.distill.teacher_answers import NetworkTeacher
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.models.weights import WEIGHTS, load_foreign, save
 from edgestill.pipeline.recipe.files import load

@@ -27,6 +27,9 @@ _RESULTS = (
     "Compared",
     "Exported",
     "Bundled",
+    "Gated",
+    "History",
+    "Recorded",
     "Verified",
     "Event",
 )

@@ -24,6 +24,7 @@ SAMPLES = {
     "dscnn": ("dscnn2", "hw", (16, 8)),
     "conv1d": ("conv1d2", "tc", (24, 3)),
     "transformer": ("transformer2", "tokens", (12,)),
+    "dan": ("dan1", "tokens", (12,)),
 }
 
 
@@ -32,7 +33,7 @@ def data_of(family, classes):
     _, layout, shape = SAMPLES[family]
     text = (
         {"vocabulary": 20, "dtype": "int32", "mean": (), "std": ()}
-        if family == "transformer"
+        if family in ("transformer", "dan")
         else {}
     )
     return DATA.model_copy(

@@ -162,7 +162,7 @@ def test_numbers_are_taken_in_the_units_of_the_labels(made):
     ("told", "says"),
     [
         ({"model": "mlp1", "train": False}, "weights for 'mlp1'"),
-        ({"model": "mlp1", "epochs": 0}, "found 0 for teacher.epochs"),
+        ({"model": "mlp1", "epochs": 0}, "epochs = 0; 1 or more train it"),
         ({"model": "onnx:a.onnx", "normalize": False}, "'onnx' takes the samples as they are"),
         ({"model": "logits:a.npz", "normalize": False}, "normalize = true"),
         ({"model": "m:f", "epochs": 0, "members": (Member(model="mlp1"),)}, "weights for 'mlp1'"),
