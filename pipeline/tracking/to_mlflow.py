@@ -9,6 +9,7 @@ of MLflow, found by its tag.
 """
 
 import contextlib
+import io
 import logging
 import os
 import warnings
@@ -95,7 +96,8 @@ def _speaking_to(place: str) -> Iterator["MlflowClient"]:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            # It prints where a run lies; stdout is for our own results.
             warnings.simplefilter("ignore")  # of its libraries about each other
             yield MlflowClient(address)
     except (HostError, UsageError):
@@ -218,8 +220,9 @@ def _copy(client: "MlflowClient", entry: str, run: Path, report: Report) -> None
         return
     with TemporaryDirectory(prefix="edgestill-") as folder:
         description = Path(folder) / "MLmodel"
-        ships = next(one for one in report.variants.files if one.name == report.verdict.ship)
-        text = _description(entry, ships.file if ships.in_onnx else None)
+        # A run has one file of what ships in each format.
+        in_onnx = next((path.name for path in files if path.suffix == ".onnx"), None)
+        text = _description(entry, in_onnx)
         description.write_text(text, encoding="utf-8")
         for path in (*files, description):
             client.log_artifact(entry, str(path), "model")

@@ -271,6 +271,7 @@ def test_a_killed_process_ends_the_job_and_the_next_one_resumes(tmp_path, rank):
     assert process.wait(60) != 0
     assert time.monotonic() - killed < 45
     reader.join(10)
+    process.stderr.close()
     told = "".join(lines)
     assert "[rank" not in told, "torch shows an exception that nothing catches so"
     assert told.count("error: training: found a process that has ended") == (rank == 1)
