@@ -77,7 +77,7 @@ def record(run: Path, report: Report, place: str, experiment: str | None = None)
         known = f"{tracked.name}/{run.resolve().name}"
         entry = _entry(client, number, known, tracked)
         _write(client, entry.info.run_id, tracked)
-        _copy(client, entry.info.run_id, run, report)
+        _copy(client, entry.info.run_id, run)
         client.set_terminated(entry.info.run_id, "FINISHED", _milliseconds(tracked.created))
         return _shown(place, number, entry.info.run_id)
 
@@ -210,7 +210,7 @@ def _write(client: "MlflowClient", entry: str, tracked: Tracked) -> None:
         client.log_batch(entry, metrics=some)
 
 
-def _copy(client: "MlflowClient", entry: str, run: Path, report: Report) -> None:
+def _copy(client: "MlflowClient", entry: str, run: Path) -> None:
     """The pages of the run, and what ships as a model of MLflow."""
     for path in [*sorted(run.glob("report.*")), run / "junit.xml"]:
         if path.is_file():
