@@ -9,12 +9,14 @@ through the job's key-value store, so that a stage of hours between two training
 limit. Where a process is gone, the next message to it fails, and the job ends with what is known.
 """
 
+import math
 import os
 import pickle
 import platform
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,8 +32,8 @@ from .stage import Stage, function_of
 if TYPE_CHECKING:
     from .ranks import Ranks
 
-_POLL = timedelta(seconds=20)
-_GRACE = timedelta(seconds=5)
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 0.5
+_GRACE_S = 5.0
 """For the first process to fail by itself, as it does where all meet the same error."""
 _LIMIT = timedelta(minutes=30)
 """For a message in a training: no step and no share of a validation takes so long."""
@@ -114,17 +116,14 @@ class Job:
 
     def _next(self, number: int) -> _Task | None:
         key = _TASK.format(number)
-        while True:
-            try:
-                self._store.wait([key], _POLL)
-                given = self._store.get(key)
-            except RuntimeError as error:
-                if _is_timeout(error):
-                    continue
-                return None  # The first process has ended, and the store with it.
-            task = pickle.loads(given) if given != _OVER else None  # noqa: S301 - of this job
-            assert task is None or isinstance(task, _Task)  # noqa: S101
-            return task
+        try:
+            self._is_set(key, within_s=math.inf)
+            given = self._store.get(key)
+        except RuntimeError:
+            return None  # The first process has ended, and the store with it.
+        task = pickle.loads(given) if given != _OVER else None  # noqa: S301 - of this job
+        assert task is None or isinstance(task, _Task)  # noqa: S101
+        return task
 
     def _take_part(self, task: _Task) -> None:
         from .ranks import LostError, ShareEndedError, sharing
@@ -154,9 +153,24 @@ class Job:
     def _leader_ends(self, task: _Task) -> bool:
         """Whether the first process ends the stage, too."""
         try:
-            self._store.wait([_ENDED.format(task.number)], _GRACE)
+            return self._is_set(_ENDED.format(task.number), within_s=_GRACE_S)
         except RuntimeError:
             return False
+
+    def _is_set(self, key: str, within_s: float) -> bool:
+        """Whether a key is set in so many seconds.
+
+        Torch's own ``wait`` prints two warnings each time it has waited in vain.
+
+        Raises:
+            RuntimeError: nobody keeps the store any longer.
+        """
+        until, pause = time.monotonic() + within_s, _FIRST_PAUSE_S
+        while not self._store.check([key]):
+            if time.monotonic() >= until:
+                return False
+            time.sleep(pause)
+            pause = min(2.0 * pause, _LONGEST_PAUSE_S)
         return True
 
     def _explained(self, lost: EdgestillError) -> EdgestillError:
@@ -262,7 +276,7 @@ def started(count: int, engine: str = "local") -> Iterator[None]:
     finally:
         for other in others:
             with suppress(subprocess.TimeoutExpired):
-                other.wait(_GRACE.total_seconds())
+                other.wait(_GRACE_S)
             other.kill()
             other.wait()
 
@@ -319,9 +333,3 @@ def _check_alike(compute: Compute) -> None:
             where=WHERE,
             fix="use machines of one kind, or set it to 'cpu'",
         )
-
-
-def _is_timeout(error: RuntimeError) -> bool:
-    import torch.distributed as dist
-
-    return isinstance(error, dist.DistStoreError) and "timeout" in str(error).lower()
