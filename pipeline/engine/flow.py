@@ -51,6 +51,21 @@ class StopHereError(Exception):
         super().__init__(made.stage.name)
 
 
+def stop_after(until: str | None, made: Sequence[Made[Any]], stage: Stage[Any, Any]) -> None:
+    """End a flow at the first stage behind all calls of the one to stop after.
+
+    Args:
+        until: the name of the stage to stop after; None: the flow goes to its end.
+        made: what the flow has made.
+        stage: that it asks for now.
+
+    Raises:
+        StopHereError: every call of the stage that ``until`` names is done.
+    """
+    if made and made[-1].stage.name == until != stage.name:
+        raise StopHereError(made[-1])
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One line of a plan.
@@ -128,8 +143,7 @@ class Builder:
         Raises:
             StopHereError: every call of the stage that ``until`` names is done.
         """
-        if self.made and self.made[-1].stage.name == self._until != stage.name:
-            raise StopHereError(self.made[-1])
+        stop_after(self._until, self.made, stage)
         return self._run(stage, inputs)
 
     def merge(

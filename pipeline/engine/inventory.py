@@ -19,7 +19,7 @@ from pathlib import Path
 
 from . import locks
 from .entry import ENTRY
-from .store import FORGOTTEN_S, Store
+from .store import DAY_S, FORGOTTEN_S, Store
 
 KEY = re.compile(r"[0-9a-z]{64}")
 
@@ -152,11 +152,8 @@ def _rubbish(root: Path) -> Iterator[tuple[str, Path]]:
                 yield "marks of killed builds", path
             elif kind == "sent" and not (root / key).exists():
                 yield "marks of entries that are gone", path
-            elif path.name.startswith(".probe.") and age > _A_DAY:
+            elif path.name.startswith(".probe.") and age > DAY_S:
                 yield "files of killed builds", path
-
-
-_A_DAY = 24 * 3600.0
 
 
 def _listed(root: Path) -> list[Path]:

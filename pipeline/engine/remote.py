@@ -21,7 +21,7 @@ from ..progress import Progress
 from .compute import Compute
 from .dispatch import Call, Dispatcher
 from .executor import Executor, Place
-from .flow import Builder, StopHereError
+from .flow import Builder, stop_after
 from .keys import ingredients
 from .runner import Around
 from .shown import Shown
@@ -116,8 +116,7 @@ class Remote:
         Raises:
             StopHereError: every call of the stage that ``until`` names is asked for.
         """
-        if self.made and self.made[-1].stage.name == self._until != stage.name:
-            raise StopHereError(self.made[-1])
+        stop_after(self._until, self.made, stage)
         run = self._here.run_stage if stage.reads_files else self._asked
         made: Made[Output] = run(stage, inputs)
         self.made.append(made)

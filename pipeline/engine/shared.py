@@ -223,17 +223,30 @@ class SharedStore:
 
     def _download(self, key: str, manifest: Manifest, draft: Path) -> None:
         self.check_sizes(key, manifest)
-        digests = manifest.entry["files"]
         for name, path in manifest.objects(key).items():
             file = draft / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            digest = hashlib.sha256()
             with file.open("xb") as stream:
-                for part in self.bucket.parts(path, manifest.bytes[name]):
-                    digest.update(part)
-                    stream.write(part)
-            if digest.hexdigest() != digests[name]:
-                raise DamagedError(f"{name} has changed")
+                stream.writelines(self.checked_parts(manifest, name, path))
+
+    def checked_parts(self, manifest: Manifest, name: str, path: str) -> Iterator[bytes]:
+        """Download a file of an entry in parts, and check its digest at its end.
+
+        Args:
+            manifest: of the entry.
+            name: of the file.
+            path: of its object.
+
+        Raises:
+            DamagedError: it has another digest.
+            FileNotFoundError: it is missing.
+        """
+        digest = hashlib.sha256()
+        for part in self.bucket.parts(path, manifest.bytes[name]):
+            digest.update(part)
+            yield part
+        if digest.hexdigest() != manifest.entry["files"][name]:
+            raise DamagedError(f"{name} has changed")
 
     def check_sizes(self, key: str, manifest: Manifest) -> None:
         """Compare the objects of an entry's files with what it says of them.

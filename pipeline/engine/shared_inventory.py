@@ -3,7 +3,6 @@
 One listing tells it all but the stages. Times are those of the store's own clock.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from .bucket import Object, each
 from .bucket_failures import DeniedError
 from .inventory import KEY, Kept, Rubbish
 from .shared import ENTRIES, FILES, LEASES, USED, DamagedError, SharedStore, check, manifest_path
+from .store import DAY_S
 
-_DAY_S = 24 * 3600.0
 _HELD_S = 3600.0
 """A lease that was written within an hour is one of a build that runs."""
 
@@ -80,16 +79,16 @@ def rubbish(store: SharedStore) -> list[Rubbish]:
             attempts[one.path.split("/")[2]].append(one)
         for attempt, parts in attempts.items():
             stands = manifest is not None and manifest.attempt == attempt
-            fresh = any(listing.idle_s(one) < _DAY_S for one in parts)
+            fresh = any(listing.idle_s(one) < DAY_S for one in parts)
             if not stands and not fresh and not listing.is_made_now(key):
                 found += [Rubbish("uploads of killed builds", one.path, one.size) for one in parts]
     for key, used in listing.used.items():
-        if key not in listing.manifests and listing.idle_s(used) >= _DAY_S:
+        if key not in listing.manifests and listing.idle_s(used) >= DAY_S:
             found.append(Rubbish("marks of entries that are gone", used.path, used.size))
     for objects in listing.leases.values():
-        old = (one for one in objects if listing.idle_s(one) >= _DAY_S)
+        old = (one for one in objects if listing.idle_s(one) >= DAY_S)
         found += [Rubbish("leases of killed builds", one.path, one.size) for one in old]
-    old = (one for one in listing.others if listing.idle_s(one) >= _DAY_S)
+    old = (one for one in listing.others if listing.idle_s(one) >= DAY_S)
     found += [Rubbish("damaged entries", one.path, one.size) for one in old]
     return found
 
@@ -123,14 +122,11 @@ def _fault(store: SharedStore, key: str) -> str | None:
             return None
         check(manifest, None)
         store.check_sizes(key, manifest)
+        for name, path in manifest.objects(key).items():
+            for _ in store.checked_parts(manifest, name, path):
+                pass
     except DamagedError as fault:
         return str(fault)
-    for name, path in manifest.objects(key).items():
-        digest = hashlib.sha256()
-        for part in store.bucket.parts(path, manifest.bytes[name]):
-            digest.update(part)
-        if digest.hexdigest() != manifest.entry["files"][name]:
-            return f"{name} has changed"
     return None
 
 

@@ -53,8 +53,8 @@ class Entry:
     digests: Mapping[str, str]
 
 
-_DAY = 24 * 3600.0
-FORGOTTEN_S = 30 * _DAY
+DAY_S = 24 * 3600.0
+FORGOTTEN_S = 30 * DAY_S
 """Age in seconds at which the work folder of a killed stage is removed."""
 
 
@@ -286,10 +286,9 @@ class Store:
         """An entry of the shared store, now here; None where it has none that is whole."""
         self._use()
         with self._draft(key) as draft:
-            content = shared.fetch(key, draft, ingredients)
+            content = _downloaded(shared, key, draft, ingredients)
             if content is None:
                 return None
-            (draft / ENTRY).write_bytes(text_of(content))
             move_whole(draft, self.root / key)
         # Another machine has made it: what this one began is of no more use.
         shutil.rmtree(self.root / f".work-{key}", ignore_errors=True)
@@ -309,10 +308,9 @@ class Store:
         if theirs != (entry.digests, entry.record):
             # Somebody made another one first: one key has one entry, for all.
             with self._draft(key) as draft:
-                content = shared.fetch(key, draft, None)
+                content = _downloaded(shared, key, draft)
                 if content is None:
                     return entry
-                (draft / ENTRY).write_bytes(text_of(content))
                 with self._draft(key) as old:
                     entry.path.rename(old / "old")
                     move_whole(draft, entry.path)
@@ -357,7 +355,7 @@ class Store:
         mark = self._mark_of(key)
         try:
             age = abs(time.time() - mark.stat().st_mtime)
-            return age < _DAY and mark.read_text(encoding="utf-8") == self._address
+            return age < DAY_S and mark.read_text(encoding="utf-8") == self._address
         except OSError:
             return False
 
@@ -370,6 +368,19 @@ class Store:
 
     def _lock_of(self, key: str) -> Path:
         return self.root / f".lock-{key}"
+
+
+def _downloaded(
+    shared: "SharedStore",
+    key: str,
+    draft: Path,
+    ingredients: Mapping[str, Any] | None = None,
+) -> Mapping[str, Any] | None:
+    """Download an entry into a draft, with its ``entry.json``, whose content is returned."""
+    content = shared.fetch(key, draft, ingredients)
+    if content is not None:
+        (draft / ENTRY).write_bytes(text_of(content))
+    return content
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """What a store holds, what may go, and whether all of it is whole.
 
-    sides = sides_of(Artifacts.chosen("artifacts", None), print)
-    sizes(sides)                                # by stage, by age, what no run names
-    collected(sides[0], named, 30 * DAY_S)      # what was not used for long goes
+    side = local_side(place)
+    size_of(side, place)                        # by stage, by age, what no run names
+    collected(side, named, 30 * DAY_S)          # what was not used for long goes
 
 A run holds copies of all that it is made of, so that everything in a store can be removed: what is
 gone is made again when a build needs it. An entry that a run names is kept, since a build of the
@@ -13,17 +13,18 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ..engine import inventory
 from ..engine.artifacts import Artifacts
 from ..engine.inventory import Kept, Rubbish
+from ..engine.store import DAY_S
 from ..report import numbers
 from ..runs.named_keys import named_keys
 from .result import Result
 from .screen import Screen
 
-DAY_S = 24 * 3600.0
+T = TypeVar("T", Kept, Rubbish)
 _AGES = ((DAY_S, "1 day"), (7 * DAY_S, "7 days"), (30 * DAY_S, "30 days"))
 
 
@@ -101,12 +102,9 @@ class Size:
 
     def by_stage(self) -> list[tuple[str, int, int, int]]:
         """Of each stage the entries, their bytes, and those that no run names; largest first."""
-        stages: dict[str, list[Kept]] = defaultdict(list)
-        for one in self.entries:
-            stages[one.stage].append(one)
         rows = [
-            (stage, len(ones), _bytes(ones), _bytes(one for one in ones if one in self.unnamed))
-            for stage, ones in stages.items()
+            (stage, len(ones), _bytes(ones), _bytes(o for o in ones if o.key not in self.named))
+            for stage, ones in _by(self.entries, "stage").items()
         ]
         return sorted(rows, key=lambda row: -row[2])
 
@@ -234,10 +232,11 @@ def collected(
     """
     rubbish, entries = side.rubbish(), side.entries()
     doomed = [one for one in entries if one.key not in named and one.idle_s >= idle_s]
+    old = {one.key for one in doomed}
     if keep_bytes is not None:
         # What is in use stays, and counts.
         size = _bytes(entries) - _bytes(one for one in doomed if not one.in_use)
-        rest = [one for one in entries if one not in doomed and not one.in_use]
+        rest = [one for one in entries if one.key not in old and not one.in_use]
         for one in sorted(rest, key=lambda one: (one.key in named, -one.idle_s)):
             if size > keep_bytes:
                 doomed.append(one)
@@ -245,9 +244,9 @@ def collected(
     in_use = [one for one in doomed if one.in_use]
     removed = [one for one in doomed if not one.in_use]
     if not dry_run:
-        gone = [one for one in removed if side.remove(one.key)]
-        in_use += [one for one in removed if one not in gone]
-        removed = gone
+        tried, removed = removed, []
+        for one in tried:
+            (removed if side.remove(one.key) else in_use).append(one)
         side.sweep([one.name for one in rubbish])
     away = {one.key for one in removed}
     return Collected(
@@ -302,6 +301,20 @@ def _bytes(ones: Iterable[Kept | Rubbish]) -> int:
     return sum(one.bytes for one in ones)
 
 
+def _by(ones: Iterable[T], attribute: str) -> dict[str, list[T]]:
+    """Entries or rubbish by what they are of."""
+    groups: dict[str, list[T]] = defaultdict(list)
+    for one in ones:
+        groups[getattr(one, attribute)].append(one)
+    return groups
+
+
+def _counted(ones: Sequence[T], attribute: str) -> list[str]:
+    """How many of each and how large, a line each."""
+    groups = _by(ones, attribute)
+    return [f"  {name}: {len(of):,}, {_amount(_bytes(of))}" for name, of in groups.items()]
+
+
 def _amount(size: int) -> str:
     return numbers.amount(size, numbers.BYTES)
 
@@ -330,10 +343,7 @@ def lines_of_size(size: Size) -> list[str]:
 
 def rubbish_lines(rubbish: Sequence[Rubbish]) -> list[str]:
     """What no build looks at again, a line a kind."""
-    kinds: dict[str, list[Rubbish]] = defaultdict(list)
-    for one in rubbish:
-        kinds[one.what].append(one)
-    return [f"  {what}: {len(ones):,}, {_amount(_bytes(ones))}" for what, ones in kinds.items()]
+    return _counted(rubbish, "what")
 
 
 def lines_of_collected(done: Collected) -> list[str]:
@@ -345,13 +355,7 @@ def lines_of_collected(done: Collected) -> list[str]:
         f"{done.where}: {count} {word}, {_amount(done.freed_bytes)} in all; "
         f"{left} left, {_amount(_bytes(done.left))}"
     ]
-    stages: dict[str, list[Kept]] = defaultdict(list)
-    for one in done.removed:
-        stages[one.stage].append(one)
-    lines += [
-        f"  {stage}: {len(ones):,}, {_amount(_bytes(ones))}" for stage, ones in stages.items()
-    ]
-    lines += rubbish_lines(done.rubbish)
+    lines += [*_counted(done.removed, "stage"), *rubbish_lines(done.rubbish)]
     if done.named:
         of = "of them is named by a run" if done.named == 1 else "of them are named by runs"
         lines.append(f"  {done.named:,} {of}; a build of the same recipe makes them again")

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from ...devices.onboard.stats.estimate import Estimate
 from ...errors import MaterialError, UsageError
 from ...exporters.interface import output_of
 from ..engine.store import disk_errors, folder_digests, move_whole
@@ -135,7 +134,7 @@ def _fill(folder: Path, run: Path, report: Report, pairs: Sequence[Chosen]) -> M
             outcome=pair.outcome,
             why=pair.why,
             arena_bytes=pair.package.arena_bytes,
-            figures=_figures(figures[pair.variant.name]) if pair.measured else {},
+            figures=figures[pair.variant.name].estimates if pair.measured else {},
             golden=golden.write(folder, report, pair, recorded),
             input=pair.package.input,
             output=pair.package.output,
@@ -167,22 +166,6 @@ def _fill(folder: Path, run: Path, report: Report, pairs: Sequence[Chosen]) -> M
     manifest = manifest.model_copy(update={"files": files})
     _json(folder / MANIFEST, manifest.model_dump(mode="json"))
     return manifest
-
-
-def _figures(row: rows.Row) -> dict[str, Estimate]:
-    """The figures of one variant, by name."""
-    figures = {
-        "score": row.score,
-        "drop_vs_teacher": row.drop,
-        "p50_ms": row.p50_ms,
-        "p90_ms": row.p90_ms,
-        "p99_ms": row.p99_ms,
-        "load_ms": row.load_ms,
-        "first_inference_ms": row.first_ms,
-        "peak_memory_bytes": row.memory_bytes,
-        "energy_uj": row.energy_uj,
-    }
-    return {name: figure for name, figure in figures.items() if figure is not None}
 
 
 def _json(path: Path, document: Any) -> None:

@@ -51,6 +51,22 @@ class Row:
     ships: bool
 
     @property
+    def estimates(self) -> dict[str, Estimate]:
+        """Its figures by name, as files for other programs have them."""
+        figures = {
+            "score": self.score,
+            "drop_vs_teacher": self.drop,
+            "p50_ms": self.p50_ms,
+            "p90_ms": self.p90_ms,
+            "p99_ms": self.p99_ms,
+            "load_ms": self.load_ms,
+            "first_inference_ms": self.first_ms,
+            "peak_memory_bytes": self.memory_bytes,
+            "energy_uj": self.energy_uj,
+        }
+        return {name: figure for name, figure in figures.items() if figure is not None}
+
+    @property
     def outcome(self) -> Outcome | None:
         """The verdict in a word, or None where there is none."""
         return self.verdict.outcome if self.verdict else None

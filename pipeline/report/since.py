@@ -108,12 +108,13 @@ def _changed(
 
 def flat(tree: Mapping[str, object]) -> dict[str, str]:
     """A recipe's values as JSON by their whole keys."""
-    return dict(_flat(tree))
+    return {key: json.dumps(value, ensure_ascii=False) for key, value in leaves(tree)}
 
 
-def _flat(tree: Mapping[str, object], start: str = "") -> Iterator[tuple[str, str]]:
+def leaves(tree: Mapping[str, object], start: str = "") -> Iterator[tuple[str, object]]:
+    """A recipe's values by their whole keys, ``distill.temperature``."""
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{start}{key}.")
+            yield from leaves(value, f"{start}{key}.")
         else:
-            yield f"{start}{key}", json.dumps(value, ensure_ascii=False)
+            yield f"{start}{key}", value

@@ -13,11 +13,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..records import ModelRecord, Report
 from ..report import rows
+from ..report.since import leaves
 
 _UNSAFE = re.compile(r"[^\w.\-/]")
 """What MLflow or TensorBoard refuses in the name of a metric."""
@@ -65,36 +66,24 @@ def tracked_of(report: Report) -> Tracked:
     return Tracked(
         name=report.name,
         created=datetime.fromisoformat(report.created),
-        parameters=dict(_parameters(report.recipe)),
+        parameters=_parameters(report.recipe),
         metrics={_safe(name): value for name, value in _metrics(report)},
         curves={_safe(name): points for name, points in _curves(report)},
         tags=_tags(report),
     )
 
 
-def _parameters(part: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in part.items():
-        name = f"{above}{key}"
-        if isinstance(value, Mapping):
-            yield from _parameters(value, f"{name}.")
-        else:
-            yield name, value if isinstance(value, str) else json.dumps(value)
+def _parameters(recipe: Mapping[str, object]) -> dict[str, str]:
+    return {
+        key: value if isinstance(value, str) else json.dumps(value) for key, value in leaves(recipe)
+    }
 
 
 def _metrics(report: Report) -> Iterator[tuple[str, float]]:
     for row in rows.models(report):
-        figures: dict[str, Estimate | None] = {
-            "score": row.score,
-            "drop_vs_teacher": row.drop,
-            "p50_ms": row.p50_ms,
-            "p90_ms": row.p90_ms,
-            "p99_ms": row.p99_ms,
-            "load_ms": row.load_ms,
-            "first_inference_ms": row.first_ms,
-            "peak_memory_bytes": row.memory_bytes,
-            "energy_uj": row.energy_uj,
-            "instructions": row.figures.instructions if row.figures else None,
-        }
+        figures = row.estimates
+        if row.figures is not None:
+            figures["instructions"] = row.figures.instructions
         if row.quality is not None:
             others = (one for one in row.quality.metrics.items() if one[1] != row.score)
             figures |= {name: value for name, value in others if name not in figures}
@@ -106,8 +95,8 @@ def _metrics(report: Report) -> Iterator[tuple[str, float]]:
         yield from _with_ends("distillation/gain", gain.difference)
 
 
-def _with_ends(name: str, estimate: Estimate | None) -> Iterator[tuple[str, float]]:
-    if estimate is None or estimate.value is None:
+def _with_ends(name: str, estimate: Estimate) -> Iterator[tuple[str, float]]:
+    if estimate.value is None:
         return
     if estimate.kind not in _SEEN:
         # A tool shows a bare number: that it was not measured has to stand in its name.

@@ -3,11 +3,10 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import command_line
 import pytest
 from edgestill.pipeline.commands.gate import Amount
 
@@ -20,14 +19,7 @@ def edgestill(tmp_path):
         variables = {key: value for key, value in os.environ.items() if "GITHUB" not in key}
         if summary is not None:
             variables["GITHUB_STEP_SUMMARY"] = str(summary)
-        return subprocess.run(
-            [sys.executable, "-m", "edgestill", *map(str, words)],
-            cwd=tmp_path,
-            env=variables,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return command_line.edgestill(*words, cwd=tmp_path, env=variables)
 
     return run
 

@@ -2,9 +2,9 @@
 
 import json
 import shutil
-import subprocess
-import sys
+from functools import partial
 
+import command_line
 import pytest
 from edgestill.pipeline.commands.history import history
 
@@ -13,16 +13,7 @@ from edgestill.pipeline.commands.history import history
 def edgestill(built, tmp_path):
     shutil.copytree(built[2] / "runs", tmp_path / "artifacts" / "runs", symlinks=True)
 
-    def run(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "edgestill", *map(str, words)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return run
+    return partial(command_line.edgestill, cwd=tmp_path)
 
 
 def test_runs_stand_in_a_table_and_too_few_are_told(edgestill, tmp_path):

@@ -2,9 +2,9 @@
 
 import json
 import shutil
-import subprocess
-import sys
+from functools import partial
 
+import command_line
 import pytest
 from edgestill.errors import HostError
 from edgestill.pipeline.commands.track import record_built
@@ -19,16 +19,7 @@ def edgestill(built, tmp_path):
     for name in ("recipe.toml", "tiny.npz"):
         shutil.copy(recipe.parent / name, tmp_path / name)
 
-    def run(*words):
-        return subprocess.run(
-            [sys.executable, "-m", "edgestill", *map(str, words)],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-
-    return run
+    return partial(command_line.edgestill, cwd=tmp_path)
 
 
 def test_a_run_is_recorded_and_its_place_is_said(edgestill, tmp_path):
