@@ -29,6 +29,16 @@ OF_RECALL = "max_worst_class_drop"
 """The one of ``BUDGETS`` that only tasks with classes or labels have."""
 _SHOWN = 30
 """Names in a message."""
+_ALIKE = 0.8
+"""From which likeness on a name is a misspelt one, whatever it is about."""
+_ABOUT = {
+    **dict.fromkeys(("latency", "ms", "time"), "max_p50_ms"),
+    **dict.fromkeys(("memory", "ram"), "max_peak_memory_mib"),
+    **dict.fromkeys(("size", "bytes", "flash"), "max_size_kib"),
+    "arena": "max_arena_kib",
+    "energy": "max_energy_uj",
+}
+"""What a name that nobody knows may be about, and the budget of that."""
 
 
 def of_record(key: str, quality: VerifyRecord) -> Budget:
@@ -166,13 +176,20 @@ def _unknown(reason: str) -> Callable[[VariantQuality], Estimate]:
 
 
 def _refuse_key(name: str, task: tasks.Task, known: Sequence[str]) -> None:
-    near = difflib.get_close_matches(name, known)
+    meant = _meant(name, known)
+    near = meant or difflib.get_close_matches(name, known)
     raise RecipeError(
         found=f"a budget that {task.name} does not have",
-        expected=f"one of {', '.join(known)}",
+        expected=None if meant else f"one of {', '.join(known)}",
         where=f"gate.{name}",
         fix=f"did you mean {near[0]!r}?" if near else f"leave gate.{name} out",
     )
+
+
+def _meant(name: str, known: Sequence[str]) -> list[str]:
+    """The budget that a name surely is: misspelt, or as ``max_latency`` by what it is about."""
+    about = [key for word, key in _ABOUT.items() if word in name.split("_") and key in known]
+    return difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE) or about
 
 
 def _check_parts(key: str, metric: Metric, task: tasks.Task, labels: Sequence[str] | None) -> None:

@@ -237,10 +237,7 @@ class Student(Architecture, Start):
         kind = value.partition(":")[0]  # 'timm:name' has the form of a function, and is a teacher
         if value == AUTO or (is_factory(value) and kind not in TEACHER_KINDS):
             return value
-        try:
-            family_and_depth(value)
-        except ValueError as error:
-            raise ValueError(f"{error}, or {AUTO!r}") from None
+        family_and_depth(value, also=f", or {AUTO!r}")
         return value
 
     @across

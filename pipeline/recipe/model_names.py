@@ -90,26 +90,30 @@ NO_TEACHER = "none"
 """Name of no teacher: the student is trained on labels alone."""
 
 
-def family_and_depth(model: str) -> tuple[str, int]:
+def family_and_depth(model: str, *, also: str = "") -> tuple[str, int]:
     """The two parts of a model's name: ``("resnet", 20)`` of ``resnet20``.
+
+    Args:
+        model: the name.
+        also: what the key takes besides, for the message: ``, or 'auto'``.
 
     Raises:
         ValueError: no such family or depth; the text says what was expected.
     """
     match = re.fullmatch(r"([a-z_]+|conv1d)([1-9][0-9]{0,5})", model)
     if match is None:
-        raise ValueError("a family and a depth in one name, such as 'resnet20' or 'mlp2'")
+        raise ValueError(f"a family and a depth in one name, such as 'resnet20' or 'mlp2'{also}")
     family, depth = match[1], int(match[2])
     if family not in FAMILIES:
         near = difflib.get_close_matches(family, FAMILIES, n=1)
         hint = f"; did you mean '{near[0]}{depth}'?" if near else ""
-        raise ValueError(f"one of the families {', '.join(FAMILIES)} and a depth{hint}")
+        raise ValueError(f"one of the families {', '.join(FAMILIES)} and a depth{also}{hint}")
     least, step = FAMILIES[family].least, FAMILIES[family].step
     if depth < least or (depth - least) % step:
         below = max(least, depth - (depth - least) % step)
         raise ValueError(
             f"a depth of {least}, {least + step}, {least + 2 * step}, …, "
-            f"such as '{family}{below}' or '{family}{below + step}'"
+            f"such as '{family}{below}' or '{family}{below + step}'{also}"
         )
     return family, depth
 

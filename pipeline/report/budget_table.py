@@ -10,7 +10,7 @@ from ..judge.choice import preferred
 from ..records import Check, Report, VariantVerdict, VerifyRecord
 from . import numbers, words
 from .alike import together
-from .sections import Cell, Section, Table, row, verdict
+from .sections import Cell, Section, Table, on_budget, row, verdict
 
 TITLE = "Budgets"
 
@@ -114,7 +114,7 @@ def of_variant(judged: VariantVerdict, quality: VerifyRecord) -> Table:
             words.budget_name(check, quality),
             Cell(*numbers.parts(check.figure, numbers.budget_unit(check.key, quality))),
             numbers.budget(check, quality),
-            verdict(check.outcome),
+            on_budget(check.outcome),
             check.why,
         )
         for check in judged.checks

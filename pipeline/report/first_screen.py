@@ -216,7 +216,7 @@ def _row(check: Check, report: Report) -> BudgetRow:
         kind="not measured" if check.figure.value is None else check.figure.kind,
         outcome=check.outcome,
         bar=bullet.of_check(check, quality),
-        told=f"{name}: {shown}, budget {limit}: {words.WORDS[check.outcome]}",
+        told=f"{name}: {shown}, budget {limit}: {words.ON_BUDGET[check.outcome]}",
     )
 
 

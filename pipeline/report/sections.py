@@ -15,7 +15,7 @@ from ...devices.onboard.stats.estimate import Estimate
 from ..records import Outcome
 from . import numbers
 from .numbers import Unit
-from .words import WORDS
+from .words import ON_BUDGET, WORDS
 
 MOST_ABREAST = 6
 """Columns of models in a table: as many as are read without scrolling on 1,280 pixels."""
@@ -143,6 +143,11 @@ def brief(estimate: Estimate, unit: Unit) -> Cell:
 def verdict(outcome: Outcome | None) -> Cell:
     """A verdict, or that there is none."""
     return Cell(WORDS[outcome], outcome=outcome) if outcome else Cell("not judged")
+
+
+def on_budget(outcome: Outcome) -> Cell:
+    """Whether one budget is met."""
+    return Cell(ON_BUDGET[outcome], outcome=outcome)
 
 
 def row(*cells: str | Cell) -> tuple[Cell, ...]:

@@ -50,8 +50,8 @@ def _budgets(screen: first_screen.FirstScreen) -> Table:
             budget.limit,
             Cell(budget.value, budget.interval),
             budget.kind,
-            Cell(words.WORDS[budget.outcome], outcome=budget.outcome, judged=True),
+            Cell(words.ON_BUDGET[budget.outcome], outcome=budget.outcome, judged=True),
         )
         for budget in screen.budgets
     ]
-    return Table("Budgets", ("Budget", "Limit", "Found", "From", "Verdict"), tuple(lines))
+    return Table("Budgets", ("Budget", "Limit", "Found", "From", "Outcome"), tuple(lines))

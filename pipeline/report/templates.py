@@ -13,7 +13,7 @@ from . import graph_picture, numbers, svg
 from .chart import Chart
 from .plot import Plot, Series
 from .sections import MARKS, Table
-from .words import WORDS
+from .words import ON_BUDGET, WORDS
 
 _SHADES = 8
 _KEY = re.compile(r"[a-z_]+(?:\.[a-z0-9_]+)+")
@@ -102,5 +102,6 @@ _ENVIRONMENT.globals |= {
     "right_of": right_of,
     "shade": shade,
     "swatch": swatch,
+    "on_budget": ON_BUDGET,
     "words": WORDS,
 }

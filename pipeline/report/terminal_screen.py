@@ -25,7 +25,6 @@ STYLES: dict[Outcome, str] = {
     "not ready": "bold red",
     "undecided": "bold yellow",
 }
-_ON_BUDGET: dict[Outcome, str] = {"ready": "met", "not ready": "missed", "undecided": "undecided"}
 _MOST_BUDGETS = 6
 _LEAST_MODELS, _LEAST_NAME = 3, 12
 _APART = 2
@@ -103,7 +102,7 @@ def _budget(check: Check, report: Report) -> tuple[Text, ...]:
         _text(numbers.budget(check, quality)),
         _text(value),
         _text(interval or "exact" if check.figure.value is not None else ""),
-        _text(_ON_BUDGET[check.outcome], STYLES[check.outcome]),
+        _text(words.ON_BUDGET[check.outcome], STYLES[check.outcome]),
     )
 
 

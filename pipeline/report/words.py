@@ -20,6 +20,9 @@ from ..records import Check, Report, VerifyRecord
 from . import numbers, rows, shift_words
 
 WORDS = {"ready": "READY", "not ready": "NOT READY", "undecided": "UNDECIDED"}
+"""Of a run, a variant or a file."""
+ON_BUDGET = {"ready": "met", "not ready": "missed", "undecided": "undecided"}
+"""Of one budget."""
 ORIGINS = {
     "trained": "not trained in this run",
     "loaded": "loaded, not trained here",

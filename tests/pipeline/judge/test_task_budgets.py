@@ -414,10 +414,28 @@ def test_a_metric_that_is_no_share_may_be_beyond_1_and_one_that_grows_below_0(ke
     check(Gate(**{key: value}), of("regression"))
 
 
-def test_a_refused_key_says_the_nearest_only_where_one_is_near():
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("min_acuracy", "min_accuracy"),
+        ("max_p50", "max_p50_ms"),
+        ("max_latency", "max_p50_ms"),
+        ("max_latency_ms", "max_p50_ms"),
+        ("max_memory_mib", "max_peak_memory_mib"),
+        ("max_size_mb", "max_size_kib"),
+        ("max_energy", "max_energy_uj"),
+    ],
+)
+def test_a_refused_key_says_the_one_that_is_meant_and_not_the_whole_list(name, meant):
     with pytest.raises(RecipeError) as refusal:
-        check(Gate(min_acuracy=0.5), of("classification"))
+        check(Gate(**{name: 0.5}), of("classification"))
     assert refusal.value.found == "a budget that classification does not have"
-    assert refusal.value.fix == "did you mean 'min_accuracy'?"
-    assert refusal.value.expected == f"one of {', '.join(keys(of('classification')))}"
-    assert refusal.value.where == "gate.min_acuracy"
+    assert refusal.value.fix == f"did you mean {meant!r}?"
+    assert refusal.value.expected is None
+    assert refusal.value.where == f"gate.{name}"
+
+
+def test_a_refused_key_that_resembles_none_is_answered_with_all():
+    with pytest.raises(RecipeError) as refusal:
+        check(Gate(min_glory=0.5), of("regression"))
+    assert refusal.value.expected == f"one of {', '.join(keys(of('regression')))}"

@@ -21,8 +21,8 @@ def by_width(r):
     return {"fp32": (score, 0.01 * width), "int8-static": (score - 0.01, 0.004 * width)}
 
 
-def searched(worth=by_width, given=None, trials=8, objectives=("latency",), **more):
-    fake = FakeTrials(worth)
+def searched(worth=by_width, given=None, trials=8, objectives=("latency",), at_once=1, **more):
+    fake = FakeTrials(worth, at_once=at_once)
     options = Options(trials, more.pop("minutes", None), objectives)
     search = FrontierSearch(given or recipe(search=SEARCH), fake, options, **more)
     search.run()
@@ -183,6 +183,35 @@ def test_a_student_that_is_a_function_stays_and_its_training_is_searched():
     record = record_of(search)
     assert {tuple(one.settings) for one in record.explored} == {("distill.alpha",)}
     assert [point.score.value for point in record.frontier] == [0.9]
+
+
+def test_on_one_worker_nothing_is_begun_ahead():
+    _, fake = searched()
+    assert {what for what, _ in fake.begun} == {"validation"}
+
+
+def test_on_several_workers_what_is_explored_next_is_begun_and_what_is_left_out_is_not_trained():
+    def heavy(r):
+        """The widest is too large for the budget of latency by far."""
+        return {
+            name: (score, ms * 100 ** (r.student.width == 32))
+            for name, (score, ms) in by_width(r).items()
+        }
+
+    search, fake = searched(heavy, at_once=2)
+    begun = {what: [width for one, width in fake.begun if one == what] for what, _ in fake.begun}
+    explored = [one.recipe.student.width for one in search.tried]
+    assert begun["resources"] == explored
+    assert 32 in explored
+    assert begun["short training"] == [width for width in explored if width != 32]
+    assert [width for width, _ in fake.trained] == begun["short training"]
+
+
+def test_several_workers_explore_no_choice_twice_and_as_many_as_were_wanted():
+    search, _ = searched(at_once=3, trials=7)
+    changes = [one.change for one in search.tried]
+    assert len(changes) == 7
+    assert all(one not in changes[:at] for at, one in enumerate(changes))
 
 
 def test_a_student_that_is_to_be_chosen_is_one_of_the_candidates():

@@ -48,6 +48,30 @@ def test_a_stopped_search_goes_on_as_if_it_had_not_been(tmp_path):
     assert asked(second, chosen, 5) == whole[7:]
 
 
+def test_several_are_asked_at_once_each_another_and_none_is_told_by_that():
+    chosen = space()
+    study = Study(None, chosen, directions=2, seed=0)
+    several = study.ask_several(6)
+    assert several[0] == chosen.own()
+    assert len({str(chosen.change(picks)) for picks in several}) == 6
+    assert study.told == []
+    assert study.ask_several(1) == several[:1]
+    for picks in several:
+        study.tell(picks, worth(chosen, picks))
+    later = study.ask_several(6)
+    assert not {str(chosen.change(one)) for one in later} & {
+        str(chosen.change(one)) for one in several
+    }
+
+
+def test_of_a_small_space_no_more_are_asked_at_once_than_are_left():
+    chosen = space(choices=["student"])
+    study = Study(None, chosen, directions=2, seed=0)
+    assert len(study.ask_several(50)) == chosen.size
+    asked(study, chosen, 2)
+    assert len(study.ask_several(50)) == chosen.size - 2
+
+
 def test_another_seed_asks_otherwise():
     chosen = space()
     one, other = (asked(Study(None, chosen, directions=2, seed=s), chosen, 6) for s in (0, 1))

@@ -2,15 +2,18 @@
 
 import pytest
 import tiny
+from edgestill.errors import DataError
 from edgestill.pipeline.build import flow
 from edgestill.pipeline.engine.compute import Compute
 from edgestill.pipeline.engine.flow import Planner
+from edgestill.pipeline.engine.remote import Cluster
 from edgestill.pipeline.engine.store import Store
 from edgestill.pipeline.outside import outside
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.files import load
 from edgestill.pipeline.search import trials as module
 from edgestill.pipeline.search.trials import Trials, _short
+from fake_executor import FakeExecutor
 
 LIKE_A_SEARCH = (
     "benchmark.processes=5",
@@ -72,3 +75,45 @@ def test_data_are_read_once_for_all_candidates(tmp_path, monkeypatch):
     trials.costs(recipe, (recipe.student,))
     trials.data(recipe.model_copy(update={"threads": 1}))
     assert len(read) == 1
+
+
+def widths(folder):
+    """Two recipes that differ in their student alone."""
+    return [load(tiny.write(folder), [f"student.width={width}"]) for width in (4, 8)]
+
+
+def test_on_several_workers_what_will_be_asked_for_is_begun_together(tmp_path):
+    recipes = widths(tmp_path)
+    executor = FakeExecutor(nodes=("one", "two"))
+    with Cluster(executor, None) as cluster:
+        trials = Trials(tmp_path / "artifacts", Silent(), runner=cluster)
+        trials.ahead(recipes, "short training", 0.5)
+        assert trials.ran == []
+        first = trials.short_training(recipes[0], 0.5)
+        assert executor.most == 2
+        assert [name for name, *_ in executor.submitted].count("student") == 2
+        second = trials.short_training(recipes[1], 0.5)
+        assert [name for name, *_ in executor.submitted].count("student") == 2
+    assert (first.width, second.width) == (4, 8)
+    alone = Trials(tmp_path / "alone", Silent())
+    again = alone.short_training(recipes[1], 0.5)
+    assert (again.parameters, again.validation_score) == (
+        second.parameters,
+        second.validation_score,
+    )
+
+
+def test_what_begins_and_fails_is_told_when_it_is_asked_for(tmp_path):
+    recipe = load(tiny.write(tmp_path), ["distill.batch_size=60000"])
+    with Cluster(FakeExecutor(), None) as cluster:
+        trials = Trials(tmp_path / "artifacts", Silent(), runner=cluster)
+        trials.ahead([recipe], "validation")
+        with pytest.raises(DataError):
+            trials.on_validation(recipe)
+
+
+def test_on_one_worker_nothing_begins_before_it_is_asked_for(tmp_path):
+    trials = Trials(tmp_path / "artifacts", Silent())
+    trials.ahead(widths(tmp_path), "resources")
+    assert trials.ran == []
+    assert not list((tmp_path / "artifacts" / "store").glob("*"))
