@@ -81,7 +81,7 @@ def shipped(run):
     return {one.key: one.figure for one in judged.checks}, run.path / "variants" / file.file
 
 
-@pytest.mark.parametrize("kind", ["windows", "texts"])
+@pytest.mark.parametrize("kind", three_kinds.KINDS)
 def test_a_budget_of_size_gives_one_of_the_largest_students_whose_file_is_small_enough(
     kind, tmp_path
 ):
@@ -95,7 +95,7 @@ def test_a_budget_of_size_gives_one_of_the_largest_students_whose_file_is_small_
     assert run.ran.count("benchmark") == 1
 
 
-@pytest.mark.parametrize("kind", ["texts"])
+@pytest.mark.parametrize("kind", three_kinds.KINDS)
 def test_a_budget_of_latency_gives_one_of_the_largest_students_that_are_fast_enough(kind, tmp_path):
     text = three_kinds.recipe(kind, search=TIMED[kind], variants='["fp32"]')
     three_kinds.write(kind, tmp_path)
