@@ -132,7 +132,10 @@ TRAININGS = {
     "texts": lambda kit: kit.plain("texts"),
     "kd": lambda kit: kit.distilled({"kd": 1.0}),
     "dkd, mse": lambda kit: kit.distilled({"dkd": 1.0, "mse": 0.1}),
-    "dist": lambda kit: kit.distilled({"dist": 1.0}),
+    # Its correlations turn the last bits of a few almost equal answers into steps of their own.
+    "dist": lambda kit: kit.distilled(
+        {"dist": 1.0}, schedule=SHORT.model_copy(update={"learning_rate": 0.001})
+    ),
     "binary kd": lambda kit: kit.distilled({"kd": 1.0}, name="sets"),
     "answers in units": lambda kit: kit.distilled({"mse": 1.0}, name="numbers"),
     "some without a label, mixup": lambda kit: kit.distilled(

@@ -53,7 +53,7 @@ def show_verdict(run: "Run", *, verbose: bool) -> None:
         verbose: whether all of it is printed, not one screen.
     """
     console, command = stdout(), run.next_command
-    command = None if command is None else f"try: {command}"
+    below = [*([] if command is None else [f"try: {command}"]), f"report: {run.report_path}"]
     if verbose:
         from ..report.terminal import table
 
@@ -62,9 +62,8 @@ def show_verdict(run: "Run", *, verbose: bool) -> None:
         from ..report.terminal_screen import screen
 
         # Below it stand what to try next, the path of the report and the prompt.
-        below = 2 if command is None else 2 + -(-len(command) // console.width)
-        lines = console.height - below if console.is_terminal else _LOG
+        taken = 1 + sum(-(-len(line) // console.width) for line in below)
+        lines = console.height - taken if console.is_terminal else _LOG
         console.print(screen(run.report, columns=console.width, lines=lines))
-    if command is not None:
-        console.print(command, soft_wrap=True)
-    console.print(f"report: {run.report_path}", soft_wrap=True)
+    for line in below:
+        console.print(line, soft_wrap=True)

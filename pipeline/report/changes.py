@@ -29,11 +29,15 @@ def of(report: Report) -> tuple[str, ...]:
 
 
 def _ready(report: Report, judged: VariantVerdict) -> Iterator[str]:
-    """The budget that is met most narrowly."""
+    """The budget that is met most narrowly, in points or in percent of the budget."""
     quality = report.quality
-    checks = [one for one in judged.checks if gap.room(one, quality) is not None]
+    checks = [
+        one
+        for one in judged.checks
+        if gap.room(one, quality) is not None and not constant.is_one(one)
+    ]
     if not checks:
-        yield "No budget is set, so only a fault would change it."
+        yield "No budget is set: only a fault would change it, or to be no better than a constant."
         return
     close = min(checks, key=lambda check: gap.tightness(check, quality))
     name, worse, better = (
@@ -47,8 +51,6 @@ def _ready(report: Report, judged: VariantVerdict) -> Iterator[str]:
         else f"Closest: {name}, {inside} inside its budget of {numbers.budget(close, quality)}."
     )
     side = "below" if gap.at_most(close, quality) else "above"
-    if constant.is_one(close):
-        return
     if worse is not None and better is not None and worse != better:
         yield (
             f"A budget {side} {gap.amount(close, worse, quality)} would make it UNDECIDED, one "

@@ -46,13 +46,12 @@ def room(check: Check, quality: VerifyRecord) -> float | None:
 
 
 def tightness(check: Check, quality: VerifyRecord) -> float:
-    """The room as a share of the budget, or of the interval where the budget is 0."""
+    """The room in points of a share, and of other figures in percent of the budget."""
     inside = room(check, quality)
     if inside is None:
         return math.inf
-    if not as_ratio(check, quality) and of_record(check.key, quality).direction == "at least":
-        # Of a share that has to be large what counts is how near it comes to 1.
-        return inside / (abs(1.0 - check.budget) or 1.0)
+    if _unit(check, quality) is numbers.POINTS:
+        return inside
     return inside / (abs(check.budget) or _width(check.figure) or 1.0)
 
 

@@ -22,8 +22,8 @@ from . import (
     budgeted,
     distillation,
     energy,
+    first_screen,
     lost_words,
-    next_step,
     numbers,
     operators,
     rows,
@@ -34,6 +34,7 @@ from . import (
 )
 from .numbers import BYTES, MILLISECONDS, Unit
 from .rows import Row
+from .terminal_screen import budgets
 
 _STYLES = {"ready": "bold green", "not ready": "bold red", "undecided": "bold yellow"}
 _MODELS_ABREAST = 4
@@ -43,7 +44,7 @@ _COLUMNS = 80
 
 def table(report: Report) -> RenderableType:
     """The verdict, the figures, the ratios, what distillation gave, and the warnings."""
-    reasons = _Reasons()
+    reasons, first = _Reasons(), first_screen.of(report)
     models = _in_detail(report)
     grids: list[RenderableType] = [
         _grid(report, models[start : start + _MODELS_ABREAST], budgeted.lines(report), reasons)
@@ -51,9 +52,12 @@ def table(report: Report) -> RenderableType:
     ]
     return Group(
         _text(words.headline(report), _STYLES[report.verdict.outcome]),
+        _text(first.file),
         _text(report.verdict.why),
         *(_text(found) for found in [search.lead(report)] if found),
         *(_text(f"warning: {warning}", "yellow") for warning in warnings.first(report)),
+        *budgets(report, _COLUMNS, most=len(first.budgets) + first.more_budgets)[0],
+        *(_text(change) for change in first.changes),
         *_overview(report, reasons),
         *grids,
         *(_text(line, "dim") for line in reasons.lines()),
@@ -71,7 +75,6 @@ def table(report: Report) -> RenderableType:
             )
             if said
         ),
-        *(_text(step.text) for step in [next_step.of(report)] if step),
         *(_text(f"warning: {warning}", "yellow") for warning in warnings.of_measurement(report)),
     )
 

@@ -7,6 +7,7 @@ Budgets stand with figure, interval and verdict. What else there is to know is c
 """
 
 import textwrap
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -45,48 +46,75 @@ def screen(
         lines: there is room for; of more models than fit the last are counted.
         rest: where the rest is told.
     """
+    tables, used = budgets(report, columns)
+    for most in (2, 1, 0):
+        head, foot = _head(report, columns, most), _foot(report, columns, most, rest)
+        room = lines - used - sum(_height(text) for text in (*head, *foot))
+        models, taken = _models(report, columns, room)
+        if taken <= room:
+            break
+    # What a screen has left sets the tables apart.
+    apart = [Text("")] if room - taken >= 2 else []
+    return Group(*head, *apart, *tables, *apart, *models, *foot)
+
+
+def _head(report: Report, columns: int, most: int) -> list[Text]:
+    """What is read first, each sentence in at most so many lines; 0: what can be missed is not."""
     first = first_screen.of(report)
     outcome = report.verdict.outcome
-    head = [
+    elsewhere = [] if report.measured.on_target else [first.machine]
+    ships = report.verdict.ship is not None
+    return [
         _cut(f"{words.WORDS[outcome]}: {first.lead}", columns, 2, STYLES[outcome]),
-        _cut(first.file, columns, 2),
-        _cut(first.why, columns, 2, "dim"),
-        *(_cut(found, columns, 2, "dim") for found in [first.search] if found),
+        _cut(first.file, columns, most or 1),
+        *(_cut(where, columns, 1, "yellow") for where in elsewhere),
+        *(_cut(why, columns, most, "dim") for why in [first.why] if most > 1 - ships),
+        *(_cut(found, columns, most or 1, "dim") for found in [first.search] if found),
         *(
-            _cut(f"warning: {warning}", columns, 2, "yellow")
+            _cut(f"warning: {warning}", columns, most or 1, "yellow")
             for warning in warnings.first(report)[:_MOST_WARNINGS]
         ),
     ]
-    foot = [_cut(first.changes[0], columns, 2)] if first.changes else []
-    if report.adaptation is not None:
-        foot.insert(0, _cut(adaptation.brief(report.adaptation), columns, 2))
-    foot.append(_cut(_details(report, rest), columns, 2, "dim"))
-    budgets, used = _budgets(report, columns)
-    room = lines - used - sum(_height(text) for text in (*head, *foot))
-    models, taken = _models(report, columns, room)
-    # What a screen has left sets the tables apart.
-    apart = [Text("")] if room - taken >= 2 else []
-    return Group(*head, *apart, *budgets, *apart, *models, *foot)
 
 
-def _budgets(report: Report, columns: int) -> tuple[list[RenderableType], int]:
+def _foot(report: Report, columns: int, most: int, rest: str) -> list[Text]:
+    """What follows the tables; of 0 lines a sentence without what can be missed."""
+    told = [adaptation.brief(report.adaptation)] if report.adaptation else []
+    if most and (gained := words.gain_briefly(report)) is not None:
+        told.append(gained)
+    # What to do next is never cut short for the sake of what there is.
+    changes = [_cut(one, columns, 2) for one in first_screen.of(report).changes[:1]]
+    details = _cut(_details(report, rest), columns, most or 1, "dim")
+    return [*(_cut(one, columns, most or 1) for one in told), *changes, details]
+
+
+def budgets(
+    report: Report, columns: int, most: int = _MOST_BUDGETS
+) -> tuple[list[RenderableType], int]:
     """A row a budget of the model that the verdict is about, and how many lines that takes."""
     checks = first_screen.checks_of(report)
     if not checks:
         return [], 0
-    shown = checks if len(checks) <= _MOST_BUDGETS else checks[: _MOST_BUDGETS - 1]
-    name = f"budgets of {report.verdict.nearest}"
-    grid = _table(name, "", "figure", "interval", "")
+    shown = checks if len(checks) <= most else checks[: most - 1]
     cells = [_budget(check, report) for check in shown]
-    # Figures are never cut for the sake of a long name.
-    others = zip(("", "figure", "interval", ""), *(rest for _, *rest in cells), strict=True)
-    room = columns - sum(max(map(len, column)) + _APART for column in others) - _APART
-    for budget, *rest in cells:
-        budget.truncate(max(_LEAST_NAME, room), overflow="ellipsis")
-        grid.add_row(budget, *rest)
+    heads = ("", "figure", "interval", "")
+    room = _left(columns, heads, cells)
+    title = _text(f"budgets of {report.verdict.nearest}")
+    width = max(_LEAST_NAME, room)
+    for name in (title, *(name for name, *_ in cells)):
+        name.truncate(width, overflow="ellipsis")
+    grid = _table(title.plain, *heads)
+    for name, *others in cells:
+        grid.add_row(name, *others)
     if more := len(checks) - len(shown):
-        grid.add_row(f"… and {numbers.how_many(more, 'budget')} more")
+        grid.add_row(_text(f"… and {numbers.how_many(more, 'budget')} more"))
     return [grid], len(shown) + bool(more) + 2
+
+
+def _left(columns: int, heads: Sequence[str], cells: Sequence[Sequence[Text]]) -> int:
+    """The columns that all but the names leave to them."""
+    others = zip(heads, *(rest for _, *rest in cells), strict=True)
+    return columns - sum(max(map(len, column)) + _APART for column in others)
 
 
 def _budget(check: Check, report: Report) -> tuple[Text, ...]:
@@ -97,6 +125,8 @@ def _budget(check: Check, report: Report) -> tuple[Text, ...]:
     value, interval = numbers.without_reason(check.figure, numbers.budget_unit(check.key, quality))
     if check.figure.value is None:
         value = "unknown"
+    elif check.figure.kind not in ("measured", "exact"):
+        name = f"{check.figure.kind} {name}"
     return (
         _text(name),
         _text(numbers.budget(check, quality)),
@@ -121,13 +151,15 @@ def _models(report: Report, columns: int, lines: int) -> tuple[list[RenderableTy
         models.sort(key=lambda one: (one.name != report.verdict.nearest, one.name != TEACHER))
         models = models[: room - 1]
     metric = report.quality.metric
-    head = ("models", metric, "p50", "p90", "memory", "file", "")
+    measured = report.measured
+    title = "models" if measured.on_target else f"on {measured.measured_on}"
+    head = (title, metric, "p50", "p90", "memory", "file", "")
     cells = [_model(model, metric) for model in models]
     width = sum(
         max(len(part) for part in column) + 1
         for column in zip(head, *((name, *map(str, rest)) for name, *rest in cells), strict=True)
     )
-    grid = _table(*head)
+    grid = _table(*head, figures=True)
     for name, *rest in cells:
         # A name is broken before its format where a line does not hold it.
         grid.add_row(_text(name.replace(AT, f"\n{AT}", 1) if width > _NARROW else name), *rest)
@@ -175,15 +207,13 @@ def _details(report: Report, rest: str) -> str:
     return f"details: {warned}every interval, comparisons: {rest}"
 
 
-def _table(*head: str) -> Table:
+def _table(*head: str, figures: bool = False) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     grid.add_column(_text(head[0], "bold"), no_wrap=True, overflow="ellipsis")
     for number, title in enumerate(head[1:], 1):
         last = number == len(head) - 1
-        right = head[0] == "models" and not last
-        grid.add_column(
-            _text(title, "bold"), justify="right" if right else "left", no_wrap=not last
-        )
+        right = figures and not last
+        grid.add_column(_text(title, "bold"), justify="right" if right else "left", no_wrap=True)
     return grid
 
 

@@ -260,11 +260,21 @@ def gain(report: Report) -> str:
         return f"{unshown}, {size} ({basis})."
     if low <= 0.0 <= high:
         return f"{unshown}, {size}, an interval that contains 0 ({basis})."
-    verb = "gained" if value > 0 else "cost"
+    did = f"gained {metric}" if value > 0 else f"made {metric} worse"
     if len(gain.seeds) == 1:
         # The interval covers the choice of test samples, not the randomness of training.
-        return f"With one seed, distillation {verb} {metric}: {size} ({basis})."
-    return f"Distillation {verb} {metric}: {size} ({basis})."
+        return f"With one seed, distillation {did}: {size} ({basis})."
+    return f"Distillation {did}: {size} ({basis})."
+
+
+def gain_briefly(report: Report) -> str | None:
+    """The gain of distillation in a line; None where there is nothing to compare with."""
+    metric, gain = report.quality.metric, report.quality.gain
+    if not report.teachers or gain is None or gain.difference.value is None:
+        return None
+    size = numbers.show(gain.difference, numbers.lost_unit(metric))
+    seeds = numbers.how_many(len(gain.seeds), "seed")
+    return f"{numbers.capital(metric)} gained by distillation: {size}, {seeds}."
 
 
 def settings(report: Report) -> tuple[tuple[str, str], ...]:

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from ...devices.onboard.stats.distributions import normal_quantile
 from ...devices.onboard.stats.estimate import Estimate
 from ...devices.onboard.stats.processes import percent
-from .jackknife import Figure, mean, share_figure
+from .group_mean import mean_of_groups
+from .jackknife import Figure, share_figure
 from .sampling import Sampling
 
 
@@ -23,7 +24,7 @@ def share(holds: ArrayLike, sampling: Sampling, what: str = "proportion") -> Est
     flags = np.asarray(holds)
     if sampling.groups is None:
         return proportion(int(flags.sum()), len(flags), sampling.confidence)
-    return mean(flags, share_figure(what), sampling)
+    return mean_of_groups(flags, share_figure(what), sampling)
 
 
 def proportion(successes: int, n: int, confidence: float) -> Estimate:
@@ -65,7 +66,7 @@ def paired_difference(correct_a: ArrayLike, correct_b: ArrayLike, sampling: Samp
     a, b = _booleans(correct_a, correct_b)
     if sampling.groups is not None:
         lost = Figure("paired difference", "share", bounds=(-1.0, 1.0))
-        return mean(a.astype(np.float64) - b, lost, sampling)
+        return mean_of_groups(a.astype(np.float64) - b, lost, sampling)
     n, confidence = len(a), sampling.confidence
     method = f"paired difference, {percent(confidence)} score interval by Tango 1998"
     if n == 0:

@@ -36,12 +36,22 @@ def shown_below(shares: NDArray[np.float64], mean: float, error: float) -> bool:
         mean: in (0, 1).
         error: largest chance of saying so where it is not.
     """
-    return _log_capital((mean - shares) / (1.0 - mean)) >= -math.log(error)
+    return shown_above_zero((mean - shares) / (1.0 - mean), error)
 
 
 def shown_above(shares: NDArray[np.float64], mean: float, error: float) -> bool:
     """Whether shares of processes show that their expectation is above a mean; as `shown_below`."""
-    return _log_capital((shares - mean) / mean) >= -math.log(error)
+    return shown_above_zero((shares - mean) / mean, error)
+
+
+def shown_above_zero(gains: NDArray[np.float64], error: float) -> bool:
+    """Whether figures that cannot be below -1 show that their expectation is above 0.
+
+    Args:
+        gains: independent of each other, at least -1, shape (n,).
+        error: largest chance of saying so where it is not.
+    """
+    return _log_capital(gains) >= -math.log(error)
 
 
 @cache

@@ -274,7 +274,9 @@ def test_a_killed_process_ends_the_job_and_the_next_one_resumes(tmp_path, rank):
     process.stderr.close()
     told = "".join(lines)
     assert "[rank" not in told, "torch shows an exception that nothing catches so"
-    assert told.count("error: training: found a process that has ended") == (rank == 1)
+    # torchrun names the one that died; it may end the other before that has said so, too.
+    assert "Signal 9 (SIGKILL)" in told
+    assert told.count("error: training: found a process that has ended") <= (rank == 1)
     _, weights, told = built(recipe, tmp_path / "killed", 2)
     assert "resumes after step" in told
     assert alike(weights, expected)

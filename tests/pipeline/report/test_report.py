@@ -247,7 +247,7 @@ def test_the_time_of_another_machine_is_no_verdict_on_a_compression_for_the_targ
         ),
         (
             (-0.0167, -0.0284, -0.0051),
-            "With one seed, distillation cost accuracy: -1.7 points (-2.8 to -0.5)",
+            "With one seed, distillation made accuracy worse: -1.7 points (-2.8 to -0.5)",
         ),
         ((0.0167, None, None), "Distillation: no difference shown"),
     ],

@@ -7,8 +7,8 @@ import pytest
 import report_example as example
 import runtimes_example
 from edgestill.pipeline.recipe.gate import Gate
-from edgestill.pipeline.report import first_screen, numbers
-from edgestill.pipeline.report.terminal_screen import screen
+from edgestill.pipeline.report import first_screen, numbers, words
+from edgestill.pipeline.report.terminal_screen import budgets, screen
 from rich.console import Console
 
 LINES = 22
@@ -102,3 +102,60 @@ def test_a_name_reaches_no_terminal_as_an_escape_code():
     )
     assert "\x1b" not in shown(hostile)
     assert "\u202e" not in shown(hostile)
+
+
+@pytest.mark.parametrize("columns", [80, 100])
+@pytest.mark.parametrize("name", REPORTS)
+def test_no_figure_interval_or_verdict_of_a_budget_is_cut(name, columns):
+    report = REPORTS[name]()
+    nearest = f"{'long-' * 6}{report.verdict.nearest}"
+    renamed = report.verdict.model_copy(
+        update={
+            "nearest": nearest,
+            "variants": tuple(
+                one.model_copy(update={"name": nearest})
+                if one.name == report.verdict.nearest
+                else one
+                for one in report.verdict.variants
+            ),
+        }
+    )
+    checks = first_screen.checks_of(report)[:6]
+    tables, _ = budgets(report.model_copy(update={"verdict": renamed}), columns)
+    console = Console(file=io.StringIO(), width=columns)
+    console.print(*tables)
+    rows = console.file.getvalue().splitlines()
+    assert max(map(len, rows)) <= columns
+    for check in checks:
+        value, interval = numbers.without_reason(
+            check.figure, numbers.budget_unit(check.key, report.quality)
+        )
+        parts = (
+            numbers.budget(check, report.quality),
+            value,
+            interval or "exact",
+            words.ON_BUDGET[check.outcome],
+        )
+        assert any(all(f"{part} " in f"{row} " for part in parts) for row in rows), parts
+
+
+def test_a_figure_that_was_predicted_or_measured_elsewhere_says_so():
+    report = example.report()
+    measured = report.measured.model_copy(update={"target": "pixel-big", "on_target": False})
+    away = report.model_copy(update={"measured": measured})
+    text = shown(away, 140)
+    assert "Target pixel-big; measured on" in text
+    assert "which is not the target" in text
+    assert f"on {measured.measured_on} " in text
+    assert "which is not the target" not in shown(report, 140)
+
+
+def test_what_distillation_gave_stands_there_where_there_is_room():
+    report = example.report()
+    assert "Accuracy gained by distillation: " in shown(report, lines=40)
+
+
+@pytest.mark.parametrize("lines", range(18, 30))
+@pytest.mark.parametrize("name", REPORTS)
+def test_it_is_no_longer_than_there_is_room(name, lines):
+    assert len(shown(REPORTS[name](), lines=lines).splitlines()) <= lines

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 SIZES = {"windows": 40, "texts": 60, "images": 60}
 """KiB."""
 ON_BOARD = {
-    "windows": 'models = ["conv1d2"]\nwidths = [4, 8, 16]',
+    "windows": 'models = ["conv1d2"]\nwidths = [8, 16, 32]',
     "texts": 'models = ["dan1", "transformer1"]\nwidths = [16, 32, 64]',
     "images": 'models = ["resnet8"]\nwidths = [4, 8, 16]',
 }

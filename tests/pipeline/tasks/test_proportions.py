@@ -20,7 +20,8 @@ def test_three_people_say_little_whatever_their_windows():
     alone, grouped = (share(right, Sampling(0.99, groups)) for groups in (None, PEOPLE))
     assert alone.value == grouped.value == pytest.approx(0.803, abs=1e-3)
     assert alone.low > 0.75
-    assert (grouped.low, grouped.n) == (0.0, 3)
+    assert grouped.low < 0.1
+    assert grouped.n == 3
     assert "3 groups" in grouped.method
 
 
@@ -29,8 +30,8 @@ def test_two_people_have_no_interval_and_alike_people_only_that_of_the_unseen():
     assert (two.value, two.low, two.high) == (0.75, None, None)
     assert two.missing == "an interval takes at least 3 groups, there were 2"
     alike = share(_of_people(0.9, 0.9, 0.9), Sampling(0.99, PEOPLE))
-    # 1 - 0.005 ** (1 / 3) of all people may get nothing right.
-    assert alike.low == pytest.approx(0.9 * 0.005 ** (1 / 3))
+    # 1 - 0.0045 ** (1 / 3) of all people may get nothing right; a tenth of the error is another's.
+    assert alike.low == pytest.approx(0.9 * 0.0045 ** (1 / 3))
 
 
 def test_a_paired_difference_of_people_is_judged_by_people():
@@ -38,7 +39,9 @@ def test_a_paired_difference_of_people_is_judged_by_people():
     assert paired_difference(before, after, Sampling(0.99)).low > 0.05
     grouped = paired_difference(before, after, Sampling(0.99, PEOPLE))
     assert grouped.value == pytest.approx(0.35 / 3)
-    assert (grouped.low, grouped.high, grouped.n) == (-1.0, 1.0, 3)
+    assert grouped.low < -0.9
+    assert grouped.high > 0.9
+    assert grouped.n == 3
 
 
 def test_the_exact_interval_is_the_published_one():
@@ -190,11 +193,12 @@ def test_a_share_and_a_difference_of_groups_are_named():
     people = Sampling(0.95, np.arange(8) // 2)
     flags = np.arange(8) < 3
     found = share(flags, people)
-    assert found.method == "proportion, 95 % interval by jackknife over 4 groups"
+    how = "95 % interval by jackknife over 4 groups, or by betting (Waudby-Smith & Ramdas 2024)"
+    assert found.method == f"proportion, {how} where that end is nearer"
     assert share(flags, people, "recall").method.startswith("recall, 95 %")
     lost = paired_difference(flags, ~flags, people)
     assert lost.value == pytest.approx(-2 / 8)
-    assert lost.method == "paired difference, 95 % interval by jackknife over 4 groups"
+    assert lost.method == f"paired difference, {how} where that end is nearer"
 
 
 def test_only_rows_of_two_answers_are_compared():
