@@ -1,7 +1,9 @@
-r"""Any text as one line that a terminal, a page or XML shows and does not obey.
+r"""Any text as one line that a terminal, a page or XML shows and does not obey; counts in words.
 
 >>> printable("a\x1b[31mb")
 'a�[31mb'
+>>> how_many(1, "sample")
+'1 sample'
 """
 
 import unicodedata
@@ -20,6 +22,16 @@ def printable(text: str) -> str:
         return text
     kept = (c if _shows(c) else " " if c.isspace() else "\N{REPLACEMENT CHARACTER}" for c in text)
     return "".join(kept)
+
+
+def how_many(value: int, noun: str, plural: str | None = None) -> str:
+    """``1 process``, ``9 processes``: a count with its noun."""
+    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
+
+
+def were(value: int, noun: str) -> str:
+    """``1 choice was``, ``9 choices were``: a count as the subject of a sentence."""
+    return f"{how_many(value, noun)} {'was' if value == 1 else 'were'}"
 
 
 def _shows(character: str) -> bool:

@@ -1,11 +1,13 @@
 """What ``edgestill.search`` gives back: the frontier, and the recipe of each of its points."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..finished.result import Result, figure, plain
 from ..finished.screen import Cell, Screen, near
+from ..printable import how_many
 from ..records import FrontierRecord, PointRecord
 from ..report import search_words as words
 from ..runs.searches import PAGE
@@ -48,18 +50,30 @@ class Frontier(Result):
         mattered = words.mattered(record) or f"what mattered: {record.importance_missing}"
         stopped = "stopped; " if record.interrupted else ""
         return Screen(
-            title=f"{words.against(record)}: {stopped}{len(self.points)} points that no other "
-            "beats",
+            title=f"{words.against(record)}: {stopped}"
+            f"{how_many(len(self.points), 'point')} that no other beats",
             head=("", "student", "file", metric, *record.objectives, "budgets"),
             rows=tuple(self._row(point) for point in self.points),
-            above=(words.how_many(record),),
+            above=(words.how_many(record), f"The search ended because {record.ended}."),
             below=(
+                *self._missed(),
                 *words.cautions(record),
                 words.covered(record).partition(":")[0] + "; " + mattered,
-                "build a point: edgestill build RECIPES/01.toml, of this folder of recipes:",
+                "to build a point, RECIPES being the folder that the next line names: "
+                "`edgestill build RECIPES/01.toml`",
             ),
             paths=(("recipes", near(self.path / "recipes")), ("page", near(self.page_path))),
         )
+
+    def _missed(self) -> Iterator[str]:
+        """Which budgets the points miss, those that miss the same in one sentence."""
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for point in self.points:
+            if keys := tuple(miss.key for miss in point.misses):
+                groups.setdefault(keys, []).append(f"{point.on_frontier:02}")
+        for keys, places in groups.items():
+            verb = "misses" if len(places) == 1 else "miss"
+            yield f"{', '.join(places)} {verb} {', '.join(keys)}"
 
     def _row(self, point: PointRecord) -> tuple[Cell, ...]:
         record = self.record

@@ -16,6 +16,7 @@ from .shared import (
     artifacts_option,
     command,
     engine_option,
+    note_demo,
     overrides_option,
     print_result,
     processes_option,
@@ -80,6 +81,7 @@ def build(
 
     progress = OnConsole(stderr())
     check_places(places, given["until"])
+    note_demo(recipe)
     with started(processes, given["engine"]):
         built = run_build(recipe, **given, progress=progress)
     if isinstance(built, Stopped):
@@ -196,6 +198,7 @@ def plan(invocation: Invocation, /, recipe: Path | None, processes: int, **given
     from ..api.plan import plan as make_plan
     from ..engine.compute import shared_by
 
+    note_demo(recipe)
     with shared_by(processes):
         planned = make_plan(recipe, **given)
     _print_planned(invocation, planned)

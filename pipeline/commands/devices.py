@@ -138,7 +138,8 @@ def doctor(invocation: Invocation, artifacts: Path) -> None:
     results = [*checks(artifacts), *_stored(artifacts)]
     lines = []
     for check in results:
-        lines.append(f"{check.state:<7}  {check.name}: {check.found}")
+        means = f"; {check.means}" if check.state == "ok" else ""
+        lines.append(f"{check.state:<7}  {check.name}: {check.found}{means}")
         if check.state != "ok":
             lines.append(f"         {check.means}" + (f"; {check.fix}" if check.fix else ""))
     print_result(invocation, [asdict(check) for check in results], *lines, hang=9)

@@ -12,6 +12,7 @@ from .shared import (
     artifacts_option,
     command,
     engine_option,
+    note_demo,
     overrides_option,
     print_json,
     store_option,
@@ -62,6 +63,7 @@ def search(invocation: Invocation, /, recipe: Path | None, **given: Any) -> None
     from ..api.search import search as find
     from ..progress import OnConsole
 
+    note_demo(recipe)
     found = find(recipe, **given, progress=OnConsole(stderr()))
     if invocation.json:
         print_json(invocation, found.to_dict())

@@ -1,6 +1,7 @@
 """What commands share: ``--debug`` and ``--json``, options of several commands, consoles."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,6 +189,15 @@ def axes_of(texts: Sequence[str]) -> dict[str, int | None]:
             )
         axes[name] = None if axis == "none" else int(axis)
     return axes
+
+
+def note_demo(recipe: Path | None) -> None:
+    """Say which recipe a command takes that names none, and that the folder has one of its own."""
+    if recipe is not None:
+        return
+    own = Path("recipe.toml")
+    beside = f"; {own} of this folder is not read: name it to take it" if own.is_file() else ""
+    say(f"recipe: the bundled demo{beside}", file=sys.stderr, hang=2)
 
 
 def print_result(invocation: Invocation, document: object, *lines: str, hang: int = 0) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..printable import how_many
 from ..progress import Progress
 from ..recipe.data import Data
 from ..records import SPLITS, DataRecord, Layout, Split
@@ -170,13 +171,13 @@ def _about_unlabelled(source: SourceSamples, used: int) -> list[str]:
     if not found:
         return []
     notes = [
-        f"{used:,} samples of train have no label: the student learns the teacher's answers to "
-        "them, and nothing else does; if -1 is a class, name the classes in data.labels"
+        f"of train {how_many(used, 'sample')} without a label: the student learns the teacher's "
+        "answers to them, and nothing else does; if -1 is a class, name the classes in data.labels"
     ]
     if found > used:
         notes.append(
-            f"{found - used:,} samples without a label are left out, since they are in test or "
-            "validation, or of a group there"
+            f"left out without a label: {how_many(found - used, 'sample')} of test or validation, "
+            "or of a group there"
         )
     return notes
 
@@ -198,5 +199,5 @@ def _notes(
             "class_weights = true in [teacher] and [distill] would give rare classes more weight"
         )
     if dropped:
-        notes.append(f"{dropped} samples dropped because they are in two splits")
+        notes.append(f"dropped because of being in two splits: {how_many(dropped, 'sample')}")
     return notes

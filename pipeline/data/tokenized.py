@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..printable import how_many
 from ..progress import Progress
 from ..recipe.data import Data
 from ..records import Split
@@ -70,7 +71,7 @@ def tokenized(
             cut += lengths.cut
             result[split] = part._replace(x=ids, x_rows=np.arange(len(ids)))
     total = sum(len(part.rows) for part in by_split.values())
-    note = f"{cut} of {total} texts are longer than {max_length} tokens and were cut"
+    note = f"longer than {max_length} tokens and cut: {cut} of {how_many(total, 'text')}"
     return Tokenized(
         result,
         vocabulary(tokenizer),

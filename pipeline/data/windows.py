@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...errors import DataError
 from .. import tasks
+from ..printable import how_many
 from ..recipe.data import Data
 from ..tasks.labels import Window
 from .arrays import create
@@ -99,9 +100,11 @@ def windowed(
         )
     run = "group" if has_groups else "run"
     if cuts.short:
-        notes.append(f"{cuts.short} {run}s shorter than a window of {size} rows are not used")
+        notes.append(f"not used: {how_many(cuts.short, run)} shorter than a window of {size} rows")
     if cuts.left:
-        notes.append(f"{cuts.left} rows after the last whole window of their {run} are not used")
+        notes.append(
+            f"not used: {how_many(cuts.left, 'row')} after the last whole window of a {run}"
+        )
     folder.mkdir()
     x = arrays["x"]
     dtype = x.dtype if x.dtype.kind in "iuf" else np.dtype(np.float32)

@@ -20,6 +20,7 @@ from typing import Any
 from ...devices.onboard.stats.estimate import Estimate
 from ...errors import MaterialError
 from ..judge import change_point
+from ..printable import how_many
 from ..records import Outcome, Report
 from ..report import numbers, rows
 from ..report.numbers import BYTES, COUNT, MILLISECONDS, Unit
@@ -224,7 +225,9 @@ def history(folder: Path, variant: str | None = None) -> History:
             expected=f"one of {', '.join(known)}",
             where=str(folder),
         )
-    notes = [f"{len(unread)} runs could not be read: {', '.join(unread)}"] if unread else []
+    notes = (
+        [f"{how_many(len(unread), 'run')} could not be read: {', '.join(unread)}"] if unread else []
+    )
     found: list[Changed] = []
     for figure in (*COUNTED, *VARIES):
         look = _counted if figure in COUNTED else _varying

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ..engine.flow import Step
+from ..printable import how_many
 from ..recipe.architecture import Architecture
 from ..report import numbers
 from .result import Result
@@ -44,7 +45,7 @@ class SearchPlan:
             models = ", ".join(dict.fromkeys(one.model for one in self.candidates))
             widths = [one.width for one in self.candidates]
             yield (
-                f"{len(self.candidates)} candidates ({models}; widths {min(widths)} to "
+                f"{how_many(len(self.candidates), 'candidate')} ({models}; widths {min(widths)} to "
                 f"{max(widths)}), measured with random weights until the largest that fit are known"
             )
             if self.finalists > 1:
@@ -55,7 +56,7 @@ class SearchPlan:
         if self.ladder:
             yield (
                 f"where a budget is missed, {', '.join(self.ladder)}; none is begun after "
-                f"{self.max_minutes:g} minutes"
+                f"{self.max_minutes:g} {'minute' if self.max_minutes == 1 else 'minutes'}"
             )
 
 

@@ -18,6 +18,7 @@ from ...errors import UsageError
 from ..judge.operator_types import Kind, by_type, slowest, total
 from ..judge.operators import figures_here, profiled
 from ..judge.predictions import predicted
+from ..printable import how_many
 from ..progress import Progress
 from ..records import OperatorsRecord, OperatorTime, Predicted
 from ..report import numbers
@@ -263,6 +264,6 @@ def predicted_lines(prediction: Predicted) -> Iterator[str]:
     yield prediction.p50_ms.method
     if prediction.unroofed:
         yield (
-            f"PREDICTED: {prediction.unroofed} operators have no roof (not counted); they are "
+            f"PREDICTED: {how_many(prediction.unroofed, 'operator')} without a roof (not counted), "
             "scaled by whichever figure is the slowest"
         )

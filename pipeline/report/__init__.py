@@ -22,13 +22,16 @@ def whole(report: Report) -> Report:
     return report.model_copy(update=made)
 
 
-def write(report: Report, run: Path, earlier: Report | None = None) -> None:
+def write(
+    report: Report, run: Path, earlier: Report | None = None, *, place: Path | None = None
+) -> None:
     """Write report.json, report.md, report.html and junit.xml into a run's folder, each atomically.
 
     Args:
         report: what the pages say.
         run: the run's folder; raw latencies and changed samples are looked for in its ``records``.
         earlier: of the run of this name before it, with which the page compares it.
+        place: where the run will lie, for the commands on its pages; None: where it is.
 
     Raises:
         OSError: the folder cannot be written.
@@ -37,8 +40,10 @@ def write(report: Report, run: Path, earlier: Report | None = None) -> None:
     from ..engine.store import write_atomic
     from . import html, junit, markdown
 
+    place = (run if place is None else place).resolve()
     text = whole(report).model_dump_json(indent=2)
     write_atomic(run / "report.json", text.encode() + b"\n")
-    write_atomic(run / "report.md", markdown.page(report).encode())
-    write_atomic(run / "junit.xml", junit.document(report))
-    write_atomic(run / "report.html", html.page(report, run / "records", earlier).encode())
+    write_atomic(run / "report.md", markdown.page(report, place).encode())
+    write_atomic(run / "junit.xml", junit.document(report, run=place))
+    page = html.page(report, run / "records", earlier, place)
+    write_atomic(run / "report.html", page.encode())

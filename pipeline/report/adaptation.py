@@ -2,7 +2,7 @@
 
 section(report.adaptation, report).title   # 'Adaptation'
 sentence(report.adaptation, report)
-# 'The adapted student has the validation accuracy of the same student from random weights …'
+# 'The adapted student needs 15 steps to reach the validation accuracy that the same student …'
 """
 
 from collections.abc import Iterator
@@ -34,22 +34,29 @@ def brief(made: AdaptationRecord) -> str:
     """The steps to the same score, in a line."""
     share, total = made.steps_share.value, f"{made.total_steps:,} steps"
     if share is None:
-        return f"adapted: never has the validation {made.metric} of {total} from random weights"
+        return (
+            f"adapted: {total} do not reach the validation {made.metric} that as many from random "
+            "weights give"
+        )
     return (
-        f"adapted: has the validation {made.metric} of {total} from random weights in "
-        f"{share * made.total_steps:,.0f}"
+        f"adapted: {share * made.total_steps:,.0f} steps reach the validation {made.metric} that "
+        f"{total} from random weights give"
     )
 
 
 def _steps(made: AdaptationRecord) -> str:
     total = f"{made.total_steps:,} steps"
-    who = f"the validation {made.metric} of the same student from random weights after {total}"
+    who = (
+        f"the validation {made.metric} that the same student, trained from random weights, has "
+        f"after {total}"
+    )
     seeds = numbers.how_many(len(made.reached), "seed")
     share = made.steps_share
     if share.value is None:
-        return f"The adapted student never has {who}: {share.missing}."
-    mean = f"{share.value * made.total_steps:,.0f} of them"
-    return f"The adapted student has {who} in {mean}, {numbers.show(share, PERCENT)} ({seeds})."
+        return f"The adapted student does not reach {who}: {share.missing}."
+    mean = f"{share.value * made.total_steps:,.0f} steps"
+    part = f"{numbers.show(share, PERCENT)} of these"
+    return f"The adapted student needs {mean} to reach {who}: {part} ({seeds})."
 
 
 def _by_its_own(made: AdaptationRecord) -> Iterator[str]:

@@ -104,7 +104,11 @@ def _of_variant(judged: VariantVerdict, quality: VerifyRecord) -> Iterator[str]:
     for package in judged.packages[1:]:
         if package.outcome != judged.outcome:
             outcome = words.WORDS[package.outcome]
-            yield f"its .{package.format} file is {outcome}: {package.why}"
+            said = f"its .{package.format} file is {outcome} ({package.why})"
+            if not judged.cannot_ship:  # else it may be the one that the app takes
+                said += ", which does not change the verdict: that is of the "
+                said += f".{judged.packages[0].format} file"
+            yield said
 
 
 def of_variant(judged: VariantVerdict, quality: VerifyRecord) -> Table:

@@ -139,7 +139,7 @@ def _latencies(models: Sequence[Row], looks: dict[str, Look], folder: Path) -> C
             curves[model.name] = samples.curve(processes)
     words = [
         f"{name}: {numbers.how_many(curve.queries, 'query', 'queries')} "
-        f"in {curve.processes} processes"
+        f"in {numbers.how_many(curve.processes, 'process', 'processes')}"
         for name, curve in curves.items()
     ]
     return Chart(

@@ -6,15 +6,24 @@
 'edgestill gate RUN --set gate.max_p50_ms=2.1'
 >>> located(gate("gate.max_p50_ms=2.1"), "artifacts/runs/digits/1")
 'edgestill gate artifacts/runs/digits/1 --set gate.max_p50_ms=2.1'
+
+A page is read by who has it, wherever that is, so its commands begin at the folder of artifacts:
+
+>>> on_page(build(), Path("/home/me/artifacts/runs/digits/1")).where
+'From the folder that holds artifacts/:'
 """
 
 import math
 import shlex
+from dataclasses import dataclass
+from pathlib import Path
 
 from ..records import Check, VerifyRecord
 from . import gap
 
 _RECIPE, _RUN = "recipe.toml", "RUN"
+_DEPTH = 4
+"""Folders that a run is named by: artifacts/runs/NAME/TIME."""
 _DIGITS = 3
 
 
@@ -37,6 +46,34 @@ def located(command: str, run: str) -> str:
     """
     places = {_RECIPE: f"{run}/{_RECIPE}", _RUN: run}
     return shlex.join([places.get(word, word) for word in shlex.split(command)])
+
+
+@dataclass(frozen=True, slots=True)
+class OnPage:
+    """A command as a page shows it.
+
+    Attributes:
+        command: to copy.
+        where: in which folder it works, as a sentence; None where any folder does.
+    """
+
+    command: str
+    where: str | None
+
+
+def on_page(command: str, run: Path | None) -> OnPage:
+    """A command with the run's folder, without what lies above its artifacts: pages are moved.
+
+    Args:
+        command: of this module.
+        run: the folder of the run; None: not known.
+    """
+    if run is None or len(run.parts) < _DEPTH:
+        return OnPage(command, None)
+    parts = run.parts[-_DEPTH:]
+    placed = located(command, "/".join(parts))
+    where = f"From the folder that holds {parts[0]}/:" if placed != command else None
+    return OnPage(placed, where)
 
 
 def met_by(check: Check, quality: VerifyRecord) -> str | None:

@@ -31,7 +31,8 @@ def chart(record: OperatorsRecord, ending: str = "") -> Chart:
 def _caption(record: OperatorsRecord, picture: Picture | None) -> str:
     folded = picture.folded if picture else 0
     together = (
-        f" {folded:,} operators share boxes with dashed edges with their neighbours."
+        f" Boxes with dashed edges stand for several operators: "
+        f"{numbers.how_many(folded, 'operator')} in all."
         if folded
         else ""
     )

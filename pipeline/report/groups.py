@@ -62,7 +62,9 @@ def section(quality: VerifyRecord) -> Section | None:
         "worst score of the student in fp32 comes first.",
     ]
     if more > 0:
-        paragraphs.append(f"{more:,} groups with better scores are in report.json only.")
+        paragraphs.append(
+            f"In report.json only: {numbers.how_many(more, 'group')} with better scores."
+        )
     return Section(
         "Scores by group",
         paragraphs=tuple(paragraphs),

@@ -15,6 +15,7 @@ from ..recipe.files import toml
 from ..records import Report
 from . import (
     adaptation,
+    commands,
     first_screen,
     lost,
     operators,
@@ -46,7 +47,9 @@ _BESIDE: Mapping[str, str] = {
 """The section that a chart stands in, where that is not the one of charts."""
 
 
-def page(report: Report, records: Path, earlier: Report | None = None) -> str:
+def page(
+    report: Report, records: Path, earlier: Report | None = None, run: Path | None = None
+) -> str:
     """The report as one HTML document.
 
     Args:
@@ -54,6 +57,7 @@ def page(report: Report, records: Path, earlier: Report | None = None) -> str:
         records: folder of raw latencies (``samples/``) and changed samples (``changed.npz``); what
             it lacks the page says in words.
         earlier: the run of this name before it; None: there is none.
+        run: folder of the run, for the command to try next; None: not known.
     """
     drawn = charts(report, records / "samples")
     changed = pictures.read(records / pictures.FILE, report.data, report.verdict.nearest)
@@ -66,13 +70,15 @@ def page(report: Report, records: Path, earlier: Report | None = None) -> str:
         Section(CHARTS, open=True),
         *([since.section(report, earlier)] if earlier else []),
         *found[at:],
-        *provenance.sections(report),
+        *provenance.sections(report, run),
     )
+    screen = first_screen.of(report)
     return templates.render(
         "report.html.jinja",
         report=report,
         headline=words.headline(report),
-        screen=first_screen.of(report),
+        screen=screen,
+        next_command=commands.on_page(screen.command, run) if screen.command else None,
         warnings=warnings.first(report),
         disturbed=warnings.of_measurement(report),
         beside=tuple(filter(None, [runtimes.fastest(report), words.shipped_files(report)]))

@@ -11,24 +11,26 @@ A baseline adds a suite whose cases are the figures that may not get worse.
 """
 
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 from ..judge.against import Against, Pair
 from ..records import Check, Report, VariantVerdict
-from . import next_step, numbers, regression, words
+from . import commands, next_step, numbers, regression, words
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
-def document(report: Report, found: Against | None = None) -> bytes:
+def document(report: Report, found: Against | None = None, *, run: Path | None = None) -> bytes:
     """The verdict as JUnit XML, in UTF-8.
 
     Args:
         report: of the run.
         found: what a baseline says, a suite a pair of models; None: none was given.
+        run: folder of the run, for the command to try next; None: not known.
     """
     root = ET.Element("testsuites", name=_text(report.name))
     for judged in report.verdict.variants:
-        _suite(root, report, judged)
+        _suite(root, report, judged, run)
     for pair in found.pairs if found else ():
         _against(root, report, pair)
     _total(root)
@@ -36,7 +38,7 @@ def document(report: Report, found: Against | None = None) -> bytes:
     return f"{_DECLARATION}\n{ET.tostring(root, encoding='unicode')}\n".encode()
 
 
-def _suite(root: ET.Element, report: Report, judged: VariantVerdict) -> None:
+def _suite(root: ET.Element, report: Report, judged: VariantVerdict, run: Path | None) -> None:
     suite = ET.SubElement(root, "testsuite", name=_text(judged.name), timestamp=_built(report))
     properties = ET.SubElement(suite, "properties")
     facts = {
@@ -51,7 +53,7 @@ def _suite(root: ET.Element, report: Report, judged: VariantVerdict) -> None:
         _budget(suite, report, judged, check)
     _faults(suite, report, judged)
     if judged.name == report.verdict.nearest:
-        _what_next(suite, report)
+        _what_next(suite, report, run)
     _total(suite)
 
 
@@ -104,13 +106,15 @@ def _faults(suite: ET.Element, report: Report, judged: VariantVerdict) -> None:
         _missed(case, report, "undecided", what)
 
 
-def _what_next(suite: ET.Element, report: Report) -> None:
+def _what_next(suite: ET.Element, report: Report, run: Path | None) -> None:
     """Behind each failure of the variant that is nearest to shipping: what to try first."""
     step = next_step.of(report)
     if step is None:
         return
+    shown = commands.on_page(step.command, run) if step.command else None
+    told = [shown.where, shown.command] if shown else []
     for failure in suite.iter("failure"):
-        said = " ".join(filter(None, [failure.text, step.text, step.command]))
+        said = " ".join(filter(None, [failure.text, step.text, *told]))
         failure.text = _text(said)
         failure.set("message", _text(said))
 

@@ -6,12 +6,14 @@ Every name and sentence is escaped: a label cannot end a table, start a link or 
 """
 
 import re
+from pathlib import Path
 
 from ..recipe.files import toml
 from ..records import Report
 from . import (
     adaptation,
     budgeted,
+    commands,
     distillation,
     first_screen,
     numbers,
@@ -26,14 +28,22 @@ from . import (
 from .sections import Section, Table
 
 _ESCAPES = {c: f"\\{c}" for c in "\\`*_[]|#~!{}"} | {c: f"&#{ord(c)};" for c in "&<>@$"}
-# A bare ampersand is only that; one that would begin an entity is escaped.
-_SPECIAL = re.compile("[" + re.escape("".join(_ESCAPES.keys() - {"&"})) + r"]|&(?=#?\w+;)")
+# A bare ampersand is only that; one that would begin an entity is escaped. So is an at sign that
+# a name follows, which would notify its owner; "Processor @ 2.80GHz" stays as it is read.
+_SPECIAL = re.compile(
+    "[" + re.escape("".join(_ESCAPES.keys() - set("&@"))) + r"]|&(?=#?\w+;)|@(?=\w)"
+)
 
 
-def page(report: Report) -> str:
-    """The report as one Markdown document."""
-    sections = results.sections(report) + provenance.sections(report)
-    blocks = [*_top(report), *(block for section in sections for block in _section(section))]
+def page(report: Report, run: Path | None = None) -> str:
+    """The report as one Markdown document.
+
+    Args:
+        report: what to show.
+        run: folder of the run, for the command to try next; None: not known.
+    """
+    sections = results.sections(report) + provenance.sections(report, run)
+    blocks = [*_top(report, run), *(block for section in sections for block in _section(section))]
     blocks.append(fenced(toml(report.recipe), "toml"))
     return "\n\n".join(blocks) + "\n"
 
@@ -49,7 +59,7 @@ def escape(text: str) -> str:
     return re.sub(r"^(\s*\d{1,9})([.)])(?=\s|$)", r"\1\\\2", text)
 
 
-def _top(report: Report) -> list[str]:
+def _top(report: Report, run: Path | None) -> list[str]:
     title = f"# {escape(report.name)}: {escape(words.headline(report))}"
     screen = first_screen.of(report)
     lines = [title]
@@ -83,11 +93,17 @@ def _top(report: Report) -> list[str]:
     if screen.changes:
         lines += ["**What would change this verdict**", points_text(screen.changes)]
     if screen.command:
-        lines.append(fenced(screen.command, "sh"))
+        lines += next_command(screen.command, run)
     if disturbed := warnings.of_measurement(report):
         lines += ["**Warnings about the measurement**", points_text(disturbed)]
     lines.append(escape(f"Built {report.created} by edgestill {report.edgestill}."))
     return lines
+
+
+def next_command(command: str, run: Path | None) -> list[str]:
+    """What to try next, after where it works."""
+    shown = commands.on_page(command, run)
+    return [*([escape(shown.where)] if shown.where else []), fenced(shown.command, "sh")]
 
 
 def _lead(report: Report) -> str:

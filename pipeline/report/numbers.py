@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
 from ..judge.task_budgets import of_record
+from ..printable import how_many as how_many
 from ..printable import printable as printable
 from ..records import Check, VerifyRecord
 from ..tasks import MetricUnit
@@ -44,6 +45,8 @@ RATIO = Unit(((1.0, ""),))
 NATS = Unit(((1.0, "nats"),))
 COUNT = Unit(((1.0, ""),), decimals=0)
 PLAIN = Unit(((1.0, ""),), decimals=3)
+_SINGULAR = {"points": "point", "nats": "nat"}
+"""Names of units that are words, for one of them."""
 _METRIC_UNITS: dict[str, Unit] = {
     "share": PERCENT,
     "label unit": RATIO,
@@ -157,11 +160,6 @@ def count(value: int | None, missing: str = "not counted") -> str:
     return f"{value:,}" if value is not None else f"unknown: {missing}"
 
 
-def how_many(value: int, noun: str, plural: str | None = None) -> str:
-    """``1 process``, ``9 processes``: a count with its noun."""
-    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
-
-
 def capital(text: str) -> str:
     """A word as it begins a sentence; a name with capitals of its own (mAP) stays as it is."""
     return text if text != text.lower() else f"{text[:1].upper()}{text[1:]}"
@@ -186,4 +184,5 @@ def _fixed(scaled: float, decimals: int) -> str:
 
 
 def _with_unit(number: str, name: str) -> str:
+    name = _SINGULAR.get(name, name) if number.removeprefix("-") == "1" else name
     return f"{number} {name}" if name else number

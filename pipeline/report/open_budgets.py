@@ -6,12 +6,13 @@ steps(report, judged)[0].what     # 'measure in more processes (benchmark.max_se
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ...devices.onboard.machine.disturbance import OTHERS
 from ..judge.task_budgets import of_record
 from ..records import Check, Report, VariantVerdict
-from . import commands, gap, words
+from . import commands, gap, numbers, words
 from .tried import recipe_of
 
-_LONGEST_S, _USUAL_S, _LEAST_S = 86_400.0, 300.0, 60.0
+_LONGEST_S, _HOUR_S, _USUAL_S, _LEAST_S = 86_400.0, 3600.0, 300.0, 60.0
 _OWN = "board.toml"
 _MOST_OF_ALL = 0.6
 """Share of all samples that test may be told to take."""
@@ -68,34 +69,77 @@ def _of(report: Report, check: Check) -> Step:
     straddles = figure.low is not None and figure.high is not None and figure.kind == "measured"
     if not straddles:
         if budget.repeats and figure.kind == "measured":
-            return _longer(report, f"{check.why}; measure longer", None)
+            return _longer(report, check, None)
         return Step(3, check.why, command=_for_lack(report, check))
     times = gap.more_samples(check, quality)
     if times is None:
         return _on_it(check, report, budget.repeats)
     if budget.repeats:
-        many = f"about {times:.2g} times as many if the figure stays"
-        return _longer(report, f"measure in more processes (benchmark.max_seconds), {many}", times)
+        return _longer(report, check, times)
     return _more_samples(report, check, times)
 
 
 def _on_it(check: Check, report: Report, repeats: bool) -> Step:
     """Where the figure lies on its budget, no number of samples is foreseen to be enough."""
-    far = "the figure lies on its budget, so another budget may be the way out"
-    budget = commands.met_by(check, report.quality)
-    command = commands.gate(budget) if budget else None
+    said, command = _or_another_budget(report, check)
+    far = f"the figure lies on its budget, so no number of them is foreseen to be enough{said}"
     if repeats:
         what = f"measure in more processes (benchmark.max_seconds); {far}"
         return Step(0, what, (), command)
     return Step(1, f"more test samples; {far}", (), command)
 
 
-def _longer(report: Report, what: str, times: float | None) -> Step:
+def _or_another_budget(report: Report, check: Check) -> tuple[str, str | None]:
+    """The budget that the figure is shown to meet, as the end of a sentence, with its command."""
+    budget = commands.met_by(check, report.quality)
+    if budget is None:
+        return "", None
+    met = check.model_copy(update={"budget": float(budget.partition("=")[2])})
+    way = "raise" if gap.at_most(check, report.quality) else "lower"
+    shown = numbers.budget(met, report.quality)
+    said = f"; or {way} the budget to what is shown, {shown}, which is what the command below does"
+    return said, commands.gate(budget)
+
+
+def _longer(report: Report, check: Check, times: float | None) -> Step:
     recipe = recipe_of(report)
     now = recipe.benchmark.max_seconds if recipe else _USUAL_S
     # What is decided sooner ends sooner, so nothing is lost by a generous limit.
     wanted = _rounded(max(_LEAST_S, now * max(2.0, times or 0.0)))
+    many = f", about {_many(times)} times as many if the figure stays" if times else ""
+    if times and wanted > _HOUR_S:
+        return _quieter(report, check, f"measuring here in more processes{many},", wanted)
+    what = f"measure in more processes (benchmark.max_seconds){many}"
+    if not times:
+        what = f"{check.why}; measure longer"
+    if wanted > _HOUR_S:
+        what += f", up to {_hours(wanted)}"
     return _build(0, what, f"benchmark.max_seconds={min(wanted, int(_LONGEST_S))}")
+
+
+def _quieter(report: Report, check: Check, longer: str, wanted: int) -> Step:
+    """Where measuring alone would take hours: what narrows the interval in less time."""
+    warnings = report.measured.benchmark.warnings
+    others = next((f" ({one})" for one in warnings if one.startswith(OTHERS)), "")
+    said, command = _or_another_budget(report, check)
+    what = (
+        f"measure on a quieter machine{others}, which narrows the interval; {longer} takes "
+        f"{_hours(wanted)}"
+    )
+    if wanted <= _LONGEST_S:
+        what += f" (benchmark.max_seconds={wanted})"
+    return Step(0, f"{what}{said}", (), command)
+
+
+def _hours(seconds: int) -> str:
+    if seconds > _LONGEST_S:
+        return "more than a day"
+    return f"about {seconds / _HOUR_S:.2g} hours"
+
+
+def _many(times: float) -> str:
+    """Two digits, written out."""
+    return f"{times:.2g}" if times < 10.0 else f"{_rounded(times):,}"
 
 
 def _more_samples(report: Report, check: Check, times: float) -> Step:
@@ -107,11 +151,8 @@ def _more_samples(report: Report, check: Check, times: float) -> Step:
     asked = report.data.asked.get("test")
     if asked is not None and asked < share <= _MOST_OF_ALL and not report.data.groups:
         return _build(1, f"{what}; train then has fewer", f"data.test={share:.2g}")
-    budget = commands.met_by(check, quality)
-    if budget is None:
-        return Step(1, what)
-    what += "; those there are would meet the budget of the command below"
-    return Step(1, what, (), commands.gate(budget))
+    said, command = _or_another_budget(report, check)
+    return Step(1, f"{what}{said}", (), command)
 
 
 def _for_lack(report: Report, check: Check) -> str:

@@ -5,16 +5,17 @@ sections(report)[-1].title   # 'Reproduce'
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
 from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord, Variant
-from . import groups, memory, numbers, rows, words
+from . import commands, groups, memory, numbers, rows, words
 from .numbers import BYTES, MILLISECONDS
 from .sections import Cell, Section, Table, pairs, row
 
 
-def sections(report: Report) -> tuple[Section, ...]:
+def sections(report: Report, run: Path | None = None) -> tuple[Section, ...]:
     """The sections, from the measurement back to the data."""
     return (
         _measurement(report),
@@ -23,7 +24,7 @@ def sections(report: Report) -> tuple[Section, ...]:
         _training(report),
         _files(report),
         _libraries(report),
-        _reproduce(),
+        _reproduce(run),
     )
 
 
@@ -308,15 +309,17 @@ def _libraries(report: Report) -> Section:
     return Section("Versions", tables=(pairs("Libraries", ("Library", "Version"), versions),))
 
 
-def _reproduce() -> Section:
+def _reproduce(run: Path | None) -> Section:
+    shown = commands.on_page(commands.build(), run)
     return Section(
         "Reproduce",
         paragraphs=(
             "The recipe below (recipe.toml in the run's folder) holds every setting of this build. "
             "The same recipe, thread count, library versions and CPU kernels give the same "
             "weights. Latencies vary from run to run.",
+            *([shown.where] if shown.where else []),
         ),
-        commands=("edgestill build recipe.toml",),
+        commands=(shown.command,),
     )
 
 

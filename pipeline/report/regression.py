@@ -160,7 +160,6 @@ def _changed(change: Change, report: Report) -> str:
 def _limit(change: Change, report: Report) -> str:
     unit = _change_unit(change, report)
     text = numbers.amount(change.limit, unit)
-    text = "1 point" if text == "1 points" else text
     return f"{text} lost" if change.what == "score" else text
 
 

@@ -179,7 +179,9 @@ def every(record: FrontierRecord) -> Table:
         elif one.pruned is not None:
             came = f"not trained: {one.pruned}"
         else:
-            came = "trained for the whole" if one.whole else f"{one.epochs} epochs"
+            came = (
+                "trained for the whole" if one.whole else numbers.how_many(one.epochs or 0, "epoch")
+            )
         score = numbers.score_unit(record.metric)
         shown = "—" if one.score is None else numbers.amount(one.score, score)
         rows.append(

@@ -95,7 +95,7 @@ def _named(labels: list[OutputShift]) -> str:
     changed = sorted((o for o in labels if o.changed), key=lambda o: -o.changed)
     named = [f"{label.name} in {label.changed:,}" for label in changed[:_MOST_NAMED]]
     if len(changed) > _MOST_NAMED:
-        named.append(f"{len(changed) - _MOST_NAMED:,} more labels in fewer")
+        named.append(f"{numbers.how_many(len(changed) - _MOST_NAMED, 'more label')} in fewer")
     return ", ".join(named)
 
 

@@ -2,8 +2,9 @@
 
     section(report, earlier).title      # 'Since the last run'
 
-Both runs were measured at another time, so no ratio is formed: the figures stand side by side with
-their intervals, and where these lie apart that is said.
+Runs are measured at different times, so no ratio is formed: the figures stand side by side with
+their intervals, and where these lie apart that is said. A run that was judged again has the
+measurement of the one before, and that is said instead.
 """
 
 import json
@@ -18,6 +19,11 @@ from .sections import Cell, Section, Table, figure, row
 
 TITLE = "Since the last run"
 _MOST_KEYS = 20
+_ONE_MEASUREMENT = "Both are verdicts on the same measurement; nothing was measured again."
+_TWO_MEASUREMENTS = (
+    "The runs were measured at different times, so a difference of latency may be the machine's. "
+    "`edgestill compare` measures two models in turn."
+)
 
 
 def section(report: Report, earlier: Report) -> Section:
@@ -34,12 +40,11 @@ def section(report: Report, earlier: Report) -> Section:
         paragraphs=(
             f"The run before was built {earlier.created} by edgestill {earlier.edgestill}. Then: "
             f"{words.headline(earlier)}. Now: {words.headline(report)}.",
-            "The runs were measured at different times, so a difference of latency may be the "
-            "machine's. `edgestill compare` measures two models in turn.",
+            _ONE_MEASUREMENT if earlier.measured == report.measured else _TWO_MEASUREMENTS,
             *([] if changed else ["The recipe is the same."]),
         ),
         tables=tuple(_tables(report, earlier, changed)),
-        points=(f"{more} more keys differ; recipe.toml has them.",) if more > 0 else (),
+        points=(f"{numbers.how_many(more, 'more key')} in recipe.toml.",) if more > 0 else (),
     )
 
 

@@ -5,19 +5,23 @@
 It is short: the verdict, each budget of what ships or is nearest, and what a baseline says.
 """
 
+from pathlib import Path
+
 from ..judge.against import Against
+from ..printable import how_many
 from ..records import Report
 from . import first_screen, regression, words
-from .markdown import escape, fenced, points_text, table_text
+from .markdown import escape, next_command, points_text, table_text
 from .sections import MARKS, Cell, Table, row
 
 
-def page(report: Report, found: Against | None = None) -> str:
+def page(report: Report, found: Against | None = None, *, run: Path | None = None) -> str:
     """The document.
 
     Args:
         report: of the run.
         found: what a baseline says; None: none was given.
+        run: folder of the run, for the command to try next; None: not known.
     """
     screen = first_screen.of(report)
     blocks = [
@@ -29,11 +33,11 @@ def page(report: Report, found: Against | None = None) -> str:
     if screen.budgets:
         blocks.append(table_text(_budgets(screen)))
     if screen.more_budgets:
-        blocks.append(f"{screen.more_budgets} more budgets are in the report.")
+        blocks.append(f"In the report: {how_many(screen.more_budgets, 'more budget')}.")
     if report.verdict.ship is None:
         blocks.append(points_text(screen.changes))
     if screen.command:
-        blocks.append(fenced(screen.command, "sh"))
+        blocks += next_command(screen.command, run)
     if found is not None:
         said = regression.section(found, report)
         blocks += [f"### {escape(said.title)}", *map(escape, said.paragraphs)]

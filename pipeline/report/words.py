@@ -248,9 +248,10 @@ def gain(report: Report) -> str:
     seeds = numbers.how_many(len(gain.seeds), "seed")
     basis = f"{means}, in PyTorch; {seeds}, {gain.difference.method}"
     if unlabelled := report.data.unlabelled:
+        answered = numbers.how_many(unlabelled, "sample")
         basis += (
-            f"; the teacher also answered {unlabelled:,} samples without a label, which the other "
-            "student, trained for as many steps, does not use"
+            f"; the teacher also answered {answered} without a label, which the other student, "
+            "trained for as many steps, does not use"
         )
     value, low, high = gain.difference.value, gain.difference.low, gain.difference.high
     if value is None:

@@ -261,7 +261,7 @@ def publish(
         fill(draft)
         (draft / RECIPE).write_text(dump(recipe), encoding="utf-8")
         _ship(draft, report)
-        draw(report, draft, before(draft))
+        draw(report, draft, before(draft), place=folder / stamp)
         content = {
             "format": FORMAT,
             "edgestill": __version__,

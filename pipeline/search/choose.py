@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ...errors import RecipeError
 from ..judge.budgets import BUDGETS
 from ..preflight import fits
+from ..printable import how_many
 from ..progress import Progress
 from ..recipe.recipe import Recipe
 from ..recipe.search import AUTO
@@ -74,7 +75,8 @@ def choose(recipe: Recipe, trials: Trials) -> ChosenStudent:
     finalists = candidates.fitting()[: search.finalists]
     measured = sum(map(candidates.is_measured, costs))
     progress.note(
-        f"search: {len(costs)} candidates, {measured} measured, {len(candidates.fitting())} fit"
+        f"search: {how_many(len(costs), 'candidate')}, {measured} measured, "
+        f"{len(candidates.fitting())} fit"
     )
     if not finalists:
         nearest = candidates.closest()

@@ -22,6 +22,7 @@ from .. import tasks
 from ..build import plan
 from ..engine.store import digest_of
 from ..preflight import known as known_names
+from ..printable import were
 from ..recipe.architecture import Architecture
 from ..recipe.recipe import Recipe
 from ..recipe.search import AUTO
@@ -144,13 +145,14 @@ class FrontierSearch:
         progress = self.trials.progress
         told = list(self.study.told[: self.options.trials])
         if told:
-            progress.note(f"search: {len(told)} choices were explored before")
+            progress.note(f"search: {were(len(told), 'choice')} explored before")
         for picks in told:
             self._explore(picks, again=True)
-        self.ended = f"{self.options.trials} choices were explored"
+        self.ended = f"{were(self.options.trials, 'choice')} explored"
         while len(self.tried) < self.options.trials:
             if self.tried and self._is_over(self._whole_s()):
-                self.ended = f"{self._minutes:g} minutes were over"
+                over = "minute was" if self._minutes == 1.0 else "minutes were"
+                self.ended = f"{self._minutes:g} {over} over"
                 break
             asked = self.study.ask_several(self._at_once())
             if not asked:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...version import __version__
 from .. import tasks
+from ..printable import were
 from ..recipe.files import dump
 from ..recipe.recipe import Recipe
 from ..recipe.search import AUTO
@@ -200,7 +201,7 @@ def _header(record: FrontierRecord, point: PointRecord) -> str:
 def _importance(search: FrontierSearch) -> tuple[dict[str, dict[str, float]], str | None]:
     trained = [one for one in search.tried if one.score is not None]
     if len(trained) < LEAST:
-        return {}, f"{len(trained)} choices were trained; it takes {LEAST}"
+        return {}, f"{were(len(trained), 'choice')} trained; it takes {LEAST}"
     # By what all of them have: the score of the short training.
     told = [
         (one.picks, name, {**file.values, SCORE: one.score or 0.0})

@@ -22,6 +22,8 @@ from .system import ROOT, read_text, ticks_per_second, usage_with_children
 _STEAL_SHARE = 0.01
 _OTHERS_SHARE = 0.10
 _SWITCHES_PER_SECOND = 50.0
+OTHERS = "other processes used"
+"""What the warning about them begins with."""
 OUTLIERS = "above the third quartile by more than 3 interquartile ranges"
 """Which queries are outliers, within their process: "far out" (Tukey, Exploratory Data Analysis,
 1977, section 2D)."""
@@ -95,8 +97,7 @@ def warnings(before: Disturbance, after: Disturbance) -> tuple[str, ...]:
         others = (busy - own) / total
         if others > _OTHERS_SHARE:
             said.append(
-                f"other processes used {100 * others:.0f} % of this machine's CPU time "
-                "during the measurement"
+                f"{OTHERS} {100 * others:.0f} % of this machine's CPU time during the measurement"
             )
     seconds = after.time_s - before.time_s
     switches = _difference(before.involuntary_switches, after.involuntary_switches)

@@ -64,7 +64,7 @@ def test_a_further_call_goes_on_and_what_was_explored_is_in_the_store(found):
     assert len(again.record.explored) == 2
     assert again.record.explored[0].settings == frontier.record.explored[0].settings
     assert again.record.explored[0].score == frontier.record.explored[0].score
-    assert any("1 choices were explored before" in event.text for event in events)
+    assert any("1 choice was explored before" in event.text for event in events)
     assert "teacher" not in {event.stage for event in events}
     assert again.path != frontier.path
 
@@ -77,6 +77,9 @@ def test_a_result_is_one_screen_a_table_and_a_document(found):
     assert "validation" in repr(frontier)
     assert f"{frontier.path.name}/recipes\n" in repr(frontier)
     assert "edgestill build RECIPES/01.toml" in repr(frontier)
+    assert f"The search ended because {frontier.record.ended}." in repr(frontier)
+    missed = {miss.key for point in frontier.points for miss in point.misses}
+    assert all(key in repr(frontier) for key in missed)
     assert "<table>" in frontier._repr_html_()
     assert len(frontier.to_dataframe()) == len(frontier.record.points)
     json.dumps(frontier.to_dict(), allow_nan=False)

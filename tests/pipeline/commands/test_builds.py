@@ -44,6 +44,19 @@ def test_plan_lists_every_stage_as_text_and_as_json(tmp_path, capsys):
     assert all("would run" in line for line in lines)
 
 
+def test_where_no_recipe_is_named_the_one_that_is_taken_is(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    builds.plan.main([], standalone_mode=False, obj=Invocation(json=True))
+    captured = capsys.readouterr()
+    assert captured.err == "recipe: the bundled demo\n"
+    assert json.loads(captured.out)
+    Path("recipe.toml").write_text("name = 'mine'\n", "utf-8")
+    builds.plan.main([], standalone_mode=False, obj=Invocation())
+    assert capsys.readouterr().err == (
+        "recipe: the bundled demo; recipe.toml of this folder is not read: name it to take it\n"
+    )
+
+
 @pytest.mark.parametrize("command", [gate.gate, runs.report, runs.verify])
 def test_a_folder_that_is_no_run_is_refused(command, tmp_path, capsys):
     with pytest.raises(MaterialError):

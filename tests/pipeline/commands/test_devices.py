@@ -1,15 +1,17 @@
 """``edgestill devices``: what is known of each device, told, and this one measured."""
 
 import json
+import re
 import subprocess
 import sys
 
 import click
 import pytest
+from edgestill.devices.doctor import checks
 from edgestill.devices.profiles.profile import FIGURES, load, names
 from edgestill.errors import UsageError
 from edgestill.pipeline.commands.cli import cli
-from edgestill.pipeline.commands.devices import DEVICE_COMMANDS, document
+from edgestill.pipeline.commands.devices import DEVICE_COMMANDS, doctor, document
 from edgestill.pipeline.commands.shared import Invocation
 
 BOARD = """title = "A [b]board[/b]"
@@ -130,3 +132,17 @@ def test_every_command_and_option_says_what_it_is(name):
     assert one.get_short_help_str()
     for parameter in one.params:
         assert not isinstance(parameter, click.Option) or parameter.help
+
+
+def test_the_doctor_says_of_what_is_well_what_it_means(capsys):
+    doctor.main([], standalone_mode=False, obj=Invocation())
+    lines = capsys.readouterr().out.splitlines()
+    clock = next(line for line in lines if " clock: " in line)
+    assert re.fullmatch(
+        r"ok +clock: read in steps of \d+ ns; single queries of a few microseconds can be timed",
+        clock,
+    )
+    assert not any("clear_refs" in line for line in lines)
+    for one in checks():
+        if one.state == "ok" and one.name not in ("virtualised", "clock"):
+            assert f"{one.name}: {one.found}; {one.means}" in "\n".join(lines)

@@ -594,7 +594,7 @@ def test_a_tokenizer_that_is_given_is_used_and_ships(told, tmp_path):
 def test_texts_that_are_cut_are_counted_in_the_notes(told):
     longer = [f"{text} in every way that there is" for text in SENTENCES[:30]] + SENTENCES[30:]
     record, _ = told(longer, MOODS)
-    assert "30 of 100 texts are longer than 8 tokens and were cut" in record.notes
+    assert "longer than 8 tokens and cut: 30 of 100 texts" in record.notes
 
 
 def test_a_text_in_two_splits_is_refused(told):

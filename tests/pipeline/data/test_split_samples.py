@@ -119,4 +119,4 @@ def test_texts_of_every_split_become_token_ids(tmp_path):
     result = tokenized.tokenized(tmp_path, tmp_path, by_split, data, Silent())
     assert {part.x.shape for part in result.by_split.values()} == {(1, 2)}
     assert (tmp_path / "tokenizer.json").is_file()
-    assert result.notes == ("4 of 4 texts are longer than 2 tokens and were cut",)
+    assert result.notes == ("longer than 2 tokens and cut: 4 of 4 texts",)

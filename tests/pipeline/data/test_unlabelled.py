@@ -58,7 +58,7 @@ def test_rows_without_a_label_are_last_in_train_and_nowhere_else(kind, tmp_path)
     assert record.unlabelled == 75
     assert sum(record.rows.values()) == 225
     assert record.rows == look(Data(source=source, **part), 0).rows
-    assert any("75 samples of train have no label" in note for note in record.notes)
+    assert any("of train 75 samples without a label" in note for note in record.notes)
     for split in SPLITS:
         known = open_split(out, split)
         assert len(known.x) == len(known.y) == record.rows[split]
@@ -143,7 +143,7 @@ def test_unlabelled_samples_of_a_group_that_judges_are_left_out(tmp_path):
     judging = {*record.groups["test"], *record.groups["validation"]}
     assert record.unlabelled == len(used) == 200 - 10 * len(judging)
     assert not judging & {str(name) for name in group[used]}
-    assert any("are left out" in note for note in record.notes)
+    assert any("left out without a label" in note for note in record.notes)
 
 
 @pytest.mark.parametrize("ready", [False, True])

@@ -77,7 +77,7 @@ def test_runs_that_cannot_be_read_are_counted_and_named(tmp_path):
     (broken / "report.json").write_text("{")
     found = history(folder)
     assert len(found.entries) == 2
-    assert found.notes[0] == f"1 runs could not be read: {broken.name}"
+    assert found.notes[0] == f"1 run could not be read: {broken.name}"
 
 
 def test_one_build_that_was_judged_twice_counts_once(tmp_path):

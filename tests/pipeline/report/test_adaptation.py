@@ -64,7 +64,10 @@ def report(steps=(12, 20), difference=None, shorter=()):
 def test_the_sentence_has_the_steps_the_share_and_the_score_after_all_of_them():
     whole = report()
     said = adaptation.sentence(whole.adaptation, whole)
-    assert "the same student from random weights after 400 steps in 15 of them" in said
+    assert (
+        "needs 15 steps to reach the validation accuracy that the same student, trained from "
+        "random weights, has after 400 steps"
+    ) in said
     assert "97 % and 95 %" in said
     assert "the adapted one is better" in said
 
@@ -78,8 +81,15 @@ def test_no_difference_is_claimed_where_none_is_shown():
 
 def test_a_score_that_is_never_reached_is_said_and_is_no_zero():
     whole = report(steps=(12, None))
-    assert "never has" in adaptation.sentence(whole.adaptation, whole)
-    assert "never has" in adaptation.brief(whole.adaptation)
+    said = adaptation.sentence(whole.adaptation, whole)
+    assert said.startswith(
+        "The adapted student does not reach the validation accuracy that the same student, "
+        "trained from random weights, has after 400 steps: "
+    )
+    assert adaptation.brief(whole.adaptation) == (
+        "adapted: 400 steps do not reach the validation accuracy that as many from random weights "
+        "give"
+    )
     section = adaptation.section(whole.adaptation, whole)
     assert [str(cell) for cell in section.tables[0].rows[1]][2:5] == ["never"] * 3
 

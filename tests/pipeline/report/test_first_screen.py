@@ -58,8 +58,8 @@ def test_a_verdict_of_undecided_leads_with_what_is_unknown_and_the_cheapest_step
     assert screen.lead == "accuracy lost to the teacher may be inside or outside its budget"
     assert screen.changes == (
         "Cheapest next step, for accuracy lost to the teacher: more test samples, about 2,700 "
-        "instead of 450 if the figure stays; those there are would meet the budget of the command "
-        "below.",
+        "instead of 450 if the figure stays; or raise the budget to what is shown, at most 3.3 "
+        "points, which is what the command below does.",
     )
     assert screen.command == "edgestill gate RUN --set gate.max_drop_vs_teacher=0.033"
 
@@ -67,7 +67,7 @@ def test_a_verdict_of_undecided_leads_with_what_is_unknown_and_the_cheapest_step
 def test_what_a_device_has_to_measure_comes_after_what_costs_nothing_but_time():
     report = verdict_examples.judged(max_p50_ms=0.0312, max_energy_uj=50.0)
     said = changes.of(report)
-    assert said[0].startswith("Cheapest next step, for latency p50: measure in more processes")
+    assert said[0].startswith("Cheapest next step, for latency p50: measure on a quieter machine")
     assert said[1].startswith("Then, for energy proxy per query: the energy is computed by a")
     assert len(said) == 2
 

@@ -63,7 +63,8 @@ def test_operators_of_one_box_are_counted_by_type():
     assert picture.boxes[1].title == "89 operators"
     assert "n1 to n89: 89 × Conv" in picture.boxes[1].told
     assert picture.folded == 89
-    assert "89 operators share boxes" in graph_chart.chart(example.record(made)).caption
+    caption = graph_chart.chart(example.record(made)).caption
+    assert "stand for several operators: 89 operators in all" in caption
 
 
 def test_what_is_too_wide_or_not_recorded_is_not_drawn_and_said_to_be():

@@ -38,7 +38,7 @@ def test_scores_by_group_are_shown_the_worst_first_and_capped_with_the_rest_coun
     assert [str(cell) for cell in few.tables[0].rows[1]] == ["site 1", "5", "90 %", "50 %"]
     many = groups.section(with_groups(130).quality)
     assert len(many.tables[0].rows) == groups.MOST_SCORES
-    assert any("80 groups with better scores are in report.json only" in p for p in many.paragraphs)
+    assert any("In report.json only: 80 groups with better scores" in p for p in many.paragraphs)
     (listed,) = groups.of_splits(with_groups(130).data)
     assert str(listed.rows[1][4]).endswith("and 110 more, in report.json")
 

@@ -1,6 +1,8 @@
 """What a verdict says to try first: one command, which the parser takes, on every page."""
 
+import html as html_module
 import json
+import re
 import shlex
 import xml.etree.ElementTree as ET
 
@@ -16,7 +18,9 @@ from edgestill.pipeline.report import (
     junit,
     markdown,
     next_step,
+    step_summary,
     whole,
+    write,
 )
 
 MISSED = {
@@ -109,6 +113,34 @@ def test_junit_says_it_in_the_failures_of_the_variant_that_is_nearest():
     }
     assert told.pop(report.verdict.nearest) == {True}
     assert all(said == {False} for said in told.values())
+
+
+@pytest.mark.parametrize("example_of", ["not ready", "undecided"])
+def test_on_a_page_the_command_has_the_folder_of_the_run_and_says_where_it_works(
+    example_of, tmp_path
+):
+    report = verdict_examples.EXAMPLES[example_of]()
+    run = tmp_path / "artifacts" / "runs" / "digits" / "2026-12-01T00-00-00-000000Z"
+    run.mkdir(parents=True)
+    write(report, run)
+    placed = commands.located(
+        next_step.of(report).command, "artifacts/runs/digits/2026-12-01T00-00-00-000000Z"
+    )
+    for name in ("report.html", "report.md", "junit.xml"):
+        text = html_module.unescape((run / name).read_text("utf-8"))
+        assert placed in text
+        assert "From the folder that holds artifacts/:" in text.replace("\\", "")
+        assert str(tmp_path) not in text
+        assert not re.search(r"edgestill (gate RUN|build recipe\.toml)", text)
+    assert placed in step_summary.page(report, run=run)
+
+
+def test_a_draft_is_drawn_with_the_place_that_it_will_have(tmp_path):
+    report = verdict_examples.EXAMPLES["not ready"]()
+    draft, run = (tmp_path / "out" / "runs" / "digits" / name for name in (".draft-1", "1"))
+    draft.mkdir(parents=True)
+    write(report, draft, place=run)
+    assert "out/runs/digits/1/recipe.toml" in (draft / "report.md").read_text("utf-8")
 
 
 def test_a_command_is_located_by_whole_words():

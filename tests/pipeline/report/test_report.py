@@ -105,7 +105,7 @@ def test_report_json_is_the_report(run: Path) -> None:
 
 def test_the_same_report_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
     measured_example.write_samples(tmp_path / "records" / "samples")
-    pages.write(example.report(), tmp_path)
+    pages.write(example.report(), tmp_path, place=run)
     for name in ("report.json", "report.md", "report.html", "junit.xml"):
         assert (tmp_path / name).read_bytes() == (run / name).read_bytes(), name
 
@@ -384,6 +384,10 @@ def test_a_latency_curve_passes_the_percentiles_and_stops_where_luck_begins() ->
     assert 1e4 / max(curve.odds) == pytest.approx(6.64, rel=0.01)
 
 
+def test_an_at_sign_is_escaped_only_where_it_would_name_someone() -> None:
+    assert markdown.escape("Processor @ 2.80GHz, @someone") == "Processor @ 2.80GHz, &#64;someone"
+
+
 def test_budgets_are_read_in_their_own_unit() -> None:
     quality, figure = example.report().quality, Estimate(0.9, 0.8, 1.0, "", 9)
 
@@ -391,6 +395,8 @@ def test_budgets_are_read_in_their_own_unit() -> None:
         return Check(key=key, budget=budget, figure=figure, outcome="ready", why="")
 
     assert numbers.budget(of("max_p90_ms", 2.0), quality) == "at most 2 ms"
+    assert numbers.budget(of("max_drop_vs_teacher", 0.01), quality) == "at most 1 point"
+    assert numbers.budget(of("max_drop_vs_teacher", 0.02), quality) == "at most 2 points"
     assert numbers.budget(of("min_accuracy", 0.94), quality) == "at least 94 %"
     assert numbers.budget(of("min_balanced_accuracy", 0.94), quality) == "at least 94 %"
     assert numbers.budget(of("max_drop_vs_teacher", 0.035), quality) == "at most 3.5 points"

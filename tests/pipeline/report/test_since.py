@@ -61,6 +61,16 @@ def test_models_of_one_run_alone_are_named():
     assert table(found, "Models") == [["int4", "only then"], ["int8-static", "only now"]]
 
 
+def test_a_run_that_was_judged_again_has_the_same_measurement_and_says_so():
+    again = since.section(example.report(), example.report())
+    assert "Both are verdicts on the same measurement; nothing was measured again." in (
+        again.paragraphs
+    )
+    assert not any("different times" in said for said in again.paragraphs)
+    measured = since.section(faster(example.report(), 1.02), example.report())
+    assert any("different times" in said for said in measured.paragraphs)
+
+
 def test_intervals_that_share_a_part_are_not_called_apart():
     found = since.section(faster(example.report(), 1.02), example.report())
     assert [line[4] for line in table(found, "Figures") if line[:2] == ["fp32", "latency p50"]] == [

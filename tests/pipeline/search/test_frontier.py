@@ -155,7 +155,7 @@ def test_time_is_kept_for_the_whole_trainings():
     ticks = itertools.count(0.0, 1.0)
     search, _ = searched(minutes=1.0, clock=lambda: next(ticks))
     record = record_of(search)
-    assert search.ended.startswith("1 minutes were over")
+    assert search.ended.startswith("1 minute was over")
     assert len(record.explored) < 8
     assert any(point.whole for point in record.frontier)
 
