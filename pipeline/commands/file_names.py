@@ -1,4 +1,4 @@
-r"""Names of files in tables: the folder is said once, and a long name ends a line where it may.
+r"""Names in tables: the folder is said once, and a long name ends a line where it may.
 
 >>> folder, names = apart(["out/gct/a.onnx", "out/gct/b.onnx"])
 >>> folder, names
@@ -16,6 +16,8 @@ from ..report.numbers import printable
 
 _PART = re.compile(r"[^/\\.@_-]*[/\\.@_-]?")
 """A part of a name with the mark that ends it."""
+_LEAST = 8
+"""Columns of a name on however narrow a terminal."""
 
 
 def apart(names: Sequence[str]) -> tuple[str, list[str]]:
@@ -35,8 +37,22 @@ def in_lines(name: str, width: int) -> str:
     A single part that is wider is broken where the column ends.
     """
     lines = [""]
-    for part in filter(None, _PART.findall(printable(name))):
+    parts = filter(None, _PART.findall(printable(name)))
+    for part in (one[at : at + width] for one in parts for at in range(0, len(one), width)):
         if lines[-1] and len(lines[-1]) + len(part) > width:
             lines.append("")
         lines[-1] += part
     return "\n".join(lines)
+
+
+def room(columns: int, head: Sequence[str], rows: Sequence[Sequence[str]], gap: int = 2) -> int:
+    """The columns that are left for names beside columns of figures, which are never cut.
+
+    Args:
+        columns: of the terminal.
+        head: of the columns of figures.
+        rows: their cells.
+        gap: behind each column; 2: a space of the box and one of padding.
+    """
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return max(_LEAST, columns - sum(width + gap for width in widths))

@@ -154,7 +154,7 @@ def quantize(
     """
     from ..api.quantize import quantize as make
     from ..progress import OnConsole
-    from .quantize import summary
+    from .quantize import next_command, summary
 
     given["methods"] = given["methods"] or ("int8-static",)
     axes = axes_of(given["batch_axes"])
@@ -164,7 +164,9 @@ def quantize(
     if invocation.json:
         print_json(invocation, result.to_dict())
         return
-    stdout().print(summary(result, verbose=verbose))
+    console = stdout()
+    console.print(summary(result, verbose=verbose, columns=console.width))
+    console.print(next_command(result), soft_wrap=True)
 
 
 @command(
@@ -240,7 +242,11 @@ def explain(
     pair = explaining.Pair(fp32, int8, Session(threads=threads), feed_of(**given))
     diagnosis = explaining.diagnosed(pair, progress)
     if not invocation.json:
-        stdout().print(explain_tables.summary(diagnosis, verbose=verbose))
+        console = stdout()
+        shown = explain_tables.summary(
+            diagnosis, verbose=verbose, columns=console.width, applied=target is not None
+        )
+        console.print(shown)
     applied = None
     if target is not None:
         applied = explaining.apply(

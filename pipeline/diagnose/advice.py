@@ -1,9 +1,11 @@
 """Which layers of a quantized file to leave in float, computed from the times of both files.
 
-advice = advise(joined, before, after)
+advice = advise(joined, before, after).advice
 advice.exclude, advice.saving_us
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from math import prod
 
 from ...devices.operators.layers import JoinedLayers
@@ -22,8 +24,21 @@ _RESOLUTION_US = 1.0
 """The resolution of the runtime's clock."""
 
 
-def advise(joined: JoinedLayers, before: FileTimes, after: FileTimes) -> Advice | None:
-    """The layers to leave in float; None if that saves less than `LEAST_SHARE` of a query.
+@dataclass(frozen=True, slots=True)
+class Advised:
+    """What to leave in float, and what the other layers would add to that.
+
+    Attributes:
+        advice: None if it saves less than `LEAST_SHARE` of a query.
+        added_us: by layer that is not advised and could be left in float.
+    """
+
+    advice: Advice | None
+    added_us: Mapping[int, float]
+
+
+def advise(joined: JoinedLayers, before: FileTimes, after: FileTimes) -> Advised:
+    """The layers to leave in float.
 
     Args:
         joined: the layers of both files.
@@ -35,7 +50,7 @@ def advise(joined: JoinedLayers, before: FileTimes, after: FileTimes) -> Advice 
     chosen = choose(costs, max(_RESOLUTION_US, LEAST_SHARE_OF_A_LAYER * query_us))
     saving = costs.saving_us(chosen)
     if not chosen or saving < LEAST_SHARE * query_us:
-        return None
+        return Advised(None, _added(costs, frozenset()))
     fp32, int8 = before.profile.source.nodes, after.profile.source.nodes
     wiring = Wiring(after.profile.source)
     nodes = [
@@ -44,7 +59,7 @@ def advise(joined: JoinedLayers, before: FileTimes, after: FileTimes) -> Advice 
         for n in sorted(joined.layers[layer].int8_nodes)
         if _takes_integers(n, wiring)
     ]
-    return Advice(
+    advice = Advice(
         layers=tuple(joined.layers[layer].name for layer in sorted(chosen)),
         exclude=tuple(
             shown(fp32[joined.fp32_of_node[n]]) for n in nodes if n in joined.fp32_of_node
@@ -52,6 +67,14 @@ def advise(joined: JoinedLayers, before: FileTimes, after: FileTimes) -> Advice 
         nodes=tuple(shown(int8[n]) for n in nodes),
         saving_us=saving,
     )
+    return Advised(advice, _added(costs, chosen))
+
+
+def _added(costs: LayerCosts, chosen: frozenset[int]) -> dict[int, float]:
+    """What each other layer would add to the saving of the chosen ones."""
+    saving = costs.saving_us(chosen)
+    others = [layer for layer in costs.gains_us if layer not in chosen]
+    return {layer: costs.saving_us(chosen | {layer}) - saving for layer in others}
 
 
 def layer_costs(joined: JoinedLayers, before: FileTimes, after: FileTimes) -> LayerCosts:

@@ -79,7 +79,11 @@ def conclude(fp32: Profile, int8: Profile) -> Diagnosis:
     check_same_model(fp32.source, int8.source, joined.fp32_of_node, int8.path)
     before = FileTimes(fp32, joined.layer_of_fp32)
     after = FileTimes(int8, joined.layer_of_int8)
-    layers = tuple(_times(layer, index, before, after) for index, layer in enumerate(joined.layers))
+    advised = advise(joined, before, after)
+    layers = tuple(
+        replace(_times(layer, index, before, after), added_us=advised.added_us.get(index))
+        for index, layer in enumerate(joined.layers)
+    )
     diagnosis = Diagnosis(
         fp32_us=fp32.p10_us,
         int8_us=int8.p10_us,
@@ -95,7 +99,7 @@ def conclude(fp32: Profile, int8: Profile) -> Diagnosis:
         unfused=unfused(after),
         islands=islands(after),
         unjoined=(*before.unjoined("fp32"), *after.unjoined("int8")),
-        advice=advise(joined, before, after),
+        advice=advised.advice,
         why=(),
         runtime=int8.runtime,
         runs=int8.runs,

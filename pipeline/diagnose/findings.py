@@ -23,6 +23,9 @@ class LayerTimes:
         reorders_us: time of the transposes and reorderings that the runtime added for it there.
         kernels: operator types that run for it in the quantized file.
         computes: the numbers in which the quantized file computes it; None if it was not joined.
+        added_us: what leaving it in float, too, is expected to add to what the advised layers
+            save, with its conversions; None of those layers, and of one that the
+            quantized file does not quantize or that was not timed in both.
     """
 
     name: str
@@ -34,6 +37,7 @@ class LayerTimes:
     reorders_us: float
     kernels: tuple[str, ...]
     computes: Literal["integers", "float"] | None
+    added_us: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """``edgestill explain`` without a measurement: its refusals, its verdict and what it prints."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 from edgestill.devices.onboard.stats.estimate import Estimate
@@ -8,7 +8,8 @@ from edgestill.errors import StorageError, UsageError
 from edgestill.pipeline.commands import models
 from edgestill.pipeline.commands.explain_tables import applied_lines, summary
 from edgestill.pipeline.commands.shared import Invocation
-from edgestill.pipeline.diagnose.findings import Diagnosis, Island, LayerTimes
+from edgestill.pipeline.diagnose.findings import Advice, Diagnosis, Island, LayerTimes
+from edgestill.pipeline.diagnose.sentences import sentences
 from edgestill.pipeline.finished.compare_answers import AnswersCompared
 from edgestill.pipeline.finished.explain import Applied, check_target, verdict
 from edgestill.pipeline.records import OutputLoss
@@ -88,9 +89,9 @@ def layer(name, int8_us):
     return LayerTimes(name, "Conv", 1.0, int8_us, int8_us, 0.0, 0.0, ("QLinearConv",), "integers")
 
 
-def printed(layers, **how):
+def diagnosed(layers, advice=None):
     known = {field.name: 1.0 for field in fields(Diagnosis) if field.type in (float, "float")}
-    found = Diagnosis(
+    return Diagnosis(
         **{
             **known,
             "runs": 600,
@@ -100,12 +101,15 @@ def printed(layers, **how):
             "unfused": (),
             "unjoined": (),
             "why": ("int8 is slower",),
-            "advice": None,
+            "advice": advice,
         }
     )
+
+
+def printed(layers, *, advice=None, **how):
     console = Console(width=80, file=None)
     with console.capture() as capture:
-        console.print(summary(found, **how))
+        console.print(summary(diagnosed(layers, advice), **how))
     return capture.get()
 
 
@@ -128,6 +132,46 @@ def test_all_of_it_has_every_layer_and_island():
     assert "float island: Pad pad" in text
     assert "operator times: onnxruntime's profiling of 600 queries" in text
     assert "--verbose" not in text
+
+
+@pytest.mark.parametrize("op", ["Conv", "GlobalAveragePool"])
+def test_no_figure_and_no_word_is_cut_in_80_columns(op):
+    kernels = ("QuantizeLinear", "QLinearGlobalAveragePool", "DequantizeLinear")
+    layers = [
+        LayerTimes(f"/features/{n}/conv", op, 1234.5, 23456.7, 19.01, 345.6, 0.0, kernels, "float")
+        for n in range(3)
+    ]
+    text = printed(layers, verbose=False)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
+    words = text.split()
+    for whole in (op, "1234.5", "23456.7", "19.01", "345.6", *kernels):
+        assert words.count(whole) == 3, whole
+
+
+def test_what_was_applied_is_not_proposed_again():
+    advice = Advice(("block1",), ("block1",), ("block1",), 2.0)
+    layers = [layer("block1", 3.0)]
+    assert "--apply OUT.onnx writes that file" in printed(layers, verbose=False, advice=advice)
+    text = printed(layers, verbose=False, advice=advice, applied=True)
+    assert "--apply" not in text
+    assert "excluding the layers in a quantizer has no effect" in text
+
+
+def test_why_the_layer_that_loses_most_stays_in_int8_is_said():
+    slow = replace(layer("slow", 26.0), added_us=-4.2)
+    other = layer("other", 3.0)
+    diagnosis = diagnosed([slow, other], Advice(("other",), ("other",), ("other",), 2.0))
+    assert list(sentences(diagnosis, busy=False))[-1] == (
+        "slow stays in int8: in float the quantizing and dequantizing around it would take 4.2 µs "
+        "more than it saves (computed)"
+    )
+    little = diagnosed([replace(slow, added_us=0.3), other], diagnosis.advice)
+    assert list(sentences(little, busy=False))[-1] == (
+        "slow stays in int8: in float it would save 0.3 µs (computed), too little"
+    )
+    same = diagnosed([replace(slow, added_us=None)], Advice(("slow",), ("slow",), ("slow",), 2.0))
+    assert list(sentences(same, busy=False))[-1].startswith("leaving 1 layer in float")
 
 
 def test_a_long_name_of_a_layer_is_broken_behind_a_mark():

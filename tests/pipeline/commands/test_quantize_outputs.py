@@ -85,6 +85,34 @@ def text_of(result):
     return captured.get()
 
 
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_no_figure_is_cut_in_80_columns(run, outputs):
+    made = run(two_outputs())
+    (file,) = made.files
+    figures = {
+        "rows": 1_234_567,
+        "changed": 123_456,
+        "relative_error": 0.0027,
+        "max_abs_difference": 0.0123,
+    }
+    losses = tuple(
+        one.model_copy(update={"name": f"logits_of_the_classes_{at}", **figures})
+        for at, one in enumerate(file.outputs[:outputs])
+    )
+    path = "out/efficientnetlite0averylongpartofaname.int8-static-reduced.onnx"
+    long = file.model_copy(update={"path": path, "bytes": 1_234_567_890, "outputs": losses})
+    console = Console(width=80)
+    with console.capture() as captured:
+        console.print(
+            summary(made.model_copy(update={"files": (long,)}), verbose=False, columns=80)
+        )
+    text = captured.get()
+    assert "…" not in text
+    for figure in ("123,456 of 1,234,567", "0.0027 (51 dB)", "0.0123"):
+        assert text.count(figure) == outputs
+    assert ("output: logits_of_the_classes_0" in text) == (outputs == 1)
+
+
 @pytest.mark.promise("Every output of a quantized file is compared, and a destroyed one is said")
 def test_a_destroyed_second_output_is_said_on_every_surface(run):
     result = run(two_outputs())

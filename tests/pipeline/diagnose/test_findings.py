@@ -108,7 +108,7 @@ def test_both_layers_are_advised_to_be_left_in_float_where_conversions_are_all_t
     assert [(edge.producer, edge.readers) for edge in edges_of(joined, after.profile)] == [
         (None, (0,)), (0, (1,)), (1, ()),
     ]  # fmt: skip
-    advice = advise(joined, before, after)
+    advice = advise(joined, before, after).advice
     assert advice.exclude == advice.nodes == advice.layers == ("product", "curve")
 
 
