@@ -10,6 +10,7 @@ from ..finished.screen import Screen
 from ..handover.manifest import Manifest
 from ..handover.write import default_name, write
 from ..report import numbers, words
+from ..runs.locate import run_folder
 from ..runs.run import open_report
 from .paths import OnDisk, path_of
 
@@ -72,7 +73,7 @@ def bundle(
     """Write what is handed over of a run: models, golden answers, a model card, programs.
 
     Args:
-        run: a run, or its folder.
+        run: a run, its folder, or a name, whose last build is meant.
         out: the folder or zip to write, which must not exist; None: ``NAME-bundle`` here.
         formats: bundle every READY package in these formats; none: the packages of what ships.
         zipped: write a zip; implied by a name that ends in ``.zip``.
@@ -89,7 +90,7 @@ def bundle(
         >>> bundle.path.name, bundle.manifest.outcome
         ('handover.zip', 'ready')
     """
-    folder = path_of(run, "run")
+    folder = run_folder(path_of(run, "run"))
     zipped = zipped or (out is not None and Path(out).suffix == ".zip")
     target = Path(out) if out is not None else None
     target = target or Path(default_name(open_report(folder), zipped=zipped))

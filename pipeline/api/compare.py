@@ -33,7 +33,7 @@ def compare(  # noqa: PLR0913 - named options of a function that users call
     """Measure two models in turn, in fresh processes, until their ratio is known well enough.
 
     Args:
-        a: a model's file, or a run: then the file that it ships.
+        a: a model's file, or a run, its folder or its name: then the file that it ships.
         b: the same.
         inputs: an ``.npz`` file or arrays by input; None: generated inputs.
         shapes: full shapes of inputs with dynamic axes besides that of the samples.

@@ -10,6 +10,7 @@ from ..finished.export import export as write
 from ..finished.export import formats_of
 from ..finished.export_source import open_model, open_run
 from ..finished.exported import Exported
+from ..runs.locate import run_or_file
 from .given import ArraysOrPath
 from .paths import OnDisk, path_of
 from .queries import Axes, Shapes, queried
@@ -32,7 +33,7 @@ def export(  # noqa: PLR0913 - named options of a function that users call
     """Write a finished model in other formats; each file's answers are compared with the model's.
 
     Args:
-        source: a run or its folder, or an ``.onnx`` file.
+        source: a run, its folder or a name, whose last build is meant, or an ``.onnx`` file.
         to: the formats: ``ort``, ``openvino``, ``litert``, …
         out: the folder to write to; none: the current one.
         variant: of a run: this one, not the one that ships.
@@ -57,7 +58,7 @@ def export(  # noqa: PLR0913 - named options of a function that users call
         [('ort', 'the same answers')]
     """
     formats = formats_of(to if isinstance(to, str) else ",".join(to))
-    path = path_of(source, "source")
+    path = run_or_file(path_of(source, "source"))
     with (
         tempfile.TemporaryDirectory(prefix="edgestill-") as scratch,
         watched(progress, "edgestill.export") as watch,

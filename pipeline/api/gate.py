@@ -96,9 +96,9 @@ def gate(  # noqa: PLR0913 - named options of a function that users call
     """Compare what a run ships with an earlier run, and judge it by its budgets.
 
     Args:
-        run: a run, its folder, or a name: then the newest run of that name.
-        baseline: the run to compare with, or the ``report.json`` that was kept of it; of a name the
-            newest run that is another build.
+        run: a run, its folder, or a name: then the last build of that name.
+        baseline: the run to compare with, or the ``report.json`` that was kept of it; of a name its
+            last build, or where that is the run, the newest run of another build.
         budgets: by key of ``[gate]``, in place of the run's own; see ``Run.gate``.
         recipe: take the budgets of this recipe.
         max_size_growth: of the file, a share of the baseline's: 0.02 allows 2 % more.
@@ -134,7 +134,7 @@ def gate(  # noqa: PLR0913 - named options of a function that users call
 
 
 def baseline_of(judged: Run, named: Path, artifacts: Path = Path("artifacts")) -> Located:
-    """The run to compare with; of a name the newest that is another build."""
+    """The run to compare with; of a name the last build, or the newest of another build."""
     return located(
         named,
         artifacts=artifacts,

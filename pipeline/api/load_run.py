@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ..runs.locate import run_folder
 from ..runs.run import open_report
 from .paths import path_of
 from .run import Run
@@ -11,7 +12,8 @@ def load_run(path: Path | str) -> Run:
     """Read a run on disk: its verdict, figures, variants and files. Nothing is built or measured.
 
     Args:
-        path: the run's folder, such as ``artifacts/runs/digits/2026-11-30T06-00-00-000000Z``.
+        path: the run's folder, such as ``artifacts/runs/digits/2026-11-30T06-00-00-000000Z``, or a
+            name, whose last build is meant.
 
     Raises:
         MaterialError: the folder is no run, or one of a version that cannot be read.
@@ -26,5 +28,5 @@ def load_run(path: Path | str) -> Run:
         >>> run.gate({"max_size_kib": 0.1}).outcome
         'not ready'
     """
-    folder = path_of(path, "path")
+    folder = run_folder(path_of(path, "path"))
     return Run(folder, open_report(folder))

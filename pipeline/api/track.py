@@ -21,7 +21,7 @@ def track(
     Recorded again it is the same run there.
 
     Args:
-        run: a run, its folder, or a name, whose newest run is meant.
+        run: a run, its folder, or a name, whose last build is meant.
         mlflow: a folder, or the URI of a tracking server or a database.
         experiment: of MLflow; None: ``edgestill/<name of the run>``.
         tensorboard: the folder of event files; the run gets a folder of its own in it.

@@ -9,6 +9,7 @@ from ..finished import verify_run
 from ..finished.verified import Verified
 from ..handover import verify as bundles
 from ..handover.opened import is_bundle
+from ..runs.locate import REPORT, run_folder
 from .paths import OnDisk, path_of
 
 
@@ -18,7 +19,8 @@ def verify(path: OnDisk | Path | str, *, device: str | None = None) -> Verified:
     Models are run only where every hash holds.
 
     Args:
-        path: of a run's folder, or of a bundle: a folder or a zip; or a run.
+        path: of a run's folder, or of a bundle: a folder or a zip; or a run, or a name, whose last
+            build is meant.
         device: of a bundle: where its models run, a profile's name or path; None: here.
 
     Raises:
@@ -33,6 +35,8 @@ def verify(path: OnDisk | Path | str, *, device: str | None = None) -> Verified:
         ((), 0)
     """
     folder = path_of(path, "path")
+    if folder.name == REPORT or not is_bundle(folder):
+        folder = run_folder(folder)
     if is_bundle(folder):
         found = bundles.check(folder, _place(device))
         return Verified(

@@ -161,10 +161,10 @@ def adapt(
 ) -> None:
     """Adapt the student of RUN to other data.
 
-    It gets a new last layer and starts from the weights of RUN; then every stage is run. The same
-    student from random weights is trained beside it, so that the report shows the steps to the same
-    score. Budgets of the device are those of RUN. The exit code is that of the verdict: 0 ready,
-    1 not ready, 5 undecided.
+    RUN is a run's folder, or a name, whose last build it is. Its student gets a new last layer and
+    starts from its weights; then every stage is run. The same student from random weights is
+    trained beside it, so that the report shows the steps to the same score. Budgets of the device
+    are those of RUN. The exit code is that of the verdict: 0 ready, 1 not ready, 5 undecided.
     """
     from ..api import adapt as adapting
     from ..progress import OnConsole

@@ -47,9 +47,9 @@ def bundle(
 ) -> None:
     """Write what is handed over of RUN: a folder or a zip.
 
-    It holds models, labels, preprocessing, golden inputs and outputs, a model card, provenance and
-    programs that run the models. Where nothing is READY, nothing is written, and the exit code is
-    that of the verdict.
+    RUN is a run's folder, or a name, whose last build it is. The bundle holds models, labels,
+    preprocessing, golden inputs and outputs, a model card, provenance and programs that run the
+    models. Where nothing is READY, nothing is written, and the exit code is that of the verdict.
     """
     from ..api.bundle import bundle as write
 

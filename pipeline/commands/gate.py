@@ -80,8 +80,8 @@ _percent, _points = Amount("%", "PERCENT"), Amount("points", "POINTS")
     type=click.Path(path_type=Path),
     metavar="OTHER",
     help="Also compare what ships with this run: its folder, a report.json that was kept, or a "
-    "name, whose newest other run it is. Exit with 1 if anything is worse than allowed, with 5 if "
-    "that cannot be told.",
+    "name: its last build, or where that is RUN, the newest run of another build. Exit with 1 if "
+    "anything is worse than allowed, with 5 if that cannot be told.",
 )
 @click.option(
     "--max-size-growth",
@@ -142,7 +142,7 @@ def gate(
 ) -> None:
     """Judge RUN by other budgets, or against another run.
 
-    RUN is a run's folder, or a name, whose newest run it is. The saved records are judged; nothing
+    RUN is a run's folder, or a name, whose last build it is. The saved records are judged; nothing
     is measured.
     """
     from ..api.run import judged_again

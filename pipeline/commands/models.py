@@ -66,7 +66,8 @@ def compare(
 ) -> None:
     """Compare the latency of B with that of A.
 
-    Both are models, or both are runs, whose shipped files are compared.
+    Both are models, or runs, whose shipped files are compared: a run's folder, or a name, whose
+    last build it is.
     """
     from ..api.compare import compare as measure
     from ..progress import OnConsole
@@ -288,7 +289,8 @@ def explain(
 def export(invocation: Invocation, /, source: Path, out: Path, **given: Any) -> None:
     """Write a finished model in other formats.
 
-    Each file is run in its own runtime, and its answers are compared with the .onnx file's. Exit
+    RUN is a run's folder, or a name, whose last build it is. Each file is run in its own runtime,
+    and its answers are compared with the .onnx file's. Exit
     with 1 if they differ, with 3 if a format could not be made.
     """
     from ..api.export import export as write

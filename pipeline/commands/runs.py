@@ -39,8 +39,8 @@ def report(
 ) -> None:
     """Write a run's pages again from its records.
 
-    With --verbose what they say is printed, too. With --compare several runs stand side by side;
-    each may be a folder, a report.json, or a name, whose last build it is.
+    RUN is a run's folder, or a name, whose last build it is. With --verbose what the pages say is
+    printed, too. With --compare several runs stand side by side; each may be a report.json as well.
     """
     if compare:
         _compare(invocation, runs, out)
@@ -53,11 +53,11 @@ def report(
         )
     (run,) = runs
     from ..engine.store import disk_errors
-    from ..runs.latest import run_of
+    from ..runs.locate import run_folder
     from ..runs.rejudge import draw_again
     from ..runs.run import open_report
 
-    run = run_of(run)
+    run = run_folder(run)
     with disk_errors(run, opening=True):
         draw_again(run)
     if verbose and not invocation.json:
@@ -124,9 +124,9 @@ def _compare(invocation: Invocation, runs: tuple[Path, ...], out: Path | None) -
 def verify(invocation: Invocation, run: Path, device: str | None) -> None:
     """Check the files and outputs of RUN, a run or a bundle.
 
-    Every file is hashed, and every model runs on samples whose outputs were recorded. Exit with 1
-    if what ships has a fault, with 3 if a file or its outputs changed, with 4 if a model of a
-    bundle cannot be run here.
+    A run is a folder, or a name, whose last build it is. Every file is hashed, and every model runs
+    on samples whose outputs were recorded. Exit with 1 if what ships has a fault, with 3 if a file
+    or its outputs changed, with 4 if a model of a bundle cannot be run here.
     """
     from ..api.verify import verify as check
 

@@ -61,8 +61,8 @@ def place_options(function: Callable[..., None]) -> Callable[..., None]:
 def track(invocation: Invocation, run: Path, places: Places) -> None:
     """Record RUN in MLflow, or write event files for TensorBoard.
 
-    Parameters, figures with both ends of their intervals, curves, the report and what ships.
-    Recorded again it is the same run there.
+    RUN is a run's folder, or a name, whose last build it is. Parameters, figures with both ends of
+    their intervals, curves, the report and what ships. Recorded again it is the same run there.
     """
     from ..api.track import track as run_track
 

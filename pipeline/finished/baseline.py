@@ -29,7 +29,7 @@ from ..judge.regression import Answers, Limits, Side
 from ..progress import Progress
 from ..records import Report, Variant
 from ..runs import kept_labels
-from ..runs.locate import Located
+from ..runs.locate import Located, same_build
 from .compare import CompareOptions, compare
 
 MAX_SECONDS = 120.0
@@ -80,7 +80,14 @@ def against(
             for names in pairs
         ),
         confidence=sure,
+        itself=_itself(run.folder, baseline.folder),
     )
+
+
+def _itself(run: Path, baseline: Path) -> str | None:
+    if run.resolve() == baseline.resolve():
+        return "this run itself"
+    return "this run's own build, judged by other budgets" if same_build(run, baseline) else None
 
 
 def _names(now: Report, then: Report) -> Iterator[tuple[str, str]]:
@@ -110,18 +117,32 @@ def _pair(
         missing = f"the baseline is of another task, {baseline.report.data.task}"
     elif run.report.quality.metric != baseline.report.quality.metric:
         missing = f"the baseline's score is another, {baseline.report.quality.metric}"
+    else:
+        missing = _other_labels(run.report, baseline.report)
     if missing is not None or ours is None or theirs is None or package is None:
         return Pair(now, then, package.format if package else "", (), "undecided", "", missing)
     lost, paired = _lost(run, baseline, now, then, sure)
     changes = regression.changes(
         _side(run.report, ours, package.format),
-        _side(baseline.report, theirs, package.format),
+        _side(baseline.report, theirs, _format_then(baseline.report, theirs, package.format)),
         limits,
         lost=lost,
         latency=_measured(run, baseline, (theirs, ours), limits, measuring),
     )
     outcome = regression.outcome_of(changes)
     return Pair(now, then, package.format, changes, outcome, paired)
+
+
+def _other_labels(now: Report, then: Report) -> str | None:
+    """How what both answer differs; None where it does not."""
+    ours, theirs = now.data.labels, then.data.labels
+    noun = (tasks.of(now.data.task).output_noun or ("label", "labels"))[1]
+    if len(ours) != len(theirs):
+        return f"the baseline has {len(theirs):,} {noun}, this run {len(ours):,}"
+    if ours == theirs:
+        return None
+    other = next(f"{b!r}, here {a!r}" for a, b in zip(ours, theirs, strict=True) if a != b)
+    return f"the baseline's {noun} are others, such as {other}"
 
 
 def _variant(report: Report, name: str) -> Variant | None:
@@ -134,6 +155,12 @@ def _shipped(report: Report, variant: Variant) -> Package:
     taken = gate.get("runtimes") if isinstance(gate, dict) else None
     own = [package for package in variant.packages if not taken or package.format in taken]
     return (own or list(variant.packages))[0]
+
+
+def _format_then(then: Report, variant: Variant, format_: str) -> str:
+    """That of this run, or where the baseline shipped the variant in another one, that."""
+    has = any(package.format == format_ for package in variant.packages)
+    return format_ if has else _shipped(then, variant).format
 
 
 def _side(report: Report, variant: Variant, format_: str) -> Side:
@@ -160,7 +187,12 @@ def _lost(
     run: Located, baseline: Located, now: str, then: str, sure: float
 ) -> tuple[Estimate, str]:
     """The score lost, and how it was compared."""
-    kept, why = _same_test(run, baseline)
+    other = _other_test(run, baseline)
+    if other is not None:
+        return Estimate.unknown(f"{other}, so the scores cannot be compared"), (
+            f"not compared: {other}"
+        )
+    kept, why = _same_test(run)
     ours, theirs = (
         kept_labels.outputs_of(side.folder, name) for side, name in ((run, now), (baseline, then))
     )
@@ -184,20 +216,20 @@ def _score(report: Report, name: str) -> Estimate:
     return next(one.score for one in report.quality.variants if one.name == name)
 
 
-def _same_test(run: Located, baseline: Located) -> tuple[kept_labels.Kept | None, str]:
-    """The labels of test, where both runs had the same samples; else why not."""
+def _other_test(run: Located, baseline: Located) -> str | None:
+    """Why test may have other samples, of which no score says anything of these; None: the same."""
     now, then = (kept_labels.of(side.folder) for side in (run, baseline))
-    names = [side.report.data.labels for side in (run, baseline)]
-    if names[0] != names[1]:
-        return None, "the classes, labels or numbers are others"
     if now is not None and then is not None:
-        return (now, "") if now.sha256 == then.sha256 else (None, "test has other samples")
-    prints = [side.report.data.fingerprint for side in (run, baseline)]
-    if now is not None and prints[0] == prints[1]:
-        return now, ""
-    if prints[0] != prints[1]:
-        return None, "the data changed, and one run does not keep the labels of test"
-    return None, "this run does not keep the labels of test"
+        return None if now.sha256 == then.sha256 else "test has other samples"
+    if run.report.data.fingerprint == baseline.report.data.fingerprint:
+        return None
+    return "the data changed, and one run does not keep the labels of test"
+
+
+def _same_test(run: Located) -> tuple[kept_labels.Kept | None, str]:
+    """The labels of test, of which both runs had the same samples; else why they are unknown."""
+    now = kept_labels.of(run.folder)
+    return now, "" if now is not None else "this run does not keep the labels of test"
 
 
 def _measured(

@@ -30,13 +30,13 @@ from ...devices.profiles.profile import HOST, Profile, load
 from ...devices.scenarios.figures import Benchmark
 from ...devices.scenarios.single_stream import measure
 from ...errors import MaterialError
-from ..engine.store import file_sha256
 from ..judge.budgets import hold
 from ..judge.gate import EXIT_CODES
 from ..progress import Progress, measuring
 from ..records import Outcome
 from ..report import numbers
 from ..runs import run as runs
+from ..runs.locate import run_or_file
 from .compare_answers import AnswersCompared, compare_answers
 from .inspected import Ask, inspected
 from .measure import new_folder
@@ -238,12 +238,12 @@ def _settings(options: CompareOptions, feed: Feed, profile: Profile) -> Settings
 
 
 def model_of(path: Path) -> Path:
-    """A model's file as it is; of a run's folder the file that it ships.
+    """A model's file as it is; of a run's folder or name the file that it ships.
 
     Raises:
-        MaterialError: a folder that is no run or ships nothing, or whose file is another than the
-            run was written with.
+        MaterialError: a folder that is no run or ships nothing, or a file of the run changed.
     """
+    path = run_or_file(path)
     if not path.is_dir():
         return path
     report = runs.open_report(path)
@@ -255,10 +255,11 @@ def model_of(path: Path) -> Path:
             fix=f"name a model's file, such as one below {path / 'variants'}",
         )
     variant = next(variant for variant in report.variants.variants if variant.name == ship)
-    file = path / "variants" / variant.file
-    if not file.is_file() or file_sha256(file) != variant.sha256:
-        raise MaterialError("not as it was written", where=str(file), fix="build it again")
-    return file
+    if faults := runs.differences(path):
+        raise MaterialError(
+            f"not as it was written: {faults[0]}", where=str(path), fix="build it again"
+        )
+    return path / "variants" / variant.file
 
 
 def known(ratio: Estimate, max_ratio: float | None) -> bool:

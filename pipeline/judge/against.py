@@ -47,6 +47,7 @@ class Against:
         limits: how much worse a model may be.
         pairs: what ships against its like, then against what the baseline shipped.
         confidence: of the intervals of scores.
+        itself: in which way the baseline is the run itself; None where it is another.
     """
 
     baseline: str
@@ -54,6 +55,7 @@ class Against:
     limits: Limits
     pairs: tuple[Pair, ...]
     confidence: float
+    itself: str | None = None
 
     @property
     def error_rate(self) -> float:

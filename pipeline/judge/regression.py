@@ -19,11 +19,12 @@ shipped, 1 - 0.01 / k:
   any of k variants may be the one that is compared, and in another 0.5 % for each latency that is
   measured. Sizes do not vary.
 
-Of one sample the scores of both models are compared (the task's own paired interval, Tango 1998 for
-accuracy); of two samples the intervals of both scores (Newcombe, "Interval estimation for the
-difference between independent proportions", Statistics in Medicine 17, 1998, method 10; Zou &
-Donner 2008 for any figure). Sizes and instructions are counts. Latencies are compared where both
-models were measured in turn, never across two builds.
+Of one test the scores of both models are compared sample by sample (the task's own paired interval,
+Tango 1998 for accuracy), or where one's answers are not kept by the intervals of both (Newcombe,
+"Interval estimation for the difference between independent proportions", Statistics in Medicine 17,
+1998, method 10; Zou & Donner 2008 for any figure). Scores on different tests are not compared: a
+rise may be that of an easier test. Sizes and instructions are counts. Latencies are compared where
+both models were measured in turn, never across two builds.
 """
 
 import math
@@ -160,12 +161,12 @@ def lost_by(now: Answers, then: Answers, task: Task, confidence: float) -> Estim
 
 
 def apart(now: Estimate, then: Estimate, why: str) -> Estimate:
-    """Score lost, of two scores on different samples (Newcombe 1998, method 10).
+    """Score lost, of two scores that cannot be paired (Newcombe 1998, method 10).
 
     Args:
         now: with its interval.
         then: with its interval.
-        why: the samples are not the same.
+        why: they cannot be paired.
     """
     method = f"difference of two intervals by Newcombe 1998, not paired: {why}"
     if now.value is None or then.value is None:
@@ -255,6 +256,8 @@ def _judged(what: What, then: Estimate, now: Estimate, change: Estimate, limit: 
     outcome, why = hold("at most", limit * (1.0 + 1e-12), change)
     if change.kind == "exact" and change.method == SAME_FILE:
         why = SAME_FILE
+    if change.value is None and change.missing:
+        why = change.missing
     return Change(what, then, now, change, limit, outcome, why)
 
 

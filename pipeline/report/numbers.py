@@ -10,7 +10,7 @@ numbers.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
@@ -87,6 +87,20 @@ def figure_unit(metric: str, label_unit: str) -> Unit:
 def lost_unit(metric: str) -> Unit:
     """The unit of a difference of scores: percentage points, or a plain number."""
     return POINTS if tasks.metric_unit(metric) == "share" else PLAIN
+
+
+def lost_or_gained(lost: Estimate, metric: str) -> tuple[str, str | None]:
+    """A known loss of score and its interval, in the direction of its value.
+
+    >>> lost_or_gained(Estimate(-0.07, -0.13, 0.01, "paired", 450, None), "accuracy")
+    ('7.0 points gained', '-1.0 to 13.0')
+    """
+    gained = (lost.value or 0.0) < 0.0
+    if gained:
+        low, high = (None if end is None else -end for end in (lost.high, lost.low))
+        lost = replace(lost, value=-(lost.value or 0.0), low=low, high=high)
+    value, interval = parts(lost, lost_unit(metric))
+    return f"{value} {'gained' if gained else 'lost'}", interval
 
 
 def budget_unit(key: str, quality: VerifyRecord) -> Unit:

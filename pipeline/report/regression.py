@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..judge.against import Against, Pair
-from ..judge.regression import Change, What
+from ..judge.regression import APART, SAME_FILE, Change, What
 from ..records import Outcome, Report
 from . import numbers
 from .numbers import BYTES, COUNT, MILLISECONDS, Unit
@@ -38,6 +38,8 @@ def headline(found: Against, report: Report) -> str:
         if change.outcome == found.outcome and found.outcome != "ready"
     ]
     what += [pair.missing for pair in found.pairs if pair.missing]
+    if found.itself:
+        what.insert(0, f"the baseline is {found.itself}")
     told = "; ".join(dict.fromkeys(what)) or f"against {found.baseline}"
     return f"{WORDS[found.outcome]}: {told}"
 
@@ -68,10 +70,13 @@ def _about(found: Against) -> Iterator[str]:
         f"The baseline is {found.baseline}{commit}. Either answer is wrong in at most "
         f"{numbers.amount(found.error_rate, numbers.PERCENT)} of comparisons (scores at "
         f"{100 * found.confidence:.4g} % confidence), if test is a sample of what the model will "
-        "see; another comparison on the same test is another chance to be wrong. Latencies of two "
-        "builds are not compared: `edgestill gate RUN --baseline OTHER --measure` measures both "
-        "files in turn."
+        "see; another comparison on the same test is another chance to be wrong."
     )
+    if any(change.why == APART for pair in found.pairs for change in pair.changes):
+        yield (
+            "Latencies of two builds are not compared: `edgestill gate RUN --baseline OTHER "
+            "--measure` measures both files in turn."
+        )
 
 
 def _pairs(found: Against) -> Iterator[str]:
@@ -79,7 +84,10 @@ def _pairs(found: Against) -> Iterator[str]:
         if pair.missing:
             yield f"{_title(pair)}: not compared, for {pair.missing}."
             continue
-        yield f"{_title(pair)}: scores are {pair.paired}."
+        if any(change.why == SAME_FILE for change in pair.changes):
+            yield f"{_title(pair)}: {SAME_FILE}, so it is no worse in anything."
+        else:
+            yield f"{_title(pair)}: scores are {pair.paired}."
         for change in pair.changes:
             if change.outcome is None:
                 yield f"{numbers.capital(_NAMES[change.what])}: {change.why}."
@@ -101,6 +109,11 @@ def _next(found: Against, report: Report) -> Iterator[str]:
         for change in pair.changes:
             if change.outcome == "undecided" and change.change.high is not None:
                 yield _deciding(change, report)
+        if pair.paired.startswith("not compared"):
+            yield (
+                "Scores on other samples say nothing of each other: build the baseline's recipe on "
+                "this run's data, and name that run."
+            )
 
 
 def _deciding(change: Change, report: Report) -> str:
@@ -132,9 +145,7 @@ def _table(pair: Pair, report: Report) -> Table:
                 numbers.capital(_name(change, report)),
                 _value(change.then, _unit(change, report)),
                 _value(change.now, _unit(change, report)),
-                figure(change.change, _change_unit(change, report))
-                if change.change.value is not None
-                else Cell("unknown"),
+                _change(change, report),
                 _limit(change, report),
                 Cell("not judged")
                 if change.outcome is None
@@ -152,9 +163,16 @@ def _value(estimate: Estimate, unit: Unit) -> Cell:
     return Cell(numbers.without_reason(estimate, unit)[0], value=estimate.value)
 
 
+def _change(change: Change, report: Report) -> Cell:
+    if change.change.value is None:
+        return Cell("unknown")
+    if change.what != "score":
+        return figure(change.change, _change_unit(change, report))
+    return Cell(*numbers.lost_or_gained(change.change, report.quality.metric))
+
+
 def _changed(change: Change, report: Report) -> str:
-    text = numbers.show(change.change, _change_unit(change, report))
-    return f"{text} lost" if change.what == "score" else text
+    return str(_change(change, report))
 
 
 def _limit(change: Change, report: Report) -> str:
@@ -165,7 +183,7 @@ def _limit(change: Change, report: Report) -> str:
 
 def _told(change: Change, report: Report) -> str:
     if change.change.value is None:
-        return f"is unknown ({change.change.missing})"
+        return f"is not compared ({change.change.missing})"
     return f"is {_changed(change, report)}, at most {_limit(change, report)} is allowed"
 
 

@@ -51,14 +51,48 @@ def located(
     """
     if named.is_file():
         return Located(read_report(named), named.parent)
-    if (named / REPORT).exists():
-        named = run_of(named)
-        return Located(open_report(named), named)
+    found = run_folder(named, artifacts=artifacts, but=but, where=where)
+    return Located(open_report(found), found)
+
+
+def run_folder(
+    named: Path,
+    *,
+    artifacts: Path = Path("artifacts"),
+    but: Callable[[Path], bool] = lambda _: False,
+    where: str | None = None,
+) -> Path:
+    """The folder of a run, of which nothing is read; see ``located``.
+
+    A file, or a folder that has no runs, is given back as it is: its reader says what it lacks.
+
+    Raises:
+        MaterialError: there is no such run.
+    """
+    if named.is_file() or (named / REPORT).exists():
+        return named.parent if named.name == REPORT and named.is_file() else run_of(named)
     for folder in (named, artifacts / "runs" / named):
-        newest = next((run for run in last_first(folder) if not but(run)), None)
+        runs = list(dict.fromkeys(last_first(folder)))
+        newest = next((run for run in runs if not but(run)), None)
         if newest is not None:
-            return Located(open_report(newest), newest)
+            return newest
+        if runs:
+            raise _no_other(named, len(runs), where)
+    if named.exists():
+        return named
     raise _none(named, artifacts, where)
+
+
+def run_or_file(named: Path, *, artifacts: Path = Path("artifacts")) -> Path:
+    """The folder of a run, or a model's file as it is.
+
+    Raises:
+        MaterialError: there is no such run, and a model's file would have a suffix.
+    """
+    known = any(last_first(artifacts / "runs" / named))
+    if named.is_dir() or (not named.exists() and (known or not named.suffix)):
+        return run_folder(named, artifacts=artifacts)
+    return named
 
 
 def last_first(folder: Path) -> Iterator[Path]:
@@ -83,6 +117,15 @@ def same_build(run: Path, other: Path) -> bool:
         return keys_of(manifest_of(run)) == keys_of(manifest_of(other))
     except MaterialError:
         return False
+
+
+def _no_other(named: Path, count: int, where: str | None) -> MaterialError:
+    its = "its only run is the one" if count == 1 else f"all {count} are of the one build"
+    return MaterialError(
+        f"no other run of {str(named)!r}: {its} that is compared",
+        where=where,
+        fix=f"name the folder of another run, or a {REPORT} that was kept",
+    )
 
 
 def _none(named: Path, artifacts: Path, where: str | None) -> MaterialError:

@@ -51,7 +51,7 @@ def test_an_amount_has_its_unit_or_none(text):
 def test_a_run_that_is_no_worse_passes_and_says_so(edgestill, run):
     done = edgestill("gate", "tiny", "--baseline", run)
     assert done.returncode == 0, done.stderr
-    assert "no regression: against tiny, built" in done.stdout
+    assert "no regression: the baseline is this run itself" in done.stdout
 
 
 def test_a_larger_file_fails_the_build_in_every_output(edgestill, run, smaller, tmp_path):
@@ -80,6 +80,15 @@ def test_a_limit_that_allows_it_passes_and_what_is_not_known_is_exit_5(edgestill
     assert "not paired: the answers of one run are not kept beside its report" in text
 
 
+def test_the_same_file_is_told_alike_on_the_terminal_and_on_the_page_of_a_job(edgestill, run):
+    done = edgestill("gate", "tiny", "--baseline", run, "--summary", "page.md")
+    page = (run.parents[3] / "page.md").read_text()
+    said = "the same file, byte for byte, so it is no worse in anything."
+    assert said in " ".join(done.stdout.split())
+    assert said in page
+    assert "Latencies of two builds" not in page
+
+
 def test_budgets_that_fail_are_not_saved_by_a_baseline(edgestill, run):
     done = edgestill("gate", run, "--set", "gate.max_size_kib=0.1", "--baseline", run)
     assert done.returncode == 1
@@ -89,7 +98,10 @@ def test_budgets_that_fail_are_not_saved_by_a_baseline(edgestill, run):
 def test_a_name_means_its_newest_run_of_another_build(edgestill, run, smaller):
     done = edgestill("gate", "tiny", "--baseline", "tiny")
     assert done.returncode == 3
-    assert "--baseline: found no run called 'tiny'" in done.stderr
+    assert done.stderr.startswith(
+        "error: --baseline: no other run of 'tiny': its only run is the one that is compared; name"
+    )
+    assert "did you mean" not in done.stderr
     older = run.parent / "2020-01-01T00-00-00-000000Z"
     older.mkdir()
     shutil.copy(smaller, older / "report.json")

@@ -1,6 +1,7 @@
 """A run against another one: what is compared with what, and whether scores are paired."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,8 @@ from edgestill.pipeline.finished import baseline
 from edgestill.pipeline.judge.regression import Limits
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.runs import kept_labels
-from edgestill.pipeline.runs.locate import located
+from edgestill.pipeline.runs.locate import Located, located
+from edgestill.pipeline.runs.run import MANIFEST
 
 WRONG = {"fp32": 11, "int8-dynamic": 12, "int8-static": 13}
 
@@ -82,13 +84,19 @@ def test_scores_are_paired_where_both_were_tested_on_the_same_samples(tmp_path):
     assert outcomes(found)["score"] == found.outcome == "not ready"
 
 
-def test_scores_on_other_samples_are_not_paired_and_the_answer_says_so(tmp_path):
-    then = run(tmp_path / "then", whole(), seed=1)
-    now = run(tmp_path / "now", changed(whole(), fp32=83_000))
-    (pair,) = baseline.against(now, then, Limits()).pairs
-    assert pair.paired == "not paired: test has other samples"
-    assert "Newcombe" in pair.changes[1].change.method
-    assert pair.changes[1].outcome == "undecided"
+def test_scores_on_other_samples_are_not_compared_however_they_look(tmp_path):
+    then = run(tmp_path / "then", whole(), seed=1, wrong={**WRONG, "fp32": 100})
+    now = run(tmp_path / "now", changed(whole(), fp32=83_000), wrong={**WRONG, "fp32": 0})
+    found = baseline.against(now, then, Limits(score_drop=1.0))
+    (pair,) = found.pairs
+    assert pair.paired == "not compared: test has other samples"
+    assert (pair.changes[1].outcome, found.outcome) == ("undecided", "undecided")
+    assert pair.changes[1].why == "test has other samples, so the scores cannot be compared"
+
+
+def test_a_file_that_is_the_same_is_no_worse_on_whichever_samples_it_was_scored(tmp_path):
+    then, now = run(tmp_path / "then", whole(), seed=1), run(tmp_path / "now", whole())
+    assert baseline.against(now, then, Limits()).outcome == "ready"
 
 
 def test_of_a_report_alone_size_is_compared_and_the_score_is_not_paired(tmp_path):
@@ -110,7 +118,7 @@ def test_labels_of_one_run_are_enough_where_the_data_are_the_same(tmp_path):
     other = type(other)(other.report.model_copy(update={"data": data}), other.folder)
     (pair,) = baseline.against(other, older, Limits()).pairs
     assert pair.paired == (
-        "not paired: the data changed, and one run does not keep the labels of test"
+        "not compared: the data changed, and one run does not keep the labels of test"
     )
 
 
@@ -152,6 +160,51 @@ def test_another_task_or_score_is_not_compared(tmp_path):
     assert baseline.against(now, other, Limits()).pairs[0].missing == (
         "the baseline's score is another, mAP"
     )
+
+
+def test_other_classes_are_not_compared(tmp_path):
+    now = run(tmp_path / "now", whole())
+    for labels, said in (
+        (now.report.data.labels[:7], "the baseline has 7 classes, this run 10"),
+        (
+            ("cat", *now.report.data.labels[1:]),
+            "the baseline's classes are others, such as 'cat', here '0'",
+        ),
+    ):
+        data = now.report.data.model_copy(update={"labels": labels})
+        then = Located(now.report.model_copy(update={"data": data}), tmp_path)
+        found = baseline.against(now, then, Limits(score_drop=1.0))
+        assert (found.outcome, found.pairs[0].missing) == ("undecided", said)
+
+
+def test_a_baseline_that_is_the_run_itself_is_told(tmp_path):
+    one = run(tmp_path / "one", whole())
+    assert baseline.against(one, located(tmp_path / "one"), Limits()).itself == "this run itself"
+    manifest = json.loads((tmp_path / "one" / MANIFEST).read_text()) | {"keys": {"verify": "1"}}
+    (tmp_path / "one" / MANIFEST).write_text(json.dumps(manifest))
+    shutil.copytree(tmp_path / "one", tmp_path / "again")
+    found = baseline.against(one, located(tmp_path / "again"), Limits())
+    assert found.itself == "this run's own build, judged by other budgets"
+    other = run(tmp_path / "other", whole())
+    assert baseline.against(one, other, Limits()).itself is None
+
+
+def test_what_the_baseline_shipped_in_another_format_has_the_size_of_that(tmp_path):
+    small = whole(prefer="size")
+    variants = []
+    for one in small.variants.variants:
+        first = replace(one.packages[0], format="litert")
+        packages = (first,) if one.name == small.verdict.ship else one.packages
+        variants.append(one.model_copy(update={"packages": packages}))
+    record = small.variants.model_copy(update={"variants": tuple(variants)})
+    then = run(tmp_path / "then", small.model_copy(update={"variants": record}))
+    found = baseline.against(run(tmp_path / "now", whole(prefer="latency")), then, Limits())
+    size = found.pairs[1].changes[0]
+    assert size.then.value == sum(file.bytes for file in first_of(then, "int8-static").files)
+
+
+def first_of(side, name):
+    return next(one for one in side.report.variants.variants if one.name == name).packages[0]
 
 
 def test_the_format_that_the_app_takes_is_the_one_whose_size_counts(tmp_path):

@@ -81,12 +81,16 @@ def test_a_run_that_ships_nothing_or_is_not_as_written_is_refused(built, tmp_pat
     nothing, _ = judge_again(tmp_path / "run", Gate(max_size_kib=0.1))
     with pytest.raises(MaterialError, match="not ready and ships nothing"):
         comparison.model_of(nothing)
-    with comparison.model_of(tmp_path / "run").open("ab") as file:
-        file.write(b"\0")
-    with pytest.raises(MaterialError, match="not as it was written"):
-        comparison.model_of(tmp_path / "run")
+    shipped = next((tmp_path / "run" / "models").glob("*.onnx"))
+    for changed in (shipped, comparison.model_of(tmp_path / "run")):
+        before = changed.read_bytes()
+        changed.write_bytes(before + b"\0")
+        with pytest.raises(MaterialError, match=f"not as it was written: .*{changed.name}"):
+            comparison.model_of(tmp_path / "run")
+        changed.write_bytes(before)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(MaterialError, match=r"no report\.json"):
-        comparison.model_of(tmp_path)
+        comparison.model_of(tmp_path / "empty")
 
 
 def test_a_model_against_itself_is_different_in_at_most_one_trial_of_a_hundred():

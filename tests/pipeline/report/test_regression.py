@@ -51,11 +51,35 @@ def test_a_regression_leads_with_what_is_worse_and_how_to_see_what_differs():
 def test_what_cannot_be_told_says_how_many_samples_would_tell_and_which_limit_is_met():
     text = said(found(lost=(0.002, -0.012, 0.018)))
     assert text.startswith(
-        "CANNOT TELL: accuracy is 0.2 points (-1.2 to 1.8) lost, at most 1 point"
+        "CANNOT TELL: accuracy is 0.2 points lost (-1.2 to 1.8), at most 1 point"
     )
     # ((1.8 - 0.2) / (1 - 0.2))² = 4 times 450
     assert "about 1,800 test samples decide it instead of 450 if the figure stays" in text
     assert "`--max-score-drop 1.8` is met" in text
+
+
+def test_a_rise_of_the_score_is_told_as_gained():
+    text = said(found(lost=(-0.073, -0.12, -0.03)))
+    assert "7.3 points gained (3.0 to 12.0)" in text
+    assert "-7.3" not in text
+
+
+def test_scores_of_other_samples_are_not_compared_and_the_next_step_is_told():
+    other = found()
+    drop = Estimate.unknown("test has other samples")
+    changes = judged.changes(
+        Side(1, "b", SCORE, FIGURES),
+        Side(1, "a", SCORE, FIGURES),
+        Limits(),
+        lost=drop,
+        latency=None,
+    )
+    pair = replace(
+        other.pairs[0], changes=changes, outcome="undecided", paired="not compared: test has other"
+    )
+    text = said(replace(other, pairs=(pair,)))
+    assert text.startswith("CANNOT TELL: accuracy is not compared (test has other samples)")
+    assert "build the baseline's recipe on this run's data" in text
 
 
 def test_an_open_latency_names_the_limit_that_is_met():

@@ -4,12 +4,18 @@ import json
 import shutil
 from pathlib import Path
 
+import edgestill
 import pytest
 import run_example
 import verdict_examples
+from click.testing import CliRunner
 from edgestill.errors import MaterialError
+from edgestill.pipeline.api import export as exporting
+from edgestill.pipeline.commands.runs import report
+from edgestill.pipeline.commands.shared import Invocation
+from edgestill.pipeline.finished.compare import model_of
 from edgestill.pipeline.runs import latest
-from edgestill.pipeline.runs.locate import located, names, same_build
+from edgestill.pipeline.runs.locate import located, names, run_folder, run_or_file, same_build
 from edgestill.pipeline.runs.run import MANIFEST
 
 OLD, NEW = "2026-11-29T08-00-00-000000Z", "2026-11-30T08-00-00-000000Z"
@@ -43,7 +49,7 @@ def test_the_newest_other_run_is_taken_where_one_is_not_meant(artifacts):
     runs = artifacts / "runs" / "digits"
     found = located(runs, but=lambda run: run.name == NEW)
     assert found.folder == runs / OLD
-    with pytest.raises(MaterialError, match="no run called"):
+    with pytest.raises(MaterialError, match=r"no other run of .*: all 2 are of the one build"):
         located(runs, but=lambda _: True)
 
 
@@ -80,3 +86,41 @@ def test_one_build_judged_by_several_budgets_is_the_same_build(artifacts):
     assert same_build(runs / NEW, runs / OLD)
     (runs / OLD / MANIFEST).unlink()
     assert not same_build(runs / NEW, runs / OLD)
+
+
+def test_a_run_of_a_name_is_found_wherever_a_model_may_stand(artifacts, tmp_path):
+    newest = artifacts / "runs" / "digits" / NEW
+    assert run_or_file(Path("digits"), artifacts=artifacts) == newest
+    assert run_or_file(newest, artifacts=artifacts) == newest
+    for file in (tmp_path / "there.onnx", Path("missing.onnx")):
+        assert run_or_file(file, artifacts=artifacts) == file
+    with pytest.raises(MaterialError, match="did you mean 'digits'"):
+        run_or_file(Path("digit"), artifacts=artifacts)
+
+
+def test_a_folder_without_runs_is_given_back_for_its_reader_to_refuse(artifacts, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert run_folder(tmp_path / "empty", artifacts=artifacts) == tmp_path / "empty"
+    assert run_folder(artifacts / "runs" / "digits" / NEW / "report.json").name == NEW
+
+
+def test_every_command_that_takes_a_run_takes_its_name(artifacts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    newest = artifacts.relative_to(tmp_path) / "runs" / "digits" / NEW
+    assert edgestill.load_run("digits").path == newest
+    assert model_of(Path("digits")).parent == newest / "variants"
+    assert edgestill.bundle("digits").path.name == "digits-bundle"
+    assert edgestill.verify("digits-bundle").kind == "bundle"
+    assert edgestill.verify("digits").path == newest
+    done = CliRunner().invoke(report, ["digits"], obj=Invocation())
+    assert done.output.strip() == str(newest / "report.html")
+    opened = []
+
+    def open_run(run, *_):
+        opened.append(run)
+        raise MaterialError("enough")
+
+    monkeypatch.setattr(exporting, "open_run", open_run)
+    with pytest.raises(MaterialError, match="enough"):
+        exporting.export("digits", "ort", progress=False)
+    assert opened == [newest]
