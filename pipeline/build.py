@@ -17,7 +17,7 @@ from ..devices.profiles.profile import load as load_profile
 from ..exporters import toolchains_of
 from ..toolchains import TOOLCHAINS as ALL_TOOLCHAINS
 from ..toolchains.interpreter import digest
-from . import tasks
+from . import look, tasks
 from . import until as until_stage
 from .compress.inputs import Int8PlainInputs, TrialInputs, TunedInputs, VariantsInputs
 from .compress.plan import plan as plan_of
@@ -40,8 +40,8 @@ from .engine.stage import Made
 from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
 from .judge.inputs import AdaptationInputs, BenchmarkInputs, VerifyInputs
-from .outside import Outside, checked, outside
-from .preflight import KNOWN, countable, fits, suits
+from .outside import Outside, checked, outside, reached
+from .preflight import KNOWN, countable, fits
 from .progress import Progress, Silent
 from .recipe.architecture import Architecture
 from .recipe.compress import StaticRanges
@@ -366,6 +366,8 @@ def build(  # noqa: PLR0913 - named options of a function that users call
                 return Built(run, runs.open_report(run), None, ())
     countable(read)
     stages = _to_run(steps, until)
+    if BENCHMARK.name in stages and runner is IN_PROCESS:
+        reached(named.device)
     planned(stages, expected_seconds(runs.folder_of(place.folder, read.name), stages, store))
     engine = runner.engine(store, compute, progress, until=until, around=around)
     try:
@@ -402,21 +404,29 @@ def _to_run(steps: Sequence[Step], until: str | None) -> tuple[str, ...]:
 
 
 def plan(recipe: Recipe, artifacts: Artifacts | Path) -> list[Step]:
-    """Which stages are in the store and which would run; imports no torch.
+    """Which stages are in the store and which would run; torch is imported for modules of users.
 
     Raises:
         DataError, RecipeError: what a build would refuse about the data, and about the recipe for
             these data, as far as it can be known in seconds.
+        ModelError: a module of the user's that is not there or does not take such samples.
     """
     store = Artifacts.of(artifacts).store(asks=True)
     named, compute = checked(recipe), compute_for(recipe)
     planner = Planner(store, compute, guess=recipe.data.unlabelled is not None)
     flow(recipe, named, planner)
-    data = _look_at_data(recipe, store, planner.steps[0].key)
+    first = Made(DATA, planner.steps[0].key)
+    data = look.at_data(recipe, store, first.key)
     if planner.guessed and data is not None:
         planner = Planner(store, compute, guess=_has_unlabelled(data))
         flow(recipe, named, planner)
-    return planner.steps
+    modules = _users_modules(recipe, named, first)
+    return [
+        step
+        if step.stage != TRIAL.name or (module := next(modules)) is None or step.cached
+        else replace(step, unchecked=look.at_module(module, data))
+        for step in planner.steps
+    ]
 
 
 def known_data(recipe: Recipe, artifacts: Artifacts | Path) -> DataRecord | None:
@@ -428,20 +438,4 @@ def known_data(recipe: Recipe, artifacts: Artifacts | Path) -> DataRecord | None
     store = Artifacts.of(artifacts).store(asks=True)
     planner = Planner(store, compute_for(recipe))
     data = planner.run_stage(DATA, data_inputs(recipe, outside(recipe)))
-    return _record_of(recipe, store, data.key)
-
-
-def _record_of(recipe: Recipe, store: Store, key: str) -> DataRecord | None:
-    if (record := store.peek(key)) is not None:
-        return DataRecord.model_validate(record)
-    from .data.examine import look  # scikit-learn, to share the samples out
-
-    return look(recipe.data, recipe.seed)
-
-
-def _look_at_data(recipe: Recipe, store: Store, key: str) -> DataRecord | None:
-    """What is known of the data; refuses at once what a build would refuse after reading them."""
-    record = _record_of(recipe, store, key)
-    if record is not None:
-        suits(recipe, record)
-    return record
+    return look.record_of(recipe, store, data.key)

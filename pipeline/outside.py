@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
-from ..devices.place.place import place_of
+from ..devices.place.place import Local, place_of
 from ..devices.profiles.profile import Profile
 from ..devices.profiles.profile import load as load_profile
-from ..errors import EdgestillError, ModelError, RecipeError, check_all, raise_all
+from ..errors import EdgestillError, ModelError, ReachError, RecipeError, check_all, raise_all
 from . import teachers as teacher_kinds
 from .data import fingerprint, tokenizer_fingerprint
 from .preflight import known
@@ -72,17 +73,17 @@ def outside(recipe: Recipe) -> Outside:
         if data.text.tokenizer
         else None,
         teachers=tuple(
-            tried(teacher_kinds.fingerprint, teacher.model, teacher.weights)
+            tried(_hash_of_teacher, teacher.model, teacher.weights)
             for teacher in recipe.teacher.teachers()
         ),
-        student=tried(user_function.fingerprint, student, "student.model", ModelError)
+        student=tried(_hash_of_function, student, "student.model", ModelError)
         if is_factory(student)
         else None,
         start=tried(teacher_kinds.hash_of_file, recipe.student.weights, "correct student.weights")
         if recipe.student.weights
         else None,
         losses=tuple(
-            tried(user_function.fingerprint, name, key, RecipeError)
+            tried(_hash_of_function, name, key, RecipeError)
             for key, name in recipe.distill.user_losses
         ),
     )
@@ -99,6 +100,37 @@ def checked(recipe: Recipe) -> Outside:
     named: list[Outside] = []
     check_all(partial(known, recipe), lambda: named.append(outside(recipe)))
     return named[0]
+
+
+def reached(device: Profile) -> None:
+    """Refuse now, not after an hour of training, a device that is not reached.
+
+    Raises:
+        ReachError: it is not reached, or lacks what measuring needs.
+    """
+    place = place_of(device, where="benchmark.device")
+    if isinstance(place, Local):
+        return
+    try:
+        place.describe()
+    except ReachError as error:
+        raise ReachError(
+            error.found,
+            expected=error.expected,
+            where=f"benchmark.device: {error.where or device.name}",
+            fix=f"{error.fix or 'see that it is on'}; --until verify builds all but its figures",
+        ) from error
+
+
+def _hash_of_function(reference: str, where: str, error: type[EdgestillError]) -> str:
+    user_function.check(reference, where, error)
+    return user_function.fingerprint(reference, where, error)
+
+
+def _hash_of_teacher(model: str, weights: Path | None) -> str | None:
+    if is_factory(model):
+        user_function.check(model, "teacher.model", ModelError)
+    return teacher_kinds.fingerprint(model, weights)
 
 
 def _device(name: str) -> Profile:

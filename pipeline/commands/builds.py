@@ -193,7 +193,8 @@ def adapt(
 def plan(invocation: Invocation, /, recipe: Path | None, processes: int, **given: Any) -> None:
     """Print which stages of RECIPE would run.
 
-    The outputs of the others are in the store.
+    The outputs of the others are in the store. What a build would refuse of the recipe, the data
+    and modules of yours is refused now; a device is not asked.
     """
     from ..api.plan import plan as make_plan
     from ..engine.compute import shared_by
@@ -209,6 +210,7 @@ def _print_planned(invocation: Invocation, planned: "Planned") -> None:
     rows = planned.rows()
     wide = max((len(where) for _, where, _ in rows), default=0)
     lines = [f"{stage:<10} {where:<{wide}}  {key}" for stage, where, key in rows]
+    lines += planned.unchecked()
     lines += [f"search     {sentence}" for sentence in planned.searched()]
     print_result(invocation, planned.records(), *lines)
 

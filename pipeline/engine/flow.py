@@ -75,12 +75,14 @@ class Step:
         key: of its output.
         cached: whether the store has it.
         device: what it would compute on; None where it does not train.
+        unchecked: why a plan did not check what the stage would refuse; None: it did, or need not.
     """
 
     stage: str
     key: str
     cached: bool
     device: str | None = None
+    unchecked: str | None = None
 
 
 class Planner:

@@ -89,12 +89,17 @@ class Planned(Result):
         """What is looked for first, a sentence a step; empty without a search."""
         return tuple(self.search.sentences()) if self.search else ()
 
+    def unchecked(self) -> tuple[str, ...]:
+        """What a build checks and this plan did not, a sentence a reason."""
+        said = (f"{step.stage}: {step.unchecked}" for step in self.steps if step.unchecked)
+        return tuple(dict.fromkeys(said))
+
     def screen(self) -> Screen:
         """A row a stage."""
         count = len(self.would_run)
         of = f"{count} of {numbers.how_many(len(self.steps), 'stage')} would run"
         title = of if count else "every stage is in the store"
-        below = tuple(f"search: {sentence}" for sentence in self.searched())
+        below = (*self.unchecked(), *(f"search: {sentence}" for sentence in self.searched()))
         return Screen(title=title, head=("stage", "", "key"), rows=tuple(self.rows()), below=below)
 
     def records(self) -> list[dict[str, Any]]:

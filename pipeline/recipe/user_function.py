@@ -14,7 +14,7 @@ import importlib.metadata
 import importlib.util
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,8 @@ INSTALLED = ("site-packages", "dist-packages")
 """Folders of installed packages, which are identified by their version."""
 
 
+_ONLY_RUN = {"*", "__getattr__", "globals", "vars", "locals", "exec", "setattr"}
+"""Names in a module that may bind others."""
 _beside: Path | None = None
 """The folder of the recipe that was read last; None: it has no file."""
 _added: list[str] = []
@@ -101,11 +103,17 @@ def _no_function(
     module: ModuleType, attribute: str, where: str, error: type[EdgestillError]
 ) -> EdgestillError:
     own = [name for name, one in vars(module).items() if callable(one) and name[:1] != "_"]
-    near = difflib.get_close_matches(attribute, own, n=1)
     file = getattr(module, "__file__", None) or f"the module {module.__name__}"
     if hasattr(module, attribute):
         found = f"{attribute!r} of type {type(getattr(module, attribute)).__name__} in {file}"
         return error(found, expected="a function", where=where)
+    return _lacks(attribute, own, file, where, error)
+
+
+def _lacks(
+    attribute: str, own: Collection[str], file: object, where: str, error: type[EdgestillError]
+) -> EdgestillError:
+    near = difflib.get_close_matches(attribute, own, n=1)
     return error(
         f"no function {attribute!r} in {file}",
         where=where,
@@ -116,6 +124,53 @@ def _no_function(
 def quoted(error: BaseException) -> str:
     """An error of the user's code, for an error message: its class and its text."""
     return f"{type(error).__name__}: {error}"
+
+
+def check(reference: str, where: str, error: type[EdgestillError]) -> None:
+    """Refuse a function that the module's source does not have. The module is not imported.
+
+    Where only an import can tell, as of names that are made while it runs, nothing is refused.
+
+    Args:
+        reference: ``module:function``.
+        where: the recipe's key, for the error message.
+        error: the class of error to raise.
+
+    Raises:
+        EdgestillError: of the class ``error``; there is no such function.
+    """
+    name, _, attribute = reference.partition(":")
+    top, _, inner = name.partition(".")
+    _search()
+    stem = inner.replace(".", "/") if inner else top
+    places = [f"{stem}.py", f"{stem}/__init__.py"] if inner else [f"{stem}.py", "__init__.py"]
+    files = _sources(top)
+    file = next((files[place] for place in places if place in files), None)
+    if file is None:
+        return
+    try:
+        names = _bound(ast.parse(file.read_bytes()))
+    except (SyntaxError, ValueError, OSError):
+        return  # loading the module reports it
+    if names is not None and attribute not in names:
+        own = [own for own in names if own[:1] != "_"]
+        raise _lacks(attribute, own, file, where, error)
+
+
+def _bound(tree: ast.Module) -> set[str] | None:
+    """The names that a module binds; None where only running it can tell."""
+    names, waiting = set[str](), list[ast.AST](tree.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(one.asname or one.name).partition(".")[0] for one in node.names}
+        elif isinstance(node, ast.Name):
+            names.add(node.id)
+        waiting += ast.iter_child_nodes(node)
+    return None if names & _ONLY_RUN else names
 
 
 def fingerprint(

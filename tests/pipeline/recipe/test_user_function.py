@@ -6,7 +6,7 @@ import sys
 import pytest
 from edgestill.errors import DataError, ModelError, RecipeError
 from edgestill.pipeline.recipe import files, user_function
-from edgestill.pipeline.recipe.user_function import fingerprint, load
+from edgestill.pipeline.recipe.user_function import check, fingerprint, load
 
 
 @pytest.fixture
@@ -120,6 +120,31 @@ def test_what_is_not_found_is_told_with_where_it_was_looked_for(folder):
     )
     with pytest.raises(ModelError, match=f"no module 'reference_absent' in {folder}/recipes"):
         fingerprint("reference_absent:make")
+
+
+def test_a_function_that_the_source_lacks_is_refused_without_an_import(folder):
+    write(folder / "own_m/__init__.py", "")
+    write(
+        folder / "own_m/net.py",
+        "import os\nfrom json import loads as read\nif os:\n    other = read\nraise RuntimeError\n"
+        "def make(): inside = 1\nclass Net: deep = 2\n",
+    )
+    for name in ("make", "Net", "read", "other"):
+        check(f"own_m.net:{name}", "here", DataError)
+    for name in ("inside", "deep", "mak"):
+        with pytest.raises(DataError, match=f"^here: no function '{name}' in .*own_m/net.py"):
+            check(f"own_m.net:{name}", "here", DataError)
+    assert not {"own_m", "own_m.net"} & set(sys.modules)
+
+
+def test_what_only_an_import_can_tell_is_not_refused(folder):
+    for number, text in enumerate(
+        ("from math import *", "def __getattr__(name): ...", "globals()['make'] = 1", "def (")
+    ):
+        write(folder / f"own_n{number}.py", text)
+        check(f"own_n{number}:make", "here", DataError)
+    for name in ("math:nothing", "torch.nn:nothing"):
+        check(name, "here", DataError)
 
 
 # --- fingerprint ------------------------------------------------------------------------------
