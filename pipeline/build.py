@@ -17,11 +17,13 @@ from ..devices.profiles.profile import load as load_profile
 from ..exporters import toolchains_of
 from ..toolchains import TOOLCHAINS as ALL_TOOLCHAINS
 from ..toolchains.interpreter import digest
-from . import look, tasks
+from . import tasks
 from . import until as until_stage
 from .compress.inputs import Int8PlainInputs, TrialInputs, TunedInputs, VariantsInputs
 from .compress.plan import plan as plan_of
+from .compress.untried import tried
 from .data.inputs import DataInputs
+from .data.known import record_of
 from .distill.inputs import (
     Distillation,
     Models,
@@ -41,7 +43,7 @@ from .engine.store import Store, disk_errors
 from .judge.budgets import measured_budgets
 from .judge.inputs import AdaptationInputs, BenchmarkInputs, VerifyInputs
 from .outside import Outside, checked, outside, reached
-from .preflight import KNOWN, countable, fits
+from .preflight import KNOWN, countable, fits, suits
 from .progress import Progress, Silent
 from .recipe.architecture import Architecture
 from .recipe.compress import StaticRanges
@@ -416,7 +418,9 @@ def plan(recipe: Recipe, artifacts: Artifacts | Path) -> list[Step]:
     planner = Planner(store, compute, guess=recipe.data.unlabelled is not None)
     flow(recipe, named, planner)
     first = Made(DATA, planner.steps[0].key)
-    data = look.at_data(recipe, store, first.key)
+    data = record_of(recipe.data, recipe.seed, store, first.key)
+    if data is not None:
+        suits(recipe, data)
     if planner.guessed and data is not None:
         planner = Planner(store, compute, guess=_has_unlabelled(data))
         flow(recipe, named, planner)
@@ -424,7 +428,7 @@ def plan(recipe: Recipe, artifacts: Artifacts | Path) -> list[Step]:
     return [
         step
         if step.stage != TRIAL.name or (module := next(modules)) is None or step.cached
-        else replace(step, unchecked=look.at_module(module, data))
+        else replace(step, unchecked=tried(module, data))
         for step in planner.steps
     ]
 
@@ -438,4 +442,4 @@ def known_data(recipe: Recipe, artifacts: Artifacts | Path) -> DataRecord | None
     store = Artifacts.of(artifacts).store(asks=True)
     planner = Planner(store, compute_for(recipe))
     data = planner.run_stage(DATA, data_inputs(recipe, outside(recipe)))
-    return look.record_of(recipe, store, data.key)
+    return record_of(recipe.data, recipe.seed, store, data.key)

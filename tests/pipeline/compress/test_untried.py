@@ -7,7 +7,7 @@ import pytest
 import tiny
 from edgestill.errors import ModelError, ReachError
 from edgestill.pipeline import build as pipeline
-from edgestill.pipeline import look
+from edgestill.pipeline.compress import untried
 from edgestill.pipeline.engine.flow import Step
 from edgestill.pipeline.finished.planned import Planned
 from edgestill.pipeline.recipe import user_function
@@ -64,12 +64,12 @@ def test_what_a_build_would_refuse_of_a_module_is_refused_in_its_words(
 
 
 def test_without_torch_it_is_said_that_the_module_was_not_tried(recipe, tmp_path, monkeypatch):
-    monkeypatch.setattr(look, "find_spec", lambda _: None)
+    monkeypatch.setattr(untried, "find_spec", lambda _: None)
     trial = plan(recipe, tmp_path, "student.arguments.clases=4")[1]
-    assert trial.unchecked == look.WITHOUT_TORCH
+    assert trial.unchecked == untried.WITHOUT_TORCH
     with pytest.raises(ModelError, match="did you mean 'student'"):
         plan(recipe, tmp_path, "student.model=look_net:studnt")
-    assert repr(Planned((trial,))).splitlines()[-1] == f"trial: {look.WITHOUT_TORCH}"
+    assert repr(Planned((trial,))).splitlines()[-1] == f"trial: {untried.WITHOUT_TORCH}"
 
 
 def test_a_family_of_ours_is_planned_without_torch(recipe, tmp_path):
