@@ -4,12 +4,10 @@ result = measure(request, "offline", {"batches": (1, 8)})
 result.models[0].best
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from ...errors import UsageError
 from ..bench.engine import ProcessResult
@@ -20,7 +18,7 @@ from ..onboard.measure.job import Job
 from ..onboard.model.modelfile import printable
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import median_over_processes, ratio_over_processes
-from .result import Row, median_latency_ms
+from .result import PAIRED, Row, apart, median_latency_ms
 from .scenario import ByVariant, Condition, Implementation, Options, Procedure, unrepeated
 
 
@@ -78,6 +76,7 @@ def _prepare(prepared: Prepared, options: Options) -> Procedure[OfflineFigures]:
     return Procedure(
         jobs={_variant(batch): partial(job, batch) for batch in batches},
         figures=partial(_figures, batches),
+        cautions=_cautions,
         most_threads=prepared.request.settings.session.threads,
     )
 
@@ -101,8 +100,20 @@ def _figures(
         )
         for batch, rate in rates.items()
     )
-    best = max(batches, key=lambda batch: float(np.median(rates[batch])))
-    return OfflineFigures(name, rows, best)
+    # By the paired ratio: what slows the machine for a while slows one batch size only.
+    best = max(rows, key=lambda row: row.gain.value or 0.0)
+    return OfflineFigures(name, rows, best.batch)
+
+
+def _cautions(models: Sequence[OfflineFigures], _: Mapping[str, ByVariant]) -> list[str]:
+    """Where throughputs and ratios disagree."""
+    found = [
+        apart(model.name, f"batch {row.batch}", value / first, row.gain)
+        for model in models
+        for row in model.batches
+        if (value := row.samples_per_s.value) and (first := model.batches[0].samples_per_s.value)
+    ]
+    return [said for said in found if said is not None]
 
 
 def _samples_per_s(batch: int, processes: Sequence[ProcessResult]) -> list[float]:
@@ -142,7 +153,8 @@ IMPLEMENTATION = Implementation(
     prepare=_prepare,
     decisive=lambda model: [row.p50_ms for row in model.batches],
     rows=_rows,
-    head=("batch", "samples/s", "over the first", "p50 of a batch", "energy of a batch"),
+    head=("batch", "samples/s", "paired ratio", "p50 of a batch", "energy of a batch"),
+    note=PAIRED.format("paired ratio"),
     conditions=_conditions,
     check=_check,
 )

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 F = TypeVar("F")
 PERCENTILES = (50.0, 90.0, 99.0)
 """Of latency, in every scenario that has any."""
+_NEAR = 0.05
+"""By how much the ratio of two medians and the median of ratios may differ before it is said."""
+PAIRED = (
+    "{0}: over the first row, in processes side by side in time; where the machine's speed changed "
+    "between them it differs from the ratio of the rows' medians, and says more"
+)
+"""What a column of paired ratios is, by its name."""
 Row = tuple[str | Estimate, ...]
 """Of a table: names, words and figures; an estimate has a unit."""
 
@@ -92,4 +99,26 @@ def median_latency_ms(processes: Sequence["ProcessResult"], confidence: float) -
     """p50 of processes whose table has latencies only, shape (queries,), in nanoseconds."""
     return percentile_over_processes(
         [process.table / 1e6 for process in processes], 50, confidence, "ms", guarded=False
+    )
+
+
+def apart(name: str, what: str, of_medians: float, paired: Estimate) -> str | None:
+    """What to say where a paired ratio is not that of the two medians printed; None where it is.
+
+    Medians are taken of each row by itself; a ratio is of processes that ran side by side in time,
+    so that a change of the machine's speed is in the medians and not in it.
+
+    Args:
+        name: the model's.
+        what: the row, such as "batch 32".
+        of_medians: the ratio of the two medians.
+        paired: the ratio that stands in the row.
+    """
+    value = paired.value
+    if value is None or abs(of_medians / value - 1.0) <= _NEAR:
+        return None
+    return (
+        f"{name}, {what}: the printed medians are {of_medians:.2f} of the first row's, "
+        f"processes side by side in time {value:.2f}: the machine's speed changed between them, "
+        "so go by the ratio"
     )

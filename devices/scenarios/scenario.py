@@ -75,6 +75,7 @@ class Implementation(Generic[F]):
         head: names of the table's columns; empty for pairs of a name and a figure.
         conditions: under which operators can be timed one query after the other.
         check: refuses options or a request before anything is written or run.
+        note: what a reader of the table has to know of it; empty for nothing.
     """
 
     prepare: Callable[[Prepared, Options], Procedure[F]]
@@ -83,6 +84,7 @@ class Implementation(Generic[F]):
     head: tuple[str, ...] = ()
     conditions: Callable[[Options], Sequence[Condition]] = lambda _: (Condition(),)
     check: Callable[[Request, Options], None] = lambda *_: None
+    note: str = ""
 
 
 def above_zero(value: float, where: str) -> None:

@@ -4,7 +4,7 @@ result = measure(request, "threads", {"counts": (1, 2)})
 result.models[0].counts[1].speedup.value
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from ..onboard.machine.host import Host, describe
 from ..onboard.measure.job import Job
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import ratio_over_processes
-from .result import Row, median_latency_ms
+from .result import PAIRED, Row, apart, median_latency_ms
 from .scenario import ByVariant, Condition, Implementation, Options, Procedure, unrepeated
 
 
@@ -78,6 +78,7 @@ def _prepare(prepared: Prepared, options: Options) -> Procedure[ThreadsFigures]:
     return Procedure(
         jobs={_variant(threads): partial(job, threads) for threads in counts},
         figures=partial(_figures, counts),
+        cautions=_cautions,
         most_threads=max(counts),
     )
 
@@ -108,6 +109,17 @@ def _figures(
     )
 
 
+def _cautions(models: Sequence[ThreadsFigures], _: Mapping[str, ByVariant]) -> list[str]:
+    """Where latencies and speed-ups disagree."""
+    found = [
+        apart(model.name, f"threads {row.threads}", first / value, row.speedup)
+        for model in models
+        for row in model.counts
+        if (value := row.p50_ms.value) and (first := model.counts[0].p50_ms.value)
+    ]
+    return [said for said in found if said is not None]
+
+
 def _rows(figures: ThreadsFigures) -> list[Row]:
     return [
         (
@@ -124,7 +136,8 @@ IMPLEMENTATION = Implementation(
     prepare=_prepare,
     decisive=lambda model: [row.p50_ms for row in model.counts],
     rows=_rows,
-    head=("threads", "p50", "speed-up", "energy of a query"),
+    head=("threads", "p50", "paired speed-up", "energy of a query"),
+    note=PAIRED.format("paired speed-up"),
     conditions=_conditions,
     check=_check,
 )

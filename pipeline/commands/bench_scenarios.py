@@ -44,7 +44,7 @@ def page(result: Result[Any], _: Path) -> str:
         implementation.head,
         {model.name: _texts(implementation.rows(model), numbers.show) for model in result.models},
         (f"{numbers.capital(result.scenario)}: {SCENARIOS[result.scenario].load}",),
-        (how(result), measured_on(result)),
+        (*filter(None, [implementation.note]), how(result), measured_on(result)),
     )
 
 
@@ -72,7 +72,8 @@ def _tables(result: Result[Any], shown: _Shown) -> list[RenderableType]:
     for model in result.models:
         parts.append(Text(numbers.printable(model.name), style="bold"))
         parts.append(_table(implementation.head, implementation.rows(model), shown))
-    return [*parts, Text(how(result), style="dim")]
+    note = [Text(implementation.note, style="dim")] if implementation.note else []
+    return [*parts, *note, Text(how(result), style="dim")]
 
 
 def how(result: Result[Any]) -> str:

@@ -81,7 +81,10 @@ def _model(report: Report, manifest: Manifest) -> Table:
         ("What", "This model"),
         (
             row("Task", data.task),
-            row("Student", f"{student.model}, width {student.width:,}"),
+            row(
+                "Student",
+                f"{student.model}, width {student.sized:,}" if student.sized else student.model,
+            ),
             row("Parameters", numbers.count(student.parameters, "a black box")),
             row("Teacher", ", ".join(teacher.model for teacher in report.teachers)),
             row("Data set", data.source),

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from ..recipe.architecture import Architecture
+from ..recipe.model_names import is_factory
 from .record import Record
 
 
@@ -77,6 +78,11 @@ class ModelRecord(Record):
     standardized: bool = True
     """Whether the numbers of a regression come standardized out of it, as they do out of a model
     that is trained here; else they are in the units of the labels."""
+
+    @property
+    def sized(self) -> int | None:
+        """Its width; None where it has none that is known, such as a function of the user's."""
+        return None if is_factory(self.model) else self.width or None
 
     @property
     def architecture(self) -> Architecture:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...devices.onboard.stats.estimate import Estimate
 from .. import tasks
+from ..recipe.model_names import is_factory
 from ..records import SPLITS, DataRecord, ModelRecord, Report, TargetsRecord, Variant
 from . import commands, groups, memory, numbers, rows, words
 from .numbers import BYTES, MILLISECONDS
@@ -202,7 +203,7 @@ def _training(report: Report) -> Section:
                     row(
                         role,
                         model.model,
-                        f"{model.width:,}" if model.width else "unknown",
+                        f"{model.sized:,}" if model.sized else _no_width(model),
                         numbers.count(model.parameters, "a black box"),
                         str(model.seed),
                         _epochs(model),
@@ -215,6 +216,10 @@ def _training(report: Report) -> Section:
             ),
         ),
     )
+
+
+def _no_width(model: ModelRecord) -> str:
+    return "none" if is_factory(model.model) else "unknown"
 
 
 def scratch(report: Report) -> tuple[ModelRecord, ...]:

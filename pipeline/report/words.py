@@ -111,13 +111,20 @@ def teacher_without_file(report: Report) -> str | None:
     if not report.teachers:
         return NO_TEACHER
     origins = {teacher.origin for teacher in report.teachers}
-    what = "only its recorded answers are known" if "recorded" in origins else "it is a black box"
     metric = report.quality.metric
     score = numbers.show(report.quality.teacher_score, numbers.score_unit(metric))
-    return (
-        f"The teacher has no file here ({what}), so its size, latency, memory and energy are "
-        f"unknown. Its {metric} on test: {score}."
-    )
+    if "recorded" in origins:
+        said = (
+            "The teacher has no file here (only its recorded answers are known), so its size, "
+            "latency, memory and energy are unknown."
+        )
+    else:
+        said = (
+            "Of the teacher's ONNX file a build takes the answers alone and does not measure it, "
+            "so its size, latency, memory and energy are unknown here; `edgestill compare` "
+            "measures it beside the student's file."
+        )
+    return f"{said} Its {metric} on test: {score}."
 
 
 def shares(report: Report) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ...devices.onboard.stats.estimate import Estimate
+from ..recipe.model_names import is_factory
 from ..records import ModelRecord, Report
 from ..report import rows
 from ..report.since import leaves
@@ -74,9 +75,16 @@ def tracked_of(report: Report) -> Tracked:
 
 
 def _parameters(recipe: Mapping[str, object]) -> dict[str, str]:
-    return {
+    """All values by key; without the width of a function of the user's, which does not take it."""
+    found = {
         key: value if isinstance(value, str) else json.dumps(value) for key, value in leaves(recipe)
     }
+    unused = {
+        f"{key.removesuffix('model')}width"
+        for key, value in found.items()
+        if key.endswith(".model") and is_factory(value)
+    }
+    return {key: value for key, value in found.items() if key not in unused}
 
 
 def _metrics(report: Report) -> Iterator[tuple[str, float]]:

@@ -56,6 +56,36 @@ def test_the_best_batch_has_the_highest_throughput_and_gains_are_over_the_first(
     assert job.feed.batch == 4
 
 
+def test_the_best_batch_goes_by_the_paired_ratio_and_a_disagreement_is_said(prepared):
+    procedure = offline.IMPLEMENTATION.prepare(prepared, {"batches": (1, 32)})
+    # What slowed the machine in two repetitions changes the medians, not most of the ratios.
+    apart = (
+        [process([n * MS]) for n in (1, 2, 1, 2, 1, 2, 1)],
+        [process([n * 30 * MS]) for n in (1, 2, 1, 2, 3, 2, 3)],
+    )
+    variants = dict(zip(("batch-1", "batch-32"), apart, strict=True))
+    figures = procedure.figures("m", variants, 0.95)
+    one, many = figures.batches
+    assert many.samples_per_s.value < one.samples_per_s.value
+    assert many.gain.value == pytest.approx(32 / 30)
+    assert figures.best == 32
+    assert procedure.cautions([figures], {"m": variants}) == [
+        "m, batch 32: the printed medians are 0.53 of the first row's, processes side by side in "
+        "time 1.07: the machine's speed changed between them, so go by the ratio"
+    ]
+
+
+def test_a_speed_up_and_its_medians_that_disagree_are_said(prepared):
+    procedure = threads.IMPLEMENTATION.prepare(prepared, {"counts": (1, 2)})
+    variants = {
+        "threads-1": [process([n * MS] * 9) for n in (1, 2, 1, 2, 1, 2, 1)],
+        "threads-2": [process([n * MS] * 9) for n in (1, 2, 1, 2, 3, 2, 3)],
+    }
+    figures = procedure.figures("m", variants, 0.95)
+    (said,) = procedure.cautions([figures], {"m": variants})
+    assert said.startswith("m, threads 2: the printed medians are 0.50 of the first row's")
+
+
 def test_a_speed_up_is_over_the_first_number_of_threads(prepared):
     procedure = threads.IMPLEMENTATION.prepare(prepared, {"counts": (1, 2)})
     variants = {"threads-1": [process([9 * MS])] * 6, "threads-2": [process([6 * MS])] * 6}

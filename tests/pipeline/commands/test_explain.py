@@ -163,12 +163,12 @@ def test_why_the_layer_that_loses_most_stays_in_int8_is_said():
     other = layer("other", 3.0)
     diagnosis = diagnosed([slow, other], Advice(("other",), ("other",), ("other",), 2.0))
     assert list(sentences(diagnosis, busy=False))[-1] == (
-        "slow stays in int8: in float the quantizing and dequantizing around it would take 4.2 µs "
-        "more than it saves (computed)"
+        "'slow' stays in int8: in float the quantizing and dequantizing around it would take 4.2 "
+        "µs more than it saves (computed)"
     )
     little = diagnosed([replace(slow, added_us=0.3), other], diagnosis.advice)
     assert list(sentences(little, busy=False))[-1] == (
-        "slow stays in int8: in float it would save 0.3 µs (computed), too little"
+        "'slow' stays in int8: in float it would save 0.3 µs (computed), too little"
     )
     same = diagnosed([replace(slow, added_us=None)], Advice(("slow",), ("slow",), ("slow",), 2.0))
     assert list(sentences(same, busy=False))[-1].startswith("leaving 1 layer in float")

@@ -101,11 +101,10 @@ def test_no_figure_is_cut_in_80_columns(run, outputs):
     )
     path = "out/efficientnetlite0averylongpartofaname.int8-static-reduced.onnx"
     long = file.model_copy(update={"path": path, "bytes": 1_234_567_890, "outputs": losses})
+    whole = made.model_copy(update={"files": (long,), "bytes": 2_000_000_000})
     console = Console(width=80)
     with console.capture() as captured:
-        console.print(
-            summary(made.model_copy(update={"files": (long,)}), verbose=False, columns=80)
-        )
+        console.print(summary(whole, verbose=False, columns=80))
     text = captured.get()
     assert "…" not in text
     for figure in ("123,456 of 1,234,567", "0.0027 (51 dB)", "0.0123"):

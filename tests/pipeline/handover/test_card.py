@@ -34,6 +34,16 @@ def test_every_figure_stands_in_the_report(manifest):
     assert [cell for cell in found if cell not in page] == []
 
 
+def test_the_width_is_that_of_a_family_and_none_of_a_function_of_the_users(manifest):
+    report = run_example.report()
+    student = report.variants.student
+    assert f"{student.model}, width {student.width:,}" in card.page(report, manifest, WRITTEN)
+    own = student.model_copy(update={"model": "net:student"})
+    variants = report.variants.model_copy(update={"student": own})
+    page = card.page(report.model_copy(update={"variants": variants}), manifest, WRITTEN)
+    assert "| Student | net:student |" in page
+
+
 def test_only_the_teacher_and_what_is_in_the_bundle_have_figures(manifest):
     page = card.page(run_example.report(), manifest, WRITTEN)
     assert "| Figure | teacher | fp32 |" in page

@@ -120,7 +120,7 @@ def test_who_meets_a_budget_that_the_nearest_misses_is_named_with_what_it_misses
 def test_without_a_teachers_file_the_screen_says_why():
     screen = first_screen.of(example.with_black_box(example.report()))
     assert screen.teacher is None
-    assert screen.without.startswith("The teacher has no file here")
+    assert screen.without.startswith("Of the teacher's ONNX file a build takes the answers alone")
 
 
 def test_of_many_budgets_those_that_decide_are_on_the_screen():

@@ -15,6 +15,15 @@ def report():
     return verdict_examples.judged(run_example.report())
 
 
+def test_the_width_of_a_function_of_the_users_is_no_parameter(report):
+    own = {"model": "net:student", "width": 8}
+    family = {"model": "resnet8", "width": 8}
+    recipe = {"student": own, "teacher": {**family, "members": []}}
+    tracked = tracked_of(report.model_copy(update={"recipe": recipe}))
+    assert "student.width" not in tracked.parameters
+    assert tracked.parameters["teacher.width"] == "8"
+
+
 def test_parameters_are_the_recipes_values_by_dotted_key(report):
     tracked = tracked_of(report.model_copy(update={"recipe": {"a": {"b": 0.5, "c": {}}, "d": [1]}}))
     assert tracked.parameters == {"a.b": "0.5", "d": "[1]"}
