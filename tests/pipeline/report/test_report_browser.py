@@ -117,6 +117,40 @@ def test_no_width_scrolls_sideways_and_a_phone_has_the_answers_on_two_screens(
         assert end <= 2 * 844
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_command_is_on_the_page_whole_at_every_width(
+    browser: Any, width: int, tmp_path: Path
+) -> None:
+    report = verdict_examples.EXAMPLES["another target"]()
+    long = tmp_path / "artifacts" / "runs" / "a-model-with-a-long-name" / "2026-12-01T00-00-00Z"
+    page = tmp_path / "report.html"
+    page.write_text(html.page(report, tmp_path, run=long), encoding="utf-8")
+    tab = opened(browser, page)
+    tab.sized(width, 844)
+    tab.evaluate(UNFOLD)
+    boxes = "[...document.querySelectorAll('pre')]"
+    assert tab.evaluate(f"{boxes}.length") >= 2
+    assert tab.evaluate(f"{boxes}.filter((one) => one.scrollWidth > one.clientWidth).length") == 0
+
+
+def test_a_phone_shows_a_teacher_and_two_variants_whole_and_shades_what_goes_on(
+    browser: Any, tmp_path: Path
+) -> None:
+    report = verdict_examples.EXAMPLES["ready"]()
+    kept = [one for one in report.variants.variants if one.name in ("fp32", "int8-static")]
+    variants = report.variants.model_copy(update={"variants": tuple(kept)})
+    page = written(report.model_copy(update={"variants": variants}), tmp_path)
+    tab = opened(browser, page)
+    tab.sized(390, 844)
+    table = "document.querySelector('#teacher-and-variants .table')"
+    assert tab.evaluate(f"{table}.querySelectorAll('thead th').length") == 4
+    assert tab.evaluate(f"{table}.scrollWidth <= {table}.clientWidth")
+    wide = "document.querySelector('#budgets .table')"
+    assert tab.evaluate(f"{wide}.scrollWidth > {wide}.clientWidth")
+    attached = tab.evaluate(f"getComputedStyle({wide}).backgroundAttachment")
+    assert attached == "local, local, scroll, scroll"
+
+
 def test_what_is_printed_is_no_wider_than_a_sheet(browser: Any, run: Path) -> None:
     tab = opened(browser, run / "report.html")
     tab.sized(720, 1000, media="print")
