@@ -22,8 +22,10 @@ do about it; ``pipeline/commands/cli.py`` turns it into one line and the exit co
 Where several things are wrong at once, the first is raised and has the others beside it (``also``).
 """
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -39,6 +41,22 @@ def reason(error: BaseException, most: int = 200) -> str:
     lines = (line.strip() for line in _COLOUR.sub("", str(error)).splitlines())
     text = next(filter(None, lines), type(error).__name__)
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str | None:
+    """The known name that a misspelt one resembles, as a question; None where none does.
+
+        >>> did_you_mean("studnt", ("teacher", "student"))
+        "did you mean 'student'?"
+
+    Args:
+        given: what was typed.
+        known: all names that there are.
+    """
+    from difflib import get_close_matches
+
+    near = get_close_matches(given, list(known), n=1)
+    return f"did you mean {near[0]!r}?" if near else None
 
 
 class EdgestillError(Exception):
@@ -135,6 +153,43 @@ def raise_all(problems: Iterable[EdgestillError]) -> None:
     found = list(problems)
     if found:
         raise together(found)
+
+
+def no_file(
+    path: Path, kind: type[EdgestillError], fix: str = "check the path", what: str = "file"
+) -> EdgestillError:
+    """The error where a file is not there: every command and key says it alike.
+
+    Args:
+        path: that was named.
+        kind: of the error.
+        fix: what to do where no name in its folder is near.
+        what: it should be, such as ``folder``.
+    """
+    try:
+        beside = sorted(os.listdir(path.parent))  # noqa: PTH208 - names alone, as they are
+    except (OSError, ValueError):
+        beside = []
+    # Two names are not alike by their suffix alone.
+    alike = [name for name in beside if did_you_mean(path.stem, [Path(name).stem])]
+    return kind(f"no such {what}", where=str(path), fix=did_you_mean(path.name, alike) or fix)
+
+
+def no_read(
+    path: Path, error: BaseException, kind: type[EdgestillError], fix: str = "check the path"
+) -> EdgestillError:
+    """The error where a file cannot be opened: it is not there, or the system says why.
+
+    Args:
+        path: that was named.
+        error: what came of reading it.
+        kind: of the error to raise.
+        fix: what to do.
+    """
+    if isinstance(error, FileNotFoundError):
+        return no_file(path, kind, fix)
+    said = (isinstance(error, OSError) and error.strerror) or reason(error)
+    return kind(f"a file that cannot be read ({said})", where=str(path), fix=fix)
 
 
 class UsageError(EdgestillError):

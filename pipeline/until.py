@@ -4,7 +4,7 @@
 UsageError: --until: found 'students', expected one of data, trial, teacher, …
 """
 
-from ..errors import UsageError
+from ..errors import UsageError, did_you_mean
 from .recipe.recipe import Recipe
 from .stages import ADAPTATION, STAGES, TARGETS, TEACHER, TRIAL, TUNED, TUNED_VARIANTS
 from .teachers import kind
@@ -17,7 +17,12 @@ def known(until: str | None) -> None:
         UsageError: there is no such stage.
     """
     if until is not None and until not in STAGES:
-        raise UsageError(found=repr(until), expected=f"one of {', '.join(STAGES)}", where="--until")
+        raise UsageError(
+            found=repr(until),
+            expected=f"one of {', '.join(STAGES)}",
+            where="--until",
+            fix=did_you_mean(until, STAGES),
+        )
 
 
 def suits(until: str | None, recipe: Recipe) -> None:

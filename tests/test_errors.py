@@ -1,7 +1,15 @@
 """Several failures are raised as one, which tells all of them."""
 
 import pytest
-from edgestill.errors import DataError, EdgestillError, RecipeError, check_all, together
+from edgestill.errors import (
+    DataError,
+    EdgestillError,
+    RecipeError,
+    check_all,
+    no_file,
+    no_read,
+    together,
+)
 
 
 def refuse(error):
@@ -30,3 +38,22 @@ def test_failures_of_several_parts_are_told_once_each():
     whole = together([EdgestillError("a"), inner])
     assert [one.found for one in whole.problems] == ["a", "b", "c"]
     assert inner.problems == (inner,)
+
+
+def test_a_missing_file_is_told_alike_with_the_name_that_is_near(tmp_path):
+    for name in ("text.onnx", "my-data.npz"):
+        (tmp_path / name).touch()
+    told = {
+        "text.onx": "did you mean 'text.onnx'?",
+        "my-dat.npz": "did you mean 'my-data.npz'?",
+        "nope.onnx": "check the path",  # the suffix alone makes no two names alike
+    }
+    for name, fix in told.items():
+        path = tmp_path / name
+        assert str(no_file(path, DataError)) == f"{path}: no such file; {fix}"
+        assert str(no_read(path, FileNotFoundError(), DataError)) == f"{path}: no such file; {fix}"
+    assert str(no_file(tmp_path / "a" / "b", RecipeError, "do c", "folder")).endswith(
+        "b: no such folder; do c"
+    )
+    said = str(no_read(tmp_path, PermissionError(13, "Permission denied"), DataError))
+    assert said.endswith(": a file that cannot be read (Permission denied); check the path")

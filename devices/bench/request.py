@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ...errors import ModelError, UsageError
+from ...errors import ModelError, UsageError, no_file
 from ..onboard.machine.host import Host
 from ..onboard.measure.answer import Answer
 from ..onboard.measure.job import JobFor, MeasureJob, ScenarioJob
@@ -188,7 +188,7 @@ def _check(subjects: Sequence[Subject]) -> None:
             raise UsageError(f"two models named '{subject.name}'", expected="unique names")
         names.add(subject.name)
         if not subject.path.is_file():
-            raise ModelError("no such file", where=str(subject.path))
+            raise no_file(subject.path, ModelError)
 
 
 def _check_options(subjects: Sequence[Subject], session: Session) -> None:

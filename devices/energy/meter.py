@@ -14,7 +14,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from ...errors import DataError
+from ...errors import DataError, no_file
 from .power import Trace
 
 _EXPECTED = "columns time (unix seconds, or ISO 8601 with its offset) and watts"
@@ -29,6 +29,8 @@ def read(path: Path) -> Trace:
     """
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8-sig").splitlines()))
+    except FileNotFoundError:
+        raise no_file(path, DataError) from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"a meter's log that cannot be read ({error})", where=str(path)) from None
     head = [name.strip().lower() for name in rows[0]] if rows else []

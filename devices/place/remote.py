@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from ...errors import ModelError, ReachError
+from ...errors import ModelError, ReachError, no_read
 from ..onboard.machine.child import last_line
 from ..onboard.machine.disturbance import Disturbance
 from ..onboard.machine.host import Host
@@ -198,9 +198,7 @@ class Remote:
         try:
             status = path.stat()
         except OSError as error:
-            raise ModelError(
-                f"a file that cannot be read ({error.strerror})", where=str(path)
-            ) from None
+            raise no_read(path, error, ModelError) from None
         key = (path, status.st_mtime_ns, status.st_size)
         if key not in self._bundles:
             files = {path.name: path}
@@ -352,9 +350,7 @@ def _digest(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ModelError(
-            f"a file that cannot be read ({error.strerror})", where=str(path)
-        ) from None
+        raise no_read(path, error, ModelError) from None
 
 
 def _and(so_far: Disturbance, before: Disturbance, after: Disturbance) -> Disturbance:

@@ -13,10 +13,11 @@ because the values become arguments of programs here and parts of commands on th
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ...errors import UsageError
+from ...errors import UsageError, check_all, did_you_mean
 
 Via = Literal["local", "ssh", "adb", "emulated"]
 
@@ -129,31 +130,49 @@ def read(table: Any, where: str, folder: Path) -> Reach:
         UsageError: the value is not a table, a key is unknown or does not apply to `via`, or a
             value is out of its range.
     """
-    via: Any = table.get("via") if isinstance(table, dict) else None
-    if not isinstance(via, str) or via not in _ALLOWED:
+    if not isinstance(table, dict):
         raise UsageError(
-            repr(via) if isinstance(table, dict) else repr(table)[:80],
+            repr(table)[:80],
             expected=f"a table with one of {', '.join(_ALLOWED)}",
             where=f"{where}.via",
         )
+    via: Any = table.get("via")
     checked = {
         key: _absolute(value, folder) if key in _LOCAL_FILES else value
         for key, value in table.items()
     }
-    for key in sorted(checked.keys() - {"via"}):
-        _check(via, key, checked[key], f"{where}.{key}"[:200])
+    check_all(
+        partial(_check_via, via, f"{where}.via"),
+        *(
+            partial(_check, via, key, checked[key], f"{where}.{key}"[:200])
+            for key in sorted(checked.keys() - {"via"})
+        ),
+    )
     if via == "ssh" and "host" not in checked:
         raise UsageError("no host", expected="the name or address to log in to", where=where)
     return Reach(**{**checked, "cores": tuple(checked.get("cores", ()))})
 
 
-def _check(via: str, key: str, value: Any, where: str) -> None:
-    allowed = _ALLOWED[via]
+def _check_via(via: Any, where: str) -> None:
+    if not isinstance(via, str) or via not in _ALLOWED:
+        raise UsageError(
+            "no via" if via is None else repr(via),
+            expected=f"one of {', '.join(_ALLOWED)}",
+            where=where,
+            fix=did_you_mean(str(via), _ALLOWED) if via is not None else None,
+        )
+
+
+def _check(via: Any, key: str, value: Any, where: str) -> None:
+    """One key; of a ``via`` that there is not, every key may be meant."""
+    known = isinstance(via, str) and via in _ALLOWED
+    allowed = _ALLOWED[via] if known else tuple(_KEYS)
     if key not in allowed:
         raise UsageError(
             f"a key that does not apply to via = {via!r}" if key in _KEYS else "an unknown key",
             expected=f"one of via, {', '.join(allowed)}" if allowed else "only the key via",
             where=where,
+            fix=did_you_mean(key, allowed),
         )
     fits, expected = _KEYS[key]
     if not fits(value):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ...errors import UsageError
+from ...errors import UsageError, no_read
 from ..onboard.machine import host
 from . import connection
 from .connection import Reach
@@ -30,6 +30,7 @@ ARCHITECTURES: tuple[Arch, ...] = ("x86_64", "aarch64")
 _KEYS = {"title": str, "arch": str, "features": list, "source": str}
 _QEMU_CPU = "qemu_cpu"
 _LIKE = "like"
+_PROFILES = "name a device of `edgestill devices list`, or write such a file"
 ALIASES: Mapping[str, str] = {
     "rpi5": "raspberry-pi-5",
     "pi5": "raspberry-pi-5",
@@ -203,8 +204,12 @@ def _read(name: str, path: Path, seen: tuple[Path, ...] = ()) -> Profile:
     """A profile from its file; ``seen`` are the files that say they are like it, in order."""
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"a profile that cannot be read ({error})", where=str(path)) from None
+    except OSError as error:
+        raise no_read(path, error, UsageError, fix=_PROFILES) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(
+            f"a profile that cannot be read ({error})", expected="TOML", where=str(path)
+        ) from None
     base = _base(document[_LIKE], path, seen) if _LIKE in document else None
     wrong = [
         key

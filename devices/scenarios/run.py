@@ -15,7 +15,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, TypeVar
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from ..bench.engine import Processes, Taken, Turn, take
 from ..bench.request import Prepared, Request, prepare
 from ..bench.stopping import Conclusions
@@ -123,7 +123,11 @@ def completed(scenario: str, options: Options) -> Options:
         UsageError: no such scenario, an option that it has not, or a required one left out.
     """
     if scenario not in SCENARIOS:
-        raise UsageError(f"'{scenario}'", expected=f"one of {', '.join(SCENARIOS)}")
+        raise UsageError(
+            f"'{scenario}'",
+            expected=f"one of {', '.join(SCENARIOS)}",
+            fix=did_you_mean(scenario, SCENARIOS),
+        )
     defaults = SCENARIOS[scenario].options
     for unknown in sorted(options.keys() - defaults.keys()):
         raise UsageError(

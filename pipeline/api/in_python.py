@@ -40,6 +40,8 @@ def in_python(function: Callable[P, R]) -> Callable[P, R]:
             for problem in (error, *error.also):
                 for part in _PARTS:
                     setattr(problem, part, as_parameters(getattr(problem, part)))
+                if problem.where is not None:  # which names a parameter and gives it no value
+                    problem.where = re.sub("=(?=:|$)", "", problem.where)
             raise
 
     return call

@@ -7,6 +7,7 @@ fast. Results go to stdout, progress and warnings to stderr.
 import contextlib
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from ...errors import EdgestillError, UsageError
+from ...errors import EdgestillError, UsageError, did_you_mean
 from ...version import __version__
 from .bench import bench
 from .builds import adapt, build, init, plan, schema
@@ -164,6 +165,7 @@ def _code(invocation: Invocation) -> int:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f"; see {context.command_path} --help" if context else ""
+        hint = f"; {near}" if (near := _meant(error)) else hint
         return _fail(invocation, UsageError(error.format_message().rstrip(".") + hint))
     except (KeyboardInterrupt, click.Abort, TerminatedError) as stop:
         if isinstance(stop.__cause__, EOFError):
@@ -172,6 +174,19 @@ def _code(invocation: Invocation) -> int:
     except BaseException as error:  # noqa: BLE001 - a panic of a Rust library is no Exception
         return _fail(invocation, failure_of(error))
     return invocation.code
+
+
+def _meant(error: click.ClickException) -> str | None:
+    """The value that a misspelt one of several resembles; click says so of options alone."""
+    kind = error.param.type if isinstance(error, click.BadParameter) and error.param else None
+    given = re.match(r"'(.*)' is not one of", getattr(error, "message", ""))
+    if not isinstance(kind, click.Choice) or given is None:
+        return None
+    return did_you_mean(given[1], map(str, kind.choices))
+
+
+_RESUMING = ("build", "adapt", "search")
+"""Commands that find what they finished in the store."""
 
 
 @contextlib.contextmanager
@@ -195,7 +210,9 @@ def _interrupted(invocation: Invocation, stop: BaseException) -> int:
         _trace(stop)
     code = TERMINATED if isinstance(stop, TerminatedError) else INTERRUPTED
     _tell(invocation, {"error": {"kind": "Interrupted"}, "exit_code": code})
-    tell("interrupted", "; finished results are kept", "yellow")
+    command = next((word for word in sys.argv[1:] if word[:1] != "-"), "")
+    again = "; the same command goes on from them" if command in _RESUMING else ""
+    tell("interrupted", f"; finished results are kept{again}", "yellow")
     return code
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 from . import names
 from .help import Commands
 from .output import stderr, stdout
@@ -72,7 +72,10 @@ def _named(name: str) -> "Toolchain":
 
     if name not in TOOLCHAINS:
         raise UsageError(
-            f"toolchain '{name}'", expected=f"one of {', '.join(TOOLCHAINS)}", where="toolchains"
+            f"toolchain '{name}'",
+            expected=f"one of {', '.join(TOOLCHAINS)}",
+            where="toolchains",
+            fix=did_you_mean(name, TOOLCHAINS),
         )
     return TOOLCHAINS[name]
 

@@ -20,7 +20,7 @@ from ...devices.onboard.model.modelfile import check_external_data, printable
 from ...devices.onboard.model.samples import Samples, samples_of
 from ...devices.onboard.runtimes import load
 from ...devices.onboard.settings import Session
-from ...errors import DataError
+from ...errors import DataError, no_read
 from ..data.archive import unpacked
 from ..judge.output_loss import reads_as_classes, worst
 from ..judge.steadiness import FURTHER, answers_alone, steadiness
@@ -227,9 +227,7 @@ def _calibration_data(
     try:
         arrays = unpacked(calibration, folder, selected, _FIX)
     except OSError as error:
-        raise DataError(
-            f"a file that cannot be read ({error.strerror})", where=str(calibration)
-        ) from None
+        raise no_read(calibration, error, DataError) from None
     labels = arrays.pop(LABELS) if LABELS in arrays and LABELS not in names else None
     axes = named_axes(batch_axes, {name: array.ndim for name, array in arrays.items()})
     samples = samples_of(arrays, schema, where=str(calibration), given=axes)

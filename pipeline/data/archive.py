@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, no_file
 from .inflation import require_members
 
 _BROKEN = (
@@ -55,10 +55,9 @@ def unpacked(
         fix: how to write such an archive, for the error message.
 
     Raises:
-        DataError: not an archive of plain arrays. Pickled objects are refused, as is what grows
-            beyond measure.
+        DataError: no such file, or not an archive of plain arrays. Pickled objects are refused, as
+            is what grows beyond measure.
         StorageError: the folder's disk has no room for it.
-        FileNotFoundError: there is no such file.
     """
     arrays: dict[str, NDArray[Any]] = {}
     try:
@@ -71,6 +70,8 @@ def unpacked(
                 with archive.open(members[name]) as packed, target.open("wb") as plain:
                     shutil.copyfileobj(packed, plain, 1 << 20)
                 arrays[key] = np.load(target, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise no_file(path, DataError, "correct data.source in the recipe") from None
     except _BROKEN as error:
         raise _unreadable(path, str(error), fix) from None
     except OSError as error:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, no_file
 from . import columns_csv, columns_npz, columns_parquet
 from .checks import chunks
 from .column import Column, Kind, not_finite, require
@@ -138,7 +138,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise DataError("no such file", where=str(path), fix="correct data.source") from None
+        raise no_file(path, DataError, "correct data.source in the recipe") from None
     except _BROKEN as error:
         if isinstance(error, OSError) and error.errno is not None and not error.filename:
             raise  # the disk of the scratch folder is full

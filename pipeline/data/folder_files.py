@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from ...errors import DataError
+from ...errors import DataError, no_file
 from ..records import Split
 
 METADATA = "metadata.csv"
@@ -101,10 +101,10 @@ def require_folder(root: Path) -> None:
     try:
         is_folder = stat.S_ISDIR(root.stat().st_mode)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, FileNotFoundError):
+            raise no_file(root, DataError, "correct data.source in the recipe", "folder") from None
         raise DataError(
-            reason_of(error, "no such folder"),
-            where=str(root),
-            fix="correct data.source in the recipe",
+            reason_of(error), where=str(root), fix="correct data.source in the recipe"
         ) from None
     if not is_folder:
         raise DataError(

@@ -40,12 +40,7 @@ def from_archive(
     Raises:
         DataError: a key is missing or unfit, or an image is; names it.
     """
-    try:
-        members = unpacked(Path(source), scratch, lambda names: _wanted(names, source, data), _FIX)
-    except FileNotFoundError:
-        raise DataError(
-            "no such file", where=source, fix="correct data.source in the recipe"
-        ) from None
+    members = unpacked(Path(source), scratch, lambda names: _wanted(names, source, data), _FIX)
     prefix, endings = _keys(members, source)
     streams = [_stream(members, prefix, ending, source, data) for ending in endings]
     x, changes = decode(_joined(streams), scratch / "x.npy", data.image, progress)

@@ -50,6 +50,7 @@ def read(
                 found=f"{rows[split]} samples in x and {len(y)} labels in y",
                 expected="one label per sample",
                 where=where,
+                fix="give y as many rows as x",
             )
     arrays = {split: np.asarray(y) for split, y in ys.items()}
     labelled = {split: ~rules.absent(y, names) for split, y in arrays.items()}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import DataError
+from ...errors import DataError, no_read
 from ..engine.store import file_sha256
 from ..recipe.data import Data
 from .archive import unpacked
@@ -26,8 +26,7 @@ def fingerprint(path: str, where: str = "data.source") -> str:
     try:
         return file_sha256(Path(path))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = "no such file" if isinstance(error, FileNotFoundError) else str(error)
-        raise DataError(reason, where=path, fix=f"correct {where} in the recipe") from None
+        raise no_read(Path(path), error, DataError, f"correct {where} in the recipe") from None
 
 
 def _wanted(data: Data, members: Sequence[str], path: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DataError, HostError
+from ...errors import DataError, HostError, no_read
 from ..recipe.data import TextForm
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ def load(path: Path) -> "Tokenizer":
     library = load_library()
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = "no such file" if isinstance(error, FileNotFoundError) else f"not text ({error})"
+    except OSError as error:
+        raise no_read(path, error, DataError, "correct data.text.tokenizer") from None
+    except ValueError as error:
+        reason = f"not text ({error})"
         raise DataError(reason, where=str(path), fix="correct data.text.tokenizer") from None
     try:
         return library.Tokenizer.from_str(text)  # type: ignore[no-any-return]

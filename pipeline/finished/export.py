@@ -24,7 +24,7 @@ from ...devices.bench.inspection import inspect
 from ...devices.onboard.machine.child import PYTHON
 from ...devices.onboard.model.modelfile import check_external_data
 from ...devices.onboard.settings import Feed
-from ...errors import HostError, UsageError
+from ...errors import HostError, UsageError, did_you_mean
 from ...exporters import EXPORTERS, FROM_ONNX, ONNX, TOOLCHAINS, c_array, toolchains_of
 from ...exporters.interface import INPUT, output_of
 from ...exporters.microcontroller import SUFFIX, Needs
@@ -53,7 +53,12 @@ def formats_of(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
     for name in names:
         if name not in EXPORTERS:
-            raise UsageError(f"'{name}'", expected=f"one of {', '.join(EXPORTERS)}", where="--to")
+            raise UsageError(
+                f"'{name}'",
+                expected=f"one of {', '.join(EXPORTERS)}",
+                where="--to",
+                fix=did_you_mean(name, EXPORTERS),
+            )
         for needed in toolchains_of(name):
             if toolchains.python_of(needed) is None:
                 raise toolchains.missing(f"--to {name}", toolchains.TOOLCHAINS[needed].modules[0])

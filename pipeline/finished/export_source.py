@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...devices.bench.inspection import Inspection
 from ...devices.onboard.model.modelfile import is_ort
 from ...devices.onboard.settings import Feed
-from ...errors import DataError, EdgestillError, MaterialError, ModelError, UsageError
+from ...errors import DataError, EdgestillError, MaterialError, ModelError, UsageError, did_you_mean
 from ...exporters.interface import Activation
 from ...exporters.package import Cpu, NotCarried
 from ..engine.stage import Made
@@ -168,7 +168,12 @@ def _variant(report: Report, name: str | None, run: Path) -> Variant:
             fix=f"name a variant with --variant: {', '.join(known)}",
         )
     if name not in known:
-        raise UsageError(f"'{name}'", expected=f"one of {', '.join(known)}", where="--variant")
+        raise UsageError(
+            f"'{name}'",
+            expected=f"one of {', '.join(known)}",
+            where="--variant",
+            fix=did_you_mean(name, known),
+        )
     return known[known[name].method]
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from ...errors import UsageError
+from ...errors import UsageError, no_file, no_read
 from ..engine.store import disk_errors, write_atomic
 from ..records import Outcome
 from ..report.numbers import printable
@@ -121,9 +121,9 @@ def read(path: Path, *, may_be_new: bool = False) -> Baseline:
     except FileNotFoundError:
         if may_be_new:
             return Baseline(counts=())
-        raise UsageError("no such file", where=str(path), fix=_UPDATE) from None
+        raise no_file(path, UsageError, _UPDATE) from None
     except OSError as error:
-        raise UsageError(f"a file that cannot be read ({error})", where=str(path)) from None
+        raise no_read(path, error, UsageError, _UPDATE) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

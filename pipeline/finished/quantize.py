@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...devices.onboard.machine.child import PYTHON
-from ...errors import DataError, ModelError, UsageError
+from ...errors import DataError, ModelError, UsageError, no_file
 from ..compress.plan import plan
 from ..engine.store import disk_errors
 from ..isolation.child import Child
@@ -157,7 +157,7 @@ def quantize(
     """
     for path, kind in ((model, ModelError), (calibration, DataError)):
         if not path.is_file():
-            raise kind("no such file", where=str(path))
+            raise no_file(path, kind)
     methods = [name for name in part.variants if name != "fp32"]
     targets = {name: out / f"{model.stem}.{name}.onnx" for name in methods}
     existing = [str(path) for path in targets.values() if path.exists()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...devices.scenarios.table import OPTIONS, REQUIRED, SCENARIOS
-from ...errors import UsageError
+from ...errors import UsageError, did_you_mean
 
 SINGLE_STREAM = "single-stream"
 
@@ -40,7 +40,12 @@ def choose(named: str, options: Mapping[str, Any], given: Collection[str]) -> Ch
             required one that is missing.
     """
     if named not in SCENARIOS:
-        raise UsageError(repr(named), expected=f"one of {', '.join(SCENARIOS)}", where="--scenario")
+        raise UsageError(
+            repr(named),
+            expected=f"one of {', '.join(SCENARIOS)}",
+            where="--scenario",
+            fix=did_you_mean(named, SCENARIOS),
+        )
     own = {name: options[name] for name in OPTIONS if options.get(name) not in (None, False)}
     for name in sorted(own.keys() - SCENARIOS[named].options.keys()):
         users = [user for user, scenario in SCENARIOS.items() if name in scenario.options]
@@ -57,7 +62,10 @@ def choose(named: str, options: Mapping[str, Any], given: Collection[str]) -> Ch
     for name, default in SCENARIOS[chosen].options.items():
         if default is REQUIRED and name not in own:
             what = OPTIONS[name]
-            raise UsageError(f"{label} without {flag(name)}", fix=f"add it: {what.help}")
+            raise UsageError(
+                f"{label} without {flag(name)}",
+                fix=f"add {flag(name)} N: {what.help[:1].lower()}{what.help[1:].rstrip('.')}",
+            )
     return Chosen(chosen, own)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...devices.onboard.model.inflation import LEAST_BYTES, MOST, size_text
-from ...errors import MaterialError, StorageError
+from ...errors import MaterialError, StorageError, no_file
 from ..engine.store import disk_errors, file_sha256
 from ..printable import printable
 from .manifest import MANIFEST, Manifest, is_inside, parse
@@ -129,7 +129,7 @@ def _unpack(path: Path, folder: Path) -> None:
                 with archive.open(entry) as source, target.open("xb") as stored:
                     shutil.copyfileobj(source, stored)
     except FileNotFoundError:
-        raise MaterialError("no such file or folder", where=str(path)) from None
+        raise no_file(path, MaterialError, what="file or folder") from None
     except (FileExistsError, NotADirectoryError):
         raise _refused(path, "two entries at one place") from None
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:

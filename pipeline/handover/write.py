@@ -99,7 +99,10 @@ def _draft(out: Path) -> Iterator[Path]:
             "something there already", where=str(out), fix="remove it or choose another --out"
         )
     draft = out.parent / f".{out.name}.{os.getpid()}.draft"
-    draft.mkdir()
+    try:
+        draft.mkdir()
+    except OSError as error:  # said of the folder that the user named, not of a draft in it
+        raise type(error)(error.errno, error.strerror, str(out.parent)) from error
     try:
         yield draft
     finally:

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ...errors import ModelError
+from ...errors import ModelError, no_file
 from ..records.models import WEIGHTS as WEIGHTS
 
 
@@ -90,7 +90,7 @@ def load_foreign(
 
 def _read(path: Path, key: str) -> Mapping[str, object]:
     if not path.is_file():
-        raise ModelError("no such file", where=str(path), fix=f"correct {key}")
+        raise no_file(path, ModelError, f"correct {key}")
     try:
         content: object
         if path.suffix == ".safetensors":

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from ...errors import EdgestillError, RecipeError, raise_all
+from ...errors import EdgestillError, RecipeError, no_file, raise_all
 from . import user_function
 from .architecture import Member
 from .compress import Compress
@@ -192,9 +192,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise RecipeError(
-            "no such file", where=str(path), fix="write one with: edgestill init DIR"
-        ) from None
+        raise no_file(path, RecipeError, "write one with: edgestill init DIR") from None
     except OSError as error:
         raise RecipeError(f"cannot be read ({error.strerror})", where=str(path)) from None
     except UnicodeDecodeError as error:

@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ...errors import EdgestillError, RecipeError
+from ...errors import EdgestillError, RecipeError, did_you_mean
 from . import forms
 from .incomplete import Check, Path, disagreements, part_of, refused, without
 from .part import ACROSS, Part
@@ -134,6 +134,10 @@ def _path(problem: Mapping[str, Any], of: Checked) -> Path:
     return path
 
 
+_MEANT = {"int8": "int8-static", "int4": "int4-weights", "fp16-weights": "fp16"}
+"""What a shorter name of a variant commonly means, where several begin with it."""
+
+
 def _refusal(
     problem: Mapping[str, Any], path: Path, of: Checked, *, is_unknown: bool
 ) -> EdgestillError:
@@ -153,8 +157,9 @@ def _refusal(
             return RecipeError(f"expected {expected}", where=place)
         return RecipeError(found=forms.shown(value), expected=expected, where=place)
     choices = [str(one) for one in node.get("enum", ())]
-    meant = difflib.get_close_matches(str(value), choices, n=1)
-    fix = f"did you mean {meant[0]!r}?" if meant else forms.fix(value, node, path[-1])
+    meant = _MEANT.get(str(value)) if _MEANT.get(str(value)) in choices else None
+    near = f"did you mean {meant!r}?" if meant else did_you_mean(str(value), choices)
+    fix = near or forms.fix(value, node, path[-1])
     return RecipeError(found=forms.shown(value), expected=forms.takes(node), where=place, fix=fix)
 
 

@@ -186,8 +186,17 @@ def read_report(path: Path) -> Report:
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(str(step) for step in problem["loc"])
+        if problem["type"] == "json_invalid":
+            raise MaterialError(
+                "a broken file",
+                expected="a report.json of edgestill",
+                where=str(path),
+                fix="build the run again, or get the file again",
+            ) from None
         raise MaterialError(
-            f"not a report of this version ({key}: {problem['msg']})", where=str(path)
+            f"not a report of this version ({key or 'as a whole'}: {problem['msg']})",
+            where=str(path),
+            fix="build it again with this version of edgestill",
         ) from None
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ...errors import ModelError
+from ...errors import ModelError, no_file, no_read
 from ..engine.store import digest_of, file_sha256
 from ..recipe.model_names import PATH_KINDS, TEACHER_KINDS, is_factory
 
@@ -76,10 +76,7 @@ def hash_of_file(path: Path, fix: str) -> str:
     try:
         return file_sha256(path)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        missing = isinstance(error, FileNotFoundError)
-        raise ModelError(
-            "no such file" if missing else str(error), where=str(path), fix=fix
-        ) from None
+        raise no_read(path, error, ModelError, fix) from None
 
 
 def _onnx(path: Path) -> str:
@@ -111,7 +108,7 @@ def _may_have_external_data(path: Path) -> bool:
 def _folder(folder: Path) -> str:
     """The hash of a folder's names and contents, without hidden files."""
     if not folder.is_dir():
-        raise ModelError("no such folder", where=str(folder), fix=_MODEL_FIX)
+        raise no_file(folder, ModelError, _MODEL_FIX, "folder")
     digests: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...devices.onboard.machine.child import PYTHON
-from ...errors import ModelError
+from ...errors import ModelError, no_file
 from .. import tasks
 from ..isolation.child import TIMEOUT_S, Child
 from .fitting import Arrangement, Port, Signature, bare, choose, plan
@@ -62,7 +62,7 @@ class BlackBox:
         self._probabilities: bool | None = None
         self.notes: tuple[str, ...] = ()
         if not path.is_file():
-            raise ModelError("no such file", where=self._where, fix="correct teacher.model")
+            raise no_file(path, ModelError, "correct teacher.model")
         self._child = Child(
             path,
             threads=threads,

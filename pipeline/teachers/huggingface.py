@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import HostError, ModelError
+from ...errors import HostError, ModelError, no_file
 from . import refuse_link
 
 
@@ -103,7 +103,7 @@ def _library() -> Any:
 def _check_files(folder: Path) -> None:
     where = str(folder)
     if not folder.is_dir():
-        raise ModelError("no such folder", where=where, fix="correct teacher.model")
+        raise no_file(folder, ModelError, "correct teacher.model", "folder")
     files = sorted(folder.iterdir())
     for path in files:
         if not path.name.startswith("."):

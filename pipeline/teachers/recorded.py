@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, no_file
 from .. import tasks
 from ..data import archive
 from ..records import Split
@@ -101,7 +101,7 @@ def open(  # noqa: A001  # recorded.open(…) is what it reads as
             fix="give the data set a column of ids (data.id); the order of rows identifies nothing",
         )
     if not path.is_file():
-        raise DataError("no such file", where=where, fix="correct teacher.model")
+        raise no_file(path, DataError, "correct teacher.model")
     readers = {
         ".npz": _read_npz,
         ".parquet": recorded_parquet.read,

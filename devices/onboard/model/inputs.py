@@ -16,7 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ....errors import DataError, UsageError
+from ....errors import DataError, UsageError, no_file
 from ..settings import Feed
 from .inflation import require_arrays
 from .made_inputs import batch_axis, dtype_of
@@ -154,6 +154,8 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         with np.load(path, allow_pickle=False) as archive:
             require_arrays(archive.zip, archive.zip.namelist(), path)
             arrays = {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise no_file(path, DataError, _FIX) from None
     except (OSError, ValueError, EOFError, AttributeError, TypeError, BadZipFile) as error:
         # AttributeError and TypeError: a bare .npy gives an array, which is no archive.
         raise DataError(

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
 
-from ....errors import ModelError
+from ....errors import ModelError, no_read
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, TensorProto
@@ -39,6 +39,7 @@ class Input:
     shape: tuple[int | str | None, ...]
 
 
+_EXPORT = "export the model again; torch.onnx.export writes such a file"
 _FIX = "keep weights in plain files beside the model, or load it with onnx and save it as one file"
 
 
@@ -52,9 +53,7 @@ def is_ort(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(8)[4:] == b"ORTM"
     except OSError as error:
-        raise ModelError(
-            f"a file that cannot be read ({error.strerror})", where=str(path)
-        ) from None
+        raise no_read(path, error, ModelError) from None
 
 
 def load(path: Path) -> ModelProto:
@@ -69,14 +68,16 @@ def load(path: Path) -> ModelProto:
     try:
         model = onnx.load(str(path), load_external_data=False)
     except OSError as error:
-        raise ModelError(
-            f"a file that cannot be read ({error.strerror})", where=str(path)
-        ) from None
+        raise no_read(path, error, ModelError) from None
     except DecodeError:
-        raise ModelError("a broken file", expected="an ONNX model", where=str(path)) from None
+        raise ModelError(
+            "a broken file", expected="an ONNX model", where=str(path), fix=_EXPORT
+        ) from None
     # Protocol buffers parse an empty file as an empty message.
     if not model.ir_version or not model.HasField("graph"):
-        raise ModelError("a file without a graph", expected="an ONNX model", where=str(path))
+        raise ModelError(
+            "a file without a graph", expected="an ONNX model", where=str(path), fix=_EXPORT
+        )
     return model
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import ncnn
 import numpy as np
 
-from ....errors import ModelError
+from ....errors import ModelError, no_file
 from ..model.modelfile import Input
 from ..settings import Session
 from .contract import Arrays
@@ -106,7 +106,7 @@ def load(path: Path, session: Session) -> NcnnModel:
     weights = path.with_suffix(".bin")
     for file in (path, weights):
         if not file.is_file():
-            raise ModelError("no such file", where=str(file))
+            raise no_file(file, ModelError)
     net = ncnn.Net()
     net.opt.num_threads = session.threads
     for option in dir(net.opt):

@@ -33,3 +33,12 @@ def test_a_table_that_is_wrong_is_refused_with_its_key(table, says):
     with pytest.raises(UsageError) as refusal:
         read(table, "w", Path("/profiles"))
     assert says in str(refusal.value)
+
+
+def test_every_problem_of_a_table_is_told(tmp_path):
+    with pytest.raises(UsageError) as refused:
+        read({"via": "shh", "hst": "board", "port": 0}, "w", tmp_path)
+    told = [one.line() for one in refused.value.problems]
+    assert [line.partition(":")[0] for line in told] == ["w.via", "w.hst", "w.port"]
+    assert told[0].endswith("did you mean 'ssh'?")
+    assert told[1].endswith("did you mean 'host'?")

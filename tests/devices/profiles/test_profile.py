@@ -181,7 +181,8 @@ def test_a_name_that_is_none_is_refused_with_the_nearest(tmp_path):
     with pytest.raises(UsageError, match="did you mean 'raspberry-pi-5'") as refusal:
         load("raspbery-pi-5", where="compress.target")
     assert str(refusal.value).startswith("compress.target: ")
-    with pytest.raises(UsageError, match="cannot be read"):
+    (tmp_path / "nome.toml").touch()
+    with pytest.raises(UsageError, match="none.toml: no such file; did you mean 'nome.toml'"):
         load(str(tmp_path / "none.toml"))
 
 
@@ -232,7 +233,7 @@ def test_a_file_beside_it_is_inherited_from_but_for_how_it_is_reached(tmp_path):
         ('"board.toml"', "a circle: board.toml is like board.toml"),
         ('"other.toml"', "a circle: board.toml is like other.toml is like board.toml"),
         ('"rpi5"', "did you mean 'raspberry-pi-5'"),
-        ('"missing.toml"', "a profile that cannot be read"),
+        ('"missing.toml"', "missing.toml: no such file"),
         ("5", "the name of a device"),
     ],
 )

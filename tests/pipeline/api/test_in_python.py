@@ -30,7 +30,7 @@ def test_the_error_is_the_same_one_and_other_errors_pass():
         raise kind("a file", where="--out", fix="see --method") if kind is UsageError else kind
 
     call = in_python(refuse)
-    with pytest.raises(UsageError, match=r"out=: a file; see methods="):
+    with pytest.raises(UsageError, match=r"^out: a file; see methods="):
         call(UsageError)
     with pytest.raises(ZeroDivisionError):
         call(ZeroDivisionError)
@@ -40,7 +40,7 @@ def test_the_error_is_the_same_one_and_other_errors_pass():
 def test_all_problems_of_a_recipe_speak_of_parameters():
     with pytest.raises(RecipeError) as refused:
         edgestill.build(overrides=["seed=-1", "distill.epochs=-1"], progress=False)
-    assert str(refused.value).count("overrides=") == 2
+    assert str(refused.value).count("overrides: ") == 2
     assert "--set" not in str(refused.value)
 
 

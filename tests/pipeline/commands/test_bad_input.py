@@ -872,7 +872,7 @@ def write_onnx(path, *, width="n", location=None):
 
 
 def test_a_model_that_is_not_there_is_not_measured(refused):
-    refused("bench", "no.onnx", code=MATERIAL, says=["no.onnx", "No such file"])
+    refused("bench", "no.onnx", code=MATERIAL, says=["no.onnx", "no such file"])
 
 
 def test_garbage_is_not_measured(refused, tmp_path):
@@ -1019,7 +1019,48 @@ def test_ctrl_c_in_training_leaves_with_130_and_nothing_half_made(tmp_path):
         out, err = child.communicate(timeout=30)
     assert child.returncode == INTERRUPTED
     assert out == ""
-    assert err.splitlines()[-1] == "interrupted; finished results are kept"
+    assert err.splitlines()[-1] == (
+        "interrupted; finished results are kept; the same command goes on from them"
+    )
     assert "Traceback" not in err
     assert left_behind(tmp_path) == []
     assert len(list(tmp_path.glob("artifacts/store/*/entry.json"))) == 1, "the data stage is kept"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("build", "--until", "studnt"), "student"),
+        (("export", "m.onnx", "--to", "litrt"), "litert"),
+        (("bench", "m.onnx", "--scenario", "serverr"), "server"),
+        (("adapt", "run", "--data", "npz:x.npz", "--mode", "froze"), "frozen"),
+        (("build", "--set", "compress.variants=['int8']"), "int8-static"),
+    ],
+)
+def test_a_misspelt_value_is_answered_with_the_one_that_is_meant(refused, words, meant):
+    refused(*words, code=2, says=f"did you mean {meant!r}?")
+
+
+def test_an_option_that_is_needed_is_named_with_what_it_takes(refused):
+    words = ("bench", "m.onnx", "--scenario", "server")
+    refused(*words, code=2, says="without --rate; add --rate N: queries a second")
+
+
+def test_a_broken_report_says_what_to_do(refused, tmp_path):
+    (tmp_path / "report.json").write_text("{")
+    refused(
+        "gate",
+        ".",
+        code=MATERIAL,
+        says=["found a broken file, expected a report.json", "build the run again"],
+    )
+
+
+def test_adapting_to_data_that_are_not_there_names_them(built, monkeypatch):
+    from edgestill.errors import DataError
+    from edgestill.pipeline.api.adapt import adapt
+
+    run = built[0].run
+    monkeypatch.chdir(run.parent)
+    with pytest.raises(DataError, match=r"tiny-data.npz: no such file"):
+        adapt(run, "npz:tiny-data.npz", progress=False)

@@ -171,7 +171,7 @@ def test_ctrl_c_ends_a_local_ray_with_all_that_it_started(tmp_path):
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted; finished results are kept" in rest
+    assert "interrupted; finished results are kept; the same command goes on from them" in rest
     assert "Traceback" not in rest
     time.sleep(1.0)
     own = [one for one in folders if not one.exists()]

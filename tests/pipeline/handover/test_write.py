@@ -164,3 +164,10 @@ def test_labels_of_any_text_are_a_line_each_and_whole_in_the_json(tmp_path):
     assert len(lines) == len(report.data.labels) + 1
     preprocessing = json.loads((tmp_path / "b" / "preprocessing.json").read_text(encoding="utf-8"))
     assert preprocessing["labels"][3] == f"{NASTY}3"
+
+
+def test_a_folder_that_takes_no_bundle_is_named_as_the_user_named_it(run, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError) as refused:
+        write(run, tmp_path / "file" / "bundle")
+    assert refused.value.where == str(tmp_path / "file")
