@@ -182,7 +182,7 @@ def test_a_name_that_is_none_is_refused_with_the_nearest(tmp_path):
         load("raspbery-pi-5", where="compress.target")
     assert str(refusal.value).startswith("compress.target: ")
     (tmp_path / "nome.toml").touch()
-    with pytest.raises(UsageError, match="none.toml: no such file; did you mean 'nome.toml'"):
+    with pytest.raises(UsageError, match=r"none.toml: no such file; did you mean 'nome.toml'"):
         load(str(tmp_path / "none.toml"))
 
 
