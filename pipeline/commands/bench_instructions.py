@@ -22,9 +22,10 @@ def lines(counted: InstructionsCounted) -> list[Line]:
 
 def summary(counted: InstructionsCounted) -> RenderableType:
     """The counts as a table, one row a model, and what the baseline says."""
-    table = Table(
-        "", "instructions", "to the first", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("", overflow="fold")
+    for title in ("instructions", "to the first"):
+        table.add_column(title, no_wrap=True)
     first = counted.models[0].entry.instructions
     for model in counted.models:
         table.add_row(

@@ -14,11 +14,14 @@ from ..judge.operator_types import Kind, by_type, slowest
 from ..records import OperatorTime
 from ..report import numbers
 from .bench_files import Line, text
+from .file_names import in_lines, room
 
 _SHOWN = 15
 """Slowest operators that are printed; all are in the JSON."""
 _ON_SCREEN = 4
 """Of these, and of types, what one screen has room for."""
+_COLUMNS, _FIRST, _SECOND = 80, 26, 26
+"""Columns of a terminal, and the most that the names of a table take."""
 
 
 def page(profiled: Profiled) -> str:
@@ -86,24 +89,31 @@ def _table(
     lines: Sequence[tuple[tuple[str, str], OperatorTime | Kind]],
     roofed: bool,
 ) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in head:
-        table.add_column(name, overflow="fold", max_width=26)
+    """Figures and words of the second column are whole; a name takes the columns that are left."""
     names = ("µs", "share", "MACs", "bytes", "op/B", "Gop/s", *(("roof",) if roofed else ()))
+    figures = [_figures(row, roofed) for _, row in lines]
+    longest = max(len(word) for (_, second), _ in lines for word in (head[1], *second.split()))
+    left = room(_COLUMNS, names, figures, gap=1) - longest - 1
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(head[0], no_wrap=True)
+    table.add_column(head[1], min_width=longest, max_width=max(longest, _SECOND))
     for name in names:
-        table.add_column(name, justify="right")
-    for cells, row in lines:
-        figures = (
-            f"{row.us:.1f}",
-            f"{row.share:.0%}",
-            _short(row.macs),
-            _short(row.bytes),
-            _short(row.intensity),
-            _given(row.gop_s, ".3g"),
-        )
-        last = (_given(row.attained, ".0%"),) if roofed else ()
-        table.add_row(*(_text(cell) for cell in (*cells, *figures, *last)))
+        table.add_column(name, justify="right", no_wrap=True)
+    for ((first, second), _), cells in zip(lines, figures, strict=True):
+        table.add_row(Text(in_lines(first, min(left, _FIRST))), *map(_text, (second, *cells)))
     return table
+
+
+def _figures(row: OperatorTime | Kind, roofed: bool) -> tuple[str, ...]:
+    return (
+        f"{row.us:.1f}",
+        f"{row.share:.0%}",
+        _short(row.macs),
+        _short(row.bytes),
+        _short(row.intensity),
+        _given(row.gop_s, ".3g"),
+        *((_given(row.attained, ".0%"),) if roofed else ()),
+    )
 
 
 def _short(value: float | None) -> str:
