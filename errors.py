@@ -2,6 +2,7 @@
 
     EdgestillError                 exit 70, a bug of ours if raised bare
     ├── UsageError                 exit 2   the command line
+    │   ├── UnknownNameError       exit 2   result[name], and a KeyError of Python's
     │   └── RecipeError            exit 2   a recipe's file, key or value
     ├── MaterialError              exit 3   what the user brought
     │   ├── DataError              exit 3   a data set
@@ -155,6 +156,21 @@ def raise_all(problems: Iterable[EdgestillError]) -> None:
         raise together(found)
 
 
+def no_name(name: object, known: Iterable[str]) -> "UnknownNameError":
+    """The error where a result has nothing of a name.
+
+    Args:
+        name: that was asked for.
+        known: all names that it has.
+    """
+    names = tuple(known)
+    return UnknownNameError(
+        repr(name),
+        expected=f"one of {', '.join(map(repr, names))}" if names else "nothing: it is empty",
+        fix=did_you_mean(str(name), names),
+    )
+
+
 def no_file(
     path: Path, kind: type[EdgestillError], fix: str = "check the path", what: str = "file"
 ) -> EdgestillError:
@@ -196,6 +212,10 @@ class UsageError(EdgestillError):
     """The command line asks for something that cannot be."""
 
     exit_code = 2
+
+
+class UnknownNameError(UsageError, KeyError):
+    """A result has nothing of that name; Python expects a ``KeyError`` of ``result[name]``."""
 
 
 class RecipeError(UsageError):

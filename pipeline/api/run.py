@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...errors import UnknownNameError, no_name
 from ..engine.store import disk_errors
 from ..finished.result import Result, figure
 from ..finished.screen import COLUMNS, LINES, Cell, Screen, cell, near, path_line
@@ -83,12 +84,12 @@ class Run(Result):
         """The figures and the verdict of a variant, or of ``"teacher"``.
 
         Raises:
-            KeyError: the run has no such model.
+            UnknownNameError: the run has no such model; it is a KeyError, too.
         """
         for model in self.models:
             if model.name == name:
                 return model
-        raise KeyError(name)
+        raise no_name(name, (model.name for model in self.models))
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -100,11 +101,11 @@ class Run(Result):
         """The measured file of a variant, or of ``"teacher"``; of what ships where none is named.
 
         Raises:
-            KeyError: the run has no such model, or nothing ships.
+            UnknownNameError: the run has no such model, or nothing ships; it is a KeyError, too.
         """
         chosen = name if name is not None else self.verdict.ship
         if chosen is None:
-            raise KeyError(f"nothing ships; name one of {', '.join(self.variants)}")
+            raise UnknownNameError("nothing ships", fix=f"name one of {', '.join(self.variants)}")
         return self.path / "variants" / self[chosen].variant.file
 
     @property

@@ -12,7 +12,7 @@ from ...devices.bench.arena import arena_of
 from ...devices.bench.settings import Subject
 from ...devices.onboard.measure.answer import ArenaAnswer
 from ...devices.onboard.runtimes.contract import Tensor
-from ...errors import UsageError
+from ...errors import UsageError, no_name
 from ..progress import Progress
 from ..report import numbers
 from .result import Result
@@ -38,12 +38,12 @@ class ArenaCounted(Result):
         """What the interpreter answered of the model of this name.
 
         Raises:
-            KeyError: there is none.
+            UnknownNameError: there is none; it is a KeyError, too.
         """
         for model, answer in self.models:
             if model.name == name:
                 return answer
-        raise KeyError(name)
+        raise no_name(name, (model.name for model, _ in self.models))
 
     def how(self) -> str:
         """What was counted, in sentences."""

@@ -16,7 +16,7 @@ from ...devices.instructions import count as countable
 from ...devices.instructions.callgrind import Instructions
 from ...devices.onboard.settings import Feed
 from ...devices.profiles import profile
-from ...errors import UsageError
+from ...errors import UsageError, no_name
 from ..judge.gate import EXIT_CODES
 from ..progress import Progress
 from ..report import numbers
@@ -56,12 +56,12 @@ class InstructionsCounted(Result):
         """The count of the model of this name.
 
         Raises:
-            KeyError: there is none.
+            UnknownNameError: there is none; it is a KeyError, too.
         """
         for model in self.models:
             if model.entry.name == name:
                 return model
-        raise KeyError(name)
+        raise no_name(name, (model.entry.name for model in self.models))
 
     @property
     def exit_code(self) -> int:

@@ -6,7 +6,7 @@ result, folder = measure(models, Chosen("offline", {}), BenchOptions(), Silent()
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ...devices.bench.request import OnProcess, Request
 from ...devices.bench.settings import Settings
 from ...devices.bench.stopping import Until
 from ...devices.onboard.settings import Timing
+from ...devices.onboard.stats.estimate import Estimate
 from ...devices.place.place import bounds_of, place_of
 from ...devices.profiles.profile import HOST, load
 from ...devices.scenarios import run
@@ -104,6 +105,10 @@ def measure(
             inspections=models.inspections,
         )
         result = run.measure(request, chosen.scenario, own)
+    missed = _missed(chosen.scenario, options, result.models)
+    if missed is not None:
+        progress.warn(missed)
+        result = replace(result, warnings=(*result.warnings, missed))
     return Measured(result, folder)
 
 
@@ -130,6 +135,29 @@ def _until(scenario: str, options: BenchOptions) -> Until | None:
         )
 
     return Until(enough, options.max_seconds)
+
+
+def _missed(scenario: str, options: BenchOptions, models: Sequence[Any]) -> str | None:
+    """How far the figures are from the precision that was asked for; None: it is reached."""
+    until = _until(scenario, options)
+    if until is None or options.precision is None or until.enough(models, ()):
+        return None
+    asked = f"the precision of {100 * options.precision:g} % was not reached"
+    after = f"in {options.max_seconds:g} s"
+    wide = [
+        _half(one) for model in models for one in run.implementation_of(scenario).decisive(model)
+    ]
+    known = [half for half in wide if half is not None]
+    if len(known) < len(wide):
+        return f"{asked} {after}: a figure has no interval yet; measure longer"
+    return f"{asked} {after}: half the widest interval is {100 * max(known):.2g} %; measure longer"
+
+
+def _half(figure: Estimate) -> float | None:
+    """Half an interval as a share of its figure; None where there is none."""
+    if not figure.value or figure.low is None or figure.high is None:
+        return None
+    return (figure.high - figure.low) / 2 / abs(figure.value)
 
 
 @contextmanager

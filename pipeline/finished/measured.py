@@ -16,6 +16,7 @@ from ...devices.onboard.stats.estimate import Estimate
 from ...devices.scenarios import result as scenarios
 from ...devices.scenarios.figures import Benchmark, Figures
 from ...devices.scenarios.run import implementation_of
+from ...errors import no_name
 from ..report import numbers
 from .result import Result, flat, plain
 from .screen import Cell, Screen, cell, warned
@@ -94,12 +95,12 @@ class Measured(Result):
         """The figures of the model of this name.
 
         Raises:
-            KeyError: there is none.
+            UnknownNameError: there is none; it is a KeyError, too.
         """
         for model in self.models:
             if model.name == name:
                 return model
-        raise KeyError(name)
+        raise no_name(name, (model.name for model in self.models))
 
     def screen(self) -> Screen:
         """One query after the other: a row a model; another load: its own table."""

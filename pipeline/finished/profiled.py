@@ -14,7 +14,7 @@ from ...devices.onboard.settings import Feed, Session
 from ...devices.operators.roofline import Bounds, machine_of
 from ...devices.profiles.profile import HOST, load
 from ...devices.scenarios.run import conditions
-from ...errors import UsageError
+from ...errors import UsageError, no_name
 from ..judge.operator_types import Kind, by_type, slowest, total
 from ..judge.operators import figures_here, profiled
 from ..judge.predictions import predicted
@@ -46,12 +46,12 @@ class Profiled(Result):
         """The operators of the model of this name.
 
         Raises:
-            KeyError: there is none.
+            UnknownNameError: there is none; it is a KeyError, too.
         """
         for record in self.models:
             if record.name == name:
                 return record
-        raise KeyError(name)
+        raise no_name(name, (record.name for record in self.models))
 
     def screen(self) -> Screen:
         """The slowest operators of each model, or the predictions."""

@@ -7,10 +7,11 @@ Runs are built at different times, maybe on different machines, so no ratio of l
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ...devices.onboard.stats.estimate import Estimate
 from ..records import Report
-from . import numbers, rows, since, templates
+from . import energy, numbers, rows, since, templates
 from .markdown import escape, table_text
 from .numbers import BYTES, COUNT, MICROJOULES, MILLISECONDS, Unit
 from .rows import Row
@@ -88,7 +89,7 @@ def _figures(reports: Sequence[Report]) -> list[tuple[Cell, ...]]:
         line("Latency p50", lambda one: one.p50_ms, MILLISECONDS),
         line("Latency p90", lambda one: one.p90_ms, MILLISECONDS),
         line("Peak memory", lambda one: one.memory_bytes, BYTES),
-        line("Energy proxy", _energy, MICROJOULES),
+        row("Energy", *(_energy(report, model) for report, model in pairs)),
         line("Instructions of a query", _instructions, COUNT),
         row("Target", *(report.measured.target for report in reports)),
         row("Measured on", *(_machine(report) for report in reports)),
@@ -102,9 +103,19 @@ def _size(model: Row) -> Estimate:
     return Estimate.exact(model.variant.bytes, "file size", "bytes")
 
 
-def _energy(model: Row) -> Estimate | None:
-    """Joules of a declared model are those of no device."""
-    return None if model.energy_uj.kind == "declared" else model.energy_uj
+def _energy(report: Report, model: Row | None) -> Cell:
+    """As a report shows it: measured, or a declared proxy over that of the run's own reference."""
+    benchmark = report.measured.benchmark
+    title, shown = energy.line(benchmark.models, benchmark.ratios)
+    found = {one.name: each for one, each in zip(benchmark.models, shown, strict=True)}
+    estimate, unit = found.get(model.name if model else "", (None, MICROJOULES))
+    if estimate is None or estimate.value is None:
+        return Cell("unknown")
+    cell = brief(estimate, unit)
+    if title == "energy":
+        return cell
+    of = title.partition(", ")[2]
+    return replace(cell, text=f"{cell.text} {of}, declared" if of else f"{cell.text}, declared")
 
 
 def _instructions(model: Row) -> Estimate | None:

@@ -9,7 +9,7 @@ import edgestill
 import pytest
 import report_example
 import run_example
-from edgestill.errors import MaterialError, RecipeError, UsageError
+from edgestill.errors import EdgestillError, MaterialError, RecipeError, UsageError
 from edgestill.pipeline.api.bundle import Bundled
 from edgestill.pipeline.api.load_run import load_run
 from edgestill.pipeline.api.run import Run
@@ -33,10 +33,12 @@ def test_a_run_on_disk_has_its_verdict_figures_and_files(run):
     assert run.file() == run.file(run.verdict.ship)
     assert {file.suffix for file in run.files} >= {".onnx", ".txt"}
     assert run.report_path.is_file()
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"found 'int8-statik', .*; did you mean 'int8-static'"):
+        run["int8-statik"]
+    with pytest.raises(EdgestillError):
         run["nothing"]
     with pytest.raises(MaterialError, match=r"no report\.json"):
-        load_run(run.path.parent)
+        load_run(run.path / "records")
 
 
 def test_other_budgets_are_judged_without_measuring(run):

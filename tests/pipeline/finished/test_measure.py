@@ -9,6 +9,7 @@ from edgestill.pipeline.finished.inspected import inspected, subjects_of
 from edgestill.pipeline.finished.scenario import SINGLE_STREAM, Chosen
 from edgestill.pipeline.progress import Silent
 from fake_place import FakePlace
+from noted import Noted
 from onnx_files import dense
 
 
@@ -31,3 +32,26 @@ def test_two_models_take_turns_and_are_each_others_reference(tmp_path, monkeypat
 
 def test_raw_samples_lie_in_a_new_folder_where_none_is_named():
     assert measuring.new_folder().parent == Path("artifacts/bench")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (0.001, "the precision of 0.1 % was not reached in 1 s: half the widest interval is "),
+        (0.99, None),
+    ],
+)
+def test_a_precision_that_is_not_reached_is_told(tmp_path, monkeypatch, asked, said):
+    fake = FakePlace({"a.onnx": lambda n: 1_000_000 * (1 + n % 2)})
+    monkeypatch.setattr(measuring, "place_of", lambda *_, **__: fake)
+    models = inspected(
+        subjects_of([dense(tmp_path / "a.onnx", layers=1, width=8)]), Feed(), ask=None
+    )
+    options = measuring.BenchOptions(
+        processes=7, precision=asked, max_seconds=1.0, out=tmp_path / "out"
+    )
+    told = Noted()
+    measured = measuring.measure(models, Chosen(SINGLE_STREAM, {}), options, told)
+    found = [text for text in measured.warnings if "precision" in text]
+    assert [text[: len(said or "")] for text in found] == ([said] if said else [])
+    assert [text for text in told.warned if "precision" in text] == found

@@ -1,5 +1,7 @@
 """Several runs side by side."""
 
+from dataclasses import replace
+
 import run_example
 import verdict_examples
 from edgestill.pipeline.report import comparison
@@ -46,3 +48,13 @@ def test_scores_of_two_metrics_stand_in_rows_of_their_own():
     figures = lines(comparison.tables([READY, other])[0])
     assert figures["mAP on test"][0] == figures["accuracy on test"][1] == "—"
     assert "Lost to the teacher" not in figures
+
+
+def test_energy_is_told_as_a_report_tells_it():
+    declared = lines(comparison.tables([READY, MISSED])[0])["Energy"]
+    assert declared[0] == "0.0469 of teacher, declared (0.0329 to 0.0704)"
+    benchmark = READY.measured.benchmark
+    alone = replace(benchmark, models=benchmark.models[1:2], ratios=())
+    measured = READY.measured.model_copy(update={"benchmark": alone})
+    report = READY.model_copy(update={"measured": measured})
+    assert lines(comparison.tables([report, READY])[0])["Energy"][0].startswith("3.74 µJ, declared")
