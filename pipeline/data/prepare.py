@@ -199,5 +199,5 @@ def _notes(
             "class_weights = true in [teacher] and [distill] would give rare classes more weight"
         )
     if dropped:
-        notes.append(f"dropped because of being in two splits: {how_many(dropped, 'sample')}")
+        notes.append(f"{how_many(dropped, 'sample')} dropped for being in two splits")
     return notes
