@@ -3,8 +3,8 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
 from dataclasses import replace
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
 from executorch.backends.xnnpack.quantizer.xnnpack_quantizer import (
+    QuantizationConfig,
     XNNPACKQuantizer,
     get_symmetric_quantization_config,
 )
@@ -56,35 +57,56 @@ def _float32(module: Any, queries: list[torch.Tensor]) -> Any:
     return module
 
 
-def _quantized(module: Any, queries: list[torch.Tensor], *, dynamic: bool) -> Any:
+def _dynamic(module: Any, queries: list[torch.Tensor]) -> Any:
+    """With ranges that are found as the file runs."""
+    config = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=True)
+    return _quantized(module, queries, config)
+
+
+def _static(module: Any, queries: list[torch.Tensor]) -> Any:
+    """With the ranges of which the outputs for the queries differ least from those in float.
+
+    Those of the extremes of all queries, or the quantizer's own by histograms, which cut what is
+    rare.
+    """
+    by_histogram = get_symmetric_quantization_config(is_per_channel=True)
+    extremes = replace(
+        by_histogram.input_activation,
+        observer_or_fake_quant_ctr=MinMaxObserver.with_args(eps=_LEAST_SCALE),
+    )
+    by_extremes = replace(by_histogram, input_activation=extremes, output_activation=extremes)
+    expected = _answers(module, queries)
+    made = [_quantized(deepcopy(module), queries, one) for one in (by_extremes, by_histogram)]
+    return min(made, key=lambda one: float((_answers(one, queries) - expected).square().mean()))
+
+
+def _answers(module: Any, queries: list[torch.Tensor]) -> torch.Tensor:
+    with torch.no_grad():
+        return torch.cat([module(query).double() for query in queries])
+
+
+def _quantized(module: Any, queries: list[torch.Tensor], config: QuantizationConfig) -> Any:
     """The module with quantized layers, per channel; of one that takes token ids, its products.
 
-    Ranges are the extremes of all queries; the quantizer's own histograms would cut what is rare.
     Sums and products by element stay in float in attention: one range for scores and the mask
     that is added to them leaves the scores few steps.
     """
-    config = get_symmetric_quantization_config(is_per_channel=True, is_dynamic=dynamic)
-    if not dynamic:
-        extremes = replace(
-            config.input_activation,
-            observer_or_fake_quant_ctr=MinMaxObserver.with_args(eps=_LEAST_SCALE),
-        )
-        config = replace(config, input_activation=extremes, output_activation=extremes)
     quantizer = XNNPACKQuantizer()
     if queries[0].is_floating_point():
         quantizer.set_global(config)
     else:
         quantizer.set_operator_type(torch.ops.aten.linear.default, config)
     prepared = prepare_pt2e(module, quantizer)
-    for query in queries:
-        prepared(query)
+    with torch.no_grad():
+        for query in queries:
+            prepared(query)
     return convert_pt2e(prepared)
 
 
 _MAKERS: Mapping[str, Callable[[Any, list[torch.Tensor]], Any]] = {
     "float32": _float32,
-    "int8-static": partial(_quantized, dynamic=False),
-    "int8-dynamic": partial(_quantized, dynamic=True),
+    "int8-static": _static,
+    "int8-dynamic": _dynamic,
 }
 """By the scheme that a request names."""
 

@@ -200,13 +200,14 @@ def _write(
     from ..report.junit import document
     from ..report.step_summary import page
 
+    place = judged.path.resolve()
     if junit is not None:
         with disk_errors(junit, opening=True):
             junit.parent.mkdir(parents=True, exist_ok=True)
-            write_atomic(junit, document(judged.report, found))
+            write_atomic(junit, document(judged.report, found, run=place))
     named = os.environ.get(SUMMARY)
     target = summary or (Path(named) if named else None)
     if target is not None:
         # Steps before this one may have written there, so nothing is replaced.
         with disk_errors(target, opening=True), target.open("a", encoding="utf-8") as file:
-            file.write(page(judged.report, found))
+            file.write(page(judged.report, found, run=place))
