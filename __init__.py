@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .errors import ReachError as ReachError
     from .errors import RecipeError as RecipeError
     from .errors import StorageError as StorageError
+    from .errors import UnknownNameError as UnknownNameError
     from .errors import UsageError as UsageError
     from .pipeline.api.adapt import adapt as adapt
     from .pipeline.api.bench import bench as bench
@@ -115,6 +116,7 @@ _CLASSES = {
         (
             "EdgestillError",
             "UsageError",
+            "UnknownNameError",
             "RecipeError",
             "MaterialError",
             "DataError",
@@ -158,6 +160,7 @@ __all__ = [
     "Run",
     "Stopped",
     "StorageError",
+    "UnknownNameError",
     "UsageError",
     "Verified",
     "__version__",

@@ -192,12 +192,11 @@ def axes_of(texts: Sequence[str]) -> dict[str, int | None]:
 
 
 def note_demo(recipe: Path | None) -> None:
-    """Say which recipe a command takes that names none, and that the folder has one of its own."""
-    if recipe is not None:
-        return
+    """Say that a command that names no recipe takes the demo, where the folder has a recipe."""
     own = Path("recipe.toml")
-    beside = f"; {own} of this folder is not read: name it to take it" if own.is_file() else ""
-    say(f"recipe: the bundled demo{beside}", file=sys.stderr, hang=2)
+    if recipe is None and own.is_file():
+        told = f"recipe: the bundled demo; {own} of this folder is not read: name it to take it"
+        say(told, file=sys.stderr, hang=2)
 
 
 def print_result(invocation: Invocation, document: object, *lines: str, hang: int = 0) -> None:

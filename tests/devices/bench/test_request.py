@@ -107,7 +107,7 @@ def test_no_model_two_of_one_name_and_one_that_is_missing_are_refused(model, tmp
     twice = error(UsageError, Subject("a", model), Subject("a", model))
     assert twice == "found two models named 'a', expected unique names"
     missing = error(ModelError, Subject("a", model), Subject("b", tmp_path))
-    assert missing == f"{tmp_path}: no such file"
+    assert missing == f"{tmp_path}: found a folder, expected a file; name a file in it"
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_a_model_is_looked_at(model, tmp_path):

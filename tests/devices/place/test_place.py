@@ -53,7 +53,7 @@ def test_a_users_profile_says_how_its_device_is_reached(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("cores = [1]", "reach.via: found None, expected a table with one of local, ssh, adb"),
+        ("cores = [1]", "reach.via: found no via, expected one of local, ssh, adb"),
         ('via = "telnet"', "found 'telnet'"),
         ('via = "ssh"', "no host, expected the name or address"),
         ('via = "ssh"\nhost = "-oProxyCommand=x"', "not starting with -"),

@@ -70,7 +70,7 @@ def test_a_model_is_inspected_and_has_no_torch_module(tmp_path):
     assert isinstance(source.torch(), NotCarried)
     assert (source.stem, source.cpu, source.queried) == ("m", "amd64", "generated queries")
     assert source.reduced is None
-    with pytest.raises(ModelError, match="No such file"):
+    with pytest.raises(ModelError, match="no such file"):
         open_model(tmp_path / "missing.onnx", Feed(), "arm")
 
 

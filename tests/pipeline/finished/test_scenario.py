@@ -18,7 +18,7 @@ def test_only_the_scenarios_own_options_are_kept():
         (("offline", {"streams": 2}), "--streams with.*multi-stream or server"),
         (("server", {"rate": 1.0, "loadgen": True}), "--loadgen.*single-stream"),
         (("threads", {"deadline_ms": 1.0}), "--deadline-ms with --scenario threads"),
-        (("server", {}), "--scenario server without --rate; add it: Queries a second"),
+        (("server", {}), "--scenario server without --rate; add --rate N: queries a second"),
     ],
 )
 def test_options_that_a_scenario_does_not_use_are_refused(asked, words):
