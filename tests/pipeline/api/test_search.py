@@ -107,7 +107,7 @@ def test_an_interruption_keeps_what_was_found(found, tmp_path):
 
 def test_what_is_not_there_is_refused_before_anything_runs(found):
     path, given, _ = found
-    with pytest.raises(UsageError, match="against=: found 'speed'"):
+    with pytest.raises(UsageError, match="against: found 'speed'"):
         edgestill.search(path, against="speed", **given)
     with pytest.raises(RecipeError, match="teacher"):
         edgestill.search({"name": "r", "data": {"source": "digits"}}, **given)
