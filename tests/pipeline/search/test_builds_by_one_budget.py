@@ -118,6 +118,7 @@ def test_a_budget_of_the_arena_gives_a_student_that_a_microcontroller_holds(kind
         search=ON_BOARD[kind],
         variants='["int8-static"]',
         export='[export]\nformats = ["onnx", "tflite-micro"]',
+        epochs=12,
     )
     three_kinds.write(kind, tmp_path)
     (tmp_path / "recipe.toml").write_text(text + "max_arena_kib = 1000\n")
