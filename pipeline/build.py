@@ -405,8 +405,10 @@ def _to_run(steps: Sequence[Step], until: str | None) -> tuple[str, ...]:
     return tuple(step.stage for step in steps[:last] if not step.cached)
 
 
-def plan(recipe: Recipe, artifacts: Artifacts | Path) -> list[Step]:
-    """Which stages are in the store and which would run; torch is imported for modules of users.
+def plan(recipe: Recipe, artifacts: Artifacts | Path, *, tries: bool = True) -> list[Step]:
+    """Which stages are in the store and which would run.
+
+    With ``tries`` modules of users answer two samples, for which torch is imported.
 
     Raises:
         DataError, RecipeError: what a build would refuse about the data, and about the recipe for
@@ -424,6 +426,8 @@ def plan(recipe: Recipe, artifacts: Artifacts | Path) -> list[Step]:
     if planner.guessed and data is not None:
         planner = Planner(store, compute, guess=_has_unlabelled(data))
         flow(recipe, named, planner)
+    if not tries:
+        return planner.steps
     modules = _users_modules(recipe, named, first)
     return [
         step

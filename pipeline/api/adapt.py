@@ -97,7 +97,7 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
             overrides,
             seed,
         )
-        if not all(step.cached for step in pipeline.plan(adapted, place)):
+        if not all(step.cached for step in pipeline.plan(adapted, place, tries=False)):
             adapted = _fitted(start, adapted, place, watch.progress)
         with runner_of(engine, address, place.folder, adapted.name) as runner:
             built = pipeline.build(
@@ -147,7 +147,8 @@ def plan(  # noqa: PLR0913 - the options of adapt
         overrides,
         seed,
     )
-    return Planned(tuple(pipeline.plan(adapted, place)))
+    # A function of the user's gets the number of outputs once the data are read.
+    return Planned(tuple(pipeline.plan(adapted, place, tries=False)))
 
 
 def _prepared(  # noqa: PLR0913 - the options of adapt

@@ -126,7 +126,7 @@ class FrontierSearch:
 
         They are in the keys of the stages of a build of any of the choices.
         """
-        steps = plan(self._recipe(self.space.own()), self.trials.artifacts)
+        steps = plan(self._recipe(self.space.own()), self.trials.artifacts, tries=False)
         parts = {
             "stages": [step.key for step in steps],
             "space": [[one.key, list(one.options)] for one in self.space.choices],

@@ -296,7 +296,7 @@ def test_the_command_plans_and_says_what_it_found(first, tmp_path):
     assert "min_accuracy" in planned.stderr
     done = command()
     assert done.returncode == 0, done.stderr
-    assert "from random weights" in done.stdout
+    assert "adapted: " in done.stdout
     report = json.loads(next(Path(tmp_path, "a").glob("runs/*/2*/report.json")).read_text())
     assert report["recipe"]["distill"]["epochs"] == 3
     assert report["name"] == "small-adapted"

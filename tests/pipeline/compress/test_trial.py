@@ -1,6 +1,5 @@
 """What a user's module does wrong is said before anything is trained, in one line."""
 
-
 import numpy as np
 import pytest
 from edgestill.errors import ModelError, UsageError
