@@ -128,7 +128,7 @@ def _hash_of_function(reference: str, where: str, error: type[EdgestillError]) -
 
 
 def _hash_of_teacher(model: str, weights: Path | None) -> str | None:
-    if is_factory(model):
+    if teacher_kinds.kind(model) == "factory":
         user_function.check(model, "teacher.model", ModelError)
     return teacher_kinds.fingerprint(model, weights)
 

@@ -42,3 +42,10 @@ def test_all_that_is_not_there_is_told_at_once(tmp_path):
     assert "tiny.npz" in found[DataError]
     assert "no module 'nowhere'" in found[ModelError]
     assert len(refused.value.problems) == 3
+
+
+def test_a_kind_of_teacher_is_no_module_of_the_users(tmp_path, monkeypatch):
+    (tmp_path / "timm.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    recipe = load(tiny.write(tmp_path), ["teacher.model=timm:tiny"])
+    assert outside(recipe).teachers
