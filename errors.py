@@ -186,10 +186,11 @@ def no_file(
         beside = sorted(os.listdir(path.parent))  # noqa: PTH208 - names alone, as they are
     except (OSError, ValueError):
         beside = []
-    if path.name in beside and what == "file":
+    if what == "file" and path.is_dir():
         return kind("a folder", expected="a file", where=str(path), fix="name a file in it")
-    # Two names are not alike by their suffix alone.
-    alike = [name for name in beside if did_you_mean(path.stem, [Path(name).stem])]
+    # Two names are not alike by their suffix alone; a link that leads nowhere has this very name.
+    others = [name for name in beside if name != path.name]
+    alike = [name for name in others if did_you_mean(path.stem, [Path(name).stem])]
     return kind(f"no such {what}", where=str(path), fix=did_you_mean(path.name, alike) or fix)
 
 

@@ -4,6 +4,7 @@ import pytest
 from edgestill.errors import (
     DataError,
     EdgestillError,
+    ModelError,
     RecipeError,
     check_all,
     no_file,
@@ -57,3 +58,11 @@ def test_a_missing_file_is_told_alike_with_the_name_that_is_near(tmp_path):
     )
     said = str(no_read(tmp_path, PermissionError(13, "Permission denied"), DataError))
     assert said.endswith(": a file that cannot be read (Permission denied); check the path")
+
+
+def test_a_folder_and_a_link_that_leads_nowhere_are_no_misspelt_names(tmp_path):
+    (tmp_path / "a.onnx").symlink_to(tmp_path / "gone.onnx")
+    told = str(no_file(tmp_path / "a.onnx", ModelError))
+    assert told.endswith("a.onnx: no such file; check the path")
+    told = str(no_file(tmp_path, ModelError))
+    assert told.endswith("found a folder, expected a file; name a file in it")

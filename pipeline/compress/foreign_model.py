@@ -225,7 +225,7 @@ def _calibration_data(
         return {name: name for name in (*names, LABELS) if name in members}
 
     try:
-        arrays = unpacked(calibration, folder, selected, _FIX)
+        arrays = unpacked(calibration, folder, selected, _FIX, absent="correct --calibration")
     except OSError as error:
         raise no_read(calibration, error, DataError) from None
     labels = arrays.pop(LABELS) if LABELS in arrays and LABELS not in names else None

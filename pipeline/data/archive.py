@@ -45,6 +45,8 @@ def unpacked(
     folder: Path,
     wanted: Callable[[list[str]], Mapping[str, str]],
     fix: str,
+    *,
+    absent: str = "correct data.source in the recipe",
 ) -> dict[str, NDArray[Any]]:
     """Members of an archive as read-only memory maps, in constant memory.
 
@@ -53,6 +55,7 @@ def unpacked(
         folder: to unpack to. The files are numbered, for a member's name could lead out of it.
         wanted: returns, for the names of all members, the member for each key of the result.
         fix: how to write such an archive, for the error message.
+        absent: what to do where there is no such file.
 
     Raises:
         DataError: no such file, or not an archive of plain arrays. Pickled objects are refused, as
@@ -71,7 +74,7 @@ def unpacked(
                     shutil.copyfileobj(packed, plain, 1 << 20)
                 arrays[key] = np.load(target, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
-        raise no_file(path, DataError, "correct data.source in the recipe") from None
+        raise no_file(path, DataError, absent) from None
     except _BROKEN as error:
         raise _unreadable(path, str(error), fix) from None
     except OSError as error:

@@ -147,7 +147,7 @@ def _read_npz(path: Path, folder: Path, labels: tuple[str, ...]) -> Read:
             )
         return {key: key for key in ("id", *given)}
 
-    arrays = archive.unpacked(path, folder, wanted, _FIX)
+    arrays = archive.unpacked(path, folder, wanted, _FIX, absent="correct teacher.model")
     for name, form in _FORMS.items():
         if name in arrays:
             return Read(arrays["id"], arrays[name], (), form)
