@@ -429,12 +429,12 @@ def plan(recipe: Recipe, artifacts: Artifacts | Path, *, tries: bool = True) -> 
     if not tries:
         return planner.steps
     modules = _users_modules(recipe, named, first)
-    return [
-        step
-        if step.stage != TRIAL.name or (module := next(modules)) is None or step.cached
-        else replace(step, unchecked=tried(module, data))
-        for step in planner.steps
-    ]
+    steps = planner.steps
+    for at, step in enumerate(steps):
+        if step.stage == TRIAL.name:
+            module = next(modules)
+            steps[at] = step if step.cached else replace(step, unchecked=tried(module, data))
+    return steps
 
 
 def known_data(recipe: Recipe, artifacts: Artifacts | Path) -> DataRecord | None:

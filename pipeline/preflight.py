@@ -3,14 +3,20 @@
 All that can be refused at one time is refused together.
 """
 
-import difflib
 from collections.abc import Iterator
 from functools import partial
 
 from .. import toolchains
 from ..devices.instructions import count
 from ..devices.profiles.profile import load as load_profile
-from ..errors import DataError, EdgestillError, RecipeError, check_all, raise_all
+from ..errors import (
+    DataError,
+    EdgestillError,
+    RecipeError,
+    check_all,
+    did_you_mean,
+    raise_all,
+)
 from ..exporters import toolchains_of
 from . import data as sources
 from . import tasks
@@ -105,12 +111,11 @@ def _selects_by_a_metric(recipe: Recipe) -> None:
     select_by, task = recipe.data.select_by, tasks.of(recipe.data.task)
     names = [metric.name for metric in task.reported if metric.value is not None]
     if select_by is not None and slug(select_by) not in map(slug, names):
-        near = difflib.get_close_matches(select_by, names, n=1)
         raise RecipeError(
             found=repr(select_by),
             expected=f"a metric of {task.name}: {', '.join(names)}",
             where="data.select_by",
-            fix=f"did you mean {near[0]!r}?" if near else "leave data.select_by out",
+            fix=did_you_mean(select_by, names) or "leave data.select_by out",
         )
 
 

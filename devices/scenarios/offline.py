@@ -18,7 +18,7 @@ from ..onboard.measure.job import Job
 from ..onboard.model.modelfile import printable
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import median_over_processes, ratio_over_processes
-from .result import PAIRED, Row, apart, median_latency_ms
+from .result import PAIRED, Row, disagreements, median_latency_ms
 from .scenario import ByVariant, Condition, Implementation, Options, Procedure, unrepeated
 
 
@@ -107,13 +107,12 @@ def _figures(
 
 def _cautions(models: Sequence[OfflineFigures], _: Mapping[str, ByVariant]) -> list[str]:
     """Where throughputs and ratios disagree."""
-    found = [
-        apart(model.name, f"batch {row.batch}", value / first, row.gain)
+    return disagreements(
+        (model.name, f"batch {row.batch}", value / first, row.gain)
         for model in models
         for row in model.batches
         if (value := row.samples_per_s.value) and (first := model.batches[0].samples_per_s.value)
-    ]
-    return [said for said in found if said is not None]
+    )
 
 
 def _samples_per_s(batch: int, processes: Sequence[ProcessResult]) -> list[float]:

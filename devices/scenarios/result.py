@@ -4,7 +4,7 @@ result = measure(request, "server", {"rate": 50.0})
 result.models[0].missed
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
@@ -100,6 +100,15 @@ def median_latency_ms(processes: Sequence["ProcessResult"], confidence: float) -
     return percentile_over_processes(
         [process.table / 1e6 for process in processes], 50, confidence, "ms", guarded=False
     )
+
+
+def disagreements(rows: Iterable[tuple[str, str, float, Estimate]]) -> list[str]:
+    """What to say of the rows whose paired ratio is not that of the two medians printed.
+
+    Args:
+        rows: of each the arguments of ``apart``.
+    """
+    return [said for row in rows if (said := apart(*row)) is not None]
 
 
 def apart(name: str, what: str, of_medians: float, paired: Estimate) -> str | None:

@@ -18,7 +18,7 @@ from ..onboard.machine.host import Host, describe
 from ..onboard.measure.job import Job
 from ..onboard.stats.estimate import Estimate
 from ..onboard.stats.processes import ratio_over_processes
-from .result import PAIRED, Row, apart, median_latency_ms
+from .result import PAIRED, Row, disagreements, median_latency_ms
 from .scenario import ByVariant, Condition, Implementation, Options, Procedure, unrepeated
 
 
@@ -111,13 +111,12 @@ def _figures(
 
 def _cautions(models: Sequence[ThreadsFigures], _: Mapping[str, ByVariant]) -> list[str]:
     """Where latencies and speed-ups disagree."""
-    found = [
-        apart(model.name, f"threads {row.threads}", first / value, row.speedup)
+    return disagreements(
+        (model.name, f"threads {row.threads}", first / value, row.speedup)
         for model in models
         for row in model.counts
         if (value := row.p50_ms.value) and (first := model.counts[0].p50_ms.value)
-    ]
-    return [said for said in found if said is not None]
+    )
 
 
 def _rows(figures: ThreadsFigures) -> list[Row]:

@@ -10,13 +10,12 @@ A new kind is a file beside these, a line in ``SOURCES`` below and a line in ``S
 ``recipe/data.py``.
 """
 
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...errors import RecipeError
+from ...errors import RecipeError, did_you_mean
 from ..progress import Progress
 from ..recipe.data import BUILT_IN, SOURCE_FORMS, SOURCE_KINDS, Data
 from ..recipe.model_names import is_factory
@@ -101,12 +100,11 @@ def find(source: str, key: str = "data.source") -> tuple[Source, str]:
         return SOURCES[kind], rest
     if is_factory(source):
         return SOURCES["function"], source
-    near = difflib.get_close_matches(kind, [*BUILT_IN, *SOURCE_KINDS], n=1)
     raise RecipeError(
         found=repr(source),
         expected=f"{', '.join(map(repr, BUILT_IN))}, {SOURCE_FORMS} or 'module:function'",
         where=key,
-        fix=f"did you mean {near[0]!r}?" if near else None,
+        fix=did_you_mean(kind, [*BUILT_IN, *SOURCE_KINDS]),
     )
 
 

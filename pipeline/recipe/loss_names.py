@@ -4,12 +4,12 @@
 ('kd', 'my_module:my_loss')
 """
 
-import difflib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
+from ...errors import did_you_mean
 from .model_names import is_factory
 
 SOFT_LOSSES = ["kd", "mse", "dkd", "dist", "cosine"]
@@ -39,8 +39,8 @@ def known_layer_loss(name: str) -> str:
 def _known(name: str, names: Sequence[str]) -> str:
     if name in names or is_factory(name):
         return name
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = did_you_mean(name, names)
+    hint = f"; {near}" if near else ""
     listed = f"{', '.join(map(repr, names[:-1]))} or {names[-1]!r}"
     raise ValueError(f"{listed}, or a function of yours as 'module:function'{hint}")
 

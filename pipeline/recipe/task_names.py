@@ -4,10 +4,11 @@
 'regression'
 """
 
-import difflib
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
+
+from ...errors import did_you_mean
 
 TASKS = [
     "classification",
@@ -28,8 +29,8 @@ def known_task(name: str) -> str:
     """
     if name in TASKS:
         return name
-    near = difflib.get_close_matches(name, TASKS, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = did_you_mean(name, TASKS)
+    hint = f"; {near}" if near else ""
     raise ValueError(f"{', '.join(map(repr, TASKS[:-1]))} or {TASKS[-1]!r}{hint}")
 
 

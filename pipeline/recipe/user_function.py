@@ -7,7 +7,6 @@ The module is looked up beside the recipe, then in the current folder, then on t
 """
 
 import ast
-import difflib
 import hashlib
 import importlib
 import importlib.metadata
@@ -20,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-from ...errors import EdgestillError, ModelError
+from ...errors import EdgestillError, ModelError, did_you_mean
 
 INSTALLED = ("site-packages", "dist-packages")
 """Folders of installed packages, which are identified by their version."""
@@ -113,11 +112,10 @@ def _no_function(
 def _lacks(
     attribute: str, own: Collection[str], file: object, where: str, error: type[EdgestillError]
 ) -> EdgestillError:
-    near = difflib.get_close_matches(attribute, own, n=1)
     return error(
         f"no function {attribute!r} in {file}",
         where=where,
-        fix=f"did you mean {near[0]!r}?" if near else f"write {attribute}() there",
+        fix=did_you_mean(attribute, own) or f"write {attribute}() there",
     )
 
 

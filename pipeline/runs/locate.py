@@ -5,12 +5,11 @@ located("artifacts/runs/digits/2026-…") # that one
 located("kept/report.json")             # a report that a build server kept
 """
 
-import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...errors import MaterialError
+from ...errors import MaterialError, did_you_mean
 from ..records import Report
 from .latest import LATEST, run_of
 from .run import keys_of, manifest_of, open_report, read_report
@@ -130,8 +129,7 @@ def _no_other(named: Path, count: int, where: str | None) -> MaterialError:
 
 def _none(named: Path, artifacts: Path, where: str | None) -> MaterialError:
     known = names(artifacts)
-    near = difflib.get_close_matches(str(named), known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else None
+    hint = did_you_mean(str(named), known)
     if hint is None and known:
         hint = f"names with runs below {artifacts}: {', '.join(known)}"
     hint = hint or "name a run's folder, such as artifacts/runs/<name>/<time>"

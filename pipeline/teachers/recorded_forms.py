@@ -4,14 +4,13 @@
 array([[0.1, 0.9]], dtype=float32)
 """
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...errors import DataError
+from ...errors import DataError, did_you_mean
 from .. import tasks
 
 Form = Literal["logits", "numbers", "probabilities"]
@@ -169,11 +168,10 @@ def _name(value: object) -> str:
 
 
 def _no_class(name: str, sample: str, labels: Sequence[str], where: str) -> DataError:
-    near = difflib.get_close_matches(name, labels, n=1)
     first = ", ".join(map(repr, labels[:8])) + (", …" if len(labels) > 8 else "")
     return DataError(
         found=f"the class {name!r} for {sample!r}",
         expected=f"one of {first}",
         where=where,
-        fix=f"did you mean {near[0]!r}?" if near else "leave the label of this row empty",
+        fix=did_you_mean(name, labels) or "leave the label of this row empty",
     )

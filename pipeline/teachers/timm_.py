@@ -5,7 +5,6 @@
 Weights come from the user's own file; nothing is downloaded.
 """
 
-import difflib
 import importlib
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...errors import HostError, ModelError, reason
+from ...errors import HostError, ModelError, did_you_mean, reason
 from ..models.weights import load_foreign
 
 
@@ -45,11 +44,10 @@ def load(
     where = f"teacher.model = 'timm:{name}'"
     # timm treats a name with a colon or slash as an address, which it may download from.
     if not name.replace(".", "").replace("_", "").isalnum() or not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=1)
         raise ModelError(
             f"no model {name!r} in timm {timm.__version__}",
             where=where,
-            fix=f"did you mean {near[0]!r}?" if near else "see timm.list_models()",
+            fix=did_you_mean(name, timm.list_models()) or "see timm.list_models()",
         )
     try:
         model: nn.Module = timm.create_model(
