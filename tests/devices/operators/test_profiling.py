@@ -100,7 +100,7 @@ def test_several_inputs_and_ids_of_an_old_opset_are_profiled(tmp_path):
 
 
 def test_a_missing_file_and_one_without_a_source_are_refused(tmp_path):
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match=r"none\.onnx: no such file"):
         profile(tmp_path / "none.onnx", runs=RUNS)
     (tmp_path / "m.ort").write_bytes(b"\0\0\0\0ORTM" + bytes(32))
     with pytest.raises(ModelError, match="expected the ONNX file it was made from"):

@@ -1,5 +1,6 @@
 """A run in MLflow: in a folder, and on a real server that the test starts."""
 
+import logging
 import os
 import socket
 import subprocess
@@ -106,9 +107,12 @@ def test_a_server_has_a_run_once_however_often_it_is_recorded(run, server):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of mlflow about itself
-def test_what_ships_is_a_model_that_mlflow_loads(run, server, tmp_path, monkeypatch):
+def test_what_ships_is_a_model_that_mlflow_loads(run, server, tmp_path, monkeypatch, caplog):
     import mlflow
 
+    # MLflow says at this level alone why nothing could be fetched.
+    caplog.set_level("DEBUG", "mlflow.store.artifact.runs_artifact_repo")
+    monkeypatch.setattr(logging.getLogger("mlflow"), "propagate", True)
     monkeypatch.chdir(tmp_path)
     folder, report = run
     to_mlflow.record(folder, report, server, "models")

@@ -3,6 +3,8 @@
 import gc
 import platform
 import threading
+import time
+from pathlib import Path
 
 import pytest
 from edgestill.devices.onboard.machine.system import threads
@@ -56,6 +58,40 @@ def test_a_job_marks_two_regions_a_pair(job, monkeypatch):
     assert found.machine == platform.machine()
     assert found.python == platform.python_version()
     assert found.runtime.startswith("onnxruntime ")
+
+
+def compute(seconds):
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+@pytest.mark.parametrize(("wait", "before"), [(time.sleep, 256), (compute, 3)])
+def test_a_query_is_long_by_the_processor_s_clock(job, monkeypatch, wait, before):
+    real = counts.runtime_of(Path(job.model), job.session)
+    queries = []
+
+    class Slow:
+        """Its answers take 0.06 s, as on a machine that does other work, or under a counter."""
+
+        def load(self, path, session):
+            self.inputs = real.load(path, session).inputs
+            return self
+
+        def answer(self, feed):
+            wait(0.06)
+
+        def query(self, feed):
+            queries.append(None)
+
+    log = []
+    marks = counts.Marks(lambda: log.append(len(queries)), list, None)
+    monkeypatch.setattr(counts, "runtime_of", lambda path, session: Slow())
+    monkeypatch.setattr(counts, "label", lambda runtime: "slow")
+    monkeypatch.setattr(counts, "_callgrind", lambda: marks)
+    monkeypatch.setattr(counts, "_OTHERS", Others())
+    counts.count(job)
+    assert log[0] == before
 
 
 def test_a_process_with_a_second_thread_is_refused(job):
