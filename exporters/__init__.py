@@ -5,6 +5,7 @@ recipe then names it in ``export.formats``. ``converters`` holds what runs in a 
 interpreter.
 """
 
+from ..errors import did_you_mean
 from . import coreml, executorch, litert, ncnn, onnx_file, openvino, ort, tflite_micro
 from .package import Exporter
 
@@ -34,6 +35,29 @@ def toolchains_of(format_: str) -> tuple[str, ...]:
     """All that a format needs."""
     tables = (TOOLCHAINS, CONVERTED_BY)
     return tuple(table[format_] for table in tables if format_ in table)
+
+
+_ALSO_CALLED = {
+    "tflite": "litert",
+    "tensorflow-lite": "litert",
+    "onnxruntime": ONNX,
+    "pte": "executorch",
+    "xnnpack": "executorch",
+    "mlpackage": "coreml",
+    "mlmodel": "coreml",
+    "tflm": "tflite-micro",
+}
+"""What a format is called elsewhere: by the ending of its files, or by its runtime."""
+
+
+def format_meant(name: str) -> str | None:
+    """The format that an unknown name stands for or resembles, as a question; None where none is.
+
+    >>> format_meant(".tflite")
+    "did you mean 'litert'?"
+    """
+    plain = name.strip().lstrip(".").lower().replace("_", "-")
+    return did_you_mean(_ALSO_CALLED.get(plain, plain), EXPORTERS)
 
 
 FROM_ONNX = (ONNX, "ort", "openvino")

@@ -1,6 +1,6 @@
 """``edgestill.adapt``: a finished student on other data, from its weights."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,21 @@ from .settings import Settings, texts
 from .watching import ProgressOption, watched
 
 Mode = Literal["frozen", "partly", "whole"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """The options of ``adapt`` that make its recipe."""
+
+    data: Any
+    mode: Mode
+    task: str | None
+    samples: bool
+    steps: bool
+    name: str | None
+    recipe: Path | str | None
+    overrides: Settings
+    seed: int | None
 
 
 def adapt(  # noqa: PLR0913 - named options of a function that users call
@@ -82,21 +97,19 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
         0.12
     """
     place = Artifacts.chosen(artifacts, store)
+    wanted = Wanted(
+        data=data,
+        mode=mode,
+        task=task,
+        samples=samples,
+        steps=steps,
+        name=name,
+        recipe=recipe,
+        overrides=overrides,
+        seed=seed,
+    )
     with watched(progress, "edgestill.adapt") as watch:
-        start, adapted = _prepared(
-            path_of(run, "run"),
-            data,
-            place.folder,
-            watch.progress,
-            mode,
-            task,
-            samples,
-            steps,
-            name,
-            recipe,
-            overrides,
-            seed,
-        )
+        start, adapted = _prepared(path_of(run, "run"), wanted, place.folder, watch.progress)
         if not all(step.cached for step in pipeline.plan(adapted, place, tries=False)):
             adapted = _fitted(start, adapted, place, watch.progress)
         with runner_of(engine, address, place.folder, adapted.name) as runner:
@@ -115,69 +128,35 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
     return Run(built.run, built.report, built.ran)
 
 
-def plan(  # noqa: PLR0913 - the options of adapt
-    run: Path,
-    data: str,
-    *,
-    mode: Mode,
-    task: str | None,
-    samples: bool,
-    steps: bool,
-    name: str | None,
-    recipe: Path | None,
-    artifacts: Path,
-    store: str | None,
-    overrides: Sequence[str],
-    seed: int | None,
-    progress: Progress,
+def plan(
+    run: Path, wanted: Wanted, *, artifacts: Path, store: str | None, progress: Progress
 ) -> Planned:
     """Which stages of an adaptation would run; the options are those of ``adapt``."""
     place = Artifacts.chosen(artifacts, store)
-    _, adapted = _prepared(
-        run,
-        data,
-        place.folder,
-        progress,
-        mode,
-        task,
-        samples,
-        steps,
-        name,
-        recipe,
-        overrides,
-        seed,
-    )
+    _, adapted = _prepared(run, wanted, place.folder, progress)
     # A function of the user's gets the number of outputs once the data are read.
     return Planned(tuple(pipeline.plan(adapted, place, tries=False)))
 
 
-def _prepared(  # noqa: PLR0913 - the options of adapt
-    run: Path,
-    data: Any,
-    artifacts: Path,
-    progress: Progress,
-    mode: Mode,
-    task: str | None,
-    samples: bool,
-    steps: bool,
-    name: str | None,
-    recipe: Path | str | None,
-    overrides: Settings,
-    seed: int | None,
+def _prepared(
+    run: Path, wanted: Wanted, artifacts: Path, progress: Progress
 ) -> tuple[Start, Recipe]:
     """The student to start from, and the recipe of its adaptation."""
     start = start_of(located(run, artifacts=artifacts).folder, artifacts, progress.warn)
-    if not isinstance(data, str):
-        data = f"npz:{kept(artifacts, samples_of(data)).absolute()}"
-    told: dict[str, Any] = {"data.source": data, "student.tune": mode}
-    if samples:
+    source = wanted.data
+    if not isinstance(source, str):
+        source = f"npz:{kept(artifacts, samples_of(source)).absolute()}"
+    told: dict[str, Any] = {"data.source": source, "student.tune": wanted.mode}
+    if wanted.samples:
         told["student.sample_shares"] = SHARES
-    if steps:
+    if wanted.steps:
         told["student.step_shares"] = STEP_SHARES
-    if name is not None:
-        told["name"] = name
-    file = None if recipe is None else Path(recipe)
-    adapted = start.recipe(file, (*texts(told), *texts(overrides)), task=task, seed=seed)
+    if wanted.name is not None:
+        told["name"] = wanted.name
+    file = None if wanted.recipe is None else Path(wanted.recipe)
+    adapted = start.recipe(
+        file, (*texts(told), *texts(wanted.overrides)), task=wanted.task, seed=wanted.seed
+    )
     start.look(adapted)
     if left := start.left_out():
         progress.note(

@@ -173,7 +173,9 @@ def adapt(
     if planned:
         for name in ("engine", "address"):
             given.pop(name)
-        stages = adapting.plan(run, data, artifacts=artifacts, progress=progress, **given)
+        store = given.pop("store")
+        wanted = adapting.Wanted(data=data, **given)
+        stages = adapting.plan(run, wanted, artifacts=artifacts, store=store, progress=progress)
         _print_planned(invocation, stages)
         return
     adapted = adapting.adapt(run, data, artifacts=artifacts, progress=progress, **given)

@@ -24,8 +24,16 @@ from ...devices.bench.inspection import inspect
 from ...devices.onboard.machine.child import PYTHON
 from ...devices.onboard.model.modelfile import check_external_data
 from ...devices.onboard.settings import Feed
-from ...errors import HostError, UsageError, did_you_mean
-from ...exporters import EXPORTERS, FROM_ONNX, ONNX, TOOLCHAINS, c_array, toolchains_of
+from ...errors import HostError, UsageError
+from ...exporters import (
+    EXPORTERS,
+    FROM_ONNX,
+    ONNX,
+    TOOLCHAINS,
+    c_array,
+    format_meant,
+    toolchains_of,
+)
 from ...exporters.interface import INPUT, output_of
 from ...exporters.microcontroller import SUFFIX, Needs
 from ...exporters.package import File, Finished, Job, NotCarried, Package
@@ -57,7 +65,7 @@ def formats_of(text: str) -> tuple[str, ...]:
                 f"'{name}'",
                 expected=f"one of {', '.join(EXPORTERS)}",
                 where="--to",
-                fix=did_you_mean(name, EXPORTERS),
+                fix=format_meant(name),
             )
         for needed in toolchains_of(name):
             if toolchains.python_of(needed) is None:

@@ -7,8 +7,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ...errors import MaterialError, did_you_mean
-from ...exporters import EXPORTERS
+from ...errors import MaterialError
+from ...exporters import EXPORTERS, format_meant
 from ...exporters.package import Package
 from ..judge.gate import EXIT_CODES
 from ..records import Outcome, Report, Variant, VariantVerdict
@@ -80,7 +80,7 @@ def chosen(
                 where=where,
                 fix=f'build it with export.formats = ["onnx", "{format_}"]'
                 if format_ in EXPORTERS
-                else did_you_mean(format_, EXPORTERS) or f"choose from {', '.join(EXPORTERS)}",
+                else format_meant(format_) or f"choose from {', '.join(EXPORTERS)}",
             )
         ready = [pair for pair in of_format if inspection or _fit(report, pair)]
         if not ready:

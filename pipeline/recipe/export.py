@@ -5,7 +5,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
 
-from ...exporters import EXPORTERS, ONNX
+from ...exporters import EXPORTERS, ONNX, format_meant
 from ...exporters.axes import NHWC
 from ...exporters.interface import Activation
 from .part import Part
@@ -59,7 +59,9 @@ class Export(Part):
         unknown = [name for name in formats if name not in EXPORTERS]
         if unknown or len(set(formats)) < len(formats) or formats[:1] != (ONNX,):
             others = ", ".join(sorted(set(EXPORTERS) - {ONNX}))
-            raise ValueError(f"'{ONNX}' first, then any of {others}, each once")
+            near = next(filter(None, map(format_meant, unknown)), None)
+            hint = f"; {near}" if near else ""
+            raise ValueError(f"'{ONNX}' first, then any of {others}, each once{hint}")
         return formats
 
     @field_validator("inside")

@@ -7,7 +7,6 @@ Besides the keys named here every metric of the task is one: ``min_`` or ``max_`
 Which those are is known where the tasks are (``judge/metric_budgets.py``).
 """
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -21,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from ...exporters import EXPORTERS
+from ...exporters import EXPORTERS, format_meant
 from .part import Fraction, Part, Positive
 
 Preference = Literal["latency", "size", "energy", "accuracy"]
@@ -121,8 +120,8 @@ class Gate(Part):
             return None
         for name in runtimes:
             if name not in EXPORTERS:
-                near = difflib.get_close_matches(name, EXPORTERS, n=1, cutoff=0.4)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                near = format_meant(name)
+                hint = f"; {near}" if near else ""
                 raise ValueError(f"any of {', '.join(EXPORTERS)}, each once{hint}")
         if not runtimes or len(set(runtimes)) < len(runtimes):
             raise ValueError(f"some of {', '.join(EXPORTERS)}, each once")

@@ -4,12 +4,11 @@
 ('calibration', 'qat')
 """
 
-import difflib
 from typing import Annotated, Literal, TypeVar, get_args
 
 from pydantic import Field, field_validator
 
-from ...exporters import EXPORTERS
+from ...exporters import EXPORTERS, format_meant
 from .model_names import family_and_depth, is_factory
 from .part import Part, Positive
 
@@ -120,8 +119,8 @@ class Search(Part):
     def _exist(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         for name in formats:
             if name not in EXPORTERS:
-                near = difflib.get_close_matches(name, EXPORTERS, n=1, cutoff=0.4)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
+                near = format_meant(name)
+                hint = f"; {near}" if near else ""
                 raise ValueError(f"any of {', '.join(EXPORTERS)}{hint}")
         return _each_once(formats)
 

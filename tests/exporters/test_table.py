@@ -8,11 +8,15 @@ import edgestill
 import pytest
 import tiny
 from edgestill.errors import RecipeError
-from edgestill.exporters import EXPORTERS, onnx_file
+from edgestill.exporters import EXPORTERS, format_meant, onnx_file
 from edgestill.exporters.package import File, Finished, Job, Package
 from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.finished.verify_run import check
+from edgestill.pipeline.recipe.export import Export
+from edgestill.pipeline.recipe.gate import Gate
+from edgestill.pipeline.recipe.search import Search
 from edgestill.pipeline.runs.rejudge import judge_again
+from pydantic import ValidationError
 
 OVERRIDES = [
     *("compress.variants=['fp32']", "gate.max_size_kib=1000"),
@@ -138,6 +142,33 @@ def test_formats_without_onnx_unknown_or_named_twice_are_refused(tmp_path, monke
     nowhere = None, tiny.write(tmp_path), tmp_path / "artifacts"
     with pytest.raises(RecipeError, match=r"export\.formats.*'onnx' first, then any of"):
         built_with(formats, nowhere, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("called", "meant"),
+    [
+        (".tflite", "litert"),
+        ("TFLite", "litert"),
+        ("lite-rt", "litert"),
+        ("pte", "executorch"),
+        ("mlpackage", "coreml"),
+        ("tflite_micro", "tflite-micro"),
+        ("onnxruntime", "onnx"),
+        ("open-vino", "openvino"),
+    ],
+)
+def test_a_format_is_known_by_its_ending_and_its_runtime_too(called, meant):
+    assert format_meant(called) == f"did you mean '{meant}'?"
+    with pytest.raises(ValidationError, match=f"'onnx' first.*; did you mean '{meant}'"):
+        Export(formats=("onnx", called))
+    with pytest.raises(ValidationError, match=f"any of onnx, .*; did you mean '{meant}'"):
+        Gate(max_size_kib=10.0, runtimes=(called,))
+    with pytest.raises(ValidationError, match=f"any of onnx, .*; did you mean '{meant}'"):
+        Search(formats=(called,))
+
+
+def test_a_name_like_no_format_suggests_none():
+    assert format_meant("jpeg") is None
 
 
 def test_the_onnx_file_is_a_package_as_it_is(tmp_path):
