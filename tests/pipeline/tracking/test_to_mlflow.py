@@ -1,6 +1,5 @@
 """A run in MLflow: in a folder, and on a real server that the test starts."""
 
-import logging
 import os
 import socket
 import subprocess
@@ -103,23 +102,25 @@ def test_a_server_has_a_run_once_however_often_it_is_recorded(run, server):
     assert where == [f"{server}/#/experiments/{one.info.experiment_id}/runs/{one.info.run_id}"] * 2
     points = client.get_metric_history(one.info.run_id, "student/loss")
     assert len(points) == len(tracked_of(report).curves["student/loss"])
+    ships = {f"model/{path.name}" for path in (folder / "models").iterdir()}
+    assert ships, folder
+    names = {file.path for file in client.list_artifacts(one.info.run_id, "model")}
+    assert names == {"model/MLmodel", *ships}
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of mlflow about itself
-def test_what_ships_is_a_model_that_mlflow_loads(run, server, tmp_path, monkeypatch, caplog):
+def test_what_ships_is_a_model_that_mlflow_loads(run, tmp_path, monkeypatch):
     import mlflow
 
-    # MLflow says at this level alone why nothing could be fetched.
-    caplog.set_level("DEBUG", "mlflow.store.artifact.runs_artifact_repo")
-    monkeypatch.setattr(logging.getLogger("mlflow"), "propagate", True)
     monkeypatch.chdir(tmp_path)
     folder, report = run
-    to_mlflow.record(folder, report, server, "models")
-    client = mlflow.MlflowClient(server)
+    to_mlflow.record(folder, report, str(tmp_path / "tracked"), "models")
+    tracked = f"sqlite:///{tmp_path}/tracked/mlflow.db"
+    client = mlflow.MlflowClient(tracked)
     experiment = client.get_experiment_by_name("models")
     (one,) = client.search_runs([experiment.experiment_id])
-    mlflow.set_tracking_uri(server)
+    mlflow.set_tracking_uri(tracked)
     model = mlflow.pyfunc.load_model(f"runs:/{one.info.run_id}/model")
     import onnxruntime
 
