@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import get_args
 
 import click
+import edgestill
 import pytest
 from edgestill import __version__
 from edgestill.pipeline.commands.cli import cli
@@ -188,6 +189,33 @@ def is_ours(name):
             )
         path /= part
     return True
+
+
+def test_every_extra_stands_in_the_page_of_installation():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    rows = re.findall(r"^\| (`[^|]+) \|", PAGES["docs/install.md"], re.M)
+    told = {name for row in rows for name in re.findall(r"`([\w-]+)`", row)}
+    assert extras.keys() - {"dev"} <= told
+
+
+def test_every_folder_stands_in_the_table_of_the_architecture():
+    rows = re.findall(r"^\| (`[^|]+) \|", PAGES["docs/architecture.md"], re.M)
+    told = {name for row in rows for name in re.findall(r"`([\w/]+)`", row)}
+    folders = {
+        path.parent.relative_to(ROOT).as_posix()
+        for whole in ("devices", "pipeline")
+        for path in (ROOT / whole).glob("*/__init__.py")
+    }
+    assert folders <= told
+
+
+@pytest.mark.parametrize("page", ["docs/commands.md", "docs/peers.md"])
+def test_every_function_of_python_that_is_a_command_is_told(page):
+    functions = {name for name in edgestill.__all__ if name in cli.commands}
+    (told,) = (line for line in PAGES[page].splitlines() if "`bench`, `compare`, `export`" in line)
+    assert functions <= set(re.findall(r"`(?:edgestill\.)?(\w+)`", told))
 
 
 def test_every_module_that_is_named_exists():

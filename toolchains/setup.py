@@ -1,4 +1,4 @@
-"""Set up and remove toolchains: the only part of edgestill, beside the emulator's, with a network.
+"""Set up and remove toolchains; their packages come from the index that pip is configured for.
 
 >>> setup(TOOLCHAINS["openvino"], print)                           # doctest: +SKIP
 """

@@ -3,9 +3,9 @@
     >>> setup_emulator(print).python                                # doctest: +SKIP
 
 The packages come by name from the servers that apt and pip are configured for on this system. They
-are unpacked below the user's cache folder; nothing is installed into the system. No other part of
-edgestill uses the network. Each part is created in a draft folder that is renamed when it is
-complete: an interrupted run continues at the part where it stopped and keeps complete parts.
+are unpacked below the user's cache folder; nothing is installed into the system. Each part is
+created in a draft folder that is renamed when it is complete: an interrupted run continues at the
+part where it stopped and keeps complete parts.
 
 Debian 12 only: its qemu-user 7.2 accepts plugins and is linked dynamically, which later versions of
 the package are not. onnxruntime 1.26 is the last version for aarch64 that this qemu runs, and of

@@ -3,7 +3,7 @@
 >>> Adb(Reach(via="adb", host="0123ABCD")).words(["python3", "-V"])
 ['adb', '-s', '0123ABCD', 'shell', '-T', 'python3 -V']
 
-The device needs a Python with numpy and onnxruntime that adb's user may run; `reach.python` names
+The device needs a Python with numpy and the runtime that adb's user may run; `reach.python` names
 it. Since Android 7 `adb shell` hands on stdin, stderr and the exit status, which this relies on.
 Tested with a program that behaves so; not run on a phone yet.
 """

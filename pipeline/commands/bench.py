@@ -192,8 +192,9 @@ def bench(
 ) -> None:
     """Measure the latency, memory and energy of models.
 
-    MODELS are .onnx, .ort, .tflite and OpenVINO .xml files of any origin. Each is measured in fresh
-    processes; several take turns, so that what disturbs the machine meets all of them.
+    MODELS are .onnx, .ort, .tflite, .pte, OpenVINO .xml and ncnn .param files of any origin. Each
+    is measured in fresh processes; several take turns, so that what disturbs the machine meets all
+    of them.
     """
     from .bench_files import can_write, write
 

@@ -1,4 +1,4 @@
-"""Commands on a recipe: ``build``, ``plan``, ``init``, ``schema``."""
+"""Commands on a recipe: ``build``, ``adapt``, ``plan``, ``init``, ``schema``."""
 
 import json
 from pathlib import Path

@@ -94,7 +94,7 @@ def setup_emulator(invocation: Invocation) -> None:
     """Set up emulated ARM cores (Debian 12).
 
     They count the instructions of a model for an ARM device. Only this command and
-    `toolchains setup` use the network.
+    `toolchains setup` download packages.
     Debian and Python packages come from the servers that apt and pip are configured for. They go
     into the user's cache folder; nothing is installed.
     """

@@ -7,12 +7,18 @@ The first process runs the command. It alone writes: the store, the terminal, th
 others wait for a training, do their share of it and wait for the next (``follow``). They are told
 through the job's key-value store, so that a stage of hours between two trainings meets no time
 limit. Where a process is gone, the next message to it fails, and the job ends with what is known.
+
+Torch's store listens on every interface of the machine and asks for no password. So tasks, which
+are pickled, are sealed with a secret that the first process gives to those it starts; one with
+another seal is never unpickled. Processes that torchrun started have no secret among them.
 """
 
+import hmac
 import math
 import os
 import pickle
 import platform
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -40,6 +46,8 @@ _LIMIT = timedelta(minutes=30)
 _TASK, _ENDED, _FAILED = "task/{}", "ended/{}", "failed/{}"
 _OVER = b""
 _VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_SECRET = "EDGESTILL_JOB_SECRET"  # noqa: S105 - the name of a variable
+_SEAL, _SEAL_BYTES = "sha256", 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +68,14 @@ class Job:
         rank: its number; the first one leads.
         size: how many there are.
         open_store: gives the job's key-value store; called once, when it is needed.
+        secret: what its tasks are sealed with.
     """
 
-    def __init__(self, rank: int, size: int, open_store: Callable[[], Any]) -> None:
+    def __init__(
+        self, rank: int, size: int, open_store: Callable[[], Any], secret: str = ""
+    ) -> None:
         self.rank, self.size = rank, size
-        self._open_store = open_store
+        self._open_store, self._secret = open_store, secret.encode()
         self._opened: Any = None
         self._group: Any = None
         self._tasks = 0
@@ -83,7 +94,8 @@ class Job:
         task = _Task(self._tasks, stage, inputs, compute, work)
 
         def call() -> Ranks:
-            self._store.set(_TASK.format(task.number), pickle.dumps(task))
+            content = pickle.dumps(task)
+            self._store.set(_TASK.format(task.number), self._seal(content) + content)
             self._tasks = task.number + 1
             return self._ranks(compute)
 
@@ -105,7 +117,8 @@ class Job:
         """Do this process's share of each training until the first process ends.
 
         Raises:
-            EdgestillError: what ended a training here and not in the first process.
+            EdgestillError: what ended a training here and not in the first process; a task that is
+            not of this job.
             SystemExit: a process is gone, which the first one has told.
         """
         number = 0
@@ -121,9 +134,21 @@ class Job:
             given = self._store.get(key)
         except RuntimeError:
             return None  # The first process has ended, and the store with it.
-        task = pickle.loads(given) if given != _OVER else None  # noqa: S301 - of this job
-        assert task is None or isinstance(task, _Task)  # noqa: S101
+        if given == _OVER:
+            return None
+        seal, content = given[:_SEAL_BYTES], given[_SEAL_BYTES:]
+        if not hmac.compare_digest(seal, self._seal(content)):
+            raise HostError(
+                "a task that no process of this job sent",
+                where="the job's key-value store",
+                fix="see which machines reach the ports of this one",
+            )
+        task = pickle.loads(content)  # noqa: S301 - of this job
+        assert isinstance(task, _Task)  # noqa: S101
         return task
+
+    def _seal(self, content: bytes) -> bytes:
+        return hmac.digest(self._secret, content, _SEAL)
 
     def _take_part(self, task: _Task) -> None:
         from .ranks import LostError, ShareEndedError, sharing
@@ -230,7 +255,7 @@ def job_of(environment: Mapping[str, str]) -> Job | None:
         store, _, _ = next(iter(rendezvous("env://", rank, size)))
         return store
 
-    return Job(rank, size, open_store) if size > 1 else None
+    return Job(rank, size, open_store, environment.get(_SECRET, "")) if size > 1 else None
 
 
 @contextmanager
@@ -260,7 +285,13 @@ def started(count: int, engine: str = "local") -> Iterator[None]:
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
-    shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "localhost", "MASTER_PORT": str(store.port)}
+    secret = secrets.token_hex()
+    shared = {
+        "WORLD_SIZE": str(count),
+        "MASTER_ADDR": "localhost",
+        "MASTER_PORT": str(store.port),
+        _SECRET: secret,
+    }
     others = [
         subprocess.Popen(
             [sys.executable, "-m", "edgestill"],
@@ -271,7 +302,7 @@ def started(count: int, engine: str = "local") -> Iterator[None]:
         for rank in range(1, count)
     ]
     try:
-        with led(Job(0, count, lambda: store)):
+        with led(Job(0, count, lambda: store, secret)):
             yield
     finally:
         for other in others:

@@ -1,6 +1,6 @@
 """What a stage reports of itself: steps, sentences and warnings.
 
-Stages get a ``Progress`` and never print. ``Silent`` is for tests and for ``edgestill.build()``.
+Stages get a ``Progress`` and never print. ``Silent`` shows nothing: it is ``progress=False``.
 """
 
 from collections.abc import Callable, Iterator

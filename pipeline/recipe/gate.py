@@ -4,7 +4,7 @@
 {'min_accuracy': 0.9, 'min_recall.cat': 0.8}
 
 Besides the keys named here every metric of the task is one: ``min_`` or ``max_`` and its name.
-Which those are is known where the tasks are (``judge/metric_budgets.py``).
+Which those are is known where the tasks are (``judge/task_budgets.py``).
 """
 
 import math

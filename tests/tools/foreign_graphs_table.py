@@ -193,6 +193,7 @@ def page(table: Mapping[str, Mapping[str, str]]) -> str:
     every = [cell for row in table.values() for cell in row.values()]
     counts = f"{len(table)} graphs, {len(every)} commands: {every.count('ok')} ok, " + (
         f"{sum(c.startswith('said') for c in every)} refused or warned with a reason, "
+        f"{every.count('no int8 file')} without an int8 file to take, "
         f"{sum(c.startswith('BUG') for c in every)} tracebacks, "
         f"{sum(c.startswith('HANG') for c in every)} hangs."
     )

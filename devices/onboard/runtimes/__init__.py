@@ -4,7 +4,7 @@
     >>> model.answer({"x": x})                                      # doctest: +SKIP
 
 To add a runtime: a module after `contract.Runtime`, its row in `RUNTIMES`, its package in
-`pyproject.toml`.
+`pyproject.toml` or in a toolchain of `toolchains/table.py`.
 """
 
 from collections.abc import Callable

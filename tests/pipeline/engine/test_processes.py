@@ -1,7 +1,9 @@
 """Builds by torchrun: repeatable, as by one process, resumed, ended where a process is gone."""
 
+import hmac
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
@@ -83,6 +85,32 @@ def test_the_others_take_part_in_a_training_when_it_begins_and_end_with_the_firs
             assert current().size == 1
     assert seen == [("one", tmp_path, True), ("two", tmp_path, True)]
     assert jobs.ended is None
+
+
+class Opened:
+    """Tells when it is unpickled."""
+
+    def __reduce__(self):
+        return pytest.fail, ("a stranger's task was unpickled",)
+
+
+@pytest.mark.parametrize(
+    "seal", [b"", bytes(32), hmac.digest(b"", pickle.dumps(Opened()), "sha256")]
+)
+def test_a_task_that_no_process_of_the_job_sealed_is_not_unpickled(seal):
+    store = dist.HashStore()
+    store.set("task/0", seal + pickle.dumps(Opened()))
+    with pytest.raises(HostError, match="a task that no process of this job sent"):
+        Job(1, 2, lambda: store, "secret").follow()
+
+
+def test_a_job_has_the_secret_that_its_first_process_gave():
+    sealed = [
+        job_of({**TORCHRUN, **more})._seal(b"task")
+        for more in ({}, {"EDGESTILL_JOB_SECRET": "a"}, {"EDGESTILL_JOB_SECRET": "b"})
+    ]
+    assert len(set(sealed)) == 3
+    assert sealed[1] == Job(0, 2, dist.HashStore, "a")._seal(b"task")
 
 
 def test_what_all_processes_meet_is_told_by_the_first_alone(monkeypatch, tmp_path):
