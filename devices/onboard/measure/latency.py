@@ -26,6 +26,7 @@ from ..runtimes.contract import Arrays, LoadedModel
 _WINDOWS = 4
 _TOLERANCE = 0.03
 _WINDOW_SECONDS = 0.05
+_SHORTEST_WINDOW_SECONDS = 0.01
 _WINDOW_QUERIES = 5
 
 
@@ -42,6 +43,15 @@ class WarmUp:
     queries: int
     seconds: float
     settled: bool
+
+
+def window(timed_seconds: float) -> float:
+    """Shortest window, in seconds, of a process that is timed for so long.
+
+    Half of that time, so that what settled did so over twice the time that is measured; from 10 to
+    50 ms, whatever that is.
+    """
+    return min(_WINDOW_SECONDS, max(_SHORTEST_WINDOW_SECONDS, timed_seconds / 2))
 
 
 def settle(

@@ -85,7 +85,12 @@ def _time(
 ) -> tuple[NDArray[np.int64], dict[str, Any]]:
     """The latencies after the warm-up, and what else was read meanwhile."""
     before_warming = conditions.now()
-    warm = latency.settle(model, feeds, cap_seconds=job.timing.warmup_seconds)
+    warm = latency.settle(
+        model,
+        feeds,
+        cap_seconds=job.timing.warmup_seconds,
+        window_seconds=latency.window(job.timing.seconds),
+    )
     # The clock once it is warm; the rest before, so that the core does not cool in between.
     conditions_before = replace(before_warming, clock_mhz=conditions.clock_mhz())
     counters = energy.read_counters()

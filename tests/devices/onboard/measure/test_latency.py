@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from edgestill.devices.onboard.measure.latency import settle, time_queries
+from edgestill.devices.onboard.measure.latency import settle, time_queries, window
 
 
 class _Session:
@@ -53,6 +53,13 @@ def test_a_warm_up_that_never_settles_ends_at_its_cap_and_says_so():
     warm = settle(doubling, [{"x": 0}], cap_seconds=60, cap_queries=14, window_seconds=0)
     assert not warm.settled
     assert warm.queries == 14
+
+
+@pytest.mark.parametrize(
+    ("timed", "seconds"), [(0.001, 0.01), (0.05, 0.025), (0.1, 0.05), (0.3, 0.05), (60.0, 0.05)]
+)
+def test_a_window_of_the_warm_up_is_half_of_what_is_timed_within_bounds(timed, seconds):
+    assert window(timed) == seconds
 
 
 def test_a_slow_drift_is_no_settling():
