@@ -43,7 +43,8 @@ class Schedule(Part):
     )
     precision: Literal["fp32", "bf16", "auto"] = Field(
         "fp32",
-        description="Arithmetic in training; auto: bf16 if the device of the training has instructions for it.",
+        description="Arithmetic in training; auto: bf16 if the device of the training has "
+        "instructions for it.",
     )
     label_smoothing: Annotated[float, Field(ge=0.0, lt=1.0)] = Field(
         0.0, description="Share of a hard label that is spread over all classes (Szegedy 2016)."

@@ -3,8 +3,9 @@
     ending = finish(("python", "-c", "exit('too small')"), "", timeout_s=10, where="m.onnx")
     ending.how                                          # 'ended with status 1 (too small)'
 
-Every process in which edgestill measures a model on this machine goes through here. A child has a session of its
-own: Ctrl-C reaches only its parent, which then ends the child with everything that it started.
+Every process in which edgestill measures a model on this machine goes through here. A child has a
+session of its own: Ctrl-C reaches only its parent, which then ends the child with everything that
+it started.
 """
 
 import contextlib
