@@ -111,7 +111,12 @@ def main() -> NoReturn:
     take_streams()
     if (answered := answer(cli)) is not None:
         sys.exit(answered)
-    code = _in_job(invocation) if os.environ.get("WORLD_SIZE") else _code(invocation)
+    try:
+        code = _in_job(invocation) if os.environ.get("WORLD_SIZE") else _code(invocation)
+        # From here on the code stands. torchrun ends the rest of a job while a process leaves it.
+        signal.signal(signal.SIGTERM, _ignore)
+    except (KeyboardInterrupt, TerminatedError) as stop:  # while it told how it ended
+        code = _stopped(stop)
     with contextlib.suppress(EdgestillError):
         sys.stdout.flush()
     sys.exit(code)
@@ -201,14 +206,24 @@ def _results_apart(invocation: Invocation) -> Iterator[None]:
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
-    del number, frame
+    del frame
+    signal.signal(number, _ignore)  # once is enough, and a second one would break into the cleanup
     raise TerminatedError
+
+
+def _ignore(number: int, frame: object) -> None:
+    """No ``SIG_IGN``, which processes that are started later would inherit."""
+    del number, frame
+
+
+def _stopped(stop: BaseException) -> int:
+    return TERMINATED if isinstance(stop, TerminatedError) else INTERRUPTED
 
 
 def _interrupted(invocation: Invocation, stop: BaseException) -> int:
     if invocation.debug:
         _trace(stop)
-    code = TERMINATED if isinstance(stop, TerminatedError) else INTERRUPTED
+    code = _stopped(stop)
     _tell(invocation, {"error": {"kind": "Interrupted"}, "exit_code": code})
     command = next((word for word in sys.argv[1:] if word[:1] != "-"), "")
     again = "; the same command goes on from them" if command in _RESUMING else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 from edgestill.errors import DataError, HostError, StorageError
+from edgestill.pipeline.commands import cli as commands
 from edgestill.pipeline.commands.cli import COMMANDS, main
 from edgestill.pipeline.commands.failures import failure_of
 from edgestill.pipeline.engine.store import disk_errors
@@ -132,6 +133,49 @@ def test_what_a_name_holds_does_not_reach_the_terminal_in_an_error(end, ends):
     error = bad(name) if bad else OSError(errno.ENOSPC, "No space left on device", name)
     _, _, err = ends(("plan",), error, "--debug")
     assert not {"\x1b", "\u202e", "\x9b"} & {*err}
+
+
+@pytest.fixture
+def sigterm():
+    """The handler of SIGTERM is put back."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def killed(*_):
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("words", [("build",), ("bench",)])
+def test_sigterm_while_a_failure_is_told_is_no_verdict(words, ends, monkeypatch, sigterm):
+    monkeypatch.setattr(commands, "tell", killed)
+    found, _, err = ends(words, DataError("no samples"))
+    assert found == commands.TERMINATED
+    assert "Traceback" not in err
+
+
+def test_sigterm_behind_the_end_of_a_command_changes_no_code(ends, monkeypatch, sigterm):
+    monkeypatch.setattr(sys.stdout, "flush", killed)
+    assert ends(("bench",), DataError("no samples"))[0] == 3
+
+
+def test_a_second_sigterm_does_not_break_into_the_cleanup(ends, monkeypatch, sigterm):
+    told = []
+
+    def again(*words):
+        killed()
+        told.append(words)
+
+    monkeypatch.setattr(commands, "tell", again)
+
+    monkeypatch.setattr(COMMANDS["bench"], "callback", lambda **_: killed())
+    monkeypatch.setattr(COMMANDS["bench"], "params", [])
+    monkeypatch.setattr(sys, "argv", ["edgestill", "bench"])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == commands.TERMINATED
+    assert told[0][0] == "interrupted"
 
 
 def test_a_failure_keeps_its_cause():
