@@ -49,15 +49,6 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _measured_too():
-    """Processes that measure get a clean environment; `make coverage` is to see them as well."""
-    if "COVERAGE_PROCESS_CONFIG" in os.environ:
-        from edgestill.devices.onboard.machine import child
-
-        child._KEPT += ("COVERAGE_PROCESS_CONFIG",)
-
-
-@pytest.fixture(scope="session", autouse=True)
 def _nothing_left_in_the_root():
     """Tests run in the root of the repository: what a tool writes beside itself shows there."""
     before = set(ROOT.iterdir())
