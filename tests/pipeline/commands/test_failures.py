@@ -168,7 +168,6 @@ def test_a_second_sigterm_does_not_break_into_the_cleanup(ends, monkeypatch, sig
         told.append(words)
 
     monkeypatch.setattr(commands, "tell", again)
-
     monkeypatch.setattr(COMMANDS["bench"], "callback", lambda **_: killed())
     monkeypatch.setattr(COMMANDS["bench"], "params", [])
     monkeypatch.setattr(sys, "argv", ["edgestill", "bench"])
