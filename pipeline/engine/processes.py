@@ -8,9 +8,10 @@ others wait for a training, do their share of it and wait for the next (``follow
 through the job's key-value store, so that a stage of hours between two trainings meets no time
 limit. Where a process is gone, the next message to it fails, and the job ends with what is known.
 
-Torch's store listens on every interface of the machine and asks for no password. So tasks, which
-are pickled, are sealed with a secret that the first process gives to those it starts; one with
-another seal is never unpickled. Processes that torchrun started have no secret among them.
+Torch's store asks for no password. So that of a job started here listens on the loopback address
+alone, and tasks, which are pickled, are sealed with a secret that the first process gives to those
+it starts: one with another seal is never unpickled. Under torchrun the store is torchrun's, which
+listens on every interface, and the processes have no secret among them.
 """
 
 import hmac
@@ -19,6 +20,7 @@ import os
 import pickle
 import platform
 import secrets
+import socket
 import subprocess
 import sys
 import tempfile
@@ -46,6 +48,7 @@ _LIMIT = timedelta(minutes=30)
 _TASK, _ENDED, _FAILED = "task/{}", "ended/{}", "failed/{}"
 _OVER = b""
 _VARIABLES = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+_LOOPBACK = "127.0.0.1"
 _SECRET = "EDGESTILL_JOB_SECRET"  # noqa: S105 - the name of a variable
 _SEAL, _SEAL_BYTES = "sha256", 32
 
@@ -282,13 +285,10 @@ def started(count: int, engine: str = "local") -> Iterator[None]:
             f"--processes {count} in a job of {_job.size} processes",
             fix="leave --processes out, or start it without torchrun",
         )
-    from torch.distributed import TCPStore  # type: ignore[attr-defined]
-
-    store = TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
-    secret = secrets.token_hex()
+    store, secret = _own_store(), secrets.token_hex()
     shared = {
         "WORLD_SIZE": str(count),
-        "MASTER_ADDR": "localhost",
+        "MASTER_ADDR": _LOOPBACK,
         "MASTER_PORT": str(store.port),
         _SECRET: secret,
     }
@@ -310,6 +310,21 @@ def started(count: int, engine: str = "local") -> Iterator[None]:
                 other.wait(_GRACE_S)
             other.kill()
             other.wait()
+
+
+def _own_store() -> Any:
+    """A key-value store that other machines cannot reach."""
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
+
+    listening = socket.create_server((_LOOPBACK, 0))
+    port = listening.getsockname()[1]
+    return TCPStore(
+        _LOOPBACK,
+        port,
+        is_master=True,
+        wait_for_workers=False,
+        master_listen_fd=listening.detach(),
+    )
 
 
 _job: Job | None = None

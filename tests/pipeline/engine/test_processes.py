@@ -104,6 +104,19 @@ def test_a_task_that_no_process_of_the_job_sealed_is_not_unpickled(seal):
         Job(1, 2, lambda: store, "secret").follow()
 
 
+@pytest.mark.linux("the kernel's table of listening ports")
+def test_the_store_of_a_job_that_is_started_here_listens_on_loopback_alone():
+    store = processes._own_store()
+    port = f":{store.port:04X}"
+    tables = [Path(f"/proc/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6")]
+    rows = [line.split() for table in tables for line in table]
+    addresses = [row[1] for row in rows if row[3] == "0A" and row[1].endswith(port)]
+    assert addresses == [f"0100007F{port}"]
+    store.set("key", "value")
+    other = dist.TCPStore("127.0.0.1", store.port, is_master=False, wait_for_workers=False)
+    assert other.get("key") == b"value"
+
+
 def test_a_job_has_the_secret_that_its_first_process_gave():
     sealed = [
         job_of({**TORCHRUN, **more})._seal(b"task")
