@@ -9,14 +9,7 @@ from functools import partial
 from .. import toolchains
 from ..devices.instructions import count
 from ..devices.profiles.profile import load as load_profile
-from ..errors import (
-    DataError,
-    EdgestillError,
-    RecipeError,
-    check_all,
-    did_you_mean,
-    raise_all,
-)
+from ..errors import DataError, EdgestillError, RecipeError, check_all, did_you_mean, raise_all
 from ..exporters import toolchains_of
 from . import data as sources
 from . import tasks

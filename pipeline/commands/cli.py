@@ -115,7 +115,7 @@ def main() -> NoReturn:
         code = _in_job(invocation) if os.environ.get("WORLD_SIZE") else _code(invocation)
         # From here on the code stands. torchrun ends the rest of a job while a process leaves it.
         signal.signal(signal.SIGTERM, _ignore)
-    except (KeyboardInterrupt, TerminatedError) as stop:  # while it told how it ended
+    except (KeyboardInterrupt, TerminatedError) as stop:  # while it followed, or told its end
         code = _stopped(stop)
     with contextlib.suppress(EdgestillError):
         sys.stdout.flush()
@@ -136,14 +136,11 @@ def _in_job(invocation: Invocation) -> int:
 def _followed(invocation: Invocation, job: "Job") -> int:
     """Take part in the trainings that the first process of a job leads, which tells the rest."""
     try:
-        try:
-            job.follow()
-        except SystemExit as ended:
-            return int(ended.code or 0)
-        except Exception as error:  # noqa: BLE001 - as below
-            return _fail(invocation, failure_of(error))
-    except (KeyboardInterrupt, TerminatedError):  # also while it tells of a failure
-        return INTERRUPTED
+        job.follow()
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    except Exception as error:  # noqa: BLE001 - as below
+        return _fail(invocation, failure_of(error))
     return 0
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..runtimes.contract import Arrays, LoadedModel
+from ..settings import Timing
 
 # Settled: the medians of the last four windows lie within 3 % of each other. Comparing all four,
 # not neighbours, so that a slow drift is no settling.
@@ -52,6 +53,16 @@ def window(timed_seconds: float) -> float:
     50 ms, whatever that is.
     """
     return min(_WINDOW_SECONDS, max(_SHORTEST_WINDOW_SECONDS, timed_seconds / 2))
+
+
+def warm_up(model: LoadedModel, feeds: Sequence[Arrays], timing: Timing) -> WarmUp:
+    """Settle a model before it is timed."""
+    return settle(
+        model,
+        feeds,
+        cap_seconds=timing.warmup_seconds,
+        window_seconds=window(timing.seconds),
+    )
 
 
 def settle(

@@ -51,12 +51,7 @@ def measure(job: ScenarioJob) -> ScenarioAnswer:
     feeds = batches_of(job.feed, model.inputs)
     check_finite(model.answer(feeds[0]), [port.name for port in model.outputs], job.model)
     models = [model, *_of_other_streams(job, runtime, feeds[0])]
-    warm = latency.settle(
-        model,
-        feeds,
-        cap_seconds=job.timing.warmup_seconds,
-        window_seconds=latency.window(job.timing.seconds),
-    )
+    warm = latency.warm_up(model, feeds, job.timing)
     if job.scenario in _REHEARSALS:
         _REHEARSALS[job.scenario](job, models, feeds)
     conditions_before, counters = conditions.now(), energy.read_counters()

@@ -85,12 +85,7 @@ def _time(
 ) -> tuple[NDArray[np.int64], dict[str, Any]]:
     """The latencies after the warm-up, and what else was read meanwhile."""
     before_warming = conditions.now()
-    warm = latency.settle(
-        model,
-        feeds,
-        cap_seconds=job.timing.warmup_seconds,
-        window_seconds=latency.window(job.timing.seconds),
-    )
+    warm = latency.warm_up(model, feeds, job.timing)
     # The clock once it is warm; the rest before, so that the core does not cool in between.
     conditions_before = replace(before_warming, clock_mhz=conditions.clock_mhz())
     counters = energy.read_counters()
