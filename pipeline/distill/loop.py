@@ -66,7 +66,7 @@ class TrainingSetup(NamedTuple):
         extra: more parameters to train, such as those of a bridge between layers.
         select_by: the metric by which the best epoch is kept; None: see ``Task.chooses``.
         frozen: modules that stay in eval mode, so that their statistics do not move either.
-        scored_after: steps, from 1, after which the model is scored on validation, too.
+        scored_after: steps after which the model is scored on validation, too; 0: before the first.
     """
 
     batches: Batches
@@ -181,7 +181,9 @@ class _Trainer:
         self.parameters = [*model.parameters(), *setup.extra]
         self.optimizer = optimizer_of(self.parameters, schedule)
         self.average = Average(model, schedule.ema) if schedule.ema else None
-        self.bf16 = _in_bf16(schedule)
+        self.bf16 = schedule.precision == "bf16" or (
+            schedule.precision == "auto" and compute.has_bf16()
+        )
         self.per_epoch = len(setup.batches) // schedule.batch_size
         self.total = setup.total_steps
         self.score = setup.chosen_by.name
@@ -192,6 +194,8 @@ class _Trainer:
     def run(self) -> Fitted:
         setup, at = self.setup, self._resumed()
         detail = ""
+        if at.step == 0:
+            self._scored()
         with self.progress.steps(self.what, self.total - at.step) as steps:
             for number in range(at.step // self.per_epoch, setup.schedule.epochs):
                 began = time.monotonic() - at.seconds
@@ -243,6 +247,11 @@ class _Trainer:
         at.mean += (value - at.mean) / place
         if self.average is not None:
             self.average.update(at.step)
+        self._scored()
+
+    def _scored(self) -> None:
+        """Score the model where the setup asks for it after this step."""
+        at = self.at
         if at.step in self.setup.scored_after:
             at.steps.append(StepScore(step=at.step, score=self._on_validation()[1]))
             self._train_mode()
@@ -377,11 +386,6 @@ def _copy(
 ) -> None:
     model.load_state_dict(state[0])
     checkpoint.fill(extra, state[1])
-
-
-def _in_bf16(schedule: Schedule) -> bool:
-    """Whether forward passes compute in bfloat16: set, or 'auto' on a device that supports it."""
-    return schedule.precision == "bf16" or (schedule.precision == "auto" and compute.has_bf16())
 
 
 def evaluate(

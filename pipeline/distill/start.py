@@ -5,8 +5,7 @@
 ('linear', 6)
 
 Features that a network learned on one task serve another one, the more of them the earlier the
-layer (Yosinski et al. 2014, §4). A new last layer on frozen features is a linear probe (Alain &
-Bengio 2017).
+layer (Yosinski et al. 2014, §4). The new last layer is random here, and ``probe`` fits it.
 """
 
 from collections.abc import Iterator, Mapping

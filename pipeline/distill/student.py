@@ -3,6 +3,7 @@
 It starts from random weights, or from those of a training on other data (``start``).
 """
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -32,11 +33,15 @@ from .hard_labels import Loss, hard_labels
 from .inputs import Distillation, StudentInputs, Training
 from .layers import LayerLosses
 from .loop import TrainingSetup, fit, new_view_each_epoch
+from .probe import fit_head
 from .start import Began, begin
 from .steps import scored_after
 from .targets import ANSWERS, open_targets
 from .teacher_answers import TeacherAnswers, restored
 
+PASSES_OF_A_STEP = 3
+"""Passes forward that take as many operations as a step (Kaplan et al. 2020, §2.1: a pass back
+takes twice those of one forward)."""
 Answer = Callable[[Batch], torch.Tensor]
 """The teacher's outputs [n, outputs] for a batch."""
 
@@ -77,10 +82,11 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
     began = _begun(model, inputs)
     with open_training(model, training, seed) as setup:
         chosen_by = setup.chosen_by.name
-        if began is not None:
-            setup = setup._replace(frozen=began.frozen)
         if inputs.stepwise:
             setup = setup._replace(scored_after=frozenset(scored_after(setup.total_steps)))
+        start = None
+        if began is not None:
+            setup, start = _started(model, began, setup, inputs)
         how = _how(distillation) if began is None else f"adapted, {_how(distillation)}"
         what = f"student {architecture.model} {how}, seed {seed}"
         with blamed_if_users(architecture.model, "student.model"):
@@ -100,7 +106,7 @@ def train_student(out: Path, progress: Progress, inputs: StudentInputs, work: Pa
         validation_score=fitted.best.validation_score,
         selected_by=chosen_by,
         weights_sha256=file_sha256(out / WEIGHTS),
-        start=_start_record(began, inputs),
+        start=start,
         steps=fitted.steps,
     )
 
@@ -113,15 +119,27 @@ def _begun(model: Deployed, inputs: StudentInputs) -> Began | None:
     return begin(model, start.weights, start.tune, record, inputs.architecture.model)
 
 
-def _start_record(began: Began | None, inputs: StudentInputs) -> StartRecord | None:
-    if began is None or inputs.start is None:
-        return None
-    return StartRecord(
+def _started(
+    model: Deployed, began: Began, setup: TrainingSetup, inputs: StudentInputs
+) -> tuple[TrainingSetup, StartRecord]:
+    """Fit the last layer of a student with loaded weights; how it is trained then, and the record.
+
+    It is scored before the first step, too, as it has learned something by then.
+    """
+    assert inputs.start is not None  # noqa: S101 - it has begun from that
+    fitted = fit_head(
+        model, began.head, setup.batches.train, setup.validation, setup.data, setup.schedule
+    )
+    record = StartRecord(
         weights_sha256=inputs.start_hash or "",
         tune=inputs.start.tune,
         head=began.head,
         trained_parameters=began.trained,
+        head_samples=fitted,
+        head_steps=math.ceil(fitted / setup.schedule.batch_size / PASSES_OF_A_STEP),
     )
+    also = {0} if fitted else set()
+    return setup._replace(frozen=began.frozen, scored_after=setup.scored_after | also), record
 
 
 def _how(distillation: Distillation | None) -> str:

@@ -8,6 +8,7 @@ a schedule of its own takes. Complete shorter schedules say what one takes, wher
 """
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from .. import tasks
@@ -50,6 +51,7 @@ def compare_with_scratch(
         )
     fewer, shorter = others[: len(inputs.fewer)], others[len(inputs.fewer) :]
     sampling = Sampling(FINDING_CONFIDENCE, open_groups(data.path, "test"))
+    over_scratch = partial(difference, control=scratch, truth=test.y, task=task, sampling=sampling)
     first, labelled = inputs.students[0].record, data.record.samples("train")
     assert first.start is not None  # noqa: S101 - the flow calls this stage for such students
     pairs = zip(inputs.students, inputs.scratch, strict=True)
@@ -66,13 +68,27 @@ def compare_with_scratch(
         steps_share=share_of(reached, total),
         adapted_score=adapted.scores,
         scratch_score=scratch.scores,
-        difference=difference(adapted, scratch, test.y, task, sampling),
+        difference=over_scratch(adapted),
         fewer=tuple(
-            _fewer(share, made, found.scores, reached, metric, labelled, schedule.batch_size)
+            FewerSamples(
+                share=share,
+                samples=max(schedule.batch_size, round(share * labelled)),
+                validation_scores=_on_validation(made),
+                test_scores=found.scores,
+                reaches=_reaching(made, reached, metric),
+                difference=over_scratch(found),
+            )
             for share, made, found in zip(inputs.shares, inputs.fewer, fewer, strict=True)
         ),
         shorter=tuple(
-            _shorter(share, made, found.scores, reached, metric)
+            ShorterTraining(
+                share=share,
+                steps=scores_of(made[0].record)[-1].step,
+                validation_scores=_on_validation(made),
+                test_scores=found.scores,
+                reaches=_reaching(made, reached, metric),
+                difference=over_scratch(found),
+            )
             for share, made, found in zip(inputs.step_shares, inputs.shorter, shorter, strict=True)
         ),
     )
@@ -85,49 +101,13 @@ def _reached(adapted: ModelRecord, scratch: ModelRecord, metric: Metric) -> Reac
     )
 
 
-def _fewer(
-    share: float,
-    students: Sequence[Made[ModelRecord]],
-    test_scores: tuple[float, ...],
-    reached: Sequence[Reached],
-    metric: Metric,
-    labelled: int,
-    batch_size: int,
-) -> FewerSamples:
-    """What the students of one share of the samples reach."""
-    own = _on_validation(students)
-    return FewerSamples(
-        share=share,
-        samples=max(batch_size, round(share * labelled)),
-        validation_scores=own,
-        test_scores=test_scores,
-        reaches=_reaching(own, reached, metric),
-    )
-
-
-def _shorter(
-    share: float,
-    students: Sequence[Made[ModelRecord]],
-    test_scores: tuple[float, ...],
-    reached: Sequence[Reached],
-    metric: Metric,
-) -> ShorterTraining:
-    """What the students of one share of the epochs reach."""
-    own = _on_validation(students)
-    return ShorterTraining(
-        share=share,
-        steps=students[0].record.steps[-1].step,
-        validation_scores=own,
-        test_scores=test_scores,
-        reaches=_reaching(own, reached, metric),
-    )
-
-
 def _on_validation(students: Sequence[Made[ModelRecord]]) -> tuple[float, ...]:
     return tuple(made.record.validation_score for made in students)
 
 
-def _reaching(own: Sequence[float], reached: Sequence[Reached], metric: Metric) -> int:
+def _reaching(
+    students: Sequence[Made[ModelRecord]], reached: Sequence[Reached], metric: Metric
+) -> int:
     """How many seeds have the score to reach."""
-    pairs = zip(own, reached, strict=True)
+    pairs = zip(_on_validation(students), reached, strict=True)
     return sum(metric.merit(score) >= metric.merit(one.target) for score, one in pairs)

@@ -16,13 +16,17 @@ from .promise import FINDING_CONFIDENCE
 
 
 def scores_of(model: ModelRecord) -> tuple[StepScore, ...]:
-    """Every score on validation in the course of a training, in rising order of its steps."""
+    """Every score on validation in the course of a training, in rising order of its steps.
+
+    The fit of a new last layer counts as steps, as many as take its operations.
+    """
     if not model.steps:
         return ()
     per_epoch = model.steps[-1].step // len(model.curve)
     ends = {epoch.epoch * per_epoch: epoch.validation_score for epoch in model.curve}
     ends |= {one.step: one.score for one in model.steps}
-    return tuple(StepScore(step=step, score=ends[step]) for step in sorted(ends))
+    before = model.start.head_steps if model.start else 0
+    return tuple(StepScore(step=before + step, score=ends[step]) for step in sorted(ends))
 
 
 def first_step(scores: Iterable[StepScore], target: float, metric: Metric) -> int | None:

@@ -49,7 +49,10 @@ class Deployed(nn.Module):
 
     def forward(self, samples: torch.Tensor) -> torch.Tensor:
         """Logits [n, outputs] of samples [n, *sample_shape]."""
-        logits: torch.Tensor = self.backbone(self._prepared(samples))
+        return self.in_units(self.backbone(self._prepared(samples)))
+
+    def in_units(self, logits: torch.Tensor) -> torch.Tensor:
+        """The model's outputs from those of its backbone [n, outputs]: numbers in their units."""
         return logits * self.answer_std + self.answer_mean if len(self.answer_std) else logits
 
     def _prepared(self, samples: torch.Tensor) -> torch.Tensor:

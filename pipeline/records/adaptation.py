@@ -25,6 +25,8 @@ class FewerSamples(Record):
     test_scores: tuple[float, ...]
     reaches: int
     """Seeds in which it has the score on validation of the student from random weights."""
+    difference: Estimate = Estimate.unknown("it was not compared")
+    """On test, minus the student from random weights on all samples for all steps."""
 
 
 class ShorterTraining(Record):
@@ -38,6 +40,8 @@ class ShorterTraining(Record):
     test_scores: tuple[float, ...]
     reaches: int
     """Seeds in which it has the score on validation of the student from random weights."""
+    difference: Estimate = Estimate.unknown("it was not compared")
+    """On test, minus the student from random weights on all samples for all steps."""
 
 
 class AdaptationRecord(Record):

@@ -40,6 +40,10 @@ class StartRecord(Record):
     head: str
     """Name of the last layer, which was made anew."""
     trained_parameters: int
+    head_samples: int = 0
+    """Labelled samples that the last layer was fitted on before the first step; 0: it was not."""
+    head_steps: int = 0
+    """What that took, in steps of the training: a pass forward is a third of a step."""
 
 
 class ModelRecord(Record):

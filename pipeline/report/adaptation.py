@@ -27,7 +27,7 @@ _GROUPS = ("adapted", "from random weights")
 
 def sentence(made: AdaptationRecord, report: Report) -> str:
     """The steps to the same score, and the score after all of them."""
-    return " ".join([_steps(made), *_by_its_own(made), _after_all(made, report)])
+    return " ".join([_steps(made), *_by_its_own(made, report), _after_all(made, report)])
 
 
 def brief(made: AdaptationRecord) -> str:
@@ -59,18 +59,25 @@ def _steps(made: AdaptationRecord) -> str:
     return f"The adapted student needs {mean} to reach {who}: {part} ({seeds})."
 
 
-def _by_its_own(made: AdaptationRecord) -> Iterator[str]:
-    """The shortest complete schedule with which every seed reaches the score."""
+def _by_its_own(made: AdaptationRecord, report: Report) -> Iterator[str]:
+    """The shortest complete schedule with which every seed reaches the score, or the longest."""
     if not made.shorter:
         return
     enough = [one for one in made.shorter if one.reaches == len(one.validation_scores)]
     if enough:
-        least = min(enough, key=lambda one: one.steps)
-        share = _share(least.steps / made.total_steps)
-        yield f"A complete schedule of {least.steps:,} steps ({share}) gives it that in every seed."
+        shown = min(enough, key=lambda one: one.steps)
+        share = _share(shown.steps / made.total_steps)
+        yield f"A complete schedule of {shown.steps:,} steps ({share}) gives it that in every seed."
     else:
-        most = max(one.steps for one in made.shorter)
-        yield f"No complete schedule of up to {most:,} steps gives it that in every seed."
+        shown = max(made.shorter, key=lambda one: one.steps)
+        yield f"No complete schedule of up to {shown.steps:,} steps gives it that in every seed."
+    if shown.difference.value is not None:
+        metric = report.quality.metric
+        found = numbers.show(shown.difference, numbers.lost_unit(metric))
+        yield (
+            f"Its {metric} on test after {shown.steps:,} steps minus that of random weights after "
+            f"all steps: {found}."
+        )
 
 
 def _after_all(made: AdaptationRecord, report: Report) -> str:
@@ -101,20 +108,32 @@ def section(made: AdaptationRecord, report: Report) -> Section:
             f"The student started from weights that were trained on other data (SHA-256 "
             f"{start.weights_sha256[:16]}…); its last layer, {start.head}, was made anew, and "
             f"{TUNED[start.tune]}: {start.trained_parameters:,} of "
-            f"{numbers.count(model.parameters)} parameters.",
+            f"{numbers.count(model.parameters)} parameters.{_fitted(made)}",
             sentence(made, report),
-            "Both are trained by one schedule. The student from random weights counts at its best "
-            "epoch; the adapted one at the first step that was scored, while its learning rate is "
-            "still high, so that a schedule of its own may take fewer"
+            "Both are then trained by one schedule. The student from random weights counts at its "
+            "best epoch; the adapted one at the first step that was scored, while its learning "
+            "rate is still high, so that a schedule of its own may take fewer"
             + ("." if made.shorter else ": `edgestill adapt --steps` tries some."),
         ),
         tables=tuple(_tables(made, report)),
     )
 
 
+def _fitted(made: AdaptationRecord) -> str:
+    """What the new last layer was before the first step."""
+    start = made.start
+    if not start.head_samples:
+        return ""
+    return (
+        f" Before the first step the new layer was fitted on the features of "
+        f"{numbers.how_many(start.head_samples, 'labelled sample')}; this counts as "
+        f"{numbers.how_many(start.head_steps, 'step')}."
+    )
+
+
 def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
     metric, score = numbers.score_unit(made.metric), numbers.score_unit(report.quality.metric)
-    title = numbers.capital(report.quality.metric)
+    title, lost = numbers.capital(report.quality.metric), numbers.lost_unit(report.quality.metric)
     yield Table(
         f"Steps to the validation {made.metric} of the student from random weights, of "
         f"{made.total_steps:,} steps of {made.batch_size:,} samples",
@@ -149,7 +168,7 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
             row("Share of the steps to the same score", figure(made.steps_share, PERCENT)),
             row(
                 f"{title} on test after all steps, adapted minus from random weights",
-                figure(made.difference, numbers.lost_unit(report.quality.metric)),
+                figure(made.difference, lost),
             ),
         ),
     )
@@ -161,6 +180,7 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
                 "Share",
                 f"Validation {made.metric}",
                 f"{title} on test",
+                "On test, minus random weights",
                 "Seeds that reach the student from random weights after all steps",
             ),
             tuple(
@@ -169,6 +189,7 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
                     _share(one.steps / made.total_steps),
                     numbers.amount(fmean(one.validation_scores), metric),
                     numbers.amount(fmean(one.test_scores), score),
+                    figure(one.difference, lost),
                     Cell(f"{one.reaches:,} of {len(one.validation_scores):,}"),
                 )
                 for one in made.shorter
@@ -182,6 +203,7 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
                 "Share",
                 f"Validation {made.metric}",
                 f"{title} on test",
+                "On test, minus random weights",
                 "Seeds that reach the student from random weights on all samples",
             ),
             tuple(
@@ -190,6 +212,7 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
                     _share(one.share),
                     numbers.amount(fmean(one.validation_scores), metric),
                     numbers.amount(fmean(one.test_scores), score),
+                    figure(one.difference, lost),
                     Cell(f"{one.reaches:,} of {len(one.validation_scores):,}"),
                 )
                 for one in made.fewer

@@ -1,6 +1,7 @@
 """``edgestill adapt``: the student of a run on other data, beside one from random weights."""
 
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -91,7 +92,9 @@ def test_the_same_student_from_random_weights_stands_beside_it(adapted):
     assert all(one.start.tune == "whole" for one in students)
     # One schedule, one grid of steps.
     for one, start in zip(made.scratch, students, strict=True):
-        assert [s.step for s in one.steps] == [s.step for s in start.steps]
+        # The other has a last layer that was fitted before the first step.
+        assert [0, *(s.step for s in one.steps)] == [s.step for s in start.steps]
+        assert start.start.head_samples == adapted.report.data.samples("train")
         assert len(one.curve) == len(start.curve)
     assert made.total_steps == students[0].steps[-1].step
 
@@ -102,7 +105,8 @@ def test_steps_to_the_score_are_those_of_the_curves(adapted):
         made.reached, made.scratch, adapted.report.students, strict=True
     ):
         assert reached.target == max(epoch.validation_score for epoch in scratch.curve)
-        scores = {one.step: one.score for one in student.steps}
+        before = student.start.head_steps
+        scores = {before + one.step: one.score for one in student.steps}
         if reached.steps in scores:
             assert scores[reached.steps] >= reached.target
         early = [score for step, score in scores.items() if step < (reached.steps or 10**9)]
@@ -121,13 +125,17 @@ def test_complete_schedules_of_its_own_are_shares_of_the_epochs(adapted):
     made = adapted.report.adaptation
     per_epoch = made.total_steps // len(adapted.report.students[0].curve)
     assert [one.share for one in made.shorter] == [0.05, 0.1, 0.2]
-    # Of eight epochs; one at the least.
-    assert [one.steps for one in made.shorter] == [per_epoch, per_epoch, 2 * per_epoch]
+    # Of eight epochs; one at the least. The fit of the last layer counts as a third of one.
+    before = math.ceil(adapted.report.data.samples("train") / made.batch_size / 3)
+    assert [one.steps - before for one in made.shorter] == [per_epoch, per_epoch, 2 * per_epoch]
+    assert f"this counts as {before} steps" in (adapted.path / "report.html").read_text()
     assert made.shorter[0].validation_scores == made.shorter[1].validation_scores
     for one in made.shorter:
         pairs = zip(one.validation_scores, made.reached, strict=True)
         assert one.reaches == sum(score >= reached.target for score, reached in pairs)
         assert len(one.test_scores) == 2
+        lost = [a - b for a, b in zip(one.test_scores, made.scratch_score, strict=True)]
+        assert one.difference.value == pytest.approx(sum(lost) / 2)
     assert "complete schedule" in (adapted.path / "report.html").read_text()
 
 

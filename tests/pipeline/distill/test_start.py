@@ -1,12 +1,17 @@
 """A student that starts from other weights: its last layer anew, the rest loaded, some frozen."""
 
+import math
 import re
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from edgestill.errors import ModelError
+from edgestill.pipeline.data.arrays import Arrays
+from edgestill.pipeline.distill.loop import evaluate
+from edgestill.pipeline.distill.probe import fit_head
 from edgestill.pipeline.distill.start import begin
 from edgestill.pipeline.distill.steps import scored_after
 from edgestill.pipeline.models import FAMILIES, deployed
@@ -14,7 +19,7 @@ from edgestill.pipeline.models.weights import save
 from edgestill.pipeline.recipe.architecture import Architecture
 from edgestill.pipeline.records import DataRecord
 from safetensors.torch import save_file
-from small_trainings import DATA, copied, run
+from small_trainings import DATA, SHORT, copied, run
 from torch import nn
 
 SAMPLES = {
@@ -84,6 +89,20 @@ def test_with_as_many_classes_the_last_layer_is_new_all_the_same(family, tmp_pat
     key = f"backbone.{head}.weight"
     assert torch.equal(after.state_dict()[key], own[key])
     assert not torch.equal(after.state_dict()[key], before.state_dict()[key])
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_the_last_layer_of_every_family_can_be_fitted(family, tmp_path):
+    data = data_of(family, 3)
+    torch.manual_seed(0)
+    model = model_of(family, data)
+    save(model, tmp_path / "w.safetensors")
+    head = begin(model, tmp_path / "w.safetensors", "whole", data, family).head
+    random = np.random.default_rng(0)
+    x = random.integers(1, 20, (48, *data.sample_shape)).astype(data.dtype)
+    samples = Arrays(x, random.integers(0, 3, 48))
+    assert fit_head(model, head, samples, samples, data, SHORT) == 48
+    assert evaluate(model, samples, data)[0] < math.log(3.0)
 
 
 @pytest.mark.usefixtures("one_thread")

@@ -7,7 +7,7 @@ import report_example
 from edgestill.pipeline import tasks
 from edgestill.pipeline.judge.adaptation import compare_with_scratch
 from edgestill.pipeline.judge.adaptation_steps import first_step, scores_of, share_of
-from edgestill.pipeline.records import Reached, StepScore
+from edgestill.pipeline.records import Reached, StartRecord, StepScore
 from edgestill.pipeline.stages import ADAPTATION
 
 ACCURACY = tasks.of("classification").metric
@@ -49,6 +49,22 @@ def test_scores_are_those_of_the_grid_and_of_the_ends_of_epochs():
     assert found[1].score == student.curve[0].validation_score
     assert found[-1].score == 0.7
     assert scores_of(student) == ()
+
+
+def test_the_fit_of_a_last_layer_counts_as_steps():
+    start = StartRecord(
+        weights_sha256="0" * 64, tune="whole", head="last", trained_parameters=1, head_steps=3
+    )
+    student = report_example.report().students[0]
+    epochs = len(student.curve)
+    found = scores_of(
+        student.model_copy(
+            update={"start": start, "steps": steps((0, 0.3), (1, 0.4), (10 * epochs, 0.7))}
+        )
+    )
+    assert [one.step for one in found][:2] == [3, 4]
+    assert first_step(found, 0.3, ACCURACY) == 3
+    assert found[-1].step == 10 * epochs + 3
 
 
 def test_the_share_is_the_geometric_mean_with_an_interval_above_zero():

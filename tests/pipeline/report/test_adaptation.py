@@ -47,6 +47,7 @@ def report(steps=(12, 20), difference=None, shorter=()):
             ShorterTraining(
                 share=share, steps=round(400 * share), validation_scores=(0.9, 0.8),
                 test_scores=(0.9, 0.9), reaches=reaches,
+                difference=Estimate(share, -0.1, 0.3, "mean over seeds", 2, kind="measured"),
             )
             for share, reaches in shorter
         ),
@@ -103,6 +104,18 @@ def test_the_section_has_a_row_a_seed_and_a_row_a_share():
     assert [str(row[2]) for row in first.rows] == ["12", "20"]
     assert [str(row[3]) for row in first.rows] == ["384", "640"]
     assert str(fewer.rows[0][-1]) == "1 of 2"
+    assert "fitted" not in section.paragraphs[0]
+
+
+def test_a_last_layer_that_was_fitted_is_said_with_what_it_took():
+    whole = report()
+    start = START.model_copy(update={"head_samples": 4096, "head_steps": 43})
+    made = whole.adaptation.model_copy(update={"start": start})
+    said = adaptation.section(made, whole).paragraphs[0]
+    assert said.endswith(
+        "Before the first step the new layer was fitted on the features of 4,096 labelled "
+        "samples; this counts as 43 steps."
+    )
 
 
 def test_the_shortest_complete_schedule_that_is_enough_in_every_seed_is_said():
@@ -112,12 +125,18 @@ def test_the_shortest_complete_schedule_that_is_enough_in_every_seed_is_said():
     table = adaptation.section(whole.adaptation, whole).tables[2]
     assert [str(row[0]) for row in table.rows] == ["20", "40", "80", "200"]
     assert [str(row[-1]) for row in table.rows] == ["0 of 2", "1 of 2", "2 of 2", "2 of 2"]
+    assert (
+        "Its accuracy on test after 80 steps minus that of random weights after all steps: "
+        "20.0 points (-10.0 to 30.0)"
+    ) in said
+    assert [str(row[-2].text) for row in table.rows][2].startswith("20.0 points")
 
 
 def test_schedules_that_are_too_short_are_said_and_none_is_named_where_none_was_tried():
     whole = report(shorter=((0.05, 0), (0.1, 1)))
     said = adaptation.sentence(whole.adaptation, whole)
     assert "No complete schedule of up to 40 steps gives it that in every seed." in said
+    assert "on test after 40 steps" in said
     assert "complete schedule" not in adaptation.sentence(report().adaptation, report())
     assert "adapt --steps" in adaptation.section(report().adaptation, report()).paragraphs[2]
 

@@ -1,0 +1,247 @@
+"""The new last layer is fitted on the features before it, as scikit-learn would fit it."""
+
+import numpy as np
+import pytest
+import torch
+from edgestill.pipeline.data.arrays import Arrays
+from edgestill.pipeline.distill.batches import Batch
+from edgestill.pipeline.distill.hard_labels import hard_labels
+from edgestill.pipeline.distill.loop import evaluate
+from edgestill.pipeline.distill.probe import _PENALTIES, MOST_SAMPLES, fit_head
+from edgestill.pipeline.models.deployed import Deployed
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import log_loss
+from small_trainings import DATA, SHORT, copied, drawn, fresh
+from torch import nn
+
+COLUMNS = DATA.model_copy(update={"layout": "table", "sample_shape": (5,)})
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+SCALES = np.array((1.0, 10.0, 0.1, 3.0, 1.0))
+
+
+def columns(samples=200, seed=0, answers=None):
+    """Five columns of different scales, and a class, flags or numbers that depend on them."""
+    random = np.random.default_rng(seed)
+    standard = random.normal(size=(samples, 5))
+    mixed = standard @ np.random.default_rng(7).normal(size=(5, 3))
+    mixed += random.normal(size=mixed.shape)
+    x = (standard * SCALES + 2.0).astype(np.float32)
+    if answers == "flags":
+        return Arrays(x, (mixed > 0.0).astype(np.float32))
+    if answers == "numbers":
+        return Arrays(x, (1000.0 + 50.0 * mixed).astype(np.float32))
+    return Arrays(x, mixed.argmax(1))
+
+
+class Alone(nn.Module):
+    """A last layer whose features are the samples themselves."""
+
+    def __init__(self, last):
+        super().__init__()
+        self.last = last
+
+    def forward(self, x):
+        return self.last(x)
+
+
+def around(last, answers=((), ())):
+    return Deployed(Alone(last), "table", (0.0,), (1.0,), answers)
+
+
+def standardized(train, other):
+    mean, deviation = train.mean(0), train.std(0)
+    return (other - mean) / deviation
+
+
+def fitted(model, train, validation, data=COLUMNS, head="last", schedule=SHORT):
+    return fit_head(model, head, train, validation, data, schedule)
+
+
+def test_classes_are_fitted_as_by_logistic_regression():
+    train, validation = columns(), columns(300, 1)
+    model = around(nn.Linear(5, 3))
+    assert fitted(model, train, validation) == 200
+    found = evaluate(model, validation, COLUMNS)[0]
+    x, held = (standardized(train.x, one) for one in (train.x, validation.x))
+    losses = []
+    for penalty in _PENALTIES:
+        theirs = LogisticRegression(C=1.0 / (2.0 * len(x) * penalty), tol=1e-8, max_iter=1000)
+        theirs.fit(x, train.y)
+        losses.append(log_loss(validation.y, theirs.predict_proba(held)))
+    assert found == pytest.approx(min(losses), abs=1e-4)
+    assert min(losses) < losses[0] - 0.01, "the penalty makes no difference here"
+
+
+def test_numbers_are_fitted_in_their_units_as_by_ridge_regression():
+    train, validation = columns(answers="numbers"), columns(300, 1, "numbers")
+    mean, deviation = train.y.mean(0), train.y.std(0)
+    data = COLUMNS.model_copy(
+        update={
+            "task": "regression",
+            "labels": (),
+            "answer_mean": tuple(mean.tolist()),
+            "answer_std": tuple(deviation.tolist()),
+            "units": ("", "", ""),
+        }
+    )
+    model = around(nn.Linear(5, 3), (data.answer_mean, data.answer_std))
+    assert fitted(model, train, validation, data) == 200
+    with torch.no_grad():
+        outputs = model(torch.from_numpy(validation.x)).numpy()
+    x, held = (standardized(train.x, one) for one in (train.x, validation.x))
+    found = (((outputs - validation.y) / deviation) ** 2).mean()
+    errors = []
+    for penalty in _PENALTIES:
+        # The mean over three numbers of a sample: a penalty counts three times as much.
+        theirs = Ridge(3.0 * len(x) * penalty).fit(x, (train.y - mean) / deviation)
+        wanted = theirs.predict(held) - (validation.y - mean) / deviation
+        errors.append((wanted**2).mean())
+    assert found == pytest.approx(min(errors), rel=1e-3)
+
+
+def test_several_classes_at_once_are_fitted_as_by_one_logistic_regression_each():
+    data = COLUMNS.model_copy(update={"task": "multi-label", "counts": {"train": (99, 99, 99)}})
+    train, validation = columns(answers="flags"), columns(300, 1, "flags")
+    model = around(nn.Linear(5, 3))
+    assert fitted(model, train, validation, data) == 200
+    x, held = (standardized(train.x, one) for one in (train.x, validation.x))
+    losses = []
+    for penalty in _PENALTIES:
+        # The mean over three flags of a sample: a penalty counts three times as much.
+        theirs = LogisticRegression(C=1.0 / (6.0 * len(x) * penalty), tol=1e-8, max_iter=1000)
+        says = [theirs.fit(x, y).predict_proba(held) for y in train.y.T]
+        pairs = zip(validation.y.T, says, strict=True)
+        losses.append(np.mean([log_loss(y, shares) for y, shares in pairs]))
+    assert evaluate(model, validation, data)[0] == pytest.approx(min(losses), abs=1e-4)
+
+
+def test_a_layer_without_a_bias_is_fitted_without_one():
+    last = nn.Linear(5, 3, bias=False)
+    train, validation = columns(), columns(300, 1)
+    model = around(last)
+    before = evaluate(model, validation, COLUMNS)[0]
+    assert fitted(model, train, validation) == 200
+    assert last.bias is None
+    assert evaluate(model, validation, COLUMNS)[0] < min(before, np.log(3.0))
+
+
+def test_only_the_last_layer_changes_and_it_repeats():
+    results = []
+    for _ in range(2):
+        model = fresh("resnet8")
+        before = copied(model)
+        assert fitted(model, drawn(), drawn(60, 1), DATA, "linear") == 96
+        after = copied(model)
+        moved = {key for key in after if not torch.equal(after[key], before[key])}
+        assert moved == {"backbone.linear.weight", "backbone.linear.bias"}
+        results.append(after)
+    assert all(torch.equal(value, results[1][key]) for key, value in results[0].items())
+
+
+def test_samples_without_a_label_are_left_out():
+    train, validation = columns(), columns(300, 1)
+    more = Arrays(np.concatenate([train.x, 1e6 * train.x]), train.y)
+    models = around(nn.Linear(5, 3)), around(nn.Linear(5, 3))
+    assert [fitted(m, of, validation) for m, of in zip(models, (train, more), strict=True)] == [
+        200,
+        200,
+    ]
+    one, other = map(copied, models)
+    assert all(torch.equal(value, other[key]) for key, value in one.items())
+
+
+def test_a_few_samples_that_can_be_told_apart_give_no_huge_weights():
+    # Without a penalty the weights of such samples grow without end.
+    train = Arrays(columns(6).x, np.array([0, 0, 1, 1, 2, 2]))
+    model = around(nn.Linear(5, 3))
+    assert fitted(model, train, columns(40, 1)) == 6
+    weights = model.backbone.last.weight.detach().numpy() * train.x.std(0)
+    assert np.isfinite(weights).all()
+    assert np.abs(weights).max() < 10.0
+
+
+def test_a_column_that_never_changes_gives_finite_weights():
+    train, validation = columns(), columns(300, 1)
+    train.x[:, 2] = 5.0
+    model = around(nn.Linear(5, 3))
+    assert fitted(model, train, validation) == 200
+    assert torch.isfinite(model.backbone.last.weight).all()
+    assert torch.isfinite(model.backbone.last.bias).all()
+    validation.x[:, 2] = 5.0
+    assert evaluate(model, validation, COLUMNS)[1] > 0.5
+
+
+def test_of_many_samples_a_part_is_taken(monkeypatch):
+    from edgestill.pipeline.distill import probe
+
+    assert MOST_SAMPLES > 1000
+    monkeypatch.setattr(probe, "MOST_SAMPLES", 50)
+    assert fitted(around(nn.Linear(5, 3)), columns(), columns(300, 1)) == 50
+
+
+class Pooled(nn.Module):
+    """Something stands behind the last layer with weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.last(x) * 2.0
+
+
+class Sequence(nn.Module):
+    """The last layer gets several vectors of a sample."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(5, 3)
+
+    def forward(self, x):
+        return self.last(x.unsqueeze(1)).mean(1)
+
+
+class Convolution(nn.Module):
+    """The last layer is no Linear."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Conv1d(5, 3, 1)
+
+    def forward(self, x):
+        return self.last(x.unsqueeze(2)).squeeze(2)
+
+
+@pytest.mark.parametrize("backbone", [Pooled, Sequence, Convolution])
+def test_another_end_of_a_model_is_left_as_it_is(backbone):
+    model = around(nn.Linear(5, 3))
+    model.backbone = backbone()
+    before = copied(model)
+    assert fitted(model, columns(), columns(300, 1)) == 0
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+def test_a_task_without_labels_leaves_it_random():
+    data = COLUMNS.model_copy(update={"task": "embedding", "labels": ()})
+    model = around(nn.Linear(5, 3))
+    before = copied(model)
+    assert fitted(model, Arrays(columns().x, np.empty((200, 0))), columns(300, 1), data) == 0
+    assert torch.equal(model.backbone.last.weight, before["backbone.last.weight"])
+
+
+def test_smoothing_and_weights_of_classes_are_those_of_the_training():
+    train, validation = columns(), columns(300, 1)
+    counts = tuple(np.bincount(train.y, minlength=3).tolist())
+    data = COLUMNS.model_copy(update={"rows": {"train": 200}, "counts": {"train": counts}})
+    losses = []
+    for schedule in (SHORT, SHORT.model_copy(update={"label_smoothing": 0.3})):
+        model = around(nn.Linear(5, 3))
+        fitted(model, train, validation, data, schedule=schedule)
+        smooth = hard_labels(data, SHORT.model_copy(update={"label_smoothing": 0.3}))
+        with torch.no_grad():
+            outputs = model(torch.from_numpy(train.x))
+            batch = Batch(outputs, torch.from_numpy(train.y), np.arange(200), 0)
+            losses.append(smooth(outputs, batch).item())
+    assert losses[1] < losses[0]
