@@ -86,6 +86,7 @@ def run(model, *, progress=None, work=None, **changed):
         changed.get("select_by"),
         changed.get("frozen", ()),
         changed.get("scored_after", frozenset()),
+        changed.get("untaught", 0.0),
     )
     return fit(model, setup, progress=progress or Silent(), what="a model", work=work)
 

@@ -67,6 +67,7 @@ class TrainingSetup(NamedTuple):
         select_by: the metric by which the best epoch is kept; None: see ``Task.chooses``.
         frozen: modules that stay in eval mode, so that their statistics do not move either.
         scored_after: steps after which the model is scored on validation, too; 0: before the first.
+        untaught: loss of a model that knows nothing, where this one has learned before step 1.
     """
 
     batches: Batches
@@ -80,6 +81,7 @@ class TrainingSetup(NamedTuple):
     select_by: str | None = None
     frozen: tuple[torch.nn.Module, ...] = ()
     scored_after: frozenset[int] = frozenset()
+    untaught: float = 0.0
 
     @property
     def total_steps(self) -> int:
@@ -149,7 +151,7 @@ class _State(BaseModel):
     mean: float = 0.0
     """Of the losses of this epoch so far."""
     first: float = 0.0
-    """Loss of the first step of all."""
+    """Loss of the first step of all, or of a model that knows nothing if that is more."""
     running: float = 0.0
     lowest: float = 0.0
     """Of the running loss."""
@@ -192,8 +194,7 @@ class _Trainer:
         self.saved = time.monotonic()
 
     def run(self) -> Fitted:
-        setup, at = self.setup, self._resumed()
-        detail = ""
+        setup, at, detail = self.setup, self._resumed(), ""
         if at.step == 0:
             self._scored()
         with self.progress.steps(self.what, self.total - at.step) as steps:
@@ -267,7 +268,7 @@ class _Trainer:
         self._finite(loss, when)
         at = self.at
         if at.step == 0:
-            at.first = at.running = at.lowest = loss
+            at.first, at.running, at.lowest = max(loss, self.setup.untaught), loss, loss
         at.running = _SMOOTHING * at.running + (1.0 - _SMOOTHING) * loss
         at.lowest = min(at.lowest, at.running)
         if at.running > max(_DIVERGED * at.lowest, 2.0 * at.first):
@@ -296,9 +297,8 @@ class _Trainer:
 
     def _judged(self, number: int, seconds: float) -> Epoch:
         """End an epoch: add it to the curve, and keep its weights if they are the best so far."""
-        at = self.at
+        at, setup = self.at, self.setup
         with self.average.in_place() if self.average is not None else nullcontext():
-            setup = self.setup
             loss, score = evaluate(
                 self.model, setup.validation, setup.data, setup.chosen_by, self.ranks
             )

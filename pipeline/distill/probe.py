@@ -1,7 +1,7 @@
 """The new last layer of a loaded student, fitted on the features before it: a linear probe.
 
 >>> fit_head(model, "linear", train, validation, data, schedule)        # doctest: +SKIP
-4096
+HeadFit(samples=4096, untaught=1.3862943649291992)
 
 A random last layer gives the first steps gradients that undo features which are good already.
 Fitted first, it does not (Kumar et al. 2022, "linear probing, then fine-tuning", §3). The fit is
@@ -28,6 +28,13 @@ _PENALTIES = (1.0, 0.1, 0.01, 1e-3, 1e-4)
 _ITERATIONS = 100
 
 
+class HeadFit(NamedTuple):
+    """On how many samples a layer was fitted, and their loss where it gives zeros alone."""
+
+    samples: int = 0
+    untaught: float = 0.0
+
+
 class _Features(NamedTuple):
     """What the last layer gets: x float32 [n, features], and the labels y."""
 
@@ -42,7 +49,7 @@ def fit_head(
     validation: Arrays,
     data: DataRecord,
     schedule: Schedule,
-) -> int:
+) -> HeadFit:
     """Fit the last layer of a student by the loss of its task, all other layers as they are.
 
     Args:
@@ -54,19 +61,19 @@ def fit_head(
         schedule: label smoothing and class weights.
 
     Returns:
-        The samples of train that it was fitted on. 0 where it was left as it is: no Linear of one
-        vector a sample, something behind it, or a task without labels.
+        Of no samples where the layer was left as it is: it is no Linear of one vector a sample,
+        something stands behind it, or the task has no labels.
     """
     layer, hard_loss = model.backbone.get_submodule(head), tasks.of(data.task).hard_loss
     if hard_loss is None or not isinstance(layer, nn.Linear):
-        return 0
+        return HeadFit()
     labelled = Arrays(train.x[: len(train.y)], train.y)
     features = _features(model, layer, draw(labelled, MOST_SAMPLES), data)
     held = _features(model, layer, draw(validation, MOST_SAMPLES), data)
     if features is None or held is None:
-        return 0
-    _fit(model, layer, features, held, hard_loss(data, schedule))
-    return len(features.x)
+        return HeadFit()
+    untaught = _fit(model, layer, features, held, hard_loss(data, schedule))
+    return HeadFit(len(features.x), untaught)
 
 
 def _features(
@@ -93,8 +100,12 @@ def _features(
 
 def _fit(
     model: Deployed, layer: nn.Linear, train: _Features, held: _Features, loss: SampleLoss
-) -> None:
-    """Leave the layer with the weights of the penalty that is best on held samples."""
+) -> float:
+    """Leave the layer with the weights of the penalty that is best on held samples.
+
+    Returns:
+        The loss on train of a layer that gives nothing but zeros.
+    """
     # Without a bias the layer cannot take a mean away.
     mean = train.x.mean(0) if layer.bias is not None else torch.zeros_like(train.x[0])
     deviation = (train.x - mean).square().mean(0).sqrt().clamp_min(torch.finfo().eps)
@@ -105,6 +116,8 @@ def _fit(
         logits = torch.addmm(bias, (features.x - mean) / deviation, weight.T)
         return loss(model.in_units(logits), features.y).mean()
 
+    with torch.no_grad():
+        untaught = loss_on(train).item()
     best = torch.inf
     for penalty in _PENALTIES:
         trained = [tensor for tensor in (weight, bias) if tensor.requires_grad]
@@ -124,3 +137,4 @@ def _fit(
                 layer.weight.copy_(weight / deviation)
                 if layer.bias is not None:
                     layer.bias.copy_(bias - layer.weight @ mean)
+    return untaught

@@ -135,11 +135,12 @@ def _started(
         tune=inputs.start.tune,
         head=began.head,
         trained_parameters=began.trained,
-        head_samples=fitted,
-        head_steps=math.ceil(fitted / setup.schedule.batch_size / PASSES_OF_A_STEP),
+        head_samples=fitted.samples,
+        head_steps=math.ceil(fitted.samples / setup.schedule.batch_size / PASSES_OF_A_STEP),
     )
-    also = {0} if fitted else set()
-    return setup._replace(frozen=began.frozen, scored_after=setup.scored_after | also), record
+    scored = setup.scored_after | ({0} if fitted.samples else set())
+    setup = setup._replace(frozen=began.frozen, scored_after=scored, untaught=fitted.untaught)
+    return setup, record
 
 
 def _how(distillation: Distillation | None) -> str:

@@ -1,5 +1,6 @@
 """The one training loop: repeatable, fair to both students, and stopped when it goes wrong."""
 
+import math
 import re
 from types import SimpleNamespace
 
@@ -371,6 +372,23 @@ def test_a_loss_that_keeps_rising_stops_the_training():
     with pytest.raises(ModelError, match=r"a loss that rises \(lately .* in epoch 1\d, step"):
         run(fresh(), loss=loss, schedule=told)
     assert 60 < len(calls) < 110
+
+
+def test_a_loss_that_rises_to_that_of_a_model_that_knows_nothing_does_not_stop_the_training():
+    # A fitted last layer starts low; the peak of the learning rate may undo it for a while.
+    def trained(**more):
+        calls = []
+
+        def loss(logits, batch):
+            calls.append(1)
+            return F.cross_entropy(logits, batch.y) * (0.01 if len(calls) < 20 else 1.0)
+
+        told = Schedule(epochs=20, batch_size=16, learning_rate=1e-5)
+        return run(fresh(), loss=loss, schedule=told, **more)
+
+    with pytest.raises(ModelError, match="a loss that rises"):
+        trained()
+    assert len(trained(untaught=math.log(3.0)).curve) == 20
 
 
 @pytest.mark.parametrize("seed", range(6))

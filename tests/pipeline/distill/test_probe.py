@@ -56,7 +56,7 @@ def standardized(train, other):
 
 
 def fitted(model, train, validation, data=COLUMNS, head="last", schedule=SHORT):
-    return fit_head(model, head, train, validation, data, schedule)
+    return fit_head(model, head, train, validation, data, schedule).samples
 
 
 def test_classes_are_fitted_as_by_logistic_regression():
@@ -125,6 +125,11 @@ def test_a_layer_without_a_bias_is_fitted_without_one():
     assert fitted(model, train, validation) == 200
     assert last.bias is None
     assert evaluate(model, validation, COLUMNS)[0] < min(before, np.log(3.0))
+
+
+def test_the_loss_of_a_layer_that_knows_nothing_is_told():
+    found = fit_head(around(nn.Linear(5, 3)), "last", columns(), columns(300, 1), COLUMNS, SHORT)
+    assert found.untaught == pytest.approx(np.log(3.0), abs=1e-6)
 
 
 def test_only_the_last_layer_changes_and_it_repeats():

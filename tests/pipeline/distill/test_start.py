@@ -101,7 +101,7 @@ def test_the_last_layer_of_every_family_can_be_fitted(family, tmp_path):
     random = np.random.default_rng(0)
     x = random.integers(1, 20, (48, *data.sample_shape)).astype(data.dtype)
     samples = Arrays(x, random.integers(0, 3, 48))
-    assert fit_head(model, head, samples, samples, data, SHORT) == 48
+    assert fit_head(model, head, samples, samples, data, SHORT).samples == 48
     assert evaluate(model, samples, data)[0] < math.log(3.0)
 
 
