@@ -26,6 +26,8 @@ MOST_SAMPLES = 4096
 _PENALTIES = (1.0, 0.1, 0.01, 1e-3, 1e-4)
 """Factors of the squared weights of standardized features, of which validation chooses one."""
 _ITERATIONS = 100
+_CONSTANT = 1e-5
+"""Deviation of a feature over its largest value, below which it is rounding."""
 
 
 class HeadFit(NamedTuple):
@@ -62,7 +64,7 @@ def fit_head(
 
     Returns:
         Of no samples where the layer was left as it is: it is no Linear of one vector a sample,
-        something stands behind it, or the task has no labels.
+        something stands behind it, its features are not finite, or the task has no labels.
     """
     layer, hard_loss = model.backbone.get_submodule(head), tasks.of(data.task).hard_loss
     if hard_loss is None or not isinstance(layer, nn.Linear):
@@ -79,7 +81,7 @@ def fit_head(
 def _features(
     model: Deployed, layer: nn.Linear, samples: Arrays, data: DataRecord
 ) -> _Features | None:
-    """What the layer gets for each sample; None where the model does not end with it."""
+    """What the layer gets for each sample; None where it cannot be fitted alone."""
     seen: list[torch.Tensor] = []
     ends = True
 
@@ -95,7 +97,9 @@ def _features(
                 features.append(x)
     finally:
         handle.remove()
-    return _Features(torch.cat(features), torch.from_numpy(samples.y)) if ends else None
+    if not ends or not all(torch.isfinite(x).all() for x in features):
+        return None
+    return _Features(torch.cat(features), torch.from_numpy(samples.y))
 
 
 def _fit(
@@ -108,7 +112,9 @@ def _fit(
     """
     # Without a bias the layer cannot take a mean away.
     mean = train.x.mean(0) if layer.bias is not None else torch.zeros_like(train.x[0])
-    deviation = (train.x - mean).square().mean(0).sqrt().clamp_min(torch.finfo().eps)
+    deviation = (train.x - mean).square().mean(0).sqrt()
+    # A feature that is the same in all samples tells nothing: its weights are 0.
+    deviation[deviation <= _CONSTANT * train.x.abs().amax(0)] = torch.inf
     weight = torch.zeros_like(layer.weight, requires_grad=True)
     bias = torch.zeros(len(weight), requires_grad=layer.bias is not None)
 
