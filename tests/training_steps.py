@@ -22,6 +22,7 @@ from edgestill.pipeline.distill.inputs import (
     Training,
 )
 from edgestill.pipeline.distill.loop import fit
+from edgestill.pipeline.distill.probe import fit_head
 from edgestill.pipeline.distill.start import begin
 from edgestill.pipeline.distill.student import open_training
 from edgestill.pipeline.models import deployed
@@ -197,7 +198,11 @@ def adapted(kit):
     model = model_of("kd")
     began = begin(model, weights, "partly", DATA, "resnet8")
     with open_training(model, kit.plain(), 0) as setup:
-        fitted = fit(model, setup._replace(frozen=began.frozen), progress=Silent(), what="adapted")
+        head = fit_head(
+            model, began.head, setup.batches.train, setup.validation, DATA, setup.schedule
+        )
+        setup = setup._replace(frozen=began.frozen, untaught=head.untaught)
+        fitted = fit(model, setup, progress=Silent(), what="adapted")
     return model.state_dict(), figures(fitted)
 
 

@@ -56,7 +56,7 @@ def adapt(  # noqa: PLR0913 - named options of a function that users call
 ) -> Run:
     """Adapt the student of a run to other data: a new last layer, trained further, all stages.
 
-    The new last layer is first fitted on the features of the loaded layers, then trained with them.
+    The new last layer is first fitted on the features of the loaded layers (docs/adapt.md).
 
     The same student is trained from random weights, too, by the same schedule. The new run's
     ``report.adaptation`` has the steps to the same score of both, and what the start gave on test.

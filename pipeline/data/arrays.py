@@ -57,8 +57,13 @@ def draw(split: Arrays, most: int) -> Arrays:
     Returns:
         min(most, n) samples, in memory.
     """
-    rows = np.sort(np.random.default_rng(0).permutation(len(split.x))[:most])
+    rows = drawn_rows(len(split.x), most)
     return Arrays(np.array(split.x[rows]), split.y[rows])
+
+
+def drawn_rows(samples: int, most: int) -> NDArray[np.int64]:
+    """The rows of random samples of a split, as of ``draw``, in rising order, int64 [n]."""
+    return np.sort(np.random.default_rng(0).permutation(samples)[:most])
 
 
 def open_split(folder: Path, split: Split) -> Arrays:

@@ -41,7 +41,7 @@ SECONDS_BETWEEN_CHECKPOINTS = 30.0
 _SMOOTHING = 0.98
 """Of the running loss, which tells a training that diverges from a single bad batch."""
 _DIVERGED = 10.0
-"""Times its lowest value that the running loss may reach, and twice the first loss."""
+"""Times its lowest value that the running loss may reach, and twice ``_State.first``."""
 
 
 class Fitted(NamedTuple):
@@ -67,7 +67,7 @@ class TrainingSetup(NamedTuple):
         select_by: the metric by which the best epoch is kept; None: see ``Task.chooses``.
         frozen: modules that stay in eval mode, so that their statistics do not move either.
         scored_after: steps after which the model is scored on validation, too; 0: before the first.
-        untaught: loss of a model that knows nothing, where this one has learned before step 1.
+        untaught: loss from labels of a model that knows nothing; 0: this one is random at first.
     """
 
     batches: Batches

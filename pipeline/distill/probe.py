@@ -8,30 +8,32 @@ Fitted first, it does not (Kumar et al. 2022, "linear probing, then fine-tuning"
 convex in the weights of the layer: L-BFGS on features that are computed once (Alain & Bengio 2017).
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from .. import tasks
-from ..data.arrays import Arrays, draw
+from ..data.arrays import Arrays, drawn_rows
+from ..engine.compute import device
 from ..models.deployed import Deployed
 from ..recipe.training import Schedule
 from ..records import DataRecord
 from ..tasks.task import SampleLoss
-from .loop import logits_of
+from .loop import EVALUATION_BATCH, logits_of
 
 MOST_SAMPLES = 4096
-"""Of train, and of validation: enough for a layer of some hundred features a class."""
+"""Of train, and of validation: more would take the time of more steps than they save."""
 _PENALTIES = (1.0, 0.1, 0.01, 1e-3, 1e-4)
 """Factors of the squared weights of standardized features, of which validation chooses one."""
 _ITERATIONS = 100
-_CONSTANT = 1e-5
-"""Deviation of a feature over its largest value, below which it is rounding."""
+_LEAST_DEVIATION = 0.01
+"""Of a feature, over the mean of all: a smaller one would be rounding, or make weights huge."""
 
 
 class HeadFit(NamedTuple):
-    """On how many samples a layer was fitted, and their loss where it gives zeros alone."""
+    """On how many samples a layer was fitted, and their loss from labels where it gives zeros."""
 
     samples: int = 0
     untaught: float = 0.0
@@ -55,7 +57,7 @@ def fit_head(
     """Fit the last layer of a student by the loss of its task, all other layers as they are.
 
     Args:
-        model: its backbone ends with the layer; only that is changed.
+        model: on the processor, before and afterwards; only the layer is changed.
         head: name of the layer in the backbone.
         train: samples; those without a label come last and are left out.
         validation: chooses the penalty, by the loss.
@@ -64,74 +66,84 @@ def fit_head(
 
     Returns:
         Of no samples where the layer was left as it is: it is no Linear of one vector a sample,
-        something stands behind it, its features are not finite, or the task has no labels.
+        something stands behind it, its features are not finite, the task has no labels, or no fit
+        is better on validation than zeros.
     """
     layer, hard_loss = model.backbone.get_submodule(head), tasks.of(data.task).hard_loss
     if hard_loss is None or not isinstance(layer, nn.Linear):
         return HeadFit()
-    labelled = Arrays(train.x[: len(train.y)], train.y)
-    features = _features(model, layer, draw(labelled, MOST_SAMPLES), data)
-    held = _features(model, layer, draw(validation, MOST_SAMPLES), data)
+    model.to(device())
+    try:
+        features = _features(model, layer, train, data)
+        held = _features(model, layer, validation, data) if features else None
+    finally:
+        model.to("cpu")
     if features is None or held is None:
         return HeadFit()
-    untaught = _fit(model, layer, features, held, hard_loss(data, schedule))
-    return HeadFit(len(features.x), untaught)
+    return _fit(model, layer, features, held, hard_loss(data, schedule))
 
 
 def _features(
-    model: Deployed, layer: nn.Linear, samples: Arrays, data: DataRecord
+    model: Deployed, layer: nn.Linear, split: Arrays, data: DataRecord
 ) -> _Features | None:
-    """What the layer gets for each sample; None where it cannot be fitted alone."""
+    """What the layer gets for each sample with a label; None where it cannot be fitted alone."""
+    rows, features = drawn_rows(len(split.y), MOST_SAMPLES), []
+    for start in range(0, len(rows), EVALUATION_BATCH):
+        block = split.x[rows[start : start + EVALUATION_BATCH]]
+        for x, ends in _seen(model, layer, block, data):
+            if not ends or x.dim() != 2 or not torch.isfinite(x).all():
+                return None
+            features.append(x)
+    return _Features(torch.cat(features), torch.from_numpy(split.y[rows]))
+
+
+def _seen(
+    model: Deployed, layer: nn.Linear, block: Any, data: DataRecord
+) -> Iterator[tuple[torch.Tensor, bool]]:
+    """What the layer gets for some samples, and whether the model ends with what it gives."""
     seen: list[torch.Tensor] = []
-    ends = True
 
-    def note(_: nn.Module, inputs: tuple[torch.Tensor], logits: torch.Tensor) -> None:
-        seen[:] = [inputs[0], logits]
+    def note(_: nn.Module, args: Any, kwargs: Any, logits: torch.Tensor) -> None:
+        # What stands behind the layer may write into its output.
+        seen[:] = [args[0] if args else kwargs["input"], logits.clone()]
 
-    handle, features = layer.register_forward_hook(note), []
+    handle = layer.register_forward_hook(note, with_kwargs=True)
     try:
         with torch.no_grad():
-            for outputs, _ in logits_of(model, samples.x, data):
+            for outputs, _ in logits_of(model, block, data):
                 x, logits = seen
-                ends = ends and x.dim() == 2 and torch.equal(model.in_units(logits), outputs)
-                features.append(x)
+                yield x.cpu(), torch.equal(model.in_units(logits).cpu(), outputs)
     finally:
         handle.remove()
-    if not ends or not all(torch.isfinite(x).all() for x in features):
-        return None
-    return _Features(torch.cat(features), torch.from_numpy(samples.y))
 
 
 def _fit(
     model: Deployed, layer: nn.Linear, train: _Features, held: _Features, loss: SampleLoss
-) -> float:
-    """Leave the layer with the weights of the penalty that is best on held samples.
-
-    Returns:
-        The loss on train of a layer that gives nothing but zeros.
-    """
+) -> HeadFit:
+    """Leave the layer with the weights of the penalty that is best on held samples."""
     # Without a bias the layer cannot take a mean away.
     mean = train.x.mean(0) if layer.bias is not None else torch.zeros_like(train.x[0])
     deviation = (train.x - mean).square().mean(0).sqrt()
-    # A feature that is the same in all samples tells nothing: its weights are 0.
-    deviation[deviation <= _CONSTANT * train.x.abs().amax(0)] = torch.inf
+    least = max(_LEAST_DEVIATION * deviation.mean().item(), torch.finfo().eps)
+    deviation = deviation.clamp_min(least)
     weight = torch.zeros_like(layer.weight, requires_grad=True)
     bias = torch.zeros(len(weight), requires_grad=layer.bias is not None)
+    trained = [tensor for tensor in (weight, bias) if tensor.requires_grad]
 
     def loss_on(features: _Features) -> torch.Tensor:
         logits = torch.addmm(bias, (features.x - mean) / deviation, weight.T)
         return loss(model.in_units(logits), features.y).mean()
 
     with torch.no_grad():
-        untaught = loss_on(train).item()
-    best = torch.inf
+        untaught, best = loss_on(train).item(), loss_on(held).item()
+    better = False
     for penalty in _PENALTIES:
-        trained = [tensor for tensor in (weight, bias) if tensor.requires_grad]
         optimizer = torch.optim.LBFGS(trained, max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
 
         def step(penalty: float = penalty, optimizer: torch.optim.LBFGS = optimizer) -> float:
             optimizer.zero_grad()
-            penalized = loss_on(train) + penalty * weight.square().sum()
+            # The bias, too: that of a class without a sample here would fall without end.
+            penalized = loss_on(train) + penalty * sum(one.square().sum() for one in trained)
             penalized.backward()  # type: ignore[no-untyped-call]
             return penalized.item()
 
@@ -139,8 +151,8 @@ def _fit(
         with torch.no_grad():
             found = loss_on(held).item()
             if found < best:
-                best = found
+                best, better = found, True
                 layer.weight.copy_(weight / deviation)
                 if layer.bias is not None:
                     layer.bias.copy_(bias - layer.weight @ mean)
-    return untaught
+    return HeadFit(len(train.x), untaught) if better else HeadFit()

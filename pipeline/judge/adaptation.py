@@ -1,10 +1,11 @@
 """The adaptation stage: how many steps and samples a start from other weights saves, and its gain.
 
 A student that was trained on other data starts with features that a random one has to learn. Both
-are trained by the same schedule, and scored on validation after the same steps. The score to reach
-is the best of the student from random weights, at the end of its schedule; the learning rate of the
-other one is still far from its end when it reaches it, so that the steps are an upper bound of what
-a schedule of its own takes. Complete shorter schedules say what one takes, where a recipe asks.
+are trained by the same schedule, and scored on validation after the same steps; the former is
+scored before the first one, too, where its last layer has been fitted. The score to reach is the
+best of the student from random weights, at the end of its schedule; the learning rate of the other
+one is still far from its end when it reaches it, so that the steps are an upper bound of what a
+schedule of its own takes. Complete shorter schedules say what one takes, where a recipe asks.
 """
 
 from collections.abc import Sequence

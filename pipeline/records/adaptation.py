@@ -12,7 +12,8 @@ class Reached(Record):
     target: float
     """Score on validation of the student from random weights, at its best epoch."""
     steps: int | None
-    """First step of the grid, or end of an epoch, with that score; None where none has it."""
+    """First step of the grid, or end of an epoch, with that score; None where none has it. The fit
+    of the last layer counts (``StartRecord.head_steps``), and may be enough by itself."""
 
 
 class FewerSamples(Record):
@@ -35,6 +36,7 @@ class ShorterTraining(Record):
     share: float
     """Of the epochs, as it was asked for."""
     steps: int
+    """With those of the fit of the last layer."""
     validation_scores: tuple[float, ...]
     """At the best epoch, one a seed."""
     test_scores: tuple[float, ...]
@@ -51,7 +53,7 @@ class AdaptationRecord(Record):
     metric: str
     """That chose epochs, and by which scores on validation are compared."""
     total_steps: int
-    """Of either training."""
+    """Of either training, without the fit of the last layer."""
     batch_size: int
     samples: int
     """Labelled samples in train."""

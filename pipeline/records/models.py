@@ -43,7 +43,8 @@ class StartRecord(Record):
     head_samples: int = 0
     """Labelled samples that the last layer was fitted on before the first step; 0: it was not."""
     head_steps: int = 0
-    """What that took, in steps of the training: a pass forward is a third of a step."""
+    """What that took, in steps that train all layers: a pass of a batch forward is a third of one;
+    the pass over validation is not counted, as no scoring is."""
 
 
 class ModelRecord(Record):

@@ -151,7 +151,7 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
                 str(one.seed),
                 numbers.amount(one.target, metric),
                 "never" if one.steps is None else f"{one.steps:,}",
-                "never" if one.steps is None else f"{one.steps * made.batch_size:,}",
+                "never" if one.steps is None else f"{_seen(one.steps, made):,}",
                 "never" if one.steps is None else _share(one.steps / made.total_steps),
                 numbers.amount(adapted, score),
                 numbers.amount(scratch, score),
@@ -218,6 +218,12 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
                 for one in made.fewer
             ),
         )
+
+
+def _seen(steps: int, made: AdaptationRecord) -> int:
+    """Samples that so many steps show, and the fit of the last layer before them."""
+    start = made.start
+    return start.head_samples + (steps - start.head_steps) * made.batch_size
 
 
 def _share(value: float) -> str:

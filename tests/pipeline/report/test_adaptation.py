@@ -109,12 +109,14 @@ def test_the_section_has_a_row_a_seed_and_a_row_a_share():
 
 def test_a_last_layer_that_was_fitted_is_said_with_what_it_took():
     whole = report()
-    start = START.model_copy(update={"head_samples": 4096, "head_steps": 43})
+    start = START.model_copy(update={"head_samples": 4096, "head_steps": 8})
     made = whole.adaptation.model_copy(update={"start": start})
-    said = adaptation.section(made, whole).paragraphs[0]
+    section = adaptation.section(made, whole)
+    assert [str(row[3]) for row in section.tables[0].rows] == ["4,224", "4,480"]
+    said = section.paragraphs[0]
     assert said.endswith(
         "Before the first step the new layer was fitted on the features of 4,096 labelled "
-        "samples; this counts as 43 steps."
+        "samples; this counts as 8 steps."
     )
 
 
