@@ -26,7 +26,8 @@ from .loop import EVALUATION_BATCH, logits_of
 MOST_SAMPLES = 4096
 """Of train, and of validation: more would take the time of more steps than they save."""
 _PENALTIES = (1.0, 0.1, 0.01, 1e-3, 1e-4)
-"""Factors of the squared weights of standardized features, of which validation chooses one."""
+"""Factors of the squared weights of standardized features, of which validation chooses one; the
+largest first."""
 _ITERATIONS = 100
 _LEAST_DEVIATION = 0.01
 """Of a feature, over the mean of all: a smaller one would be rounding, or make weights huge."""
@@ -117,10 +118,23 @@ def _seen(
         handle.remove()
 
 
+class _Try(NamedTuple):
+    """What a penalty gave: mean loss on held samples, its standard error, and the weights."""
+
+    loss: float
+    error: float
+    weight: torch.Tensor
+    bias: torch.Tensor
+
+
 def _fit(
     model: Deployed, layer: nn.Linear, train: _Features, held: _Features, loss: SampleLoss
 ) -> HeadFit:
-    """Leave the layer with the weights of the penalty that is best on held samples."""
+    """Leave the layer with the weights of the largest penalty that is as good as the best.
+
+    As good is within one standard error on held samples (Hastie et al. 2009, §7.10): of small
+    weights a training that goes on with all layers is freer to leave.
+    """
     # Without a bias the layer cannot take a mean away.
     mean = train.x.mean(0) if layer.bias is not None else torch.zeros_like(train.x[0])
     deviation = (train.x - mean).square().mean(0).sqrt()
@@ -130,29 +144,35 @@ def _fit(
     bias = torch.zeros(len(weight), requires_grad=layer.bias is not None)
     trained = [tensor for tensor in (weight, bias) if tensor.requires_grad]
 
-    def loss_on(features: _Features) -> torch.Tensor:
+    def losses(features: _Features) -> torch.Tensor:
         logits = torch.addmm(bias, (features.x - mean) / deviation, weight.T)
-        return loss(model.in_units(logits), features.y).mean()
+        return loss(model.in_units(logits), features.y)
 
     with torch.no_grad():
-        untaught, best = loss_on(train).item(), loss_on(held).item()
-    better = False
+        untaught, zeros = losses(train).mean().item(), losses(held).mean().item()
+    tried = []
     for penalty in _PENALTIES:
         optimizer = torch.optim.LBFGS(trained, max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
 
         def step(penalty: float = penalty, optimizer: torch.optim.LBFGS = optimizer) -> float:
             optimizer.zero_grad()
             # The bias, too: that of a class without a sample here would fall without end.
-            penalized = loss_on(train) + penalty * sum(one.square().sum() for one in trained)
+            penalized = losses(train).mean() + penalty * sum(t.square().sum() for t in trained)
             penalized.backward()  # type: ignore[no-untyped-call]
             return penalized.item()
 
         optimizer.step(step)  # type: ignore[no-untyped-call]
         with torch.no_grad():
-            found = loss_on(held).item()
-            if found < best:
-                best, better = found, True
-                layer.weight.copy_(weight / deviation)
-                if layer.bias is not None:
-                    layer.bias.copy_(bias - layer.weight @ mean)
-    return HeadFit(len(train.x), untaught) if better else HeadFit()
+            found = losses(held)
+            error = found.std(correction=0).item() / len(found) ** 0.5
+            fitted = (weight / deviation).clone(), bias.clone()
+        tried.append(_Try(found.mean().item(), error, *fitted))
+    best = min(tried, key=lambda one: one.loss)
+    if not best.loss < zeros:
+        return HeadFit()
+    chosen = next(one for one in tried if one.loss <= best.loss + best.error and one.loss < zeros)
+    with torch.no_grad():
+        layer.weight.copy_(chosen.weight)
+        if layer.bias is not None:
+            layer.bias.copy_(chosen.bias - chosen.weight @ mean)
+    return HeadFit(len(train.x), untaught)

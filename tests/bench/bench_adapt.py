@@ -1,6 +1,7 @@
 """How many steps does a distilled student save on classes that it has never seen?
 
     python tests/bench/bench_adapt.py [--source cifar10] [--held 2500] [--seeds 3] [--epochs 12]
+        [--validation 0.1]
 
 A ResNet-8 is distilled on the first classes of a data set and adapted to the held ones; the same
 student from random weights is trained by the same schedule. The mark: the adapted one has the other
@@ -135,7 +136,13 @@ SOURCES = {"digits": digits, "cifar10": cifar10}
 
 
 def measured(
-    source: str, folder: Path, seeds: int, epochs: int, held: int, **more: object
+    source: str,
+    folder: Path,
+    seeds: int,
+    epochs: int,
+    held: int,
+    validation: float,
+    **more: object,
 ) -> edgestill.Run:
     """The adapted run."""
     (folder / "recipe.toml").write_text(SOURCES[source](folder, held) + MEASURED)
@@ -150,7 +157,8 @@ def measured(
             "distill.epochs": epochs,
             "data.duplicates": "drop",
             "student.step_shares": SHARES,
-            **({"data.validation": 0.1, "data.calibration": 0.02} if source == "cifar10" else {}),
+            "data.validation": validation,
+            **({"data.calibration": 0.02} if source == "cifar10" else {}),
             **more,
         },
         progress=False,
@@ -164,13 +172,14 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=0)
     parser.add_argument("--held", type=int, default=HELD)
+    parser.add_argument("--validation", type=float, default=0.1)
     told = parser.parse_args()
     if told.source == "cifar10" and not (SHARED / "cifar10_jpeg_stream.npz").is_file():
         print("skipped: no cifar10_jpeg_stream.npz in ../shared/data")
         return 0
     epochs = told.epochs or {"digits": 20, "cifar10": 12}[told.source]
     with tempfile.TemporaryDirectory() as text:
-        run = measured(told.source, Path(text), told.seeds, epochs, told.held)
+        run = measured(told.source, Path(text), told.seeds, epochs, told.held, told.validation)
     made = run.report.adaptation
     assert made is not None
     share = made.steps_share.value

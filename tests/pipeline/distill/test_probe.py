@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 from edgestill.pipeline.data.arrays import Arrays
+from edgestill.pipeline.distill import probe
 from edgestill.pipeline.distill.batches import Batch
 from edgestill.pipeline.distill.hard_labels import hard_labels
 from edgestill.pipeline.distill.loop import evaluate
-from edgestill.pipeline.distill.probe import _PENALTIES, MOST_SAMPLES, fit_head
+from edgestill.pipeline.distill.probe import MOST_SAMPLES, fit_head
 from edgestill.pipeline.models.deployed import Deployed
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss
@@ -67,21 +68,24 @@ def fitted(model, train, validation, data=COLUMNS, head="last", schedule=SHORT):
     return fit_head(model, head, train, validation, data, schedule).samples
 
 
-def test_classes_are_fitted_as_by_logistic_regression():
+@pytest.fixture(params=[0.1, 1e-3])
+def penalty(request, monkeypatch):
+    """The only one that is tried."""
+    monkeypatch.setattr(probe, "_PENALTIES", (request.param,))
+    return request.param
+
+
+def test_classes_are_fitted_as_by_logistic_regression(penalty):
     train, validation = columns(), columns(300, 1)
     model = around(nn.Linear(5, 3))
     assert fitted(model, train, validation) == 200
-    found = evaluate(model, validation, COLUMNS)[0]
     x, held = (standardized(train.x, one) for one in (train.x, validation.x))
-    losses = []
-    for penalty in _PENALTIES:
-        theirs = by_logistic_regression(penalty, len(x)).fit(x, train.y)
-        losses.append(log_loss(validation.y, theirs.predict_proba(held)))
-    assert found == pytest.approx(min(losses), abs=1e-4)
-    assert min(losses) < losses[0] - 0.01, "the penalty makes no difference here"
+    theirs = by_logistic_regression(penalty, len(x)).fit(x, train.y)
+    wanted = log_loss(validation.y, theirs.predict_proba(held))
+    assert evaluate(model, validation, COLUMNS)[0] == pytest.approx(wanted, abs=1e-4)
 
 
-def test_numbers_are_fitted_in_their_units_as_by_ridge_regression():
+def test_numbers_are_fitted_in_their_units_as_by_ridge_regression(penalty):
     train, validation = columns(answers="numbers"), columns(300, 1, "numbers")
     mean, deviation = train.y.mean(0), train.y.std(0)
     data = COLUMNS.model_copy(
@@ -98,32 +102,41 @@ def test_numbers_are_fitted_in_their_units_as_by_ridge_regression():
     with torch.no_grad():
         outputs = model(torch.from_numpy(validation.x)).numpy()
     x, held = (standardized(train.x, one) for one in (train.x, validation.x))
-    found = (((outputs - validation.y) / deviation) ** 2).mean()
-    errors = []
-    for penalty in _PENALTIES:
-        # The mean over three numbers of a sample: a penalty counts three times as much.
-        theirs = Ridge(3.0 * len(x) * penalty, fit_intercept=False).fit(
-            x, (train.y - mean) / deviation
-        )
-        wanted = theirs.predict(held) - (validation.y - mean) / deviation
-        errors.append((wanted**2).mean())
-    assert found == pytest.approx(min(errors), rel=1e-3)
+    # The mean over three numbers of a sample: a penalty counts three times as much.
+    theirs = Ridge(3.0 * len(x) * penalty, fit_intercept=False)
+    wanted = theirs.fit(x, (train.y - mean) / deviation).predict(held)
+    assert (outputs - mean) / deviation == pytest.approx(wanted, abs=1e-3)
 
 
-def test_several_classes_at_once_are_fitted_as_by_one_logistic_regression_each():
+def test_several_classes_at_once_are_fitted_as_by_one_logistic_regression_each(penalty):
     data = COLUMNS.model_copy(update={"task": "multi-label", "counts": {"train": (99, 99, 99)}})
     train, validation = columns(answers="flags"), columns(300, 1, "flags")
     model = around(nn.Linear(5, 3))
     assert fitted(model, train, validation, data) == 200
     x, held = (standardized(train.x, one) for one in (train.x, validation.x))
-    losses = []
-    for penalty in _PENALTIES:
-        # The mean over three flags of a sample: a penalty counts three times as much.
-        theirs = by_logistic_regression(3.0 * penalty, len(x))
-        says = [theirs.fit(x, y).predict_proba(held) for y in train.y.T]
-        pairs = zip(validation.y.T, says, strict=True)
-        losses.append(np.mean([log_loss(y, shares) for y, shares in pairs]))
-    assert evaluate(model, validation, data)[0] == pytest.approx(min(losses), abs=1e-4)
+    # The mean over three flags of a sample: a penalty counts three times as much.
+    theirs = by_logistic_regression(3.0 * penalty, len(x))
+    says = [theirs.fit(x, y).predict_proba(held) for y in train.y.T]
+    wanted = np.mean([log_loss(y, p) for y, p in zip(validation.y.T, says, strict=True)])
+    assert evaluate(model, validation, data)[0] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_the_largest_penalty_is_chosen_that_is_as_good_as_the_best_within_an_error():
+    train = columns(2000)
+    for held in (20, 4000):
+        validation = columns(held, 1)
+        model = around(nn.Linear(5, 3))
+        assert fitted(model, train, validation) == 2000
+        found, tried = evaluate(model, validation, COLUMNS)[0], []
+        x, other = (standardized(train.x, one) for one in (train.x, validation.x))
+        for penalty in probe._PENALTIES:
+            theirs = by_logistic_regression(penalty, len(x)).fit(x, train.y)
+            losses = -np.log(theirs.predict_proba(other)[np.arange(held), validation.y])
+            tried.append((losses.mean(), losses.std() / held**0.5))
+        best, error = min(tried)
+        chosen = next(loss for loss, _ in tried if loss <= best + error)
+        assert found == pytest.approx(chosen, abs=1e-4)
+        assert held > 20 or chosen > best + 0.01, "the rule makes no difference here"
 
 
 def test_a_layer_without_a_bias_is_fitted_without_one():
@@ -214,8 +227,6 @@ def test_features_that_are_not_finite_leave_it_random():
 
 
 def test_of_many_samples_a_part_is_taken(monkeypatch):
-    from edgestill.pipeline.distill import probe
-
     assert MOST_SAMPLES > 1000
     monkeypatch.setattr(probe, "MOST_SAMPLES", 50)
     assert fitted(around(nn.Linear(5, 3)), columns(), columns(300, 1)) == 50
@@ -293,7 +304,8 @@ def test_a_task_without_labels_leaves_it_random():
 
 
 @pytest.mark.parametrize("changed", [{"label_smoothing": 0.3}, {"class_weights": True}])
-def test_smoothing_and_weights_of_classes_are_those_of_the_training(changed):
+def test_smoothing_and_weights_of_classes_are_those_of_the_training(changed, monkeypatch):
+    monkeypatch.setattr(probe, "_PENALTIES", (1e-4,))
     train, validation = columns(), columns(300, 1)
     rare = (train.y != 2) | (np.arange(200) % 5 == 0)
     train = Arrays(train.x[rare], train.y[rare])
