@@ -8,7 +8,6 @@ Fitted first, it does not (Kumar et al. 2022, "linear probing, then fine-tuning"
 convex in the weights of the layer: L-BFGS on features that are computed once (Alain & Bengio 2017).
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -89,19 +88,6 @@ def _features(
 ) -> _Features | None:
     """What the layer gets for each sample with a label; None where it cannot be fitted alone."""
     rows, features = drawn_rows(len(split.y), MOST_SAMPLES), []
-    for start in range(0, len(rows), EVALUATION_BATCH):
-        block = split.x[rows[start : start + EVALUATION_BATCH]]
-        for x, ends in _seen(model, layer, block, data):
-            if not ends or x.dim() != 2 or not torch.isfinite(x).all():
-                return None
-            features.append(x)
-    return _Features(torch.cat(features), torch.from_numpy(split.y[rows]))
-
-
-def _seen(
-    model: Deployed, layer: nn.Linear, block: Any, data: DataRecord
-) -> Iterator[tuple[torch.Tensor, bool]]:
-    """What the layer gets for some samples, and whether the model ends with what it gives."""
     seen: list[torch.Tensor] = []
 
     def note(_: nn.Module, args: Any, kwargs: Any, logits: torch.Tensor) -> None:
@@ -111,11 +97,17 @@ def _seen(
     handle = layer.register_forward_hook(note, with_kwargs=True)
     try:
         with torch.no_grad():
-            for outputs, _ in logits_of(model, block, data):
+            for start in range(0, len(rows), EVALUATION_BATCH):
+                block = split.x[rows[start : start + EVALUATION_BATCH]]
+                ((outputs, _),) = logits_of(model, block, data)
                 x, logits = seen
-                yield x.cpu(), torch.equal(model.in_units(logits).cpu(), outputs)
+                ends = torch.equal(model.in_units(logits).cpu(), outputs)
+                if not ends or x.dim() != 2 or not torch.isfinite(x).all():
+                    return None
+                features.append(x.cpu())
     finally:
         handle.remove()
+    return _Features(torch.cat(features), torch.from_numpy(split.y[rows]))
 
 
 class _Try(NamedTuple):
@@ -165,12 +157,12 @@ def _fit(
         with torch.no_grad():
             found = losses(held)
             error = found.std(correction=0).item() / len(found) ** 0.5
-            fitted = (weight / deviation).clone(), bias.clone()
-        tried.append(_Try(found.mean().item(), error, *fitted))
-    best = min(tried, key=lambda one: one.loss)
-    if not best.loss < zeros:
+            tried.append(_Try(found.mean().item(), error, weight / deviation, bias.clone()))
+    useful = [one for one in tried if one.loss < zeros]
+    if not useful:
         return HeadFit()
-    chosen = next(one for one in tried if one.loss <= best.loss + best.error and one.loss < zeros)
+    best = min(useful, key=lambda one: one.loss)
+    chosen = next(one for one in useful if one.loss <= best.loss + best.error)
     with torch.no_grad():
         layer.weight.copy_(chosen.weight)
         if layer.bias is not None:

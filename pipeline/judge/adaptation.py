@@ -11,6 +11,7 @@ schedule of its own takes. Complete shorter schedules say what one takes, where 
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from .. import tasks
 from ..data.arrays import open_groups, open_split
@@ -28,7 +29,7 @@ from ..tasks.sampling import Sampling
 from .adaptation_steps import first_step, scores_of, share_of
 from .inputs import AdaptationInputs
 from .promise import FINDING_CONFIDENCE
-from .students import asked, difference
+from .students import Asked, asked, difference
 
 
 def compare_with_scratch(
@@ -58,6 +59,17 @@ def compare_with_scratch(
     pairs = zip(inputs.students, inputs.scratch, strict=True)
     reached = tuple(_reached(a.record, b.record, metric) for a, b in pairs)
     total = first.steps[-1].step
+
+    def compared(share: float, made: Sequence[Made[ModelRecord]], found: Asked) -> dict[str, Any]:
+        own = tuple(one.record.validation_score for one in made)
+        return {
+            "share": share,
+            "validation_scores": own,
+            "test_scores": found.scores,
+            "reaches": _reaching(own, reached, metric),
+            "difference": over_scratch(found),
+        }
+
     return AdaptationRecord(
         start=first.start,
         metric=metric.name,
@@ -72,23 +84,14 @@ def compare_with_scratch(
         difference=over_scratch(adapted),
         fewer=tuple(
             FewerSamples(
-                share=share,
                 samples=max(schedule.batch_size, round(share * labelled)),
-                validation_scores=_on_validation(made),
-                test_scores=found.scores,
-                reaches=_reaching(made, reached, metric),
-                difference=over_scratch(found),
+                **compared(share, made, found),
             )
             for share, made, found in zip(inputs.shares, inputs.fewer, fewer, strict=True)
         ),
         shorter=tuple(
             ShorterTraining(
-                share=share,
-                steps=scores_of(made[0].record)[-1].step,
-                validation_scores=_on_validation(made),
-                test_scores=found.scores,
-                reaches=_reaching(made, reached, metric),
-                difference=over_scratch(found),
+                steps=scores_of(made[0].record)[-1].step, **compared(share, made, found)
             )
             for share, made, found in zip(inputs.step_shares, inputs.shorter, shorter, strict=True)
         ),
@@ -102,13 +105,7 @@ def _reached(adapted: ModelRecord, scratch: ModelRecord, metric: Metric) -> Reac
     )
 
 
-def _on_validation(students: Sequence[Made[ModelRecord]]) -> tuple[float, ...]:
-    return tuple(made.record.validation_score for made in students)
-
-
-def _reaching(
-    students: Sequence[Made[ModelRecord]], reached: Sequence[Reached], metric: Metric
-) -> int:
+def _reaching(own: Sequence[float], reached: Sequence[Reached], metric: Metric) -> int:
     """How many seeds have the score to reach."""
-    pairs = zip(_on_validation(students), reached, strict=True)
+    pairs = zip(own, reached, strict=True)
     return sum(metric.merit(score) >= metric.merit(one.target) for score, one in pairs)

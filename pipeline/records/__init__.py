@@ -5,7 +5,7 @@ run). A figure that is not available is an ``Estimate`` whose ``value`` is None 
 ``missing`` says why; NaN is refused. ``pipeline.report`` draws records; they hold no layout.
 """
 
-from .adaptation import AdaptationRecord, FewerSamples, Reached, ShorterTraining
+from .adaptation import AdaptationRecord, Compared, FewerSamples, Reached, ShorterTraining
 from .benchmark import BenchmarkRecord, OperatorsRecord, OperatorTime, Predicted, Roof
 from .data import SPLITS, DataRecord, Layout, Split
 from .fidelity import Calibration, Changed, ClassDrop, Example, Fidelity
@@ -74,6 +74,7 @@ __all__ = [
     "Check",
     "ClassDrop",
     "Commit",
+    "Compared",
     "Cost",
     "CostsRecord",
     "Cut",

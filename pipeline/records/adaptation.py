@@ -16,34 +16,31 @@ class Reached(Record):
     of the last layer counts (``StartRecord.head_steps``), and may be enough by itself."""
 
 
-class FewerSamples(Record):
+class Compared(Record):
+    """A start with a share of the training, beside random weights with all of it."""
+
+    share: float
+    """As it was asked for."""
+    validation_scores: tuple[float, ...]
+    """At the best epoch, one a seed."""
+    test_scores: tuple[float, ...]
+    reaches: int
+    """Seeds in which it has the score on validation of the student from random weights."""
+    difference: Estimate = Estimate.unknown("it was not compared")
+    """On test, minus the student from random weights on all samples for all steps."""
+
+
+class FewerSamples(Compared):
     """The same start trained on a share of the labelled samples, in as many steps."""
 
-    share: float
     samples: int
-    validation_scores: tuple[float, ...]
-    """At the best epoch, one a seed."""
-    test_scores: tuple[float, ...]
-    reaches: int
-    """Seeds in which it has the score on validation of the student from random weights."""
-    difference: Estimate = Estimate.unknown("it was not compared")
-    """On test, minus the student from random weights on all samples for all steps."""
 
 
-class ShorterTraining(Record):
+class ShorterTraining(Compared):
     """The same start trained for a share of the epochs, by a complete schedule."""
 
-    share: float
-    """Of the epochs, as it was asked for."""
     steps: int
     """With those of the fit of the last layer."""
-    validation_scores: tuple[float, ...]
-    """At the best epoch, one a seed."""
-    test_scores: tuple[float, ...]
-    reaches: int
-    """Seeds in which it has the score on validation of the student from random weights."""
-    difference: Estimate = Estimate.unknown("it was not compared")
-    """On test, minus the student from random weights on all samples for all steps."""
 
 
 class AdaptationRecord(Record):

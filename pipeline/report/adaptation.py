@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from ..judge.adaptation_steps import scores_of
-from ..records import AdaptationRecord, ModelRecord, Report
+from ..records import AdaptationRecord, Compared, ModelRecord, Report
 from . import drawing, numbers
 from .chart import Chart
 from .numbers import PERCENT
@@ -134,6 +134,17 @@ def _fitted(made: AdaptationRecord) -> str:
 def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
     metric, score = numbers.score_unit(made.metric), numbers.score_unit(report.quality.metric)
     title, lost = numbers.capital(report.quality.metric), numbers.lost_unit(report.quality.metric)
+
+    def compared(amount: int, share: float, one: Compared) -> tuple[Cell, ...]:
+        return row(
+            f"{amount:,}",
+            _share(share),
+            numbers.amount(fmean(one.validation_scores), metric),
+            numbers.amount(fmean(one.test_scores), score),
+            figure(one.difference, lost),
+            Cell(f"{one.reaches:,} of {len(one.validation_scores):,}"),
+        )
+
     yield Table(
         f"Steps to the validation {made.metric} of the student from random weights, of "
         f"{made.total_steps:,} steps of {made.batch_size:,} samples",
@@ -183,17 +194,7 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
                 "On test, minus random weights",
                 "Seeds that reach the student from random weights after all steps",
             ),
-            tuple(
-                row(
-                    f"{one.steps:,}",
-                    _share(one.steps / made.total_steps),
-                    numbers.amount(fmean(one.validation_scores), metric),
-                    numbers.amount(fmean(one.test_scores), score),
-                    figure(one.difference, lost),
-                    Cell(f"{one.reaches:,} of {len(one.validation_scores):,}"),
-                )
-                for one in made.shorter
-            ),
+            tuple(compared(one.steps, one.steps / made.total_steps, one) for one in made.shorter),
         )
     if made.fewer:
         yield Table(
@@ -206,17 +207,7 @@ def _tables(made: AdaptationRecord, report: Report) -> Iterator[Table]:
                 "On test, minus random weights",
                 "Seeds that reach the student from random weights on all samples",
             ),
-            tuple(
-                row(
-                    f"{one.samples:,}",
-                    _share(one.share),
-                    numbers.amount(fmean(one.validation_scores), metric),
-                    numbers.amount(fmean(one.test_scores), score),
-                    figure(one.difference, lost),
-                    Cell(f"{one.reaches:,} of {len(one.validation_scores):,}"),
-                )
-                for one in made.fewer
-            ),
+            tuple(compared(one.samples, one.share, one) for one in made.fewer),
         )
 
 

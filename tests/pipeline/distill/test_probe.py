@@ -36,19 +36,19 @@ def columns(samples=200, seed=0, answers=None):
     return Arrays(x, mixed.argmax(1))
 
 
-class Alone(nn.Module):
-    """A last layer whose features are the samples themselves."""
+class Ends(nn.Module):
+    """A model of a last layer, whose features are the samples themselves, and how it is called."""
 
-    def __init__(self, last):
+    def __init__(self, last, called=lambda last, x: last(x)):
         super().__init__()
-        self.last = last
+        self.last, self.called = last, called
 
     def forward(self, x):
-        return self.last(x)
+        return self.called(self.last, x)
 
 
-def around(last, answers=((), ())):
-    return Deployed(Alone(last), "table", (0.0,), (1.0,), answers)
+def around(last, answers=((), ()), **called):
+    return Deployed(Ends(last, **called), "table", (0.0,), (1.0,), answers)
 
 
 def standardized(train, other):
@@ -232,66 +232,25 @@ def test_of_many_samples_a_part_is_taken(monkeypatch):
     assert fitted(around(nn.Linear(5, 3)), columns(), columns(300, 1)) == 50
 
 
-class Pooled(nn.Module):
-    """Something stands behind the last layer with weights."""
-
-    def __init__(self):
-        super().__init__()
-        self.last = nn.Linear(5, 3)
-
-    def forward(self, x):
-        return self.last(x) * 2.0
-
-
-class Overwritten(nn.Module):
-    """What stands behind it writes into its output."""
-
-    def __init__(self):
-        super().__init__()
-        self.last = nn.Linear(5, 3)
-
-    def forward(self, x):
-        return torch.relu_(self.last(x))
-
-
-class Sequence(nn.Module):
-    """The last layer gets several vectors of a sample."""
-
-    def __init__(self):
-        super().__init__()
-        self.last = nn.Linear(5, 3)
-
-    def forward(self, x):
-        return self.last(x.unsqueeze(1)).mean(1)
-
-
-class Convolution(nn.Module):
-    """The last layer is no Linear."""
-
-    def __init__(self):
-        super().__init__()
-        self.last = nn.Conv1d(5, 3, 1)
-
-    def forward(self, x):
-        return self.last(x.unsqueeze(2)).squeeze(2)
-
-
-@pytest.mark.parametrize("backbone", [Pooled, Overwritten, Sequence, Convolution])
-def test_another_end_of_a_model_is_left_as_it_is(backbone):
-    model = around(nn.Linear(5, 3))
-    model.backbone = backbone()
+@pytest.mark.parametrize(
+    ("last", "called"),
+    [
+        (nn.Linear(5, 3), lambda last, x: last(x) * 2.0),
+        (nn.Linear(5, 3), lambda last, x: torch.relu_(last(x))),
+        (nn.Linear(5, 3), lambda last, x: last(x.unsqueeze(1)).mean(1)),
+        (nn.Conv1d(5, 3, 1), lambda last, x: last(x.unsqueeze(2)).squeeze(2)),
+    ],
+    ids=["something behind it", "written over", "several vectors a sample", "a convolution"],
+)
+def test_another_end_of_a_model_is_left_as_it_is(last, called):
+    model = around(last, called=called)
     before = copied(model)
     assert fitted(model, columns(), columns(300, 1)) == 0
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
 def test_a_layer_that_is_called_by_keyword_is_fitted():
-    class Named(Alone):
-        def forward(self, x):
-            return self.last(input=x)
-
-    model = around(nn.Linear(5, 3))
-    model.backbone = Named(model.backbone.last)
+    model = around(nn.Linear(5, 3), called=lambda last, x: last(input=x))
     assert fitted(model, columns(), columns(300, 1)) == 200
 
 
