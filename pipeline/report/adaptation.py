@@ -75,8 +75,8 @@ def _by_its_own(made: AdaptationRecord, report: Report) -> Iterator[str]:
         metric = report.quality.metric
         found = numbers.show(shown.difference, numbers.lost_unit(metric))
         yield (
-            f"Its {metric} on test after {shown.steps:,} steps minus that of random weights after "
-            f"all steps: {found}."
+            f"After {shown.steps:,} steps its {metric} on test minus that of random weights after "
+            f"all {made.total_steps:,} is {found}."
         )
 
 
@@ -110,7 +110,7 @@ def section(made: AdaptationRecord, report: Report) -> Section:
             f"{TUNED[start.tune]}: {start.trained_parameters:,} of "
             f"{numbers.count(model.parameters)} parameters.{_fitted(made)}",
             sentence(made, report),
-            "Both are then trained by one schedule. The student from random weights counts at its "
+            "Both are trained by one schedule. The student from random weights counts at its "
             "best epoch; the adapted one at the first step that was scored, while its learning "
             "rate is still high, so that a schedule of its own may take fewer"
             + ("." if made.shorter else ": `edgestill adapt --steps` tries some."),

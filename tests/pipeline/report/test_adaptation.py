@@ -128,8 +128,8 @@ def test_the_shortest_complete_schedule_that_is_enough_in_every_seed_is_said():
     assert [str(row[0]) for row in table.rows] == ["20", "40", "80", "200"]
     assert [str(row[-1]) for row in table.rows] == ["0 of 2", "1 of 2", "2 of 2", "2 of 2"]
     assert (
-        "Its accuracy on test after 80 steps minus that of random weights after all steps: "
-        "20.0 points (-10.0 to 30.0)"
+        "After 80 steps its accuracy on test minus that of random weights after all 400 is "
+        "20.0 points (-10.0 to 30.0)."
     ) in said
     assert [str(row[-2].text) for row in table.rows][2].startswith("20.0 points")
 
@@ -138,7 +138,7 @@ def test_schedules_that_are_too_short_are_said_and_none_is_named_where_none_was_
     whole = report(shorter=((0.05, 0), (0.1, 1)))
     said = adaptation.sentence(whole.adaptation, whole)
     assert "No complete schedule of up to 40 steps gives it that in every seed." in said
-    assert "on test after 40 steps" in said
+    assert "After 40 steps its accuracy on test" in said
     assert "complete schedule" not in adaptation.sentence(report().adaptation, report())
     assert "adapt --steps" in adaptation.section(report().adaptation, report()).paragraphs[2]
 
