@@ -67,12 +67,32 @@ def _nothing_left_in_the_root():
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    """A finished tiny build and where it lies: (Built, recipe, artifacts)."""
+    """A finished tiny build and where it lies: (Built, recipe, artifacts).
+
+    All tests read it; one that builds or judges again does so in `own_build`.
+    """
     from edgestill.pipeline import build as pipeline
 
     folder = tmp_path_factory.mktemp("tiny")
-    recipe = tiny.write(folder)
-    return pipeline.build(recipe, artifacts=folder / "artifacts"), recipe, folder / "artifacts"
+    recipe, artifacts = tiny.write(folder), folder / "artifacts"
+    done = pipeline.build(recipe, artifacts=artifacts)
+    before = _names(artifacts)
+    yield done, recipe, artifacts
+    added = _names(artifacts) - before
+    assert not added, f"a test built in the artifacts that all tests read: {sorted(added)}"
+
+
+def _names(artifacts):
+    """Of the runs and of the store's entries."""
+    return {path.relative_to(artifacts) for path in artifacts.glob("*/*")} | {
+        path.relative_to(artifacts) for path in artifacts.glob("runs/*/*")
+    }
+
+
+@pytest.fixture
+def own_build(built, tmp_path):
+    """A copy of the tiny build in the test's folder: (Built, recipe, artifacts)."""
+    return tiny.copy(built, tmp_path)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The smallest real build: 240 points in 6 dimensions, three classes, perceptrons."""
 
+import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +49,16 @@ def write(folder: Path) -> Path:
     path = folder / "recipe.toml"
     path.write_text(RECIPE)
     return path
+
+
+def copy(built, folder: Path):
+    """A finished build with its recipe, data and artifacts in another folder."""
+    done, recipe, artifacts = built
+    copied = Path(shutil.copytree(artifacts, folder / "artifacts", symlinks=True))
+    for path in recipe.parent.glob("*.*"):
+        shutil.copy(path, folder)
+    run = copied / done.run.relative_to(artifacts)
+    return dataclasses.replace(done, run=run), folder / recipe.name, copied
 
 
 def hashes(report):

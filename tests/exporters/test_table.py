@@ -62,20 +62,21 @@ def copied(job):
     return {model.name: package(model) for model in job.models}
 
 
-def built_with(formats, built, patch, copy=copied):
+def built_with(formats, own_build, patch, copy=copied):
     """A build with these formats that goes on from the student of the tiny one."""
     patch.setitem(EXPORTERS, "gz", packed)
     patch.setitem(EXPORTERS, "copy", copy)
-    _, recipe, artifacts = built
+    _, recipe, artifacts = own_build
     overrides = [*OVERRIDES, f"export.formats={json.dumps(formats)}"]
     return pipeline.build(recipe, artifacts=artifacts, overrides=overrides)
 
 
 @pytest.fixture(scope="module")
-def done(built):
+def done(built, tmp_path_factory):
     """A build with both formats."""
     with pytest.MonkeyPatch.context() as patch:
-        yield built_with(["onnx", "copy", "gz"], built, patch)
+        own_build = tiny.copy(built, tmp_path_factory.mktemp("formats"))
+        yield built_with(["onnx", "copy", "gz"], own_build, patch)
 
 
 @pytest.mark.slow
@@ -116,7 +117,7 @@ def test_a_format_that_runs_here_as_on_its_target_is_judged(done):
 
 
 @pytest.mark.slow
-def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(built, monkeypatch):
+def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(own_build, monkeypatch):
     import onnx
 
     def broken(job):
@@ -130,7 +131,7 @@ def test_a_format_that_answers_otherwise_makes_its_variant_not_ready(built, monk
             onnx.save(graph, job.folder / packages[model.name].model.name)
         return packages
 
-    done = built_with(["onnx", "copy"], built, monkeypatch, broken)
+    done = built_with(["onnx", "copy"], own_build, monkeypatch, broken)
     variant = done.report.verdict.variants[0]
     assert variant.outcome == "not ready"
     assert ".copy differs from .onnx by" in variant.faults[0]

@@ -236,8 +236,8 @@ def test_a_budget_that_measuring_may_decide_is_part_of_the_measurement_alone(bui
 
 
 @pytest.mark.slow
-def test_a_build_measures_until_its_budgets_are_decided_and_the_gate_judges_it_again(built):
-    _, recipe, artifacts = built
+def test_a_build_measures_until_its_budgets_are_decided_and_the_gate_judges_it_again(own_build):
+    _, recipe, artifacts = own_build
     done = build(recipe, artifacts=artifacts, overrides=["gate.max_peak_memory_mib=1000"])
     assert done.ran == ("benchmark",)
     benchmark = done.report.measured.benchmark
@@ -251,10 +251,10 @@ def test_a_build_measures_until_its_budgets_are_decided_and_the_gate_judges_it_a
 
 
 @pytest.mark.slow
-def test_a_target_changes_the_variants_and_its_answers_are_not_this_hosts(built):
+def test_a_target_changes_the_variants_and_its_answers_are_not_this_hosts(own_build):
     from edgestill.devices.profiles.profile import load as profile
 
-    _, recipe, artifacts = built
+    _, recipe, artifacts = own_build
     wanted = ["compress.target=raspberry-pi-5", "compress.variants=['int8-static', 'int8-mixed']"]
     made = build(recipe, artifacts=artifacts, overrides=wanted)
     assert made.ran == ("variants", "int8-plain", "verify", "benchmark")
@@ -293,8 +293,8 @@ def test_an_unknown_stage_is_refused(tmp_path):
     ("budget", "code", "word"),
     [("min_accuracy=0.5", 0, "READY"), ("max_size_kib=0.5", 1, "NOT READY")],
 )
-def test_the_command_shows_the_verdict_and_leaves_with_its_exit_code(built, budget, code, word):
-    _, recipe, artifacts = built
+def test_the_command_shows_the_verdict_and_leaves_with_its_exit_code(own_build, budget, code, word):
+    _, recipe, artifacts = own_build
     done = command("build", recipe, "--artifacts", artifacts, "--set", f"gate.{budget}")
     assert done.returncode == code, done.stderr
     assert done.stdout.startswith(f"{word}:")
@@ -310,8 +310,8 @@ def test_json_is_one_document_and_the_only_thing_on_stdout(built):
 
 
 @pytest.mark.slow
-def test_several_seeds_report_the_gain_with_an_interval_over_seeds(built):
-    _, recipe, artifacts = built
+def test_several_seeds_report_the_gain_with_an_interval_over_seeds(own_build):
+    _, recipe, artifacts = own_build
     done = pipeline.build(recipe, artifacts=artifacts, overrides=["distill.seeds=3"])
     assert "student" in done.ran
     assert "teacher" not in done.ran
@@ -324,8 +324,8 @@ def test_several_seeds_report_the_gain_with_an_interval_over_seeds(built):
     assert done.report.variants.student.validation_score == best
 
 
-def test_judging_again_by_other_budgets_writes_a_new_run_and_leaves_the_old_one(built):
-    run, before = built[0].run, built[0].report
+def test_judging_again_by_other_budgets_writes_a_new_run_and_leaves_the_old_one(own_build):
+    run, before = own_build[0].run, own_build[0].report
     found, report = judge_again(run, Gate(max_size_kib=0.5))
     assert found != run
     assert report.verdict.outcome == "not ready"

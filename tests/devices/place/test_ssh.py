@@ -411,9 +411,9 @@ def test_the_bench_command_ends_with_4_where_the_host_key_is_not_known(server, t
     assert "ssh-keyscan" in done.stderr
 
 
-def test_a_build_measures_on_the_device_of_its_recipe(server, folder, built, tmp_path):
-    _, recipe, artifacts = built
-    before = open_report(built[0].run)
+def test_a_build_measures_on_the_device_of_its_recipe(server, folder, own_build, tmp_path):
+    done, recipe, artifacts = own_build
+    before = open_report(done.run)
     board = _board(tmp_path, server["table"], folder=str(folder), cores=[0])
     names = [f"benchmark.device={board}", "benchmark.processes=1"]
     again = pipeline.build(recipe, artifacts=artifacts, overrides=names)

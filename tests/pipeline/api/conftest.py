@@ -1,19 +1,13 @@
 """What tests of the functions that users call share: a folder to work in, as a user has one."""
 
-import shutil
-
 import numpy as np
 import pytest
 from onnx_files import dense
 
 
 @pytest.fixture
-def workplace(built, tmp_path, monkeypatch):
+def workplace(own_build, tmp_path, monkeypatch):
     """A folder with a recipe, its data and what it built, and a model; one works in it."""
-    _, recipe, artifacts = built
-    shutil.copytree(artifacts, tmp_path / "artifacts")
-    for name in ("recipe.toml", "tiny.npz"):
-        shutil.copy(recipe.parent / name, tmp_path / name)
     dense(tmp_path / "model.onnx", layers=2, width=8)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -53,9 +53,9 @@ def test_the_example_of_the_package_runs(workplace):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_example_of_each_function_runs(name, workplace, samples, built):
+def test_the_example_of_each_function_runs(name, workplace, samples, own_build):
     del workplace
-    folder = built[0].run
+    folder = own_build[0].run
     names = {"x": samples, "path": folder, "run": edgestill.load_run(folder)}
     assert run(getattr(edgestill, name).__doc__, name, names) >= 2
 

@@ -1,7 +1,6 @@
 """``edgestill history`` and ``edgestill report --compare`` on real runs."""
 
 import json
-import shutil
 from functools import partial
 
 import command_line
@@ -10,9 +9,7 @@ from edgestill.pipeline.commands.history import history
 
 
 @pytest.fixture
-def edgestill(built, tmp_path):
-    shutil.copytree(built[2] / "runs", tmp_path / "artifacts" / "runs", symlinks=True)
-
+def edgestill(own_build, tmp_path):
     return partial(command_line.edgestill, cwd=tmp_path)
 
 

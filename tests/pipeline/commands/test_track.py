@@ -1,7 +1,6 @@
 """``edgestill track`` and ``build --tensorboard`` on a real run."""
 
 import json
-import shutil
 from functools import partial
 
 import command_line
@@ -13,12 +12,7 @@ from edgestill.pipeline.tracking.places import Places
 
 
 @pytest.fixture
-def edgestill(built, tmp_path):
-    _, recipe, artifacts = built
-    shutil.copytree(artifacts, tmp_path / "artifacts", symlinks=True)
-    for name in ("recipe.toml", "tiny.npz"):
-        shutil.copy(recipe.parent / name, tmp_path / name)
-
+def edgestill(own_build, tmp_path):
     return partial(command_line.edgestill, cwd=tmp_path)
 
 

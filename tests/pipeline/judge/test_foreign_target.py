@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import report_example
 import schema_2
+import tiny
 from edgestill.devices.onboard.stats.estimate import Estimate
 from edgestill.pipeline import build as pipeline
 from edgestill.pipeline.judge.gate import judge
@@ -49,9 +50,7 @@ def foreign(built, tmp_path_factory):
 
     What does not depend on the target is taken from the store of the build for this machine.
     """
-    _, recipe, store = built
-    artifacts = tmp_path_factory.mktemp("foreign") / "artifacts"
-    shutil.copytree(store, artifacts)
+    _, recipe, artifacts = tiny.copy(built, tmp_path_factory.mktemp("foreign"))
     done = pipeline.build(recipe, artifacts=artifacts, overrides=FOREIGN)
     assert set(done.ran) == {"variants", "verify", "benchmark"}
     return done, recipe, artifacts

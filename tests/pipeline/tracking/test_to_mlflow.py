@@ -11,7 +11,6 @@ import urllib.request
 import numpy as np
 import pytest
 from edgestill.errors import HostError, UsageError
-from edgestill.pipeline.runs.run import open_report
 from edgestill.pipeline.tracking import to_mlflow
 from edgestill.pipeline.tracking.figures import tracked_of
 
@@ -19,11 +18,9 @@ QUIET = {**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true
 
 
 @pytest.fixture
-def run(built, tmp_path):
+def run(built):
     """The folder and the report of a real run."""
-    _, _, artifacts = built
-    folder = max((artifacts / "runs/tiny").glob("[0-9]*"))
-    return folder, open_report(folder)
+    return built[0].run, built[0].report
 
 
 @pytest.fixture(scope="module")
