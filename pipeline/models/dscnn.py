@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from .images import Image, image
+from .layouts import image_mean
 from .signature import Signature
 
 STEM = (10, 4)
@@ -37,7 +38,7 @@ class DSCNN(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [n, classes] of features [n, channels, frames, bins]."""
         x = self.blocks(self.stem(self.pad(x)))
-        logits: torch.Tensor = self.linear(self.dropout(x.mean((2, 3))))
+        logits: torch.Tensor = self.linear(self.dropout(image_mean(x, self.training)))
         return logits
 
 

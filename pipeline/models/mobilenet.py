@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from .images import image
+from .layouts import image_mean
 from .signature import Signature
 
 EXPANSION = 6
@@ -56,7 +57,7 @@ class MobileNet(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Logits [n, classes] of images [n, channels, h, w]."""
         x = self.head(self.blocks(self.stem(x)))
-        logits: torch.Tensor = self.linear(x.mean((2, 3)))
+        logits: torch.Tensor = self.linear(image_mean(x, self.training))
         return logits
 
 

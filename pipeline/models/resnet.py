@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .images import image
+from .layouts import every, image_mean
 from .signature import Signature
 
 
@@ -30,7 +31,7 @@ class Block(nn.Module):
         y = F.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
         if self.stride != 1:
-            x = x[:, :, :: self.stride, :: self.stride]
+            x = every(x, self.stride, self.training)
         if any(self.pad):
             x = F.pad(x, (0, 0, 0, 0, *self.pad))
         return F.relu(y + x)
@@ -52,7 +53,7 @@ class ResNet(nn.Module):
         """Logits [n, classes] of images [n, channels, h, w]."""
         x = F.relu(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
-        logits: torch.Tensor = self.linear(x.mean((2, 3)))
+        logits: torch.Tensor = self.linear(image_mean(x, self.training))
         return logits
 
 
