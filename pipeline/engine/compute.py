@@ -18,6 +18,7 @@ from ...devices import accelerators
 from ...devices.accelerators import CPU, Device
 from ...devices.onboard.machine.system import available_cores
 from ...errors import HostError
+from .heap import freed_memory_kept
 from .stage import Stage
 
 if TYPE_CHECKING:
@@ -151,6 +152,12 @@ def computing(compute: Compute) -> Iterator[None]:
         stack.callback(
             torch.use_deterministic_algorithms, torch.are_deterministic_algorithms_enabled()
         )
+        # Torch would write NaN into every new tensor, for code that reads one it has not written.
+        deterministic: Any = torch.utils.deterministic
+        fills = deterministic.fill_uninitialized_memory
+        stack.callback(setattr, deterministic, "fill_uninitialized_memory", fills)
+        deterministic.fill_uninitialized_memory = False
+        stack.enter_context(freed_memory_kept())
         stack.callback(_current.reset, _current.set(compute.device))
         stack.enter_context(torch.random.fork_rng(devices=[]))
         if compute.device.kind != "cpu":

@@ -17,6 +17,7 @@ from edgestill.pipeline.distill.hard_labels import hard_labels
 from edgestill.pipeline.distill.inputs import Distillation
 from edgestill.pipeline.distill.loop import TrainingSetup, _Trainer
 from edgestill.pipeline.distill.student import _stored
+from edgestill.pipeline.engine.compute import Compute, computing
 from edgestill.pipeline.models import deployed
 from edgestill.pipeline.progress import Silent
 from edgestill.pipeline.recipe.architecture import Architecture
@@ -91,13 +92,14 @@ class Steps:
         self._order = iter(np.concatenate([batches.order(BATCH, 0, e) for e in range(50)]))
 
     def run(self, steps: int) -> float:
-        """Images a second over so many steps."""
+        """Images a second over so many steps, torch set up as a stage has it."""
         trainer, setup = self.trainer, self.setup
-        began = time.perf_counter()
-        for _ in range(steps):
-            batch = setup.batches(next(self._order), 0, trainer.ranks)
-            trainer._step(batch.to(trainer.device))
-        return steps * BATCH / (time.perf_counter() - began)
+        with computing(Compute(torch.get_num_threads())):
+            began = time.perf_counter()
+            for _ in range(steps):
+                batch = setup.batches(next(self._order), 0, trainer.ranks)
+                trainer._step(batch.to(trainer.device))
+            return steps * BATCH / (time.perf_counter() - began)
 
 
 def bare(model: str, width: int, *, bf16: bool = False):

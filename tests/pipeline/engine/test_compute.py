@@ -57,11 +57,13 @@ def test_torch_is_as_it_was_behind_a_stage():
     with computing(Compute(3)):
         assert torch.get_num_threads() == 3
         assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory
         assert compute.device() == torch.device("cpu")
         torch.rand(3)
         assert list(compute.random_state()) == ["torch"]
     assert torch.get_num_threads() == threads
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
     assert torch.equal(torch.get_rng_state(), state)
 
 
