@@ -1,12 +1,13 @@
 """What is freed in the context is there for the next allocation; afterwards the system has it."""
 
 import platform
-import resource
 from pathlib import Path
 
 import pytest
 import torch
 from edgestill.pipeline.engine.heap import freed_memory_kept
+
+resource = pytest.importorskip("resource", reason="counts of POSIX systems")
 
 BLOCK = 48 * 2**20
 """Bytes; more than glibc keeps by itself."""
