@@ -1,14 +1,14 @@
 """The C library's heap while torch computes: what is freed stays for what is allocated next.
 
 A training step allocates and frees the same megabytes each time. glibc returns such blocks to the
-system, which has to map and clear their pages again at the next step: 3,000 page faults a step of a
+system, which has to map and clear their pages again at the next step: 4,500 page faults a step of a
 ResNet-8, and a tenth of its time in bfloat16 (DECISIONS.md).
 """
 
-import ctypes
-import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+
+from ...devices.onboard.machine import system
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Parameters of ``mallopt`` (glibc's malloc.h)."""
@@ -19,19 +19,15 @@ _USUAL = {_MMAP_THRESHOLD: 2**25, _TRIM_THRESHOLD: 2**26}
 
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
-    """Keep freed memory in the process, and give it back at the end; only glibc has the means."""
-    if platform.libc_ver()[0] != "glibc":
-        yield
-        return
-    library = ctypes.CDLL(None)
-    _set(library, _KEEP)
+    """Keep freed memory in the process, and give it back at the end; other libraries lack both."""
+    _set(_KEEP)
     try:
         yield
     finally:
-        _set(library, _USUAL)
-        library.malloc_trim(0)
+        _set(_USUAL)
+        system.call("malloc_trim", 0)
 
 
-def _set(library: ctypes.CDLL, values: dict[int, int]) -> None:
+def _set(values: Mapping[int, int]) -> None:
     for parameter, value in values.items():
-        library.mallopt(parameter, value)
+        system.call("mallopt", parameter, value)

@@ -32,8 +32,8 @@ build(recipe, artifacts=Artifacts.chosen(artifacts, address))
 """
 
 
-def test_another_machine_runs_only_what_it_has_to_measure_itself(built, tmp_path):
-    _, recipe, artifacts = built
+def test_another_machine_runs_only_what_it_has_to_measure_itself(own_build, tmp_path):
+    _, recipe, artifacts = own_build
     share = tmp_path / "share"
     share.mkdir()
     first = Artifacts(artifacts, str(share))
@@ -44,7 +44,7 @@ def test_another_machine_runs_only_what_it_has_to_measure_itself(built, tmp_path
     assert not second.folder.exists(), "a plan downloads nothing"
     done = build(recipe, artifacts=second)
     assert done.ran == ("benchmark",)
-    assert tiny.hashes(done.report) == tiny.hashes(built[0].report)
+    assert tiny.hashes(done.report) == tiny.hashes(own_build[0].report)
     again = build(recipe, artifacts=second)
     assert again.ran == ()
     assert again.run == done.run

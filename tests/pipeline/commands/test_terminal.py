@@ -50,8 +50,8 @@ def lines_of(written):
     return [line for line in stays.replace("\r", "\n").split("\n") if line]
 
 
-def test_the_verdict_of_a_run_stays_on_the_screen(built):
-    run = built[0].run
+def test_the_verdict_of_a_run_stays_on_the_screen(own_build):
+    run = own_build[0].run
     written, code = on_terminal("gate", run, "--set", "gate.min_accuracy=0.99999")
     shown = lines_of(written)
     assert code in (1, 5)

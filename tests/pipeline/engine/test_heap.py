@@ -4,6 +4,7 @@ import platform
 from pathlib import Path
 
 import pytest
+from edgestill.devices.onboard.machine import system
 from edgestill.pipeline.engine.heap import freed_memory_kept
 
 resource = pytest.importorskip("resource", reason="counts of POSIX systems")
@@ -39,7 +40,6 @@ def test_a_block_that_was_freed_is_kept_in_the_context_and_given_back_after_it()
 
 
 def test_another_c_library_is_left_alone(monkeypatch):
-    monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
-    monkeypatch.setattr("ctypes.CDLL", None)
+    monkeypatch.setattr(system, "libc", lambda: None)
     with freed_memory_kept():
         pass

@@ -67,10 +67,10 @@ def test_another_path_is_as_it_is(runs):
     assert run_of(link) == link
 
 
-def test_a_build_moves_it_and_every_command_takes_it_for_the_run(built, tmp_path):
+def test_a_build_moves_it_and_every_command_takes_it_for_the_run(own_build, tmp_path):
     import edgestill
 
-    run = built[0].run
+    run = own_build[0].run
     link = run.parent / LATEST
     assert run_of(link) == run
     found = edgestill.load_run(link)
