@@ -75,18 +75,25 @@ def built(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("tiny")
     recipe, artifacts = tiny.write(folder), folder / "artifacts"
-    done = pipeline.build(recipe, artifacts=artifacts)
+    return pipeline.build(recipe, artifacts=artifacts), recipe, artifacts
+
+
+@pytest.fixture(autouse=True)
+def _built_is_only_read(request):
+    """No test adds a run or an entry of the store to what the next one reads."""
+    if "built" not in request.fixturenames:
+        yield
+        return
+    _, _, artifacts = request.getfixturevalue("built")
     before = _names(artifacts)
-    yield done, recipe, artifacts
-    added = _names(artifacts) - before
-    assert not added, f"a test built in the artifacts that all tests read: {sorted(added)}"
+    yield
+    added = sorted(map(str, _names(artifacts) - before))
+    assert not added, f"built in the artifacts that all tests read: {', '.join(added)}"
 
 
 def _names(artifacts):
-    """Of the runs and of the store's entries."""
-    return {path.relative_to(artifacts) for path in artifacts.glob("*/*")} | {
-        path.relative_to(artifacts) for path in artifacts.glob("runs/*/*")
-    }
+    """The runs of all names, and the store's entries."""
+    return {*artifacts.glob("store/*"), *artifacts.glob("runs/*/*")}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 import pytest
+import s3_server
 import tiny
 
 pytestmark = [pytest.mark.slow, pytest.mark.linux("clusters of several nodes in one machine")]
@@ -47,8 +48,19 @@ max_size_kib = 100
 
 
 @pytest.fixture(scope="module")
-def cluster():
+def s3():
+    """A server of S3, and the variables that lead there: of this process, and so of all nodes."""
+    pytest.importorskip("moto")
+    with s3_server.serve() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def cluster(s3):
     """A head that measures, and two workers of one core each."""
+    del s3
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -144,13 +156,35 @@ def test_on_two_workers_a_build_ends_in_the_hashes_of_a_local_one_though_one_is_
     (log,) = folder.glob("ray/logs/sharded/*/*targets*.log")
     shards = [line for line in log.read_text().splitlines() if ", pid " in line and "shard" in line]
     assert len(shards) == 3 + 1  # the killed one again, and nothing else
-    here, there = keys_of(folder / "local"), keys_of(folder / "ray")
-    assert here == there
-    for name, key in here.items():
-        if name not in ("benchmark", "verify", "report"):
-            assert files_of(folder / "local", key) == files_of(folder / "ray", key), name
+    assert_same(folder / "local", folder / "ray")
     assert "(raylet" not in err
     assert "INFO" not in err
+
+
+def test_workers_that_share_a_store_in_a_bucket_end_in_the_hashes_of_a_local_build(
+    cluster, s3, tmp_path
+):
+    recipe, shared = tiny.write(tmp_path), ("--store", s3.bucket())
+    code, _, err = built(recipe, artifacts="local")
+    assert code in (0, 5), err
+    ray = ("--engine", "ray", "--address", cluster)
+    code, _, err = built(recipe, *ray, *shared, artifacts="ray")
+    assert code in (0, 5), err
+    assert_same(tmp_path / "local", tmp_path / "ray")
+    # Without Ray, on a machine that has nothing, all is in the bucket but its own measurement.
+    code, _, err = built(recipe, *shared, artifacts="other")
+    assert code in (0, 5), err
+    assert "student done" not in err
+    assert_same(tmp_path / "local", tmp_path / "other")
+
+
+def assert_same(one, other):
+    """Two folders of artifacts have the same keys, and the same bytes but of measurements."""
+    keys = keys_of(one)
+    assert keys == keys_of(other)
+    for name, key in keys.items():
+        if name not in ("benchmark", "verify", "report"):
+            assert files_of(one, key) == files_of(other, key), name
 
 
 def test_a_second_build_on_the_cluster_runs_nothing(cluster, sharded):
