@@ -47,20 +47,23 @@ def mean_of_groups(values: ArrayLike, figure: Figure, sampling: Sampling) -> Est
     sizes = np.bincount(units, minlength=count).astype(np.float64)
     (least, most), error = figure.bounds, _OF_BOUND * wrong / 2.0
     value = float(sums.sum() / sizes.sum())
-    low = _lower_end(sums, sizes, least, value, error)
-    high = -_lower_end(-sums, sizes, -most, -value, error)
+    low = _lower_end(sums, sizes, least, (estimate.low, value), error)
+    high = -_lower_end(-sums, sizes, -most, (-estimate.high, -value), error)
     at = percent(sampling.confidence)
     method = f"{figure.what}, {at} interval by jackknife over {count:,} groups"
     if low > estimate.low or high < estimate.high:
         method += ", or by betting (Waudby-Smith & Ramdas 2024) where that end is nearer"
-    low, high = max(low, estimate.low), min(high, estimate.high)
     return replace(estimate, low=low, high=high, method=method)
 
 
 def _lower_end(
-    sums: NDArray[np.float64], sizes: NDArray[np.float64], least: float, value: float, error: float
+    sums: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    least: float,
+    between: tuple[float, float],
+    error: float,
 ) -> float:
-    """The largest mean that the groups show the true one to be above.
+    """The largest mean that the groups show the true one to be above, or an end that is nearer.
 
     Where ``middle`` is the true mean over samples, what a group has over it,
     ``sum - middle * size``, is 0 on average over groups, and no less than the largest group of
@@ -70,15 +73,20 @@ def _lower_end(
         sums: of the samples of each group, float64 [groups].
         sizes: samples of each group, float64 [groups].
         least: that a sample can be.
-        value: the mean that was seen.
+        between: the end that is known without this, and the mean that was seen.
         error: the largest chance that the true mean is below.
     """
     largest = float(sizes.max())
 
     def is_shown(middle: float) -> bool:
-        return shown_above_zero((sums - middle * sizes) / ((middle - least) * largest), error)
+        gains = (sums - middle * sizes) / ((middle - least) * largest)
+        # Close to the least one, rounding may lead below it.
+        return shown_above_zero(np.maximum(gains, -1.0), error)
 
-    return _boundary(is_shown, least, value)
+    known, value = between
+    if known > least and not is_shown(known):
+        return known
+    return _boundary(is_shown, known, value)
 
 
 def _boundary(holds: Callable[[float], bool], low: float, high: float) -> float:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from edgestill.devices.onboard.stats.betting import shown_above_zero
+from edgestill.pipeline.tasks import group_mean
 from edgestill.pipeline.tasks.group_mean import mean_of_groups
 from edgestill.pipeline.tasks.jackknife import Figure, mean, share_figure
 from edgestill.pipeline.tasks.proportions import paired_difference, share
@@ -82,3 +83,18 @@ def test_a_bet_is_won_by_no_more_chances_than_it_may():
     assert np.mean(won) <= 0.05
     assert shown_above_zero(np.full(50, 0.3), 0.001)
     assert not shown_above_zero(np.zeros(50), 0.5)
+
+
+def test_an_end_that_is_known_close_to_the_bound_is_not_lost_to_rounding():
+    sums, sizes, known = np.full(3, -3.0), np.full(3, 3.0), np.nextafter(-1.0, 0.0)
+    end = group_mean._lower_end(sums, sizes, -1.0, (known, 0.0), 0.01)
+    assert end == known
+
+
+def test_an_end_is_the_nearer_one_of_both():
+    sums, sizes = np.full(60, 2.0), np.full(60, 2.0)
+    alone = group_mean._lower_end(sums, sizes, 0.0, (0.0, 1.0), 0.01)
+    assert 0.9 < alone < 1.0
+    for known, nearer in ((alone - 0.1, alone), (alone + 0.01, alone + 0.01)):
+        end = group_mean._lower_end(sums, sizes, 0.0, (known, 1.0), 0.01)
+        assert end == pytest.approx(nearer, abs=1e-9)
