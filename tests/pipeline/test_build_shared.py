@@ -66,7 +66,7 @@ def test_killed_at_20_random_moments_on_s3_a_build_ends_in_the_same_hashes(
             monkeypatch.setenv(name, value)
         address, artifacts = s3.bucket(), tmp_path / "artifacts"
         while kills < KILLS:
-            seconds = str(chance.uniform(0.1, 12.0))
+            seconds = str(chance.uniform(0.1, 8.0))
             done = subprocess.run(
                 [sys.executable, "-c", KILLED, str(recipe), str(artifacts), address, seconds],
                 capture_output=True,
