@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from torch.autograd import Function
-from torch.autograd.function import once_differentiable
 
 
 def every(x: torch.Tensor, stride: int, training: bool) -> torch.Tensor:
@@ -57,7 +56,6 @@ class _Every(Function):
         ctx.shape, ctx.layout = x.shape, _layout(x)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         whole = torch.empty(
             ctx.shape, dtype=gradient.dtype, device=gradient.device, memory_format=ctx.layout
@@ -76,7 +74,6 @@ class _ImageMean(Function):
         ctx.shape, ctx.layout = inputs[0].shape, _layout(inputs[0])
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
         *_, height, width = ctx.shape
         each = (gradient / (height * width))[:, :, None, None]

@@ -42,6 +42,7 @@ def test_values_and_gradient_are_those_of_the_plain_operation(operation, layout,
 def test_gradients_are_those_of_small_differences(operation):
     x = torch.randn(2, 3, 5, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: operation(x, True), x)
+    assert torch.autograd.gradgradcheck(lambda x: operation(x, True) ** 2, x)
 
 
 @pytest.mark.parametrize("model", ["resnet8", "mobilenet9", "dscnn2"])
