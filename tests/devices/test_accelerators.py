@@ -84,7 +84,7 @@ def test_a_driver_that_cannot_be_used_says_why(driver, why):
 
 
 @pytest.mark.parametrize(
-    ("built", "driver", "why"),
+    ("of_torch", "driver", "why"),
     [
         ({}, Driver(), "torch 2.13.0+cu130 is a build without CUDA"),
         ({"hip": "6.4"}, Driver(), "torch 2.13.0+cu130 is a build for ROCm, which was never"),
@@ -92,9 +92,9 @@ def test_a_driver_that_cannot_be_used_says_why(driver, why):
     ],
 )
 def test_a_build_of_torch_without_a_gpu_says_why_and_is_not_imported(
-    torch_of, monkeypatch, built, driver, why
+    torch_of, monkeypatch, of_torch, driver, why
 ):
-    torch_of(**built)
+    torch_of(**of_torch)
     monkeypatch.setattr(accelerators, "_load", lambda *_: driver)
     assert accelerators.find("cuda").why.startswith(why)
     assert accelerators.find("cpu") == Search(CPU)
