@@ -2,12 +2,12 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import tiny
 from edgestill import toolchains
 
 pytestmark = pytest.mark.slow
@@ -17,12 +17,9 @@ STAGES = ("teacher", "targets", "student", "verify")
 
 
 @pytest.fixture
-def workplace(built, tmp_path):
+def workplace(tmp_path):
     """A folder with a recipe and its data, and nothing built."""
-    recipe = built[1]
-    for name in ("recipe.toml", "tiny.npz"):
-        shutil.copy(recipe.parent / name, tmp_path / name)
-    return tmp_path
+    return tiny.write(tmp_path).parent
 
 
 @pytest.fixture

@@ -53,12 +53,10 @@ def write(folder: Path) -> Path:
 
 def copy(built, folder: Path):
     """A finished build with its recipe, data and artifacts in another folder."""
-    done, recipe, artifacts = built
+    done, _, artifacts = built
     copied = Path(shutil.copytree(artifacts, folder / "artifacts", symlinks=True))
-    for path in recipe.parent.glob("*.*"):
-        shutil.copy(path, folder)
     run = copied / done.run.relative_to(artifacts)
-    return dataclasses.replace(done, run=run), folder / recipe.name, copied
+    return dataclasses.replace(done, run=run), write(folder), copied
 
 
 def hashes(report):
